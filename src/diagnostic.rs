@@ -1,0 +1,173 @@
+//! What every mistake in a stack file becomes: a stable code, the words, spans and the fix.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+
+/// A file of the stack, by its place in [`Sources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(pub u32);
+
+/// A range of bytes in one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Span {
+    pub file: FileId,
+    pub start: usize,
+    pub end: usize,
+}
+
+impl Span {
+    pub fn new(file: FileId, start: usize, end: usize) -> Self {
+        Self { file, start, end }
+    }
+
+    /// From the start of `self` to the end of `other`.
+    pub fn to(self, other: Span) -> Span {
+        Span { end: other.end.max(self.start), ..self }
+    }
+}
+
+/// The files of a stack, kept for showing mistakes in them.
+#[derive(Debug, Default, Clone)]
+pub struct Sources {
+    files: Vec<(PathBuf, Arc<str>)>,
+}
+
+impl Sources {
+    pub fn add(&mut self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> FileId {
+        self.files.push((path.into(), text.into()));
+        FileId((self.files.len() - 1) as u32)
+    }
+
+    pub fn text(&self, file: FileId) -> &str {
+        self.files.get(file.0 as usize).map_or("", |(_, text)| text)
+    }
+
+    pub fn path(&self, file: FileId) -> &Path {
+        self.files.get(file.0 as usize).map_or(Path::new(""), |(path, _)| path)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, &Path, &str)> {
+        self.files.iter().enumerate().map(|(i, (path, text))| (FileId(i as u32), path.as_path(), &**text))
+    }
+
+    /// The text that a span underlines.
+    pub fn slice(&self, span: Span) -> &str {
+        self.text(span.file).get(span.start..span.end).unwrap_or("")
+    }
+}
+
+/// One mistake in a stack, without the text that it was found in.
+#[derive(Debug, Clone)]
+pub struct Mistake {
+    /// Stable: `bgform::lang::unknown_attribute`.
+    pub code: &'static str,
+    pub message: String,
+    /// The first is where the mistake is; the others are where its other half was declared.
+    pub labels: Vec<(Span, String)>,
+    pub help: Option<String>,
+}
+
+impl Mistake {
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), labels: Vec::new(), help: None }
+    }
+
+    pub fn at(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.labels.push((span, label.into()));
+        self
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The mistake with the text it is shown in.
+    pub fn in_sources(&self, sources: &Sources) -> Shown {
+        let file = self.labels.first().map(|(span, _)| span.file);
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            self.labels.iter().cloned().partition(|(span, _)| Some(span.file) == file);
+        Shown {
+            code: self.code,
+            message: self.message.clone(),
+            help: self.help.clone(),
+            source: file.map(|file| named_source(sources, file)),
+            labels: here,
+            elsewhere: elsewhere
+                .into_iter()
+                .map(|(span, label)| Shown {
+                    code: self.code,
+                    message: label.clone(),
+                    help: None,
+                    source: Some(named_source(sources, span.file)),
+                    labels: vec![(span, String::new())],
+                    elsewhere: Vec::new(),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn named_source(sources: &Sources, file: FileId) -> NamedSource<String> {
+    NamedSource::new(sources.path(file).display().to_string(), sources.text(file).to_owned())
+}
+
+/// A [`Mistake`] that miette can draw.
+#[derive(Debug)]
+pub struct Shown {
+    code: &'static str,
+    message: String,
+    help: Option<String>,
+    source: Option<NamedSource<String>>,
+    labels: Vec<(Span, String)>,
+    elsewhere: Vec<Shown>,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+impl Diagnostic for Shown {
+    fn code(&self) -> Option<Box<dyn fmt::Display + '_>> {
+        Some(Box::new(self.code))
+    }
+
+    fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().map(|(span, label)| {
+            let label = (!label.is_empty()).then(|| label.clone());
+            LabeledSpan::new(label, span.start, span.end.saturating_sub(span.start))
+        })))
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        match self.elsewhere.is_empty() {
+            true => None,
+            false => Some(Box::new(self.elsewhere.iter().map(|other| other as &dyn Diagnostic))),
+        }
+    }
+}
+
+/// `help` for a name that was not found: the nearest of those that would have been.
+pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}

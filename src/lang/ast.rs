@@ -1,0 +1,159 @@
+//! What a stack file says, with the place of every part.
+
+use std::time::Duration;
+
+use crate::diagnostic::Span;
+
+/// The files of one stack, parsed. Blocks that could not be parsed are left out of `blocks`
+/// but their names are in `broken`, so that one slip does not cause twenty mistakes.
+#[derive(Debug, Default)]
+pub struct Files {
+    pub blocks: Vec<Block>,
+    /// Labels (keyword first) of blocks that are there but hold, or are, a mistake of syntax.
+    pub broken: Vec<Vec<String>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Name {
+    pub text: String,
+    pub span: Span,
+}
+
+/// `keyword bare "label" { ... }`: `existing vpc "main"` has two labels, `vpc` and `main`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    pub keyword: Name,
+    /// Bare words and quoted strings after the keyword, in order.
+    pub labels: Vec<Name>,
+    pub body: Body,
+    /// From the keyword to the closing brace.
+    pub span: Span,
+    /// Whether an attribute or block inside was left out for a mistake of syntax: what is
+    /// missing then may have been written.
+    pub broken: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Body {
+    pub attributes: Vec<Attribute>,
+    pub blocks: Vec<Block>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attribute {
+    pub name: Name,
+    pub value: Expr,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expr {
+    pub node: Node,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Node {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Duration(Duration),
+    Percent(f64),
+    /// A string without interpolation, escapes resolved; heredocs without interpolation too.
+    String(String),
+    /// A string or heredoc with `${...}`.
+    Template(Vec<Part>),
+    List(Vec<Expr>),
+    /// Keys are names, strings or `(expression)`.
+    Object(Vec<(Expr, Expr)>),
+    /// A bare word at the head of an expression: `var`, `local`, `each`, a kind, a loop variable.
+    Name(String),
+    /// `target.name`
+    Attribute(Box<Expr>, Name),
+    /// `target[index]`
+    Index(Box<Expr>, Box<Expr>),
+    /// `target[*]`; what follows it in the source is applied to every element.
+    Splat(Box<Expr>, Vec<Access>),
+    Call {
+        function: Name,
+        arguments: Vec<Expr>,
+        spread: bool,
+    },
+    Unary(Unary, Box<Expr>),
+    Binary(Binary, Box<Expr>, Box<Expr>),
+    Conditional {
+        condition: Box<Expr>,
+        yes: Box<Expr>,
+        no: Box<Expr>,
+    },
+    For(Box<For>),
+}
+
+/// What follows a splat.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Access {
+    Attribute(Name),
+    Index(Expr),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    Text(String),
+    Value(Expr),
+}
+
+/// `[for k, v in collection : value if condition]` or
+/// `{ for k, v in collection : key => value... if condition }`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct For {
+    /// `k` of `for k, v`, where two names were given.
+    pub key: Option<Name>,
+    pub value: Name,
+    pub collection: Expr,
+    /// The object's key: an object comprehension has one, a list comprehension has none.
+    pub result_key: Option<Expr>,
+    pub result: Expr,
+    /// `...` after the value of an object comprehension: values of equal keys become a list.
+    pub grouped: bool,
+    pub condition: Option<Expr>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unary {
+    Not,
+    Minus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binary {
+    Or,
+    And,
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+impl Binary {
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Or => "||",
+            Self::And => "&&",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+        }
+    }
+}

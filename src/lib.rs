@@ -1,0 +1,8 @@
+//! bgform: a declarative language for what a release on EC2 is made of, and the engine that plans
+//! and applies it. The way through is one line: text → graph → stack → plan → apply → state.
+
+pub mod address;
+pub mod diagnostic;
+pub mod lang;
+pub mod state;
+pub mod value;

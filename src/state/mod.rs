@@ -1,0 +1,1 @@
+//! What bgform remembers: snapshot, history, journal and lock.
