@@ -2,7 +2,11 @@
 //! and applies it. The way through is one line: text → graph → stack → plan → apply → state.
 
 pub mod address;
+pub mod apply;
+pub mod clock;
+pub mod cloud;
 pub mod diagnostic;
+pub mod kind;
 pub mod lang;
 pub mod state;
 pub mod value;

@@ -1,0 +1,161 @@
+//! What a kind's `create`, `update`, `delete` and `find` are given: the identity of the operation
+//! (its names, tokens and tags) and the only way to make a mutating call, which is in the journal
+//! before it goes out.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use sha2::{Digest, Sha256};
+
+use crate::address::Address;
+use crate::cloud::error::{Error, Service, WaitEnd};
+use crate::cloud::{Cloud, Repeat};
+use crate::kind::Tags;
+
+/// The tags that everything bgform makes carries from its creating call on.
+pub const STACK_TAG: &str = "bgform:stack";
+pub const ADDRESS_TAG: &str = "bgform:address";
+pub const OPERATION_TAG: &str = "bgform:operation";
+
+/// Whether a tag is bgform's or AWS's own, and so no part of what an author declares.
+pub fn is_reserved_tag(key: &str) -> bool {
+    key.starts_with("bgform:") || key.starts_with("aws:")
+}
+
+/// Where steps tell how far they are.
+pub trait Reporter: Send + Sync {
+    /// One line that replaces the step's last one.
+    fn progress(&self, address: &Address, text: &str);
+}
+
+/// One create, update or delete of one resource.
+pub struct Operation<'a> {
+    pub cloud: &'a Cloud,
+    pub address: &'a Address,
+    /// Unique; in the journal and in the [`OPERATION_TAG`].
+    pub id: String,
+    pub stack: &'a str,
+    /// The state's lineage: two stacks of the same name never collide.
+    pub lineage: &'a str,
+    /// How many times this address has been replaced.
+    pub generation: u32,
+    pub reporter: &'a dyn Reporter,
+    pub(crate) ordinal: AtomicU32,
+}
+
+impl fmt::Debug for Operation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation")
+            .field("id", &self.id)
+            .field("address", self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What one look at something that is waited for has found.
+#[derive(Debug)]
+pub enum Poll<T> {
+    Ready(T),
+    /// Not yet: what was seen, for the person who waits.
+    Pending(String),
+    /// It is gone and will not come back.
+    Gone,
+    /// It will never be ready: what AWS said.
+    Failed(String),
+}
+
+impl Operation<'_> {
+    /// A name of at most `max` characters that no other stack, address or generation has:
+    /// `stack-name-key-1a2b3c4d`. Stable for one operation, so that a repeat finds it again.
+    pub fn name(&self, max: usize) -> String {
+        let identity = format!("{}/{}/{}", self.lineage, self.address, self.generation);
+        let hash = hex::encode(&Sha256::digest(identity.as_bytes())[..4]);
+        let key = self.address.key.as_deref().map(|key| format!("-{key}")).unwrap_or_default();
+        let words: String = format!("{}-{}{key}", self.stack, self.address.name)
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .take(max.saturating_sub(hash.len() + 1))
+            .collect();
+        format!("{}-{hash}", words.trim_matches('-'))
+    }
+
+    /// A client token of 64 ASCII characters: the same for the same operation and purpose.
+    pub fn token(&self, purpose: &str) -> String {
+        hex::encode(Sha256::digest(format!("{}/{purpose}", self.id).as_bytes()))
+    }
+
+    /// What the author declared and bgform's own, for the creating call.
+    pub fn tags(&self, declared: &Tags) -> Tags {
+        let mut tags = declared.clone();
+        tags.insert(STACK_TAG.to_owned(), self.stack.to_owned());
+        tags.insert(ADDRESS_TAG.to_owned(), self.address.to_string());
+        tags.insert(OPERATION_TAG.to_owned(), self.id.clone());
+        tags
+    }
+
+    /// Makes a mutating call: the journal has it before it goes out. `token` is the client token
+    /// in the request, where the API takes one.
+    pub async fn call<T, E, F, Fut>(
+        &self,
+        service: Service,
+        action: &'static str,
+        repeat: Repeat,
+        send: F,
+    ) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let _ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);
+        self.cloud.send(service, action, repeat, send).await
+    }
+
+    /// Writes to the journal what the operation has made or started beside its own resource (an
+    /// instance that must be stopped again), so that recovery finds it.
+    pub async fn made(&self, _what: &str, _id: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    pub fn progress(&self, text: &str) {
+        self.reporter.progress(self.address, text);
+    }
+
+    /// Looks again and again, soon at first and then ever less often (at most every 10 s), until
+    /// `look` says ready, gone or failed, or `limit` has passed. A NotFound from `look` itself
+    /// counts as not yet for the first minute, since EC2 is eventually consistent.
+    pub async fn wait<T, F, Fut>(&self, until: &str, limit: Duration, mut look: F) -> Result<T, Error>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<Poll<T>, Error>>,
+    {
+        let clock = &self.cloud.clock;
+        let began = clock.monotonic();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let waited = clock.monotonic().saturating_sub(began);
+            let end = |end, last: String| Err(Error::Wait { what: until.to_owned(), end, last });
+            let seen = match look().await {
+                Ok(Poll::Ready(value)) => return Ok(value),
+                Ok(Poll::Pending(seen)) => seen,
+                Ok(Poll::Gone) => return end(WaitEnd::Gone, "nothing".to_owned()),
+                Ok(Poll::Failed(seen)) => return end(WaitEnd::Failed, seen),
+                Err(error) if error.is_not_found() && waited < Duration::from_secs(60) => {
+                    "not visible yet".to_owned()
+                }
+                Err(error) => return Err(error),
+            };
+            self.progress(&format!("waiting until {until}: {seen}"));
+            if waited >= limit {
+                return end(WaitEnd::TimedOut { limit }, seen);
+            }
+            clock.sleep(pause.mul_f64(rand::random_range(0.8..=1.2))).await;
+            pause = (pause * 3 / 2).min(Duration::from_secs(10));
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Errors of calls to AWS, classed by service error code and never by message text.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::address::Address;
+use crate::state::StateError;
+
+/// The API that a call belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Service {
+    Ec2,
+    AutoScaling,
+    Elbv2,
+    Ssm,
+    Sts,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ec2 => "EC2",
+            Self::AutoScaling => "Auto Scaling",
+            Self::Elbv2 => "Elastic Load Balancing",
+            Self::Ssm => "Systems Manager",
+            Self::Sts => "STS",
+        })
+    }
+}
+
+/// What a failed call means for whoever made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    Throttled,
+    NotFound,
+    /// Something still refers to it, or an activity is under way on it.
+    InUse,
+    AlreadyExists,
+    Denied,
+    /// Missing, wrong or expired credentials.
+    Credentials,
+    /// The connection was refused: nothing was sent.
+    Unreachable,
+    /// The request may have been carried out: a timeout, a dropped connection, a 5xx.
+    InDoubt,
+    /// The service refused the request as it stands.
+    Refused,
+}
+
+/// One failed API call.
+#[derive(Debug, Clone)]
+pub struct CloudError {
+    pub service: Service,
+    pub action: &'static str,
+    pub class: Class,
+    /// The service's own code, such as `TargetGroupNotFound`.
+    pub code: Option<String>,
+    pub message: String,
+    pub request_id: Option<String>,
+}
+
+impl fmt::Display for CloudError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.service, self.action)?;
+        match &self.code {
+            Some(code) => write!(f, " answered {code}: {}", self.message)?,
+            None => write!(f, " failed: {}", self.message)?,
+        }
+        match &self.request_id {
+            Some(id) => write!(f, " (request {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for CloudError {}
+
+const THROTTLED: [&str; 10] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "EC2ThrottledException",
+    "SlowDown",
+    "PriorRequestNotComplete",
+];
+const DENIED: [&str; 5] =
+    ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired"];
+const CREDENTIALS: [&str; 9] = [
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "MissingAuthenticationToken",
+    "IncompleteSignature",
+];
+const IN_USE: [&str; 7] = [
+    "ResourceInUse",
+    "ResourceInUseFault",
+    "ResourceInUseException",
+    "DependencyViolation",
+    "ResourceContention",
+    "ScalingActivityInProgress",
+    "OperationNotPermitted",
+];
+const NOT_FOUND_BESIDE_SUFFIX: [&str; 3] =
+    ["InvalidAMIID.Unavailable", "InvalidInstanceId", "InvocationDoesNotExist"];
+const EXISTS_BESIDE_SUFFIX: [&str; 5] = [
+    "DuplicateLoadBalancerName",
+    "DuplicateTargetGroupName",
+    "DuplicateListener",
+    "PriorityInUse",
+    "AlreadyExistsFault",
+];
+
+/// The class of a service's error code, or of an HTTP status where there is none.
+pub fn class_of(code: Option<&str>, status: Option<u16>) -> Class {
+    let Some(code) = code else {
+        return match status {
+            Some(429) => Class::Throttled,
+            Some(400..=499) => Class::Refused,
+            _ => Class::InDoubt,
+        };
+    };
+    let not_found =
+        |code: &str| ["NotFound", "NotFoundException", "NotFoundFault"].iter().any(|end| code.ends_with(end));
+    let exists = |code: &str| {
+        ["AlreadyExists", "AlreadyExistsException", ".Duplicate", ".InUse"]
+            .iter()
+            .any(|end| code.ends_with(end))
+    };
+    match code {
+        _ if THROTTLED.contains(&code) => Class::Throttled,
+        _ if DENIED.contains(&code) => Class::Denied,
+        _ if CREDENTIALS.contains(&code) => Class::Credentials,
+        _ if IN_USE.contains(&code) => Class::InUse,
+        _ if not_found(code) || NOT_FOUND_BESIDE_SUFFIX.contains(&code) => Class::NotFound,
+        _ if exists(code) || EXISTS_BESIDE_SUFFIX.contains(&code) => Class::AlreadyExists,
+        _ if status.is_some_and(|status| status >= 500) => Class::InDoubt,
+        _ => Class::Refused,
+    }
+}
+
+impl CloudError {
+    pub fn from_sdk<E>(service: Service, action: &'static str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let new = |class, code: Option<String>, message: String, request_id: Option<String>| Self {
+            service,
+            action,
+            class,
+            code,
+            message,
+            request_id,
+        };
+        match &error {
+            SdkError::ServiceError(context) => {
+                let meta = context.err().meta();
+                let class = class_of(meta.code(), status);
+                let message = match (meta.message(), status) {
+                    (Some(message), _) => message.to_owned(),
+                    (None, Some(status)) => format!("HTTP status {status} without a message"),
+                    (None, None) => "no message".to_owned(),
+                };
+                new(
+                    class,
+                    meta.code().map(str::to_owned),
+                    message,
+                    meta.extra("aws_request_id").map(str::to_owned),
+                )
+            }
+            SdkError::ConstructionFailure(_) => new(Class::Refused, None, chain(&error), None),
+            SdkError::DispatchFailure(failure) if never_sent(&error, failure.is_user()) => {
+                new(Class::Unreachable, None, chain(&error), None)
+            }
+            _ => new(Class::InDoubt, None, chain(&error), None),
+        }
+    }
+}
+
+/// Whether the connection was never made: what was to be sent was not.
+fn never_sent(error: &(dyn std::error::Error + 'static), user: bool) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+            if matches!(io.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable) {
+                return true;
+            }
+        }
+        next = error.source();
+    }
+    user
+}
+
+/// An error and its causes, each said once.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if parts.last().is_none_or(|last| !last.contains(&text)) {
+            parts.push(text);
+        }
+        next = error.source();
+    }
+    parts.join(": ")
+}
+
+/// How something that was waited for ended, when not well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitEnd {
+    TimedOut {
+        limit: Duration,
+    },
+    /// What was waited on is gone.
+    Gone,
+    /// It will never come: what AWS said of it.
+    Failed,
+}
+
+/// Why a read or a step did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    Cloud(#[from] CloudError),
+    #[error("waited until {what}, and {}; last seen: {last}", match .end {
+        WaitEnd::TimedOut { limit } => format!("it did not come within {}", crate::value::format_duration(*limit)),
+        WaitEnd::Gone => "it is gone".to_owned(),
+        WaitEnd::Failed => "it failed".to_owned(),
+    })]
+    Wait { what: String, end: WaitEnd, last: String },
+    /// A step that AWS did not refuse but that cannot go on, such as a bake's failing command.
+    #[error("{message}")]
+    Failed { message: String, help: String },
+    #[error("interrupted while waiting until {what}; last seen: {last}")]
+    Interrupted { what: String, last: String },
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl Error {
+    pub fn failed(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Failed { message: message.into(), help: help.into() }
+    }
+
+    pub fn class(&self) -> Option<Class> {
+        match self {
+            Self::Cloud(error) => Some(error.class),
+            _ => None,
+        }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        self.class() == Some(Class::NotFound)
+    }
+
+    pub fn is_in_use(&self) -> bool {
+        self.class() == Some(Class::InUse)
+    }
+
+    pub fn already_exists(&self) -> bool {
+        self.class() == Some(Class::AlreadyExists)
+    }
+
+    /// Whether what was asked for may have been done all the same.
+    pub fn in_doubt(&self) -> bool {
+        self.class() == Some(Class::InDoubt)
+    }
+
+    /// What the person who reads the error should do, where the class tells it.
+    pub fn help(&self, address: Option<&Address>) -> Option<String> {
+        let permission = |error: &CloudError| {
+            format!(
+                "allow the action to this identity; `bgform permissions` prints the whole policy \
+                 that the stack needs ({} {})",
+                error.service, error.action
+            )
+        };
+        match self {
+            Self::Failed { help, .. } => Some(help.clone()),
+            Self::Cloud(error) => match error.class {
+                Class::Denied => Some(permission(error)),
+                Class::Credentials => Some(
+                    "check AWS_PROFILE, AWS_ACCESS_KEY_ID or `aws sso login`; when they are valid \
+                     again, `bgform apply` goes on from where it stopped"
+                        .to_owned(),
+                ),
+                Class::Unreachable => Some(
+                    "check the network, --endpoint-url (or AWS_ENDPOINT_URL) and --region; nothing was sent"
+                        .to_owned(),
+                ),
+                Class::InDoubt => Some(
+                    "whether it was carried out is not known; the next `bgform apply` looks first and goes on"
+                        .to_owned(),
+                ),
+                Class::Throttled => Some("the account's request rate is used up; run it again in a minute".to_owned()),
+                Class::AlreadyExists => address.map(|address| {
+                    format!("to take over what exists, run `bgform import '{address}' ID`; or choose another name")
+                }),
+                Class::InUse | Class::NotFound | Class::Refused => None,
+            },
+            Self::Wait { .. } => Some("mend the cause and run `bgform apply` again: it goes on from here".to_owned()),
+            Self::Interrupted { .. } => Some("run `bgform apply` again: it goes on from here".to_owned()),
+            Self::State(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_decides_the_class_and_a_status_only_without_one() {
+        for (code, status, class) in [
+            (Some("RequestLimitExceeded"), Some(503), Class::Throttled),
+            (Some("InvalidInstanceID.NotFound"), Some(400), Class::NotFound),
+            (Some("InvalidLaunchTemplateName.AlreadyExistsException"), Some(400), Class::AlreadyExists),
+            (Some("InvalidGroup.Duplicate"), Some(400), Class::AlreadyExists),
+            (Some("DependencyViolation"), Some(400), Class::InUse),
+            (Some("UnauthorizedOperation"), Some(403), Class::Denied),
+            (Some("AuthFailure"), Some(401), Class::Credentials),
+            (Some("InternalError"), Some(500), Class::InDoubt),
+            (Some("ValidationError"), Some(400), Class::Refused),
+            (None, Some(500), Class::InDoubt),
+            (None, Some(404), Class::Refused),
+        ] {
+            assert_eq!(class_of(code, status), class, "{code:?} {status:?}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The one way to AWS: real SDK clients with an optional endpoint, retries that are ours (the
+//! SDK's are off), and errors classed by code. Knows no resource kind.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::ProvideCredentials;
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+
+use crate::clock::Clock;
+
+pub mod error;
+
+use error::{Class, CloudError, Error, Service};
+
+/// Where to find AWS, as given on the command line or in the stack.
+#[derive(Debug, Clone, Default)]
+pub struct Target {
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    pub endpoint_url: Option<String>,
+}
+
+/// SDK clients of one account and region.
+#[derive(Debug)]
+pub struct Cloud {
+    pub ec2: aws_sdk_ec2::Client,
+    pub autoscaling: aws_sdk_autoscaling::Client,
+    pub elbv2: aws_sdk_elasticloadbalancingv2::Client,
+    pub ssm: aws_sdk_ssm::Client,
+    pub sts: aws_sdk_sts::Client,
+    pub region: String,
+    /// The endpoint that replaces AWS's own, where one is set.
+    pub endpoint: Option<String>,
+    pub clock: Clock,
+    calls: AtomicUsize,
+    verbose: bool,
+}
+
+/// Whether a call that may have been carried out can be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// A read, a call with our client token, or one that says the same when said twice: repeated
+    /// after a throttle, a 5xx and a dropped connection.
+    Safe,
+    /// Repeated only after a throttle; anything else leaves the operation in doubt.
+    OnThrottle,
+}
+
+/// The longest that one call is repeated for.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// A call that fails without an answer is sent this often in all.
+const ATTEMPTS_IN_DOUBT: u32 = 4;
+/// A refused connection is tried again this often: a server that restarts is back within it.
+const ATTEMPTS_UNREACHABLE: u32 = 3;
+
+impl Cloud {
+    /// Clients for `target`. Makes no API call, but loads credentials, so that missing ones are
+    /// told before anything else is tried.
+    pub async fn connect(target: &Target, clock: Clock, verbose: bool) -> Result<Self, Error> {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .operation_attempt_timeout(Duration::from_secs(30))
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::disabled());
+        if let Some(region) = &target.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &target.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(endpoint) = &target.endpoint_url {
+            loader = loader.endpoint_url(endpoint);
+        }
+        let config = loader.load().await;
+        let region = config.region().map(|region| region.to_string()).ok_or_else(|| {
+            Error::failed(
+                "no region is set",
+                "write `region = \"us-east-1\"` in the `stack` block, or pass --region",
+            )
+        })?;
+        let credentials = match config.credentials_provider() {
+            Some(provider) => provider.provide_credentials().await.map_err(|error| error::chain(&error)),
+            None => Err("no credentials provider is configured".to_owned()),
+        };
+        credentials.map_err(|cause| {
+            Error::failed(
+                format!("no AWS credentials were found: {cause}"),
+                "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`",
+            )
+        })?;
+        let endpoint = config.endpoint_url().map(str::to_owned);
+        Ok(Self {
+            ec2: aws_sdk_ec2::Client::new(&config),
+            autoscaling: aws_sdk_autoscaling::Client::new(&config),
+            elbv2: aws_sdk_elasticloadbalancingv2::Client::new(&config),
+            ssm: aws_sdk_ssm::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
+            region,
+            endpoint,
+            clock,
+            calls: AtomicUsize::new(0),
+            verbose,
+        })
+    }
+
+    /// How many requests were sent so far, repeats included.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The account that the credentials belong to.
+    pub async fn account(&self) -> Result<String, Error> {
+        let identity =
+            self.read(Service::Sts, "GetCallerIdentity", || self.sts.get_caller_identity().send()).await?;
+        Ok(identity.account().unwrap_or_default().to_owned())
+    }
+
+    /// Sends a read, again after a throttle, a 5xx or a dropped connection.
+    pub async fn read<T, E, F, Fut>(
+        &self,
+        service: Service,
+        action: &'static str,
+        send: F,
+    ) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        self.send(service, action, Repeat::Safe, send).await
+    }
+
+    /// Sends a call as often as `repeat` and the answers allow. Mutating calls go through
+    /// [`crate::apply::operation::Operation::call`], which writes them to the journal first.
+    pub(crate) async fn send<T, E, F, Fut>(
+        &self,
+        service: Service,
+        action: &'static str,
+        repeat: Repeat,
+        send: F,
+    ) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let began = self.clock.monotonic();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            let error = match send().await {
+                Ok(answer) => {
+                    self.trace(service, action, "ok");
+                    return Ok(answer);
+                }
+                Err(error) => CloudError::from_sdk(service, action, error),
+            };
+            self.trace(service, action, &error.to_string());
+            let again = match error.class {
+                Class::Throttled => true,
+                Class::InDoubt => repeat == Repeat::Safe && attempt < ATTEMPTS_IN_DOUBT,
+                Class::Unreachable => attempt < ATTEMPTS_UNREACHABLE,
+                _ => false,
+            };
+            let waited = self.clock.monotonic().saturating_sub(began);
+            if !again || waited > PATIENCE {
+                return Err(error.into());
+            }
+            self.clock.sleep(backoff(attempt)).await;
+        }
+    }
+
+    fn trace(&self, service: Service, action: &'static str, outcome: &str) {
+        if self.verbose {
+            eprintln!("{service} {action}: {outcome}");
+        }
+    }
+}
+
+/// Full jitter between half and the whole of 200 ms doubled at each attempt, 20 s at most.
+pub fn backoff(attempt: u32) -> Duration {
+    let whole = Duration::from_millis(200).saturating_mul(1 << attempt.min(10)).min(Duration::from_secs(20));
+    whole.mul_f64(rand::random_range(0.5..=1.0))
+}

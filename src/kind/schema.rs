@@ -1,0 +1,356 @@
+//! What a kind's block may say: attributes with their types, defaults and what a change of each
+//! means. The checker, the diff, `--help` texts, the reference and the conformance test all come
+//! from here. This module knows no kind by name and makes no call.
+
+use std::time::Duration;
+
+use crate::value::{Object, Value};
+
+/// Everything that a kind declares about its block.
+#[derive(Debug)]
+pub struct Schema {
+    /// The keyword, such as `target_group`.
+    pub kind: &'static str,
+    /// One sentence or two for the reference.
+    pub doc: &'static str,
+    pub attributes: Vec<Attribute>,
+    /// What `kind.name.output` can read. Every record has `id`.
+    pub outputs: Vec<Output>,
+    /// Fields of the API's create input that are not offered, and why. A test holds this list
+    /// and the attributes' [`Attribute::api`] against the SDK's input.
+    pub not_offered: &'static [(&'static str, &'static str)],
+    /// Attributes that only one resource at a time can hold (a name, a listener's port). A
+    /// replacement that keeps all of them, declared, must delete before it creates.
+    pub unique: &'static [&'static str],
+}
+
+#[derive(Debug)]
+pub struct Attribute {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub ty: Type,
+    pub required: bool,
+    /// Filled in where the author wrote nothing. Without one, an attribute that was never
+    /// declared is not compared (the API's own choice stands).
+    pub default: Option<Value>,
+    pub on_change: OnChange,
+    /// The fields of the API's create input that this attribute stands for, in the SDK's
+    /// snake_case; empty means the attribute's own name.
+    pub api: &'static [&'static str],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnChange {
+    Update,
+    Replace,
+}
+
+#[derive(Debug)]
+pub struct Output {
+    pub name: &'static str,
+    pub doc: &'static str,
+    /// Attributes whose change does *not* touch this output. `None`: no update touches it.
+    pub changes_unless_only: Option<&'static [&'static str]>,
+}
+
+/// Which of a resource's outputs the API wants where a reference stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    Id,
+    Arn,
+    Name,
+    /// An object of these outputs, such as a launch template's `id` and `latest_version`.
+    Outputs(&'static [&'static str]),
+}
+
+#[derive(Debug)]
+pub enum Type {
+    Bool,
+    /// A whole number within both bounds.
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Number {
+        min: f64,
+        max: f64,
+    },
+    /// At most `max` characters.
+    String {
+        max: usize,
+    },
+    /// Long text that is diffed line by line, such as user data.
+    Text {
+        max: usize,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Whole seconds within both bounds.
+    Duration {
+        min: u64,
+        max: u64,
+    },
+    Percent {
+        min: f64,
+        max: f64,
+    },
+    /// A reference to one of these kinds.
+    Ref {
+        kinds: &'static [&'static str],
+        by: By,
+    },
+    List(Box<Type>),
+    /// Order does not matter; duplicates are folded.
+    Set(Box<Type>),
+    Map(Box<Type>),
+    /// `name { ... }`, at most once: an object.
+    Block(Vec<Attribute>),
+    /// `name { ... }`, any number of times: a list of objects; a set where order does not matter.
+    Blocks {
+        attributes: Vec<Attribute>,
+        ordered: bool,
+        max: usize,
+    },
+    /// `name "label" { ... }`: an object whose `type` is the label and whose other members are
+    /// that variant's; a list of them where `many`.
+    Labelled {
+        variants: Vec<(&'static str, Vec<Attribute>)>,
+        many: bool,
+    },
+}
+
+impl Type {
+    /// Any string of a length that the API takes.
+    pub const fn string() -> Self {
+        Self::String { max: 1024 }
+    }
+
+    pub fn list(self) -> Self {
+        Self::List(Box::new(self))
+    }
+
+    pub fn set(self) -> Self {
+        Self::Set(Box::new(self))
+    }
+
+    pub fn map(self) -> Self {
+        Self::Map(Box::new(self))
+    }
+
+    pub const fn id_of(kinds: &'static [&'static str]) -> Self {
+        Self::Ref { kinds, by: By::Id }
+    }
+
+    pub const fn arn_of(kinds: &'static [&'static str]) -> Self {
+        Self::Ref { kinds, by: By::Arn }
+    }
+
+    pub const fn name_of(kinds: &'static [&'static str]) -> Self {
+        Self::Ref { kinds, by: By::Name }
+    }
+
+    /// Whether the attribute is written as a block.
+    pub fn is_block(&self) -> bool {
+        matches!(self, Self::Block(_) | Self::Blocks { .. } | Self::Labelled { .. })
+    }
+
+    /// What the author should write, for `expected` in mistakes and for the reference.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Bool => "true or false".into(),
+            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Number { min, max } => format!("a number from {min} to {max}"),
+            Self::String { .. } => "a string".into(),
+            Self::Text { .. } => "a text".into(),
+            Self::Choice(words) => {
+                let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                format!("one of {}", quoted.join(", "))
+            }
+            Self::Duration { .. } => "a duration, such as 30s, 10m or 2h".into(),
+            Self::Percent { .. } => "a percent, such as 25%".into(),
+            Self::Ref { kinds, .. } => format!("a reference to {}", one_of(kinds)),
+            Self::List(item) => format!("a list of {}", item.describe_many()),
+            Self::Set(item) => format!("a set of {}", item.describe_many()),
+            Self::Map(item) => format!("an object whose values are {}", item.describe_many()),
+            Self::Block(_) => "a block".into(),
+            Self::Blocks { .. } => "blocks".into(),
+            Self::Labelled { variants, .. } => {
+                let labels: Vec<_> = variants.iter().map(|(label, _)| format!("\"{label}\"")).collect();
+                format!("a block with the label {}", labels.join(", "))
+            }
+        }
+    }
+
+    fn describe_many(&self) -> String {
+        match self {
+            Self::String { .. } | Self::Text { .. } => "strings".into(),
+            Self::Integer { .. } | Self::Number { .. } => "numbers".into(),
+            Self::Ref { kinds, .. } => format!("references to {}", one_of(kinds)),
+            other => other.describe(),
+        }
+    }
+
+    /// The attributes of a block whose label (if it has one) is `label`.
+    pub fn block_attributes(&self, label: Option<&str>) -> Option<&[Attribute]> {
+        match self {
+            Self::Block(attributes) | Self::Blocks { attributes, .. } => Some(attributes),
+            Self::Labelled { variants, .. } => {
+                variants.iter().find(|(name, _)| Some(*name) == label).map(|(_, attributes)| &attributes[..])
+            }
+            _ => None,
+        }
+    }
+
+    /// The same value in the one form in which two of this type are compared and stored:
+    /// defaults filled in, sets sorted and without duplicates, numbers of seconds as durations.
+    pub fn canonical(&self, value: Value) -> Value {
+        let (value, sensitive) = value.into_unmarked();
+        let canonical = match (self, value) {
+            (Self::Duration { .. }, Value::Number(seconds)) if seconds >= 0.0 => {
+                Value::Duration(Duration::from_secs_f64(seconds))
+            }
+            (Self::Percent { .. }, Value::Number(value)) => Value::Percent(value),
+            (Self::List(item), Value::List(items)) => {
+                Value::List(items.into_iter().map(|value| item.canonical(value)).collect())
+            }
+            (Self::Set(item), Value::List(items)) => {
+                sorted(items.into_iter().map(|value| item.canonical(value)).collect())
+            }
+            (Self::Map(item), Value::Object(members)) => {
+                let mut members: Object =
+                    members.into_iter().map(|(name, value)| (name, item.canonical(value))).collect();
+                members.sort_keys();
+                Value::Object(members)
+            }
+            (Self::Block(attributes), Value::Object(members)) => {
+                Value::Object(canonical_members(attributes, members))
+            }
+            (Self::Blocks { attributes, ordered, .. }, Value::List(items)) => {
+                let items = items
+                    .into_iter()
+                    .map(|item| match item {
+                        Value::Object(members) => Value::Object(canonical_members(attributes, members)),
+                        other => other,
+                    })
+                    .collect();
+                if *ordered { Value::List(items) } else { sorted(items) }
+            }
+            (Self::Labelled { many: true, .. }, Value::List(items)) => {
+                Value::List(items.into_iter().map(|item| self.canonical_labelled(item)).collect())
+            }
+            (Self::Labelled { .. }, value @ Value::Object(_)) => self.canonical_labelled(value),
+            (_, other) => other,
+        };
+        canonical.marked_if(sensitive)
+    }
+
+    fn canonical_labelled(&self, value: Value) -> Value {
+        let label = value.get("type").as_str().map(str::to_owned);
+        match (self.block_attributes(label.as_deref()), value) {
+            (Some(attributes), Value::Object(members)) => {
+                let label = members.get("type").cloned().unwrap_or_default();
+                let mut canonical = Object::from_iter([("type".to_owned(), label)]);
+                canonical.extend(canonical_members(attributes, members));
+                Value::Object(canonical)
+            }
+            (_, other) => other,
+        }
+    }
+}
+
+fn one_of(kinds: &[&str]) -> String {
+    let article = |kind: &&str| format!("a `{kind}`");
+    kinds.iter().map(article).collect::<Vec<_>>().join(" or ")
+}
+
+/// Sets are compared as sorted lists.
+fn sorted(mut items: Vec<Value>) -> Value {
+    items.sort_by_cached_key(|item| item.without_marks().to_typed_json().to_string());
+    items.dedup();
+    Value::List(items)
+}
+
+/// Members in schema order with defaults filled in; nulls and unknown names are dropped.
+pub fn canonical_members(attributes: &[Attribute], mut members: Object) -> Object {
+    let mut canonical = Object::new();
+    for attribute in attributes {
+        let given = members.swap_remove(attribute.name).filter(|value| !value.is_null());
+        if let Some(value) = given.or_else(|| attribute.default.clone()) {
+            canonical.insert(attribute.name.to_owned(), attribute.ty.canonical(value));
+        }
+    }
+    canonical
+}
+
+impl Schema {
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    pub fn output(&self, name: &str) -> Option<&Output> {
+        self.outputs.iter().find(|output| output.name == name)
+    }
+
+    /// See [`Type::canonical`].
+    pub fn canonical(&self, inputs: Object) -> Object {
+        canonical_members(&self.attributes, inputs)
+    }
+}
+
+/// An optional attribute that is updated in place; see the methods for the rest.
+pub fn attribute(name: &'static str, ty: Type, doc: &'static str) -> Attribute {
+    Attribute { name, doc, ty, required: false, default: None, on_change: OnChange::Update, api: &[] }
+}
+
+impl Attribute {
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    pub fn default(mut self, value: impl Into<Value>) -> Self {
+        self.default = Some(value.into());
+        self
+    }
+
+    /// The default, in seconds.
+    pub fn default_seconds(self, seconds: u64) -> Self {
+        self.default(Duration::from_secs(seconds))
+    }
+
+    /// A change makes a new resource.
+    pub fn replaces(mut self) -> Self {
+        self.on_change = OnChange::Replace;
+        self
+    }
+
+    pub fn api(mut self, fields: &'static [&'static str]) -> Self {
+        self.api = fields;
+        self
+    }
+
+    /// The fields of the API's create input that this attribute stands for.
+    pub fn api_fields(&self) -> Vec<&'static str> {
+        if self.api.is_empty() { vec![self.name] } else { self.api.to_vec() }
+    }
+}
+
+/// An output that no update touches.
+pub fn output(name: &'static str, doc: &'static str) -> Output {
+    Output { name, doc, changes_unless_only: None }
+}
+
+impl Output {
+    /// An update of any attribute but these makes the output unknown until it is done.
+    pub fn changes_unless_only(mut self, attributes: &'static [&'static str]) -> Self {
+        self.changes_unless_only = Some(attributes);
+        self
+    }
+}
+
+/// `tags`, as every kind that takes them declares it.
+pub fn tags_attribute(api: &'static [&'static str]) -> Attribute {
+    attribute("tags", Type::String { max: 256 }.map(), "Tags; the stack's tags are added to them.")
+        .default(Value::Object(Object::new()))
+        .api(api)
+}
