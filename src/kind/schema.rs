@@ -168,7 +168,7 @@ impl Type {
             }
             Self::Duration { .. } => "a duration, such as 30s, 10m or 2h".into(),
             Self::Percent { .. } => "a percent, such as 25%".into(),
-            Self::Ref { kinds, .. } => format!("a reference to {}", one_of(kinds)),
+            Self::Ref { kinds, .. } => references_to(kinds),
             Self::List(item) => format!("a list of {}", item.describe_many()),
             Self::Set(item) => format!("a set of {}", item.describe_many()),
             Self::Map(item) => format!("an object whose values are {}", item.describe_many()),
@@ -256,6 +256,11 @@ impl Type {
             (_, other) => other,
         }
     }
+}
+
+/// `a reference to a `vpc``
+pub fn references_to(kinds: &[&str]) -> String {
+    format!("a reference to {}", one_of(kinds))
 }
 
 fn one_of(kinds: &[&str]) -> String {
