@@ -2,6 +2,7 @@
 //! and applies it. The way through is one line: text → graph → stack → plan → apply → state.
 
 pub mod address;
+pub mod clock;
 pub mod diagnostic;
 pub mod lang;
 pub mod state;
