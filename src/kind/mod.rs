@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::apply::operation::Operation;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::state::record::Record;
+use crate::state::Record;
 use crate::value::{Object, Value};
 
 pub mod schema;
