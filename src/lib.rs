@@ -6,6 +6,7 @@ pub mod apply;
 pub mod clock;
 pub mod cloud;
 pub mod diagnostic;
+pub mod graph;
 pub mod kind;
 pub mod lang;
 pub mod state;

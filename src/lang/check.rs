@@ -126,9 +126,11 @@ impl Check<'_> {
                 return None;
             };
             let Some(attributes) = ty.block_attributes(Some(&label.text)) else {
-                let mistake =
-                    Mistake::new("bgform::lang::unknown_label", format!("`{what}` has no type `{}`", label.text))
-                        .at(label.span, "not known");
+                let mistake = Mistake::new(
+                    "bgform::lang::unknown_label",
+                    format!("`{what}` has no type `{}`", label.text),
+                )
+                .at(label.span, "not known");
                 self.mistakes.push(match did_you_mean(&label.text, labels.iter().copied()) {
                     Some(guess) => mistake.help(format!("did you mean `{guess}`?")),
                     None => mistake.help(format!("it is one of {}", labels.join(", "))),
@@ -173,22 +175,36 @@ impl Check<'_> {
             (Type::Percent { min, max }, Value::Percent(number)) => {
                 let fits = (*min..=*max).contains(&number);
                 let shown = || format!("{}%", format_number(number));
-                if fits { Some(Value::Percent(number)) } else { self.out_of_range(format!("from {min}% to {max}%"), expr, name, shown()) }
+                if fits {
+                    Some(Value::Percent(number))
+                } else {
+                    self.out_of_range(format!("from {min}% to {max}%"), expr, name, shown())
+                }
             }
             (Type::Duration { min, max }, Value::Duration(duration)) => {
                 let fits = duration.subsec_nanos() == 0 && (*min..=*max).contains(&duration.as_secs());
                 let shown = crate::value::format_duration(duration);
                 let bounds = || {
-                    let written = |seconds| crate::value::format_duration(std::time::Duration::from_secs(seconds));
+                    let written =
+                        |seconds| crate::value::format_duration(std::time::Duration::from_secs(seconds));
                     format!("whole seconds from {} to {}", written(*min), written(*max))
                 };
-                if fits { Some(Value::Duration(duration)) } else { self.out_of_range(bounds(), expr, name, shown) }
+                if fits {
+                    Some(Value::Duration(duration))
+                } else {
+                    self.out_of_range(bounds(), expr, name, shown)
+                }
             }
             (Type::String { max } | Type::Text { max }, Value::String(text)) => {
                 let length = text.chars().count();
                 match length <= *max {
                     true => Some(Value::String(text)),
-                    false => self.out_of_range(format!("at most {max} characters"), expr, name, format!("{length} characters")),
+                    false => self.out_of_range(
+                        format!("at most {max} characters"),
+                        expr,
+                        name,
+                        format!("{length} characters"),
+                    ),
                 }
             }
             (Type::Choice(words), Value::String(text)) => match words.contains(&text.as_str()) {
@@ -252,9 +268,18 @@ impl Check<'_> {
     }
 
     /// A plural `existing` where a list is wanted stands for all its members.
-    fn plural(&mut self, ty: &Type, item: &Type, reference: Reference, expr: &Expr, name: &str) -> Option<Value> {
+    fn plural(
+        &mut self,
+        ty: &Type,
+        item: &Type,
+        reference: Reference,
+        expr: &Expr,
+        name: &str,
+    ) -> Option<Value> {
         use super::evaluate::Members;
-        let Type::Ref { kinds, .. } = item else { return self.mismatch(ty, &Value::Ref(reference), expr, name) };
+        let Type::Ref { kinds, .. } = item else {
+            return self.mismatch(ty, &Value::Ref(reference), expr, name);
+        };
         let member = (self.member_kind)(&reference.address.kind).filter(|_| reference.index.is_none());
         if !member.is_some_and(|member| kinds.contains(&member)) {
             let written = reference.to_string();
@@ -267,7 +292,9 @@ impl Check<'_> {
         }
         Some(match self.scope.members(&reference) {
             Members::Count(count) => Value::List(
-                (0..count).map(|index| Value::Ref(Reference { index: Some(index), ..reference.clone() })).collect(),
+                (0..count)
+                    .map(|index| Value::Ref(Reference { index: Some(index), ..reference.clone() }))
+                    .collect(),
             ),
             Members::Unknown | Members::NotPlural => Value::unknown(&reference.address, "members"),
         })
@@ -292,11 +319,8 @@ impl Check<'_> {
             return Some(Value::Ref(reference));
         }
         self.mistakes.push(
-            Mistake::new(
-                "bgform::lang::wrong_kind",
-                format!("`{name}` is {}", references_to(kinds)),
-            )
-            .at(expr.span, format!("this is a `{kind}`")),
+            Mistake::new("bgform::lang::wrong_kind", format!("`{name}` is {}", references_to(kinds)))
+                .at(expr.span, format!("this is a `{kind}`")),
         );
         None
     }
@@ -313,15 +337,21 @@ impl Check<'_> {
         let mistake = Mistake::new("bgform::lang::wrong_type", format!("`{name}` is {}", ty.describe()))
             .at(expr.span, format!("this is {}", describe(value)));
         let help = match (ty, value) {
-            (Type::Duration { .. }, Value::Number(number)) => Some(format!("write {}s", format_number(*number))),
-            (Type::Percent { .. }, Value::Number(number)) => Some(format!("write {}%", format_number(*number))),
+            (Type::Duration { .. }, Value::Number(number)) => {
+                Some(format!("write {}s", format_number(*number)))
+            }
+            (Type::Percent { .. }, Value::Number(number)) => {
+                Some(format!("write {}%", format_number(*number)))
+            }
             (Type::String { .. } | Type::Text { .. }, Value::Number(number)) => {
                 Some(format!("write \"{}\"", format_number(*number)))
             }
             (Type::String { .. } | Type::Text { .. }, Value::Ref(reference)) => {
                 Some(format!("name one of its attributes, such as {reference}.id"))
             }
-            (Type::Integer { .. } | Type::Number { .. }, Value::String(text)) if text.parse::<f64>().is_ok() => {
+            (Type::Integer { .. } | Type::Number { .. }, Value::String(text))
+                if text.parse::<f64>().is_ok() =>
+            {
                 Some(format!("write {text}"))
             }
             (Type::Integer { .. } | Type::Number { .. }, Value::Duration(duration)) => {
@@ -335,9 +365,10 @@ impl Check<'_> {
                 ))
             }
             (Type::Ref { .. }, Value::Object(members)) => match members.first() {
-                Some((key, Value::Ref(reference))) => {
-                    Some(format!("it has `for_each`: say which, as in {}[\"{key}\"]", reference.address.block()))
-                }
+                Some((key, Value::Ref(reference))) => Some(format!(
+                    "it has `for_each`: say which, as in {}[\"{key}\"]",
+                    reference.address.block()
+                )),
                 _ => None,
             },
             (Type::List(_) | Type::Set(_), Value::Object(members))

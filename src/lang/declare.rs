@@ -323,9 +323,10 @@ impl Declare<'_> {
         let guess = did_you_mean(&kind.text, known.iter().copied().chain(keywords.iter().copied()));
         mistake = match guess {
             Some(guess) => mistake.help(format!("did you mean `{guess}`?")),
-            None if !existing && self.kinds.is_existing(&kind.text) => {
-                mistake.help(format!("bgform reads it but does not make it: write existing {} \"{}\"", kind.text, name.text))
-            }
+            None if !existing && self.kinds.is_existing(&kind.text) => mistake.help(format!(
+                "bgform reads it but does not make it: write existing {} \"{}\"",
+                kind.text, name.text
+            )),
             None => mistake.help(format!("the kinds are {}", known.join(", "))),
         };
         self.mistakes.push(mistake);
