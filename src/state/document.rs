@@ -5,13 +5,27 @@
 use std::path::Path;
 
 use serde_json::Value as Json;
+use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
 use super::error::StateError;
 use super::record::{FORMAT_VERSION, Snapshot};
 
-/// The file's text, with a newline at its end.
-pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, serde_json::Error> {
+/// The file's text, with a newline at its end; it is known to read.
+///
+/// Errors: [`StateError::NotStorable`].
+pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, StateError> {
+    write(snapshot).map_err(Wrong::from).and_then(|text| read(&text).map(|_| text)).map_err(|wrong| {
+        let reason = match wrong {
+            Wrong::Text(reason) => reason,
+            Wrong::Checksum => "its checksum would not match".to_owned(),
+            Wrong::Newer { found, .. } => format!("it says format {found}"),
+        };
+        StateError::NotStorable { what: format!("the snapshot of `{}`", snapshot.stack), reason }
+    })
+}
+
+fn write(snapshot: &Snapshot) -> Result<Vec<u8>, serde_json::Error> {
     let mut document = serde_json::to_value(snapshot)?;
     let sum = checksum(&document)?;
     if let Json::Object(members) = &mut document {
@@ -53,7 +67,12 @@ enum Wrong {
 
 impl From<serde_json::Error> for Wrong {
     fn from(error: serde_json::Error) -> Self {
-        Self::Text(error.to_string())
+        let (line, column) = (error.line(), error.column());
+        Self::Text(match error.classify() {
+            Category::Eof => format!("it ends in the middle, at line {line}"),
+            Category::Syntax => format!("it is no JSON at line {line}, column {column}"),
+            Category::Data | Category::Io => error.to_string(),
+        })
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! In: nothing. Out: the entries and what is left open by a run of them. It never does I/O.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -90,6 +92,19 @@ impl Entry {
         match self {
             Self::Done { change, .. } | Self::Fact { change } => Some(change),
             Self::Begin(_) | Self::Call(_) | Self::Made(_) | Self::Failed { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Begin(Begin { operation, address, .. }) => write!(f, "begin {operation} of `{address}`"),
+            Self::Call(Call { operation, action, .. }) => write!(f, "call {action} of {operation}"),
+            Self::Made(Made { operation, id, .. }) => write!(f, "made {id} by {operation}"),
+            Self::Done { operation, .. } => write!(f, "done {operation}"),
+            Self::Failed { operation, .. } => write!(f, "failed {operation}"),
+            Self::Fact { .. } => f.write_str("a change of state"),
         }
     }
 }

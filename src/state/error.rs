@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::file::parent;
 use super::lock::Holder;
 
 /// Every refusal of `state/`. Unless it says otherwise, nothing was changed.
@@ -24,7 +25,7 @@ pub enum StateError {
         help: String,
     },
 
-    #[error("`{}` is missing, though {} is there", path.display(), left.display())]
+    #[error("`{}` is missing, though `{}` is there", path.display(), left.display())]
     #[diagnostic(code(bgform::state::missing))]
     Missing {
         path: PathBuf,
@@ -106,7 +107,7 @@ pub enum StateError {
     #[diagnostic(
         code(bgform::state::unwritable),
         help(
-            "all that was durable before stands. See who may write it with `ls -ld {0}` and whether the disk is read-only with `findmnt -T {0}`; then run the same command again", path.display()
+            "all that was durable before stands. See who may write it with `ls -ld {0}` and whether the disk is read-only with `findmnt -T {1}`; then run the same command again", path.display(), parent(path).display()
         )
     )]
     Unwritable { path: PathBuf, reason: String },
@@ -115,10 +116,19 @@ pub enum StateError {
     #[diagnostic(
         code(bgform::state::full),
         help(
-            "all that was durable before stands. Make room (`df -h {0}` shows the disk), then run the same command again", path.display()
+            "all that was durable before stands. Make room (`df -h {}` shows the disk), then run the same command again", parent(path).display()
         )
     )]
     Full { path: PathBuf },
+
+    #[error("{what} cannot be kept, as it would not read back: {reason}")]
+    #[diagnostic(
+        code(bgform::state::not_storable),
+        help(
+            "nothing was written and no call was made for it. A value nested deeper than 100 does this: make it flatter. Anything else is a mistake in bgform: please report it with this text"
+        )
+    )]
+    NotStorable { what: String, reason: String },
 
     #[error("the journal `{}` takes no more records since one could not be made durable: {reason}", path.display())]
     #[diagnostic(

@@ -60,15 +60,18 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), StateError> {
     let parent = parent(folder);
     create_folder(parent)?;
     match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists || !folder.is_dir() => {
-            Err(unwritable(folder, &error))
+        Ok(()) => sync_folder(parent),
+        // Another process was faster.
+        Err(_) if folder.is_dir() => sync_folder(parent),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(unwritable(folder, &ErrorKind::NotADirectory.into()))
         }
-        _ => sync_folder(parent),
+        Err(error) => Err(unwritable(folder, &error)),
     }
 }
 
 /// `.` for a bare name, so that it can be opened.
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -93,21 +96,25 @@ pub(super) fn stage(path: &Path, bytes: &[u8]) -> Result<PathBuf, StateError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
     let staged = PathBuf::from(name);
+    match write(&staged, bytes) {
+        Ok(()) => Ok(staged),
+        Err(error) => Err(unwritable(path, &error)),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let written = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&staged)
+        .open(path)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    match written {
-        Ok(()) => Ok(staged),
-        Err(error) => {
-            // What is left of it is in nobody's way, but may hold the last of the disk's room.
-            let _ = std::fs::remove_file(&staged);
-            Err(unwritable(path, &error))
-        }
+    if written.is_err() {
+        // What is left of it is in nobody's way, but may hold the last of the disk's room.
+        let _ = std::fs::remove_file(path);
     }
+    written
 }
 
 /// Puts what [`stage`] wrote in the place of `path`, durably.
@@ -123,8 +130,10 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
 
 /// Shows that there is room to write in `folder`, before anything depends on it.
 pub(super) fn probe(folder: &Path) -> Result<(), StateError> {
-    let staged = stage(&folder.join("probe"), &[b'.'; 64 * 1024])?;
-    std::fs::remove_file(&staged).map_err(|error| unwritable(&staged, &error))
+    let path = folder.join("probe.tmp");
+    write(&path, &[b'.'; 64 * 1024])
+        .and_then(|()| std::fs::remove_file(&path))
+        .map_err(|error| unwritable(folder, &error))
 }
 
 #[cfg(test)]

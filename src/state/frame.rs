@@ -55,6 +55,17 @@ fn decode(line: &[u8]) -> Result<Frame, String> {
     serde_json::from_slice(&[b"{", body].concat()).map_err(|error| error.to_string())
 }
 
+/// Shows that the entry's record will read, before anything relies on it.
+pub(super) fn check(entry: &Entry) -> Result<(), StateError> {
+    let frame =
+        Frame { sequence: 0, lineage: String::new(), at: Timestamp::UNIX_EPOCH, entry: entry.clone() };
+    encode(&frame)
+        .map_err(|error| error.to_string())
+        .and_then(|line| decode(line.trim_ascii_end()))
+        .map(drop)
+        .map_err(|reason| StateError::NotStorable { what: entry.to_string(), reason })
+}
+
 /// Reads the whole file.
 pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Frames, StateError> {
     let mut read = Frames::default();

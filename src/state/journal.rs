@@ -18,11 +18,12 @@ use super::entry::Entry;
 use super::error::StateError;
 use super::file;
 use super::frame::{self, Frame};
+use super::lock::Held;
 use super::record::Snapshot;
 use crate::clock;
 
-/// An open journal; share it by reference or in an `Arc`. Dropping it waits for what was handed
-/// in; do that before the lock is dropped.
+/// An open journal; share it by reference or in an `Arc`. It holds the lock with its guard, and
+/// dropping it waits for what was handed in.
 #[derive(Debug)]
 pub struct Journal {
     /// None only while dropping.
@@ -46,16 +47,16 @@ struct Waiting {
 
 impl Journal {
     /// `file` is opened for appending, ends after a whole record, and `snapshot` has all of them
-    /// folded in. `turn` is held over each write.
+    /// folded in.
     pub(super) fn start(
         file: File,
         path: PathBuf,
         snapshot: Snapshot,
-        turn: Arc<Mutex<()>>,
+        held: Arc<Held>,
     ) -> Result<Self, StateError> {
         let (queue, waiting) = mpsc::channel();
         let shared = Arc::new(Shared { path, snapshot: Mutex::new(snapshot), syncs: AtomicU64::new(0) });
-        let writer = Writer { file, turn, shared: Arc::clone(&shared) };
+        let writer = Writer { file, held, shared: Arc::clone(&shared) };
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&waiting))
@@ -65,9 +66,11 @@ impl Journal {
 
     /// Writes the entry down. Once this was polled the entry is written even if nobody waits on.
     ///
-    /// Errors: [`StateError::Full`] and [`StateError::Unwritable`] for those whose write failed,
+    /// Errors: [`StateError::NotStorable`] for an entry that could not be read again, which harms
+    /// no other; [`StateError::Full`] and [`StateError::Unwritable`] for those whose write failed,
     /// [`StateError::JournalClosed`] for every later one.
     pub async fn append(&self, entry: Entry) -> Result<(), StateError> {
+        frame::check(&entry)?;
         let (answer, answered) = oneshot::channel();
         let handed_in =
             self.queue.as_ref().is_some_and(|queue| queue.send(Waiting { entry, answer }).is_ok());
@@ -109,7 +112,7 @@ impl Shared {
 
 struct Writer {
     file: File,
-    turn: Arc<Mutex<()>>,
+    held: Arc<Held>,
     shared: Arc<Shared>,
 }
 
@@ -117,8 +120,8 @@ impl Writer {
     fn run(mut self, queue: &Receiver<Waiting>) {
         let mut closed: Option<StateError> = None;
         while let Ok(first) = queue.recv() {
-            let turn = Arc::clone(&self.turn);
-            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = Arc::clone(&self.held);
+            let _turn = held.turn();
             let batch: Vec<Waiting> = std::iter::once(first).chain(queue.try_iter()).collect();
             let written = match &closed {
                 None => self.write(&batch),
@@ -140,10 +143,13 @@ impl Writer {
     /// One write and one sync for all of them; then they are folded in, in their order.
     fn write(&mut self, batch: &[Waiting]) -> Result<(), StateError> {
         let path = &self.shared.path;
-        let mut snapshot = self.shared.snapshot();
+        let (lineage, last) = {
+            let snapshot = self.shared.snapshot();
+            (snapshot.lineage.clone(), snapshot.sequence)
+        };
         let mut bytes = Vec::new();
-        for (sequence, waiting) in (snapshot.sequence + 1..).zip(batch) {
-            let (lineage, entry) = (snapshot.lineage.clone(), waiting.entry.clone());
+        for (sequence, waiting) in (last + 1..).zip(batch) {
+            let (lineage, entry) = (lineage.clone(), waiting.entry.clone());
             let line = frame::encode(&Frame { sequence, lineage, at: clock::now(), entry });
             bytes.extend(line.map_err(|error| file::unwritable(path, &error.into()))?);
         }
@@ -152,6 +158,7 @@ impl Writer {
             .write_all(&bytes)
             .and_then(|()| self.file.sync_data())
             .map_err(|error| file::unwritable(path, &error))?;
+        let mut snapshot = self.shared.snapshot();
         for waiting in batch {
             snapshot.sequence += 1;
             if let Some(change) = waiting.entry.change() {

@@ -5,7 +5,7 @@
 //! never repairs what it does not understand: it says what is wrong and what to type.
 
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::Arc;
 
 use super::document;
 use super::entry::{OpenOperation, OpenOperations};
@@ -13,7 +13,7 @@ use super::error::StateError;
 use super::file;
 use super::frame::{self, Frames};
 use super::journal::Journal;
-use super::lock::LockGuard;
+use super::lock::{self, LockGuard};
 use super::record::Snapshot;
 use crate::clock;
 
@@ -118,9 +118,12 @@ impl Store {
     /// gave, or the stack's first one, which is put here. A torn tail is cut off. One session at a
     /// time: drop the journal before the next.
     ///
-    /// Errors: [`StateError::Stale`] where the state has moved on since it was loaded,
+    /// Errors: [`StateError::Locked`] where the journal of the last one is still open, [`StateError::Stale`] where the state has moved on since it was loaded,
     /// [`StateError::WrongLineage`], those of [`Store::load`], and why nothing can be written.
     pub fn begin_session(&self, lock: &LockGuard, mut snapshot: Snapshot) -> Result<Journal, StateError> {
+        if lock.in_session() {
+            return Err(lock::locked_by(&self.folder, lock.holder().clone()));
+        }
         file::create_folder(&self.history_folder())?;
         file::probe(&self.folder)?;
         let path = self.journal_path();
@@ -140,14 +143,14 @@ impl Store {
             None => {
                 snapshot.taken_at = clock::now();
                 snapshot.written_by = lock.holder().written_by();
-                let bytes = self.encode(&snapshot)?;
+                let bytes = document::encode(&snapshot)?;
                 file::replace(&self.snapshot_path(), &bytes)?;
                 file::replace(&self.history_path(snapshot.serial), &bytes)?;
             }
         }
         let file = file::open_append(&path)?;
         file::sync_folder(&self.folder)?;
-        Journal::start(file, path, snapshot, lock.journal.clone())
+        Journal::start(file, path, snapshot, Arc::clone(lock.held()))
     }
 
     /// Keeps the snapshot under the next serial, and empties the journal if all of it is folded in
@@ -180,7 +183,7 @@ impl Store {
             written_by: lock.holder().written_by(),
             ..snapshot.clone()
         };
-        let bytes = self.encode(&next)?;
+        let bytes = document::encode(&next)?;
         file::create_folder(&self.history_folder())?;
 
         let staged = file::stage(&path, &bytes)?;
@@ -197,7 +200,7 @@ impl Store {
     }
 
     fn empty_journal(&self, lock: &LockGuard, snapshot: &Snapshot) -> Result<(), StateError> {
-        let _turn = lock.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock.held().turn();
         let path = self.journal_path();
         let Some(journal) = file::read(&path)? else { return Ok(()) };
         let frames = frame::parse(&journal, &path)?.frames;
@@ -219,10 +222,6 @@ impl Store {
                 found: there.lineage.clone(),
             }),
         }
-    }
-
-    fn encode(&self, snapshot: &Snapshot) -> Result<Vec<u8>, StateError> {
-        document::encode(snapshot).map_err(|error| file::unwritable(&self.snapshot_path(), &error.into()))
     }
 }
 

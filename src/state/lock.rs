@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -58,19 +58,38 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The right to write one state folder, until it is dropped.
+/// The right to write one state folder, until it and the session's journal are dropped.
 #[derive(Debug)]
-pub struct LockGuard {
+pub struct LockGuard(Arc<Held>);
+
+/// What the guard and the session's journal hold together.
+#[derive(Debug)]
+pub(super) struct Held {
     file: File,
     holder: Holder,
-    /// Held over each write to the journal, so that a checkpoint does not empty it under one.
-    pub(super) journal: Arc<Mutex<()>>,
+    /// Over each write to the journal, so that a checkpoint does not empty it under one.
+    turn: Mutex<()>,
+}
+
+impl Held {
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl LockGuard {
     /// Who is written in the lock: this process.
     pub fn holder(&self) -> &Holder {
-        &self.holder
+        &self.0.holder
+    }
+
+    pub(super) fn held(&self) -> &Arc<Held> {
+        &self.0
+    }
+
+    /// Whether a session's journal is still open.
+    pub(super) fn in_session(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     pub(super) fn take(folder: &Path, command: &str) -> Result<Self, StateError> {
@@ -88,26 +107,35 @@ impl LockGuard {
             .and_then(|()| file.write_all(text.as_bytes()))
             .and_then(|()| file.sync_all())
             .map_err(|error| failed(&error))?;
-        Ok(Self { file, holder, journal: Arc::default() })
+        Ok(Self(Arc::new(Held { file, holder, turn: Mutex::default() })))
     }
 }
 
-impl Drop for LockGuard {
+impl Drop for Held {
     fn drop(&mut self) {
         // The next holder writes its own name; until then nobody should read ours.
         let _ = self.file.set_len(0);
     }
 }
 
+/// The refusal of the one who came second.
 fn locked(folder: &Path, file: &mut File) -> StateError {
     let mut text = String::new();
     let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
-    let holder = read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok());
-    let help = match &holder {
-        Some(Holder { host, pid, .. }) => format!(
-            "nothing was changed. Wait until it ends; if it hangs, `kill -INT {pid}` on {host} lets it finish what is under way and free the lock. A dead process holds no lock"
-        ),
-        None => "nothing was changed. It began or ended just now: run the command again".to_owned(),
-    };
-    StateError::Locked { path: folder.to_owned(), holder: holder.map(Box::new), help }
+    match read.ok().and_then(|_| serde_json::from_str(&text).ok()) {
+        Some(holder) => locked_by(folder, holder),
+        None => StateError::Locked {
+            path: folder.to_owned(),
+            holder: None,
+            help: "nothing was changed. It began or ended just now: run the command again".to_owned(),
+        },
+    }
+}
+
+pub(super) fn locked_by(folder: &Path, holder: Holder) -> StateError {
+    let Holder { host, pid, .. } = &holder;
+    let help = format!(
+        "nothing was changed. Wait until it ends; if it hangs, `kill -INT {pid}` on {host} lets it finish what is under way and free the lock. A dead process holds no lock"
+    );
+    StateError::Locked { path: folder.to_owned(), holder: Some(Box::new(holder)), help }
 }

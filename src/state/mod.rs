@@ -42,3 +42,6 @@ pub use journal::Journal;
 pub use local::{Loaded, Store};
 pub use lock::{Holder, LockGuard};
 pub use record::{Change, Deposed, FORMAT_VERSION, Record, Snapshot, WrittenBy};
+
+#[cfg(test)]
+mod tests;
