@@ -2,9 +2,19 @@
 
 pub mod ast;
 pub mod check;
+mod cut;
 pub mod declare;
 pub mod evaluate;
+mod expression;
 pub mod functions;
+mod literal;
+pub mod parse;
 pub mod program;
+mod scan;
 pub mod scope;
+mod slip;
+mod template;
 pub mod variable;
+
+#[cfg(test)]
+mod parse_tests;
