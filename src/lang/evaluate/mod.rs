@@ -11,6 +11,10 @@ mod mentions;
 mod names;
 mod operators;
 mod scope;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(super) use access::members_of;
@@ -30,6 +34,15 @@ use super::ast::{Expr, Node};
 /// The value may be [`Value::Unknown`] or hold unknowns, and may carry sensitive marks at any depth.
 pub fn evaluate(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<Value> {
     Evaluator { scope, mistakes, loops: Vec::new(), depth: 0, in_template: false }.value(expr)
+}
+
+/// The same for the text of a `templatefile`, in which no other template can be filled in.
+pub(super) fn evaluate_template(
+    expr: &Expr,
+    scope: &dyn Scope,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Value> {
+    Evaluator { scope, mistakes, loops: Vec::new(), depth: 0, in_template: true }.value(expr)
 }
 
 /// Chains such as `a + b + c` nest without a bracket, so the scanner's bound does not hold them.

@@ -12,6 +12,8 @@ mod network;
 mod number;
 mod object;
 mod pattern;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(crate) use arguments::{Call, Fault};
