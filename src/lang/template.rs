@@ -4,7 +4,7 @@
 use super::ast::{Expr, Node, Part};
 use super::expression::Reader;
 use super::scan::{end_of_hole, heredoc_marker, unclosed_hole};
-use crate::diagnostic::{Mistake, Span};
+use crate::diagnostic::{FileId, Mistake, Span};
 
 /// The parts of a string or heredoc as they are found.
 #[derive(Default)]
@@ -156,4 +156,16 @@ pub(super) fn heredoc(reader: Reader, span: Span) -> Result<Expr, Mistake> {
         at = plain_or_hole(reader, &mut parts, at, stop, false)?;
     }
     Ok(Expr { node: parts.node(), span })
+}
+
+/// The whole of a file that is a template: `${ }` is read, a backslash is a backslash, and line
+/// ends stay as they are. Spans are places in `text`.
+pub(crate) fn whole(file: FileId, text: &str) -> Result<Expr, Mistake> {
+    let reader = Reader { file, text, depth: 0, chain: 0 };
+    let mut parts = Parts::default();
+    let mut at = 0;
+    while at < text.len() {
+        at = plain_or_hole(reader, &mut parts, at, text.len(), false)?;
+    }
+    Ok(Expr { node: parts.node(), span: Span::new(file, 0, text.len()) })
 }
