@@ -242,7 +242,7 @@ impl Decide<'_> {
             }
             return Ok(self.replace(kind, address, record, live, evaluated, inputs, changes));
         }
-        if changes.is_empty() {
+        if changes.is_empty() && !record.unfinished {
             self.unchanged
                 .extend(traffic.weights.iter().map(|(group, (before, _))| (group.clone(), *before)));
             let fresh = Record {
