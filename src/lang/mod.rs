@@ -18,3 +18,5 @@ pub mod variable;
 
 #[cfg(test)]
 mod parse_tests;
+#[cfg(test)]
+mod slip_tests;
