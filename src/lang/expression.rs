@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         let pair =
             parsed.map_err(|error| slip::explain(self, tokens, Rule::attribute, blanked.start, error))?;
         let building = Building { reader, start: blanked.start };
-        let mut inner = pair.flat_map(Pair::into_inner);
+        let mut inner = pair.flat_map(Pair::into_inner).filter(|pair| pair.as_rule() != Rule::assign);
         match (inner.next(), inner.next()) {
             (Some(name), Some(value)) => Ok((building.name(&name), building.expression(value)?)),
             _ => Err(building.missing_part(0)),
@@ -385,7 +385,7 @@ impl Building<'_> {
 
     fn item(self, pair: Pair<Rule>) -> Result<(Expr, Expr)> {
         let mut parts = pair.into_inner();
-        let (Some(key), Some(value)) = (parts.next(), parts.next()) else {
+        let (Some(key), Some(_assign), Some(value)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(self.missing_part(0));
         };
         let span = self.span(&key);

@@ -44,12 +44,19 @@ pub(super) fn number(text: &str, span: Span) -> Result<Node, Mistake> {
         );
     }
     if text.matches('.').count() > 1 {
-        return bad("not a number:", format!("write `\"{text}\"`: versions and addresses are strings"));
+        return bad(
+            "not a number:",
+            format!("versions and addresses are strings: write all of it in quotes, as in `\"{text}\"`"),
+        );
     }
     let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (digits, word) = text.split_at(split);
     if let Some(help) = unit_help(digits, word) {
         return bad("not a duration:", help);
+    }
+    let mut units = text.split(|c: char| c.is_ascii_digit()).filter(|unit| !unit.is_empty());
+    if units.all(|unit| UNITS.iter().any(|(name, _)| *name == unit)) {
+        return bad("not a duration:", "units go from the largest to the smallest, as in `1h30m`".to_owned());
     }
     bad("not a number:", format!("write `\"{text}\"` if it is a text"))
 }

@@ -6,6 +6,7 @@ mod cut;
 pub mod declare;
 pub mod evaluate;
 mod expression;
+pub mod format;
 pub mod functions;
 mod literal;
 pub mod parse;
@@ -17,4 +18,8 @@ mod template;
 pub mod variable;
 
 #[cfg(test)]
+mod format_tests;
+#[cfg(test)]
 mod parse_tests;
+#[cfg(test)]
+mod slip_tests;

@@ -246,11 +246,24 @@ impl<'a> Scanner<'a> {
     fn unclosed_string(&self, start: usize, end: usize) -> Mistake {
         let inside = self.text.get(start + 1..end).unwrap_or("").trim_end();
         let before = self.found.tokens.last().filter(|word| word.kind == Kind::Word && word.end == start);
+        // What closes a bracket around the string is not meant to be in it.
+        let mut meant = inside;
+        while let Some((rest, closer)) = [(']', '['), (')', '('), ('}', '{'), (',', ',')]
+            .into_iter()
+            .find_map(|(last, first)| Some((meant.strip_suffix(last)?, first)))
+            && (closer == ',' || !rest.contains(closer))
+        {
+            meant = rest.trim_end();
+        }
         let help = match before {
             Some(word) if inside.is_empty() => {
                 format!("the quote before it is missing: write `\"{}\"`", word.text(self.text))
             }
-            _ => format!("write `\"{}\"`", inside.trim_end_matches(',')),
+            _ if meant.contains('"') => {
+                "look for a quote that is missing in it; a quote that is part of a text is written `\\\"`"
+                    .to_owned()
+            }
+            _ => format!("write `\"{meant}\"`"),
         };
         Mistake::new("bgform::lang::unclosed_string", "this string is not closed on its line")
             .at(Span::new(self.file, start, start + 1 + inside.len()), "opened here")
