@@ -15,6 +15,7 @@ use crate::cloud::error::Error;
 use crate::state::record::Record;
 use crate::value::{Object, Value};
 
+pub mod autoscaling_group;
 pub mod schema;
 
 use schema::Schema;
@@ -344,7 +345,7 @@ impl<E: Existing> AnyExisting for E {
 
 /// Every managed kind, in the order of the reference.
 pub fn managed() -> &'static [&'static dyn AnyKind] {
-    &[]
+    &[&autoscaling_group::AutoscalingGroup]
 }
 
 /// Every kind that `existing` can read.

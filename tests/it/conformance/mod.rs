@@ -13,6 +13,7 @@ use bgform::kind::{self, AnyKind, Boxed, Live, Wanted};
 use bgform::state::record::Record;
 use bgform::value::{Object, Value};
 
+mod autoscaling_group;
 mod fields;
 mod trial;
 mod world;
