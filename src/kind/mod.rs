@@ -15,7 +15,11 @@ use crate::cloud::error::Error;
 use crate::state::Record;
 use crate::value::{Object, Value};
 
+pub mod autoscaling_group;
+pub mod elbv2;
+pub mod load_balancer;
 pub mod schema;
+pub mod target_group;
 
 use schema::Schema;
 
@@ -305,7 +309,7 @@ fn canonical_live(schema: &Schema, inputs: Object) -> Object {
     let mut canonical = Object::new();
     for attribute in &schema.attributes {
         if let Some(value) = inputs.get(attribute.name).filter(|value| !value.is_null()) {
-            canonical.insert(attribute.name.to_owned(), attribute.ty.canonical(value.clone()));
+            canonical.insert(attribute.name.to_owned(), attribute.canonical(value.clone()));
         }
     }
     canonical
@@ -344,7 +348,7 @@ impl<E: Existing> AnyExisting for E {
 
 /// Every managed kind, in the order of the reference.
 pub fn managed() -> &'static [&'static dyn AnyKind] {
-    &[]
+    &[&autoscaling_group::AutoscalingGroup, &load_balancer::LoadBalancer, &target_group::TargetGroup]
 }
 
 /// Every kind that `existing` can read.

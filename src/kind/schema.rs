@@ -37,6 +37,9 @@ pub struct Attribute {
     /// The fields of the API's create input that this attribute stands for, in the SDK's
     /// snake_case; empty means the attribute's own name, [`NOT_AT_CREATE`] none.
     pub api: &'static [&'static str],
+    /// Brings canonical values that say the same in other words into one form (several condition
+    /// blocks or one, a single target group with or without a weight). Values may hold unknowns.
+    pub normal: Option<fn(Value) -> Value>,
 }
 
 /// [`Attribute::api`] of what is no field of the create input, but set by a later call.
@@ -264,8 +267,8 @@ impl Type {
                 items.len() == live.len()
                     && items.iter().zip(live).all(|(item, live)| self.agrees(item, live))
             }
-            (Self::Blocks { attributes, ordered: true, .. }, Value::List(items), Value::List(live)) => {
-                let agrees = |(item, live): (&Value, &Value)| {
+            (Self::Blocks { attributes, ordered, .. }, Value::List(items), Value::List(live)) => {
+                let agrees = |item: &Value, live: &Value| {
                     attributes.iter().all(|attribute| {
                         match item.as_object().and_then(|m| m.get(attribute.name)) {
                             Some(value) => attribute.ty.agrees(value, live.get(attribute.name)),
@@ -273,7 +276,18 @@ impl Type {
                         }
                     })
                 };
-                items.len() == live.len() && items.iter().zip(live).all(agrees)
+                // What the API chose for itself may sort a set otherwise: each declared one takes
+                // its own live one, wherever that stands.
+                let mut left: Vec<&Value> = live.iter().collect();
+                let mut takes = |item: &Value| {
+                    let place = left.iter().position(|live| agrees(item, live));
+                    place.map(|place| left.swap_remove(place)).is_some()
+                };
+                items.len() == live.len()
+                    && match ordered {
+                        true => items.iter().zip(live).all(|(item, live)| agrees(item, live)),
+                        false => items.iter().all(&mut takes),
+                    }
             }
             (_, declared, live) => declared.without_marks() == live.without_marks(),
         }
@@ -304,7 +318,7 @@ fn one_of(kinds: &[&str]) -> String {
 }
 
 /// Sets are compared as sorted lists.
-fn sorted(mut items: Vec<Value>) -> Value {
+pub fn sorted(mut items: Vec<Value>) -> Value {
     items.sort_by_cached_key(|item| item.without_marks().to_typed_json().to_string());
     items.dedup();
     Value::List(items)
@@ -316,7 +330,7 @@ pub fn canonical_members(attributes: &[Attribute], mut members: Object) -> Objec
     for attribute in attributes {
         let given = members.swap_remove(attribute.name).filter(|value| !value.is_null());
         if let Some(value) = given.or_else(|| attribute.default.clone()) {
-            canonical.insert(attribute.name.to_owned(), attribute.ty.canonical(value));
+            canonical.insert(attribute.name.to_owned(), attribute.canonical(value));
         }
     }
     canonical
@@ -339,7 +353,16 @@ impl Schema {
 
 /// An optional attribute that is updated in place; see the methods for the rest.
 pub fn attribute(name: &'static str, ty: Type, doc: &'static str) -> Attribute {
-    Attribute { name, doc, ty, required: false, default: None, on_change: OnChange::Update, api: &[] }
+    Attribute {
+        name,
+        doc,
+        ty,
+        required: false,
+        default: None,
+        on_change: OnChange::Update,
+        api: &[],
+        normal: None,
+    }
 }
 
 impl Attribute {
@@ -367,6 +390,22 @@ impl Attribute {
     pub fn api(mut self, fields: &'static [&'static str]) -> Self {
         self.api = fields;
         self
+    }
+
+    /// See [`Attribute::normal`].
+    pub fn normal(mut self, form: fn(Value) -> Value) -> Self {
+        self.normal = Some(form);
+        self
+    }
+
+    /// See [`Type::canonical`] and [`Attribute::normal`].
+    pub fn canonical(&self, value: Value) -> Value {
+        let (value, sensitive) = self.ty.canonical(value).into_unmarked();
+        let value = match self.normal {
+            Some(form) => form(value),
+            None => value,
+        };
+        value.marked_if(sensitive)
     }
 
     /// The fields of the API's create input that this attribute stands for.
@@ -397,4 +436,23 @@ pub fn tags_attribute(api: &'static [&'static str]) -> Attribute {
     attribute("tags", Type::String { max: 256 }.map(), "Tags; the stack's tags are added to them.")
         .default(Value::Object(Object::new()))
         .api(api)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object;
+
+    #[test]
+    fn a_set_of_blocks_agrees_with_what_the_api_added_and_in_any_order() {
+        let attributes =
+            || vec![attribute("role", Type::string(), "Role."), attribute("name", Type::string(), "Name.")];
+        let blocks = |ordered| Type::Blocks { attributes: attributes(), ordered, max: 9 };
+        let declared = Value::List(vec![object! { "name" => "a" }, object! { "name" => "b" }]);
+        let live = Value::List(vec![object! { "role" => "x", "name" => "b" }, object! { "name" => "a" }]);
+        assert!(blocks(false).agrees(&declared, &live));
+        assert!(!blocks(true).agrees(&declared, &live));
+        let twice = Value::List(vec![object! { "name" => "a" }, object! { "name" => "a" }]);
+        assert!(!blocks(false).agrees(&twice, &live));
+    }
 }

@@ -1,5 +1,6 @@
 //! One integration binary (each one links the whole SDK), grouped by what it proves.
 
+mod autoscaling_group;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod conformance;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]

@@ -13,7 +13,10 @@ use bgform::kind::{self, AnyKind, Boxed, Live, Wanted};
 use bgform::state::record::Record;
 use bgform::value::{Object, Value};
 
+mod autoscaling_group;
 mod fields;
+mod load_balancer;
+mod target_group;
 mod trial;
 mod world;
 
@@ -81,7 +84,8 @@ impl Proof<'_> {
         self.is_gone_once_deleted(&address, &id, &live).await;
         for (number, change) in (1..).zip(&self.trial.changes) {
             let on_change = self.schema.attribute(change.attribute).map(|attribute| attribute.on_change);
-            if on_change == Some(OnChange::Replace) && !matches!(change.how, How::Untold(_)) {
+            let replaces = on_change == Some(OnChange::Replace) && !matches!(change.how, How::Untold(_));
+            if replaces || matches!(change.how, How::Create(_)) {
                 let inputs = self.with(&change.set);
                 let id = self.created(&address, &format!("replace-{number}"), &inputs, number).await;
                 let live = self.reads_back(&address, &id, &inputs).await;
@@ -173,7 +177,7 @@ impl Proof<'_> {
     async fn is_changed_and_changed_back(&self, address: &Address, id: &str, change: &Change) {
         let after = self.with(&change.set);
         match &change.how {
-            How::Untold(_) => return,
+            How::Untold(_) | How::Create(_) => return,
             How::Update => self.updated(address, id, &after, change.attribute).await,
             How::AtApi(call) => call(self.world, id).await,
         }

@@ -40,6 +40,8 @@ pub enum How {
     Update,
     /// By this call with the resource's id.
     AtApi(for<'a> fn(&'a World, &'a str) -> Calls<'a, ()>),
+    /// moto does not change it: another one is created with the other value. Why.
+    Create(&'static str),
     /// moto cannot say it: why.
     Untold(&'static str),
 }
@@ -81,6 +83,13 @@ impl Trial {
     ) -> Self {
         let set = Object::from_iter([(attribute.to_owned(), to.into())]);
         self.changes.push(Change { attribute, set, how: How::AtApi(call) });
+        self
+    }
+
+    /// moto takes the value when one is created and not afterwards.
+    pub fn only_created(mut self, attribute: &'static str, set: Value, why: &'static str) -> Self {
+        assert!(!why.is_empty());
+        self.changes.push(Change { attribute, set: members(set), how: How::Create(why) });
         self
     }
 
