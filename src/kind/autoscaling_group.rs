@@ -12,7 +12,7 @@ use super::{Kind, Live, Permissions, Traffic, Update, Wanted};
 use crate::apply::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Poll};
 use crate::cloud::error::{Class, CloudError, Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::state::record::Record;
+use crate::state::Record;
 use crate::value::{Object, Value};
 
 mod blocks;

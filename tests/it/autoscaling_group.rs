@@ -9,7 +9,7 @@ use bgform::kind::autoscaling_group::fleet::{Fleet, observe_one};
 use bgform::kind::schema::Schema;
 use bgform::kind::{self, AnyKind, Live, Wanted};
 use bgform::object;
-use bgform::state::record::Record;
+use bgform::state::Record;
 use bgform::value::{Object, Value};
 
 use crate::conformance::World;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bgform::address::Address;
 use bgform::kind::schema::{OnChange, Schema};
 use bgform::kind::{self, AnyKind, Boxed, Live, Wanted};
-use bgform::state::record::Record;
+use bgform::state::Record;
 use bgform::value::{Object, Value};
 
 mod autoscaling_group;
