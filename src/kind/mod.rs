@@ -15,7 +15,11 @@ use crate::cloud::error::Error;
 use crate::state::record::Record;
 use crate::value::{Object, Value};
 
+mod ec2;
 pub mod schema;
+pub mod security_group;
+pub mod subnet;
+pub mod vpc;
 
 use schema::Schema;
 
@@ -344,12 +348,19 @@ impl<E: Existing> AnyExisting for E {
 
 /// Every managed kind, in the order of the reference.
 pub fn managed() -> &'static [&'static dyn AnyKind] {
-    &[]
+    &[
+        &security_group::SecurityGroup,
+    ]
 }
 
 /// Every kind that `existing` can read.
 pub fn existing() -> &'static [&'static dyn AnyExisting] {
-    &[]
+    &[
+        &vpc::ExistingVpc,
+        &subnet::ExistingSubnet,
+        &subnet::ExistingSubnets,
+        &security_group::ExistingSecurityGroup,
+    ]
 }
 
 pub fn find_managed(kind: &str) -> Option<&'static dyn AnyKind> {
