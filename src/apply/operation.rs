@@ -69,6 +69,26 @@ pub enum Poll<T> {
     Failed(String),
 }
 
+impl<'a> Operation<'a> {
+    /// An operation on an address that was never replaced.
+    pub fn new(
+        cloud: &'a Cloud,
+        address: &'a Address,
+        id: impl Into<String>,
+        stack: &'a str,
+        lineage: &'a str,
+        reporter: &'a dyn Reporter,
+    ) -> Self {
+        let (id, ordinal) = (id.into(), AtomicU32::new(0));
+        Self { cloud, address, id, stack, lineage, generation: 0, reporter, ordinal }
+    }
+
+    #[must_use]
+    pub fn of_generation(self, generation: u32) -> Self {
+        Self { generation, ..self }
+    }
+}
+
 impl Operation<'_> {
     /// A name of at most `max` characters that no other stack, address or generation has:
     /// `stack-name-key-1a2b3c4d`. Stable for one operation, so that a repeat finds it again.
