@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::ec2::{
     arn, by_id, declared_tags, filter, made_by, outputs, own_tags, pages, portions, update_tags,
 };
-use super::schema::{Attribute, Schema, Type, attribute, output, tags_attribute};
+use super::schema::{Attribute, NOT_AT_CREATE, Schema, Type, attribute, output, tags_attribute};
 use super::{Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::apply::operation::{Operation, Poll};
 use crate::cloud::error::{Error, Service, WaitEnd};
@@ -53,7 +53,7 @@ fn rule_block(name: &'static str, doc: &'static str) -> Attribute {
         attribute("self", Type::Bool, "Members of this group itself.").default(false),
         attribute("description", Type::String { max: 255 }, "What the rule is for."),
     ];
-    attribute(name, Type::Blocks { attributes, ordered: false, max: 1000 }, doc).api(&[])
+    attribute(name, Type::Blocks { attributes, ordered: false, max: 1000 }, doc).api(NOT_AT_CREATE)
 }
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
