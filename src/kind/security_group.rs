@@ -61,9 +61,13 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
     doc: "A firewall around instances and load balancers. Without an `egress` block everything may go \
           out, as EC2 has it; with one, only what is declared.",
     attributes: vec![
-        attribute("name", Type::String { max: 255 }, "Its name in the VPC; made from the stack's if not given.")
-            .replaces()
-            .api(&["group_name"]),
+        attribute(
+            "name",
+            Type::String { max: 255 },
+            "Its name in the VPC; made from the stack's if not given.",
+        )
+        .replaces()
+        .api(&["group_name"]),
         attribute("description", Type::String { max: 255 }, "What it is for. EC2 cannot change it later.")
             .default("Managed by bgform")
             .replaces(),
@@ -237,10 +241,9 @@ fn live_group(cloud: &Cloud, group: &Group, one: &Wanted<'_>) -> Live {
     let ingress = rules::of_permissions(group.ip_permissions());
     let egress = rules::of_permissions(group.ip_permissions_egress());
     let owner = group.owner_id().unwrap_or_default();
-    let arn = group.security_group_arn().map_or_else(
-        || arn(cloud, owner, &format!("security-group/{id}")),
-        str::to_owned,
-    );
+    let arn = group
+        .security_group_arn()
+        .map_or_else(|| arn(cloud, owner, &format!("security-group/{id}")), str::to_owned);
     Live {
         inputs: outputs([
             ("name", group.group_name().into()),
@@ -285,13 +288,15 @@ async fn change(
     live: &Rules,
     wanted: &Rules,
 ) -> Result<(), Error> {
-    let permissions = |rules: &Rules, other: &Rules, changed: fn(Option<&Option<String>>, &Option<String>) -> bool| {
-        let picked = rules.iter().filter(|(rule, description)| changed(other.get(*rule), description));
-        picked.map(|(rule, text)| rules::permission(rule, text.as_deref())).collect::<Vec<IpPermission>>()
-    };
+    let permissions =
+        |rules: &Rules, other: &Rules, changed: fn(Option<&Option<String>>, &Option<String>) -> bool| {
+            let picked = rules.iter().filter(|(rule, description)| changed(other.get(*rule), description));
+            picked.map(|(rule, text)| rules::permission(rule, text.as_deref())).collect::<Vec<IpPermission>>()
+        };
     let new = permissions(wanted, live, |there, _| there.is_none());
     let gone = permissions(live, wanted, |there, _| there.is_none());
-    let described = permissions(wanted, live, |there, description| there.is_some_and(|old| old != description));
+    let described =
+        permissions(wanted, live, |there, description| there.is_some_and(|old| old != description));
     let ec2 = &op.cloud.ec2;
     let call = Repeat::OnThrottle;
     if !new.is_empty() {
@@ -369,7 +374,9 @@ async fn users(cloud: &Cloud, id: &str) -> Result<String, Error> {
         })
         .collect();
     Ok(match interfaces.is_empty() {
-        true => "a rule of another security group, or something that EC2 has not let go of yet, uses it".into(),
+        true => {
+            "a rule of another security group, or something that EC2 has not let go of yet, uses it".into()
+        }
         false => format!("used by network interface {}", interfaces.join(", ")),
     })
 }

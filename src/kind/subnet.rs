@@ -123,9 +123,8 @@ async fn read(cloud: &Cloud, wanted: Filters) -> Result<Vec<Object>, Error> {
     filters.extend(wanted.cidr_block.map(|cidr| filter("cidr-block", [cidr])));
     let filters = &(!filters.is_empty()).then_some(filters);
     let mut subnets = pages(|token| async move {
-        let send = || {
-            cloud.ec2.describe_subnets().set_filters(filters.clone()).set_next_token(token.clone()).send()
-        };
+        let send =
+            || cloud.ec2.describe_subnets().set_filters(filters.clone()).set_next_token(token.clone()).send();
         let page = cloud.read(Service::Ec2, "DescribeSubnets", send).await?;
         Ok((page.subnets, page.next_token))
     })

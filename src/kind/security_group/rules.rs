@@ -168,7 +168,10 @@ pub fn of_permissions(permissions: &[IpPermission]) -> Rules {
             add(Source::Group(pair.group_id().unwrap_or_default().to_owned()), pair.description());
         }
         for prefix in permission.prefix_list_ids() {
-            add(Source::PrefixList(prefix.prefix_list_id().unwrap_or_default().to_owned()), prefix.description());
+            add(
+                Source::PrefixList(prefix.prefix_list_id().unwrap_or_default().to_owned()),
+                prefix.description(),
+            );
         }
     }
     rules
@@ -188,8 +191,9 @@ pub fn permission(rule: &Rule, description: Option<&str>) -> IpPermission {
         Source::Ipv6(cidr) => {
             permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(cidr).set_description(description).build())
         }
-        Source::Group(id) => permission
-            .user_id_group_pairs(UserIdGroupPair::builder().group_id(id).set_description(description).build()),
+        Source::Group(id) => permission.user_id_group_pairs(
+            UserIdGroupPair::builder().group_id(id).set_description(description).build(),
+        ),
         Source::PrefixList(id) => permission
             .prefix_list_ids(PrefixListId::builder().prefix_list_id(id).set_description(description).build()),
     }
@@ -200,9 +204,8 @@ pub fn permission(rule: &Rule, description: Option<&str>) -> IpPermission {
 /// of it, and then what is live beside it, one block for each protocol, ports and description, so
 /// that a plan shows just the rules that differ.
 pub fn as_blocks(live: &Rules, declared: Option<&Value>, own: &str) -> Value {
-    let blocks: Vec<Block> = declared
-        .and_then(|value| serde_json::from_value(value.to_plain_json()).ok())
-        .unwrap_or_default();
+    let blocks: Vec<Block> =
+        declared.and_then(|value| serde_json::from_value(value.to_plain_json()).ok()).unwrap_or_default();
     if let Some(declared) = declared
         && flatten(&blocks, own) == *live
     {
@@ -252,7 +255,10 @@ pub fn check(block: &Value) -> Option<(String, String)> {
     let has_ports = given("port") || given("from_port") || given("to_port");
     let wrong = |message: String, help: &str| Some((message, help.to_owned()));
     if given("port") && (given("from_port") || given("to_port")) {
-        return wrong("a rule has either `port` or `from_port` and `to_port`".into(), "take one of them away");
+        return wrong(
+            "a rule has either `port` or `from_port` and `to_port`".into(),
+            "take one of them away",
+        );
     }
     if protocol == "-1" && has_ports {
         return wrong(
@@ -264,7 +270,10 @@ pub fn check(block: &Value) -> Option<(String, String)> {
         return wrong(format!("a rule for {protocol} needs its ports"), "write `port = 443`");
     }
     if given("from_port") != given("to_port") {
-        return wrong("`from_port` and `to_port` come together".into(), "write both, or `port` for a single one");
+        return wrong(
+            "`from_port` and `to_port` come together".into(),
+            "write both, or `port` for a single one",
+        );
     }
     if let (Some(from), Some(to)) = (number("from_port"), number("to_port"))
         && from > to
@@ -272,7 +281,8 @@ pub fn check(block: &Value) -> Option<(String, String)> {
         return wrong(format!("the range of ports ends ({to}) before it begins ({from})"), "swap the two");
     }
     let sources = ["cidr", "ipv6_cidr", "security_groups", "prefix_lists"];
-    let none = |name: &&str| block.get(name).is_null() || block.get(name).as_list().is_some_and(<[_]>::is_empty);
+    let none =
+        |name: &&str| block.get(name).is_null() || block.get(name).as_list().is_some_and(<[_]>::is_empty);
     if sources.iter().all(none) && block.get("self").as_bool() == Some(false) {
         return wrong(
             "a rule needs somebody to allow".into(),
@@ -353,7 +363,7 @@ mod tests {
     fn protocols_and_networks_are_compared_as_ec2_answers_them() {
         let block = |protocol: &str, cidr: &str| {
             live(&Value::List(vec![object! { "protocol" => protocol, "from_port" => 1, "to_port" => 2,
-                "ipv6_cidr" => vec![cidr], "self" => false }]))
+            "ipv6_cidr" => vec![cidr], "self" => false }]))
         };
         assert_eq!(block("6", "2001:DB8:0::/32"), block("tcp", "2001:db8::/32"));
     }

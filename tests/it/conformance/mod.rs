@@ -14,6 +14,7 @@ use bgform::state::record::Record;
 use bgform::value::{Object, Value};
 
 mod fields;
+mod launch_template;
 mod security_group;
 mod trial;
 mod world;
@@ -198,7 +199,8 @@ impl Proof<'_> {
         };
         let changed: BTreeSet<_> = after.iter().filter(differs).map(|(name, _)| name.clone()).collect();
         assert!(changed.contains(attribute), "{}: the other `{attribute}` is no other", self.case);
-        let op = self.world.operation(address, &format!("update-{attribute}"));
+        // Every operation has an id of its own: the same one again is a repeat.
+        let op = self.world.operation(address, &format!("update-{attribute}-{}", self.world.cloud.calls()));
         let what = format!("update of {changed:?}");
         self.done(self.kind.update(&op, id, &before, &after, &changed), &what).await;
     }

@@ -34,9 +34,11 @@ async fn rules(world: &World) -> Trial {
         .change("tags", object! { "team" => "shop", "tier" => "1" })
         .drift("ingress", Value::List(vec![http()]), |world, id| {
             Box::pin(async move {
-                let group = world.cloud.ec2.describe_security_groups().group_ids(id).send().await.expect("it");
+                let group =
+                    world.cloud.ec2.describe_security_groups().group_ids(id).send().await.expect("it");
                 let permissions = group.security_groups()[0].ip_permissions();
-                let udp = permissions.iter().find(|one| one.ip_protocol() == Some("udp")).expect("udp").clone();
+                let udp =
+                    permissions.iter().find(|one| one.ip_protocol() == Some("udp")).expect("udp").clone();
                 let revoke = world.cloud.ec2.revoke_security_group_ingress().group_id(id).ip_permissions(udp);
                 revoke.send().await.expect("revoked");
             })
