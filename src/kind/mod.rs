@@ -16,10 +16,15 @@ use crate::state::Record;
 use crate::value::{Object, Value};
 
 pub mod autoscaling_group;
+mod ec2;
 pub mod elbv2;
+pub mod launch_template;
 pub mod load_balancer;
 pub mod schema;
+pub mod security_group;
+pub mod subnet;
 pub mod target_group;
+pub mod vpc;
 
 use schema::Schema;
 
@@ -348,12 +353,23 @@ impl<E: Existing> AnyExisting for E {
 
 /// Every managed kind, in the order of the reference.
 pub fn managed() -> &'static [&'static dyn AnyKind] {
-    &[&autoscaling_group::AutoscalingGroup, &load_balancer::LoadBalancer, &target_group::TargetGroup]
+    &[
+        &autoscaling_group::AutoscalingGroup,
+        &launch_template::LaunchTemplate,
+        &load_balancer::LoadBalancer,
+        &security_group::SecurityGroup,
+        &target_group::TargetGroup,
+    ]
 }
 
 /// Every kind that `existing` can read.
 pub fn existing() -> &'static [&'static dyn AnyExisting] {
-    &[]
+    &[
+        &vpc::ExistingVpc,
+        &subnet::ExistingSubnet,
+        &subnet::ExistingSubnets,
+        &security_group::ExistingSecurityGroup,
+    ]
 }
 
 pub fn find_managed(kind: &str) -> Option<&'static dyn AnyKind> {

@@ -14,7 +14,7 @@ use crate::value::{Object, Value};
 pub const FORMAT_VERSION: u32 = 1;
 
 /// One resource that exists.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Record {
     /// The cloud's id or ARN.
     pub id: String,

@@ -15,7 +15,9 @@ use bgform::value::{Object, Value};
 
 mod autoscaling_group;
 mod fields;
+mod launch_template;
 mod load_balancer;
+mod security_group;
 mod target_group;
 mod trial;
 mod world;
@@ -201,7 +203,8 @@ impl Proof<'_> {
         };
         let changed: BTreeSet<_> = after.iter().filter(differs).map(|(name, _)| name.clone()).collect();
         assert!(changed.contains(attribute), "{}: the other `{attribute}` is no other", self.case);
-        let op = self.world.operation(address, &format!("update-{attribute}"));
+        // Every operation has an id of its own: the same one again is a repeat.
+        let op = self.world.operation(address, &format!("update-{attribute}-{}", self.world.cloud.calls()));
         let what = format!("update of {changed:?}");
         self.done(self.kind.update(&op, id, &before, &after, &changed), &what).await;
     }
