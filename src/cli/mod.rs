@@ -7,12 +7,16 @@ use std::process::ExitCode;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 mod apply;
+mod completions;
 mod context;
 mod destroy;
 mod fmt;
+mod locate;
 mod plan;
 mod progress;
 mod report;
+mod show;
+mod state;
 mod validate;
 
 pub use report::CliError;
@@ -108,6 +112,12 @@ pub enum Command {
     Apply(apply::ApplyArgs),
     /// Take everything away that the stack made
     Destroy(destroy::DestroyArgs),
+    /// Show what the state knows
+    Show(show::ShowArgs),
+    /// Look at what bgform remembers, and put it right
+    State(state::StateArgs),
+    /// Write a completion script for a shell
+    Completions(completions::CompletionsArgs),
 }
 
 /// Runs one command.
@@ -141,5 +151,8 @@ async fn command(args: Args) -> Result<Exit, CliError> {
         Command::Plan(args) => plan::run(global, args).await,
         Command::Apply(args) => apply::run(global, args).await,
         Command::Destroy(args) => destroy::run(global, args).await,
+        Command::Show(args) => show::run(global, args),
+        Command::State(args) => state::run(global, args).await,
+        Command::Completions(args) => completions::run(args),
     }
 }

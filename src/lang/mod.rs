@@ -9,6 +9,7 @@ mod expression;
 pub mod format;
 pub mod functions;
 mod literal;
+pub mod notation;
 pub mod parse;
 pub mod program;
 mod scan;
