@@ -114,6 +114,7 @@ pub fn program_given(paths: &[PathBuf], variables: &VariableArgs) -> Result<Prog
     let mut parse_text = |text: &str, origin: &str| parse_value(&mut of_texts, text, origin);
     let input = Input { sources, files, given, reader: Arc::new(Disk) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
+    mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(span, _)| (span.file, span.start)));
     match mistakes.is_empty() {
         true => Ok(program),
         false => Err(CliError::Mistakes { sources: Box::new(program.sources), mistakes }),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
-use super::ast::{Body, Expr, Files};
+use super::ast::{Block, Body, Expr, Files};
 use super::check::{Check, Place};
 use super::declare::{Declarations, Declared, Kinds, declare, unknown_member};
 use super::evaluate::{Mentioned, Scope, describe, evaluate, references};
@@ -162,6 +162,10 @@ impl Program {
         Ok(content)
     }
 
+    fn declared_at(&self, address: &Address) -> Option<Span> {
+        self.declarations.resources.get(address).map(|declared| declared.name.span)
+    }
+
     fn settings(&self, mistakes: &mut Vec<Mistake>) -> Settings {
         let Some((name, block)) = &self.declarations.stack else {
             if let Some((file, ..)) = self.sources.iter().next() {
@@ -208,7 +212,13 @@ impl Program {
                 "state" => settings.state = text(mistakes),
                 "tags" => {
                     let ty = crate::kind::schema::Type::String { max: 256 }.map();
-                    let mut check = Check { scope: &scope, member_kind: &member_kind, mistakes };
+                    let declared_at = |address: &Address| self.declared_at(address);
+                    let mut check = Check {
+                        scope: &scope,
+                        member_kind: &member_kind,
+                        declared_at: &declared_at,
+                        mistakes,
+                    };
                     if let Some(Value::Object(tags)) = check.expression(&ty, &attribute.value, "tags") {
                         settings.tags = tags;
                     }
@@ -357,7 +367,9 @@ impl Program {
         let scope = Names::new(self, known, node.each.as_ref());
         let place =
             Place { what: &node.address.kind, span: declared.name.span, broken: declared.block.broken };
-        let mut check = Check { scope: &scope, member_kind: &member_kind, mistakes };
+        let declared_at = |address: &Address| self.declared_at(address);
+        let mut check =
+            Check { scope: &scope, member_kind: &member_kind, declared_at: &declared_at, mistakes };
         let inputs = check.body(&schema.attributes, &declared.block.body, place);
         let prevent_destroy = match &declared.prevent_destroy {
             None => Some(false),
@@ -377,6 +389,7 @@ impl Program {
             *tags = with_stack_tags(&self.settings.tags, std::mem::take(tags));
         }
         if node.managed
+            && !is_broken(&declared.block)
             && let Some(kind) = kind::find_managed(&node.address.kind)
         {
             let wrong = kind.check(&inputs);
@@ -497,6 +510,11 @@ pub fn mentioned_in(value: &Value, found: &mut BTreeSet<Address>) {
         Value::Object(members) => members.values().for_each(|member| mentioned_in(member, found)),
         _ => {}
     }
+}
+
+/// Whether a mistake of syntax was found anywhere in a block.
+fn is_broken(block: &Block) -> bool {
+    block.broken || block.body.blocks.iter().any(is_broken)
 }
 
 fn place_of(declared: &Declared, attribute: &str) -> Span {
