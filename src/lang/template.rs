@@ -2,8 +2,9 @@
 //! `${ }` read as an expression. Never evaluates one.
 
 use super::ast::{Expr, Node, Part};
+use super::ends::end_of_hole;
 use super::expression::Reader;
-use super::scan::{end_of_hole, heredoc_marker, unclosed_hole};
+use super::scan::{heredoc_marker, unclosed_hole};
 use crate::diagnostic::{Mistake, Span};
 
 /// The parts of a string or heredoc as they are found.
