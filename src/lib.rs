@@ -9,5 +9,6 @@ pub mod diagnostic;
 pub mod graph;
 pub mod kind;
 pub mod lang;
+pub mod plan;
 pub mod state;
 pub mod value;

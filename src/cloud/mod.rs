@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -65,6 +66,16 @@ impl Cloud {
     /// Clients for `target`. Makes no API call, but loads credentials, so that missing ones are
     /// told before anything else is tried.
     pub async fn connect(target: &Target, clock: Clock, verbose: bool) -> Result<Self, Error> {
+        Self::connect_as(None, target, clock, verbose).await
+    }
+
+    /// The same with credentials that do not come from the standard chain: an emulator takes any.
+    pub async fn connect_as(
+        credentials: Option<Credentials>,
+        target: &Target,
+        clock: Clock,
+        verbose: bool,
+    ) -> Result<Self, Error> {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
@@ -84,6 +95,9 @@ impl Cloud {
         }
         if let Some(endpoint) = &target.endpoint_url {
             loader = loader.endpoint_url(endpoint);
+        }
+        if let Some(credentials) = credentials {
+            loader = loader.credentials_provider(credentials);
         }
         let config = loader.load().await;
         let region = config.region().map(|region| region.to_string()).ok_or_else(|| {

@@ -35,9 +35,12 @@ pub struct Attribute {
     pub default: Option<Value>,
     pub on_change: OnChange,
     /// The fields of the API's create input that this attribute stands for, in the SDK's
-    /// snake_case; empty means the attribute's own name.
+    /// snake_case; empty means the attribute's own name, [`NOT_AT_CREATE`] none.
     pub api: &'static [&'static str],
 }
+
+/// [`Attribute::api`] of what is no field of the create input, but set by a later call.
+pub const NOT_AT_CREATE: &[&str] = &["-"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnChange {
@@ -244,6 +247,38 @@ impl Type {
         canonical.marked_if(sensitive)
     }
 
+    /// Whether something live is as declared, both canonical: what a block leaves unsaid, without
+    /// a default, is the API's own choice, as it is at the top level.
+    pub fn agrees(&self, declared: &Value, live: &Value) -> bool {
+        match (self, declared.unmark().0, live.unmark().0) {
+            (Self::Block(_) | Self::Labelled { .. }, Value::Object(members), live @ Value::Object(_)) => {
+                let label = declared.get("type");
+                let attributes = self.block_attributes(label.as_str()).unwrap_or_default();
+                (label.is_null() || label.without_marks() == live.get("type").without_marks())
+                    && attributes.iter().all(|attribute| match members.get(attribute.name) {
+                        Some(value) => attribute.ty.agrees(value, live.get(attribute.name)),
+                        None => true,
+                    })
+            }
+            (Self::Labelled { .. }, Value::List(items), Value::List(live)) => {
+                items.len() == live.len()
+                    && items.iter().zip(live).all(|(item, live)| self.agrees(item, live))
+            }
+            (Self::Blocks { attributes, ordered: true, .. }, Value::List(items), Value::List(live)) => {
+                let agrees = |(item, live): (&Value, &Value)| {
+                    attributes.iter().all(|attribute| {
+                        match item.as_object().and_then(|m| m.get(attribute.name)) {
+                            Some(value) => attribute.ty.agrees(value, live.get(attribute.name)),
+                            None => true,
+                        }
+                    })
+                };
+                items.len() == live.len() && items.iter().zip(live).all(agrees)
+            }
+            (_, declared, live) => declared.without_marks() == live.without_marks(),
+        }
+    }
+
     fn canonical_labelled(&self, value: Value) -> Value {
         let label = value.get("type").as_str().map(str::to_owned);
         match (self.block_attributes(label.as_deref()), value) {
@@ -336,7 +371,11 @@ impl Attribute {
 
     /// The fields of the API's create input that this attribute stands for.
     pub fn api_fields(&self) -> Vec<&'static str> {
-        if self.api.is_empty() { vec![self.name] } else { self.api.to_vec() }
+        match self.api {
+            [] => vec![self.name],
+            fields if fields == NOT_AT_CREATE => Vec::new(),
+            fields => fields.to_vec(),
+        }
     }
 }
 

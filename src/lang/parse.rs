@@ -28,6 +28,17 @@ pub fn parse(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -> Files {
     files
 }
 
+/// Reads a file of `name = value` lines, such as a `--var-file`.
+pub fn parse_attributes(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -> Body {
+    let scanned = scan(file, text, 0..text.len());
+    let cut = cut(file, text, &scanned);
+    let mut parser = Parser { file, text, tokens: &scanned.tokens, mistakes: Vec::new(), broken: Vec::new() };
+    parser.mistakes.extend(cut.loose);
+    let (body, _) = parser.body(cut.statements, 0);
+    mistakes.append(&mut parser.mistakes);
+    body
+}
+
 struct Parser<'a> {
     file: FileId,
     text: &'a str,

@@ -5,7 +5,7 @@ use super::ast::{Expr, Node, Part};
 use super::ends::end_of_hole;
 use super::expression::Reader;
 use super::scan::{heredoc_marker, unclosed_hole};
-use crate::diagnostic::{Mistake, Span};
+use crate::diagnostic::{FileId, Mistake, Span};
 
 /// The parts of a string or heredoc as they are found.
 #[derive(Default)]
@@ -152,9 +152,22 @@ pub(super) fn heredoc(reader: Reader, span: Span) -> Result<Expr, Mistake> {
             continue;
         }
         // No further than the end of the line, so that the next line's indent can be taken away.
-        let line = rest.find("\r\n").into_iter().chain(rest.find('\n')).min().unwrap_or(rest.len());
+        let line = rest.find('\n').unwrap_or(rest.len());
+        let line = if rest.get(..line).is_some_and(|line| line.ends_with('\r')) { line - 1 } else { line };
         let stop = if rest.starts_with("${") { end } else { at + line.max(1) };
         at = plain_or_hole(reader, &mut parts, at, stop, false)?;
     }
     Ok(Expr { node: parts.node(), span })
+}
+
+/// The whole of a file that is a template: `${ }` is read, a backslash is a backslash, and line
+/// ends stay as they are. Spans are places in `text`.
+pub(crate) fn whole(file: FileId, text: &str) -> Result<Expr, Mistake> {
+    let reader = Reader { file, text, depth: 0, chain: 0 };
+    let mut parts = Parts::default();
+    let mut at = 0;
+    while at < text.len() {
+        at = plain_or_hole(reader, &mut parts, at, text.len(), false)?;
+    }
+    Ok(Expr { node: parts.node(), span: Span::new(file, 0, text.len()) })
 }

@@ -27,6 +27,9 @@ pub struct Record {
     /// What must outlive it; deletion goes the other way, also when the stack file is gone.
     pub depends_on: Vec<Address>,
     pub prevent_destroy: bool,
+    /// Whether the operation that made or changed it last was cut short: the next one ends it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
 }
 
 /// A resource that was replaced under its address and is still to be deleted.

@@ -4,11 +4,14 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// A server of its own, gone when dropped.
+/// A server of its own, gone when dropped or when this process ends, however it ends.
 pub struct Moto {
-    server: Child,
+    /// A shell that ends the server when its own input is closed.
+    watcher: Child,
     pub endpoint: String,
 }
+
+const WATCH: &str = r#""$0" "$@" & server=$!; exec 2>&-; cat >/dev/null; kill "$server"; wait "$server""#;
 
 impl Moto {
     /// Starts a server with no account's resources but the default VPC and Amazon's images.
@@ -17,14 +20,17 @@ impl Moto {
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
         let binary = target.join("moto/bin/moto_server");
         assert!(binary.exists(), "no moto server: run tests/moto first");
-        let mut server = Command::new(binary)
+        let mut watcher = Command::new("sh")
+            .args(["-c", WATCH])
+            .arg(binary)
             .args(["-H", "127.0.0.1", "-p", "0"])
             .env("MOTO_ENABLE_AMI_VALIDATION", "1")
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("moto starts");
-        let mut lines = BufReader::new(server.stderr.take().expect("stderr is piped")).lines();
+        let mut lines = BufReader::new(watcher.stderr.take().expect("stderr is piped")).lines();
         let endpoint = loop {
             let line = lines.next().expect("moto says where it listens").expect("text");
             if let Some((_, address)) = line.split_once("Running on ") {
@@ -33,13 +39,13 @@ impl Moto {
         };
         // Its log goes on; nobody reading it would fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { server, endpoint }
+        Self { watcher, endpoint }
     }
 }
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        drop(self.watcher.stdin.take());
+        let _ = self.watcher.wait();
     }
 }

@@ -32,7 +32,7 @@ impl Evaluator<'_> {
         let (value, marked) = value.into_unmarked();
         let found = match value {
             unknown @ Value::Unknown(_) => Some(unknown),
-            Value::Object(members) => self.key(members, &name.text, name.span, marked),
+            Value::Object(members) => self.at_key(members, &name.text, name.span, marked),
             Value::Ref(reference) => self.output(&reference, name),
             other => {
                 let mistake = Mistake::new(
@@ -51,7 +51,7 @@ impl Evaluator<'_> {
         Some(found.marked_if(marked))
     }
 
-    fn key(&mut self, mut members: Object, key: &str, span: Span, marked: bool) -> Option<Value> {
+    fn at_key(&mut self, mut members: Object, key: &str, span: Span, marked: bool) -> Option<Value> {
         if let Some(value) = members.swap_remove(key) {
             return Some(value);
         }
@@ -124,7 +124,7 @@ impl Evaluator<'_> {
                 Some(items.swap_remove(at))
             }
             (Value::Object(members), key @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => {
-                self.key(members, &to_text(&key)?, span, marked)
+                self.at_key(members, &to_text(&key)?, span, marked)
             }
             (Value::Ref(reference), Value::Number(number)) if reference.index.is_none() => {
                 let length = match self.scope.members(&reference) {
@@ -262,7 +262,7 @@ impl Evaluator<'_> {
 }
 
 /// A reference to each member of a plural `existing`.
-pub(super) fn members_of(reference: &Reference, count: usize) -> Vec<Value> {
+pub(in super::super) fn members_of(reference: &Reference, count: usize) -> Vec<Value> {
     let member = |index| Value::Ref(Reference { index: Some(index), ..reference.clone() });
     (0..count).map(member).collect()
 }

@@ -83,7 +83,7 @@ impl Evaluator<'_> {
             results.items.push(value);
             return Some(());
         };
-        let key = self.object_key(key_expr);
+        let key = self.key(key_expr);
         let value = self.value(&it.result)?;
         let (key, marked) = key?;
         results.marked |= marked;

@@ -4,6 +4,7 @@ use crate::address::Address;
 use crate::diagnostic::Span;
 
 use super::super::ast::{Access, Expr, For, Name, Node, Part};
+use super::bare_key;
 
 /// A name that an expression uses, and where.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +60,9 @@ impl Walk<'_> {
             Node::List(items) => self.all(items),
             Node::Object(members) => {
                 for (key, value) in members {
-                    self.expr(key);
+                    if bare_key(key).is_none() {
+                        self.expr(key);
+                    }
                     self.expr(value);
                 }
             }

@@ -11,8 +11,14 @@ mod mentions;
 mod names;
 mod operators;
 mod scope;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod text;
 
+pub(super) use access::members_of;
+pub(super) use bounds::LARGEST;
 pub use mentions::{Mention, Mentioned, references};
 pub use scope::{Constant, Found, Members, Scope};
 pub use text::{describe, to_text};
@@ -28,6 +34,15 @@ use super::ast::{Expr, Node};
 /// The value may be [`Value::Unknown`] or hold unknowns, and may carry sensitive marks at any depth.
 pub fn evaluate(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<Value> {
     Evaluator { scope, mistakes, loops: Vec::new(), depth: 0, in_template: false }.value(expr)
+}
+
+/// The same for the text of a `templatefile`, in which no other template can be filled in.
+pub(super) fn evaluate_template(
+    expr: &Expr,
+    scope: &dyn Scope,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Value> {
+    Evaluator { scope, mistakes, loops: Vec::new(), depth: 0, in_template: true }.value(expr)
 }
 
 /// Chains such as `a + b + c` nest without a bracket, so the scanner's bound does not hold them.
@@ -133,18 +148,22 @@ impl Evaluator<'_> {
 
     /// A key as a string, or the unknown that it is, and whether it was sensitive.
     fn object_key(&mut self, expr: &Expr) -> Option<(Value, bool)> {
-        let value = self.value(expr)?;
-        self.as_key(value, expr.span)
+        if let Some(name) = bare_key(expr) {
+            return Some((Value::string(name), false));
+        }
+        self.key(expr)
     }
 
-    fn as_key(&mut self, value: Value, span: Span) -> Option<(Value, bool)> {
+    /// The same for a key that is an expression.
+    fn key(&mut self, expr: &Expr) -> Option<(Value, bool)> {
+        let value = self.value(expr)?;
         let (value, marked) = value.into_unmarked();
         match value {
             Value::String(_) | Value::Unknown(_) => Some((value, marked)),
             Value::Number(_) | Value::Bool(_) => Some((Value::String(to_text(&value)?), marked)),
             other => self.fail(
                 Mistake::new("bgform::lang::wrong_type", "a key must be a string")
-                    .at(span, format!("this is {}", describe(&other))),
+                    .at(expr.span, format!("this is {}", describe(&other))),
             ),
         }
     }
@@ -174,6 +193,15 @@ impl Evaluator<'_> {
     fn fail<T>(&mut self, mistake: Mistake) -> Option<T> {
         self.mistakes.push(mistake);
         None
+    }
+}
+
+/// The name that an object's key is, as in `{ name = 1 }`. In `{ (name) = 1 }` it is an expression,
+/// whose span holds the brackets.
+fn bare_key(expr: &Expr) -> Option<&str> {
+    match &expr.node {
+        Node::Name(name) if expr.span.end - expr.span.start == name.len() => Some(name),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::diagnostic::Span;
 use crate::value::{Object, Value};
 
-use super::super::evaluate::{Scope, describe, to_text};
+use super::super::evaluate::{LARGEST, Scope, describe, to_text};
 use super::Function;
 
 /// One call of a function.
@@ -59,6 +59,14 @@ impl Call<'_> {
     /// An argument of the right type that will not do.
     pub(super) fn fault(&self, index: usize, message: impl Into<String>, label: impl Into<String>) -> Fault {
         Fault { argument: Some(index), message: message.into(), label: label.into(), help: None }
+    }
+
+    /// Whether a text or list that is about to be made stays within what a value may be.
+    pub(super) fn fits(&self, bytes: usize) -> Result<(), Fault> {
+        match bytes > LARGEST {
+            true => Err(self.fault(0, "the result is too large", format!("more than {} MiB", LARGEST >> 20))),
+            false => Ok(()),
+        }
     }
 
     /// A text of the author's in backticks, unless it may be a secret.

@@ -3,6 +3,17 @@
 //! here knows the time, chance or the cloud, so that a plan is the same every time.
 
 mod arguments;
+mod convert;
+mod encoding;
+mod file;
+mod format;
+mod list;
+mod network;
+mod number;
+mod object;
+mod pattern;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(crate) use arguments::{Call, Fault};
@@ -51,7 +62,19 @@ pub fn find(name: &str) -> Option<&'static Function> {
     all().find(|function| function.name == name)
 }
 
-const TABLES: [&[Function]; 2] = [SPECIAL, text::TABLE];
+const TABLES: [&[Function]; 11] = [
+    SPECIAL,
+    text::TABLE,
+    pattern::TABLE,
+    format::TABLE,
+    encoding::TABLE,
+    file::TABLE,
+    convert::TABLE,
+    list::TABLE,
+    object::TABLE,
+    number::TABLE,
+    network::TABLE,
+];
 
 const SPECIAL: &[Function] = &[
     Function {

@@ -30,6 +30,7 @@ pub fn record(id: &str) -> Record {
         generation: 1,
         depends_on: vec![address("vpc.main")],
         prevent_destroy: false,
+        unfinished: false,
     }
 }
 

@@ -1,0 +1,226 @@
+//! Holds every resource kind against its own schema, on a control plane that nobody here wrote:
+//! what is declared reads back, what changes is seen and can be changed, what is deleted is gone,
+//! and every field of the API's create input is offered or said to be left out.
+//!
+//! A kind's file here says what its prerequisites are and one other value for each attribute:
+//! `pub fn cases() -> Vec<Case>`, and a test that calls [`conform`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bgform::address::Address;
+use bgform::kind::schema::{OnChange, Schema};
+use bgform::kind::{self, AnyKind, Boxed, Live, Wanted};
+use bgform::state::record::Record;
+use bgform::value::{Object, Value};
+
+mod fields;
+mod trial;
+mod world;
+
+pub use trial::{Case, Change, How, Trial};
+pub use world::World;
+
+#[test]
+fn every_managed_kind_is_held_against_its_schema() {
+    let here = include_str!("mod.rs");
+    for kind in kind::managed() {
+        let module = format!("\nmod {};\n", kind.schema().kind);
+        assert!(here.contains(&module), "tests/it/conformance needs `{}`", module.trim());
+    }
+}
+
+/// Tries every case of a kind, then whether all of them together say something of each attribute.
+pub async fn conform(kind: &str, cases: Vec<Case>) {
+    let kind = kind::find_managed(kind).unwrap_or_else(|| panic!("`{kind}` is in the registry"));
+    fields::every_field_is_offered_or_left_out(kind.schema(), &kind.create_inputs());
+    let mut said = BTreeMap::new();
+    for case in cases {
+        let world = World::new().await;
+        let trial = (case.prepare)(&world).await;
+        for change in &trial.changes {
+            let attribute = attribute(kind.schema(), change.attribute);
+            said.entry(attribute).or_insert_with(Vec::new).push(matches!(change.how, How::Untold(_)));
+        }
+        Proof { kind, schema: kind.schema(), case: case.name, world: &world, trial: &trial }.run().await;
+    }
+    for attribute in &kind.schema().attributes {
+        let said = said.get(attribute.name).unwrap_or_else(|| panic!("no case changes `{}`", attribute.name));
+        let untold = said.iter().filter(|untold| **untold).count();
+        assert!(untold == 0 || said.len() == 1, "`{}` is tried and said to be untold", attribute.name);
+    }
+}
+
+fn attribute(schema: &Schema, name: &str) -> &'static str {
+    let attribute = schema.attribute(name);
+    attribute.unwrap_or_else(|| panic!("`{}` has no `{name}`", schema.kind)).name
+}
+
+/// One case of a kind on a world of its own.
+struct Proof<'a> {
+    kind: &'static dyn AnyKind,
+    schema: &'static Schema,
+    case: &'static str,
+    world: &'a World,
+    trial: &'a Trial,
+}
+
+impl Proof<'_> {
+    async fn run(&self) {
+        let address = Address::new(self.schema.kind, "main");
+        let id = self.created(&address, "create", &self.trial.base, 0).await;
+        let live = self.reads_back(&address, &id, &self.trial.base).await;
+        self.says_every_output(&id, &live);
+        self.is_found_by_its_operation_only(&address, &id).await;
+        self.reads_many_in_as_few_calls_as_one(&address, &id).await;
+        for change in &self.trial.changes {
+            let on_change = self.schema.attribute(change.attribute).map(|attribute| attribute.on_change);
+            if on_change == Some(OnChange::Update) {
+                self.is_changed_and_changed_back(&address, &id, change).await;
+            }
+        }
+        self.is_gone_once_deleted(&address, &id, &live).await;
+        for (number, change) in (1..).zip(&self.trial.changes) {
+            let on_change = self.schema.attribute(change.attribute).map(|attribute| attribute.on_change);
+            if on_change == Some(OnChange::Replace) && !matches!(change.how, How::Untold(_)) {
+                let inputs = self.with(&change.set);
+                let id = self.created(&address, &format!("replace-{number}"), &inputs, number).await;
+                let live = self.reads_back(&address, &id, &inputs).await;
+                self.deleted(&address, &id, &live).await;
+            }
+        }
+    }
+
+    fn with(&self, set: &Object) -> Object {
+        let mut inputs = self.trial.base.clone();
+        inputs.extend(set.clone());
+        inputs
+    }
+
+    async fn created(&self, address: &Address, operation: &str, inputs: &Object, generation: u32) -> String {
+        let canonical = self.schema.canonical(inputs.clone());
+        let mistakes = self.kind.check(&canonical);
+        assert!(mistakes.is_empty(), "{}: {mistakes:?}", self.case);
+        let op = self.world.operation(address, operation).of_generation(generation);
+        self.done(self.kind.create(&op, &canonical), "create").await
+    }
+
+    async fn done<T>(&self, call: Boxed<'_, T>, what: &str) -> T {
+        call.await.unwrap_or_else(|error| panic!("{}: {what}: {error}", self.case))
+    }
+
+    async fn read(&self, address: &Address, id: &str, declared: &BTreeSet<String>) -> Option<Live> {
+        let wanted = [Wanted { address, id, declared, last: None }];
+        self.done(self.kind.read(&self.world.cloud, &wanted), "read").await.remove(id)
+    }
+
+    /// What a plan after `inputs` were applied would see: nothing to do.
+    async fn reads_back(&self, address: &Address, id: &str, inputs: &Object) -> Live {
+        let declared = declared(inputs);
+        let live = self.read(address, id, &declared).await;
+        let live = live.unwrap_or_else(|| panic!("{}: {id} is not read", self.case));
+        for (name, value) in self.schema.canonical(inputs.clone()) {
+            let was = live.inputs.get(&name).unwrap_or(&Value::Null);
+            assert!(
+                self.agrees(&name, &value, was),
+                "{}: `{name}` was declared\n  {value:?}\nand is read as\n  {was:?}",
+                self.case
+            );
+        }
+        live
+    }
+
+    fn agrees(&self, name: &str, declared: &Value, live: &Value) -> bool {
+        self.schema.attribute(name).is_some_and(|attribute| attribute.ty.agrees(declared, live))
+    }
+
+    fn says_every_output(&self, id: &str, live: &Live) {
+        assert_eq!(live.outputs.get("id").and_then(Value::as_str), Some(id), "{}: output `id`", self.case);
+        for output in &self.schema.outputs {
+            let value = live.outputs.get(output.name).filter(|value| !value.is_null());
+            let untold = self.trial.outputs_untold.iter().any(|(name, _)| *name == output.name);
+            assert!(value.is_some() != untold, "{}: output `{}`: {value:?}", self.case, output.name);
+        }
+    }
+
+    async fn is_found_by_its_operation_only(&self, address: &Address, id: &str) {
+        let inputs = self.schema.canonical(self.trial.base.clone());
+        for (operation, expected) in [("create", Some(id)), ("another", None)] {
+            let op = self.world.operation(address, operation);
+            let found = self.done(self.kind.find(&op, &inputs), "find").await;
+            assert_eq!(found.as_deref(), expected, "{}: found by `{operation}`", self.case);
+        }
+    }
+
+    async fn reads_many_in_as_few_calls_as_one(&self, address: &Address, id: &str) {
+        let Some(twin) = &self.trial.twin else { return };
+        let twin = self.with(twin);
+        let other = Address::new(self.schema.kind, "twin");
+        let second = self.created(&other, "create", &twin, 0).await;
+        let nothing = BTreeSet::new();
+        let one = Wanted { address, id, declared: &nothing, last: None };
+        let two = Wanted { address: &other, id: &second, declared: &nothing, last: None };
+        let calls = || self.world.cloud.calls();
+        let before = calls();
+        self.done(self.kind.read(&self.world.cloud, std::slice::from_ref(&one)), "read one").await;
+        let between = calls();
+        let both = self.done(self.kind.read(&self.world.cloud, &[one, two]), "read two").await;
+        assert_eq!(both.len(), 2, "{}: both are read", self.case);
+        assert_eq!(calls() - between, between - before, "{}: calls for two and for one", self.case);
+        let live = self.reads_back(&other, &second, &twin).await;
+        self.deleted(&other, &second, &live).await;
+    }
+
+    async fn is_changed_and_changed_back(&self, address: &Address, id: &str, change: &Change) {
+        let after = self.with(&change.set);
+        match &change.how {
+            How::Untold(_) => return,
+            How::Update => self.updated(address, id, &after, change.attribute).await,
+            How::AtApi(call) => call(self.world, id).await,
+        }
+        let live = self.reads_back(address, id, &after).await;
+        let base = self.schema.canonical(self.trial.base.clone());
+        let Some(was) = base.get(change.attribute) else { return };
+        let is = live.inputs.get(change.attribute).unwrap_or(&Value::Null);
+        assert!(!self.agrees(change.attribute, was, is), "{}: `{}` has changed", self.case, change.attribute);
+        self.updated(address, id, &self.trial.base, change.attribute).await;
+        self.reads_back(address, id, &self.trial.base).await;
+    }
+
+    /// As apply does it: read, see what differs, update.
+    async fn updated(&self, address: &Address, id: &str, inputs: &Object, attribute: &str) {
+        let after = self.schema.canonical(inputs.clone());
+        let mistakes = self.kind.check(&after);
+        assert!(mistakes.is_empty(), "{}: {mistakes:?}", self.case);
+        let before = self.read(address, id, &declared(inputs)).await.expect("it is there");
+        let differs = |(name, value): &(&String, &Value)| {
+            !self.agrees(name, value, before.inputs.get(*name).unwrap_or(&Value::Null))
+        };
+        let changed: BTreeSet<_> = after.iter().filter(differs).map(|(name, _)| name.clone()).collect();
+        assert!(changed.contains(attribute), "{}: the other `{attribute}` is no other", self.case);
+        let op = self.world.operation(address, &format!("update-{attribute}"));
+        let what = format!("update of {changed:?}");
+        self.done(self.kind.update(&op, id, &before, &after, &changed), &what).await;
+    }
+
+    async fn deleted(&self, address: &Address, id: &str, live: &Live) {
+        let record = Record {
+            id: id.to_owned(),
+            inputs: live.inputs.clone(),
+            outputs: live.outputs.clone(),
+            ..Record::default()
+        };
+        let op = self.world.operation(address, "delete");
+        self.done(self.kind.delete(&op, &record), "delete").await;
+    }
+
+    async fn is_gone_once_deleted(&self, address: &Address, id: &str, live: &Live) {
+        self.deleted(address, id, live).await;
+        let left = self.read(address, id, &BTreeSet::new()).await;
+        assert!(left.is_none(), "{}: read after it was deleted: {left:?}", self.case);
+        self.deleted(address, id, live).await;
+    }
+}
+
+fn declared(inputs: &Object) -> BTreeSet<String> {
+    inputs.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect()
+}

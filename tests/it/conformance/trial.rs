@@ -1,0 +1,115 @@
+//! What a kind's file says of itself: cases, each with its prerequisites, inputs to begin with and
+//! other values to go to.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bgform::value::{Object, Value};
+
+use super::World;
+
+type Calls<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One way to have a resource of the kind.
+pub struct Case {
+    /// What is tried, such as `a network load balancer`.
+    pub name: &'static str,
+    /// Makes the prerequisites with the world's own SDK clients.
+    pub prepare: for<'a> fn(&'a World) -> Calls<'a, Trial>,
+}
+
+/// Inputs, and what they are changed to.
+pub struct Trial {
+    pub base: Object,
+    pub changes: Vec<Change>,
+    /// What must differ for two of them to stand side by side; `None` where two never can.
+    pub twin: Option<Object>,
+    pub outputs_untold: Vec<(&'static str, &'static str)>,
+}
+
+/// Another value for one attribute.
+pub struct Change {
+    pub attribute: &'static str,
+    /// That value, and whatever else has to go with it.
+    pub set: Object,
+    pub how: How,
+}
+
+pub enum How {
+    /// By the kind's own update, or by creating with the other value where a change replaces.
+    Update,
+    /// By this call with the resource's id.
+    AtApi(for<'a> fn(&'a World, &'a str) -> Calls<'a, ()>),
+    /// moto cannot say it: why.
+    Untold(&'static str),
+}
+
+impl Case {
+    pub fn new(name: &'static str, prepare: for<'a> fn(&'a World) -> Calls<'a, Trial>) -> Self {
+        Self { name, prepare }
+    }
+}
+
+#[allow(dead_code, reason = "not every way to say something is needed by some kind at all times")]
+impl Trial {
+    /// Begins with `base`, which is an object.
+    pub fn new(base: Value) -> Self {
+        Self {
+            base: members(base),
+            changes: Vec::new(),
+            twin: Some(Object::new()),
+            outputs_untold: Vec::new(),
+        }
+    }
+
+    pub fn change(self, attribute: &'static str, to: impl Into<Value>) -> Self {
+        self.change_with(attribute, Value::Object(Object::from_iter([(attribute.to_owned(), to.into())])))
+    }
+
+    /// The attribute's other value needs others beside it.
+    pub fn change_with(mut self, attribute: &'static str, set: Value) -> Self {
+        self.changes.push(Change { attribute, set: members(set), how: How::Update });
+        self
+    }
+
+    /// Somebody else changes it to this.
+    pub fn drift(
+        mut self,
+        attribute: &'static str,
+        to: impl Into<Value>,
+        call: for<'a> fn(&'a World, &'a str) -> Calls<'a, ()>,
+    ) -> Self {
+        let set = Object::from_iter([(attribute.to_owned(), to.into())]);
+        self.changes.push(Change { attribute, set, how: How::AtApi(call) });
+        self
+    }
+
+    pub fn untold(mut self, attribute: &'static str, why: &'static str) -> Self {
+        assert!(!why.is_empty());
+        self.changes.push(Change { attribute, set: Object::new(), how: How::Untold(why) });
+        self
+    }
+
+    pub fn output_untold(mut self, output: &'static str, why: &'static str) -> Self {
+        self.outputs_untold.push((output, why));
+        self
+    }
+
+    /// What a second one needs that stands beside the first.
+    pub fn twin(mut self, set: Value) -> Self {
+        self.twin = Some(members(set));
+        self
+    }
+
+    pub fn no_twin(mut self) -> Self {
+        self.twin = None;
+        self
+    }
+}
+
+fn members(value: Value) -> Object {
+    match value {
+        Value::Object(members) => members,
+        other => panic!("an object, not {other:?}"),
+    }
+}

@@ -1,0 +1,81 @@
+//! Where kinds are tried: one moto server for the whole test binary, a cloud that talks to it,
+//! and operations on it.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_credential_types::Credentials;
+use bgform::address::Address;
+use bgform::apply::operation::{Operation, Reporter};
+use bgform::clock::Clock;
+use bgform::cloud::{Cloud, Target};
+
+use crate::moto::Moto;
+
+static MOTO: LazyLock<Moto> = LazyLock::new(Moto::start);
+static WORLDS: AtomicUsize = AtomicUsize::new(0);
+
+/// One trial's own corner of the shared server.
+pub struct World {
+    pub cloud: Cloud,
+    /// Unlike every other trial's.
+    pub lineage: String,
+}
+
+struct Silent;
+
+impl Reporter for Silent {
+    fn progress(&self, _address: &Address, _text: &str) {}
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let target = Target {
+            region: Some("us-east-1".to_owned()),
+            endpoint_url: Some(MOTO.endpoint.clone()),
+            ..Target::default()
+        };
+        let anyone = Credentials::new("test", "test", None, None, "tests");
+        let cloud = Cloud::connect_as(Some(anyone), &target, Clock::real(), false).await.expect("moto");
+        Self { cloud, lineage: format!("trial-{}", WORLDS.fetch_add(1, Ordering::Relaxed)) }
+    }
+
+    /// An operation with an id that is unique among all worlds.
+    pub fn operation<'a>(&'a self, address: &'a Address, id: &str) -> Operation<'a> {
+        let id = format!("{}-{}-{id}", self.lineage, address.name);
+        Operation::new(&self.cloud, address, id, "trial", &self.lineage, &Silent)
+    }
+
+    /// A name that no other trial uses, for things that the trial makes beside the resource.
+    pub fn name(&self, what: &str) -> String {
+        format!("{what}-{}", self.lineage)
+    }
+
+    pub async fn default_vpc(&self) -> String {
+        let filter = aws_sdk_ec2::types::Filter::builder().name("is-default").values("true").build();
+        let found = self.cloud.ec2.describe_vpcs().filters(filter).send().await.expect("vpcs");
+        found.vpcs()[0].vpc_id().expect("an id").to_owned()
+    }
+
+    /// The default VPC's subnets, each in a zone of its own, in the order of the zones.
+    pub async fn subnets(&self) -> Vec<String> {
+        let filter = aws_sdk_ec2::types::Filter::builder().name("default-for-az").values("true").build();
+        let found = self.cloud.ec2.describe_subnets().filters(filter).send().await.expect("subnets");
+        let mut subnets: Vec<_> = found
+            .subnets()
+            .iter()
+            .map(|subnet| {
+                (subnet.availability_zone().unwrap_or_default(), subnet.subnet_id().expect("an id"))
+            })
+            .collect();
+        subnets.sort();
+        subnets.into_iter().map(|(_, id)| id.to_owned()).collect()
+    }
+
+    pub async fn security_group(&self, name: &str) -> String {
+        let name = self.name(name);
+        let vpc = self.default_vpc().await;
+        let group = self.cloud.ec2.create_security_group().group_name(&name).description(&name).vpc_id(vpc);
+        group.send().await.expect("a security group").group_id().expect("an id").to_owned()
+    }
+}
