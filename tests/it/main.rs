@@ -3,5 +3,11 @@
 mod autoscaling_group;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod conformance;
+mod lifecycle;
+mod mishaps;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod moto;
+#[allow(dead_code, reason = "a test uses what it needs of the harness")]
+mod product;
+#[allow(dead_code, reason = "a test uses what it needs of the harness")]
+mod wire;
