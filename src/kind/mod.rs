@@ -16,6 +16,7 @@ use crate::state::record::Record;
 use crate::value::{Object, Value};
 
 mod ec2;
+pub mod instance;
 pub mod launch_template;
 pub mod schema;
 pub mod security_group;
@@ -349,7 +350,7 @@ impl<E: Existing> AnyExisting for E {
 
 /// Every managed kind, in the order of the reference.
 pub fn managed() -> &'static [&'static dyn AnyKind] {
-    &[&security_group::SecurityGroup, &launch_template::LaunchTemplate]
+    &[&instance::Instance, &security_group::SecurityGroup, &launch_template::LaunchTemplate]
 }
 
 /// Every kind that `existing` can read.
@@ -359,6 +360,7 @@ pub fn existing() -> &'static [&'static dyn AnyExisting] {
         &subnet::ExistingSubnet,
         &subnet::ExistingSubnets,
         &security_group::ExistingSecurityGroup,
+        &instance::ExistingInstance,
     ]
 }
 

@@ -14,6 +14,7 @@ use bgform::state::record::Record;
 use bgform::value::{Object, Value};
 
 mod fields;
+mod instance;
 mod launch_template;
 mod security_group;
 mod trial;

@@ -1,6 +1,8 @@
 //! Where kinds are tried: one moto server for the whole test binary, a cloud that talks to it,
 //! and operations on it.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -86,5 +88,25 @@ impl World {
             images.images().iter().filter_map(|image| image.image_id().map(str::to_owned)).collect();
         ids.sort();
         ids
+    }
+
+    /// An instance profile's name. IAM is spoken by hand: no kind needs its SDK.
+    pub async fn instance_profile(&self, name: &str) -> String {
+        let name = self.name(name);
+        let body = format!("Action=CreateInstanceProfile&Version=2010-05-08&InstanceProfileName={name}");
+        let host = MOTO.endpoint.trim_start_matches("http://");
+        let scope = "Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: {host}\r\nAuthorization: AWS4-HMAC-SHA256 {scope}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let mut moto = TcpStream::connect(host).expect("moto");
+        moto.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        moto.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        name
     }
 }
