@@ -16,6 +16,7 @@ use crate::state::record::Record;
 use crate::value::{Object, Value};
 
 mod ec2;
+pub mod image;
 pub mod instance;
 pub mod launch_template;
 pub mod schema;
@@ -361,6 +362,7 @@ pub fn existing() -> &'static [&'static dyn AnyExisting] {
         &subnet::ExistingSubnets,
         &security_group::ExistingSecurityGroup,
         &instance::ExistingInstance,
+        &image::ExistingImage,
     ]
 }
 
