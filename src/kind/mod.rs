@@ -16,6 +16,9 @@ use crate::state::record::Record;
 use crate::value::{Object, Value};
 
 pub mod elbv2;
+pub mod existing_load_balancing;
+pub mod listener;
+pub mod listener_rule;
 pub mod load_balancer;
 pub mod schema;
 pub mod target_group;
@@ -347,12 +350,21 @@ impl<E: Existing> AnyExisting for E {
 
 /// Every managed kind, in the order of the reference.
 pub fn managed() -> &'static [&'static dyn AnyKind] {
-    &[&load_balancer::LoadBalancer, &target_group::TargetGroup]
+    &[
+        &load_balancer::LoadBalancer,
+        &target_group::TargetGroup,
+        &listener::Listener,
+        &listener_rule::ListenerRule,
+    ]
 }
 
 /// Every kind that `existing` can read.
 pub fn existing() -> &'static [&'static dyn AnyExisting] {
-    &[]
+    &[
+        &existing_load_balancing::LoadBalancer,
+        &existing_load_balancing::Listener,
+        &existing_load_balancing::TargetGroup,
+    ]
 }
 
 pub fn find_managed(kind: &str) -> Option<&'static dyn AnyKind> {

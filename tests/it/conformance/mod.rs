@@ -14,6 +14,8 @@ use bgform::state::record::Record;
 use bgform::value::{Object, Value};
 
 mod fields;
+mod listener;
+mod listener_rule;
 mod load_balancer;
 mod target_group;
 mod trial;
@@ -174,31 +176,37 @@ impl Proof<'_> {
     }
 
     async fn is_changed_and_changed_back(&self, address: &Address, id: &str, change: &Change) {
-        let after = self.with(&change.set);
+        let (base, after) = (&self.trial.base, self.with(&change.set));
         match &change.how {
             How::Untold(_) | How::Create(_) => return,
-            How::Update => self.updated(address, id, &after, change.attribute).await,
+            How::Update => self.updated(address, id, base, &after, change.attribute).await,
             How::AtApi(call) => call(self.world, id).await,
         }
-        let live = self.reads_back(address, id, &after).await;
-        let base = self.schema.canonical(self.trial.base.clone());
-        let Some(was) = base.get(change.attribute) else { return };
+        self.reads_back(address, id, &after).await;
+        let canonical = self.schema.canonical(base.clone());
+        let Some(was) = canonical.get(change.attribute) else { return };
+        let live = self.read(address, id, &declared(base)).await.expect("it is there");
         let is = live.inputs.get(change.attribute).unwrap_or(&Value::Null);
         assert!(!self.agrees(change.attribute, was, is), "{}: `{}` has changed", self.case, change.attribute);
-        self.updated(address, id, &self.trial.base, change.attribute).await;
-        self.reads_back(address, id, &self.trial.base).await;
+        self.updated(address, id, &after, base, change.attribute).await;
+        self.reads_back(address, id, base).await;
     }
 
-    /// As apply does it: read, see what differs, update.
-    async fn updated(&self, address: &Address, id: &str, inputs: &Object, attribute: &str) {
+    /// As apply does it: read, see what differs from what is declared now or was, update.
+    async fn updated(&self, address: &Address, id: &str, last: &Object, inputs: &Object, attribute: &str) {
         let after = self.schema.canonical(inputs.clone());
         let mistakes = self.kind.check(&after);
         assert!(mistakes.is_empty(), "{}: {mistakes:?}", self.case);
-        let before = self.read(address, id, &declared(inputs)).await.expect("it is there");
-        let differs = |(name, value): &(&String, &Value)| {
-            !self.agrees(name, value, before.inputs.get(*name).unwrap_or(&Value::Null))
-        };
-        let changed: BTreeSet<_> = after.iter().filter(differs).map(|(name, _)| name.clone()).collect();
+        let declared = &declared(inputs) | &declared(last);
+        let before = self.read(address, id, &declared).await.expect("it is there");
+        let changed: BTreeSet<_> = declared
+            .union(&after.keys().cloned().collect())
+            .filter(|name| {
+                let (is, will) = (before.inputs.get(*name), after.get(*name));
+                !self.agrees(name, will.unwrap_or(&Value::Null), is.unwrap_or(&Value::Null))
+            })
+            .cloned()
+            .collect();
         assert!(changed.contains(attribute), "{}: the other `{attribute}` is no other", self.case);
         let op = self.world.operation(address, &format!("update-{attribute}"));
         let what = format!("update of {changed:?}");
