@@ -186,7 +186,11 @@ fn live_image(cloud: &Cloud, image: &Ami, one: &Wanted<'_>) -> Live {
             inputs.insert(attribute.name.to_owned(), default.clone());
         }
     }
-    carry_over(&mut inputs, one, &["run", "no_reboot", "ready_timeout", "command_timeout", "available_timeout"]);
+    carry_over(
+        &mut inputs,
+        one,
+        &["run", "no_reboot", "ready_timeout", "command_timeout", "available_timeout"],
+    );
     if image.source_instance_id().is_none() {
         carry_over(&mut inputs, one, &["source"]);
     }

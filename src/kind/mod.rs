@@ -16,12 +16,18 @@ use crate::state::record::Record;
 use crate::value::{Object, Value};
 
 mod ec2;
+pub mod elbv2;
+pub mod existing_load_balancing;
 pub mod image;
 pub mod instance;
 pub mod launch_template;
+pub mod listener;
+pub mod listener_rule;
+pub mod load_balancer;
 pub mod schema;
 pub mod security_group;
 pub mod subnet;
+pub mod target_group;
 pub mod vpc;
 
 use schema::Schema;
@@ -312,7 +318,7 @@ fn canonical_live(schema: &Schema, inputs: Object) -> Object {
     let mut canonical = Object::new();
     for attribute in &schema.attributes {
         if let Some(value) = inputs.get(attribute.name).filter(|value| !value.is_null()) {
-            canonical.insert(attribute.name.to_owned(), attribute.ty.canonical(value.clone()));
+            canonical.insert(attribute.name.to_owned(), attribute.canonical(value.clone()));
         }
     }
     canonical
@@ -351,7 +357,16 @@ impl<E: Existing> AnyExisting for E {
 
 /// Every managed kind, in the order of the reference.
 pub fn managed() -> &'static [&'static dyn AnyKind] {
-    &[&instance::Instance, &security_group::SecurityGroup, &launch_template::LaunchTemplate]
+    &[
+        &instance::Instance,
+        &image::Image,
+        &security_group::SecurityGroup,
+        &launch_template::LaunchTemplate,
+        &load_balancer::LoadBalancer,
+        &target_group::TargetGroup,
+        &listener::Listener,
+        &listener_rule::ListenerRule,
+    ]
 }
 
 /// Every kind that `existing` can read.
@@ -363,6 +378,9 @@ pub fn existing() -> &'static [&'static dyn AnyExisting] {
         &security_group::ExistingSecurityGroup,
         &instance::ExistingInstance,
         &image::ExistingImage,
+        &existing_load_balancing::LoadBalancer,
+        &existing_load_balancing::Listener,
+        &existing_load_balancing::TargetGroup,
     ]
 }
 

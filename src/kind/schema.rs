@@ -37,6 +37,9 @@ pub struct Attribute {
     /// The fields of the API's create input that this attribute stands for, in the SDK's
     /// snake_case; empty means the attribute's own name, [`NOT_AT_CREATE`] none.
     pub api: &'static [&'static str],
+    /// Brings canonical values that say the same in other words into one form (several condition
+    /// blocks or one, a single target group with or without a weight). Values may hold unknowns.
+    pub normal: Option<fn(Value) -> Value>,
 }
 
 /// [`Attribute::api`] of what is no field of the create input, but set by a later call.
@@ -299,7 +302,7 @@ fn one_of(kinds: &[&str]) -> String {
 }
 
 /// Sets are compared as sorted lists.
-fn sorted(mut items: Vec<Value>) -> Value {
+pub fn sorted(mut items: Vec<Value>) -> Value {
     items.sort_by_cached_key(|item| item.without_marks().to_typed_json().to_string());
     items.dedup();
     Value::List(items)
@@ -311,7 +314,7 @@ pub fn canonical_members(attributes: &[Attribute], mut members: Object) -> Objec
     for attribute in attributes {
         let given = members.swap_remove(attribute.name).filter(|value| !value.is_null());
         if let Some(value) = given.or_else(|| attribute.default.clone()) {
-            canonical.insert(attribute.name.to_owned(), attribute.ty.canonical(value));
+            canonical.insert(attribute.name.to_owned(), attribute.canonical(value));
         }
     }
     canonical
@@ -334,7 +337,16 @@ impl Schema {
 
 /// An optional attribute that is updated in place; see the methods for the rest.
 pub fn attribute(name: &'static str, ty: Type, doc: &'static str) -> Attribute {
-    Attribute { name, doc, ty, required: false, default: None, on_change: OnChange::Update, api: &[] }
+    Attribute {
+        name,
+        doc,
+        ty,
+        required: false,
+        default: None,
+        on_change: OnChange::Update,
+        api: &[],
+        normal: None,
+    }
 }
 
 impl Attribute {
@@ -362,6 +374,22 @@ impl Attribute {
     pub fn api(mut self, fields: &'static [&'static str]) -> Self {
         self.api = fields;
         self
+    }
+
+    /// See [`Attribute::normal`].
+    pub fn normal(mut self, form: fn(Value) -> Value) -> Self {
+        self.normal = Some(form);
+        self
+    }
+
+    /// See [`Type::canonical`] and [`Attribute::normal`].
+    pub fn canonical(&self, value: Value) -> Value {
+        let (value, sensitive) = self.ty.canonical(value).into_unmarked();
+        let value = match self.normal {
+            Some(form) => form(value),
+            None => value,
+        };
+        value.marked_if(sensitive)
     }
 
     /// The fields of the API's create input that this attribute stands for.

@@ -93,7 +93,12 @@ async fn is_started_by_a_bake(op: &Operation<'_>, source: &str) -> Result<Option
     Ok(found.map(|found| tag(found.instance.tags.as_deref(), STARTED_TAG).is_some()))
 }
 
-async fn prepare_and_copy(op: &Operation<'_>, spec: &Spec, hash: &str, stopped: bool) -> Result<String, Error> {
+async fn prepare_and_copy(
+    op: &Operation<'_>,
+    spec: &Spec,
+    hash: &str,
+    stopped: bool,
+) -> Result<String, Error> {
     let source = spec.source.as_str();
     if !spec.run.is_empty() {
         if stopped {
@@ -153,7 +158,8 @@ async fn available(op: &Operation<'_>, id: &str, spec: &Spec) -> Result<(), Erro
         })
     });
     let Err(failed) = waited.await? else { return Ok(()) };
-    let reason = failed.state_reason().and_then(|reason| reason.message()).unwrap_or("no reason given").to_owned();
+    let reason =
+        failed.state_reason().and_then(|reason| reason.message()).unwrap_or("no reason given").to_owned();
     discard(op, &failed).await?;
     Err(Error::failed(
         format!("EC2 could not copy `{}` into image {id}: {reason}", spec.source),

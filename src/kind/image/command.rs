@@ -21,7 +21,8 @@ pub async fn run(op: &Operation<'_>, spec: &Spec) -> Result<(), Error> {
     let id = send(op, spec).await?;
     op.progress(&format!("running {} commands on {}", spec.run.len(), spec.source));
     let limit = Duration::from_secs_f64(spec.command_timeout) + DELIVERY;
-    let ended = op.wait(&format!("the commands of {} have ended", spec.source), limit, || ended(op, spec, &id)).await;
+    let ended =
+        op.wait(&format!("the commands of {} have ended", spec.source), limit, || ended(op, spec, &id)).await;
     match ended {
         Ok(answer) if answer.status() == Some(&CommandInvocationStatus::Success) => Ok(()),
         Ok(answer) => Err(failure(spec, &answer)),
@@ -56,8 +57,12 @@ async fn send(op: &Operation<'_>, spec: &Spec) -> Result<String, Error> {
                     .send()
             });
             match sent.await {
-                Ok(answer) => Ok(Poll::Ready(answer.command.and_then(|one| one.command_id).unwrap_or_default())),
-                Err(error) if error.is_not_found() => Ok(Poll::Pending("it does not know the instance yet".into())),
+                Ok(answer) => {
+                    Ok(Poll::Ready(answer.command.and_then(|one| one.command_id).unwrap_or_default()))
+                }
+                Err(error) if error.is_not_found() => {
+                    Ok(Poll::Pending("it does not know the instance yet".into()))
+                }
                 Err(error) => Err(error),
             }
         })
@@ -88,7 +93,9 @@ async fn ended(op: &Operation<'_>, spec: &Spec, id: &str) -> Result<Poll<GetComm
     };
     Ok(match answer.status() {
         None => Poll::Pending("not begun".to_owned()),
-        Some(status @ (Pending | InProgress | Delayed | Cancelling)) => Poll::Pending(status.as_str().to_owned()),
+        Some(status @ (Pending | InProgress | Delayed | Cancelling)) => {
+            Poll::Pending(status.as_str().to_owned())
+        }
         Some(_) => Poll::Ready(answer),
     })
 }
@@ -101,7 +108,9 @@ fn failure(spec: &Spec, answer: &GetCommandInvocationOutput) -> Error {
     if let code @ 0.. = answer.response_code() {
         message += &format!(", exit code {code}");
     }
-    for (name, output) in [("stdout", answer.standard_output_content()), ("stderr", answer.standard_error_content())] {
+    for (name, output) in
+        [("stdout", answer.standard_output_content()), ("stderr", answer.standard_error_content())]
+    {
         let lines: Vec<_> = output.unwrap_or_default().lines().collect();
         let from = lines.len().saturating_sub(LINES);
         let shown = lines.iter().skip(from).map(|line| format!("\n  {line}"));

@@ -25,6 +25,8 @@ pub struct Trial {
     /// What must differ for two of them to stand side by side; `None` where two never can.
     pub twin: Option<Object>,
     pub outputs_untold: Vec<(&'static str, &'static str)>,
+    /// Attributes that only state remembers, since no API answers them.
+    pub in_state: Vec<&'static str>,
 }
 
 /// Another value for one attribute.
@@ -40,6 +42,8 @@ pub enum How {
     Update,
     /// By this call with the resource's id.
     AtApi(for<'a> fn(&'a World, &'a str) -> Calls<'a, ()>),
+    /// moto does not change it: another one is created with the other value. Why.
+    Create(&'static str),
     /// moto cannot say it: why.
     Untold(&'static str),
 }
@@ -59,6 +63,7 @@ impl Trial {
             changes: Vec::new(),
             twin: Some(Object::new()),
             outputs_untold: Vec::new(),
+            in_state: Vec::new(),
         }
     }
 
@@ -84,9 +89,21 @@ impl Trial {
         self
     }
 
+    /// moto takes the value when one is created and not afterwards.
+    pub fn only_created(mut self, attribute: &'static str, set: Value, why: &'static str) -> Self {
+        assert!(!why.is_empty());
+        self.changes.push(Change { attribute, set: members(set), how: How::Create(why) });
+        self
+    }
+
     pub fn untold(mut self, attribute: &'static str, why: &'static str) -> Self {
         assert!(!why.is_empty());
         self.changes.push(Change { attribute, set: Object::new(), how: How::Untold(why) });
+        self
+    }
+
+    pub fn in_state(mut self, attributes: &[&'static str]) -> Self {
+        self.in_state.extend(attributes);
         self
     }
 

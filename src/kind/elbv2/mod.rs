@@ -1,0 +1,244 @@
+//! What the kinds of Elastic Load Balancing share: reads in batches that survive a member which
+//! is gone, tags, names, and (in its modules) attributes, actions, conditions and the cutover.
+//! Knows no kind's schema.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+
+use aws_sdk_elasticloadbalancingv2::types::Tag;
+use futures_util::future::join_all;
+
+use crate::apply::operation::{OPERATION_TAG, Operation, is_reserved_tag};
+use crate::cloud::error::{Error, Service};
+use crate::cloud::{Cloud, Repeat};
+use crate::kind::{Tags, Wanted};
+use crate::value::{Object, Value};
+
+pub mod actions;
+pub mod conditions;
+pub mod cutover;
+pub mod settings;
+
+pub const SERVICE: Service = Service::Elbv2;
+
+/// Resources that one `DescribeTags` call names (API_DescribeTags), and load balancers that one
+/// `DescribeLoadBalancers` call does (API_DescribeLoadBalancers).
+pub const TWENTY: usize = 20;
+/// Target groups, listeners and rules that one describe call is given.
+pub const HUNDRED: usize = 100;
+/// Describe calls under way at the same time: the account's bucket holds 40.
+const AT_ONCE: usize = 8;
+
+/// What a kind says of a mistake: attribute, message, help.
+pub type Mistake = (&'static str, String, String);
+
+/// Asks for `arns` in batches of `size`, several at once. One that is gone makes the API refuse
+/// its whole batch: then the halves are asked for, until only those that are gone are left out.
+pub async fn batched<T, F, Fut>(arns: &[String], size: usize, fetch: F) -> Result<Vec<T>, Error>
+where
+    F: Fn(Vec<String>) -> Fut,
+    Fut: Future<Output = Result<Vec<T>, Error>>,
+{
+    let mut found = Vec::new();
+    let mut waiting: VecDeque<Vec<String>> = arns.chunks(size).map(<[String]>::to_vec).collect();
+    while !waiting.is_empty() {
+        let wave: Vec<_> = waiting.drain(..waiting.len().min(AT_ONCE)).collect();
+        let answers = join_all(wave.iter().map(|batch| fetch(batch.clone()))).await;
+        for (batch, answer) in wave.into_iter().zip(answers) {
+            match answer {
+                Ok(items) => found.extend(items),
+                Err(error) if error.is_not_found() && batch.len() > 1 => {
+                    let (left, right) = batch.split_at(batch.len() / 2);
+                    waiting.extend([left.to_vec(), right.to_vec()]);
+                }
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Follows the markers of a describe call to its last page.
+pub async fn pages<T, F, Fut>(fetch: F) -> Result<Vec<T>, Error>
+where
+    F: Fn(Option<String>) -> Fut,
+    Fut: Future<Output = Result<(Vec<T>, Option<String>), Error>>,
+{
+    let (mut items, mut marker) = fetch(None).await?;
+    while let Some(next) = marker.filter(|marker| !marker.is_empty()) {
+        let (more, after) = fetch(Some(next)).await?;
+        items.extend(more);
+        marker = after;
+    }
+    Ok(items)
+}
+
+/// The ids of what is to be read.
+pub fn ids(wanted: &[Wanted<'_>]) -> Vec<String> {
+    wanted.iter().map(|one| one.id.to_owned()).collect()
+}
+
+/// A creating call succeeded and did not say what it made.
+pub fn unanswered(action: &str) -> Error {
+    Error::failed(
+        format!("{SERVICE} {action} succeeded and did not say what it made"),
+        "run `bgform apply` again: it looks for it first",
+    )
+}
+
+/// What was not found is `None`.
+pub fn unless_gone<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// All tags of all that exist, bgform's own among them.
+pub async fn tags_of(cloud: &Cloud, arns: &[String]) -> Result<BTreeMap<String, Tags>, Error> {
+    let described = batched(arns, TWENTY, |batch| async move {
+        let send = || cloud.elbv2.describe_tags().set_resource_arns(Some(batch.clone())).send();
+        let answer = cloud.read(SERVICE, "DescribeTags", send).await?;
+        Ok(answer.tag_descriptions.unwrap_or_default())
+    });
+    let described = described.await?.into_iter().map(|one| {
+        let pairs = one.tags.unwrap_or_default().into_iter();
+        let tags = pairs.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect();
+        (one.resource_arn.unwrap_or_default(), tags)
+    });
+    Ok(described.collect())
+}
+
+/// Which of `arns` this operation made.
+pub async fn made_by(op: &Operation<'_>, arns: Vec<String>) -> Result<Option<String>, Error> {
+    let tags = tags_of(op.cloud, &arns).await?;
+    let ours = |arn: &String| tags.get(arn).and_then(|tags| tags.get(OPERATION_TAG)) == Some(&op.id);
+    Ok(arns.into_iter().find(ours))
+}
+
+/// The tags that an author may have declared, as an attribute's value.
+pub fn declared_tags(tags: Option<&Tags>) -> Value {
+    let own = tags.into_iter().flatten().filter(|(key, _)| !is_reserved_tag(key));
+    Value::Object(own.map(|(key, value)| (key.clone(), Value::string(value))).collect::<Object>())
+}
+
+/// Tags for a creating call.
+pub fn tag_list(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// Makes the tags of `arn` those of `after`. bgform's own and AWS's are never touched.
+pub async fn retag(op: &Operation<'_>, arn: &str, before: &Tags, after: &Tags) -> Result<(), Error> {
+    let free = |(key, _): &(&String, &String)| !is_reserved_tag(key);
+    let set: Tags = after
+        .iter()
+        .filter(free)
+        .filter(|(key, value)| before.get(*key) != Some(value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let gone: Vec<String> = before
+        .iter()
+        .filter(free)
+        .filter(|(key, _)| !after.contains_key(*key))
+        .map(|(key, _)| key.clone())
+        .collect();
+    let client = &op.cloud.elbv2;
+    if !set.is_empty() {
+        let send = || client.add_tags().resource_arns(arn).set_tags(Some(tag_list(&set))).send();
+        op.call(SERVICE, "AddTags", Repeat::Safe, send).await?;
+    }
+    if !gone.is_empty() {
+        let send = || client.remove_tags().resource_arns(arn).set_tag_keys(Some(gone.clone())).send();
+        op.call(SERVICE, "RemoveTags", Repeat::Safe, send).await?;
+    }
+    Ok(())
+}
+
+/// A generated name that fits the rules of load balancers and target groups: at most 32 letters,
+/// digits and single hyphens, not beginning with `internal-` (API_CreateLoadBalancer).
+pub fn generated_name(op: &Operation<'_>) -> String {
+    let name = op.name(32);
+    let words: Vec<&str> = name.split('-').filter(|word| !word.is_empty()).collect();
+    match words.as_slice() {
+        ["internal", rest @ ..] if !rest.is_empty() => rest.join("-"),
+        all => all.join("-"),
+    }
+}
+
+/// What is wrong with a name that an author gave.
+pub fn name_mistake(inputs: &Object) -> Option<Mistake> {
+    let name = inputs.get("name").and_then(Value::as_str)?;
+    let fits = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        && !name.is_empty()
+        && name.len() <= 32
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && !name.starts_with("internal-");
+    (!fits).then(|| {
+        let help = "use at most 32 letters, digits and hyphens, no hyphen first or last, and not \
+                    `internal-` at the beginning; without a name, bgform makes one";
+        ("name", format!("`{name}` is no name that AWS takes"), help.to_owned())
+    })
+}
+
+/// The part of an ARN that CloudWatch knows the resource by: `app/edge/50dc6c49`, or
+/// `targetgroup/web/943f017f`.
+pub fn arn_suffix(arn: &str) -> &str {
+    let resource = arn.splitn(6, ':').last().unwrap_or(arn);
+    resource.strip_prefix("loadbalancer/").unwrap_or(resource)
+}
+
+/// The name in a target group's or load balancer's ARN, for messages.
+pub fn name_in(arn: &str) -> &str {
+    arn.rsplit('/').nth(1).unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::cloud::error::{Class, CloudError};
+
+    #[tokio::test]
+    async fn what_is_gone_is_left_out_in_as_many_calls_as_halving_takes() {
+        let arns: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+        let calls = RefCell::new(0);
+        let fetch = |batch: Vec<String>| {
+            *calls.borrow_mut() += 1;
+            async move {
+                if batch.contains(&"71".to_owned()) {
+                    return Err(Error::Cloud(CloudError {
+                        service: SERVICE,
+                        action: "DescribeTargetGroups",
+                        class: Class::NotFound,
+                        code: None,
+                        message: String::new(),
+                        request_id: None,
+                    }));
+                }
+                Ok(batch)
+            }
+        };
+        let found = batched(&arns, HUNDRED, fetch).await.unwrap();
+        assert_eq!(found.len(), 99);
+        assert!(!found.contains(&"71".to_owned()));
+        assert!(calls.into_inner() <= 15);
+    }
+
+    #[test]
+    fn an_arn_suffix_is_what_cloudwatch_calls_the_resource() {
+        let of = |rest| arn_suffix(rest).to_owned();
+        assert_eq!(
+            of("arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/edge/50dc"),
+            "app/edge/50dc"
+        );
+        assert_eq!(
+            of("arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web/943f"),
+            "targetgroup/web/943f"
+        );
+        assert_eq!(name_in("arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web/943f"), "web");
+    }
+}

@@ -1,0 +1,332 @@
+//! What a `target_group` block may say.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use crate::kind::elbv2::settings::{Form, Setting, setting};
+use crate::kind::elbv2::{Mistake, name_mistake};
+use crate::kind::schema::{
+    Attribute, NOT_AT_CREATE, Output, Schema, Type, attribute, output, tags_attribute,
+};
+use crate::value::{Object, Value};
+
+/// [model] TargetGroupAttribute.
+pub(super) const SETTINGS: &[Setting] = &[
+    setting("deregistration_delay", "deregistration_delay.timeout_seconds", Form::Number).or("300"),
+    setting("connection_termination", "deregistration_delay.connection_termination.enabled", Form::Flag),
+    setting("slow_start", "slow_start.duration_seconds", Form::Number).or("0"),
+    setting("load_balancing_algorithm", "load_balancing.algorithm.type", Form::Text).or("round_robin"),
+    setting("anomaly_mitigation", "load_balancing.algorithm.anomaly_mitigation", Form::OnOff).or("off"),
+    setting("cross_zone", "load_balancing.cross_zone.enabled", Form::Words(CROSS_ZONE))
+        .or("use_load_balancer_configuration"),
+    setting("stickiness.enabled", "stickiness.enabled", Form::Flag).or("false"),
+    setting("stickiness.type", "stickiness.type", Form::Text),
+    setting("stickiness.duration", "stickiness.lb_cookie.duration_seconds", Form::Number),
+    setting("stickiness.cookie_name", "stickiness.app_cookie.cookie_name", Form::Text),
+    setting("stickiness.cookie_duration", "stickiness.app_cookie.duration_seconds", Form::Number),
+    setting(
+        "unhealthy_state_routing.minimum_healthy_targets",
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+        Form::Number,
+    )
+    .or("1"),
+    setting(
+        "unhealthy_state_routing.minimum_healthy_percentage",
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+        Form::Number,
+    )
+    .or("off"),
+    setting(
+        "dns_failover.minimum_healthy_targets",
+        "target_group_health.dns_failover.minimum_healthy_targets.count",
+        Form::Number,
+    )
+    .or("1"),
+    setting(
+        "dns_failover.minimum_healthy_percentage",
+        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
+        Form::Number,
+    )
+    .or("off"),
+    setting("preserve_client_ip", "preserve_client_ip.enabled", Form::Flag),
+    setting("proxy_protocol_v2", "proxy_protocol_v2.enabled", Form::Flag).or("false"),
+    setting(
+        "unhealthy_connection_termination",
+        "target_health_state.unhealthy.connection_termination.enabled",
+        Form::Flag,
+    ),
+    setting(
+        "unhealthy_draining_interval",
+        "target_health_state.unhealthy.draining_interval_seconds",
+        Form::Number,
+    ),
+];
+
+const CROSS_ZONE: &[(&str, &str)] =
+    &[("on", "true"), ("off", "false"), ("load_balancer", "use_load_balancer_configuration")];
+
+/// [model] TargetGroupAttribute: application load balancers only.
+const HTTP_ONLY: [&str; 3] = ["slow_start", "load_balancing_algorithm", "anomaly_mitigation"];
+/// [model] TargetGroupAttribute: network load balancers only.
+const NETWORK_ONLY: [&str; 5] = [
+    "connection_termination",
+    "preserve_client_ip",
+    "proxy_protocol_v2",
+    "unhealthy_connection_termination",
+    "unhealthy_draining_interval",
+];
+
+pub(super) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
+    kind: "target_group",
+    doc: "Targets that a load balancer sends requests to, and how it knows that they are healthy.",
+    attributes: attributes(),
+    outputs: outputs(),
+    not_offered: &[
+        ("health_check_enabled", "always on where targets are instances, addresses or load balancers"),
+        ("target_control_port", "the target optimizer is not offered yet"),
+    ],
+    unique: &["name"],
+});
+
+fn attributes() -> Vec<Attribute> {
+    let protocols = Type::Choice(&["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP"]);
+    let mut attributes = vec![
+        attribute("name", Type::String { max: 32 }, "Made by bgform where none is given.").replaces(),
+        attribute("vpc", Type::id_of(&["vpc"]), "The VPC of the targets.")
+            .required()
+            .replaces()
+            .api(&["vpc_id"]),
+        attribute("port", Type::Integer { min: 1, max: 65535 }, "Where targets listen.")
+            .required()
+            .replaces(),
+        attribute("protocol", protocols, "What targets speak.").required().replaces(),
+        attribute(
+            "protocol_version",
+            Type::Choice(&["HTTP1", "HTTP2", "GRPC"]),
+            "HTTP and HTTPS: how requests are sent to targets.",
+        )
+        .replaces(),
+        attribute("target_type", Type::Choice(&["instance", "ip", "alb"]), "What the targets are.")
+            .default("instance")
+            .replaces(),
+        attribute("ip_address_type", Type::Choice(&["ipv4", "ipv6"]), "How targets are reached.")
+            .default("ipv4")
+            .replaces(),
+        attribute(
+            "health_check",
+            Type::Block(health_check()),
+            "How a target is known to be healthy; what is left out is AWS's default for the protocol.",
+        )
+        .api(&[
+            "health_check_protocol",
+            "health_check_port",
+            "health_check_path",
+            "health_check_interval_seconds",
+            "health_check_timeout_seconds",
+            "healthy_threshold_count",
+            "unhealthy_threshold_count",
+            "matcher",
+        ]),
+        tags_attribute(&["tags"]),
+    ];
+    attributes.extend(setting_attributes().into_iter().map(|attribute| attribute.api(NOT_AT_CREATE)));
+    attributes
+}
+
+/// [model] CreateTargetGroupInput.
+fn health_check() -> Vec<Attribute> {
+    let threshold = || Type::Integer { min: 2, max: 10 };
+    vec![
+        attribute("protocol", Type::Choice(&["HTTP", "HTTPS", "TCP"]), "What the check speaks."),
+        attribute("port", Type::String { max: 16 }, "A port, or `traffic-port`, the target's own."),
+        attribute("path", Type::string(), "HTTP and HTTPS: the path that is asked for."),
+        attribute("interval", Type::Duration { min: 5, max: 300 }, "Time between two checks."),
+        attribute("timeout", Type::Duration { min: 2, max: 120 }, "How long an answer may take."),
+        attribute("healthy_threshold", threshold(), "Successes in a row until healthy."),
+        attribute("unhealthy_threshold", threshold(), "Failures in a row until unhealthy."),
+        attribute("matcher", Type::String { max: 64 }, "HTTP (or gRPC) codes of success, such as `200-299`."),
+    ]
+}
+
+fn setting_attributes() -> Vec<Attribute> {
+    const WEEK: u64 = 604_800;
+    let share = || Type::Percent { min: 1.0, max: 100.0 };
+    let requirement = || {
+        let count = Type::Integer { min: 1, max: 1000 };
+        Type::Block(vec![
+            attribute("minimum_healthy_targets", count, "So many healthy targets."),
+            attribute("minimum_healthy_percentage", share(), "So large a share of healthy targets."),
+        ])
+    };
+    let kinds = Type::Choice(&["lb_cookie", "app_cookie", "source_ip"]);
+    let stickiness = Type::Block(vec![
+        attribute("enabled", Type::Bool, "Whether a client keeps its target.").default(true),
+        attribute("type", kinds, "What a client is known by.").required(),
+        attribute("duration", Type::Duration { min: 1, max: WEEK }, "`lb_cookie`: for how long."),
+        attribute("cookie_name", Type::string(), "`app_cookie`: the application's cookie."),
+        attribute("cookie_duration", Type::Duration { min: 1, max: WEEK }, "`app_cookie`: for how long."),
+    ]);
+    let algorithms = Type::Choice(&["round_robin", "least_outstanding_requests", "weighted_random"]);
+    vec![
+        attribute(
+            "deregistration_delay",
+            Type::Duration { min: 0, max: 3600 },
+            "How long a target that is taken out may finish its requests.",
+        ),
+        attribute("connection_termination", Type::Bool, "Network: whether connections are cut after that."),
+        attribute(
+            "slow_start",
+            Type::Duration { min: 0, max: 900 },
+            "30s to 15m of a rising share; 0s is off.",
+        ),
+        attribute("load_balancing_algorithm", algorithms, "How a target is chosen."),
+        attribute("anomaly_mitigation", Type::Bool, "`weighted_random`: whether odd targets get less."),
+        attribute(
+            "cross_zone",
+            Type::Choice(&["on", "off", "load_balancer"]),
+            "Whether targets of all zones are used, or as the load balancer says.",
+        ),
+        attribute("stickiness", stickiness, "Whether a client is always sent to the same target."),
+        attribute("unhealthy_state_routing", requirement(), "With fewer, all targets get requests."),
+        attribute("dns_failover", requirement(), "With fewer, the zone leaves DNS."),
+        attribute("preserve_client_ip", Type::Bool, "Network: whether targets see the client's address."),
+        attribute("proxy_protocol_v2", Type::Bool, "Network: whether Proxy Protocol is spoken."),
+        attribute(
+            "unhealthy_connection_termination",
+            Type::Bool,
+            "Network: whether connections to unhealthy targets are cut.",
+        ),
+        attribute(
+            "unhealthy_draining_interval",
+            Type::Duration { min: 0, max: 360_000 },
+            "Network: how long an unhealthy target is drained.",
+        ),
+    ]
+}
+
+/// Outputs of a target group, managed or existing.
+pub(in crate::kind) fn outputs() -> Vec<Output> {
+    vec![
+        output("id", "The ARN."),
+        output("arn", "The ARN."),
+        output("name", "The name."),
+        output("arn_suffix", "What CloudWatch calls it: `targetgroup/name/id`."),
+    ]
+}
+
+fn mistake(attribute: &'static str, message: impl Into<String>, help: impl Into<String>) -> Mistake {
+    (attribute, message.into(), help.into())
+}
+
+/// What no single attribute's type shows.
+pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
+    let mut mistakes: Vec<_> = name_mistake(inputs).into_iter().collect();
+    let word = |name: &str| inputs.get(name).and_then(Value::as_str);
+    let Some(protocol) = word("protocol") else { return mistakes };
+    let http = matches!(protocol, "HTTP" | "HTTPS");
+    let (foreign, balancer): (&[&'static str], _) =
+        if http { (&NETWORK_ONLY, "a network") } else { (&HTTP_ONLY, "an application") };
+    for name in foreign.iter().filter(|name| inputs.contains_key(**name)) {
+        let message = format!("`{name}` is only for target groups of {balancer} load balancer");
+        mistakes.push(mistake(name, message, format!("take it away: the protocol is `{protocol}`")));
+    }
+    if !http && inputs.contains_key("protocol_version") {
+        let message = "only HTTP and HTTPS have a protocol version";
+        mistakes.push(mistake("protocol_version", message, "take it away"));
+    }
+    if word("target_type") == Some("alb") && protocol != "TCP" {
+        let message = "a target group of load balancers speaks TCP";
+        mistakes.push(mistake("protocol", message, "write `protocol = \"TCP\"`"));
+    }
+    if let Some(Value::Duration(slow)) = inputs.get("slow_start")
+        && (1..30).contains(&slow.as_secs())
+    {
+        mistakes.push(mistake("slow_start", "a slow start takes at least 30s", "write `0s` to turn it off"));
+    }
+    if let Some(check) = inputs.get("health_check") {
+        mistakes.extend(health_check_mistakes(http, check));
+    }
+    if let Some(stickiness) = inputs.get("stickiness") {
+        mistakes.extend(stickiness_mistakes(http, stickiness));
+    }
+    mistakes
+}
+
+fn health_check_mistakes(http: bool, check: &Value) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let protocol = check.get("protocol").as_str();
+    if http && protocol == Some("TCP") {
+        let message = "targets that speak HTTP are checked by HTTP or HTTPS";
+        mistakes.push(mistake("health_check", message, "write `protocol = \"HTTP\"`"));
+    }
+    // Without a word a group that does not speak HTTP is checked by TCP [model].
+    if !http && matches!(protocol, None | Some("TCP")) {
+        for name in ["path", "matcher"].into_iter().filter(|name| !check.get(name).is_null()) {
+            let message = format!("`{name}` is only for HTTP health checks");
+            mistakes.push(mistake("health_check", message, "add `protocol = \"HTTP\"` to the block"));
+        }
+    }
+    let seconds = |name: &str, default: u64| match check.get(name).unmark().0 {
+        Value::Duration(duration) => Some(*duration),
+        Value::Null => Some(Duration::from_secs(default)),
+        _ => None,
+    };
+    // The timeout's default depends on the protocol; the smallest of them finds no false mistake.
+    if let (Some(interval), Some(timeout)) = (seconds("interval", 30), seconds("timeout", 5))
+        && (timeout > interval || (http && timeout == interval && !check.get("timeout").is_null()))
+    {
+        let message = "a health check's timeout is shorter than its interval";
+        mistakes.push(mistake("health_check", message, "lower `timeout` or raise `interval`"));
+    }
+    if let Some(port) = check.get("port").as_str()
+        && port != "traffic-port"
+        && !port.parse::<u16>().is_ok_and(|port| port > 0)
+    {
+        let message = format!("`{port}` is no port");
+        mistakes.push(mistake("health_check", message, "write a port from 1 to 65535, or `traffic-port`"));
+    }
+    mistakes
+}
+
+fn stickiness_mistakes(http: bool, stickiness: &Value) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let kind = stickiness.get("type").as_str();
+    if http && kind == Some("source_ip") {
+        let help = "write `type = \"lb_cookie\"` or `type = \"app_cookie\"`";
+        mistakes.push(mistake("stickiness", "`source_ip` is only for network load balancers", help));
+    }
+    if !http && matches!(kind, Some("lb_cookie" | "app_cookie")) {
+        let message = "cookies are only for application load balancers";
+        mistakes.push(mistake("stickiness", message, "write `type = \"source_ip\"`"));
+    }
+    if kind == Some("app_cookie") && stickiness.get("cookie_name").is_null() {
+        let message = "`app_cookie` needs the name of the application's cookie";
+        mistakes.push(mistake("stickiness", message, "add `cookie_name = \"...\"`"));
+    }
+    mistakes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object;
+
+    fn said(inputs: Value) -> Vec<String> {
+        let Value::Object(inputs) = inputs else { panic!("an object") };
+        mistakes(&SCHEMA.canonical(inputs)).into_iter().map(|(_, message, _)| message).collect()
+    }
+
+    #[test]
+    fn an_http_path_on_a_tcp_check_is_a_mistake() {
+        let check = object! { "path" => "/healthz" };
+        let said = said(object! { "protocol" => "TCP", "health_check" => check });
+        assert_eq!(said, ["`path` is only for HTTP health checks"]);
+    }
+
+    #[test]
+    fn a_timeout_as_long_as_the_interval_is_a_mistake() {
+        let check = object! { "interval" => Duration::from_secs(5), "timeout" => Duration::from_secs(5) };
+        let said = said(object! { "protocol" => "HTTP", "health_check" => check });
+        assert_eq!(said, ["a health check's timeout is shorter than its interval"]);
+    }
+}
