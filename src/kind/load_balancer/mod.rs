@@ -24,7 +24,6 @@ use crate::value::{Object, Value};
 
 mod schema;
 
-#[allow(unused_imports)]
 pub(super) use schema::outputs;
 use schema::{SCHEMA, SETTINGS};
 
@@ -265,7 +264,7 @@ impl Kind for LoadBalancer {
             let set = client.set_security_groups().load_balancer_arn(arn).set_security_groups(groups);
             op.call(SERVICE, "SetSecurityGroups", Repeat::Safe, || set.clone().send()).await?;
         }
-        let changes = settings::changes(SETTINGS, &update.before.settings, &after.settings);
+        let changes = settings::changes(SETTINGS, &update.before.settings, &after.settings, update.changed);
         modify_settings(op, arn, changes).await?;
         if update.touches("tags") {
             elbv2::retag(op, arn, &update.before.tags, &after.tags).await?;
