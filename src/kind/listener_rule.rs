@@ -168,12 +168,12 @@ impl Kind for ListenerRule {
 
     async fn read(&self, cloud: &Cloud, wanted: &[Wanted<'_>]) -> Result<BTreeMap<String, Live>, Error> {
         let arns = elbv2::ids(wanted);
-        let (all, tags) = try_join(described(cloud, &arns), elbv2::tags_of(cloud, &arns)).await?;
+        let (all, tags) = try_join(described(cloud, &arns), elbv2::declared_tags_of(cloud, wanted)).await?;
         let last: BTreeMap<&str, Option<&Record>> = wanted.iter().map(|one| (one.id, one.last)).collect();
         let live = all.iter().map(|one| {
             let arn = one.rule_arn().unwrap_or_default().to_owned();
             let mut inputs = inputs_of(one, last.get(arn.as_str()).copied().flatten());
-            inputs.insert("tags".to_owned(), elbv2::declared_tags(tags.get(&arn)));
+            inputs.extend(tags.get(&arn).map(|tags| ("tags".to_owned(), tags.clone())));
             let outputs = ["id", "arn"].map(|name| (name.to_owned(), Value::string(&arn)));
             (arn.clone(), Live { inputs, outputs: Object::from_iter(outputs) })
         });

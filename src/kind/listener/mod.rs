@@ -271,7 +271,7 @@ impl Kind for Listener {
         let settings = try_join_all(declare.map(|one| settings_of(cloud, one.id)));
         let several = wanted.iter().filter(|one| certificates::may_be_several(one));
         let more = try_join_all(several.map(|one| certificates::beside_the_default(cloud, one.id)));
-        let both = try_join(described(cloud, &arns), elbv2::tags_of(cloud, &arns));
+        let both = try_join(described(cloud, &arns), elbv2::declared_tags_of(cloud, wanted));
         let ((all, tags), settings, more) = try_join3(both, settings, more).await?;
         let mut settings: BTreeMap<String, Object> = settings.into_iter().collect();
         let mut more: BTreeMap<String, Vec<String>> = more.into_iter().collect();
@@ -283,7 +283,7 @@ impl Kind for Listener {
                 certificates.extend(more.remove(&arn).unwrap_or_default().into_iter().map(Value::String));
             }
             inputs.extend(settings.remove(&arn).unwrap_or_default());
-            inputs.insert("tags".to_owned(), elbv2::declared_tags(tags.get(&arn)));
+            inputs.extend(tags.get(&arn).map(|tags| ("tags".to_owned(), tags.clone())));
             (arn, Live { inputs, outputs: outputs_of(one) })
         });
         Ok(live.collect())
