@@ -3,10 +3,13 @@
 
 pub mod address;
 pub mod apply;
+pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod diagnostic;
+pub mod graph;
 pub mod kind;
 pub mod lang;
+pub mod plan;
 pub mod state;
 pub mod value;

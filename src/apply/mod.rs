@@ -1,3 +1,110 @@
-//! Does what a plan says: each step's calls, journalled before they go out.
+//! Does what a plan says. A plan, the program it was made from and an open journal come in; calls
+//! go out, each in the journal before it does; what was done, failed and not begun comes back.
+//! Decides nothing: no strategy and no kind is known here.
 
+mod execute;
 pub mod operation;
+mod recover;
+mod schedule;
+pub mod shutdown;
+
+use std::time::Duration;
+
+use crate::address::Address;
+use crate::cloud::Cloud;
+use crate::cloud::error::Error;
+use crate::lang::program::Program;
+use crate::plan::Plan;
+use crate::state::{Journal, StateError};
+
+pub use recover::{Recovered, recover};
+pub use schedule::apply;
+
+use operation::Reporter;
+use shutdown::Shutdown;
+
+/// What an apply works with.
+pub struct Context<'a> {
+    pub cloud: &'a Cloud,
+    pub program: &'a Program,
+    pub plan: &'a Plan,
+    pub journal: &'a Journal,
+    pub reporter: &'a dyn Reporter,
+    pub shutdown: &'a Shutdown,
+    /// How many steps may be under way at once.
+    pub parallelism: usize,
+}
+
+/// A step that was carried out.
+#[derive(Debug)]
+pub struct Done {
+    pub address: Address,
+    pub verb: &'static str,
+    pub took: Duration,
+}
+
+/// A step that was not carried out to its end.
+#[derive(Debug)]
+pub struct Failed {
+    pub address: Address,
+    pub verb: &'static str,
+    pub error: StepError,
+}
+
+/// How an apply ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub done: Vec<Done>,
+    pub failed: Vec<Failed>,
+    /// Steps that were not begun, each with the failed step it waits for, if it is one.
+    pub not_done: Vec<(Address, &'static str, Option<Address>)>,
+    pub interrupted: bool,
+}
+
+impl Outcome {
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.not_done.is_empty() && !self.interrupted
+    }
+}
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    #[error("{0}")]
+    Kind(#[from] Error),
+    #[error("`{attribute}` is {found} now, and the plan was made for {planned}")]
+    NotAsPlanned { attribute: String, planned: String, found: String },
+    #[error(
+        "it was changed by somebody else since the plan was made: `{attribute}` is {found}, and was {planned}"
+    )]
+    ChangedMeanwhile { attribute: String, planned: String, found: String },
+    #[error("it has vanished since the plan was made")]
+    Vanished,
+    #[error("its inputs cannot be evaluated: {0}")]
+    Evaluate(String),
+}
+
+impl From<StateError> for StepError {
+    fn from(error: StateError) -> Self {
+        Self::Kind(error.into())
+    }
+}
+
+impl StepError {
+    pub fn help(&self, address: &Address) -> Option<String> {
+        match self {
+            Self::Kind(error) => error.help(Some(address)),
+            Self::NotAsPlanned { .. } | Self::ChangedMeanwhile { .. } | Self::Vanished => Some(
+                "nothing was changed by this step; run `bgform plan` and look at what is there now"
+                    .to_owned(),
+            ),
+            Self::Evaluate(_) => Some("run `bgform validate`".to_owned()),
+        }
+    }
+
+    /// Whether what the step was to do may have been done in part or whole, which the next apply
+    /// finds out first.
+    pub fn in_doubt(&self) -> bool {
+        matches!(self, Self::Kind(error) if error.in_doubt())
+    }
+}

@@ -16,6 +16,7 @@ use crate::address::Address;
 use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::Tags;
+use crate::state::{Call, Entry, Journal, Made};
 
 /// The tags that everything bgform makes carries from its creating call on.
 pub const STACK_TAG: &str = "bgform:stack";
@@ -31,6 +32,15 @@ pub fn is_reserved_tag(key: &str) -> bool {
 pub trait Reporter: Send + Sync {
     /// One line that replaces the step's last one.
     fn progress(&self, address: &Address, text: &str);
+
+    /// A step has begun; `verb` is what it does, such as `create`.
+    fn began(&self, _address: &Address, _verb: &str) {}
+
+    /// A step has ended well.
+    fn done(&self, _address: &Address, _verb: &str, _took: Duration) {}
+
+    /// A step has failed.
+    fn failed(&self, _address: &Address, _verb: &str, _error: &str) {}
 }
 
 /// One create, update or delete of one resource.
@@ -45,7 +55,10 @@ pub struct Operation<'a> {
     /// How many times this address has been replaced.
     pub generation: u32,
     pub reporter: &'a dyn Reporter,
-    pub(crate) ordinal: AtomicU32,
+    /// Where calls are written down before they go out; none in tests of a kind alone.
+    journal: Option<&'a Journal>,
+    /// How many mutating calls were begun.
+    ordinal: AtomicU32,
 }
 
 impl fmt::Debug for Operation<'_> {
@@ -80,7 +93,13 @@ impl<'a> Operation<'a> {
         reporter: &'a dyn Reporter,
     ) -> Self {
         let (id, ordinal) = (id.into(), AtomicU32::new(0));
-        Self { cloud, address, id, stack, lineage, generation: 0, reporter, ordinal }
+        Self { cloud, address, id, stack, lineage, generation: 0, reporter, journal: None, ordinal }
+    }
+
+    /// The same with every mutating call written to `journal` before it goes out.
+    #[must_use]
+    pub fn journalled(self, journal: &'a Journal) -> Self {
+        Self { journal: Some(journal), ..self }
     }
 
     #[must_use]
@@ -132,14 +151,28 @@ impl Operation<'_> {
         Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let _ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);
+        let ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);
+        if let Some(journal) = self.journal {
+            let (operation, service) = (self.id.clone(), service.to_string());
+            let call = Call { operation, ordinal, service, action: action.to_owned(), token: None };
+            journal.append(Entry::Call(call)).await?;
+        }
         self.cloud.send(service, action, repeat, send).await
     }
 
     /// Writes to the journal what the operation has made or started beside its own resource (an
     /// instance that must be stopped again), so that recovery finds it.
-    pub async fn made(&self, _what: &str, _id: &str) -> Result<(), Error> {
+    pub async fn made(&self, what: &str, id: &str) -> Result<(), Error> {
+        if let Some(journal) = self.journal {
+            let made = Made { operation: self.id.clone(), id: id.to_owned(), what: what.to_owned() };
+            journal.append(Entry::Made(made)).await?;
+        }
         Ok(())
+    }
+
+    /// How many mutating calls were begun so far.
+    pub fn calls(&self) -> u32 {
+        self.ordinal.load(Ordering::Relaxed)
     }
 
     pub fn progress(&self, text: &str) {

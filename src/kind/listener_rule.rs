@@ -18,7 +18,7 @@ use super::{Kind, Live, Permissions, Tags, Traffic, Update, Wanted};
 use crate::apply::operation::Operation;
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
-use crate::state::record::Record;
+use crate::state::Record;
 use crate::value::{Object, Value};
 
 /// Which requests of a listener go where.

@@ -12,16 +12,22 @@ use crate::address::Address;
 use crate::apply::operation::Operation;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::state::record::Record;
+use crate::state::Record;
 use crate::value::{Object, Value};
 
+pub mod autoscaling_group;
+mod ec2;
 pub mod elbv2;
 pub mod existing_load_balancing;
+pub mod launch_template;
 pub mod listener;
 pub mod listener_rule;
 pub mod load_balancer;
 pub mod schema;
+pub mod security_group;
+pub mod subnet;
 pub mod target_group;
+pub mod vpc;
 
 use schema::Schema;
 
@@ -351,10 +357,13 @@ impl<E: Existing> AnyExisting for E {
 /// Every managed kind, in the order of the reference.
 pub fn managed() -> &'static [&'static dyn AnyKind] {
     &[
-        &load_balancer::LoadBalancer,
-        &target_group::TargetGroup,
+        &autoscaling_group::AutoscalingGroup,
+        &launch_template::LaunchTemplate,
         &listener::Listener,
         &listener_rule::ListenerRule,
+        &load_balancer::LoadBalancer,
+        &security_group::SecurityGroup,
+        &target_group::TargetGroup,
     ]
 }
 
@@ -364,6 +373,10 @@ pub fn existing() -> &'static [&'static dyn AnyExisting] {
         &existing_load_balancing::LoadBalancer,
         &existing_load_balancing::Listener,
         &existing_load_balancing::TargetGroup,
+        &vpc::ExistingVpc,
+        &subnet::ExistingSubnet,
+        &subnet::ExistingSubnets,
+        &security_group::ExistingSecurityGroup,
     ]
 }
 

@@ -174,7 +174,7 @@ impl Type {
             }
             Self::Duration { .. } => "a duration, such as 30s, 10m or 2h".into(),
             Self::Percent { .. } => "a percent, such as 25%".into(),
-            Self::Ref { kinds, .. } => format!("a reference to {}", one_of(kinds)),
+            Self::Ref { kinds, .. } => references_to(kinds),
             Self::List(item) => format!("a list of {}", item.describe_many()),
             Self::Set(item) => format!("a set of {}", item.describe_many()),
             Self::Map(item) => format!("an object whose values are {}", item.describe_many()),
@@ -267,8 +267,8 @@ impl Type {
                 items.len() == live.len()
                     && items.iter().zip(live).all(|(item, live)| self.agrees(item, live))
             }
-            (Self::Blocks { attributes, ordered: true, .. }, Value::List(items), Value::List(live)) => {
-                let agrees = |(item, live): (&Value, &Value)| {
+            (Self::Blocks { attributes, ordered, .. }, Value::List(items), Value::List(live)) => {
+                let agrees = |item: &Value, live: &Value| {
                     attributes.iter().all(|attribute| {
                         match item.as_object().and_then(|m| m.get(attribute.name)) {
                             Some(value) => attribute.ty.agrees(value, live.get(attribute.name)),
@@ -276,7 +276,18 @@ impl Type {
                         }
                     })
                 };
-                items.len() == live.len() && items.iter().zip(live).all(agrees)
+                // What the API chose for itself may sort a set otherwise: each declared one takes
+                // its own live one, wherever that stands.
+                let mut left: Vec<&Value> = live.iter().collect();
+                let mut takes = |item: &Value| {
+                    let place = left.iter().position(|live| agrees(item, live));
+                    place.map(|place| left.swap_remove(place)).is_some()
+                };
+                items.len() == live.len()
+                    && match ordered {
+                        true => items.iter().zip(live).all(|(item, live)| agrees(item, live)),
+                        false => items.iter().all(&mut takes),
+                    }
             }
             (_, declared, live) => declared.without_marks() == live.without_marks(),
         }
@@ -294,6 +305,11 @@ impl Type {
             (_, other) => other,
         }
     }
+}
+
+/// `a reference to a `vpc``
+pub fn references_to(kinds: &[&str]) -> String {
+    format!("a reference to {}", one_of(kinds))
 }
 
 fn one_of(kinds: &[&str]) -> String {
@@ -420,4 +436,23 @@ pub fn tags_attribute(api: &'static [&'static str]) -> Attribute {
     attribute("tags", Type::String { max: 256 }.map(), "Tags; the stack's tags are added to them.")
         .default(Value::Object(Object::new()))
         .api(api)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object;
+
+    #[test]
+    fn a_set_of_blocks_agrees_with_what_the_api_added_and_in_any_order() {
+        let attributes =
+            || vec![attribute("role", Type::string(), "Role."), attribute("name", Type::string(), "Name.")];
+        let blocks = |ordered| Type::Blocks { attributes: attributes(), ordered, max: 9 };
+        let declared = Value::List(vec![object! { "name" => "a" }, object! { "name" => "b" }]);
+        let live = Value::List(vec![object! { "role" => "x", "name" => "b" }, object! { "name" => "a" }]);
+        assert!(blocks(false).agrees(&declared, &live));
+        assert!(!blocks(true).agrees(&declared, &live));
+        let twice = Value::List(vec![object! { "name" => "a" }, object! { "name" => "a" }]);
+        assert!(!blocks(false).agrees(&twice, &live));
+    }
 }

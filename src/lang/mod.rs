@@ -1,3 +1,25 @@
 //! From the text of `.deploy` files to values. No I/O: files are read through a trait.
 
 pub mod ast;
+pub mod check;
+mod cut;
+pub mod declare;
+pub mod evaluate;
+mod expression;
+pub mod format;
+pub mod functions;
+mod literal;
+pub mod parse;
+pub mod program;
+mod scan;
+pub mod scope;
+mod slip;
+mod template;
+pub mod variable;
+
+#[cfg(test)]
+mod format_tests;
+#[cfg(test)]
+mod parse_tests;
+#[cfg(test)]
+mod slip_tests;

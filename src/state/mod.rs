@@ -1,18 +1,47 @@
-//! What bgform remembers: snapshot, history, journal and lock.
+//! What bgform remembers of a stack: a snapshot, its history, a journal of what is under way, and
+//! the lock that makes one process its writer.
+//!
+//! In: changes and operations from apply, recovery and the `state` commands. Out: the state, which
+//! is the snapshot plus a fold of the journal's later records, and the operations left open. It
+//! never calls the cloud and never decides what to do about an open operation.
+//!
+//! A session, from the first line to the last:
+//!
+//! ```no_run
+//! # use bgform::state::*;
+//! # async fn session(entry: Entry) -> Result<(), StateError> {
+//! let store = Store::at("state/shop");
+//! let lock = store.lock("bgform apply")?;
+//! let snapshot = match store.load()? {
+//!     Some(loaded) => loaded.snapshot, // and `loaded.open` goes to recovery
+//!     None => Snapshot::new("shop", "123456789012", "eu-central-1", None),
+//! };
+//! let journal = store.begin_session(&lock, snapshot)?;
+//! journal.append(entry).await?; // durable from here on
+//! let mut snapshot = journal.snapshot();
+//! store.checkpoint(&lock, &mut snapshot)?;
+//! # Ok(())
+//! # }
+//! ```
 
-pub mod record {
-    use crate::address::Address;
-    use crate::value::Object;
-    #[derive(Debug, Clone, PartialEq, Default)]
-    pub struct Record {
-        pub id: String,
-        pub inputs: Object,
-        pub outputs: Object,
-        pub generation: u32,
-        pub depends_on: Vec<Address>,
-        pub prevent_destroy: bool,
-    }
-}
-#[derive(Debug, thiserror::Error)]
-#[error("state")]
-pub struct StateError;
+mod document;
+mod entry;
+mod error;
+mod file;
+mod frame;
+mod history;
+mod journal;
+mod local;
+mod lock;
+mod record;
+
+pub use entry::{Action, Begin, Call, Entry, Made, OpenOperation};
+pub use error::StateError;
+pub use history::HistoryEntry;
+pub use journal::Journal;
+pub use local::{Loaded, Store};
+pub use lock::{Holder, LockGuard};
+pub use record::{Change, Deposed, FORMAT_VERSION, Record, Snapshot, WrittenBy};
+
+#[cfg(test)]
+mod tests;

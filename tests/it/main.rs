@@ -1,6 +1,6 @@
 //! One integration binary (each one links the whole SDK), grouped by what it proves.
 
-#[allow(dead_code, reason = "a kind uses what it needs of the harness")]
+mod autoscaling_group;
 mod conformance;
-#[allow(dead_code, reason = "a kind uses what it needs of the harness")]
+mod load_balancing;
 mod moto;

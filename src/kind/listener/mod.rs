@@ -20,7 +20,7 @@ use crate::apply::operation::Operation;
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
 use crate::object;
-use crate::state::record::Record;
+use crate::state::Record;
 use crate::value::{Object, Value};
 
 mod certificates;

@@ -10,13 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use bgform::address::Address;
 use bgform::kind::schema::{OnChange, Schema};
 use bgform::kind::{self, AnyKind, Boxed, Live, Wanted};
-use bgform::state::record::Record;
+use bgform::state::Record;
 use bgform::value::{Object, Value};
 
+mod autoscaling_group;
 mod fields;
+mod launch_template;
 mod listener;
 mod listener_rule;
 mod load_balancer;
+mod security_group;
 mod target_group;
 mod trial;
 mod world;
@@ -43,6 +46,9 @@ pub async fn conform(kind: &str, cases: Vec<Case>) {
         let trial = (case.prepare)(&world).await;
         for change in &trial.changes {
             let attribute = attribute(kind.schema(), change.attribute);
+            if let How::Create(why) | How::Untold(why) = change.how {
+                println!("{}: `{attribute}`: {why}", case.name);
+            }
             said.entry(attribute).or_insert_with(Vec::new).push(matches!(change.how, How::Untold(_)));
         }
         Proof { kind, schema: kind.schema(), case: case.name, world: &world, trial: &trial }.run().await;
@@ -208,7 +214,8 @@ impl Proof<'_> {
             .cloned()
             .collect();
         assert!(changed.contains(attribute), "{}: the other `{attribute}` is no other", self.case);
-        let op = self.world.operation(address, &format!("update-{attribute}"));
+        // Every operation has an id of its own: the same one again is a repeat.
+        let op = self.world.operation(address, &format!("update-{attribute}-{}", self.world.cloud.calls()));
         let what = format!("update of {changed:?}");
         self.done(self.kind.update(&op, id, &before, &after, &changed), &what).await;
     }

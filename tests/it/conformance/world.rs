@@ -124,4 +124,13 @@ impl World {
         let group = self.cloud.ec2.create_security_group().group_name(&name).description(&name).vpc_id(vpc);
         group.send().await.expect("a security group").group_id().expect("an id").to_owned()
     }
+
+    /// Amazon's images, in the order of their ids.
+    pub async fn images(&self) -> Vec<String> {
+        let images = self.cloud.ec2.describe_images().owners("amazon").send().await.expect("images");
+        let mut ids: Vec<_> =
+            images.images().iter().filter_map(|image| image.image_id().map(str::to_owned)).collect();
+        ids.sort();
+        ids
+    }
 }

@@ -1,0 +1,417 @@
+//! One step, from evaluating its inputs again to its record in the state.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::address::Address;
+use crate::cloud::error::Error;
+use crate::kind::{self, AnyKind, Live, Wanted};
+use crate::lang::program::{Evaluated, Node};
+use crate::lang::scope::{Facts, Known};
+use crate::plan::diff::{AttributeChange, agrees, changed_attributes, diff};
+use crate::plan::observe::overlaid;
+use crate::plan::render::show_value;
+use crate::plan::resolve::resolve;
+use crate::plan::step::{Action, Step};
+use crate::state::{self, Begin, Change, Entry, Record, StateError};
+use crate::value::{Object, Value};
+
+use super::operation::Operation;
+use super::{Context, StepError};
+
+/// What steps share while a plan is carried out.
+pub(super) struct Shared<'a> {
+    pub context: &'a Context<'a>,
+    pub stack: String,
+    pub lineage: String,
+    /// What is known of resources by now; grows with every step.
+    pub known: Mutex<Known>,
+    /// Whose turn it is, for operations that must not run side by side.
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    nodes: HashMap<&'a Address, &'a Node>,
+}
+
+impl<'a> Shared<'a> {
+    pub fn new(context: &'a Context<'a>, known: Known) -> Self {
+        let snapshot = context.journal.snapshot();
+        Self {
+            context,
+            stack: snapshot.stack,
+            lineage: snapshot.lineage,
+            known: Mutex::new(known),
+            turns: Mutex::default(),
+            nodes: context.program.nodes.iter().map(|node| (&node.address, node)).collect(),
+        }
+    }
+
+    pub async fn step(&self, step: &Step) -> Result<(), StepError> {
+        let Some(kind) = kind::find_managed(&step.address.kind) else { return Ok(()) };
+        match &step.action {
+            Action::Create { generation, .. } => self.create(kind, step, *generation).await,
+            Action::Update => self.update(kind, step).await,
+            Action::Delete { id, deposed } => self.delete(kind, step, id, *deposed).await,
+            Action::Forget { id, deposed, .. } => {
+                let change = removal(&step.address, id, *deposed);
+                Ok(self.append(Entry::Fact { change }).await?)
+            }
+        }
+    }
+
+    async fn append(&self, entry: Entry) -> Result<(), StateError> {
+        self.context.journal.append(entry).await
+    }
+
+    /// The inputs with what is known now, held against what the plan knew.
+    fn inputs(&self, kind: &'static dyn AnyKind, step: &Step) -> Result<(Evaluated, Object), StepError> {
+        let unknown = || StepError::Evaluate(format!("`{}` is not in the stack", step.address));
+        let node = self.nodes.get(&step.address).ok_or_else(unknown)?;
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mistakes = Vec::new();
+        let evaluated = self.context.program.evaluate(node, &known, &mut mistakes).ok_or_else(|| {
+            let said: Vec<_> = mistakes.iter().map(|mistake| mistake.message.clone()).collect();
+            StepError::Evaluate(said.join("; "))
+        })?;
+        let mut inputs = resolve(kind.schema(), &evaluated.inputs, &known);
+        drop(known);
+        // What is ignored stays as the plan left it.
+        if let Some(declared) = self.context.program.declarations.resources.get(&step.address.block()) {
+            for name in &declared.ignore_changes {
+                match step.inputs.get(&name.text) {
+                    Some(value) => inputs.insert(name.text.clone(), value.clone()),
+                    None => inputs.shift_remove(&name.text),
+                };
+            }
+        }
+        if let Some(unknown) = Value::Object(inputs.clone()).find_unknown() {
+            return Err(StepError::Evaluate(format!(
+                "`{}.{}` is still not known",
+                unknown.address, unknown.attribute
+            )));
+        }
+        for name in step.inputs.keys().chain(inputs.keys()) {
+            let null = Value::Null;
+            let (planned, found) =
+                (step.inputs.get(name).unwrap_or(&null), inputs.get(name).unwrap_or(&null));
+            if !agrees(planned, found) {
+                return Err(StepError::NotAsPlanned {
+                    attribute: name.clone(),
+                    planned: show_value(planned),
+                    found: show_value(found),
+                });
+            }
+        }
+        Ok((evaluated, inputs))
+    }
+
+    /// Waits for those before it in the same turn; the guard is the turn.
+    async fn turn(
+        &self,
+        kind: &'static dyn AnyKind,
+        step: &Step,
+        inputs: &Object,
+    ) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        let key = kind.turn(inputs)?;
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(key.clone()).or_default())
+        };
+        if let Ok(guard) = Arc::clone(&turn).try_lock_owned() {
+            return Some(guard);
+        }
+        self.context.reporter.progress(&step.address, &format!("waiting for its turn on {key}"));
+        Some(turn.lock_owned().await)
+    }
+
+    fn operation<'b>(&'b self, address: &'b Address, id: &str, generation: u32) -> Operation<'b> {
+        Operation::new(self.context.cloud, address, id, &self.stack, &self.lineage, self.context.reporter)
+            .of_generation(generation)
+            .journalled(self.context.journal)
+    }
+
+    async fn begin(
+        &self,
+        step: &Step,
+        action: state::Action,
+        generation: u32,
+        inputs: &Object,
+        depends_on: &BTreeSet<Address>,
+    ) -> Result<String, StateError> {
+        let operation = hex::encode(rand::random::<[u8; 12]>());
+        let begin = Begin {
+            operation: operation.clone(),
+            address: step.address.clone(),
+            action,
+            generation,
+            id: step.record.as_ref().map(|record| record.id.clone()),
+            inputs: inputs.clone(),
+            depends_on: depends_on.iter().cloned().collect(),
+            note: String::new(),
+        };
+        self.append(Entry::Begin(begin)).await?;
+        Ok(operation)
+    }
+
+    /// Closes an operation that is known to have changed nothing; any other stays open, and
+    /// recovery looks at it first.
+    async fn close(&self, op: &Operation<'_>, error: Error) -> StepError {
+        let untouched = op.calls() == 0 || (op.calls() == 1 && refused(&error));
+        if untouched {
+            let entry = Entry::Failed { operation: op.id.clone(), error: error.to_string() };
+            if let Err(state) = self.append(entry).await {
+                return state.into();
+            }
+        }
+        error.into()
+    }
+
+    async fn create(
+        &self,
+        kind: &'static dyn AnyKind,
+        step: &Step,
+        generation: u32,
+    ) -> Result<(), StepError> {
+        let (evaluated, inputs) = self.inputs(kind, step)?;
+        let _turn = self.turn(kind, step, &inputs).await;
+        let id = self.begin(step, state::Action::Create, generation, &inputs, &evaluated.depends_on).await?;
+        let op = self.operation(&step.address, &id, generation);
+        let id = match kind.create(&op, &inputs).await {
+            Ok(id) => id,
+            Err(error) => return Err(self.close(&op, error).await),
+        };
+        let declared = inputs.keys().cloned().collect();
+        let live = self.read_back(kind, &step.address, &id, &inputs, &declared, None).await?;
+        let record = Record {
+            id,
+            inputs,
+            outputs: live.outputs.clone(),
+            generation,
+            depends_on: evaluated.depends_on.iter().cloned().collect(),
+            prevent_destroy: evaluated.prevent_destroy,
+            unfinished: false,
+        };
+        self.put(&op.id, &step.address, record).await?;
+        self.learn(&step.address, evaluated.inputs, live.outputs);
+        Ok(())
+    }
+
+    /// Puts a record at its address; what stood there before and is not it makes room.
+    async fn put(&self, operation: &str, address: &Address, record: Record) -> Result<(), StateError> {
+        let snapshot = self.context.journal.snapshot();
+        if let Some(old) = snapshot.resources.get(address).filter(|old| old.id != record.id) {
+            let change = Change::Depose { address: address.clone(), id: old.id.clone() };
+            self.append(Entry::Fact { change }).await?;
+        }
+        let change = Change::Put { address: address.clone(), record };
+        self.append(Entry::Done { operation: operation.to_owned(), change }).await
+    }
+
+    fn learn(&self, address: &Address, inputs: Object, outputs: Object) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(address.clone(), Facts { inputs, outputs, members: None });
+    }
+
+    async fn update(&self, kind: &'static dyn AnyKind, step: &Step) -> Result<(), StepError> {
+        let (Some(record), Some(seen)) = (&step.record, &step.live) else { return Ok(()) };
+        let (evaluated, inputs) = self.inputs(kind, step)?;
+        let _turn = self.turn(kind, step, &inputs).await;
+        let planned = changed_attributes(&step.changes);
+        let (mut live, before) = match planned.is_empty() {
+            // Nothing is overwritten: an operation that was cut short is ended.
+            true => (seen.clone(), overlaid(record, seen)),
+            false => self.reread(kind, step, record, seen, &planned).await?,
+        };
+        let changes = diff(kind.schema(), &before, &inputs, &record.inputs);
+        let changed = changed_attributes(&changes);
+        if !changed.is_empty() || record.unfinished {
+            live.inputs = before;
+            let id = self
+                .begin(step, state::Action::Update, record.generation, &inputs, &evaluated.depends_on)
+                .await?;
+            let op = self.operation(&step.address, &id, record.generation);
+            if let Err(error) = kind.update(&op, &record.id, &live, &inputs, &changed).await {
+                return Err(self.close(&op, error).await);
+            }
+            let declared = if changed.is_empty() { inputs.keys().cloned().collect() } else { changed };
+            let now =
+                self.read_back(kind, &step.address, &record.id, &inputs, &declared, Some(record)).await?;
+            let record = Record {
+                id: record.id.clone(),
+                inputs,
+                outputs: now.outputs.clone(),
+                generation: record.generation,
+                depends_on: evaluated.depends_on.iter().cloned().collect(),
+                prevent_destroy: evaluated.prevent_destroy,
+                unfinished: false,
+            };
+            self.put(&op.id, &step.address, record).await?;
+            self.learn(&step.address, evaluated.inputs, now.outputs);
+        } else {
+            self.learn(&step.address, evaluated.inputs, live.outputs);
+        }
+        Ok(())
+    }
+
+    /// Reads again what is about to be overwritten; a difference from what the plan saw fails.
+    async fn reread(
+        &self,
+        kind: &'static dyn AnyKind,
+        step: &Step,
+        record: &Record,
+        seen: &Live,
+        planned: &BTreeSet<String>,
+    ) -> Result<(Live, Object), StepError> {
+        let wanted =
+            [Wanted { address: &step.address, id: &record.id, declared: planned, last: Some(record) }];
+        let mut read = kind.read(self.context.cloud, &wanted).await?;
+        let live = read.remove(&record.id).ok_or(StepError::Vanished)?;
+        let before = overlaid(record, &Live { inputs: merged(seen, &live), outputs: Object::new() });
+        let then = overlaid(record, seen);
+        for name in planned {
+            let null = Value::Null;
+            let (then, now) = (then.get(name).unwrap_or(&null), before.get(name).unwrap_or(&null));
+            if then.without_marks() != now.without_marks() {
+                return Err(StepError::ChangedMeanwhile {
+                    attribute: name.clone(),
+                    planned: show_value(then),
+                    found: show_value(now),
+                });
+            }
+        }
+        Ok((live, before))
+    }
+
+    /// Reads what was just made or changed until it shows, since AWS is eventually consistent:
+    /// for half a minute, then what is seen stands and the next plan tells the difference.
+    async fn read_back(
+        &self,
+        kind: &'static dyn AnyKind,
+        address: &Address,
+        id: &str,
+        inputs: &Object,
+        declared: &BTreeSet<String>,
+        last: Option<&Record>,
+    ) -> Result<Live, StepError> {
+        // Attributes that cannot be read are as they were given; outputs are carried over from before.
+        let given = Record {
+            id: id.to_owned(),
+            inputs: inputs.clone(),
+            outputs: last.map(|record| record.outputs.clone()).unwrap_or_default(),
+            generation: 0,
+            depends_on: Vec::new(),
+            prevent_destroy: false,
+            unfinished: false,
+        };
+        let clock = &self.context.cloud.clock;
+        let began = clock.monotonic();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let wanted = [Wanted { address, id, declared, last: Some(&given) }];
+            let found = kind.read(self.context.cloud, &wanted).await?.remove(id);
+            let late = clock.monotonic().saturating_sub(began) > Duration::from_secs(30);
+            match found {
+                Some(live) if late || !differs(kind, &given, &live, declared) => return Ok(live),
+                None if late => return Err(StepError::Vanished),
+                _ => {}
+            }
+            self.context.reporter.progress(address, "waiting until AWS shows what was done");
+            clock.sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(4));
+        }
+    }
+
+    async fn delete(
+        &self,
+        kind: &'static dyn AnyKind,
+        step: &Step,
+        id: &str,
+        deposed: bool,
+    ) -> Result<(), StepError> {
+        let Some(record) = &step.record else { return Ok(()) };
+        let depends_on = record.depends_on.iter().cloned().collect();
+        let begun =
+            self.begin(step, state::Action::Delete, record.generation, &record.inputs, &depends_on).await?;
+        let op = self.operation(&step.address, &begun, record.generation);
+        if let Err(error) = kind.delete(&op, record).await {
+            return Err(self.close(&op, error).await);
+        }
+        let change = removal(&step.address, id, deposed || self.was_deposed(&step.address, id));
+        Ok(self.append(Entry::Done { operation: begun, change }).await?)
+    }
+
+    /// Whether what stood at the address when the plan was made has made room since.
+    fn was_deposed(&self, address: &Address, id: &str) -> bool {
+        let snapshot = self.context.journal.snapshot();
+        snapshot.deposed.iter().any(|old| old.address == *address && old.record.id == id)
+    }
+
+    /// Deletes what was replaced and kept, once nothing kept uses it any more.
+    pub async fn release(&self) -> Vec<(Address, Result<(), StepError>)> {
+        let snapshot = self.context.journal.snapshot();
+        let mut released = Vec::new();
+        for old in &snapshot.deposed {
+            let Some(kind) = kind::find_managed(&old.address.kind) else { continue };
+            if crate::plan::kept_by(&snapshot.resources, &old.record.id).is_some() {
+                continue;
+            }
+            let id = old.record.id.clone();
+            let shared = snapshot.resources.values().any(|record| record.id == id);
+            let action = match shared {
+                true => Action::Forget {
+                    id: id.clone(),
+                    deposed: true,
+                    why: "another address keeps it".to_owned(),
+                },
+                false => Action::Delete { id: id.clone(), deposed: true },
+            };
+            let step = Step {
+                address: old.address.clone(),
+                action,
+                changes: Vec::new(),
+                after: Vec::new(),
+                inputs: Object::new(),
+                record: Some(old.record.clone()),
+                live: None,
+                traffic: Default::default(),
+            };
+            let result = match shared {
+                true => self.step(&step).await,
+                false => self.delete(kind, &step, &id, true).await,
+            };
+            released.push((old.address.clone(), result));
+        }
+        released
+    }
+}
+
+fn removal(address: &Address, id: &str, deposed: bool) -> Change {
+    match deposed {
+        true => Change::RemoveDeposed { address: address.clone(), id: id.to_owned() },
+        false => Change::Remove { address: address.clone() },
+    }
+}
+
+/// What the plan saw, with what was read again laid over it.
+fn merged(seen: &Live, now: &Live) -> Object {
+    let mut inputs = seen.inputs.clone();
+    for (name, value) in &now.inputs {
+        inputs.insert(name.clone(), value.clone());
+    }
+    inputs
+}
+
+fn differs(kind: &'static dyn AnyKind, given: &Record, live: &Live, declared: &BTreeSet<String>) -> bool {
+    let changes: Vec<AttributeChange> =
+        diff(kind.schema(), &overlaid(given, live), &given.inputs, &Object::new());
+    changes.iter().any(|change| declared.contains(change.attribute()))
+}
+
+/// Whether AWS said no, so that the one call that was made changed nothing.
+fn refused(error: &Error) -> bool {
+    use crate::cloud::error::Class;
+    match error {
+        Error::Cloud(error) => error.class != Class::InDoubt,
+        Error::State(_) => true,
+        Error::Wait { .. } | Error::Failed { .. } | Error::Interrupted { .. } => false,
+    }
+}

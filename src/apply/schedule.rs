@@ -1,0 +1,171 @@
+//! Walks a plan's steps, as many at once as are allowed, each when those before it are done.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::execute::Shared;
+use super::{Context, Done, Failed, Outcome, StepError};
+use crate::lang::scope::Known;
+use crate::plan::step::Step;
+use crate::state::{Change, Entry, StateError};
+
+/// Carries out a plan. What does not depend on a failed step is still done.
+///
+/// # Errors
+/// Only when the state cannot be written: everything else is in the [`Outcome`].
+pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, StateError> {
+    let shared = Shared::new(context, known);
+    remember(context).await?;
+    let mut outcome = Outcome::default();
+    let mut schedule = Schedule::new(&context.plan.steps);
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < context.parallelism.max(1)
+            && !context.shutdown.is_draining()
+            && let Some((index, step)) = schedule.next()
+        {
+            running.push(run(&shared, index, step));
+        }
+        if running.is_empty() {
+            break;
+        }
+        let ended = tokio::select! {
+            ended = running.next() => ended,
+            () = context.shutdown.at_once() => None,
+        };
+        let Some((index, took, result)) = ended else { break };
+        let Some(step) = context.plan.steps.get(index) else { continue };
+        let (address, verb) = (step.address.clone(), step.action.verb());
+        match result {
+            Ok(()) => {
+                schedule.done(index);
+                context.reporter.done(&address, verb, took);
+                outcome.done.push(Done { address, verb, took });
+            }
+            Err(error) => {
+                schedule.failed(index);
+                context.reporter.failed(&address, verb, &error.to_string());
+                outcome.failed.push(Failed { address, verb, error });
+            }
+        }
+    }
+    // A step that was still running is left to recovery.
+    drop(running);
+    outcome.interrupted = context.shutdown.is_draining() && !schedule.is_finished();
+    outcome.not_done = schedule.not_done();
+    finish(context, &shared, &mut outcome).await?;
+    Ok(outcome)
+}
+
+async fn run<'a>(
+    shared: &'a Shared<'a>,
+    index: usize,
+    step: &'a Step,
+) -> (usize, Duration, Result<(), StepError>) {
+    let clock = &shared.context.cloud.clock;
+    let began = clock.monotonic();
+    shared.context.reporter.began(&step.address, step.action.verb());
+    let result = shared.step(step).await;
+    (index, clock.monotonic().saturating_sub(began), result)
+}
+
+/// Writes down what the plan learned without a step of its own.
+async fn remember(context: &Context<'_>) -> Result<(), StateError> {
+    for (address, value) in &context.plan.answers {
+        let change = Change::Existing { address: address.clone(), value: value.clone() };
+        context.journal.append(Entry::Fact { change }).await?;
+    }
+    for (address, record) in &context.plan.refreshed {
+        let change = Change::Put { address: address.clone(), record: record.clone() };
+        context.journal.append(Entry::Fact { change }).await?;
+    }
+    Ok(())
+}
+
+/// After the last step: what was kept and is no longer used goes, and outputs are written down.
+async fn finish(context: &Context<'_>, shared: &Shared<'_>, outcome: &mut Outcome) -> Result<(), StateError> {
+    if !outcome.is_complete() {
+        return Ok(());
+    }
+    for (address, result) in shared.release().await {
+        if let Err(error) = result {
+            outcome.failed.push(Failed { address, verb: "delete", error });
+        }
+    }
+    let outputs = match context.plan.destroys {
+        true if context.journal.snapshot().resources.is_empty() => Default::default(),
+        true => return Ok(()),
+        false => {
+            let known = shared.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            context.program.outputs(&known, &mut Vec::new())
+        }
+    };
+    if outputs != context.journal.snapshot().outputs {
+        context.journal.append(Entry::Fact { change: Change::Outputs { outputs } }).await?;
+    }
+    Ok(())
+}
+
+/// Which steps may begin.
+struct Schedule<'a> {
+    steps: &'a [Step],
+    waiting: BTreeSet<usize>,
+    done: BTreeSet<usize>,
+    failed: BTreeSet<usize>,
+}
+
+impl<'a> Schedule<'a> {
+    fn new(steps: &'a [Step]) -> Self {
+        Self { steps, waiting: (0..steps.len()).collect(), done: BTreeSet::new(), failed: BTreeSet::new() }
+    }
+
+    /// The next step that waits for nothing; what moves traffic goes first.
+    fn next(&mut self) -> Option<(usize, &'a Step)> {
+        let ready = |index: &&usize| {
+            self.steps
+                .get(**index)
+                .is_some_and(|step| step.after.iter().all(|before| self.done.contains(before)))
+        };
+        let moves_traffic =
+            |index: &usize| self.steps.get(*index).is_some_and(|step| !step.traffic.weights.is_empty());
+        let index =
+            *self.waiting.iter().filter(ready).min_by_key(|index| (!moves_traffic(index), **index))?;
+        self.waiting.remove(&index);
+        Some((index, self.steps.get(index)?))
+    }
+
+    fn done(&mut self, index: usize) {
+        self.done.insert(index);
+    }
+
+    fn failed(&mut self, index: usize) {
+        self.failed.insert(index);
+    }
+
+    fn is_finished(&self) -> bool {
+        self.done.len() + self.failed.len() == self.steps.len()
+    }
+
+    /// What was not begun, each with the failed step that it waits for, directly or not.
+    fn not_done(&self) -> Vec<(crate::address::Address, &'static str, Option<crate::address::Address>)> {
+        let mut blamed: Vec<Option<usize>> = vec![None; self.steps.len()];
+        let mut rest = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            let cause = step.after.iter().find_map(|before| match self.failed.contains(before) {
+                true => Some(*before),
+                false => blamed.get(*before).copied().flatten(),
+            });
+            if let Some(slot) = blamed.get_mut(index) {
+                *slot = cause;
+            }
+            if !self.done.contains(&index) && !self.failed.contains(&index) {
+                let cause = cause.and_then(|cause| self.steps.get(cause)).map(|step| step.address.clone());
+                rest.push((step.address.clone(), step.action.verb(), cause));
+            }
+        }
+        rest
+    }
+}

@@ -1,0 +1,70 @@
+//! Interrupts. The first one stops new steps and lets those under way end; the second ends the
+//! run as soon as the journal is synced. Either way the next apply goes on.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::sync::Notify;
+
+/// How much of an end is wanted.
+#[derive(Debug, Default)]
+pub struct Shutdown {
+    interrupts: AtomicU8,
+    changed: Notify,
+}
+
+impl Shutdown {
+    /// One more interrupt.
+    pub fn interrupt(&self) {
+        let before = self.interrupts.fetch_add(1, Ordering::SeqCst);
+        self.interrupts.store(before.saturating_add(1).min(2), Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether no new step may begin.
+    pub fn is_draining(&self) -> bool {
+        self.interrupts.load(Ordering::SeqCst) > 0
+    }
+
+    /// Ends when steps under way are not to be waited for either.
+    pub async fn at_once(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.interrupts.load(Ordering::SeqCst) > 1 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Ends at the first interrupt.
+    pub async fn draining(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_draining() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Listens to SIGINT and SIGTERM for the rest of the process; each counts as one interrupt.
+    pub fn listen(self: &std::sync::Arc<Self>, told: impl Fn(bool) + Send + 'static) {
+        let shutdown = std::sync::Arc::clone(self);
+        tokio::spawn(async move {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (Ok(mut interrupt), Ok(mut terminate)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            else {
+                return;
+            };
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                told(shutdown.is_draining());
+                shutdown.interrupt();
+            }
+        });
+    }
+}

@@ -1,0 +1,289 @@
+//! `bgform apply`: plans, shows, asks, carries out, and says how it ended.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::plan::{PlanOptions, Planned, plan};
+use super::progress::{Progress, took_text};
+use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report};
+use crate::apply::shutdown::Shutdown;
+use crate::apply::{self, Context, Outcome, Recovered, recover};
+use crate::lang::program::Program;
+use crate::plan::render::{Style, render, show_value};
+use crate::plan::saved::SavedPlan;
+use crate::plan::{Made, Options};
+use crate::state::{Journal, Snapshot, Store};
+use crate::value::Value;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  bgform apply stacks/explicit.deploy\n  \
+                        bgform apply --var live=green --auto-approve\n  bgform apply release.bgplan")]
+pub struct ApplyArgs {
+    /// STACK is a stack file or folder, or a plan saved by `bgform plan --out`.
+    #[command(flatten)]
+    stack: StackArgs,
+    #[command(flatten)]
+    options: PlanOptions,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+/// How far apply may go without asking.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Ask {
+    /// Do not ask.
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// With --auto-approve: put weights back that somebody else has moved.
+    #[arg(long)]
+    pub accept_drift: bool,
+    /// How many steps may be under way at once.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub parallelism: u16,
+}
+
+pub async fn run(global: &Global, args: ApplyArgs) -> Result<Exit, CliError> {
+    if let Some(path) = args.stack.stack.as_deref().filter(|path| SavedPlan::is_one(path)) {
+        return saved(global, path, &args).await;
+    }
+    let program = context::program(&args.stack)?;
+    carry_out(global, &program, &args.options.options(false), &args.ask, None, "bgform apply").await
+}
+
+async fn saved(global: &Global, path: &Path, args: &ApplyArgs) -> Result<Exit, CliError> {
+    let fixed = !args.stack.variables.var.is_empty()
+        || !args.stack.variables.var_file.is_empty()
+        || !args.options.target.is_empty()
+        || !args.options.replace.is_empty();
+    if fixed {
+        return Err(CliError::usage(
+            "bgform::cli::saved_plan",
+            "a saved plan fixes its variables, targets and replacements",
+            "leave these options out, or plan again with them",
+        ));
+    }
+    let saved = SavedPlan::read(path).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
+    let variables = VariableArgs { var: saved.variables(), var_file: Vec::new() };
+    let program = context::program_given(&saved.stack_files(), &variables)?;
+    let global = saved.global(global);
+    carry_out(&global, &program, &saved.options(), &args.ask, Some(&saved), "bgform apply").await
+}
+
+/// Locks, recovers, plans, asks and applies; for apply and destroy.
+pub async fn carry_out(
+    global: &Global,
+    program: &Program,
+    options: &Options,
+    ask: &Ask,
+    saved: Option<&SavedPlan>,
+    command: &str,
+) -> Result<Exit, CliError> {
+    if !ask.auto_approve && saved.is_none() && !std::io::stdin().is_terminal() {
+        return Err(CliError::usage(
+            "bgform::cli::no_terminal",
+            format!("`{command}` asks before it changes anything, and there is no terminal to ask at"),
+            "pass --auto-approve, or save a plan with `bgform plan --out FILE` and apply that",
+        ));
+    }
+    let store = context::store(global, program)?;
+    // A first apply that is refused or declined leaves no state behind.
+    if !store.exists() && store.load()?.is_none() {
+        let planned = plan(global, program, options).await?;
+        return first(global, program, ask, saved, command, &store, planned, options).await;
+    }
+    let lock = store.lock(command)?;
+    let progress = Progress::new();
+    recover_first(global, program, &store, &lock, &progress).await?;
+    let planned = plan(global, program, options).await?;
+    go_on(global, program, ask, saved, &store, &lock, planned, options, &progress).await
+}
+
+#[allow(clippy::too_many_arguments, reason = "what the command line said, and where things are")]
+async fn first(
+    global: &Global,
+    program: &Program,
+    ask: &Ask,
+    saved: Option<&SavedPlan>,
+    command: &str,
+    store: &Store,
+    planned: Planned,
+    options: &Options,
+) -> Result<Exit, CliError> {
+    if planned.made.plan.is_empty() {
+        print!("{}", render(&planned.made.plan, &planned.snapshot, &style(global)));
+        return Ok(Exit::Done);
+    }
+    let lock = store.lock(command)?;
+    go_on(global, program, ask, saved, store, &lock, planned, options, &Progress::new()).await
+}
+
+fn style(global: &Global) -> Style {
+    Style { colour: report::colour(global) }
+}
+
+/// Ends what an earlier run has left open, before anything is planned.
+async fn recover_first(
+    global: &Global,
+    program: &Program,
+    store: &Store,
+    lock: &crate::state::LockGuard,
+    progress: &Progress,
+) -> Result<(), CliError> {
+    let Some(loaded) = store.load()? else { return Ok(()) };
+    if loaded.open.is_empty() {
+        return Ok(());
+    }
+    let cloud = context::connect(global, program).await?;
+    context::same_account(&cloud, &cloud.account().await?, program, Some(&loaded.snapshot))?;
+    let journal = store.begin_session(lock, loaded.snapshot)?;
+    progress.say("An earlier run was cut short; looking at what it left:");
+    let recovered = recover(&cloud, &journal, &loaded.open, progress)
+        .await
+        .map_err(|(address, error)| CliError::Cloud { address: Some(address), error })?;
+    for Recovered { address, found, .. } in &recovered {
+        progress.say(&format!("  {address}: {found}"));
+    }
+    let mut snapshot = journal.snapshot();
+    drop(journal);
+    store.checkpoint(lock, &mut snapshot)?;
+    Ok(())
+}
+
+#[allow(clippy::too_many_arguments, reason = "what the command line said, and where things are")]
+async fn go_on(
+    global: &Global,
+    program: &Program,
+    ask: &Ask,
+    saved: Option<&SavedPlan>,
+    store: &Store,
+    lock: &crate::state::LockGuard,
+    planned: Planned,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Exit, CliError> {
+    let Planned { cloud, snapshot, made, .. } = planned;
+    if let Some(saved) = saved {
+        saved
+            .still_holds(program, &snapshot, &made.plan)
+            .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
+    }
+    let Made { plan, known } = made;
+    print!("{}", render(&plan, &snapshot, &style(global)));
+    if !plan.is_empty() {
+        agreed(ask, saved.is_some(), &plan, options)?;
+    }
+    let has_facts = !plan.refreshed.is_empty() || !plan.answers.is_empty();
+    if plan.is_empty() && !has_facts {
+        return Ok(Exit::Done);
+    }
+    let journal = store.begin_session(lock, snapshot)?;
+    let shutdown = Arc::new(Shutdown::default());
+    shutdown.listen(|again| match again {
+        false => eprintln!(
+            "\nInterrupted: no new step begins, those under way are ended. Once more to stop at once."
+        ),
+        true => eprintln!("\nInterrupted again: stopping; the next apply goes on from here."),
+    });
+    let context = Context {
+        cloud: &cloud,
+        program,
+        plan: &plan,
+        journal: &journal,
+        reporter: progress,
+        shutdown: &shutdown,
+        parallelism: usize::from(ask.parallelism),
+    };
+    let outcome = apply::apply(&context, known).await;
+    let ended = end(store, lock, journal)?;
+    let outcome = outcome?;
+    if global.verbose {
+        eprintln!("{} API calls", cloud.calls());
+    }
+    Ok(tell(&outcome, &ended, plan.is_empty(), report::colour(global)))
+}
+
+/// Folds the journal into a snapshot, so that the next run reads one file.
+fn end(store: &Store, lock: &crate::state::LockGuard, journal: Journal) -> Result<Snapshot, CliError> {
+    let mut snapshot = journal.snapshot();
+    drop(journal);
+    store.checkpoint(lock, &mut snapshot)?;
+    Ok(snapshot)
+}
+
+/// Asks, unless it was said not to. Declining is a usage error, so that scripts notice.
+fn agreed(ask: &Ask, saved: bool, plan: &crate::plan::Plan, options: &Options) -> Result<(), CliError> {
+    if ask.auto_approve || saved {
+        return match plan.puts_weights_back() {
+            Some(address) if !ask.accept_drift && !options.destroy => Err(CliError::Refused {
+                code: "bgform::apply::weights_moved",
+                message: format!("somebody has moved the traffic of `{address}`, and this plan would move it back"),
+                help: "nothing was changed. If the stack is right, pass --accept-drift; if they are, write their \
+                       weights into the stack"
+                    .to_owned(),
+            }),
+            _ => Ok(()),
+        };
+    }
+    print!("\nDo this? Only `yes` is a yes: ");
+    std::io::stdout().flush().ok();
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).ok();
+    match answer.trim() {
+        "yes" => Ok(()),
+        _ => Err(CliError::Refused {
+            code: "bgform::apply::declined",
+            message: "not applied".to_owned(),
+            help: "nothing was changed".to_owned(),
+        }),
+    }
+}
+
+/// Says how it ended, on the last lines.
+fn tell(outcome: &Outcome, snapshot: &Snapshot, was_empty: bool, colour: bool) -> Exit {
+    for failed in &outcome.failed {
+        let mut help = failed.error.help(&failed.address).unwrap_or_default();
+        if failed.error.in_doubt() {
+            help =
+                "whether it was carried out is not known; `bgform apply` looks first and goes on".to_owned();
+        }
+        let message = format!("could not {} `{}`: {}", failed.verb, failed.address, failed.error);
+        report::plain("bgform::apply::step", &message, Some(help).filter(|help| !help.is_empty()), colour);
+    }
+    let count = |verb: &str| outcome.done.iter().filter(|done| done.verb == verb).count();
+    if !was_empty {
+        println!(
+            "\n{}: {} created, {} updated, {} deleted.",
+            if outcome.is_complete() { "Applied" } else { "Applied in part" },
+            count("create"),
+            count("update"),
+            count("delete")
+        );
+    }
+    if let Some(slowest) = outcome.done.iter().max_by_key(|done| done.took)
+        && slowest.took.as_secs() >= 10
+    {
+        println!("Slowest: {} {} ({}).", slowest.verb, slowest.address, took_text(slowest.took));
+    }
+    if !outcome.is_complete() {
+        for (address, verb, cause) in &outcome.not_done {
+            match cause {
+                Some(cause) => println!("  not done: {verb} {address}, which waits for {cause}"),
+                None => println!("  not done: {verb} {address}"),
+            }
+        }
+        println!("What was done is in the state; `bgform apply` goes on from here.");
+        return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Failed };
+    }
+    for (name, value) in &snapshot.outputs {
+        println!("{name} = {}", shown(value));
+    }
+    Exit::Done
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => show_value(other),
+    }
+}

@@ -1,0 +1,314 @@
+//! What most commands begin with: the stack read, its state found, AWS reached, the account held
+//! against the one that the state belongs to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{CliError, Global, StackArgs, VariableArgs};
+use crate::clock::Clock;
+use crate::cloud::error::Service;
+use crate::cloud::{Cloud, Target};
+use crate::diagnostic::{FileId, Mistake, Sources};
+use crate::lang::ast::{Expr, Files};
+use crate::lang::parse::{parse, parse_attributes};
+use crate::lang::program::{Input, Program, ReadFile};
+use crate::lang::variable::Given;
+use crate::state::{Snapshot, Store};
+
+/// Reads files for `file(...)` and its like.
+struct Disk;
+
+/// The largest file that a stack may read in.
+const LARGEST: u64 = 8 << 20;
+
+impl ReadFile for Disk {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        let meta = std::fs::metadata(path).map_err(|error| reason(&error))?;
+        match meta.len() {
+            size if size > LARGEST => Err(format!("it has {size} bytes, and {LARGEST} are the most")),
+            _ => std::fs::read(path).map_err(|error| reason(&error)),
+        }
+    }
+}
+
+/// An I/O error as people say it.
+pub fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The stack's files, the only `.deploy` file here where none is named.
+pub fn stack_files(stack: Option<&Path>) -> Result<Vec<PathBuf>, CliError> {
+    let given = stack.unwrap_or(Path::new("."));
+    if given.is_file() {
+        return Ok(vec![given.to_path_buf()]);
+    }
+    if !given.exists() {
+        return Err(CliError::usage(
+            "bgform::cli::no_stack",
+            format!("there is no stack at `{}`", given.display()),
+            "name a .deploy file, or a folder that holds some",
+        ));
+    }
+    let unreadable = |error: std::io::Error| CliError::File {
+        path: given.to_path_buf(),
+        what: "read",
+        reason: reason(&error),
+    };
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(given).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "deploy") && path.is_file() {
+            files.push(path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path));
+        }
+    }
+    files.sort();
+    match (stack, files.as_slice()) {
+        (_, []) => Err(CliError::usage(
+            "bgform::cli::no_stack",
+            format!("no .deploy file is in `{}`", given.display()),
+            "name the stack: bgform plan path/to/stack.deploy",
+        )),
+        (None, [_, _, ..]) => {
+            let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+            Err(CliError::usage(
+                "bgform::cli::several_stacks",
+                format!("there are {} .deploy files here: {}", names.len(), names.join(", ")),
+                format!(
+                    "name one, as in bgform plan {}; or the folder, if together they are one stack: bgform plan .",
+                    names[0]
+                ),
+            ))
+        }
+        _ => Ok(files),
+    }
+}
+
+/// Reads and checks a stack offline.
+///
+/// # Errors
+/// All mistakes at once.
+pub fn program(args: &StackArgs) -> Result<Program, CliError> {
+    program_given(&stack_files(args.stack.as_deref())?, &args.variables)
+}
+
+/// The same from files that were found already.
+pub fn program_given(paths: &[PathBuf], variables: &VariableArgs) -> Result<Program, CliError> {
+    let mut sources = Sources::default();
+    let mut mistakes = Vec::new();
+    let mut files = Files::default();
+    for path in paths {
+        let text = read_text(path)?;
+        let file = sources.add(path.clone(), text);
+        let parsed = parse(file, sources.text(file), &mut mistakes);
+        files.blocks.extend(parsed.blocks);
+        files.broken.extend(parsed.broken);
+    }
+    let given = given(variables, &mut sources, &mut mistakes)?;
+    let mut of_texts = Sources::default();
+    let mut parse_text = |text: &str, origin: &str| parse_value(&mut of_texts, text, origin);
+    let input = Input { sources, files, given, reader: Arc::new(Disk) };
+    let program = Program::new(input, &mut parse_text, &mut mistakes);
+    mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(span, _)| (span.file, span.start)));
+    match mistakes.is_empty() {
+        true => Ok(program),
+        false => Err(CliError::Mistakes { sources: Box::new(program.sources), mistakes }),
+    }
+}
+
+pub fn read_text(path: &Path) -> Result<String, CliError> {
+    std::fs::read_to_string(path).map_err(|error| CliError::File {
+        path: path.to_path_buf(),
+        what: "read",
+        reason: reason(&error),
+    })
+}
+
+/// The expression that a text from a command line is.
+fn parse_value(sources: &mut Sources, text: &str, origin: &str) -> Option<Expr> {
+    let file = sources.add(origin, format!("value = {text}"));
+    let mut mistakes = Vec::new();
+    let mut body = parse_attributes(file, sources.text(file), &mut mistakes);
+    let only = body.attributes.len() == 1 && body.blocks.is_empty() && mistakes.is_empty();
+    body.attributes.pop().filter(|_| only).map(|attribute| attribute.value)
+}
+
+/// Values of variables, the strongest last: environment, files, command line.
+fn given(
+    args: &VariableArgs,
+    sources: &mut Sources,
+    mistakes: &mut Vec<Mistake>,
+) -> Result<BTreeMap<String, Vec<Given>>, CliError> {
+    let mut given: BTreeMap<String, Vec<Given>> = BTreeMap::new();
+    for (key, value) in std::env::vars_os() {
+        let (Some(key), Some(value)) = (key.to_str(), value.to_str()) else { continue };
+        if let Some(name) = key.strip_prefix("BGFORM_VAR_") {
+            let text = Given::Text { text: value.to_owned(), origin: key.to_owned() };
+            given.entry(name.to_owned()).or_default().push(text);
+        }
+    }
+    for path in &args.var_file {
+        let file: FileId = sources.add(path.clone(), read_text(path)?);
+        for attribute in parse_attributes(file, sources.text(file), mistakes).attributes {
+            given.entry(attribute.name.text).or_default().push(Given::Expr(attribute.value));
+        }
+    }
+    for text in &args.var {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(CliError::usage(
+                "bgform::cli::var",
+                format!("`--var {text}` has no value"),
+                format!("write --var {text}=..."),
+            ));
+        };
+        let text = Given::Text { text: value.to_owned(), origin: format!("--var {name}") };
+        given.entry(name.to_owned()).or_default().push(text);
+    }
+    Ok(given)
+}
+
+/// Where the state of a stack is kept.
+pub fn store(global: &Global, program: &Program) -> Result<Store, CliError> {
+    let path = program.sources.iter().next().map(|(_, path, _)| path.to_path_buf()).unwrap_or_default();
+    let absolute = std::path::absolute(&path).unwrap_or(path);
+    let beside = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
+    let root = match (&global.state, &program.settings.state) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(remote)) if remote.starts_with("s3://") => {
+            return Err(CliError::usage(
+                "bgform::cli::state_backend",
+                format!("state in `{remote}` is not offered by this version of bgform"),
+                "name a folder, or leave `state` out",
+            ));
+        }
+        (None, Some(folder)) => beside.join(folder),
+        (None, None) => {
+            let checkout = beside.ancestors().find(|folder| folder.join(".git").exists());
+            checkout.unwrap_or(&beside).join("state")
+        }
+    };
+    Ok(Store::at(root.join(&program.settings.name)))
+}
+
+/// Clients for the stack's region and profile.
+pub async fn connect(global: &Global, program: &Program) -> Result<Cloud, CliError> {
+    let target = Target {
+        region: global.region.clone().or_else(|| program.settings.region.clone()),
+        profile: global.profile.clone().or_else(|| program.settings.profile.clone()),
+        endpoint_url: global.endpoint_url.clone(),
+    };
+    Ok(Cloud::connect(&target, Clock::real(), global.verbose).await?)
+}
+
+/// Holds an account and region against the stack's and the state's.
+pub fn same_account(
+    cloud: &Cloud,
+    account: &str,
+    program: &Program,
+    snapshot: Option<&Snapshot>,
+) -> Result<(), CliError> {
+    let refused =
+        |code, message: String, help: &str| Err(CliError::Refused { code, message, help: help.to_owned() });
+    if let Some(wanted) = program.settings.account.as_deref().filter(|wanted| *wanted != account) {
+        return refused(
+            "bgform::cli::wrong_account",
+            format!("the stack is for account {wanted}, and these credentials belong to {account}"),
+            "check AWS_PROFILE and --profile; nothing was changed",
+        );
+    }
+    let Some(snapshot) = snapshot else { return Ok(()) };
+    if snapshot.account != account {
+        return refused(
+            "bgform::state::other_account",
+            format!(
+                "the state belongs to account {}, and these credentials belong to {account}",
+                snapshot.account
+            ),
+            "use the credentials it was made with, or give this account a state of its own with --state; nothing was changed",
+        );
+    }
+    if snapshot.region != cloud.region {
+        return refused(
+            "bgform::state::other_region",
+            format!("the state belongs to region {}, and this is {}", snapshot.region, cloud.region),
+            "check --region and AWS_REGION, or give this region a state of its own with --state; nothing was changed",
+        );
+    }
+    if snapshot.endpoint != cloud.endpoint {
+        let named = |endpoint: &Option<String>| endpoint.clone().unwrap_or_else(|| "AWS itself".to_owned());
+        return refused(
+            "bgform::state::other_endpoint",
+            format!(
+                "the state was made at {}, and this is {}",
+                named(&snapshot.endpoint),
+                named(&cloud.endpoint)
+            ),
+            "check --endpoint-url and AWS_ENDPOINT_URL, or give it a state of its own with --state; nothing was changed",
+        );
+    }
+    Ok(())
+}
+
+/// Where there is no state at all, nothing of this stack may exist either: a lost state would make
+/// everything again. Looks for our tags, where they can be searched for.
+pub async fn nothing_tagged(cloud: &Cloud, program: &Program) -> Result<(), CliError> {
+    let found = tagged(cloud, &program.settings.name).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let shown = found.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
+    Err(CliError::Refused {
+        code: "bgform::state::lost",
+        message: format!(
+            "there is no state for stack `{}`, yet {} of its resources exist: {shown}",
+            program.settings.name,
+            found.len()
+        ),
+        help:
+            "if the state is elsewhere, name its folder with --state; if it is lost, take each resource over \
+               with `bgform import ADDRESS ID`; if they belong to another stack of this name, rename this one"
+                .to_owned(),
+    })
+}
+
+async fn tagged(cloud: &Cloud, stack: &str) -> Result<Vec<String>, CliError> {
+    use crate::apply::operation::STACK_TAG;
+    let ec2_filter = |name: &str, values: &[&str]| {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        aws_sdk_ec2::types::Filter::builder().name(name).set_values(Some(values)).build()
+    };
+    // Terminated instances show their tags for an hour: they say nothing.
+    let lasting = ["image", "launch-template", "security-group"];
+    let ec2 = cloud.read(Service::Ec2, "DescribeTags", || {
+        cloud
+            .ec2
+            .describe_tags()
+            .filters(ec2_filter("key", &[STACK_TAG]))
+            .filters(ec2_filter("value", &[stack]))
+            .filters(ec2_filter("resource-type", &lasting))
+            .send()
+    });
+    let asg_filter = |name: &str, value: &str| {
+        aws_sdk_autoscaling::types::Filter::builder().name(name).values(value).build()
+    };
+    let asg = cloud.read(Service::AutoScaling, "DescribeTags", || {
+        cloud
+            .autoscaling
+            .describe_tags()
+            .filters(asg_filter("key", STACK_TAG))
+            .filters(asg_filter("value", stack))
+            .send()
+    });
+    let (ec2, asg) = tokio::try_join!(ec2, asg)?;
+    let mut found: Vec<String> =
+        ec2.tags().iter().filter_map(|tag| tag.resource_id().map(str::to_owned)).collect();
+    found.extend(asg.tags().iter().filter_map(|tag| tag.resource_id().map(str::to_owned)));
+    found.sort();
+    found.dedup();
+    Ok(found)
+}

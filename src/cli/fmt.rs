@@ -1,0 +1,70 @@
+//! `bgform fmt`: stack files in their canonical form.
+
+use std::path::PathBuf;
+
+use similar::TextDiff;
+
+use super::{CliError, Exit, context};
+use crate::diagnostic::Sources;
+use crate::lang::format::format;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  bgform fmt\n  bgform fmt --check stacks/explicit.deploy")]
+pub struct FmtArgs {
+    /// Stack files or folders; left out, every .deploy file here.
+    #[arg(value_name = "STACK")]
+    stacks: Vec<PathBuf>,
+    /// Change nothing; show what would change and exit 1 if anything would.
+    #[arg(long)]
+    check: bool,
+}
+
+pub fn run(args: FmtArgs) -> Result<Exit, CliError> {
+    let stacks = if args.stacks.is_empty() { vec![PathBuf::from(".")] } else { args.stacks };
+    let mut paths = Vec::new();
+    for stack in &stacks {
+        paths.extend(context::stack_files(Some(stack))?);
+    }
+    let mut sources = Sources::default();
+    let (mut mistakes, mut changed) = (Vec::new(), false);
+    for path in paths {
+        let file = sources.add(path.clone(), context::read_text(&path)?);
+        let text = sources.text(file);
+        match format(file, text) {
+            Ok(formatted) if formatted == text => {}
+            Ok(formatted) => {
+                changed = true;
+                println!("{}", path.display());
+                match args.check {
+                    true => print!("{}", TextDiff::from_lines(text, &formatted).unified_diff()),
+                    false => write(&path, &formatted)?,
+                }
+            }
+            Err(found) => mistakes.extend(found),
+        }
+    }
+    match (mistakes.is_empty(), args.check && changed) {
+        (false, _) => Err(CliError::Mistakes { sources: Box::new(sources), mistakes }),
+        (true, true) => Ok(Exit::Failed),
+        (true, false) => Ok(Exit::Done),
+    }
+}
+
+/// Replaces a file whole or not at all, keeping its permissions.
+fn write(path: &std::path::Path, text: &str) -> Result<(), CliError> {
+    use std::io::Write;
+    let failed = |error: std::io::Error| CliError::File {
+        path: path.to_path_buf(),
+        what: "written",
+        reason: context::reason(&error),
+    };
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    let permissions = std::fs::metadata(path).map_err(failed)?.permissions();
+    file.as_file().set_permissions(permissions).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! The command line: one file a command. Arguments come in; text for people (or JSON) and an exit
+//! code go out.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+mod apply;
+mod context;
+mod destroy;
+mod fmt;
+mod plan;
+mod progress;
+mod report;
+mod validate;
+
+pub use report::CliError;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// Failed; what stands has been said.
+    Failed = 1,
+    /// A wrong command line or a bad stack; nothing was tried.
+    Usage = 2,
+    /// `plan --detailed-exitcode`: there are changes.
+    Changes = 3,
+    /// Interrupted; the next apply goes on.
+    Interrupted = 4,
+}
+
+/// Ships releases on EC2: a stack file, a plan you can read, and a cutover that is one listener
+/// rule change.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bgform",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done or nothing to do, 1 failed, 2 usage or a bad stack, 3 changes pending \
+                  (plan --detailed-exitcode), 4 interrupted and resumable.\n\n\
+                  Examples:\n  bgform plan stacks/explicit.deploy\n  \
+                  bgform apply stacks/explicit.deploy --var live=green\n  \
+                  bgform destroy stacks/explicit.deploy"
+)]
+pub struct Args {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Global {
+    /// The AWS region, before the stack's and AWS_REGION.
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The AWS profile, before the stack's and AWS_PROFILE.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Speak to this endpoint instead of AWS, before AWS_ENDPOINT_URL.
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Keep state in DIR/<stack>, before the stack's `state`.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// No colours, whatever the terminal can do (also NO_COLOR).
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Show every API call.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// The stack and its variables.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct StackArgs {
+    /// A stack file or folder; left out, the only .deploy file here.
+    #[arg(value_name = "STACK")]
+    pub stack: Option<PathBuf>,
+    #[command(flatten)]
+    pub variables: VariableArgs,
+}
+
+/// Values of variables.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct VariableArgs {
+    /// Set a variable; before --var-file, BGFORM_VAR_name and the default.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+    /// Set variables from a file of `name = value` lines.
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_file: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a stack without any API call
+    Validate(validate::ValidateArgs),
+    /// Write stack files in their canonical form
+    Fmt(fmt::FmtArgs),
+    /// Show what apply would do
+    Plan(plan::PlanArgs),
+    /// Make the account as the stack says
+    Apply(apply::ApplyArgs),
+    /// Take everything away that the stack made
+    Destroy(destroy::DestroyArgs),
+}
+
+/// Runs one command.
+pub fn run(args: Args) -> ExitCode {
+    let colour = report::colour(&args.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("bgform: no runtime can be started: {error}");
+            return ExitCode::from(Exit::Failed as u8);
+        }
+    };
+    let result = runtime.block_on(command(args));
+    // A step that was cut short must not keep the process.
+    runtime.shutdown_background();
+    match result {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => {
+            let exit = error.exit();
+            report::print(&error, colour);
+            ExitCode::from(exit as u8)
+        }
+    }
+}
+
+async fn command(args: Args) -> Result<Exit, CliError> {
+    let global = &args.global;
+    match args.command {
+        Command::Validate(args) => validate::run(global, args),
+        Command::Fmt(args) => fmt::run(args),
+        Command::Plan(args) => plan::run(global, args).await,
+        Command::Apply(args) => apply::run(global, args).await,
+        Command::Destroy(args) => destroy::run(global, args).await,
+    }
+}

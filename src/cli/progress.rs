@@ -1,0 +1,118 @@
+//! How far steps are: spinners in a terminal, plain lines elsewhere.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::address::Address;
+use crate::apply::operation::Reporter;
+use crate::clock;
+use crate::value::format_duration;
+
+/// Reports to standard error.
+pub struct Progress {
+    terminal: bool,
+    bars: MultiProgress,
+    steps: Mutex<HashMap<Address, Line>>,
+}
+
+struct Line {
+    bar: ProgressBar,
+    verb: String,
+    /// When a plain line was last written, and what it said.
+    told: Duration,
+    text: String,
+}
+
+/// How often a step that waits is told of where there is no terminal.
+const QUIET: Duration = Duration::from_secs(10);
+
+impl Progress {
+    pub fn new() -> Self {
+        Self {
+            terminal: std::io::stderr().is_terminal(),
+            bars: MultiProgress::new(),
+            steps: Mutex::default(),
+        }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut HashMap<Address, Line>) -> T) -> T {
+        act(&mut self.steps.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A line that stays.
+    pub fn say(&self, text: &str) {
+        match self.terminal {
+            true => drop(self.bars.println(text)),
+            false => eprintln!("{text}"),
+        }
+    }
+
+    fn end(&self, address: &Address, text: String) {
+        if let Some(line) = self.with(|steps| steps.remove(address)) {
+            line.bar.finish_and_clear();
+            self.bars.remove(&line.bar);
+        }
+        self.say(&text);
+    }
+}
+
+impl Reporter for Progress {
+    fn progress(&self, address: &Address, text: &str) {
+        self.with(|steps| {
+            let Some(line) = steps.get_mut(address) else { return };
+            line.bar.set_message(format!("{} {address}: {text}", line.verb));
+            let now = clock::monotonic();
+            if !self.terminal && line.text != text && now.saturating_sub(line.told) >= QUIET {
+                line.told = now;
+                text.clone_into(&mut line.text);
+                eprintln!("  {address}: {text}");
+            }
+        });
+    }
+
+    fn began(&self, address: &Address, verb: &str) {
+        let bar = match self.terminal {
+            true => self.bars.add(ProgressBar::new_spinner()),
+            false => ProgressBar::hidden(),
+        };
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(format!("{verb} {address}"));
+        if self.terminal {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        let line = Line { bar, verb: verb.to_owned(), told: clock::monotonic(), text: String::new() };
+        self.with(|steps| steps.insert(address.clone(), line));
+    }
+
+    fn done(&self, address: &Address, verb: &str, took: Duration) {
+        self.end(address, format!("  {} {address} ({})", past(verb), took_text(took)));
+    }
+
+    fn failed(&self, address: &Address, verb: &str, error: &str) {
+        self.end(address, format!("  failed to {verb} {address}: {error}"));
+    }
+}
+
+fn past(verb: &str) -> &str {
+    match verb {
+        "create" => "created",
+        "update" => "updated",
+        "delete" => "deleted",
+        "forget" => "forgot",
+        other => other,
+    }
+}
+
+/// `0.2s`, `14s`, `3m`.
+pub fn took_text(took: Duration) -> String {
+    match took.as_secs() {
+        0..10 => format!("{:.1}s", took.as_secs_f64()),
+        seconds => format_duration(Duration::from_secs(seconds)),
+    }
+}

@@ -1,0 +1,149 @@
+//! How errors are shown: what happened, to what, what stands now, what to do.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+
+use super::{Exit, Global};
+use crate::address::Address;
+use crate::cloud::error::Error;
+use crate::diagnostic::{Mistake, Sources};
+use crate::plan::PlanError;
+use crate::state::StateError;
+
+/// Everything that ends a command early.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error("{message}")]
+    Usage { code: &'static str, message: String, help: Option<String> },
+    #[error("the stack has mistakes")]
+    Mistakes { sources: Box<Sources>, mistakes: Vec<Mistake> },
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("{error}")]
+    Cloud { address: Option<Address>, error: Error },
+    #[error("{message}")]
+    Refused { code: &'static str, message: String, help: String },
+    #[error("`{}` cannot be {what}: {reason}", .path.display())]
+    File { path: PathBuf, what: &'static str, reason: String },
+    /// Another stage's own diagnostic.
+    #[error("{0}")]
+    Diagnostic(Box<dyn Diagnostic + Send + Sync>),
+}
+
+impl From<Error> for CliError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::State(error) => Self::State(error),
+            error => Self::Cloud { address: None, error },
+        }
+    }
+}
+
+impl CliError {
+    pub fn usage(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Usage { code, message: message.into(), help: Some(help.into()) }
+    }
+
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage { .. } | Self::Mistakes { .. } | Self::File { .. } => Exit::Usage,
+            Self::Plan(PlanError::Stack { .. } | PlanError::NoSuchAddress { .. }) => Exit::Usage,
+            Self::Plan(_)
+            | Self::State(_)
+            | Self::Cloud { .. }
+            | Self::Refused { .. }
+            | Self::Diagnostic(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Whether text may be coloured.
+pub fn colour(global: &Global) -> bool {
+    !global.no_color
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::io::stderr().is_terminal()
+        && std::io::stdout().is_terminal()
+}
+
+/// A message, its code and its help, where there is no source text.
+#[derive(Debug)]
+struct Plain {
+    code: &'static str,
+    message: String,
+    help: Option<String>,
+}
+
+impl std::fmt::Display for Plain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Plain {}
+
+impl Diagnostic for Plain {
+    fn code(&self) -> Option<Box<dyn std::fmt::Display + '_>> {
+        Some(Box::new(self.code))
+    }
+
+    fn help(&self) -> Option<Box<dyn std::fmt::Display + '_>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
+    }
+}
+
+/// Prints an error to standard error.
+pub fn print(error: &CliError, colour: bool) {
+    match error {
+        CliError::Mistakes { sources, mistakes } => {
+            mistakes_of(sources, mistakes, "no API call was made", colour)
+        }
+        CliError::Plan(PlanError::Stack { sources, mistakes }) => {
+            mistakes_of(sources, mistakes, "nothing was changed", colour);
+        }
+        CliError::State(error) => draw(error, colour),
+        CliError::Diagnostic(error) => draw(&**error, colour),
+        CliError::Usage { code, message, help } => plain(code, message, help.clone(), colour),
+        CliError::Refused { code, message, help } => plain(code, message, Some(help.clone()), colour),
+        CliError::Plan(error) => plain(error.code(), &error.to_string(), error.help(), colour),
+        CliError::File { .. } => plain("bgform::cli::file", &error.to_string(), None, colour),
+        CliError::Cloud { address, error } => {
+            plain("bgform::cloud", &error.to_string(), error.help(address.as_ref()), colour);
+        }
+    }
+}
+
+fn mistakes_of(sources: &Sources, mistakes: &[Mistake], stands: &str, colour: bool) {
+    for mistake in mistakes {
+        draw(&mistake.in_sources(sources), colour);
+    }
+    let count = match mistakes.len() {
+        1 => "1 mistake".to_owned(),
+        n => format!("{n} mistakes"),
+    };
+    eprintln!("\n{count} in the stack; {stands}");
+}
+
+/// Prints a message with its code and help.
+pub fn plain(code: &'static str, message: &str, help: Option<String>, colour: bool) {
+    draw(&Plain { code, message: message.to_owned(), help }, colour);
+}
+
+fn draw(diagnostic: &dyn Diagnostic, colour: bool) {
+    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width());
+    let mut text = String::new();
+    if handler.render_report(&mut text, diagnostic).is_err() {
+        text = diagnostic.to_string();
+    }
+    eprintln!("{}", text.trim_end());
+}
+
+/// Columns to wrap messages at.
+fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(100usize);
+    columns.clamp(60, 120)
+}

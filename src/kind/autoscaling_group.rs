@@ -1,0 +1,274 @@
+//! `autoscaling_group`: instances of one launch template version, kept at a size, registered with
+//! target groups. Making one ends when its capacity is in service; a new version of its template
+//! ends when no instance runs an older one; deleting one ends when its instances are gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_autoscaling::operation::create_auto_scaling_group::CreateAutoScalingGroupInput;
+
+use super::schema::Schema;
+use super::{Kind, Live, Permissions, Traffic, Update, Wanted};
+use crate::apply::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Poll};
+use crate::cloud::error::{Class, CloudError, Error, Service};
+use crate::cloud::{Cloud, Repeat};
+use crate::state::Record;
+use crate::value::{Object, Value};
+
+mod blocks;
+mod check;
+pub mod fleet;
+mod parts;
+mod read;
+mod ready;
+mod refresh;
+mod roll;
+mod schema;
+mod sdk;
+mod spec;
+mod update;
+
+use fleet::{Fleet, observe_one};
+use spec::Spec;
+
+/// How long instances may take to go: longer than the longest deregistration delay (3600 s).
+const DELETE_LIMIT: Duration = Duration::from_secs(75 * 60);
+/// The longest name (API_CreateAutoScalingGroup).
+const NAME: usize = 255;
+
+#[derive(Debug, Clone, Copy)]
+pub struct AutoscalingGroup;
+
+impl Kind for AutoscalingGroup {
+    type Spec = Spec;
+
+    fn schema(&self) -> &'static Schema {
+        &schema::SCHEMA
+    }
+
+    fn permissions(&self) -> Permissions {
+        Permissions {
+            read: &[
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeLifecycleHooks",
+                "autoscaling:DescribePolicies",
+            ],
+            write: &[
+                "autoscaling:AttachLoadBalancerTargetGroups",
+                "autoscaling:CreateAutoScalingGroup",
+                "autoscaling:CreateOrUpdateTags",
+                "autoscaling:DeleteAutoScalingGroup",
+                "autoscaling:DeleteLifecycleHook",
+                "autoscaling:DeletePolicy",
+                "autoscaling:DeleteTags",
+                "autoscaling:DescribeInstanceRefreshes",
+                "autoscaling:DescribeLoadBalancerTargetGroups",
+                "autoscaling:DescribeScalingActivities",
+                "autoscaling:DetachLoadBalancerTargetGroups",
+                "autoscaling:DisableMetricsCollection",
+                "autoscaling:EnableMetricsCollection",
+                "autoscaling:PutLifecycleHook",
+                "autoscaling:PutScalingPolicy",
+                "autoscaling:ResumeProcesses",
+                "autoscaling:StartInstanceRefresh",
+                "autoscaling:SuspendProcesses",
+                "autoscaling:TerminateInstanceInAutoScalingGroup",
+                "autoscaling:UpdateAutoScalingGroup",
+                "ec2:DescribeInstances",
+                // What a group launches from its template is checked with the caller's own permissions
+                // (Auto Scaling user guide, ec2-auto-scaling-launch-template-permissions).
+                "ec2:RunInstances",
+                "elasticloadbalancing:DescribeTargetHealth",
+                "iam:CreateServiceLinkedRole",
+                "iam:PassRole",
+            ],
+        }
+    }
+
+    async fn create(&self, op: &Operation<'_>, spec: Spec) -> Result<String, Error> {
+        let name = name_of(op, &spec);
+        if !is_made(op, &name).await? {
+            let input = spec.creation(&name, parts::creation_tags(op, &name, &spec))?;
+            let client = &op.cloud.autoscaling;
+            let made = op
+                .call(Service::AutoScaling, "CreateAutoScalingGroup", Repeat::OnThrottle, || {
+                    input.clone().send_with(client)
+                })
+                .await;
+            match made {
+                Ok(_) => {}
+                // A request that was thought lost, or somebody else's in the meantime.
+                Err(error) if error.already_exists() && is_made(op, &name).await? => {}
+                Err(error) => return Err(error),
+            }
+        }
+        complete(op, &name, &spec).await?;
+        ready::ready(op, &name, ready::Wanted::InService, spec.ready_timeout()).await?;
+        Ok(name)
+    }
+
+    async fn read(&self, cloud: &Cloud, wanted: &[Wanted<'_>]) -> Result<BTreeMap<String, Live>, Error> {
+        read::read(cloud, wanted).await
+    }
+
+    async fn update(&self, op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), Error> {
+        update::update(op, update).await
+    }
+
+    async fn delete(&self, op: &Operation<'_>, record: &Record) -> Result<(), Error> {
+        let name = record.id.as_str();
+        op.wait(&format!("`{name}` is gone"), DELETE_LIMIT, || delete_or_look(op, name)).await?;
+        let until = format!("the instances of `{name}` are gone");
+        op.wait(&until, DELETE_LIMIT, || async {
+            Ok(match instances_left(op.cloud, name).await? {
+                0 => Poll::Ready(()),
+                left => Poll::Pending(format!("{left} left")),
+            })
+        })
+        .await
+    }
+
+    async fn find(&self, op: &Operation<'_>, spec: Spec) -> Result<Option<String>, Error> {
+        let fleet = observe_one(op.cloud, &name_of(op, &spec)).await?;
+        let Some(fleet) = fleet.filter(|fleet| is_ours(op, fleet) && !fleet.deleting) else {
+            return Ok(None);
+        };
+        complete(op, &fleet.name, &spec).await?;
+        match ready::ready(op, &fleet.name, ready::Wanted::InService, spec.ready_timeout()).await {
+            // It is there all the same; a plan must be able to change what keeps it from starting.
+            Ok(_) | Err(Error::Wait { .. }) => Ok(Some(fleet.name)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)> {
+        check::check(inputs)
+    }
+
+    fn traffic(&self, inputs: &Object) -> Traffic {
+        let groups = inputs.get("target_groups").and_then(Value::as_list).unwrap_or_default();
+        Traffic { forwards: Vec::new(), serves: groups.to_vec() }
+    }
+
+    fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)> {
+        let refreshes = after.get("instance_refresh").is_some_and(|refresh| !refresh.is_null());
+        (changed.contains("launch_template") && !refreshes).then(|| {
+            (
+                "a new launch_template version ends the running instances one by one while they carry \
+                 traffic"
+                    .to_owned(),
+                "add `instance_refresh { }`, or shift the weight away first".to_owned(),
+            )
+        })
+    }
+
+    fn create_inputs(&self) -> Vec<String> {
+        let empty = CreateAutoScalingGroupInput::builder().build();
+        empty.map(|input| format!("{input:?}")).into_iter().collect()
+    }
+}
+
+fn name_of(op: &Operation<'_>, spec: &Spec) -> String {
+    spec.name.clone().unwrap_or_else(|| op.name(NAME))
+}
+
+fn is_ours(op: &Operation<'_>, fleet: &Fleet) -> bool {
+    fleet.tags.get(OPERATION_TAG) == Some(&op.id)
+}
+
+/// What the creating call cannot set, and what may have been left to do of it.
+async fn complete(op: &Operation<'_>, name: &str, spec: &Spec) -> Result<(), Error> {
+    let until = format!("`{name}` is visible");
+    let fleet = op
+        .wait(&until, Duration::from_secs(60), || async {
+            let fleet = observe_one(op.cloud, name).await?;
+            Ok(fleet.map_or(Poll::Pending("not yet".to_owned()), Poll::Ready))
+        })
+        .await?;
+    parts::processes(op, &fleet, &spec.suspended_processes).await?;
+    parts::missing_hooks(op, name, &spec.lifecycle_hook).await?;
+    parts::policies(op, name, &[], &spec.scaling_policy).await?;
+    parts::metrics(op, &fleet, &spec.enabled_metrics).await
+}
+
+/// Whether this operation has made the group already. One of that name which is being deleted is
+/// waited for; anybody else's is an error, since a name is all that the creating call goes by.
+async fn is_made(op: &Operation<'_>, name: &str) -> Result<bool, Error> {
+    let until = format!("the old `{name}` is gone");
+    op.wait(&until, DELETE_LIMIT, || async {
+        match observe_one(op.cloud, name).await? {
+            None => Ok(Poll::Ready(false)),
+            Some(fleet) if fleet.deleting => Ok(Poll::Pending(fleet.summary())),
+            Some(fleet) if is_ours(op, &fleet) => Ok(Poll::Ready(true)),
+            Some(fleet) => {
+                let owner = fleet.tags.get(ADDRESS_TAG).map_or_else(
+                    || "bgform did not make it".to_owned(),
+                    |address| format!("it was made for {address}"),
+                );
+                Err(Error::Cloud(CloudError {
+                    service: Service::AutoScaling,
+                    action: "CreateAutoScalingGroup",
+                    class: Class::AlreadyExists,
+                    code: Some("AlreadyExists".to_owned()),
+                    message: format!("there is a group `{name}` already, and {owner}"),
+                    request_id: None,
+                }))
+            }
+        }
+    })
+    .await
+}
+
+/// Asks for the group's deletion until it is gone. Instances go with it.
+async fn delete_or_look(op: &Operation<'_>, name: &str) -> Result<Poll<()>, Error> {
+    let Some(fleet) = observe_one(op.cloud, name).await? else { return Ok(Poll::Ready(())) };
+    if fleet.deleting {
+        return Ok(Poll::Pending(fleet.summary()));
+    }
+    if let Some(level) = fleet.deletion_protection.filter(|level| level != "none") {
+        return Err(Error::failed(
+            format!("`{name}` is protected from deletion ({level})"),
+            "write `deletion_protection = \"none\"` and apply that first",
+        ));
+    }
+    let client = &op.cloud.autoscaling;
+    let asked = op
+        .call(Service::AutoScaling, "DeleteAutoScalingGroup", Repeat::Safe, || {
+            client.delete_auto_scaling_group().auto_scaling_group_name(name).force_delete(true).send()
+        })
+        .await;
+    match asked {
+        Ok(_) => Ok(Poll::Pending("deleting".to_owned())),
+        Err(error) if error.is_in_use() => Ok(Poll::Pending(error.to_string())),
+        // A group that is gone is a ValidationError, like any other mistake in the request.
+        Err(error) => match observe_one(op.cloud, name).await? {
+            Some(fleet) if !fleet.deleting => Err(error),
+            _ => Ok(Poll::Pending("deleting".to_owned())),
+        },
+    }
+}
+
+/// How many of the group's instances are not terminated yet, by the tag that EC2 keeps for it.
+async fn instances_left(cloud: &Cloud, name: &str) -> Result<usize, Error> {
+    let filter = |name: &str, values: &[&str]| {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        aws_sdk_ec2::types::Filter::builder().name(name).set_values(Some(values)).build()
+    };
+    let left = cloud
+        .read(Service::Ec2, "DescribeInstances", || {
+            cloud
+                .ec2
+                .describe_instances()
+                .filters(filter("tag:aws:autoscaling:groupName", &[name]))
+                .filters(filter(
+                    "instance-state-name",
+                    &["pending", "running", "shutting-down", "stopping", "stopped"],
+                ))
+                .send()
+        })
+        .await?;
+    Ok(left.reservations().iter().map(|one| one.instances().len()).sum())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! The blocks of an `autoscaling_group` that have many attributes of their own. Makes no call.
+
+use super::schema::{LAUNCHING, REQUESTS_PER_TARGET, SIZE, TERMINATING, YEAR};
+use crate::kind::schema::{Attribute, NOT_AT_CREATE, Type, attribute};
+use crate::value::{Object, Value};
+
+const TWO_DAYS: u64 = 172_800;
+
+pub fn distribution() -> Vec<Attribute> {
+    vec![
+        attribute(
+            "on_demand_allocation_strategy",
+            Type::Choice(&["prioritized", "lowest-price"]),
+            "How On-Demand types are chosen.",
+        ),
+        attribute("on_demand_base_capacity", SIZE, "Units that are On-Demand before any is Spot."),
+        attribute(
+            "on_demand_percentage_above_base_capacity",
+            Type::Percent { min: 0.0, max: 100.0 },
+            "The share of the rest that is On-Demand.",
+        ),
+        attribute(
+            "spot_allocation_strategy",
+            Type::Choice(&[
+                "price-capacity-optimized",
+                "capacity-optimized",
+                "capacity-optimized-prioritized",
+                "lowest-price",
+            ]),
+            "How Spot pools are chosen.",
+        ),
+        attribute("spot_instance_pools", Type::Integer { min: 1, max: 20 }, "Pools, for lowest-price."),
+        attribute("spot_max_price", Type::string(), "The most to pay for an hour of a unit."),
+    ]
+}
+
+pub fn hooks() -> Type {
+    let attributes = vec![
+        attribute("name", Type::String { max: 255 }, "Unique in the group.").required(),
+        attribute("transition", Type::Choice(&[LAUNCHING, TERMINATING]), "When it pauses.").required(),
+        attribute("default_result", Type::Choice(&["ABANDON", "CONTINUE"]), "What a timeout means.")
+            .default("ABANDON"),
+        attribute("heartbeat_timeout", Type::Duration { min: 30, max: 7200 }, "How long it waits.")
+            .default_seconds(3600),
+        attribute("notification_metadata", Type::String { max: 1023 }, "Text that goes with the message."),
+        attribute("notification_target", Type::string(), "The ARN of an SNS topic or SQS queue."),
+        attribute("role", Type::string(), "The ARN of the role that may publish there."),
+    ];
+    Type::Blocks { attributes, ordered: false, max: 50 }
+}
+
+pub fn policies() -> Type {
+    let predefined =
+        &["ASGAverageCPUUtilization", "ASGAverageNetworkIn", "ASGAverageNetworkOut", REQUESTS_PER_TARGET];
+    let statistic = &["Average", "Minimum", "Maximum", "SampleCount", "Sum"];
+    let customized = vec![
+        attribute("metric_name", Type::string(), "The metric's name.").required(),
+        attribute("namespace", Type::string(), "Its namespace.").required(),
+        attribute("statistic", Type::Choice(statistic), "Its statistic.").required(),
+        attribute("dimensions", Type::string().map(), "Its dimensions.")
+            .default(Value::Object(Object::new())),
+        attribute("unit", Type::string(), "Its unit."),
+        attribute("period", Type::Duration { min: 10, max: 60 }, "10s, 30s or 60s."),
+    ];
+    let attributes = vec![
+        attribute("name", Type::string(), "Unique in the group.").required(),
+        attribute("predefined_metric", Type::Choice(predefined), "A metric that AWS knows."),
+        attribute(
+            "resource_label",
+            Type::string(),
+            "For ALBRequestCountPerTarget: the load balancer's and the target group's arn_suffix with a \
+             slash between them.",
+        ),
+        attribute("customized_metric", Type::Block(customized), "Any other CloudWatch metric."),
+        attribute("target_value", Type::Number { min: 0.0, max: 1e15 }, "What it is kept at.").required(),
+        attribute("disable_scale_in", Type::Bool, "Only ever scale out.").default(false),
+        attribute(
+            "estimated_instance_warmup",
+            Type::Duration { min: 0, max: YEAR },
+            "Overrides default_instance_warmup.",
+        ),
+        attribute("enabled", Type::Bool, "Whether it acts.").default(true),
+    ];
+    Type::Blocks { attributes, ordered: false, max: 50 }
+}
+
+/// What bgform does with the group; the API does not know it.
+pub fn own() -> Vec<Attribute> {
+    let percent = |min, max| Type::Percent { min, max };
+    let refresh = vec![
+        attribute("min_healthy", percent(0.0, 100.0), "What stays healthy throughout.")
+            .default(Value::Percent(90.0)),
+        attribute("max_healthy", percent(100.0, 200.0), "How far the group may grow meanwhile."),
+        attribute(
+            "checkpoints",
+            percent(1.0, 100.0).list(),
+            "Shares after which it pauses; 100% is always the last.",
+        ),
+        attribute("checkpoint_delay", Type::Duration { min: 0, max: TWO_DAYS }, "How long it pauses."),
+        attribute("instance_warmup", Type::Duration { min: 0, max: YEAR }, "Overrides the group's."),
+        attribute("bake_time", Type::Duration { min: 0, max: TWO_DAYS }, "A pause at the end."),
+        attribute("skip_matching", Type::Bool, "Leave instances alone that are up to date.").default(true),
+        attribute("auto_rollback", Type::Bool, "Go back to the old version when it fails.").default(true),
+        attribute("alarms", Type::string().set(), "Names of CloudWatch alarms that fail it."),
+        attribute(
+            "scale_in_protected_instances",
+            Type::Choice(&["Refresh", "Wait"]),
+            "What becomes of instances that are protected from scale-in.",
+        )
+        .default("Refresh"),
+        attribute("standby_instances", Type::Choice(&["Terminate", "Wait"]), "And of those on standby.")
+            .default("Wait"),
+        attribute("timeout", Type::Duration { min: 60, max: 7 * 86_400 }, "How long it may take in all.")
+            .default_seconds(12 * 3600),
+    ];
+    vec![
+        attribute(
+            "instance_refresh",
+            Type::Block(refresh),
+            "Replace running instances by an instance refresh. Without it, one instance after the other is \
+             ended and waited for.",
+        )
+        .api(NOT_AT_CREATE),
+        attribute(
+            "ready_timeout",
+            Type::Duration { min: 1, max: 86_400 },
+            "How long to wait for instances to come into service.",
+        )
+        .default_seconds(600)
+        .api(NOT_AT_CREATE),
+    ]
+}

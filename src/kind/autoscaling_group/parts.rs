@@ -1,0 +1,256 @@
+//! What belongs to a group and is set by calls of its own: processes, hooks, policies, metrics,
+//! tags, target groups. Each goes from what is live to what is declared, and says the same when
+//! said again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_autoscaling::types::Tag;
+
+use super::fleet::Fleet;
+use super::read;
+use super::spec::{Hook, Policy, Spec};
+use crate::apply::operation::{Operation, Poll, is_reserved_tag};
+use crate::cloud::Repeat;
+use crate::cloud::error::{Error, Service};
+
+/// At most so many target groups a call (API_AttachLoadBalancerTargetGroups).
+const TARGET_GROUPS: usize = 10;
+/// The only granularity there is (API_EnableMetricsCollection).
+const EVERY_MINUTE: &str = "1Minute";
+
+/// Something in a group that has a name of its own.
+pub trait Named: PartialEq {
+    fn name(&self) -> &str;
+}
+
+impl Named for Hook {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for Policy {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// What to put, since it is new or another, and the names of what to delete.
+pub fn changes<'a, T: Named>(before: &'a [T], after: &'a [T]) -> (Vec<&'a T>, Vec<&'a str>) {
+    let put = after.iter().filter(|one| !before.contains(one)).collect();
+    let stays = |name: &str| after.iter().any(|one| one.name() == name);
+    (put, before.iter().map(Named::name).filter(|name| !stays(name)).collect())
+}
+
+/// Halts and resumes processes.
+pub async fn processes(op: &Operation<'_>, fleet: &Fleet, after: &BTreeSet<String>) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
+    let (halt, resume) = (after - &fleet.suspended, &fleet.suspended - after);
+    if !halt.is_empty() {
+        op.call(Service::AutoScaling, "SuspendProcesses", Repeat::Safe, || {
+            let call = client.suspend_processes().auto_scaling_group_name(&fleet.name);
+            call.set_scaling_processes(Some(halt.iter().cloned().collect())).send()
+        })
+        .await?;
+    }
+    if !resume.is_empty() {
+        op.call(Service::AutoScaling, "ResumeProcesses", Repeat::Safe, || {
+            let call = client.resume_processes().auto_scaling_group_name(&fleet.name);
+            call.set_scaling_processes(Some(resume.iter().cloned().collect())).send()
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+pub async fn metrics(op: &Operation<'_>, fleet: &Fleet, after: &BTreeSet<String>) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
+    if !after.is_subset(&fleet.metrics) {
+        op.call(Service::AutoScaling, "EnableMetricsCollection", Repeat::Safe, || {
+            let call = client.enable_metrics_collection().auto_scaling_group_name(&fleet.name);
+            call.granularity(EVERY_MINUTE).set_metrics(Some(after.iter().cloned().collect())).send()
+        })
+        .await?;
+    }
+    let gone = &fleet.metrics - after;
+    if !gone.is_empty() {
+        op.call(Service::AutoScaling, "DisableMetricsCollection", Repeat::Safe, || {
+            let call = client.disable_metrics_collection().auto_scaling_group_name(&fleet.name);
+            call.set_metrics(Some(gone.iter().cloned().collect())).send()
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Hooks that the creating call was given and that are not there all the same.
+pub async fn missing_hooks(op: &Operation<'_>, group: &str, declared: &[Hook]) -> Result<(), Error> {
+    if declared.is_empty() {
+        return Ok(());
+    }
+    let live = read::hooks(op.cloud, group).await?;
+    let there: BTreeSet<_> = live.iter().filter_map(|hook| hook.lifecycle_hook_name()).collect();
+    for hook in declared.iter().filter(|hook| !there.contains(hook.name.as_str())) {
+        put_hook(op, group, hook).await?;
+    }
+    Ok(())
+}
+
+pub async fn hooks(op: &Operation<'_>, group: &str, before: &[Hook], after: &[Hook]) -> Result<(), Error> {
+    let (put, gone) = changes(before, after);
+    for hook in put {
+        put_hook(op, group, hook).await?;
+    }
+    let client = &op.cloud.autoscaling;
+    for name in gone {
+        op.call(Service::AutoScaling, "DeleteLifecycleHook", Repeat::Safe, || {
+            client.delete_lifecycle_hook().auto_scaling_group_name(group).lifecycle_hook_name(name).send()
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+async fn put_hook(op: &Operation<'_>, group: &str, hook: &Hook) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
+    op.call(Service::AutoScaling, "PutLifecycleHook", Repeat::Safe, || {
+        client
+            .put_lifecycle_hook()
+            .auto_scaling_group_name(group)
+            .lifecycle_hook_name(&hook.name)
+            .lifecycle_transition(&hook.transition)
+            .default_result(&hook.default_result)
+            .heartbeat_timeout(hook.heartbeat_timeout)
+            .set_notification_metadata(hook.notification_metadata.clone())
+            .set_notification_target_arn(hook.notification_target.clone())
+            .set_role_arn(hook.role.clone())
+            .send()
+    })
+    .await?;
+    Ok(())
+}
+
+pub async fn policies(
+    op: &Operation<'_>,
+    group: &str,
+    before: &[Policy],
+    after: &[Policy],
+) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
+    let (put, gone) = changes(before, after);
+    for policy in put {
+        op.call(Service::AutoScaling, "PutScalingPolicy", Repeat::Safe, || {
+            client
+                .put_scaling_policy()
+                .auto_scaling_group_name(group)
+                .policy_name(&policy.name)
+                .policy_type("TargetTrackingScaling")
+                .target_tracking_configuration(policy.configuration())
+                .set_estimated_instance_warmup(policy.estimated_instance_warmup)
+                .enabled(policy.enabled)
+                .send()
+        })
+        .await?;
+    }
+    for name in gone {
+        op.call(Service::AutoScaling, "DeletePolicy", Repeat::Safe, || {
+            client.delete_policy().auto_scaling_group_name(group).policy_name(name).send()
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// The tags of the creating call. bgform's own stay with the group: an instance is found through
+/// it, and takes the operation of the group's creation for its own nowhere.
+pub fn creation_tags(op: &Operation<'_>, name: &str, spec: &Spec) -> Vec<Tag> {
+    let tags = op.tags(&spec.tags);
+    tags.iter()
+        .map(|(key, value)| tag(name, key, value, spec.propagate_tags && !is_reserved_tag(key)))
+        .collect()
+}
+
+fn tag(group: &str, key: &str, value: &str, propagate: bool) -> Tag {
+    Tag::builder()
+        .resource_id(group)
+        .resource_type("auto-scaling-group")
+        .key(key)
+        .value(value)
+        .propagate_at_launch(propagate)
+        .build()
+}
+
+/// Sets the declared tags and takes away those that no longer are; bgform's own stay.
+pub async fn tags(op: &Operation<'_>, fleet: &Fleet, after: &Spec) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
+    let set: Vec<_> =
+        after.tags.iter().map(|(key, value)| tag(&fleet.name, key, value, after.propagate_tags)).collect();
+    if !set.is_empty() {
+        op.call(Service::AutoScaling, "CreateOrUpdateTags", Repeat::Safe, || {
+            client.create_or_update_tags().set_tags(Some(set.clone())).send()
+        })
+        .await?;
+    }
+    let gone: Vec<_> = fleet
+        .tags
+        .iter()
+        .filter(|(key, _)| !is_reserved_tag(key) && !after.tags.contains_key(*key))
+        .map(|(key, value)| tag(&fleet.name, key, value, false))
+        .collect();
+    if !gone.is_empty() {
+        op.call(Service::AutoScaling, "DeleteTags", Repeat::Safe, || {
+            client.delete_tags().set_tags(Some(gone.clone())).send()
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Attaches first and detaches then, and waits until the instances are registered and
+/// deregistered: both go on after the call (API_LoadBalancerTargetGroupState).
+pub async fn target_groups(
+    op: &Operation<'_>,
+    fleet: &Fleet,
+    after: &BTreeSet<String>,
+    limit: Duration,
+) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
+    let attach: Vec<_> = (after - &fleet.target_groups).into_iter().collect();
+    for some in attach.chunks(TARGET_GROUPS) {
+        op.call(Service::AutoScaling, "AttachLoadBalancerTargetGroups", Repeat::Safe, || {
+            let call = client.attach_load_balancer_target_groups().auto_scaling_group_name(&fleet.name);
+            call.set_target_group_arns(Some(some.to_vec())).send()
+        })
+        .await?;
+    }
+    let detach: Vec<_> = (&fleet.target_groups - after).into_iter().collect();
+    for some in detach.chunks(TARGET_GROUPS) {
+        op.call(Service::AutoScaling, "DetachLoadBalancerTargetGroups", Repeat::Safe, || {
+            let call = client.detach_load_balancer_target_groups().auto_scaling_group_name(&fleet.name);
+            call.set_target_group_arns(Some(some.to_vec())).send()
+        })
+        .await?;
+    }
+    let until = format!("the target groups of `{}` have its instances", fleet.name);
+    op.wait(&until, limit, || async {
+        let answer = op
+            .cloud
+            .read(Service::AutoScaling, "DescribeLoadBalancerTargetGroups", || {
+                let call = client.describe_load_balancer_target_groups();
+                call.auto_scaling_group_name(&fleet.name).max_records(100).send()
+            })
+            .await?;
+        let under_way: Vec<_> = answer
+            .load_balancer_target_groups()
+            .iter()
+            .filter(|one| matches!(one.state(), Some("Adding" | "Removing")))
+            .map(|one| {
+                let arn = one.load_balancer_target_group_arn().unwrap_or_default();
+                format!("{} {arn}", one.state().unwrap_or_default())
+            })
+            .collect();
+        Ok(if under_way.is_empty() { Poll::Ready(()) } else { Poll::Pending(under_way.join(", ")) })
+    })
+    .await
+}

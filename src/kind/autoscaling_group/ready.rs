@@ -1,0 +1,154 @@
+//! Waiting until a group has what it wants: the capacity in service and, where its target groups
+//! judge it, every one of these instances healthy there. Changes nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aws_sdk_autoscaling::types::{Activity, ScalingActivityStatusCode};
+
+use super::fleet::{Fleet, observe_one};
+use crate::apply::operation::{Operation, Poll};
+use crate::cloud::Cloud;
+use crate::cloud::error::{Error, Service};
+
+/// After so many launches that failed since the wait began, it is not going to be.
+const FAILURES: usize = 3;
+
+/// What has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// The desired capacity in service.
+    InService,
+    /// And healthy in the group's target groups, where it is judged by them and they are in use;
+    /// but for these instances, which are to be replaced.
+    HealthyTargetsBeside(&'a BTreeSet<String>),
+}
+
+/// Waits, and returns the group as it then is.
+pub async fn ready(
+    op: &Operation<'_>,
+    name: &str,
+    wanted: Wanted<'_>,
+    limit: Duration,
+) -> Result<Fleet, Error> {
+    let failures = Failures::default();
+    let until = format!("`{name}` has its desired capacity in service");
+    op.wait(&until, limit, || async {
+        let Some(fleet) = observe_one(op.cloud, name).await? else { return Ok(Poll::Gone) };
+        if fleet.deleting {
+            return Ok(Poll::Gone);
+        }
+        if !fleet.settled() {
+            let failed = failures.since_the_first_look(&failed_activities(op.cloud, name).await?);
+            return Ok(judge(&fleet, &failed));
+        }
+        if let Wanted::HealthyTargetsBeside(old) = wanted
+            && fleet.judged_by_targets
+        {
+            for target_group in &fleet.target_groups {
+                if let Some(seen) = unhealthy_target(op.cloud, &fleet, target_group, old).await? {
+                    return Ok(Poll::Pending(seen));
+                }
+            }
+        }
+        Ok(Poll::Ready(fleet))
+    })
+    .await
+}
+
+/// What a group that is not ready yet means, given why launches failed since the wait began, the
+/// latest first.
+fn judge(fleet: &Fleet, failed: &[String]) -> Poll<Fleet> {
+    let summary = fleet.summary();
+    match failed {
+        [] => Poll::Pending(summary),
+        [latest, ..] if failed.len() >= FAILURES => {
+            Poll::Failed(format!("{summary}; {} activities failed, the last one: {latest}", failed.len()))
+        }
+        [latest, ..] => Poll::Pending(format!("{summary}; an activity failed: {latest}")),
+    }
+}
+
+/// Which failed activities were there when the wait began: those of earlier do not count.
+#[derive(Default)]
+struct Failures(Mutex<Option<BTreeSet<String>>>);
+
+impl Failures {
+    fn since_the_first_look(&self, failed: &[(String, String)]) -> Vec<String> {
+        let ids = || failed.iter().map(|(id, _)| id.clone()).collect();
+        // A poisoned lock would mean a panic while it was held, and nothing there panics.
+        let mut seen = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let old = seen.get_or_insert_with(ids);
+        failed.iter().filter(|(id, _)| !old.contains(id)).map(|(_, message)| message.clone()).collect()
+    }
+}
+
+/// Ids and messages of failed activities, the latest first (API_DescribeScalingActivities).
+async fn failed_activities(cloud: &Cloud, name: &str) -> Result<Vec<(String, String)>, Error> {
+    let answer = cloud
+        .read(Service::AutoScaling, "DescribeScalingActivities", || {
+            cloud
+                .autoscaling
+                .describe_scaling_activities()
+                .auto_scaling_group_name(name)
+                .max_records(20)
+                .send()
+        })
+        .await?;
+    let failed = |one: &&Activity| one.status_code() == Some(&ScalingActivityStatusCode::Failed);
+    let message = |one: &Activity| {
+        let message = one.status_message().or(one.description()).unwrap_or("no reason was given");
+        (one.activity_id().unwrap_or_default().to_owned(), message.to_owned())
+    };
+    Ok(answer.activities().iter().filter(failed).map(message).collect())
+}
+
+/// An instance in service that is no healthy target, if there is one. A target group that no
+/// listener uses checks nobody (`unused`), and so holds nobody up.
+async fn unhealthy_target(
+    cloud: &Cloud,
+    fleet: &Fleet,
+    arn: &str,
+    beside: &BTreeSet<String>,
+) -> Result<Option<String>, Error> {
+    let answer = cloud
+        .read(Service::Elbv2, "DescribeTargetHealth", || {
+            cloud.elbv2.describe_target_health().target_group_arn(arn).send()
+        })
+        .await?;
+    let targets = answer.target_health_descriptions();
+    let state = |id: &str| {
+        let one = targets.iter().find(|one| one.target().and_then(|target| target.id()) == Some(id))?;
+        Some(one.target_health()?.state()?.as_str())
+    };
+    let fit = |id: &str| matches!(state(id), Some("healthy" | "unused"));
+    let judged = fleet.members.iter().filter(|member| member.in_service() && !beside.contains(&member.id));
+    let unfit = judged.into_iter().find(|member| !fit(&member.id));
+    Ok(unfit.map(|member| {
+        format!("{} is {} in its target group", member.id, state(&member.id).unwrap_or("not registered"))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::autoscaling_group::tests::fleet;
+
+    #[test]
+    fn three_failed_launches_end_the_wait_and_fewer_are_shown() {
+        let empty = fleet(2, &[]);
+        let failed = |count| vec!["no capacity".to_owned(); count];
+        assert!(matches!(judge(&empty, &failed(0)), Poll::Pending(seen) if seen == "0 of 2 in service"));
+        assert!(matches!(judge(&empty, &failed(2)), Poll::Pending(seen) if seen.ends_with("no capacity")));
+        assert!(matches!(judge(&empty, &failed(3)), Poll::Failed(seen) if seen.contains("3 activities")));
+    }
+
+    #[test]
+    fn failures_from_before_the_wait_do_not_count() {
+        let failures = Failures::default();
+        let one = |id: &str| (id.to_owned(), format!("why {id}"));
+        assert!(failures.since_the_first_look(&[one("a")]).is_empty());
+        assert_eq!(failures.since_the_first_look(&[one("b"), one("a")]), ["why b"]);
+    }
+}

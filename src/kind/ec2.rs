@@ -1,0 +1,217 @@
+//! What the EC2 kinds share: filters, tags, pages and the shapes of values. Comes in as SDK types,
+//! goes out as [`Value`]s and the other way round. Knows no kind.
+//!
+//! Reads go by filter (`instance-id`, `group-id`) and not by the id parameters: with those, one
+//! missing id fails the whole call (API_DescribeInstances), with a filter it is simply absent.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use serde::de::DeserializeOwned;
+
+use super::{Tags, Wanted};
+use crate::apply::operation::{OPERATION_TAG, Operation, STACK_TAG, is_reserved_tag};
+use crate::cloud::error::{Error, Service};
+use crate::cloud::{Cloud, Repeat};
+use crate::kind::schema::Schema;
+use crate::value::{Object, Value};
+
+/// A filter takes at most 200 values (EC2 user guide, Using_Filtering).
+pub const FILTER_VALUES: usize = 200;
+
+pub fn filter(name: impl Into<String>, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
+    Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
+}
+
+/// One filter a tag; `*` and `?` in a value match as EC2 matches them.
+pub fn tag_filters(tags: &Tags) -> impl Iterator<Item = Filter> + '_ {
+    tags.iter().map(|(key, value)| filter(format!("tag:{key}"), [value.as_str()]))
+}
+
+/// What this operation has made, by the tag that its creating call set.
+pub fn made_by(op: &Operation<'_>) -> Vec<Filter> {
+    vec![filter(format!("tag:{OPERATION_TAG}"), [op.id.as_str()])]
+}
+
+/// Ids in portions that fit one filter.
+pub fn portions<'a>(wanted: &'a [Wanted<'_>]) -> Vec<Vec<&'a str>> {
+    wanted.chunks(FILTER_VALUES).map(|some| some.iter().map(|one| one.id).collect()).collect()
+}
+
+/// All pages of a paged read. `page` gets the token of the next page and yields that page's items
+/// and the token after it.
+pub async fn pages<T, F, Fut>(mut page: F) -> Result<Vec<T>, Error>
+where
+    F: FnMut(Option<String>) -> Fut,
+    Fut: Future<Output = Result<(Option<Vec<T>>, Option<String>), Error>>,
+{
+    let mut all = Vec::new();
+    let mut token = None;
+    loop {
+        let (items, next) = page(token).await?;
+        all.extend(items.unwrap_or_default());
+        token = next.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+fn sdk_tag(key: &str, value: &str) -> Tag {
+    Tag::builder().key(key).value(value).build()
+}
+
+pub fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| sdk_tag(key, value)).collect()
+}
+
+/// Tags for a creating call; `None` where there are none, since EC2 refuses an empty list.
+pub fn tag_specification(resource: ResourceType, tags: &Tags) -> Option<TagSpecification> {
+    let tags = (!tags.is_empty()).then(|| sdk_tags(tags))?;
+    Some(TagSpecification::builder().resource_type(resource).set_tags(Some(tags)).build())
+}
+
+/// What the author declared and bgform's own, for the creating call of one resource.
+pub fn own_tags(op: &Operation<'_>, resource: ResourceType, declared: &Tags) -> Option<TagSpecification> {
+    tag_specification(resource, &op.tags(declared))
+}
+
+/// All tags, reserved ones too.
+pub fn all_tags(tags: Option<&[Tag]>) -> Tags {
+    let tags = tags.unwrap_or_default().iter();
+    tags.map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()))
+        .collect()
+}
+
+/// The tags that are an author's, as the `tags` attribute holds them.
+pub fn declared_tags(tags: Option<&[Tag]>) -> Value {
+    strings(all_tags(tags).into_iter().filter(|(key, _)| !is_reserved_tag(key)))
+}
+
+pub fn tag<'a>(tags: Option<&'a [Tag]>, key: &str) -> Option<&'a str> {
+    tags?.iter().find(|tag| tag.key() == Some(key))?.value()
+}
+
+/// Whether the resource was made by this operation's stack.
+pub fn is_ours(op: &Operation<'_>, tags: Option<&[Tag]>) -> bool {
+    tag(tags, STACK_TAG) == Some(op.stack)
+}
+
+/// An object of strings.
+pub fn strings(members: impl IntoIterator<Item = (String, String)>) -> Value {
+    Value::Object(members.into_iter().map(|(key, value)| (key, Value::String(value))).collect())
+}
+
+/// Sets and removes tags until the declared ones are `after`; reserved ones are not touched.
+pub async fn update_tags(op: &Operation<'_>, id: &str, before: &Tags, after: &Tags) -> Result<(), Error> {
+    let ec2 = &op.cloud.ec2;
+    let set: Tags = after
+        .iter()
+        .filter(|(key, value)| !is_reserved_tag(key) && before.get(*key) != Some(*value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    if !set.is_empty() {
+        set_tags(op, id, &set).await?;
+    }
+    let gone: Vec<_> = before
+        .keys()
+        .filter(|key| !is_reserved_tag(key) && !after.contains_key(*key))
+        .map(|key| Tag::builder().key(key).build())
+        .collect();
+    if !gone.is_empty() {
+        op.call(Service::Ec2, "DeleteTags", Repeat::Safe, || {
+            ec2.delete_tags().resources(id).set_tags(Some(gone.clone())).send()
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Sets tags, reserved ones too.
+pub async fn set_tags(op: &Operation<'_>, id: &str, tags: &Tags) -> Result<(), Error> {
+    let ec2 = &op.cloud.ec2;
+    op.call(Service::Ec2, "CreateTags", Repeat::Safe, || {
+        ec2.create_tags().resources(id).set_tags(Some(sdk_tags(tags))).send()
+    })
+    .await?;
+    Ok(())
+}
+
+/// Filters of an `existing` block in their typed form.
+pub fn typed<T: DeserializeOwned>(schema: &Schema, filters: &Object) -> Result<T, Error> {
+    let canonical = Value::Object(schema.canonical(filters.clone()));
+    serde_json::from_value(canonical.to_plain_json()).map_err(|mismatch| {
+        Error::failed(
+            format!("the filters of `existing {}` do not fit: {mismatch}", schema.kind),
+            "this is a fault of bgform; report it with the block as it is written",
+        )
+    })
+}
+
+/// `arn:aws:ec2:region:account:kind/id`, for what EC2 does not answer an ARN of.
+pub fn arn(cloud: &Cloud, owner: &str, what: &str) -> String {
+    let partition = match cloud.region.split('-').next() {
+        Some("cn") => "aws-cn",
+        _ if cloud.region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    format!("arn:{partition}:ec2:{}:{owner}:{what}", cloud.region)
+}
+
+/// Members of an object, leaving out what is not set.
+#[derive(Default)]
+pub struct Members(Object);
+
+impl Members {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds `value` unless it is `None` or null.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) -> &mut Self {
+        let value = value.into();
+        if !value.is_null() {
+            self.0.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    pub fn take(&mut self) -> Object {
+        std::mem::take(&mut self.0)
+    }
+
+    /// The object, or null where nothing was set.
+    pub fn value(&mut self) -> Value {
+        match self.0.is_empty() {
+            true => Value::Null,
+            false => Value::Object(self.take()),
+        }
+    }
+}
+
+/// Outputs from a list of pairs; every one is there, null where EC2 answered nothing.
+pub fn outputs<const N: usize>(members: [(&str, Value); N]) -> Object {
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Ids as a list value.
+pub fn list(items: impl IntoIterator<Item = impl Into<String>>) -> Value {
+    Value::List(items.into_iter().map(|item| Value::String(item.into())).collect())
+}
+
+/// What state last knew of attributes that no API answers (timeouts, how many versions to keep):
+/// carried over, so that only the author changes them.
+pub fn carry_over(inputs: &mut Object, one: &Wanted<'_>, names: &[&str]) {
+    let Some(last) = one.last else { return };
+    for name in names {
+        if let Some(value) = last.inputs.get(*name) {
+            inputs.insert((*name).to_owned(), value.clone());
+        }
+    }
+}
+
+/// By id, with what was wanted of it.
+pub fn by_id<'a, 'b>(wanted: &'a [Wanted<'b>]) -> BTreeMap<&'a str, &'a Wanted<'b>> {
+    wanted.iter().map(|one| (one.id, one)).collect()
+}

@@ -1,0 +1,347 @@
+//! Sorts the blocks of a stack by what they declare. Parsed files come in; declarations by name
+//! go out, with a mistake for every block that is no declaration, is declared twice or lacks its
+//! labels. Evaluates nothing.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+
+use super::ast::{Attribute, Block, Body, Expr, Files, Name, Node};
+use crate::address::Address;
+use crate::diagnostic::{Mistake, Span, did_you_mean};
+
+/// The kinds that blocks may name; the caller's registry answers.
+pub trait Kinds {
+    fn is_managed(&self, kind: &str) -> bool;
+    fn is_existing(&self, kind: &str) -> bool;
+    fn managed(&self) -> Vec<&'static str>;
+    fn existing(&self) -> Vec<&'static str>;
+
+    fn is_kind(&self, word: &str) -> bool {
+        self.is_managed(word) || self.is_existing(word)
+    }
+}
+
+/// Everything that a stack declares, by name.
+#[derive(Debug, Default)]
+pub struct Declarations {
+    pub stack: Option<(Name, Block)>,
+    pub variables: IndexMap<String, (Name, Block)>,
+    pub locals: IndexMap<String, Attribute>,
+    /// Managed resources and `existing` blocks, by address without a key: one namespace, so that
+    /// adopting what exists changes no other line.
+    pub resources: IndexMap<Address, Declared>,
+    pub outputs: IndexMap<String, (Name, Block)>,
+    /// `(category, name)` of what is declared by a block that holds a mistake of syntax. The
+    /// category is `var`, `local` or a kind.
+    pub broken: BTreeSet<(String, String)>,
+}
+
+/// One resource or `existing` block.
+#[derive(Debug)]
+pub struct Declared {
+    pub managed: bool,
+    pub name: Name,
+    pub block: Block,
+    pub for_each: Option<Expr>,
+    pub depends_on: Vec<Expr>,
+    pub prevent_destroy: Option<Expr>,
+    pub ignore_changes: Vec<Name>,
+}
+
+const KEYWORDS: [&str; 5] = ["stack", "variable", "locals", "existing", "output"];
+const LATER: [&str; 2] = ["deployment", "module"];
+
+/// Sorts `files`; what cannot be sorted is a mistake.
+pub fn declare(files: Files, kinds: &dyn Kinds, mistakes: &mut Vec<Mistake>) -> Declarations {
+    let mut declare = Declare { kinds, mistakes, out: Declarations::default() };
+    for labels in &files.broken {
+        declare.broken(labels);
+    }
+    for block in files.blocks {
+        declare.block(block);
+    }
+    declare.out
+}
+
+struct Declare<'a> {
+    kinds: &'a dyn Kinds,
+    mistakes: &'a mut Vec<Mistake>,
+    out: Declarations,
+}
+
+impl Declare<'_> {
+    fn broken(&mut self, labels: &[String]) {
+        let mut add = |category: &str, name: &str| {
+            self.out.broken.insert((category.to_owned(), name.to_owned()));
+        };
+        match labels {
+            [keyword, name, ..] if keyword == "variable" => add("var", name),
+            [keyword, kind, name, ..] if keyword == "existing" => add(kind, name),
+            [kind, name, ..] => add(kind, name),
+            [_] | [] => {}
+        }
+    }
+
+    fn block(&mut self, block: Block) {
+        match block.keyword.text.as_str() {
+            "stack" => {
+                let Some(name) = self.one_label(&block, "stack \"shop\" {") else { return };
+                if let Some((first, _)) = &self.out.stack {
+                    self.mistakes.push(
+                        Mistake::new("bgform::lang::duplicate", "a stack has one `stack` block")
+                            .at(name.span, "a second one")
+                            .at(first.span, "the first one")
+                            .help("a folder is one stack; put the other into a folder of its own"),
+                    );
+                    return;
+                }
+                self.out.stack = Some((name, block));
+            }
+            "variable" => {
+                let Some(name) = self.one_label(&block, "variable \"release\" {") else { return };
+                if block.broken {
+                    self.out.broken.insert(("var".to_owned(), name.text.clone()));
+                }
+                let first = self.out.variables.get(&name.text).map(|(first, _)| first.span);
+                match first {
+                    Some(first) => self.duplicate("variable", &name, first),
+                    None => {
+                        self.out.variables.insert(name.text.clone(), (name, block));
+                    }
+                }
+            }
+            "locals" => self.locals(block),
+            "output" => {
+                let Some(name) = self.one_label(&block, "output \"url\" {") else { return };
+                let first = self.out.outputs.get(&name.text).map(|(first, _)| first.span);
+                match first {
+                    Some(first) => self.duplicate("output", &name, first),
+                    None => {
+                        self.out.outputs.insert(name.text.clone(), (name, block));
+                    }
+                }
+            }
+            "existing" => {
+                let Some((kind, name)) = self.two_labels(&block) else { return };
+                if !self.kinds.is_existing(&kind.text) {
+                    return self.unknown_kind(&kind, &name, true);
+                }
+                self.resource(kind.text.clone(), name, block, false);
+            }
+            later if LATER.contains(&later) => self.mistakes.push(
+                Mistake::new(
+                    "bgform::lang::not_offered",
+                    format!("`{later}` blocks are not offered by this version of bgform"),
+                )
+                .at(block.keyword.span, "this block")
+                .help("write its resources out, as in stacks/explicit.deploy"),
+            ),
+            kind if self.kinds.is_managed(kind) => {
+                let example = format!("{kind} \"web\" {{");
+                let Some(name) = self.one_label(&block, &example) else { return };
+                self.resource(kind.to_owned(), name, block, true);
+            }
+            _ => {
+                let keyword = block.keyword.clone();
+                let name = block.labels.first().cloned().unwrap_or_else(|| keyword.clone());
+                self.unknown_kind(&keyword, &name, false);
+            }
+        }
+    }
+
+    fn locals(&mut self, block: Block) {
+        self.no_blocks(&block.body, "locals");
+        for attribute in block.body.attributes {
+            let name = attribute.name.clone();
+            let first = self.out.locals.get(&name.text).map(|first| first.name.span);
+            match first {
+                Some(first) => self.duplicate("local", &name, first),
+                None => {
+                    self.out.locals.insert(name.text.clone(), attribute);
+                }
+            }
+        }
+    }
+
+    fn resource(&mut self, kind: String, name: Name, mut block: Block, managed: bool) {
+        if block.broken {
+            self.out.broken.insert((kind.clone(), name.text.clone()));
+        }
+        let address = Address::new(kind, &name.text);
+        if let Some(first) = self.out.resources.get(&address) {
+            let first = first.name.span;
+            return self.duplicate(&address.kind.clone(), &name, first);
+        }
+        let mut take = |wanted: &str| {
+            let at = block.body.attributes.iter().position(|attribute| attribute.name.text == wanted)?;
+            Some(block.body.attributes.remove(at).value)
+        };
+        let for_each = take("for_each");
+        let depends_on = match take("depends_on") {
+            None => Vec::new(),
+            Some(Expr { node: Node::List(items), .. }) => items,
+            Some(other) => {
+                self.mistakes.push(
+                    Mistake::new("bgform::lang::wrong_type", "`depends_on` is a list of references")
+                        .at(other.span, "no list")
+                        .help("write depends_on = [instance.source]"),
+                );
+                Vec::new()
+            }
+        };
+        let mut declared = Declared {
+            managed,
+            name,
+            for_each,
+            depends_on,
+            prevent_destroy: None,
+            ignore_changes: Vec::new(),
+            block,
+        };
+        if managed {
+            self.lifecycle(&mut declared);
+        } else if let Some(each) = &declared.for_each {
+            self.mistakes.push(
+                Mistake::new("bgform::lang::unknown_attribute", "an `existing` block takes no `for_each`")
+                    .at(each.span, "not here")
+                    .help("write one block for each, or a plural kind such as `subnets`"),
+            );
+            declared.for_each = None;
+        }
+        self.out.resources.insert(address, declared);
+    }
+
+    fn lifecycle(&mut self, declared: &mut Declared) {
+        let blocks = std::mem::take(&mut declared.block.body.blocks);
+        let (lifecycle, rest): (Vec<_>, Vec<_>) =
+            blocks.into_iter().partition(|block| block.keyword.text == "lifecycle");
+        declared.block.body.blocks = rest;
+        for block in lifecycle {
+            self.no_blocks(&block.body, "lifecycle");
+            for attribute in block.body.attributes {
+                match attribute.name.text.as_str() {
+                    "prevent_destroy" => declared.prevent_destroy = Some(attribute.value),
+                    "ignore_changes" => match attribute.value.node {
+                        Node::List(items) => {
+                            for item in items {
+                                match item.node {
+                                    Node::Name(text) | Node::String(text) => {
+                                        declared.ignore_changes.push(Name { text, span: item.span });
+                                    }
+                                    _ => self.mistakes.push(
+                                        Mistake::new(
+                                            "bgform::lang::wrong_type",
+                                            "`ignore_changes` is a list of attribute names",
+                                        )
+                                        .at(item.span, "no name of an attribute")
+                                        .help("write ignore_changes = [desired_capacity]"),
+                                    ),
+                                }
+                            }
+                        }
+                        _ => self.mistakes.push(
+                            Mistake::new(
+                                "bgform::lang::wrong_type",
+                                "`ignore_changes` is a list of attribute names",
+                            )
+                            .at(attribute.value.span, "no list")
+                            .help("write ignore_changes = [desired_capacity]"),
+                        ),
+                    },
+                    _ => self.mistakes.push(unknown_member(
+                        &attribute.name,
+                        "lifecycle",
+                        &["prevent_destroy", "ignore_changes"],
+                    )),
+                }
+            }
+        }
+    }
+
+    fn no_blocks(&mut self, body: &Body, what: &str) {
+        for block in &body.blocks {
+            self.mistakes.push(
+                Mistake::new("bgform::lang::unknown_block", format!("`{what}` holds no blocks"))
+                    .at(block.keyword.span, "this block")
+                    .help(format!("for an object write `{} = {{ ... }}`", block.keyword.text)),
+            );
+        }
+    }
+
+    fn one_label(&mut self, block: &Block, example: &str) -> Option<Name> {
+        match block.labels.as_slice() {
+            [name] => Some(name.clone()),
+            labels => {
+                let span = labels.get(1).map_or(block.keyword.span, |extra| extra.span);
+                let problem = if labels.is_empty() { "no name" } else { "one name too many" };
+                self.mistakes.push(
+                    Mistake::new(
+                        "bgform::lang::labels",
+                        format!("a `{}` block has one name", block.keyword.text),
+                    )
+                    .at(span, problem)
+                    .help(format!("write {example}")),
+                );
+                None
+            }
+        }
+    }
+
+    fn two_labels(&mut self, block: &Block) -> Option<(Name, Name)> {
+        match block.labels.as_slice() {
+            [kind, name] => Some((kind.clone(), name.clone())),
+            _ => {
+                self.mistakes.push(
+                    Mistake::new("bgform::lang::labels", "an `existing` block has a kind and a name")
+                        .at(block.keyword.span, "this block")
+                        .help("write existing vpc \"main\" {"),
+                );
+                None
+            }
+        }
+    }
+
+    fn duplicate(&mut self, what: &str, name: &Name, first: Span) {
+        self.mistakes.push(
+            Mistake::new("bgform::lang::duplicate", format!("{what} `{}` is declared twice", name.text))
+                .at(name.span, "again here")
+                .at(first, "first here")
+                .help("give one of them another name"),
+        );
+    }
+
+    fn unknown_kind(&mut self, kind: &Name, name: &Name, existing: bool) {
+        self.out.broken.insert((kind.text.clone(), name.text.clone()));
+        let (what, known) = match existing {
+            true => ("kind that `existing` can read", self.kinds.existing()),
+            false => ("block or resource kind", self.kinds.managed()),
+        };
+        let mut mistake = Mistake::new("bgform::lang::unknown_kind", format!("`{}` is no {what}", kind.text))
+            .at(kind.span, "not known");
+        let keywords = if existing { &[][..] } else { &KEYWORDS[..] };
+        let guess = did_you_mean(&kind.text, known.iter().copied().chain(keywords.iter().copied()));
+        mistake = match guess {
+            Some(guess) => mistake.help(format!("did you mean `{guess}`?")),
+            None if !existing && self.kinds.is_existing(&kind.text) => mistake.help(format!(
+                "bgform reads it but does not make it: write existing {} \"{}\"",
+                kind.text, name.text
+            )),
+            None => mistake.help(format!("the kinds are {}", known.join(", "))),
+        };
+        self.mistakes.push(mistake);
+    }
+}
+
+/// A name that a block of bgform's own does not have.
+pub fn unknown_member(name: &Name, block: &str, known: &[&str]) -> Mistake {
+    let mistake = Mistake::new(
+        "bgform::lang::unknown_attribute",
+        format!("`{block}` has no attribute `{}`", name.text),
+    )
+    .at(name.span, "not known");
+    match did_you_mean(&name.text, known.iter().copied()) {
+        Some(guess) => mistake.help(format!("did you mean `{guess}`?")),
+        None => mistake.help(format!("it has {}", known.join(", "))),
+    }
+}

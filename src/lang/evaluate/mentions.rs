@@ -1,0 +1,131 @@
+//! What an expression mentions, without evaluating it: the edges of a dependency graph.
+
+use crate::address::Address;
+use crate::diagnostic::Span;
+
+use super::super::ast::{Access, Expr, For, Name, Node, Part};
+use super::bare_key;
+
+/// A name that an expression uses, and where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mention {
+    pub what: Mentioned,
+    /// From the first word to the last one that belongs to the name: `kind.name`.
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mentioned {
+    Variable(String),
+    Local(String),
+    /// `each.key` or `each.value`
+    Each,
+    /// `kind.name`, the whole block: the address has no key.
+    Resource(Address),
+    /// Any other bare word that is no loop variable, such as `new`, and what follows it:
+    /// `module.web.url` is `module` and `web`.
+    Word(String, Option<String>),
+}
+
+/// Every name that `expr` mentions, in the order of the text, with repetitions. Loop variables are
+/// left out. Both branches of a conditional count.
+pub fn references(expr: &Expr, is_kind: &dyn Fn(&str) -> bool) -> Vec<Mention> {
+    let mut walk = Walk { is_kind, loops: Vec::new(), mentions: Vec::new() };
+    walk.expr(expr);
+    walk.mentions
+}
+
+struct Walk<'a> {
+    is_kind: &'a dyn Fn(&str) -> bool,
+    loops: Vec<String>,
+    mentions: Vec<Mention>,
+}
+
+impl Walk<'_> {
+    fn expr(&mut self, expr: &Expr) {
+        match &expr.node {
+            Node::Null
+            | Node::Bool(_)
+            | Node::Number(_)
+            | Node::Duration(_)
+            | Node::Percent(_)
+            | Node::String(_) => {}
+            Node::Template(parts) => {
+                for part in parts {
+                    if let Part::Value(expr) = part {
+                        self.expr(expr);
+                    }
+                }
+            }
+            Node::List(items) => self.all(items),
+            Node::Object(members) => {
+                for (key, value) in members {
+                    if bare_key(key).is_none() {
+                        self.expr(key);
+                    }
+                    self.expr(value);
+                }
+            }
+            Node::Name(word) => self.word(word, None, expr.span),
+            Node::Attribute(target, name) => match &target.node {
+                Node::Name(word) => self.word(word, Some(name), target.span),
+                _ => self.expr(target),
+            },
+            Node::Index(target, index) => {
+                self.expr(target);
+                self.expr(index);
+            }
+            Node::Splat(target, accesses) => {
+                self.expr(target);
+                for access in accesses {
+                    if let Access::Index(index) = access {
+                        self.expr(index);
+                    }
+                }
+            }
+            Node::Call { arguments, .. } => self.all(arguments),
+            Node::Unary(_, operand) => self.expr(operand),
+            Node::Binary(_, left, right) => {
+                self.expr(left);
+                self.expr(right);
+            }
+            Node::Conditional { condition, yes, no } => {
+                self.expr(condition);
+                self.expr(yes);
+                self.expr(no);
+            }
+            Node::For(comprehension) => self.comprehension(comprehension),
+        }
+    }
+
+    fn all(&mut self, items: &[Expr]) {
+        for item in items {
+            self.expr(item);
+        }
+    }
+
+    fn comprehension(&mut self, it: &For) {
+        self.expr(&it.collection);
+        let outer = self.loops.len();
+        self.loops.extend(it.key.iter().chain([&it.value]).map(|name| name.text.clone()));
+        for part in it.result_key.iter().chain([&it.result]).chain(&it.condition) {
+            self.expr(part);
+        }
+        self.loops.truncate(outer);
+    }
+
+    fn word(&mut self, word: &str, name: Option<&Name>, span: Span) {
+        if self.loops.iter().any(|loop_variable| loop_variable == word) {
+            return;
+        }
+        let what = match (word, name) {
+            ("each", _) => Mentioned::Each,
+            ("var", Some(name)) => Mentioned::Variable(name.text.clone()),
+            ("local", Some(name)) => Mentioned::Local(name.text.clone()),
+            (kind, Some(name)) if (self.is_kind)(kind) => Mentioned::Resource(Address::new(kind, &name.text)),
+            _ => Mentioned::Word(word.to_owned(), name.map(|name| name.text.clone())),
+        };
+        let span = name.map_or(span, |name| span.to(name.span));
+        self.mentions.push(Mention { what, span });
+    }
+}

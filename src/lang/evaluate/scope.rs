@@ -1,0 +1,114 @@
+//! What the names in an expression mean: the question that evaluation asks of whoever calls it.
+
+use crate::diagnostic::Span;
+use crate::value::{Reference, Value};
+
+/// The answer to a name.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    Value(Value),
+    /// It is declared, but its declaration holds a mistake that has been reported: what uses it
+    /// fails in silence.
+    Broken,
+    /// It is not declared. The names that are, for a did-you-mean.
+    Missing(Vec<String>),
+}
+
+impl From<Option<Value>> for Found {
+    fn from(value: Option<Value>) -> Self {
+        value.map_or_else(|| Self::Missing(Vec::new()), Self::Value)
+    }
+}
+
+/// How many resources a reference names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Members {
+    /// One resource, or one member of a plural `existing`.
+    NotPlural,
+    /// A plural `existing` that has not been read.
+    Unknown,
+    Count(usize),
+}
+
+/// What the names in an expression mean. The names of a loop are the evaluator's own.
+pub trait Scope {
+    /// `var.NAME`.
+    fn variable(&self, name: &str) -> Found;
+
+    /// `local.NAME`.
+    fn local(&self, name: &str) -> Found;
+
+    /// `each.key` and `each.value`, inside a block with `for_each`.
+    fn each(&self) -> Option<(&Value, &Value)> {
+        None
+    }
+
+    /// Any other bare word that has a value here: `new` and `old` in a gate, `module`, the
+    /// variables of a template. It goes before a kind of the same name.
+    fn word(&self, _word: &str) -> Option<Value> {
+        None
+    }
+
+    /// The words that [`Scope::word`] answers, for a did-you-mean.
+    fn words(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether a bare word is a resource kind, managed or existing.
+    fn is_kind(&self, word: &str) -> bool;
+
+    /// The kinds, for a did-you-mean.
+    fn kinds(&self) -> Vec<String>;
+
+    /// `kind.name`: a [`Value::Ref`], or an object of them by key where the block has `for_each`.
+    fn resource(&self, kind: &str, name: &str) -> Found;
+
+    /// `load_balancer.edge.dns_name`: an output or an input of a resource, [`Value::Unknown`]
+    /// until it is known. [`Found::Missing`] where its kind has no such attribute.
+    fn attribute(&self, reference: &Reference, name: &str) -> Found;
+
+    /// How many members a plural `existing`, such as `subnets.public`, has.
+    fn members(&self, reference: &Reference) -> Members;
+
+    /// The content of a file named relative to the stack file that `span` is in, or why it cannot
+    /// be had: `there is no such file`.
+    fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String>;
+}
+
+/// A scope in which no name means anything: for what must be constant, such as a default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Constant;
+
+impl Scope for Constant {
+    fn variable(&self, _: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
+
+    fn local(&self, _: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
+
+    fn is_kind(&self, _: &str) -> bool {
+        false
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn resource(&self, _: &str, _: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
+
+    fn attribute(&self, _: &Reference, _: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
+
+    fn members(&self, _: &Reference) -> Members {
+        Members::NotPlural
+    }
+
+    fn read_file(&self, _: Span, _: &str) -> Result<Vec<u8>, String> {
+        Err("no file can be read here".to_owned())
+    }
+}

@@ -1,0 +1,441 @@
+//! The tokens of one expression come in, an [`Expr`] goes out, or the first mistake in it. pest
+//! reads it with what is inside strings left out; [`super::template`] comes back here for every
+//! `${ }`. Never evaluates anything.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use pest::Parser;
+use pest::iterators::Pair;
+use pest::pratt_parser::{Assoc, Op, PrattParser};
+
+use super::ast::{Access, Binary, Expr, For, Name, Node, Unary};
+use super::cut::{DEEPEST, too_deep};
+use super::scan::{Kind, Token, scan};
+use super::{literal, slip, template};
+use crate::diagnostic::{FileId, Mistake, Span};
+
+#[derive(pest_derive::Parser)]
+#[grammar = "grammar/deploy.pest"]
+pub(super) struct Grammar;
+
+/// How many operators and accesses may be chained in one expression.
+const LONGEST_CHAIN: usize = 250;
+
+static OPERATORS: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
+    let left = |rule| Op::infix(rule, Assoc::Left);
+    PrattParser::new()
+        .op(left(Rule::or))
+        .op(left(Rule::and))
+        .op(left(Rule::equal) | left(Rule::not_equal))
+        .op(left(Rule::less) | left(Rule::at_most) | left(Rule::greater) | left(Rule::at_least))
+        .op(left(Rule::add) | left(Rule::subtract))
+        .op(left(Rule::multiply) | left(Rule::divide))
+        .op(Op::prefix(Rule::not) | Op::prefix(Rule::minus))
+});
+
+type Result<T, E = Mistake> = std::result::Result<T, E>;
+
+/// What a statement or a `${ }` is read from.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub file: FileId,
+    pub text: &'a str,
+    /// What is around it: blocks, brackets, and `${ }`.
+    pub depth: usize,
+    /// Operators and accesses around it.
+    pub chain: usize,
+}
+
+/// What pest is given: the statement with comments, newlines that do not count and the inside of
+/// strings blanked; every byte stands where it stood.
+struct Blanked {
+    text: String,
+    start: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// `name = expression`
+    pub fn attribute(self, tokens: &[Token]) -> Result<(Name, Expr)> {
+        let (reader, blanked) = self.blank(tokens, false)?;
+        let parsed = Grammar::parse(Rule::attribute, &blanked.text);
+        let pair =
+            parsed.map_err(|error| slip::explain(self, tokens, Rule::attribute, blanked.start, error))?;
+        let building = Building { reader, start: blanked.start };
+        let mut inner = pair.flat_map(Pair::into_inner).filter(|pair| pair.as_rule() != Rule::assign);
+        match (inner.next(), inner.next()) {
+            (Some(name), Some(value)) => Ok((building.name(&name), building.expression(value)?)),
+            _ => Err(building.missing_part(0)),
+        }
+    }
+
+    /// The words and labels of `keyword bare "label" {`.
+    pub fn header(self, tokens: &[Token]) -> Result<Vec<Name>> {
+        let (reader, blanked) = self.blank(tokens, false)?;
+        let parsed = Grammar::parse(Rule::header, &blanked.text);
+        let pair = parsed.map_err(|error| slip::explain(self, tokens, Rule::header, blanked.start, error))?;
+        let building = Building { reader, start: blanked.start };
+        let words = pair.flat_map(Pair::into_inner).filter(|pair| pair.as_rule() != Rule::EOI);
+        words.map(|pair| building.label(pair)).collect()
+    }
+
+    /// The expression of a `${ }`, whose inside is `range` of the text.
+    pub fn hole(self, range: Range<usize>) -> Result<Expr> {
+        if self.depth >= DEEPEST {
+            return Err(too_deep(Span::new(self.file, range.start, range.end)));
+        }
+        let scanned = scan(self.file, self.text, range.clone());
+        if let Some((_, mistake)) = scanned.mistakes.into_iter().next() {
+            return Err(mistake);
+        }
+        if scanned.tokens.iter().all(is_space) {
+            let span = Span::new(self.file, range.start.saturating_sub(2), range.end + 1);
+            return Err(Mistake::new("bgform::lang::syntax", "this `${ }` is empty")
+                .at(span, "expected a value in it")
+                .help("write `${name}` to put a value here, or `$${` for the two characters themselves"));
+        }
+        let inside = Reader { depth: self.depth + 1, ..self };
+        let (reader, blanked) = inside.blank(&scanned.tokens, true)?;
+        let parsed = Grammar::parse(Rule::hole, &blanked.text);
+        let pair = parsed
+            .map_err(|error| slip::explain(inside, &scanned.tokens, Rule::hole, blanked.start, error))?;
+        let building = Building { reader, start: blanked.start };
+        match pair.flat_map(Pair::into_inner).next() {
+            Some(value) => building.expression(value),
+            None => Err(building.missing_part(0)),
+        }
+    }
+
+    /// The text for pest, and a reader that knows how deep the expression goes.
+    fn blank(self, tokens: &[Token], bracketed: bool) -> Result<(Self, Blanked)> {
+        let start = tokens.first().map_or(0, |token| token.start);
+        let mut blanked = Blanked { text: String::new(), start };
+        let mut measure = Measure::new(self);
+        let mut open: Vec<bool> = vec![bracketed];
+        for (at, &token) in tokens.iter().enumerate() {
+            let gap = token.start.saturating_sub(start + blanked.text.len());
+            blanked.text.extend(std::iter::repeat_n(' ', gap));
+            let (word, length) = (token.text(self.text), token.end - token.start);
+            let mut fill = |first: &str, with: char, last: &str| {
+                let between = length.saturating_sub(first.len() + last.len());
+                blanked.text.push_str(first);
+                blanked.text.extend(std::iter::repeat_n(with, between));
+                blanked.text.push_str(last);
+            };
+            match token.kind {
+                Kind::LineComment | Kind::BlockComment => fill("", ' ', ""),
+                Kind::Newline if open.last() == Some(&true) => fill("", ' ', ""),
+                Kind::String => fill("\"", 's', "\""),
+                Kind::Heredoc => fill("<<", 'h', ""),
+                _ => blanked.text.push_str(word),
+            }
+            match token.kind {
+                Kind::Open => {
+                    // A comprehension goes over lines; in an object a line ends an item.
+                    let mut next = tokens.iter().skip(at + 1).filter(|token| !is_space(token));
+                    let comprehension = next.next().is_some_and(|token| token.text(self.text) == "for")
+                        && next.next().is_some_and(|token| token.kind == Kind::Word);
+                    open.push(word != "{" || comprehension);
+                }
+                Kind::Close if open.len() > 1 => {
+                    open.pop();
+                }
+                _ => {}
+            }
+            measure.token(token, word, open.last() == Some(&true))?;
+        }
+        Ok((Reader { depth: measure.deepest, chain: measure.longest, ..self }, blanked))
+    }
+}
+
+fn is_space(token: &Token) -> bool {
+    token.kind == Kind::Newline || token.is_comment()
+}
+
+/// Bounds how deep the tree of an expression can become, before anything recurses over it.
+struct Measure {
+    file: FileId,
+    /// Depth and chain at each open bracket.
+    open: Vec<(usize, usize)>,
+    depth: usize,
+    chain: usize,
+    deepest: usize,
+    longest: usize,
+}
+
+impl Measure {
+    fn new(reader: Reader) -> Self {
+        let Reader { file, depth, chain, .. } = reader;
+        Self { file, open: vec![(depth, chain)], depth, chain, deepest: depth, longest: chain }
+    }
+
+    fn token(&mut self, token: Token, word: &str, bracketed: bool) -> Result<()> {
+        match token.kind {
+            Kind::Open => {
+                self.chain += 1;
+                self.depth += 1;
+                self.open.push((self.depth, self.chain));
+            }
+            Kind::Close => {
+                // What was counted within goes; the bracket itself is a link of the chain outside.
+                let (depth, chain) = self.open.pop().unwrap_or((self.depth, self.chain));
+                self.depth = depth.saturating_sub(1);
+                self.chain = chain;
+            }
+            Kind::Newline if !bracketed => self.separate(),
+            Kind::Symbol if word == "," => self.separate(),
+            Kind::Symbol if word == "?" => self.depth += 1,
+            Kind::Symbol => self.chain += 1,
+            _ => {}
+        }
+        self.deepest = self.deepest.max(self.depth);
+        self.longest = self.longest.max(self.chain);
+        if self.depth > DEEPEST {
+            return Err(too_deep(token.span(self.file)));
+        }
+        if self.chain > LONGEST_CHAIN {
+            let message = format!("more than {LONGEST_CHAIN} operators in one expression");
+            return Err(Mistake::new("bgform::lang::nested_too_deep", message)
+                .at(token.span(self.file), "one too many")
+                .help("name a part of it in `locals { }` and refer to it as `local.name`"));
+        }
+        Ok(())
+    }
+
+    fn separate(&mut self) {
+        (self.depth, self.chain) = self.open.last().copied().unwrap_or_default();
+    }
+}
+
+/// Turns what pest found into the tree.
+#[derive(Clone, Copy)]
+struct Building<'a> {
+    reader: Reader<'a>,
+    /// Where in the file pest's text begins.
+    start: usize,
+}
+
+impl Building<'_> {
+    fn span(self, pair: &Pair<Rule>) -> Span {
+        let span = pair.as_span();
+        Span::new(self.reader.file, self.start + span.start(), self.start + span.end())
+    }
+
+    /// The grammar promises each rule its parts; should it ever not, that is a mistake, not a crash.
+    fn missing_part(self, at: usize) -> Mistake {
+        let span = Span::new(self.reader.file, self.start + at, self.start + at);
+        Mistake::new("bgform::lang::syntax", "this cannot be read").at(span, "here")
+    }
+
+    fn name(self, pair: &Pair<Rule>) -> Name {
+        Name { text: pair.as_str().to_owned(), span: self.span(pair) }
+    }
+
+    fn label(self, pair: Pair<Rule>) -> Result<Name> {
+        if pair.as_rule() == Rule::name {
+            return Ok(self.name(&pair));
+        }
+        let span = self.span(&pair);
+        match template::string(self.reader, span)?.node {
+            Node::String(text) => Ok(Name { text, span }),
+            _ => Err(Mistake::new("bgform::lang::syntax", "a block's name is fixed: it cannot hold `${ }`")
+                .at(span, "expected a plain string")
+                .help("use `for_each` to make several of one block, each with its `each.key`")),
+        }
+    }
+
+    fn expression(self, pair: Pair<Rule>) -> Result<Expr> {
+        let span = self.span(&pair);
+        let mut parts = pair.into_inner();
+        let first = parts.next().ok_or_else(|| self.missing_part(0))?;
+        let condition = self.chain(first)?;
+        Ok(match (parts.next(), parts.next()) {
+            (Some(yes), Some(no)) => Expr {
+                node: Node::Conditional {
+                    condition: Box::new(condition),
+                    yes: Box::new(self.expression(yes)?),
+                    no: Box::new(self.expression(no)?),
+                },
+                span,
+            },
+            _ => condition,
+        })
+    }
+
+    fn chain(self, pair: Pair<Rule>) -> Result<Expr> {
+        OPERATORS
+            .map_primary(|operand| self.operand(operand))
+            .map_prefix(|operator, operand| {
+                let operand = operand?;
+                let unary = if operator.as_rule() == Rule::not { Unary::Not } else { Unary::Minus };
+                let span = self.span(&operator).to(operand.span);
+                Ok(Expr { node: Node::Unary(unary, Box::new(operand)), span })
+            })
+            .map_infix(|left, operator, right| {
+                let (left, right) = (left?, right?);
+                let binary = match operator.as_rule() {
+                    Rule::or => Binary::Or,
+                    Rule::and => Binary::And,
+                    Rule::equal => Binary::Equal,
+                    Rule::not_equal => Binary::NotEqual,
+                    Rule::less => Binary::Less,
+                    Rule::at_most => Binary::LessOrEqual,
+                    Rule::greater => Binary::Greater,
+                    Rule::at_least => Binary::GreaterOrEqual,
+                    Rule::add => Binary::Add,
+                    Rule::subtract => Binary::Subtract,
+                    Rule::multiply => Binary::Multiply,
+                    _ => Binary::Divide,
+                };
+                let span = left.span.to(right.span);
+                Ok(Expr { node: Node::Binary(binary, Box::new(left), Box::new(right)), span })
+            })
+            .parse(pair.into_inner())
+    }
+
+    fn operand(self, pair: Pair<Rule>) -> Result<Expr> {
+        let mut parts = pair.into_inner();
+        let mut value = self.primary(parts.next().ok_or_else(|| self.missing_part(0))?)?;
+        while let Some(part) = parts.next() {
+            let span = value.span.to(self.span(&part));
+            let target = Box::new(value);
+            value = match part.as_rule() {
+                Rule::splat => return self.splat(*target, part, parts),
+                _ => match self.access(part)? {
+                    Access::Attribute(name) => Expr { node: Node::Attribute(target, name), span },
+                    Access::Index(index) => Expr { node: Node::Index(target, Box::new(index)), span },
+                },
+            };
+        }
+        Ok(value)
+    }
+
+    fn access(self, part: Pair<Rule>) -> Result<Access> {
+        let at = part.as_span().start();
+        let member = part.as_rule() == Rule::member;
+        let inner = part.into_inner().next().ok_or_else(|| self.missing_part(at))?;
+        Ok(if member { Access::Attribute(self.name(&inner)) } else { Access::Index(self.expression(inner)?) })
+    }
+
+    fn splat<'i>(
+        self,
+        target: Expr,
+        splat: Pair<'i, Rule>,
+        rest: impl Iterator<Item = Pair<'i, Rule>>,
+    ) -> Result<Expr> {
+        let mut span = target.span.to(self.span(&splat));
+        let mut accesses = Vec::new();
+        for part in rest {
+            let part_span = self.span(&part);
+            if part.as_rule() == Rule::splat {
+                return Err(Mistake::new("bgform::lang::syntax", "a second `[*]` in one expression")
+                    .at(part_span, "this one would go over a list of lists")
+                    .at(self.span(&splat), "the first is here")
+                    .help(
+                        "write `[for item in list : item.name[*]]`, within `flatten( )` for one flat list",
+                    ));
+            }
+            span = span.to(part_span);
+            accesses.push(self.access(part)?);
+        }
+        Ok(Expr { node: Node::Splat(Box::new(target), accesses), span })
+    }
+
+    fn primary(self, pair: Pair<Rule>) -> Result<Expr> {
+        let span = self.span(&pair);
+        let node = match pair.as_rule() {
+            Rule::string => return template::string(self.reader, span),
+            Rule::heredoc => return template::heredoc(self.reader, span),
+            Rule::number => literal::number(pair.as_str(), span)?,
+            Rule::name => match pair.as_str() {
+                "null" => Node::Null,
+                "true" => Node::Bool(true),
+                "false" => Node::Bool(false),
+                name => Node::Name(name.to_owned()),
+            },
+            Rule::group => {
+                let inner = pair.into_inner().next().ok_or_else(|| self.missing_part(0))?;
+                self.expression(inner)?.node
+            }
+            Rule::list => {
+                Node::List(pair.into_inner().map(|item| self.expression(item)).collect::<Result<_>>()?)
+            }
+            Rule::object => {
+                Node::Object(pair.into_inner().map(|item| self.item(item)).collect::<Result<_>>()?)
+            }
+            Rule::call => self.call(pair)?,
+            _ => self.comprehension(pair)?,
+        };
+        Ok(Expr { node, span })
+    }
+
+    fn call(self, pair: Pair<Rule>) -> Result<Node> {
+        let mut parts = pair.into_inner();
+        let function = self.name(&parts.next().ok_or_else(|| self.missing_part(0))?);
+        let mut arguments = Vec::new();
+        let mut spread = false;
+        for part in parts {
+            match part.as_rule() {
+                Rule::spread => spread = true,
+                _ => arguments.push(self.expression(part)?),
+            }
+        }
+        Ok(Node::Call { function, arguments, spread })
+    }
+
+    fn item(self, pair: Pair<Rule>) -> Result<(Expr, Expr)> {
+        let mut parts = pair.into_inner();
+        let (Some(key), Some(_assign), Some(value)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(self.missing_part(0));
+        };
+        let span = self.span(&key);
+        let key = key.into_inner().next().ok_or_else(|| self.missing_part(0))?;
+        let key = match key.as_rule() {
+            Rule::name => Expr { node: Node::Name(key.as_str().to_owned()), span },
+            _ => self.primary(key)?,
+        };
+        Ok((key, self.expression(value)?))
+    }
+
+    fn comprehension(self, pair: Pair<Rule>) -> Result<Node> {
+        let object = pair.as_rule() == Rule::for_object;
+        let mut names = Vec::new();
+        let mut values = Vec::new();
+        let mut grouped = false;
+        let mut condition = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::for_head => {
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::name => names.push(self.name(&part)),
+                            Rule::expression => values.push(self.expression(part)?),
+                            _ => {}
+                        }
+                    }
+                }
+                Rule::expression => values.push(self.expression(part)?),
+                Rule::condition => {
+                    let inner = part.into_inner().find(|part| part.as_rule() == Rule::expression);
+                    condition = inner.map(|inner| self.expression(inner)).transpose()?;
+                }
+                _ => grouped = true,
+            }
+        }
+        let (mut names, mut values) = (names.into_iter().rev(), values.into_iter());
+        let missing = || self.missing_part(0);
+        let value = names.next().ok_or_else(missing)?;
+        let collection = values.next().ok_or_else(missing)?;
+        let result_key = if object { Some(values.next().ok_or_else(missing)?) } else { None };
+        let result = values.next().ok_or_else(missing)?;
+        Ok(Node::For(Box::new(For {
+            key: names.next(),
+            value,
+            collection,
+            result_key,
+            result,
+            grouped,
+            condition,
+        })))
+    }
+}

@@ -1,0 +1,118 @@
+//! The functions of the language: a table that evaluation, did-you-mean and the reference docs
+//! share. A function gets values and gives a value; files are read through the scope, and nothing
+//! here knows the time, chance or the cloud, so that a plan is the same every time.
+
+mod arguments;
+mod convert;
+mod encoding;
+mod file;
+mod format;
+mod list;
+mod network;
+mod number;
+mod object;
+mod pattern;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub(crate) use arguments::{Call, Fault};
+
+use crate::value::Value;
+
+/// What a function gives.
+pub(crate) type Outcome = Result<Value, Fault>;
+
+/// One function, as the reference docs describe it.
+#[derive(Debug)]
+pub struct Function {
+    pub name: &'static str,
+    /// How it is written: `join(separator, list)`.
+    pub signature: &'static str,
+    /// One line, without a full stop.
+    pub doc: &'static str,
+    pub min: usize,
+    /// `None`: any number of arguments.
+    pub max: Option<usize>,
+    pub(crate) body: Body,
+}
+
+/// What a function does with arguments that are unknown or sensitive.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Body {
+    /// It gets known and unmarked values, at every depth. What is unknown or sensitive anywhere
+    /// makes the whole result so.
+    Known(fn(&Call<'_>) -> Outcome),
+    /// Its arguments are known and unmarked, their members may be unknown and keep their marks.
+    Partial(fn(&Call<'_>) -> Outcome),
+    /// It gets the values as they are.
+    Any(fn(&Call<'_>) -> Outcome),
+    /// The special forms, which the evaluator answers.
+    Try,
+    Can,
+}
+
+/// Every function, by the table that it stands in.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    TABLES.iter().flat_map(|table| table.iter())
+}
+
+/// The function of that name.
+pub fn find(name: &str) -> Option<&'static Function> {
+    all().find(|function| function.name == name)
+}
+
+const TABLES: [&[Function]; 11] = [
+    SPECIAL,
+    text::TABLE,
+    pattern::TABLE,
+    format::TABLE,
+    encoding::TABLE,
+    file::TABLE,
+    convert::TABLE,
+    list::TABLE,
+    object::TABLE,
+    number::TABLE,
+    network::TABLE,
+];
+
+const SPECIAL: &[Function] = &[
+    Function {
+        name: "try",
+        signature: "try(value, ..., fallback)",
+        doc: "The first argument that can be evaluated; misspelled names are mistakes all the same",
+        min: 1,
+        max: None,
+        body: Body::Try,
+    },
+    Function {
+        name: "can",
+        signature: "can(value)",
+        doc: "Whether the argument can be evaluated",
+        min: 1,
+        max: Some(1),
+        body: Body::Can,
+    },
+];
+
+/// A row of a table: the counts are the least and the most arguments.
+const fn row(
+    name: &'static str,
+    signature: &'static str,
+    doc: &'static str,
+    counts: (usize, usize),
+    body: Body,
+) -> Function {
+    Function { name, signature, doc, min: counts.0, max: Some(counts.1), body }
+}
+
+/// A row of a function that takes `min` arguments or more.
+const fn variadic(
+    name: &'static str,
+    signature: &'static str,
+    doc: &'static str,
+    min: usize,
+    body: Body,
+) -> Function {
+    Function { name, signature, doc, min, max: None, body }
+}

@@ -1,0 +1,4 @@
+//! What functions give.
+
+mod arguments;
+mod documented;

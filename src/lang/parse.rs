@@ -1,0 +1,138 @@
+//! The text of one file comes in, its blocks go out with every mistake of syntax in it, one a
+//! statement. Never asks what a name means or which attributes a block may have.
+
+use super::ast::{Attribute, Block, Body, Files};
+use super::cut::{Inside, Statement, cut};
+use super::expression::Reader;
+use super::scan::{Kind, Token, scan};
+use crate::diagnostic::{FileId, Mistake, Span};
+
+/// Reads one file. What has a mistake is left out, and the block around it marked as broken; a
+/// block without a readable header is left out whole and its words are in [`Files::broken`].
+pub fn parse(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -> Files {
+    let scanned = scan(file, text, 0..text.len());
+    let cut = cut(file, text, &scanned);
+    let mut parser = Parser { file, text, tokens: &scanned.tokens, mistakes: Vec::new(), broken: Vec::new() };
+    parser.mistakes.extend(cut.loose);
+    let mut files = Files::default();
+    for statement in cut.statements {
+        match statement.inside {
+            Some(_) => files.blocks.extend(parser.block(statement, 0)),
+            None => parser.attribute_outside(statement),
+        }
+    }
+    files.broken = parser.broken;
+    let mut found = parser.mistakes;
+    found.sort_by_key(|mistake| mistake.labels.first().map_or(0, |(span, _)| span.start));
+    mistakes.append(&mut found);
+    files
+}
+
+/// Reads a file of `name = value` lines, such as a `--var-file`.
+pub fn parse_attributes(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -> Body {
+    let scanned = scan(file, text, 0..text.len());
+    let cut = cut(file, text, &scanned);
+    let mut parser = Parser { file, text, tokens: &scanned.tokens, mistakes: Vec::new(), broken: Vec::new() };
+    parser.mistakes.extend(cut.loose);
+    let (body, _) = parser.body(cut.statements, 0);
+    mistakes.append(&mut parser.mistakes);
+    body
+}
+
+struct Parser<'a> {
+    file: FileId,
+    text: &'a str,
+    tokens: &'a [Token],
+    mistakes: Vec<Mistake>,
+    broken: Vec<Vec<String>>,
+}
+
+impl<'a> Parser<'a> {
+    fn reader(&self, depth: usize) -> Reader<'a> {
+        Reader { file: self.file, text: self.text, depth, chain: 0 }
+    }
+
+    /// The tokens of a statement, without comments and newlines at its end.
+    fn tokens_of(&self, statement: &Statement) -> &'a [Token] {
+        let tokens = self.tokens.get(statement.tokens.clone()).unwrap_or(&[]);
+        let solid = tokens.iter().rposition(|token| token.kind != Kind::Newline && !token.is_comment());
+        tokens.get(..solid.map_or(0, |last| last + 1)).unwrap_or(&[])
+    }
+
+    fn attribute_outside(&mut self, statement: Statement) {
+        let read = match statement.broken {
+            true => None,
+            false => Some(self.reader(0).attribute(self.tokens_of(&statement))),
+        };
+        self.mistakes.extend(match read {
+            None => statement.mistake,
+            Some(Err(mistake)) => Some(mistake),
+            Some(Ok((name, _))) => Some(
+                Mistake::new("bgform::lang::syntax", format!("`{}` stands outside any block", name.text))
+                    .at(name.span, "expected a block here, such as `stack \"name\" {`")
+                    .help(format!("write `locals {{ {} = ... }}` to name a value", name.text)),
+            ),
+        });
+    }
+
+    fn block(&mut self, statement: Statement, depth: usize) -> Option<Block> {
+        let tokens = self.tokens_of(&statement);
+        let header = match statement.broken {
+            true => Err(statement.mistake),
+            false => self.reader(depth).header(tokens).map_err(Some),
+        };
+        let Inside { statements, close } = statement.inside?;
+        let (body, broken) = self.body(statements, depth + 1);
+        let first = tokens.first()?;
+        let last = close.and_then(|close| self.tokens.get(close)).or(tokens.last())?;
+        let mut words = match header {
+            Ok(words) => words.into_iter(),
+            Err(mistake) => {
+                self.mistakes.extend(mistake);
+                if depth == 0 {
+                    self.broken.push(self.words(tokens));
+                }
+                return None;
+            }
+        };
+        Some(Block {
+            keyword: words.next()?,
+            labels: words.collect(),
+            body,
+            span: Span::new(self.file, first.start, last.end),
+            broken: broken || close.is_none(),
+        })
+    }
+
+    /// The words and strings of a header that cannot be read, as far as they can.
+    fn words(&self, tokens: &[Token]) -> Vec<String> {
+        let words = tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::String));
+        words.map(|token| token.text(self.text).trim_matches('"').to_owned()).collect()
+    }
+
+    /// What is inside a block, and whether something was left out.
+    fn body(&mut self, statements: Vec<Statement>, depth: usize) -> (Body, bool) {
+        let mut body = Body::default();
+        let mut broken = false;
+        for statement in statements {
+            if statement.inside.is_some() {
+                let block = self.block(statement, depth);
+                broken |= block.is_none();
+                body.blocks.extend(block);
+                continue;
+            }
+            let read = match statement.broken {
+                true => Err(statement.mistake),
+                false => self.reader(depth).attribute(self.tokens_of(&statement)).map_err(Some),
+            };
+            match read {
+                Ok((name, value)) => body.attributes.push(Attribute { name, value }),
+                Err(mistake) => {
+                    broken = true;
+                    self.mistakes.extend(mistake);
+                }
+            }
+        }
+        (body, broken)
+    }
+}

@@ -1,0 +1,162 @@
+//! What names mean in a stack: variables, locals, `each`, and resources as far as they are known.
+//! Remembers which resources an evaluation touched, since those are what it depends on.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+
+use super::evaluate::{Found, Members, Scope, evaluate};
+use super::program::Program;
+use crate::address::Address;
+use crate::diagnostic::Span;
+use crate::kind;
+use crate::value::{Object, Reference, Value};
+
+/// What is known of one resource so far.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Evaluated inputs, references kept.
+    pub inputs: Object,
+    /// Outputs; one that is not known yet is [`Value::Unknown`] or left out.
+    pub outputs: Object,
+    /// The outputs of each member of a plural `existing`.
+    pub members: Option<Vec<Object>>,
+}
+
+/// What is known of resources, by address. Empty for `validate`.
+pub type Known = HashMap<Address, Facts>;
+
+/// The scope of one block's expressions.
+pub struct Names<'a> {
+    program: &'a Program,
+    known: &'a Known,
+    each: Option<&'a (Value, Value)>,
+    touched: RefCell<BTreeSet<Address>>,
+}
+
+impl<'a> Names<'a> {
+    pub fn new(program: &'a Program, known: &'a Known, each: Option<&'a (Value, Value)>) -> Self {
+        Self { program, known, each, touched: RefCell::default() }
+    }
+
+    /// Resources whose attributes were read, directly or through a local.
+    pub fn touched(&self) -> BTreeSet<Address> {
+        self.touched.borrow().clone()
+    }
+
+    fn is_broken(&self, category: &str, name: &str) -> bool {
+        self.program.declarations.broken.contains(&(category.to_owned(), name.to_owned()))
+    }
+}
+
+impl Scope for Names<'_> {
+    fn variable(&self, name: &str) -> Found {
+        match self.program.variables.get(name) {
+            Some(value) => Found::Value(value.clone()),
+            None if self.is_broken("var", name) => Found::Broken,
+            None => Found::Missing(self.program.declarations.variables.keys().cloned().collect()),
+        }
+    }
+
+    fn local(&self, name: &str) -> Found {
+        if self.is_broken("local", name) {
+            return Found::Broken;
+        }
+        let locals = &self.program.declarations.locals;
+        let Some(local) = locals.get(name) else { return Found::Missing(locals.keys().cloned().collect()) };
+        // Its own mistakes are told once, by the check of the whole stack. Cycles are broken names.
+        let scope = Names { each: None, touched: RefCell::default(), ..*self };
+        let value = evaluate(&local.value, &scope, &mut Vec::new());
+        self.touched.borrow_mut().extend(scope.touched.into_inner());
+        value.map_or(Found::Broken, Found::Value)
+    }
+
+    fn each(&self) -> Option<(&Value, &Value)> {
+        self.each.map(|(key, value)| (key, value))
+    }
+
+    fn is_kind(&self, word: &str) -> bool {
+        kind::find_managed(word).is_some() || kind::find_existing(word).is_some()
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        let managed = kind::managed().iter().map(|kind| kind.schema().kind);
+        let existing = kind::existing().iter().map(|kind| kind.schema().kind);
+        managed.chain(existing).map(str::to_owned).collect()
+    }
+
+    fn resource(&self, kind: &str, name: &str) -> Found {
+        let address = Address::new(kind, name);
+        if let Some(keys) = self.program.keys.get(&address) {
+            let members =
+                keys.iter().map(|key| (key.clone(), Value::Ref(Reference::from(address.with_key(key)))));
+            return Found::Value(Value::Object(members.collect()));
+        }
+        if self.is_broken(kind, name) {
+            return Found::Broken;
+        }
+        match self.program.declarations.resources.contains_key(&address) {
+            true => Found::Value(Value::Ref(address.into())),
+            false => Found::Missing(
+                self.program
+                    .declarations
+                    .resources
+                    .keys()
+                    .filter(|other| other.kind == kind)
+                    .map(|other| other.name.clone())
+                    .collect(),
+            ),
+        }
+    }
+
+    fn attribute(&self, reference: &Reference, name: &str) -> Found {
+        let address = &reference.address;
+        self.touched.borrow_mut().insert(address.clone());
+        let managed =
+            self.program.declarations.resources.get(&address.block()).is_none_or(|block| block.managed);
+        let schema = match managed {
+            true => kind::find_managed(&address.kind).map(|kind| kind.schema()),
+            false => kind::find_existing(&address.kind).map(|kind| kind.schema()),
+        };
+        let Some(schema) = schema else { return Found::Missing(Vec::new()) };
+        let is_output = schema.output(name).is_some();
+        if !is_output && schema.attribute(name).is_none() {
+            let outputs = schema.outputs.iter().map(|output| output.name);
+            let attributes = schema.attributes.iter().map(|attribute| attribute.name);
+            return Found::Missing(outputs.chain(attributes).map(str::to_owned).collect());
+        }
+        let facts = self.known.get(address);
+        let value = match (facts, reference.index) {
+            (Some(Facts { members: Some(members), .. }), Some(index)) => {
+                members.get(index).and_then(|member| member.get(name))
+            }
+            (Some(facts), _) if is_output => facts.outputs.get(name).or_else(|| facts.inputs.get(name)),
+            (Some(facts), _) => facts.inputs.get(name),
+            (None, _) => None,
+        };
+        Found::Value(match value {
+            Some(value) => value.clone(),
+            // An attribute that is known not to be set.
+            None if facts.is_some() && !is_output => Value::Null,
+            None => Value::unknown(address, name),
+        })
+    }
+
+    fn members(&self, reference: &Reference) -> Members {
+        let plural =
+            kind::find_existing(&reference.address.kind).and_then(|kind| kind.member_kind()).is_some();
+        if !plural || reference.index.is_some() {
+            return Members::NotPlural;
+        }
+        match self.known.get(&reference.address).and_then(|facts| facts.members.as_ref()) {
+            Some(members) => {
+                self.touched.borrow_mut().insert(reference.address.clone());
+                Members::Count(members.len())
+            }
+            None => Members::Unknown,
+        }
+    }
+
+    fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String> {
+        self.program.read_file(span, path)
+    }
+}

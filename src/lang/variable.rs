@@ -1,0 +1,395 @@
+//! Variables: their declared types, and the values that they are given. Declarations and given
+//! texts come in, typed values go out, with a mistake for each that does not fit.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use super::ast::{Attribute, Block, Expr, Name, Node};
+use super::declare::{Declarations, unknown_member};
+use super::evaluate::{Found, Members, Scope, describe, evaluate};
+use crate::diagnostic::{Mistake, Span, did_you_mean};
+use crate::value::{Object, Reference, Value};
+
+/// What a variable's `type` says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VariableType {
+    Any,
+    String,
+    Number,
+    Bool,
+    Duration,
+    Percent,
+    List(Box<VariableType>),
+    Set(Box<VariableType>),
+    Map(Box<VariableType>),
+    Object(Vec<(String, VariableType)>),
+}
+
+/// A value given from outside the stack, the last one of each name winning.
+#[derive(Debug, Clone)]
+pub enum Given {
+    /// `--var name=value` or `BGFORM_VAR_name`: text, read as the variable's type asks.
+    Text { text: String, origin: String },
+    /// An attribute of a `--var-file`.
+    Expr(Expr),
+}
+
+const NAMES: [&str; 6] = ["any", "string", "number", "bool", "duration", "percent"];
+
+impl VariableType {
+    fn parse(expr: &Expr, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+        let unknown = |mistakes: &mut Vec<Mistake>, word: &str| {
+            let mistake = Mistake::new("bgform::lang::unknown_type", format!("`{word}` is no type"))
+                .at(expr.span, "not known");
+            let known = NAMES.iter().copied().chain(["list", "set", "map", "object"]);
+            mistakes.push(match did_you_mean(word, known) {
+                Some(guess) => mistake.help(format!("did you mean `{guess}`?")),
+                None => mistake.help(
+                    "the types are string, number, bool, duration, percent, list(...), set(...), map(...), \
+                     object({ name = type }) and any",
+                ),
+            });
+            None
+        };
+        match &expr.node {
+            Node::Name(word) => match word.as_str() {
+                "any" => Some(Self::Any),
+                "string" => Some(Self::String),
+                "number" => Some(Self::Number),
+                "bool" => Some(Self::Bool),
+                "duration" => Some(Self::Duration),
+                "percent" => Some(Self::Percent),
+                "list" => Some(Self::List(Box::new(Self::Any))),
+                "set" => Some(Self::Set(Box::new(Self::Any))),
+                "map" => Some(Self::Map(Box::new(Self::Any))),
+                other => unknown(mistakes, other),
+            },
+            Node::Call { function, arguments, .. } => {
+                let [argument] = arguments.as_slice() else { return unknown(mistakes, &function.text) };
+                match (function.text.as_str(), &argument.node) {
+                    ("list", _) => Some(Self::List(Box::new(Self::parse(argument, mistakes)?))),
+                    ("set", _) => Some(Self::Set(Box::new(Self::parse(argument, mistakes)?))),
+                    ("map", _) => Some(Self::Map(Box::new(Self::parse(argument, mistakes)?))),
+                    ("object", Node::Object(members)) => members
+                        .iter()
+                        .map(|(key, value)| match &key.node {
+                            Node::Name(name) | Node::String(name) => {
+                                Some((name.clone(), Self::parse(value, mistakes)?))
+                            }
+                            _ => {
+                                unknown(mistakes, "object");
+                                None
+                            }
+                        })
+                        .collect::<Option<_>>()
+                        .map(Self::Object),
+                    (other, _) => unknown(mistakes, other),
+                }
+            }
+            _ => unknown(mistakes, "this"),
+        }
+    }
+
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Any => "anything".into(),
+            Self::String => "a string".into(),
+            Self::Number => "a number".into(),
+            Self::Bool => "true or false".into(),
+            Self::Duration => "a duration, such as 30s".into(),
+            Self::Percent => "a percent, such as 25%".into(),
+            Self::List(item) => format!("a list, each {}", item.describe()),
+            Self::Set(item) => format!("a set, each {}", item.describe()),
+            Self::Map(item) => format!("an object, each value {}", item.describe()),
+            Self::Object(members) => {
+                let members: Vec<_> =
+                    members.iter().map(|(name, ty)| format!("{name} = {}", ty.describe())).collect();
+                format!("an object of {}", members.join(", "))
+            }
+        }
+    }
+
+    /// The value if it is of this type, numbers and bools written as strings where one is wanted.
+    fn fit(&self, value: Value) -> Option<Value> {
+        let (value, sensitive) = value.into_unmarked();
+        let fitted = match (self, value) {
+            (Self::Any, value) | (_, value @ Value::Null) => value,
+            (Self::String, value @ Value::String(_))
+            | (Self::Number, value @ Value::Number(_))
+            | (Self::Bool, value @ Value::Bool(_))
+            | (Self::Duration, value @ Value::Duration(_))
+            | (Self::Percent, value @ Value::Percent(_)) => value,
+            (Self::List(item), Value::List(items)) => {
+                Value::List(items.into_iter().map(|value| item.fit(value)).collect::<Option<_>>()?)
+            }
+            (Self::Set(item), Value::List(items)) => {
+                let mut unique = Vec::new();
+                for value in items {
+                    let value = item.fit(value)?;
+                    if !unique.contains(&value) {
+                        unique.push(value);
+                    }
+                }
+                Value::List(unique)
+            }
+            (Self::Map(item), Value::Object(members)) => Value::Object(
+                members
+                    .into_iter()
+                    .map(|(key, value)| Some((key, item.fit(value)?)))
+                    .collect::<Option<_>>()?,
+            ),
+            (Self::Object(types), Value::Object(mut members)) => {
+                let fitted: Option<Object> = types
+                    .iter()
+                    .map(|(name, ty)| Some((name.clone(), ty.fit(members.swap_remove(name)?)?)))
+                    .collect();
+                if !members.is_empty() {
+                    return None;
+                }
+                Value::Object(fitted?)
+            }
+            _ => return None,
+        };
+        Some(fitted.marked_if(sensitive))
+    }
+
+    /// Whether text from a command line is the value itself rather than an expression for it.
+    fn is_text(&self) -> bool {
+        matches!(self, Self::String | Self::Any)
+    }
+}
+
+/// The values of all variables. What is wrong is a mistake, and its variable is left out.
+pub fn resolve(
+    declarations: &mut Declarations,
+    given: &BTreeMap<String, Vec<Given>>,
+    parse_text: &mut dyn FnMut(&str, &str) -> Option<Expr>,
+    mistakes: &mut Vec<Mistake>,
+) -> IndexMap<String, Value> {
+    let mut values = IndexMap::new();
+    let mut broken = Vec::new();
+    for (name, (label, block)) in &declarations.variables {
+        let known = values.clone();
+        match one(label, block, given.get(name), &known, parse_text, mistakes) {
+            Some(value) => {
+                values.insert(name.clone(), value);
+            }
+            None => broken.push(("var".to_owned(), name.clone())),
+        }
+    }
+    for (name, all) in given {
+        let from_environment =
+            |given: &Given| matches!(given, Given::Text { origin, .. } if origin.starts_with("BGFORM_VAR_"));
+        let declared = declarations.variables.contains_key(name)
+            || declarations.broken.contains(&("var".to_owned(), name.clone()));
+        // The environment may serve several stacks; what was typed for this one must be known to it.
+        if declared || all.iter().all(from_environment) {
+            continue;
+        }
+        let mut mistake =
+            Mistake::new("bgform::lang::unknown_variable", format!("the stack has no variable `{name}`"));
+        if let Some(Given::Expr(expr)) = all.last() {
+            mistake = mistake.at(expr.span, "given here");
+        }
+        let guess = did_you_mean(name, declarations.variables.keys().map(String::as_str));
+        mistakes.push(match guess {
+            Some(guess) => mistake.help(format!("did you mean `{guess}`?")),
+            None => mistake.help(format!("declare it: variable \"{name}\" {{ type = string }}")),
+        });
+    }
+    declarations.broken.extend(broken);
+    values
+}
+
+fn one(
+    label: &Name,
+    block: &Block,
+    given: Option<&Vec<Given>>,
+    known: &IndexMap<String, Value>,
+    parse_text: &mut dyn FnMut(&str, &str) -> Option<Expr>,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Value> {
+    let before = mistakes.len();
+    let find = |name: &str| block.body.attributes.iter().find(|attribute| attribute.name.text == name);
+    for attribute in &block.body.attributes {
+        let names = ["type", "default", "description", "sensitive"];
+        if !names.contains(&attribute.name.text.as_str()) {
+            mistakes.push(unknown_member(&attribute.name, "variable", &names));
+        }
+    }
+    let ty = match find("type") {
+        Some(attribute) => VariableType::parse(&attribute.value, mistakes)?,
+        None => VariableType::Any,
+    };
+    let scope = Variables { values: known, this: None };
+    let sensitive = match find("sensitive").map(|attribute| evaluate(&attribute.value, &scope, mistakes)) {
+        None => false,
+        Some(value) => value?.as_bool().unwrap_or_default(),
+    };
+    let value = match (given.and_then(|all| all.last()), find("default")) {
+        (Some(Given::Expr(expr)), _) => fitted(&ty, expr, label, &scope, mistakes)?,
+        (Some(Given::Text { text, origin }), _) => from_text(&ty, text, origin, label, parse_text, mistakes)?,
+        (None, Some(Attribute { value, .. })) => fitted(&ty, value, label, &scope, mistakes)?,
+        (None, None) if block.broken => return None,
+        (None, None) => {
+            let name = &label.text;
+            mistakes.push(
+                Mistake::new("bgform::lang::no_value", format!("variable `{name}` has no value"))
+                    .at(label.span, "declared here, without a default")
+                    .help(format!("pass --var {name}=..., set BGFORM_VAR_{name}, or give it a default")),
+            );
+            return None;
+        }
+    };
+    let value = value.marked_if(sensitive);
+    for validation in &block.body.blocks {
+        if validation.keyword.text != "validation" {
+            mistakes.push(unknown_member(&validation.keyword, "variable", &["validation"]));
+            continue;
+        }
+        validate(label, validation, &value, known, sensitive, mistakes);
+    }
+    (mistakes.len() == before).then_some(value)
+}
+
+fn fitted(
+    ty: &VariableType,
+    expr: &Expr,
+    label: &Name,
+    scope: &dyn Scope,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Value> {
+    let value = evaluate(expr, scope, mistakes)?;
+    let shown = describe(&value);
+    ty.fit(value).or_else(|| {
+        mistakes.push(
+            Mistake::new(
+                "bgform::lang::wrong_type",
+                format!("variable `{}` is {}", label.text, ty.describe()),
+            )
+            .at(expr.span, format!("this is {shown}"))
+            .at(label.span, "declared here"),
+        );
+        None
+    })
+}
+
+fn from_text(
+    ty: &VariableType,
+    text: &str,
+    origin: &str,
+    label: &Name,
+    parse_text: &mut dyn FnMut(&str, &str) -> Option<Expr>,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Value> {
+    if ty.is_text() {
+        return Some(Value::string(text));
+    }
+    let value = parse_text(text, origin)
+        .and_then(|expr| evaluate(&expr, &super::evaluate::Constant, &mut Vec::new()))
+        .and_then(|value| ty.fit(value));
+    if value.is_none() {
+        mistakes.push(
+            Mistake::new(
+                "bgform::lang::wrong_type",
+                format!("variable `{}` is {}; {origin} gave `{text}`", label.text, ty.describe()),
+            )
+            .at(label.span, "declared here")
+            .help("lists and objects are written as in a stack: --var 'zones=[\"a\", \"b\"]'"),
+        );
+    }
+    value
+}
+
+fn validate(
+    label: &Name,
+    block: &Block,
+    value: &Value,
+    known: &IndexMap<String, Value>,
+    sensitive: bool,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let find = |name: &str| block.body.attributes.iter().find(|attribute| attribute.name.text == name);
+    let (Some(condition), Some(message)) = (find("condition"), find("message")) else {
+        if !block.broken {
+            mistakes.push(
+                Mistake::new(
+                    "bgform::lang::missing_attribute",
+                    "`validation` needs `condition` and `message`",
+                )
+                .at(block.keyword.span, "one of them is not written here"),
+            );
+        }
+        return;
+    };
+    let scope = Variables { values: known, this: Some((&label.text, value)) };
+    let Some(holds) = evaluate(&condition.value, &scope, mistakes) else { return };
+    let text = evaluate(&message.value, &scope, mistakes);
+    match holds.as_bool() {
+        Some(true) => {}
+        Some(false) => {
+            let text =
+                text.as_ref().and_then(Value::as_str).unwrap_or("the condition does not hold").to_owned();
+            let shown = match (sensitive, value) {
+                (false, Value::String(text)) => format!(" (it is \"{text}\")"),
+                _ => String::new(),
+            };
+            mistakes.push(
+                Mistake::new(
+                    "bgform::lang::invalid_variable",
+                    format!("variable `{}`: {text}{shown}", label.text),
+                )
+                .at(condition.value.span, "this does not hold"),
+            );
+        }
+        None => mistakes.push(
+            Mistake::new("bgform::lang::wrong_type", "a condition must be true or false")
+                .at(condition.value.span, format!("this is {}", describe(&holds))),
+        ),
+    }
+}
+
+/// What a default or a validation may use: variables that were declared before, and this one.
+struct Variables<'a> {
+    values: &'a IndexMap<String, Value>,
+    this: Option<(&'a str, &'a Value)>,
+}
+
+impl Scope for Variables<'_> {
+    fn variable(&self, name: &str) -> Found {
+        match (self.this, self.values.get(name)) {
+            (Some((this, value)), _) if this == name => Found::Value(value.clone()),
+            (_, Some(value)) => Found::Value(value.clone()),
+            (_, None) => Found::Missing(self.values.keys().cloned().collect()),
+        }
+    }
+
+    fn local(&self, _: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
+
+    fn is_kind(&self, _: &str) -> bool {
+        false
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn resource(&self, _: &str, _: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
+
+    fn attribute(&self, _: &Reference, _: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
+
+    fn members(&self, _: &Reference) -> Members {
+        Members::NotPlural
+    }
+
+    fn read_file(&self, _: Span, _: &str) -> Result<Vec<u8>, String> {
+        Err("no file can be read here".to_owned())
+    }
+}

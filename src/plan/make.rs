@@ -1,0 +1,504 @@
+//! One walk over the stack, dependencies first: evaluate, compare with what is live, decide.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::diff::{AttributeChange, changed_attributes, diff, drift};
+use super::observe::{Item, overlaid, read_all, read_existing, remembered};
+use super::order::{Loose, group_name, order};
+use super::resolve::resolve;
+use super::step::{Action, Drift, DriftKind, Kept, OutputChange, Plan, Step, TrafficChange, named_traffic};
+use super::verify::verify;
+use super::{Basis, Made, Options, PlanError, addresses_by_id, closure, kept_by};
+use crate::address::Address;
+use crate::diagnostic::did_you_mean;
+use crate::kind::{self, AnyKind, Live};
+use crate::lang::program::{Evaluated, Node, Program};
+use crate::lang::scope::{Facts, Known};
+use crate::state::{Record, Snapshot};
+use crate::value::{Object, Value};
+
+/// Makes the plan that takes the account from what it is to what the stack says.
+///
+/// # Errors
+/// [`PlanError`]; nothing has been changed.
+pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
+    let Basis { cloud, program, snapshot, options } = basis;
+    known_addresses(program, snapshot, options)?;
+    let declared: HashMap<&Address, &Node> =
+        program.nodes.iter().filter(|node| node.managed).map(|node| (&node.address, node)).collect();
+    let selected = select(program, snapshot, options);
+
+    let mut known = remembered_outputs(snapshot);
+    let items = items(program, snapshot, &declared);
+    let (answers, live) = match options.destroy {
+        // What `existing` says does not matter to taking everything away.
+        true => (Vec::new(), read(cloud, snapshot, &items, options).await?),
+        false => {
+            let (answers, live) = tokio::join!(
+                read_existing(cloud, program, snapshot, options.upgrade, &mut known),
+                read(cloud, snapshot, &items, options)
+            );
+            (answers?, live?)
+        }
+    };
+    let observed: HashMap<&Address, Option<Live>> = items.iter().map(|item| item.address).zip(live).collect();
+
+    let mut decide = Decide {
+        program,
+        snapshot,
+        options,
+        selected: &selected,
+        addresses: addresses_by_id(snapshot),
+        known,
+        plan: Plan { answers, destroys: options.destroy, ..Plan::default() },
+        loose: Vec::new(),
+        unchanged: BTreeMap::new(),
+    };
+    if !options.destroy {
+        for node in program.nodes.iter().filter(|node| node.managed) {
+            decide.node(node, observed.get(&node.address).and_then(Option::as_ref))?;
+        }
+    }
+    for (address, record) in &snapshot.resources {
+        if options.destroy || !declared.contains_key(address) {
+            decide.orphan(address, record, observed.get(address).and_then(Option::as_ref))?;
+        }
+    }
+    decide.deposed();
+    decide.finish()
+}
+
+/// Every address given on the command line must mean something.
+fn known_addresses(program: &Program, snapshot: &Snapshot, options: &Options) -> Result<(), PlanError> {
+    if let Some(address) =
+        snapshot.resources.keys().find(|address| kind::find_managed(&address.kind).is_none())
+    {
+        return Err(PlanError::UnknownKind { address: address.clone() });
+    }
+    let all: Vec<&Address> =
+        program.nodes.iter().map(|node| &node.address).chain(snapshot.resources.keys()).collect();
+    for given in options.targets.iter().chain(&options.replace) {
+        if !all.iter().any(|address| given.selects(address)) {
+            let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+            let guess = did_you_mean(&given.to_string(), names.iter().map(String::as_str)).map(str::to_owned);
+            return Err(PlanError::NoSuchAddress { address: given.clone(), guess });
+        }
+    }
+    Ok(())
+}
+
+/// The addresses that may get a step; `None` means all.
+fn select(program: &Program, snapshot: &Snapshot, options: &Options) -> Option<BTreeSet<Address>> {
+    if options.targets.is_empty() {
+        return None;
+    }
+    let all = program.nodes.iter().map(|node| &node.address).chain(snapshot.resources.keys());
+    let targets: BTreeSet<Address> =
+        all.filter(|address| options.targets.iter().any(|target| target.selects(address))).cloned().collect();
+    let mut edges: HashMap<Address, BTreeSet<Address>> = HashMap::new();
+    for node in &program.nodes {
+        let evaluated = program.evaluate(node, &Known::new(), &mut Vec::new());
+        edges.insert(node.address.clone(), evaluated.map(|one| one.depends_on).unwrap_or_default());
+    }
+    if options.destroy {
+        // Taking a thing away takes away what needs it, not what it needs.
+        edges.clear();
+        for (address, record) in &snapshot.resources {
+            for needed in &record.depends_on {
+                edges.entry(needed.clone()).or_default().insert(address.clone());
+            }
+        }
+    }
+    Some(closure(&edges, targets))
+}
+
+/// Outputs as state last knew them: `existing` blocks may be looked up by them.
+fn remembered_outputs(snapshot: &Snapshot) -> Known {
+    snapshot
+        .resources
+        .iter()
+        .map(|(address, record)| {
+            let facts =
+                Facts { inputs: record.inputs.clone(), outputs: record.outputs.clone(), members: None };
+            (address.clone(), facts)
+        })
+        .collect()
+}
+
+fn items<'a>(
+    program: &Program,
+    snapshot: &'a Snapshot,
+    declared: &HashMap<&Address, &Node>,
+) -> Vec<Item<'a>> {
+    snapshot
+        .resources
+        .iter()
+        .map(|(address, record)| {
+            let mut names: BTreeSet<String> = record.inputs.keys().cloned().collect();
+            if declared.contains_key(address)
+                && let Some(block) = program.declarations.resources.get(&address.block())
+            {
+                let body = &block.block.body;
+                names.extend(body.attributes.iter().map(|attribute| attribute.name.text.clone()));
+                names.extend(body.blocks.iter().map(|block| block.keyword.text.clone()));
+            }
+            Item { address, record, declared: names }
+        })
+        .collect()
+}
+
+async fn read(
+    cloud: &crate::cloud::Cloud,
+    snapshot: &Snapshot,
+    items: &[Item<'_>],
+    options: &Options,
+) -> Result<Vec<Option<Live>>, PlanError> {
+    if options.no_refresh {
+        return Ok(items.iter().map(|item| Some(remembered(item.record))).collect());
+    }
+    let live = read_all(cloud, items).await.map_err(|(address, error)| PlanError::Read { address, error })?;
+    if items.len() >= 2 && live.iter().all(Option::is_none) && !options.destroy {
+        let place = format!("account {}, region {}", snapshot.account, snapshot.region);
+        return Err(PlanError::EverythingGone { count: items.len(), place });
+    }
+    Ok(live)
+}
+
+struct Decide<'a> {
+    program: &'a Program,
+    snapshot: &'a Snapshot,
+    options: &'a Options,
+    selected: &'a Option<BTreeSet<Address>>,
+    addresses: HashMap<String, Address>,
+    known: Known,
+    plan: Plan,
+    loose: Vec<Loose>,
+    /// Weights of routers that get no step.
+    unchanged: BTreeMap<String, u32>,
+}
+
+impl Decide<'_> {
+    fn is_selected(&self, address: &Address) -> bool {
+        self.selected.as_ref().is_none_or(|selected| selected.contains(address))
+    }
+
+    fn node(&mut self, node: &Node, live: Option<&Live>) -> Result<(), PlanError> {
+        let address = &node.address;
+        let Some(kind) = kind::find_managed(&address.kind) else { return Ok(()) };
+        self.plan.resources += 1;
+        let record = self.snapshot.resources.get(address);
+        if !self.is_selected(address) {
+            // Left as it is: what state knows stands.
+            return Ok(());
+        }
+        let mut mistakes = Vec::new();
+        let Some(evaluated) = self.program.evaluate(node, &self.known, &mut mistakes) else {
+            return Err(PlanError::stack(self.program, mistakes));
+        };
+        let inputs = resolve(kind.schema(), &evaluated.inputs, &self.known);
+        let outputs = match (record, live) {
+            (Some(record), Some(live)) => self.compare(node, kind, record, live, &evaluated, inputs)?,
+            (Some(record), None) => {
+                self.plan.drift.push(Drift {
+                    address: address.clone(),
+                    kind: DriftKind::Gone { id: record.id.clone() },
+                });
+                self.create(kind, address, &evaluated, inputs, None, record.generation + 1)
+            }
+            (None, _) => self.create(kind, address, &evaluated, inputs, None, self.next_generation(address)),
+        };
+        self.known.insert(address.clone(), Facts { inputs: evaluated.inputs, outputs, members: None });
+        Ok(())
+    }
+
+    /// Names of generations that still stand are not used again.
+    fn next_generation(&self, address: &Address) -> u32 {
+        let deposed = self.snapshot.deposed.iter().filter(|old| old.address == *address);
+        deposed.map(|old| old.record.generation + 1).max().unwrap_or_default()
+    }
+
+    /// Decides about what exists, and says which outputs stay known.
+    fn compare(
+        &mut self,
+        node: &Node,
+        kind: &'static dyn AnyKind,
+        record: &Record,
+        live: &Live,
+        evaluated: &Evaluated,
+        mut inputs: Object,
+    ) -> Result<Object, PlanError> {
+        let address = &node.address;
+        let schema = kind.schema();
+        let before = overlaid(record, live);
+        self.ignore_changes(address, &before, &mut inputs);
+        self.drift(kind, address, record, live);
+        let changes = diff(schema, &before, &inputs, &record.inputs);
+        let forced = self.options.replace.iter().any(|given| given.selects(address));
+        let traffic = self.traffic_change(kind, &before, Some(&evaluated.inputs));
+
+        if forced || changes.iter().any(|change| change.replaces) {
+            if record.prevent_destroy || evaluated.prevent_destroy {
+                return Err(PlanError::Prevented { address: address.clone(), what: "replaced" });
+            }
+            return Ok(self.replace(kind, address, record, live, evaluated, inputs, changes));
+        }
+        if changes.is_empty() && !record.unfinished {
+            self.unchanged
+                .extend(traffic.weights.iter().map(|(group, (before, _))| (group.clone(), *before)));
+            let fresh = Record {
+                inputs,
+                outputs: live.outputs.clone(),
+                depends_on: evaluated.depends_on.iter().cloned().collect(),
+                prevent_destroy: evaluated.prevent_destroy,
+                ..record.clone()
+            };
+            if fresh != *record {
+                self.plan.refreshed.push((address.clone(), fresh));
+            }
+            return Ok(live.outputs.clone());
+        }
+        let changed = changed_attributes(&changes);
+        let mut outputs = live.outputs.clone();
+        for output in &schema.outputs {
+            let touched = output
+                .changes_unless_only
+                .is_some_and(|harmless| changed.iter().any(|name| !harmless.contains(&name.as_str())));
+            if touched {
+                outputs.insert(output.name.to_owned(), Value::unknown(address, output.name));
+            }
+        }
+        self.loose.push(Loose {
+            step: Step {
+                address: address.clone(),
+                action: Action::Update,
+                changes,
+                after: Vec::new(),
+                inputs,
+                record: Some(record.clone()),
+                live: Some(live.clone()),
+                traffic,
+            },
+            depends_on: evaluated.depends_on.clone(),
+        });
+        Ok(outputs)
+    }
+
+    fn ignore_changes(&self, address: &Address, before: &Object, inputs: &mut Object) {
+        let Some(declared) = self.program.declarations.resources.get(&address.block()) else { return };
+        for name in &declared.ignore_changes {
+            match before.get(&name.text) {
+                Some(value) => inputs.insert(name.text.clone(), value.clone()),
+                None => inputs.shift_remove(&name.text),
+            };
+        }
+    }
+
+    fn drift(&mut self, kind: &'static dyn AnyKind, address: &Address, record: &Record, live: &Live) {
+        let changes = drift(kind.schema(), &record.inputs, &live.inputs);
+        if changes.is_empty() {
+            return;
+        }
+        let named = |inputs: &Object| {
+            named_traffic(&kind.traffic(inputs), &|value| group_name(value, &self.addresses)).0
+        };
+        let weights = named(&record.inputs) != named(&overlaid(record, live));
+        let kind = DriftKind::Changed { changes, weights };
+        self.plan.drift.push(Drift { address: address.clone(), kind });
+    }
+
+    fn traffic_change(
+        &self,
+        kind: &'static dyn AnyKind,
+        before: &Object,
+        after: Option<&Object>,
+    ) -> TrafficChange {
+        let name = |value: &Value| group_name(value, &self.addresses);
+        let (old, mut serves) = named_traffic(&kind.traffic(before), &name);
+        let (new, serves_after) =
+            after.map(|after| named_traffic(&kind.traffic(after), &name)).unwrap_or_default();
+        serves.extend(serves_after.into_iter().filter(|group| !serves.contains(group)).collect::<Vec<_>>());
+        let groups: BTreeSet<String> = old.keys().chain(new.keys()).cloned().collect();
+        let weight =
+            |weights: &BTreeMap<String, u32>, group: &str| weights.get(group).copied().unwrap_or_default();
+        let weights = groups
+            .into_iter()
+            .map(|group| {
+                let change = (weight(&old, &group), weight(&new, &group));
+                (group, change)
+            })
+            .collect();
+        TrafficChange { weights, serves }
+    }
+
+    fn create(
+        &mut self,
+        kind: &'static dyn AnyKind,
+        address: &Address,
+        evaluated: &Evaluated,
+        inputs: Object,
+        replaces: Option<(&Record, Vec<AttributeChange>)>,
+        generation: u32,
+    ) -> Object {
+        let (replaces, changes) = match replaces {
+            Some((record, changes)) => (Some(record.id.clone()), changes),
+            None => (None, diff(kind.schema(), &Object::new(), &inputs, &Object::new())),
+        };
+        let traffic = self.traffic_change(kind, &Object::new(), Some(&evaluated.inputs));
+        self.loose.push(Loose {
+            step: Step {
+                address: address.clone(),
+                action: Action::Create { generation, replaces },
+                changes: changes.into_iter().filter(|change| change.before != change.after).collect(),
+                after: Vec::new(),
+                inputs,
+                record: None,
+                live: None,
+                traffic,
+            },
+            depends_on: evaluated.depends_on.clone(),
+        });
+        kind.schema()
+            .outputs
+            .iter()
+            .map(|output| (output.name.to_owned(), Value::unknown(address, output.name)))
+            .collect()
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "everything that the decision was made from")]
+    fn replace(
+        &mut self,
+        kind: &'static dyn AnyKind,
+        address: &Address,
+        record: &Record,
+        live: &Live,
+        evaluated: &Evaluated,
+        inputs: Object,
+        changes: Vec<AttributeChange>,
+    ) -> Object {
+        // Where everything that only one can hold is fixed by the author and stays, the old one
+        // must make room first.
+        let unique = kind.schema().unique;
+        let changed = changed_attributes(&changes);
+        let fixed = |name: &&&str| inputs.get(**name).is_some_and(|value| !value.is_null());
+        let delete_first = !unique.is_empty()
+            && unique.iter().filter(fixed).count() == unique.len()
+            && unique.iter().all(|name| !changed.contains(*name));
+        let generation = record.generation + 1;
+        let outputs = match delete_first {
+            true => {
+                let outputs = self.create(kind, address, evaluated, inputs, None, generation);
+                if let Some(made) = self.loose.last_mut() {
+                    made.step.changes = changes;
+                }
+                outputs
+            }
+            false => self.create(kind, address, evaluated, inputs, Some((record, changes)), generation),
+        };
+        // Kept as long as something kept uses it; apply looks again once all is done.
+        let users = self.snapshot.resources.iter().filter(|(other, _)| *other != address);
+        match kept_by(users, &record.id).filter(|_| !delete_first) {
+            Some(by) => self.plan.kept.push(Kept { address: address.clone(), id: record.id.clone(), by }),
+            None => self.delete(kind, address, record, Some(live), !delete_first),
+        }
+        outputs
+    }
+
+    fn orphan(&mut self, address: &Address, record: &Record, live: Option<&Live>) -> Result<(), PlanError> {
+        let Some(kind) = kind::find_managed(&address.kind) else { return Ok(()) };
+        self.plan.resources += 1;
+        if !self.is_selected(address) {
+            return Ok(());
+        }
+        if record.prevent_destroy {
+            return Err(PlanError::Prevented { address: address.clone(), what: "deleted" });
+        }
+        self.delete(kind, address, record, live, false);
+        Ok(())
+    }
+
+    fn deposed(&mut self) {
+        for old in &self.snapshot.deposed {
+            let Some(kind) = kind::find_managed(&old.address.kind) else { continue };
+            if !self.is_selected(&old.address) {
+                continue;
+            }
+            match kept_by(&self.snapshot.resources, &old.record.id).filter(|_| !self.options.destroy) {
+                Some(by) => {
+                    self.plan.kept.push(Kept { address: old.address.clone(), id: old.record.id.clone(), by })
+                }
+                None => self.delete(kind, &old.address, &old.record, Some(&remembered(&old.record)), true),
+            }
+        }
+    }
+
+    fn delete(
+        &mut self,
+        kind: &'static dyn AnyKind,
+        address: &Address,
+        record: &Record,
+        live: Option<&Live>,
+        deposed: bool,
+    ) {
+        let id = record.id.clone();
+        let also = self.snapshot.resources.iter().find(|(other, kept)| {
+            kept.id == id
+                && *other != address
+                && !self.options.destroy
+                && self.program.nodes.iter().any(|n| n.address == **other)
+        });
+        let already = self
+            .loose
+            .iter()
+            .any(|one| matches!(&one.step.action, Action::Delete { id: deleted, .. } if *deleted == id));
+        let action = match (live, also) {
+            (None, _) => Action::Forget { id, deposed, why: "it is gone already".to_owned() },
+            (_, Some((other, _))) => Action::Forget { id, deposed, why: format!("`{other}` keeps it") },
+            _ if already => Action::Forget { id, deposed, why: "it goes with another address".to_owned() },
+            _ => Action::Delete { id, deposed },
+        };
+        let before = live.map(|live| overlaid(record, live)).unwrap_or_default();
+        self.loose.push(Loose {
+            step: Step {
+                address: address.clone(),
+                action,
+                changes: Vec::new(),
+                after: Vec::new(),
+                inputs: Object::new(),
+                traffic: self.traffic_change(kind, &before, None),
+                record: Some(record.clone()),
+                live: live.cloned(),
+            },
+            depends_on: record.depends_on.iter().cloned().collect(),
+        });
+    }
+
+    fn finish(self) -> Result<Made, PlanError> {
+        let Self { program, snapshot, options, known, mut plan, loose, unchanged, .. } = self;
+        if !options.destroy {
+            let mut mistakes = Vec::new();
+            let outputs = program.outputs(&known, &mut mistakes);
+            if !mistakes.is_empty() {
+                return Err(PlanError::stack(program, mistakes));
+            }
+            plan.outputs = output_changes(&snapshot.outputs, &outputs);
+        } else if !snapshot.resources.is_empty() {
+            plan.outputs = output_changes(&snapshot.outputs, &Object::new());
+        }
+        plan.steps = order(loose)?;
+        verify(&plan, &unchanged, options)?;
+        Ok(Made { plan, known })
+    }
+}
+
+fn output_changes(before: &Object, after: &Object) -> Vec<OutputChange> {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    names
+        .into_iter()
+        .map(|name| OutputChange {
+            name: name.clone(),
+            before: before.get(name).cloned().unwrap_or_default(),
+            after: after.get(name).cloned().unwrap_or_default(),
+        })
+        .filter(|change| change.before != change.after)
+        .collect()
+}

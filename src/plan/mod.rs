@@ -1,0 +1,176 @@
+//! Decides everything that apply will do. A program and a snapshot come in, live reads are made,
+//! and a plan goes out: steps in an order, drift, outputs. Nothing is changed.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::address::Address;
+use crate::cloud::Cloud;
+use crate::cloud::error::Error;
+use crate::diagnostic::{Mistake, Sources};
+use crate::kind;
+use crate::lang::program::Program;
+use crate::lang::scope::Known;
+use crate::state::Snapshot;
+
+pub mod diff;
+pub mod document;
+mod make;
+pub mod observe;
+pub mod order;
+pub mod render;
+pub mod resolve;
+pub mod saved;
+pub mod step;
+mod verify;
+
+pub use make::make;
+pub use step::Plan;
+
+/// What the command line asks of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only these and what they depend on. Empty: everything.
+    pub targets: Vec<Address>,
+    /// Replaced though nothing about them differs.
+    pub replace: Vec<Address>,
+    /// Compare with the last known facts and read nothing of what is managed.
+    pub no_refresh: bool,
+    /// Look again for `existing` that may have moved.
+    pub upgrade: bool,
+    /// Take everything away.
+    pub destroy: bool,
+    /// Let a resource that carries traffic be deleted before its replacement exists.
+    pub allow_outage: bool,
+}
+
+/// What a plan is made from.
+pub struct Basis<'a> {
+    pub cloud: &'a Cloud,
+    pub program: &'a Program,
+    pub snapshot: &'a Snapshot,
+    pub options: &'a Options,
+}
+
+/// Why there is no plan. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    #[error("the stack has {}", match .mistakes.len() { 1 => "a mistake".to_owned(), n => format!("{n} mistakes") })]
+    Stack { sources: Box<Sources>, mistakes: Vec<Mistake> },
+    #[error("`{address}` cannot be read: {error}")]
+    Read { address: Address, error: Error },
+    #[error("`existing {address}` is looked up by `{needs}`, which does not exist yet")]
+    ExistingUnknown { address: Address, needs: Address },
+    #[error("`{address}` is to be {what}, and its `lifecycle` says prevent_destroy")]
+    Prevented { address: Address, what: &'static str },
+    #[error("`{address}` would be changed while its targets carry traffic: {reason}")]
+    UnderTraffic { address: Address, reason: String, help: String },
+    #[error("{step} would take `{group}` away while it carries traffic")]
+    Outage { step: String, group: String },
+    #[error("these steps wait for each other: {}", .steps.join(" → "))]
+    Cycle { steps: Vec<String> },
+    #[error("nothing of the {count} resources in the state was found in {place}")]
+    EverythingGone { count: usize, place: String },
+    #[error("`{address}` is neither in the stack nor in the state")]
+    NoSuchAddress { address: Address, guess: Option<String> },
+    #[error("the state holds `{address}`, of a kind that this bgform does not have")]
+    UnknownKind { address: Address },
+}
+
+impl PlanError {
+    pub(crate) fn stack(program: &Program, mistakes: Vec<Mistake>) -> Self {
+        Self::Stack { sources: Box::new(program.sources.clone()), mistakes }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Stack { .. } => "bgform::plan::stack",
+            Self::Read { .. } => "bgform::plan::read",
+            Self::ExistingUnknown { .. } => "bgform::plan::existing_unknown",
+            Self::Prevented { .. } => "bgform::plan::prevented",
+            Self::UnderTraffic { .. } => "bgform::plan::under_traffic",
+            Self::Outage { .. } => "bgform::plan::outage",
+            Self::Cycle { .. } => "bgform::plan::cycle",
+            Self::EverythingGone { .. } => "bgform::plan::everything_gone",
+            Self::NoSuchAddress { .. } => "bgform::plan::no_such_address",
+            Self::UnknownKind { .. } => "bgform::plan::unknown_kind",
+        }
+    }
+
+    /// What to do.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Stack { .. } => return None,
+            Self::Read { address, error } => return error.help(Some(address)),
+            Self::ExistingUnknown { needs, .. } => {
+                format!(
+                    "apply `{needs}` first: bgform apply --target '{needs}'; or refer to the resource itself"
+                )
+            }
+            Self::Prevented { .. } => {
+                "take prevent_destroy away, apply, and try again; or keep what needs it".to_owned()
+            }
+            Self::UnderTraffic { help, .. } => help.clone(),
+            Self::Outage { .. } => {
+                "shift its weight to the other target group and apply; then take it away. With an outage in \
+                 mind, pass --allow-outage"
+                    .to_owned()
+            }
+            Self::Cycle { .. } => "where a name is fixed in the stack, what bears it must go before its \
+                 replacement comes: leave the name out (bgform makes one), or change it"
+                .to_owned(),
+            Self::EverythingGone { .. } => {
+                "check the account, --region, --profile and --endpoint-url; if all of \
+                 it was really deleted, `bgform state rm` each address and apply again"
+                    .to_owned()
+            }
+            Self::NoSuchAddress { guess: Some(guess), .. } => format!("did you mean `{guess}`?"),
+            Self::NoSuchAddress { guess: None, .. } => "`bgform state list` shows what there is".to_owned(),
+            Self::UnknownKind { .. } => {
+                "it was applied by another version: use that one, or a later one".to_owned()
+            }
+        })
+    }
+}
+
+/// A plan and what it knows, for apply to go on from.
+pub struct Made {
+    pub plan: Plan,
+    pub known: Known,
+}
+
+/// Ids of the records in state, by the address that stands for them.
+fn addresses_by_id(snapshot: &Snapshot) -> HashMap<String, Address> {
+    snapshot.resources.iter().map(|(address, record)| (record.id.clone(), address.clone())).collect()
+}
+
+/// What is still needed of the ids in `ids`, and by whom: kept records say so.
+pub fn kept_by<'a>(
+    records: impl IntoIterator<Item = (&'a Address, &'a crate::state::Record)>,
+    id: &str,
+) -> Option<Address> {
+    records
+        .into_iter()
+        .find(|(address, record)| {
+            kind::find_managed(&address.kind)
+                .is_some_and(|kind| kind.keeps(record).iter().any(|kept| kept == id))
+        })
+        .map(|(address, _)| address.clone())
+}
+
+/// Targets with everything that they depend on.
+fn closure(
+    program_dependencies: &HashMap<Address, BTreeSet<Address>>,
+    targets: BTreeSet<Address>,
+) -> BTreeSet<Address> {
+    let mut all = targets.clone();
+    let mut queue: Vec<Address> = targets.into_iter().collect();
+    while let Some(address) = queue.pop() {
+        for needed in program_dependencies.get(&address).into_iter().flatten() {
+            if all.insert(needed.clone()) {
+                queue.push(needed.clone());
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,97 @@
+//! A snapshot as a file: JSON that a person can read, with a checksum over all the rest of it.
+//!
+//! In: a snapshot, or bytes. Out: the other. It never does I/O.
+
+use std::path::Path;
+
+use serde_json::Value as Json;
+use serde_json::error::Category;
+use sha2::{Digest, Sha256};
+
+use super::error::StateError;
+use super::record::{FORMAT_VERSION, Snapshot};
+
+/// The file's text, with a newline at its end; it is known to read.
+///
+/// Errors: [`StateError::NotStorable`].
+pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, StateError> {
+    write(snapshot).map_err(Wrong::from).and_then(|text| read(&text).map(|_| text)).map_err(|wrong| {
+        let reason = match wrong {
+            Wrong::Text(reason) => reason,
+            Wrong::Checksum => "its checksum would not match".to_owned(),
+            Wrong::Newer { found, .. } => format!("it says format {found}"),
+        };
+        StateError::NotStorable { what: format!("the snapshot of `{}`", snapshot.stack), reason }
+    })
+}
+
+fn write(snapshot: &Snapshot) -> Result<Vec<u8>, serde_json::Error> {
+    let mut document = serde_json::to_value(snapshot)?;
+    let sum = checksum(&document)?;
+    if let Json::Object(members) = &mut document {
+        members.insert("checksum".to_owned(), Json::String(sum));
+    }
+    let mut text = serde_json::to_vec_pretty(&document)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// Over the document without spaces, so that reformatting it does no harm.
+fn checksum(document: &Json) -> Result<String, serde_json::Error> {
+    Ok(format!("sha256:{}", hex::encode(Sha256::digest(serde_json::to_vec(document)?))))
+}
+
+/// Reads what [`encode`] wrote. `help` is asked only when something is wrong.
+pub(super) fn decode(
+    bytes: &[u8],
+    path: &Path,
+    help: impl FnOnce() -> String,
+) -> Result<Snapshot, StateError> {
+    let path = path.to_owned();
+    let (reason, help) = match read(bytes) {
+        Ok(snapshot) => return Ok(snapshot),
+        Err(Wrong::Newer { found, bgform }) => {
+            return Err(StateError::NewerVersion { path, found, newest: FORMAT_VERSION, bgform });
+        }
+        Err(Wrong::Checksum) => return Err(StateError::Checksum { path, help: help() }),
+        Err(Wrong::Text(reason)) => (reason, help()),
+    };
+    Err(StateError::Corrupt { path, reason, help })
+}
+
+enum Wrong {
+    Newer { found: u64, bgform: String },
+    Checksum,
+    Text(String),
+}
+
+impl From<serde_json::Error> for Wrong {
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        Self::Text(match error.classify() {
+            Category::Eof => format!("it ends in the middle, at line {line}"),
+            Category::Syntax => format!("it is no JSON at line {line}, column {column}"),
+            Category::Data | Category::Io => error.to_string(),
+        })
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Snapshot, Wrong> {
+    if bytes.is_empty() {
+        return Err(Wrong::Text("it is empty".to_owned()));
+    }
+    let mut document: Json = serde_json::from_slice(bytes)?;
+    let Some(found) = document.get("version").and_then(Json::as_u64) else {
+        return Err(Wrong::Text("it says no format version".to_owned()));
+    };
+    // Before the checksum: a later format may sum it up in another way.
+    if found > u64::from(FORMAT_VERSION) {
+        let bgform = document.pointer("/written_by/bgform").and_then(Json::as_str).unwrap_or("unknown");
+        return Err(Wrong::Newer { found, bgform: bgform.to_owned() });
+    }
+    let sum = document.as_object_mut().and_then(|members| members.shift_remove("checksum"));
+    if sum.as_ref().and_then(Json::as_str) != Some(checksum(&document)?.as_str()) {
+        return Err(Wrong::Checksum);
+    }
+    Ok(serde_json::from_value(document)?)
+}

@@ -1,0 +1,145 @@
+//! What can be wrong with the state, said to the person who has to put it right.
+
+use std::path::PathBuf;
+
+use super::file::parent;
+use super::lock::Holder;
+
+/// Every refusal of `state/`. Unless it says otherwise, nothing was changed.
+#[derive(Debug, Clone, thiserror::Error, miette::Diagnostic)]
+pub enum StateError {
+    #[error("the snapshot `{}` does not read: {reason}", path.display())]
+    #[diagnostic(code(bgform::state::corrupt))]
+    Corrupt {
+        path: PathBuf,
+        reason: String,
+        #[help]
+        help: String,
+    },
+
+    #[error("the snapshot `{}` is not as bgform wrote it: its checksum does not match", path.display())]
+    #[diagnostic(code(bgform::state::checksum))]
+    Checksum {
+        path: PathBuf,
+        #[help]
+        help: String,
+    },
+
+    #[error("`{}` is missing, though `{}` is there", path.display(), left.display())]
+    #[diagnostic(code(bgform::state::missing))]
+    Missing {
+        path: PathBuf,
+        /// What shows that there was a snapshot.
+        left: PathBuf,
+        #[help]
+        help: String,
+    },
+
+    #[error("the snapshot `{}` has format {found}; this bgform reads formats up to {newest}", path.display())]
+    #[diagnostic(
+        code(bgform::state::newer_version),
+        help(
+            "it was written by bgform {bgform}: install that version or a later one; nothing was changed, and this one must not write here"
+        )
+    )]
+    NewerVersion { path: PathBuf, found: u64, newest: u32, bgform: String },
+
+    #[error("`{}` belongs to another state: its lineage is {found}, not {expected}", path.display())]
+    #[diagnostic(
+        code(bgform::state::wrong_lineage),
+        help(
+            "two states were mixed in one folder; nothing was changed. Put the file that belongs here back, or give each stack a folder of its own"
+        )
+    )]
+    WrongLineage { path: PathBuf, expected: String, found: String },
+
+    #[error("line {line} of the journal `{}` is damaged: {reason}", path.display())]
+    #[diagnostic(code(bgform::state::journal_record))]
+    JournalRecord {
+        path: PathBuf,
+        line: usize,
+        reason: String,
+        #[help]
+        help: String,
+    },
+
+    #[error("the journal `{}` goes on at record {found}, but the snapshot beside it ends at record {reached}", path.display())]
+    #[diagnostic(
+        code(bgform::state::journal_gap),
+        help(
+            "the snapshot was probably replaced by an older one; nothing was changed. Put the newest serial of `bgform state history` back with `cp`, or, if the older one is meant, set the journal aside: `mv {0} {0}.aside`", path.display()
+        )
+    )]
+    JournalGap { path: PathBuf, reached: u64, found: u64 },
+
+    #[error("the state in `{}` is in use by {}", path.display(), who(holder))]
+    #[diagnostic(code(bgform::state::locked))]
+    Locked {
+        path: PathBuf,
+        /// None where the holder has not written its name yet.
+        holder: Option<Box<Holder>>,
+        #[help]
+        help: String,
+    },
+
+    #[error("the state in `{}` changed between reading and locking it", path.display())]
+    #[diagnostic(
+        code(bgform::state::stale),
+        help("another bgform finished in between; nothing was changed. Run the command again")
+    )]
+    Stale { path: PathBuf },
+
+    #[error("there is no serial {serial} in `{}`", path.display())]
+    #[diagnostic(
+        code(bgform::state::no_such_serial),
+        help("`bgform state history` lists what is kept: the last {kept}")
+    )]
+    NoSuchSerial { path: PathBuf, serial: u64, kept: usize },
+
+    #[error("`{}` cannot be read: {reason}", path.display())]
+    #[diagnostic(
+        code(bgform::state::unreadable),
+        help("see who may read it with `ls -ld {0}`; bgform makes its files for their owner only", path.display())
+    )]
+    Unreadable { path: PathBuf, reason: String },
+
+    #[error("`{}` cannot be written: {reason}", path.display())]
+    #[diagnostic(
+        code(bgform::state::unwritable),
+        help(
+            "all that was durable before stands. See who may write it with `ls -ld {0}` and whether the disk is read-only with `findmnt -T {1}`; then run the same command again", path.display(), parent(path).display()
+        )
+    )]
+    Unwritable { path: PathBuf, reason: String },
+
+    #[error("the disk is full: `{}` cannot be written", path.display())]
+    #[diagnostic(
+        code(bgform::state::full),
+        help(
+            "all that was durable before stands. Make room (`df -h {}` shows the disk), then run the same command again", parent(path).display()
+        )
+    )]
+    Full { path: PathBuf },
+
+    #[error("{what} cannot be kept, as it would not read back: {reason}")]
+    #[diagnostic(
+        code(bgform::state::not_storable),
+        help(
+            "nothing was written and no call was made for it. A value nested deeper than 100 does this: make it flatter. Anything else is a mistake in bgform: please report it with this text"
+        )
+    )]
+    NotStorable { what: String, reason: String },
+
+    #[error("the journal `{}` takes no more records since one could not be made durable: {reason}", path.display())]
+    #[diagnostic(
+        code(bgform::state::journal_closed),
+        help(
+            "the run ends here, so that nothing happens that is not written down. Put the disk right and run the same command again: it goes on from the last durable record"
+        )
+    )]
+    JournalClosed { path: PathBuf, reason: String },
+}
+
+fn who(holder: &Option<Box<Holder>>) -> String {
+    holder.as_ref().map_or_else(|| "another bgform".to_owned(), ToString::to_string)
+}

@@ -1,0 +1,127 @@
+use std::time::Duration;
+
+use bgform::object;
+use bgform::value::Value;
+
+use super::{Case, Trial, World, conform};
+use crate::autoscaling_group::{target_group, template, version};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::new("a group of one launch template", |world| Box::pin(plain(world))),
+        Case::new("a group of mixed instances", |world| Box::pin(mixed(world))),
+    ]
+}
+
+async fn plain(world: &World) -> Trial {
+    let template = template(world, 2).await;
+    let subnets = world.subnets().await;
+    let (first, second) = (target_group(world, "one").await, target_group(world, "two").await);
+    let hook = |name: &str, wait: u64| {
+        object! {
+            "name" => name,
+            "transition" => "autoscaling:EC2_INSTANCE_LAUNCHING",
+            "heartbeat_timeout" => Duration::from_secs(wait),
+        }
+    };
+    let policy = |name: &str, target: i32| {
+        object! {
+            "name" => world.name(name),
+            "predefined_metric" => "ASGAverageCPUUtilization",
+            "target_value" => target,
+        }
+    };
+    let customized = object! {
+        "name" => world.name("queue"),
+        "customized_metric" => object! {
+            "metric_name" => "Depth", "namespace" => "Shop", "statistic" => "Average",
+            "dimensions" => object! { "queue" => "orders" },
+        },
+        "target_value" => 10.5,
+        "estimated_instance_warmup" => Duration::from_secs(30),
+        "disable_scale_in" => true,
+    };
+    let base = object! {
+        "launch_template" => version(&template, 1),
+        "subnets" => vec![subnets[0].clone(), subnets[1].clone()],
+        "min_size" => 1,
+        "max_size" => 4,
+        "desired_capacity" => 2,
+        "target_groups" => vec![first.clone()],
+        "tags" => object! { "team" => "web" },
+        "enabled_metrics" => vec!["GroupMinSize"],
+        "lifecycle_hook" => vec![hook("warm", 60), hook("load", 60)],
+        "scaling_policy" => vec![policy("cpu", 50)],
+    };
+    let not_updated = "moto updates sizes, subnets, health checks and what is launched, and nothing else";
+    let not_kept = "moto keeps nothing of it";
+    Trial::new(base)
+        .change("name", world.name("group"))
+        .change("launch_template", version(&template, 2))
+        .change("subnets", vec![subnets[1].clone(), subnets[2].clone()])
+        .change("min_size", 0)
+        .change("max_size", 5)
+        .change("desired_capacity", 3)
+        .change("target_groups", vec![first, second])
+        .change("health_check_type", "ELB")
+        .change("health_check_grace_period", Duration::from_secs(60))
+        .change("tags", object! { "team" => "shop", "tier" => "1" })
+        .change("propagate_tags", false)
+        .change("suspended_processes", vec!["AZRebalance", "ScheduledActions"])
+        .change("new_instances_protected_from_scale_in", true)
+        .change("lifecycle_hook", vec![hook("warm", 90), hook("drain", 60)])
+        .change("scaling_policy", vec![policy("cpu", 70), customized])
+        .drift("desired_capacity", 4, |world, id| {
+            Box::pin(async move {
+                let call = world.cloud.autoscaling.set_desired_capacity().auto_scaling_group_name(id);
+                call.desired_capacity(4).send().await.expect("set");
+            })
+        })
+        .untold("enabled_metrics", "moto cannot disable metrics; they are read back as they were made")
+        .untold("default_cooldown", not_updated)
+        .untold("termination_policies", not_updated)
+        .untold("capacity_rebalance", not_updated)
+        .untold("placement_group", not_updated)
+        .untold("service_linked_role", not_updated)
+        .untold("deletion_protection", not_kept)
+        .untold("default_instance_warmup", not_kept)
+        .untold("max_instance_lifetime", not_kept)
+        .untold("instance_maintenance_policy", not_kept)
+        .untold("availability_zone_distribution", not_kept)
+        .untold("availability_zone_impairment_policy", not_kept)
+        .untold("instance_refresh", "it is bgform's own, and no setting of the group")
+        .untold("ready_timeout", "it is bgform's own, and no setting of the group")
+        .twin(object! { "scaling_policy" => vec![policy("twin", 50)] })
+}
+
+async fn mixed(world: &World) -> Trial {
+    let template = template(world, 1).await;
+    let subnets = world.subnets().await;
+    let of = |instance_type: &str, units: i32| {
+        object! { "instance_type" => instance_type, "weighted_capacity" => units }
+    };
+    let mixed = |overrides: Vec<Value>, share| {
+        object! {
+            "override" => overrides,
+            "instances_distribution" => object! {
+                "on_demand_base_capacity" => 1,
+                "on_demand_percentage_above_base_capacity" => Value::Percent(share),
+            },
+        }
+    };
+    Trial::new(object! {
+        "launch_template" => version(&template, 1),
+        "subnets" => vec![subnets[0].clone()],
+        "min_size" => 1,
+        "max_size" => 4,
+        "desired_capacity" => 2,
+        "mixed_instances" => mixed(vec![of("t3.micro", 1), of("t3.small", 2)], 100.0),
+    })
+    .change("mixed_instances", mixed(vec![of("t3.micro", 1)], 100.0))
+    .change("max_size", 5)
+}
+
+#[tokio::test]
+async fn an_autoscaling_group_is_what_its_schema_says() {
+    conform("autoscaling_group", cases()).await;
+}
