@@ -2,5 +2,12 @@
 
 mod autoscaling_group;
 mod conformance;
+mod lifecycle;
 mod load_balancing;
+mod mishaps;
+#[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod moto;
+#[allow(dead_code, reason = "a test uses what it needs of the harness")]
+mod product;
+#[allow(dead_code, reason = "a test uses what it needs of the harness")]
+mod wire;
