@@ -1,9 +1,9 @@
 //! One integration binary (each one links the whole SDK), grouped by what it proves.
 
 mod autoscaling_group;
-#[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod conformance;
 mod lifecycle;
+mod load_balancing;
 mod mishaps;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod moto;

@@ -48,6 +48,9 @@ pub async fn conform(kind: &str, cases: Vec<Case>) {
         let trial = (case.prepare)(&world).await;
         for change in &trial.changes {
             let attribute = attribute(kind.schema(), change.attribute);
+            if let How::Create(why) | How::Untold(why) = change.how {
+                println!("{}: `{attribute}`: {why}", case.name);
+            }
             said.entry(attribute).or_insert_with(Vec::new).push(matches!(change.how, How::Untold(_)));
         }
         Proof { kind, schema: kind.schema(), case: case.name, world: &world, trial: &trial }.run().await;
