@@ -112,7 +112,7 @@ pub fn program_given(paths: &[PathBuf], variables: &VariableArgs) -> Result<Prog
     let given = given(variables, &mut sources, &mut mistakes)?;
     let mut of_texts = Sources::default();
     let mut parse_text = |text: &str, origin: &str| parse_value(&mut of_texts, text, origin);
-    let input = Input { sources, files, given, reader: Arc::new(Disk) };
+    let input = Input { sources, own: paths.len(), files, given, reader: Arc::new(Disk) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
     mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(span, _)| (span.file, span.start)));
     match mistakes.is_empty() {

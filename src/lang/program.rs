@@ -58,6 +58,8 @@ pub struct Program {
     pub keys: HashMap<Address, Vec<String>>,
     /// Every instance of every block, dependencies first.
     pub nodes: Vec<Node>,
+    /// How many of the sources are the stack's own files.
+    own: usize,
     files: Arc<dyn ReadFile>,
     /// What `file(...)` and its like have read, for the digest.
     read: Mutex<BTreeMap<PathBuf, [u8; 32]>>,
@@ -96,7 +98,10 @@ impl Kinds for Registry {
 
 /// What a stack is read from.
 pub struct Input {
+    /// The stack's own files come first, what variables are given by after them.
     pub sources: Sources,
+    /// How many of the sources are the stack's own.
+    pub own: usize,
     pub files: Files,
     pub given: BTreeMap<String, Vec<Given>>,
     pub reader: Arc<dyn ReadFile>,
@@ -120,6 +125,7 @@ impl Program {
             variables,
             keys: HashMap::new(),
             nodes: Vec::new(),
+            own: input.own,
             files: input.reader,
             read: Mutex::default(),
         };
@@ -133,7 +139,7 @@ impl Program {
     /// they read, and the values of its variables.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
-        for (_, path, text) in self.sources.iter() {
+        for (_, path, text) in self.sources.iter().take(self.own) {
             digest.update(path.file_name().unwrap_or_default().as_encoded_bytes());
             digest.update([0]);
             digest.update(Sha256::digest(text.as_bytes()));
