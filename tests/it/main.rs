@@ -2,5 +2,6 @@
 
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod conformance;
+mod ec2;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod moto;
