@@ -32,9 +32,19 @@ impl Reporter for Silent {
 
 impl World {
     pub async fn new() -> Self {
+        Self::through(&MOTO.endpoint).await
+    }
+
+    /// Moto's own endpoint, for what stands between it and a world.
+    pub fn moto() -> &'static str {
+        &MOTO.endpoint
+    }
+
+    /// A world whose calls go by `endpoint`.
+    pub async fn through(endpoint: &str) -> Self {
         let target = Target {
             region: Some("us-east-1".to_owned()),
-            endpoint_url: Some(MOTO.endpoint.clone()),
+            endpoint_url: Some(endpoint.to_owned()),
             ..Target::default()
         };
         let anyone = Credentials::new("test", "test", None, None, "tests");
