@@ -2,13 +2,10 @@
 
 mod autoscaling_group;
 mod conformance;
-<<<<<<< HEAD
+mod ec2;
 mod lifecycle;
 mod load_balancing;
 mod mishaps;
-=======
-mod ec2;
->>>>>>> h-ec2
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod moto;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
