@@ -1,10 +1,12 @@
 //! Order among things that depend on each other. Edges come in, an order in which dependencies
 //! come first goes out, or one cycle. Knows nothing of what the things are.
 
+use std::collections::BTreeSet;
 use std::hash::Hash;
 
 use indexmap::{IndexMap, IndexSet};
-use petgraph::algo::{kosaraju_scc, toposort};
+use petgraph::Direction::{Incoming, Outgoing};
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 /// An order in which everything comes after what it depends on. Each edge carries a place `P`
@@ -21,17 +23,33 @@ where
     let mut graph: DiGraph<T, ()> = DiGraph::new();
     let indexes: IndexMap<&T, NodeIndex> =
         edges.keys().map(|thing| (thing, graph.add_node(thing.clone()))).collect();
-    // toposort keeps no order among equals; edges from later to earlier keep it as it was written.
-    for (from, targets) in edges.iter().rev() {
+    for (from, targets) in edges {
         for (to, _) in targets {
             if let (Some(from), Some(to)) = (indexes.get(from), indexes.get(to)) {
                 graph.update_edge(*to, *from, ());
             }
         }
     }
-    match toposort(&graph, None) {
-        Ok(sorted) => Ok(sorted.into_iter().filter_map(|index| graph.node_weight(index).cloned()).collect()),
-        Err(_) => Err(a_cycle(edges, &graph)),
+    // Of those that wait for nothing more, the one that was written first goes first.
+    let mut waits: Vec<usize> =
+        graph.node_indices().map(|index| graph.neighbors_directed(index, Incoming).count()).collect();
+    let mut ready: BTreeSet<NodeIndex> =
+        graph.node_indices().filter(|index| waits.get(index.index()) == Some(&0)).collect();
+    let mut sorted = Vec::with_capacity(waits.len());
+    while let Some(index) = ready.pop_first() {
+        sorted.extend(graph.node_weight(index).cloned());
+        for next in graph.neighbors_directed(index, Outgoing) {
+            if let Some(left) = waits.get_mut(next.index()) {
+                *left -= 1;
+                if *left == 0 {
+                    ready.insert(next);
+                }
+            }
+        }
+    }
+    match sorted.len() == waits.len() {
+        true => Ok(sorted),
+        false => Err(a_cycle(edges, &graph)),
     }
 }
 

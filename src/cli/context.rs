@@ -128,8 +128,9 @@ fn read_program(paths: &[PathBuf], variables: &VariableArgs) -> Result<(Program,
     let given = given(variables, &mut sources, &mut mistakes)?;
     let mut of_texts = Sources::default();
     let mut parse_text = |text: &str, origin: &str| parse_value(&mut of_texts, text, origin);
-    let input = Input { sources, files, given, reader: Arc::new(Disk) };
+    let input = Input { sources, own: paths.len(), files, given, reader: Arc::new(Disk) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
+    mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(span, _)| (span.file, span.start)));
     Ok((program, mistakes))
 }
 

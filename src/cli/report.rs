@@ -104,8 +104,11 @@ impl Diagnostic for Plain {
 /// Prints an error to standard error.
 pub fn print(error: &CliError, colour: bool) {
     match error {
-        CliError::Mistakes { sources, mistakes } | CliError::Plan(PlanError::Stack { sources, mistakes }) => {
-            mistakes_of(sources, mistakes, colour);
+        CliError::Mistakes { sources, mistakes } => {
+            mistakes_of(sources, mistakes, "no API call was made", colour)
+        }
+        CliError::Plan(PlanError::Stack { sources, mistakes }) => {
+            mistakes_of(sources, mistakes, "nothing was changed", colour);
         }
         CliError::State(error) => draw(error, colour),
         CliError::Diagnostic(error) => draw(&**error, colour),
@@ -119,7 +122,7 @@ pub fn print(error: &CliError, colour: bool) {
     }
 }
 
-fn mistakes_of(sources: &Sources, mistakes: &[Mistake], colour: bool) {
+fn mistakes_of(sources: &Sources, mistakes: &[Mistake], stands: &str, colour: bool) {
     for mistake in mistakes {
         draw(&mistake.in_sources(sources), colour);
     }
@@ -127,7 +130,7 @@ fn mistakes_of(sources: &Sources, mistakes: &[Mistake], colour: bool) {
         1 => "1 mistake".to_owned(),
         n => format!("{n} mistakes"),
     };
-    eprintln!("{count} in the stack; no API call was made to change anything");
+    eprintln!("\n{count} in the stack; {stands}");
 }
 
 /// Prints a message with its code and help.

@@ -18,7 +18,12 @@ use crate::value::{Object, Value};
 pub mod autoscaling_group;
 mod ec2;
 pub mod elbv2;
+pub mod existing_load_balancing;
+pub mod image;
+pub mod instance;
 pub mod launch_template;
+pub mod listener;
+pub mod listener_rule;
 pub mod load_balancer;
 pub mod schema;
 pub mod security_group;
@@ -354,11 +359,15 @@ impl<E: Existing> AnyExisting for E {
 /// Every managed kind, in the order of the reference.
 pub fn managed() -> &'static [&'static dyn AnyKind] {
     &[
-        &autoscaling_group::AutoscalingGroup,
-        &launch_template::LaunchTemplate,
-        &load_balancer::LoadBalancer,
+        &instance::Instance,
+        &image::Image,
         &security_group::SecurityGroup,
+        &launch_template::LaunchTemplate,
+        &autoscaling_group::AutoscalingGroup,
+        &load_balancer::LoadBalancer,
         &target_group::TargetGroup,
+        &listener::Listener,
+        &listener_rule::ListenerRule,
     ]
 }
 
@@ -369,6 +378,11 @@ pub fn existing() -> &'static [&'static dyn AnyExisting] {
         &subnet::ExistingSubnet,
         &subnet::ExistingSubnets,
         &security_group::ExistingSecurityGroup,
+        &instance::ExistingInstance,
+        &image::ExistingImage,
+        &existing_load_balancing::LoadBalancer,
+        &existing_load_balancing::Listener,
+        &existing_load_balancing::TargetGroup,
     ]
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType, SecurityGroup as Group};
+use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as Group};
 use serde::Deserialize;
 
 use super::ec2::{
@@ -22,17 +22,18 @@ use crate::cloud::{Cloud, Repeat};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
+mod converge;
 mod existing;
 mod rules;
 
+use converge::converge;
 pub use existing::ExistingSecurityGroup;
-use rules::{Block, Rules};
+use rules::Block;
 
 pub struct SecurityGroup;
 
 /// How long network interfaces of deleted load balancers and instances may hold a group.
 const RELEASE: Duration = Duration::from_secs(600);
-const VISIBLE: Duration = Duration::from_secs(300);
 
 fn rule_block(name: &'static str, doc: &'static str) -> Attribute {
     let port = |min| Type::Integer { min, max: 65_535 };
@@ -99,12 +100,6 @@ pub struct Spec {
     egress: Option<Vec<Block>>,
     #[serde(default)]
     tags: Tags,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Direction {
-    Ingress,
-    Egress,
 }
 
 impl Kind for SecurityGroup {
@@ -261,98 +256,6 @@ fn live_group(cloud: &Cloud, group: &Group, one: &Wanted<'_>) -> Live {
             ("owner_id", owner.into()),
         ]),
     }
-}
-
-/// Brings the rules from whatever they are to what `spec` declares.
-async fn converge(op: &Operation<'_>, id: &str, spec: &Spec) -> Result<(), Error> {
-    let group = op
-        .wait("EC2 shows the security group", VISIBLE, || async {
-            let found = groups(op.cloud, vec![filter("group-id", [id])]).await?;
-            Ok(found.into_iter().next().map_or_else(|| Poll::Pending("not visible yet".into()), Poll::Ready))
-        })
-        .await?;
-    let live = rules::of_permissions(group.ip_permissions());
-    change(op, id, Direction::Ingress, &live, &rules::flatten(&spec.ingress, id)).await?;
-    if let Some(egress) = &spec.egress {
-        let live = rules::of_permissions(group.ip_permissions_egress());
-        change(op, id, Direction::Egress, &live, &rules::flatten(egress, id)).await?;
-    }
-    Ok(())
-}
-
-/// Allows what is new, takes away what is gone, and mends descriptions, in at most three calls.
-async fn change(
-    op: &Operation<'_>,
-    id: &str,
-    direction: Direction,
-    live: &Rules,
-    wanted: &Rules,
-) -> Result<(), Error> {
-    let permissions =
-        |rules: &Rules, other: &Rules, changed: fn(Option<&Option<String>>, &Option<String>) -> bool| {
-            let picked = rules.iter().filter(|(rule, description)| changed(other.get(*rule), description));
-            picked.map(|(rule, text)| rules::permission(rule, text.as_deref())).collect::<Vec<IpPermission>>()
-        };
-    let new = permissions(wanted, live, |there, _| there.is_none());
-    let gone = permissions(live, wanted, |there, _| there.is_none());
-    let described =
-        permissions(wanted, live, |there, description| there.is_some_and(|old| old != description));
-    let ec2 = &op.cloud.ec2;
-    let call = Repeat::OnThrottle;
-    if !new.is_empty() {
-        let some = || Some(new.clone());
-        match direction {
-            Direction::Ingress => drop(
-                op.call(Service::Ec2, "AuthorizeSecurityGroupIngress", call, || {
-                    ec2.authorize_security_group_ingress().group_id(id).set_ip_permissions(some()).send()
-                })
-                .await?,
-            ),
-            Direction::Egress => drop(
-                op.call(Service::Ec2, "AuthorizeSecurityGroupEgress", call, || {
-                    ec2.authorize_security_group_egress().group_id(id).set_ip_permissions(some()).send()
-                })
-                .await?,
-            ),
-        }
-    }
-    if !gone.is_empty() {
-        let some = || Some(gone.clone());
-        match direction {
-            Direction::Ingress => drop(
-                op.call(Service::Ec2, "RevokeSecurityGroupIngress", call, || {
-                    ec2.revoke_security_group_ingress().group_id(id).set_ip_permissions(some()).send()
-                })
-                .await?,
-            ),
-            Direction::Egress => drop(
-                op.call(Service::Ec2, "RevokeSecurityGroupEgress", call, || {
-                    ec2.revoke_security_group_egress().group_id(id).set_ip_permissions(some()).send()
-                })
-                .await?,
-            ),
-        }
-    }
-    if !described.is_empty() {
-        let some = || Some(described.clone());
-        match direction {
-            Direction::Ingress => drop(
-                op.call(Service::Ec2, "UpdateSecurityGroupRuleDescriptionsIngress", Repeat::Safe, || {
-                    let update = ec2.update_security_group_rule_descriptions_ingress().group_id(id);
-                    update.set_ip_permissions(some()).send()
-                })
-                .await?,
-            ),
-            Direction::Egress => drop(
-                op.call(Service::Ec2, "UpdateSecurityGroupRuleDescriptionsEgress", Repeat::Safe, || {
-                    let update = ec2.update_security_group_rule_descriptions_egress().group_id(id);
-                    update.set_ip_permissions(some()).send()
-                })
-                .await?,
-            ),
-        }
-    }
-    Ok(())
 }
 
 /// What still holds the group, for the person who waits.

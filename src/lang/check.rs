@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::ast::{Block, Body, Expr, Name, Node};
 use super::evaluate::{Scope, describe, evaluate};
+use crate::address::Address;
 use crate::diagnostic::{Mistake, Span, did_you_mean};
 use crate::kind::schema::{Attribute, Type, canonical_members, references_to};
 use crate::value::{Object, Reference, Value, format_number};
@@ -15,6 +16,8 @@ pub struct Check<'a> {
     pub scope: &'a dyn Scope,
     /// The kind of one member of a plural `existing` kind.
     pub member_kind: &'a dyn Fn(&str) -> Option<&'static str>,
+    /// Where a resource is declared: the other half of a reference that does not fit.
+    pub declared_at: &'a dyn Fn(&Address) -> Option<Span>,
     pub mistakes: &'a mut Vec<Mistake>,
 }
 
@@ -318,10 +321,13 @@ impl Check<'_> {
         if kinds.contains(&kind) {
             return Some(Value::Ref(reference));
         }
-        self.mistakes.push(
+        let mut mistake =
             Mistake::new("bgform::lang::wrong_kind", format!("`{name}` is {}", references_to(kinds)))
-                .at(expr.span, format!("this is a `{kind}`")),
-        );
+                .at(expr.span, format!("this is a `{kind}`"));
+        if let Some(declared) = (self.declared_at)(&reference.address.block()) {
+            mistake = mistake.at(declared, format!("`{}` is declared here", reference.address.block()));
+        }
+        self.mistakes.push(mistake);
         None
     }
 

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::place::{Place, places};
 use super::scan::{Kind, Scan, Token};
 use crate::diagnostic::{FileId, Mistake, Span};
 
@@ -49,42 +50,6 @@ pub(super) fn too_deep(span: Span) -> Mistake {
     Mistake::new("bgform::lang::nested_too_deep", format!("nested more than {DEEPEST} deep"))
         .at(span, "one level too many")
         .help("name the inner part in `locals { }` and refer to it as `local.name`")
-}
-
-/// Where a token stands.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    line: usize,
-    /// The indent of that line.
-    indent: usize,
-    /// Whether it is the first token of its line.
-    first: bool,
-    /// The first token from here on that is no newline and no comment.
-    solid: usize,
-}
-
-fn places(tokens: &[Token]) -> Vec<Place> {
-    let mut places = Vec::with_capacity(tokens.len());
-    let (mut line, mut line_start, mut first, mut indent) = (0, 0, true, 0);
-    for token in tokens {
-        if first {
-            indent = token.start.saturating_sub(line_start);
-        }
-        places.push(Place { line, indent, first, solid: tokens.len() });
-        first = token.kind == Kind::Newline;
-        if first {
-            line += 1;
-            line_start = token.end;
-        }
-    }
-    let mut solid = tokens.len();
-    for (at, (place, token)) in places.iter_mut().zip(tokens).enumerate().rev() {
-        if token.kind != Kind::Newline && !token.is_comment() {
-            solid = at;
-        }
-        place.solid = solid;
-    }
-    places
 }
 
 struct OpenBlock {
@@ -299,7 +264,7 @@ impl<'a> Cutter<'a> {
     fn next_line(&self, at: usize) -> Option<usize> {
         let token = self.token(at)?;
         let next = self.place(at).solid;
-        ((token.kind == Kind::Newline || token.is_comment()) && next < self.places.len()).then_some(next)
+        ((token.is_space()) && next < self.places.len()).then_some(next)
     }
 
     fn open_block(&mut self, tokens: Range<usize>, brace: usize, mistake: Option<Mistake>) {

@@ -201,15 +201,18 @@ proptest! {
     fn formatting_a_changed_example_keeps_its_meaning(
         example in 0..EXAMPLES.len(),
         changes in prop::collection::vec(
-            (any::<prop::sample::Index>(), 0..2usize, "[ \n;,#]{0,2}|/\\*\\*/|}\n|\\{ \\}|\n\n\n|\r\n"), 1..5
+            (any::<prop::sample::Index>(), prop::sample::select(vec![
+                "\n\n\n", "   \n", " # c\n", "\n\t/* c\n d */ \n", "\r\n", ";\n", " // c\n  ", "\n x = [ 1,\n2 ] \n", " ", "",
+            ])),
+            1..9,
         ),
     ) {
-        let mut text: Vec<char> = EXAMPLES[example].chars().collect();
-        for (at, length, with) in changes {
-            let at = at.index(text.len());
-            let end = (at + length).min(text.len());
-            text.splice(at..end, with.chars());
+        let mut lines: Vec<String> = EXAMPLES[example].lines().map(|line| format!("{line}\n")).collect();
+        for (at, end) in changes {
+            let at = at.index(lines.len());
+            let line = lines[at].trim_end().replace(" = ", "  =").replace(", ", ",");
+            lines[at] = line + end;
         }
-        keeps_everything(&text.into_iter().collect::<String>())?;
+        keeps_everything(&lines.concat())?;
     }
 }

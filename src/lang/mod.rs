@@ -1,9 +1,11 @@
 //! From the text of `.deploy` files to values. No I/O: files are read through a trait.
 
 pub mod ast;
+mod blank;
 pub mod check;
 mod cut;
 pub mod declare;
+mod ends;
 pub mod evaluate;
 mod expression;
 pub mod format;
@@ -11,6 +13,7 @@ pub mod functions;
 mod literal;
 pub mod notation;
 pub mod parse;
+mod place;
 pub mod program;
 mod scan;
 pub mod scope;

@@ -55,7 +55,7 @@ impl<'a> Parser<'a> {
     /// The tokens of a statement, without comments and newlines at its end.
     fn tokens_of(&self, statement: &Statement) -> &'a [Token] {
         let tokens = self.tokens.get(statement.tokens.clone()).unwrap_or(&[]);
-        let solid = tokens.iter().rposition(|token| token.kind != Kind::Newline && !token.is_comment());
+        let solid = tokens.iter().rposition(|token| !token.is_space());
         tokens.get(..solid.map_or(0, |last| last + 1)).unwrap_or(&[])
     }
 

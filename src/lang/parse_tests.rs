@@ -246,6 +246,18 @@ fn a_hundred_levels_fit_in_the_stack_of_a_thread() {
 }
 
 #[test]
+fn a_long_heredoc_is_read_whole() {
+    for end in ["\n", "\r\n"] {
+        let text = format!("a {{\n  b = <<-A\n{}  A\n}}\n", format!("  ${{x}} y{end}").repeat(20_000));
+        let (files, mistakes) = read(&text);
+        assert!(mistakes.is_empty());
+        let Node::Template(parts) = &files.blocks[0].body.attributes[0].value.node else { panic!() };
+        assert_eq!(parts.len(), 40_000);
+        assert_eq!(parts[1], Part::Text(" y\n".to_owned()));
+    }
+}
+
+#[test]
 #[allow(clippy::disallowed_methods, reason = "what is measured is the machine's own time")]
 fn a_text_of_any_depth_is_read_quickly() {
     let deep = |open: &str, close: &str| open.repeat(10_000) + &close.repeat(10_000);

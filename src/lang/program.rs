@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
-use super::ast::{Body, Expr, Files};
+use super::ast::{Block, Body, Expr, Files};
 use super::check::{Check, Place};
 use super::declare::{Declarations, Declared, Kinds, declare, unknown_member};
 use super::evaluate::{Mentioned, Scope, describe, evaluate, references};
@@ -58,6 +58,8 @@ pub struct Program {
     pub keys: HashMap<Address, Vec<String>>,
     /// Every instance of every block, dependencies first.
     pub nodes: Vec<Node>,
+    /// How many of the sources are the stack's own files.
+    own: usize,
     files: Arc<dyn ReadFile>,
     /// What `file(...)` and its like have read, for the digest.
     read: Mutex<BTreeMap<PathBuf, [u8; 32]>>,
@@ -96,7 +98,10 @@ impl Kinds for Registry {
 
 /// What a stack is read from.
 pub struct Input {
+    /// The stack's own files come first, what variables are given by after them.
     pub sources: Sources,
+    /// How many of the sources are the stack's own.
+    pub own: usize,
     pub files: Files,
     pub given: BTreeMap<String, Vec<Given>>,
     pub reader: Arc<dyn ReadFile>,
@@ -120,6 +125,7 @@ impl Program {
             variables,
             keys: HashMap::new(),
             nodes: Vec::new(),
+            own: input.own,
             files: input.reader,
             read: Mutex::default(),
         };
@@ -133,7 +139,7 @@ impl Program {
     /// they read, and the values of its variables.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
-        for (_, path, text) in self.sources.iter() {
+        for (_, path, text) in self.sources.iter().take(self.own) {
             digest.update(path.file_name().unwrap_or_default().as_encoded_bytes());
             digest.update([0]);
             digest.update(Sha256::digest(text.as_bytes()));
@@ -160,6 +166,10 @@ impl Program {
             read.insert(PathBuf::from(path), Sha256::digest(&content).into());
         }
         Ok(content)
+    }
+
+    fn declared_at(&self, address: &Address) -> Option<Span> {
+        self.declarations.resources.get(address).map(|declared| declared.name.span)
     }
 
     fn settings(&self, mistakes: &mut Vec<Mistake>) -> Settings {
@@ -208,7 +218,13 @@ impl Program {
                 "state" => settings.state = text(mistakes),
                 "tags" => {
                     let ty = crate::kind::schema::Type::String { max: 256 }.map();
-                    let mut check = Check { scope: &scope, member_kind: &member_kind, mistakes };
+                    let declared_at = |address: &Address| self.declared_at(address);
+                    let mut check = Check {
+                        scope: &scope,
+                        member_kind: &member_kind,
+                        declared_at: &declared_at,
+                        mistakes,
+                    };
                     if let Some(Value::Object(tags)) = check.expression(&ty, &attribute.value, "tags") {
                         settings.tags = tags;
                     }
@@ -357,7 +373,9 @@ impl Program {
         let scope = Names::new(self, known, node.each.as_ref());
         let place =
             Place { what: &node.address.kind, span: declared.name.span, broken: declared.block.broken };
-        let mut check = Check { scope: &scope, member_kind: &member_kind, mistakes };
+        let declared_at = |address: &Address| self.declared_at(address);
+        let mut check =
+            Check { scope: &scope, member_kind: &member_kind, declared_at: &declared_at, mistakes };
         let inputs = check.body(&schema.attributes, &declared.block.body, place);
         let prevent_destroy = match &declared.prevent_destroy {
             None => Some(false),
@@ -377,6 +395,7 @@ impl Program {
             *tags = with_stack_tags(&self.settings.tags, std::mem::take(tags));
         }
         if node.managed
+            && !is_broken(&declared.block)
             && let Some(kind) = kind::find_managed(&node.address.kind)
         {
             let wrong = kind.check(&inputs);
@@ -497,6 +516,11 @@ pub fn mentioned_in(value: &Value, found: &mut BTreeSet<Address>) {
         Value::Object(members) => members.values().for_each(|member| mentioned_in(member, found)),
         _ => {}
     }
+}
+
+/// Whether a mistake of syntax was found anywhere in a block.
+fn is_broken(block: &Block) -> bool {
+    block.broken || block.body.blocks.iter().any(is_broken)
 }
 
 fn place_of(declared: &Declared, attribute: &str) -> Span {

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::ends::end_of_string;
 use crate::diagnostic::{FileId, Mistake, Span};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,11 @@ impl Token {
     pub fn is_comment(self) -> bool {
         matches!(self.kind, Kind::LineComment | Kind::BlockComment)
     }
+
+    /// A newline or a comment.
+    pub fn is_space(self) -> bool {
+        self.kind == Kind::Newline || self.is_comment()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -56,13 +62,6 @@ pub(super) struct Scan {
     pub mistakes: Vec<(usize, Mistake)>,
     /// Whether something unclosed took braces with it, so that those left open mean nothing.
     pub runaway: bool,
-}
-
-/// Where a string or a `${ }` stopped without its end.
-struct Unclosed {
-    at: usize,
-    /// The outermost `${` that was open.
-    hole: Option<usize>,
 }
 
 /// The tokens of `range` of the text.
@@ -80,73 +79,6 @@ pub(super) fn scan(file: FileId, text: &str, range: Range<usize>) -> Scan {
         scanner.token();
     }
     scanner.found
-}
-
-/// The end of the `${` whose inside starts at `inside`: the place of its `}`.
-pub(super) fn end_of_hole(text: &str, inside: usize, limit: usize) -> Option<usize> {
-    skip(text.as_bytes(), inside, limit, Mode::Hole { at: inside, braces: 0 }, false).ok().map(|end| end - 1)
-}
-
-#[derive(Clone, Copy)]
-enum Mode {
-    Quote,
-    Hole { at: usize, braces: usize },
-}
-
-/// Goes from inside a string or a hole to behind its end.
-fn skip(bytes: &[u8], from: usize, limit: usize, first: Mode, one_line: bool) -> Result<usize, Unclosed> {
-    let mut outer: Vec<Mode> = Vec::new();
-    let mut mode = first;
-    let mut at = from;
-    let byte = |at: usize| if at < limit { bytes.get(at).copied() } else { None };
-    loop {
-        let next = byte(at);
-        let closed = match (&mut mode, next) {
-            (Mode::Quote, None | Some(b'\n')) | (Mode::Hole { .. }, None) => break,
-            (Mode::Hole { .. }, Some(b'\n')) if one_line => break,
-            (Mode::Quote, Some(b'\\')) => {
-                // An escaped newline still ends the line.
-                at += if byte(at + 1) == Some(b'\n') { 1 } else { 2 };
-                continue;
-            }
-            (Mode::Quote, Some(b'$')) if byte(at + 1) == Some(b'$') && byte(at + 2) == Some(b'{') => {
-                at += 3;
-                continue;
-            }
-            (Mode::Quote, Some(b'$')) if byte(at + 1) == Some(b'{') => {
-                outer.push(std::mem::replace(&mut mode, Mode::Hole { at, braces: 0 }));
-                at += 2;
-                continue;
-            }
-            (Mode::Quote, Some(b'"')) => true,
-            (Mode::Hole { .. }, Some(b'"')) => {
-                outer.push(std::mem::replace(&mut mode, Mode::Quote));
-                false
-            }
-            (Mode::Hole { braces, .. }, Some(b'{')) => {
-                *braces += 1;
-                false
-            }
-            (Mode::Hole { braces: 0, .. }, Some(b'}')) => true,
-            (Mode::Hole { braces, .. }, Some(b'}')) => {
-                *braces -= 1;
-                false
-            }
-            _ => false,
-        };
-        at += 1;
-        if closed {
-            match outer.pop() {
-                Some(around) => mode = around,
-                None => return Ok(at),
-            }
-        }
-    }
-    let hole = outer.iter().chain([&mode]).find_map(|mode| match mode {
-        Mode::Hole { at, .. } => Some(*at),
-        Mode::Quote => None,
-    });
-    Err(Unclosed { at: at.min(limit), hole })
 }
 
 struct Scanner<'a> {
@@ -229,7 +161,7 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) {
         let start = self.at;
         let end_of_line = self.end_of_line(start);
-        match skip(self.text.as_bytes(), start + 1, self.end, Mode::Quote, self.spare == 0) {
+        match end_of_string(self.text, start + 1, self.end, self.spare == 0) {
             Ok(end) => self.push(Kind::String, end),
             Err(unclosed) => {
                 self.spare = self.spare.saturating_sub(unclosed.at.saturating_sub(end_of_line));

@@ -2,8 +2,9 @@
 //! `${ }` read as an expression. Never evaluates one.
 
 use super::ast::{Expr, Node, Part};
+use super::ends::end_of_hole;
 use super::expression::Reader;
-use super::scan::{end_of_hole, heredoc_marker, unclosed_hole};
+use super::scan::{heredoc_marker, unclosed_hole};
 use crate::diagnostic::{FileId, Mistake, Span};
 
 /// The parts of a string or heredoc as they are found.
@@ -151,7 +152,8 @@ pub(super) fn heredoc(reader: Reader, span: Span) -> Result<Expr, Mistake> {
             continue;
         }
         // No further than the end of the line, so that the next line's indent can be taken away.
-        let line = rest.find("\r\n").into_iter().chain(rest.find('\n')).min().unwrap_or(rest.len());
+        let line = rest.find('\n').unwrap_or(rest.len());
+        let line = if rest.get(..line).is_some_and(|line| line.ends_with('\r')) { line - 1 } else { line };
         let stop = if rest.starts_with("${") { end } else { at + line.max(1) };
         at = plain_or_hole(reader, &mut parts, at, stop, false)?;
     }

@@ -12,6 +12,7 @@ use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::state::Snapshot;
 
+mod cover;
 pub mod diff;
 pub mod document;
 mod make;
@@ -21,6 +22,7 @@ pub mod render;
 pub mod resolve;
 pub mod saved;
 pub mod step;
+mod summary;
 mod verify;
 
 pub use make::make;

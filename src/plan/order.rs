@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 
 use crate::address::Address;
 use crate::graph;
+use crate::kind;
 use crate::state::Record;
 use crate::value::Value;
 
@@ -82,7 +83,9 @@ fn dependencies(loose: &[Loose], wait: &mut dyn FnMut(usize, usize)) {
             if index == other_index {
                 continue;
             }
-            let uses = |record: &Option<Record>| record.as_ref().is_some_and(|record| names(record, other));
+            let uses = |record: &Option<Record>| {
+                record.as_ref().is_some_and(|record| names(&one.step.address, record, other))
+            };
             match (one.step.action.is_delete(), other.step.action.is_delete()) {
                 // Made and changed after what it names.
                 (false, false) if one.depends_on.contains(&other.step.address) => wait(index, other_index),
@@ -98,14 +101,15 @@ fn dependencies(loose: &[Loose], wait: &mut dyn FnMut(usize, usize)) {
     }
 }
 
-/// Whether a record names what `other` takes away: by address, where that is what stands there,
-/// or by the id among its inputs.
-fn names(record: &Record, other: &Loose) -> bool {
+/// Whether a record uses what `other` takes away: by address, where that is what stands there, by
+/// the id among its inputs, or by keeping it.
+fn names(address: &Address, record: &Record, other: &Loose) -> bool {
     let (Action::Delete { id, deposed } | Action::Forget { id, deposed, .. }) = &other.step.action else {
         return false;
     };
     (!deposed && record.depends_on.contains(&other.step.address))
         || holds(&Value::Object(record.inputs.clone()), id)
+        || kind::find_managed(&address.kind).is_some_and(|kind| kind.keeps(record).contains(id))
 }
 
 fn holds(value: &Value, id: &str) -> bool {

@@ -1,39 +1,133 @@
-//! (being written)
+//! A plan as a person reads it before saying yes. A plan and the snapshot that it was made from
+//! come in; text goes out: what was changed outside bgform, apart and first, then every step in
+//! its order, what is kept, which outputs change, and one line that counts. Advises nothing, and
+//! never shows any part of a sensitive value.
 
+mod change;
+mod drift;
+mod names;
+mod paint;
+mod step;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use paint::Style;
+pub use text::show_value;
+
+use change::{Draw, Shown};
+use names::Names;
+use paint::Meaning;
+use step::Steps;
+use text::printable;
+
+use super::cover::pair;
 use super::step::Plan;
+use super::summary::{Role, Summary, roles};
 use crate::state::Snapshot;
-use crate::value::Value;
 
-pub struct Style {
-    pub colour: bool,
+/// The whole plan, ending in a newline.
+pub fn render(plan: &Plan, snapshot: &Snapshot, style: &Style) -> String {
+    let names = Names::new(plan, snapshot);
+    let roles = roles(plan);
+    let mut out = Vec::new();
+    if !plan.drift.is_empty() {
+        heading("Changed outside bgform since the last apply:", *style, &mut out);
+        drift::drift(plan, snapshot, &names, *style, &mut out);
+        out.push(String::new());
+    }
+    if !plan.steps.is_empty() {
+        let said = match plan.destroys {
+            true => "To be taken away, in this order:",
+            false => "To be done, in this order:",
+        };
+        heading(said, *style, &mut out);
+        let steps = Steps { plan, snapshot, names: &names, style: *style };
+        let mut told: Vec<Vec<String>> = Vec::new();
+        for (step, role) in plan.steps.iter().zip(&roles) {
+            let mut lines = Vec::new();
+            steps.step(step, *role, &mut lines);
+            told.push(lines);
+        }
+        out.extend(apart(told));
+        out.push(String::new());
+    }
+    kept(plan, *style, &mut out);
+    outputs(plan, &names, *style, &mut out);
+    out.push(style.paint(Meaning::Heading, &last_line(plan, snapshot, &roles)));
+    out.push(String::new());
+    out.join("\n")
 }
 
-pub fn render(plan: &Plan, _snapshot: &Snapshot, _style: &Style) -> String {
-    let mut out = String::new();
-    for drift in &plan.drift {
-        out += &format!("drift {} {:?}\n", drift.address, drift.kind);
-    }
-    for step in &plan.steps {
-        out += &format!("{} {} after {:?}\n", step.action.verb(), step.address, step.after);
-        if !matches!(step.action, super::step::Action::Create { replaces: None, .. }) {
-            for change in &step.changes {
-                out += &format!(
-                    "    {} {} -> {}\n",
-                    change.path,
-                    show_value(&change.before),
-                    show_value(&change.after)
-                );
-            }
+/// Steps of one line stay together, those of several stand apart.
+fn apart(steps: Vec<Vec<String>>) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut several = false;
+    for lines in steps {
+        if !out.is_empty() && (several || lines.len() > 1) {
+            out.push(String::new());
         }
+        several = lines.len() > 1;
+        out.extend(lines);
     }
-    out += &format!("{} steps\n", plan.steps.len());
     out
 }
 
-/// A value in one line, secrets hidden.
-pub fn show_value(value: &Value) -> String {
-    match value {
-        Value::Sensitive(_) => "(sensitive)".to_owned(),
-        other => other.to_typed_json().to_string(),
+fn heading(text: &str, style: Style, out: &mut Vec<String>) {
+    out.push(style.paint(Meaning::Heading, text));
+    out.push(String::new());
+}
+
+fn kept(plan: &Plan, style: Style, out: &mut Vec<String>) {
+    if plan.kept.is_empty() {
+        return;
+    }
+    heading("Replaced, and still in use:", style, out);
+    for kept in &plan.kept {
+        let (address, by) = (kept.address.to_string(), kept.by.to_string());
+        let (address, by) = (printable(&address), printable(&by));
+        out.push(format!("    {address} {} is kept while {by} uses it", printable(&kept.id)));
+    }
+    out.push(String::new());
+}
+
+fn outputs(plan: &Plan, names: &Names<'_>, style: Style, out: &mut Vec<String>) {
+    if plan.outputs.is_empty() {
+        return;
+    }
+    heading("Outputs:", style, out);
+    let shown: Vec<Shown> = plan
+        .outputs
+        .iter()
+        .map(|output| {
+            let (before, after) = pair(&output.before, &output.after);
+            Shown { path: output.name.clone(), before, after, forces: false }
+        })
+        .collect();
+    Draw { names, style }.changes(&shown, 2, out);
+    out.push(String::new());
+}
+
+fn last_line(plan: &Plan, snapshot: &Snapshot, roles: &[Role]) -> String {
+    let counts = Summary::of(roles).text();
+    if !counts.is_empty() {
+        return format!("Plan: {counts}.");
+    }
+    match plan.outputs.len() {
+        0 => nothing_to_do(plan, snapshot),
+        1 => "Plan: 1 output changes, and no resource.".to_owned(),
+        n => format!("Plan: {n} outputs change, and no resource."),
+    }
+}
+
+fn nothing_to_do(plan: &Plan, snapshot: &Snapshot) -> String {
+    let stack = printable(&snapshot.stack);
+    match (plan.resources, plan.drift.is_empty()) {
+        (0, _) => format!("Nothing to do: stack \"{stack}\" has no resources."),
+        (_, false) => format!(
+            "Nothing to do: what was changed outside is what stack \"{stack}\" now says, or what it ignores."
+        ),
+        (1, true) => format!("Nothing to do: the resource of stack \"{stack}\" is as the stack says."),
+        (n, true) => format!("Nothing to do: the {n} resources of stack \"{stack}\" are as the stack says."),
     }
 }

@@ -1,7 +1,14 @@
 //! One integration binary (each one links the whole SDK), grouped by what it proves.
 
 mod autoscaling_group;
-#[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod conformance;
+mod ec2;
+mod lifecycle;
+mod load_balancing;
+mod mishaps;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod moto;
+#[allow(dead_code, reason = "a test uses what it needs of the harness")]
+mod product;
+#[allow(dead_code, reason = "a test uses what it needs of the harness")]
+mod wire;

@@ -1,1 +1,223 @@
+//! A change of weights that never sends a request to a group that is not ready for it: name the
+//! groups so that they are health-checked, wait until all their targets are healthy, then shift in
+//! one call. Knows neither listeners nor rules: how actions are written is handed to it.
 
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
+use futures_util::future::try_join_all;
+
+use super::actions::{Action, Forward, MOST_GROUPS, Weighted};
+use super::{SERVICE, name_in};
+use crate::apply::operation::{Operation, Poll};
+use crate::cloud::error::Error;
+
+/// How long targets may take to become healthy.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// Weights by target group ARN.
+type Weights = BTreeMap<String, i32>;
+
+fn forward(actions: &[Action]) -> Option<&Forward> {
+    actions.iter().find_map(|action| match action {
+        Action::Forward(forward) => Some(forward),
+        _ => None,
+    })
+}
+
+fn weights(actions: &[Action]) -> Weights {
+    let groups = forward(actions).map(|forward| forward.groups.as_slice()).unwrap_or_default();
+    groups.iter().map(|one| (one.arn.clone(), one.weight)).collect()
+}
+
+/// The groups that will get a larger share of the requests than they have.
+fn gaining(before: &Weights, after: &Weights) -> Vec<String> {
+    let share = |weights: &Weights, arn: &str| {
+        let total: i32 = weights.values().sum();
+        let weight = weights.get(arn).copied().unwrap_or_default();
+        f64::from(weight) / f64::from(total.max(1))
+    };
+    // Shares such as 1/3 and 33/99 are the same.
+    let gains = |arn: &&String| share(after, arn) > share(before, arn) + 1e-9;
+    after.keys().filter(gains).cloned().collect()
+}
+
+/// The live actions with `missing` groups added at weight 0; `None` where none are missing.
+fn named(live: &[Action], after: &Weights, missing: &[Weighted]) -> Result<Option<Vec<Action>>, Error> {
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    if live.contains(&Action::Other) {
+        return Err(Error::failed(
+            "a live action before the forward is of a type that bgform does not know, and would be lost",
+            "take that action away, or add the target groups at weight 0 where you made it",
+        ));
+    }
+    let mut live = live.to_vec();
+    for action in &mut live {
+        let Action::Forward(forward) = action else { continue };
+        let idle = |one: &Weighted| one.weight == 0 && !after.contains_key(&one.arn);
+        if forward.groups.len() + missing.len() > MOST_GROUPS {
+            forward.groups.retain(|one| !idle(one));
+        }
+        if forward.groups.len() + missing.len() > MOST_GROUPS {
+            return Err(Error::failed(
+                format!(
+                    "the live forward and the new target groups are more than the {MOST_GROUPS} that AWS takes"
+                ),
+                "go in two steps: first take away target groups that have no weight any more",
+            ));
+        }
+        forward.groups.extend(missing.iter().cloned());
+    }
+    Ok(Some(live))
+}
+
+/// Goes from the actions that are live to others. `write` replaces the live actions in one call;
+/// `finally` does the same with whatever else changes.
+pub async fn cut_over<W, F, Writing, Finishing>(
+    op: &Operation<'_>,
+    live: &[Action],
+    after: &[Action],
+    write: W,
+    finally: F,
+) -> Result<(), Error>
+where
+    W: FnOnce(Vec<Action>) -> Writing,
+    F: FnOnce(Vec<Action>) -> Finishing,
+    Writing: Future<Output = Result<(), Error>>,
+    Finishing: Future<Output = Result<(), Error>>,
+{
+    let (was, will) = (weights(live), weights(after));
+    if forward(live).is_none() {
+        // Nothing of this is health-checked before it is named, and nothing had weight.
+        finally(after.to_vec()).await?;
+        return wait_for_first(op, after).await;
+    }
+    let gaining = gaining(&was, &will);
+    let missing: Vec<_> = gaining
+        .iter()
+        .filter(|arn| !was.contains_key(*arn))
+        .map(|arn| Weighted { arn: arn.clone(), weight: 0 })
+        .collect();
+    if let Some(named) = named(live, &will, &missing)? {
+        op.progress("naming the new target groups at weight 0, so that they are health-checked");
+        write(named).await?;
+    }
+    let first = was.values().all(|weight| *weight == 0);
+    wait_until_healthy(op, &gaining, first).await?;
+    finally(after.to_vec()).await
+}
+
+/// After a rule was made: its groups that have weight and targets become healthy. A group without
+/// targets is not waited for: who fills it comes after the rule.
+pub async fn wait_for_first(op: &Operation<'_>, actions: &[Action]) -> Result<(), Error> {
+    let groups = weights(actions);
+    let groups: Vec<_> = groups.into_iter().filter(|(_, weight)| *weight > 0).map(|(arn, _)| arn).collect();
+    wait_until_healthy(op, &groups, true).await
+}
+
+/// Waits until every registered target of each group is healthy. A group without any is an error,
+/// unless this is `first`: nobody is served yet.
+async fn wait_until_healthy(op: &Operation<'_>, groups: &[String], first: bool) -> Result<(), Error> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let look = || async {
+        let all = try_join_all(groups.iter().map(|arn| targets(op, arn))).await?;
+        let mut waiting = Vec::new();
+        for (arn, targets) in groups.iter().zip(all) {
+            if targets.is_empty() && !first {
+                return Err(Error::failed(
+                    format!("target group `{}` is to get traffic and has no targets", name_in(arn)),
+                    "attach an Auto Scaling group with a capacity of at least 1 to it, then apply again; \
+                     the weights are as they were",
+                ));
+            }
+            waiting.extend(not_healthy(arn, &targets));
+        }
+        Ok(match waiting.as_slice() {
+            [] => Poll::Ready(()),
+            waiting => Poll::Pending(waiting.join("; ")),
+        })
+    };
+    op.wait("the targets that are to get traffic are healthy", PATIENCE, look).await
+}
+
+/// The targets that are registered; those on their way out are not.
+async fn targets(op: &Operation<'_>, arn: &str) -> Result<Vec<TargetHealthDescription>, Error> {
+    let send = || op.cloud.elbv2.describe_target_health().target_group_arn(arn).send();
+    let answer = op.cloud.read(SERVICE, "DescribeTargetHealth", send).await?;
+    let mut targets = answer.target_health_descriptions.unwrap_or_default();
+    targets.retain(|one| state(one) != Some(&TargetHealthStateEnum::Draining));
+    Ok(targets)
+}
+
+fn state(target: &TargetHealthDescription) -> Option<&TargetHealthStateEnum> {
+    target.target_health().and_then(|health| health.state())
+}
+
+/// `1 of 2 targets of `web` are healthy, i-1 is unhealthy (Target.Timeout)`; `None` if all are.
+fn not_healthy(arn: &str, targets: &[TargetHealthDescription]) -> Option<String> {
+    let ill: Vec<_> =
+        targets.iter().filter(|one| state(one) != Some(&TargetHealthStateEnum::Healthy)).collect();
+    let told = ill.iter().take(3).map(|one| {
+        let id = one.target().and_then(|target| target.id()).unwrap_or("a target");
+        let state = state(one).map_or("in no known state", |state| state.as_str());
+        let health = one.target_health();
+        let reason = health.and_then(|health| health.reason()).map(|reason| reason.as_str());
+        let said = health.and_then(|health| health.description());
+        let why = [reason, said].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        if why.is_empty() { format!("{id} is {state}") } else { format!("{id} is {state} ({why})") }
+    });
+    let told: Vec<_> = told.collect();
+    let more = ill.len().saturating_sub(told.len());
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    (!ill.is_empty()).then(|| {
+        let healthy = targets.len() - ill.len();
+        let name = name_in(arn);
+        format!("{healthy} of {} targets of `{name}` are healthy, {}{more}", targets.len(), told.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealth, TargetHealthReasonEnum};
+
+    use super::*;
+
+    fn weights<const N: usize>(of: [(&str, i32); N]) -> Weights {
+        of.map(|(arn, weight)| (arn.to_owned(), weight)).into()
+    }
+
+    #[test]
+    fn a_group_gains_when_its_share_grows_not_when_its_number_does() {
+        let blue_only = weights([("blue", 1)]);
+        let both = weights([("blue", 100), ("green", 0)]);
+        let shifted = weights([("blue", 0), ("green", 100)]);
+        assert!(gaining(&blue_only, &both).is_empty());
+        assert_eq!(gaining(&both, &shifted), ["green"]);
+        assert_eq!(gaining(&shifted, &both), ["blue"]);
+        assert_eq!(gaining(&weights([("blue", 0)]), &blue_only), ["blue"]);
+    }
+
+    #[test]
+    fn who_waits_is_told_which_targets_are_not_healthy_and_why() {
+        let target = |id: &str, state, reason| {
+            let health = TargetHealth::builder().state(state).set_reason(reason).build();
+            let target = TargetDescription::builder().id(id).build();
+            TargetHealthDescription::builder().target(target).target_health(health).build()
+        };
+        let targets = [
+            target("i-1", TargetHealthStateEnum::Healthy, None),
+            target("i-2", TargetHealthStateEnum::Unhealthy, Some(TargetHealthReasonEnum::Timeout)),
+        ];
+        let said = not_healthy("arn:aws:elasticloadbalancing:r:1:targetgroup/web/1", &targets);
+        assert_eq!(
+            said.as_deref(),
+            Some("1 of 2 targets of `web` are healthy, i-2 is unhealthy (Target.Timeout)")
+        );
+    }
+}

@@ -111,6 +111,17 @@ pub async fn tags_of(cloud: &Cloud, arns: &[String]) -> Result<BTreeMap<String, 
     Ok(described.collect())
 }
 
+/// The tags that an author may have declared, as attribute values, of those whose `tags` are wanted.
+pub async fn declared_tags_of(
+    cloud: &Cloud,
+    wanted: &[Wanted<'_>],
+) -> Result<BTreeMap<String, Value>, Error> {
+    let asked = wanted.iter().filter(|one| one.declared.contains("tags"));
+    let arns: Vec<String> = asked.map(|one| one.id.to_owned()).collect();
+    let tags = tags_of(cloud, &arns).await?;
+    Ok(tags.iter().map(|(arn, tags)| (arn.clone(), declared_tags(Some(tags)))).collect())
+}
+
 /// Which of `arns` this operation made.
 pub async fn made_by(op: &Operation<'_>, arns: Vec<String>) -> Result<Option<String>, Error> {
     let tags = tags_of(op.cloud, &arns).await?;

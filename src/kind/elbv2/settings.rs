@@ -15,6 +15,9 @@ pub struct Setting {
     pub path: &'static str,
     pub key: &'static str,
     pub form: Form,
+    /// The API's own value, to which an attribute goes back that is no longer declared; `None`
+    /// where it depends on the resource.
+    pub default: Option<&'static str>,
 }
 
 /// How the API writes a value.
@@ -32,7 +35,18 @@ pub enum Form {
 }
 
 pub const fn setting(path: &'static str, key: &'static str, form: Form) -> Setting {
-    Setting { path, key, form }
+    Setting { path, key, form, default: None }
+}
+
+impl Setting {
+    pub const fn or(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    /// The attribute or block that the schema knows it by.
+    fn attribute(&self) -> &'static str {
+        self.path.split('.').next().unwrap_or(self.path)
+    }
 }
 
 /// The members of a spec that a table is about, by attribute.
@@ -61,10 +75,21 @@ pub fn to_api(table: &[Setting], members: &Settings) -> BTreeMap<&'static str, S
     table.iter().filter_map(said).collect()
 }
 
-/// What has to be sent to get from one spec to the other.
-pub fn changes(table: &[Setting], before: &Settings, after: &Settings) -> BTreeMap<&'static str, String> {
-    let before = to_api(table, before);
+/// What has to be sent to get from one spec to the other; `changed` names the attributes that
+/// differ. Of those, what is no longer declared goes back to the API's default.
+pub fn changes(
+    table: &[Setting],
+    before: &Settings,
+    after: &Settings,
+    changed: &BTreeSet<String>,
+) -> BTreeMap<&'static str, String> {
     let mut changes = to_api(table, after);
+    for setting in table.iter().filter(|setting| changed.contains(setting.attribute())) {
+        if let Some(default) = setting.default {
+            changes.entry(setting.key).or_insert_with(|| default.to_owned());
+        }
+    }
+    let before = to_api(table, before);
     changes.retain(|key, value| before.get(key) != Some(value));
     changes
 }
@@ -106,7 +131,7 @@ fn read(form: Form, text: &str) -> Option<Value> {
 
 /// The attributes (or blocks) that a table is about.
 pub fn names(table: &'static [Setting]) -> impl Iterator<Item = &'static str> {
-    table.iter().map(|setting| setting.path.split('.').next().unwrap_or(setting.path))
+    table.iter().map(Setting::attribute)
 }
 
 /// Whether one of the table's attributes is declared.
@@ -120,7 +145,7 @@ mod tests {
     use crate::object;
 
     const TABLE: &[Setting] = &[
-        setting("idle_timeout", "idle_timeout.timeout_seconds", Form::Number),
+        setting("idle_timeout", "idle_timeout.timeout_seconds", Form::Number).or("60"),
         setting("logs.enabled", "logs.s3.enabled", Form::Flag),
         setting("logs.bucket", "logs.s3.bucket", Form::Text),
         setting("mitigation", "anomaly_mitigation", Form::OnOff),
@@ -143,6 +168,17 @@ mod tests {
             Value::Object(from_api(TABLE, sent.iter().map(|(key, text)| (*key, text.as_str())))),
             said
         );
+    }
+
+    #[test]
+    fn what_is_no_longer_declared_goes_back_to_the_default() {
+        let before = Settings::from_iter([("idle_timeout".to_owned(), 90.into())]);
+        let changed = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            changes(TABLE, &before, &Settings::new(), &names)
+        };
+        assert_eq!(changed(&["idle_timeout"])["idle_timeout.timeout_seconds"], "60");
+        assert!(changed(&["tags"]).is_empty());
     }
 
     #[test]

@@ -24,7 +24,6 @@ use crate::value::{Object, Value};
 
 mod schema;
 
-#[allow(unused_imports)]
 pub(super) use schema::outputs;
 use schema::{SCHEMA, SETTINGS};
 
@@ -235,14 +234,14 @@ impl Kind for LoadBalancer {
         let arns = elbv2::ids(wanted);
         let declare = wanted.iter().filter(|one| settings::any_declared(SETTINGS, one.declared));
         let settings = try_join_all(declare.map(|one| settings_of(cloud, one.id)));
-        let both = try_join(described(cloud, &arns), elbv2::tags_of(cloud, &arns));
+        let both = try_join(described(cloud, &arns), elbv2::declared_tags_of(cloud, wanted));
         let ((all, tags), settings) = try_join(both, settings).await?;
         let mut settings: BTreeMap<String, Object> = settings.into_iter().collect();
         let live = all.iter().map(|one| {
             let arn = one.load_balancer_arn().unwrap_or_default().to_owned();
             let mut inputs = inputs_of(one);
             inputs.extend(settings.remove(&arn).unwrap_or_default());
-            inputs.insert("tags".to_owned(), elbv2::declared_tags(tags.get(&arn)));
+            inputs.extend(tags.get(&arn).map(|tags| ("tags".to_owned(), tags.clone())));
             (arn, Live { inputs, outputs: outputs_of(one) })
         });
         Ok(live.collect())
@@ -265,7 +264,7 @@ impl Kind for LoadBalancer {
             let set = client.set_security_groups().load_balancer_arn(arn).set_security_groups(groups);
             op.call(SERVICE, "SetSecurityGroups", Repeat::Safe, || set.clone().send()).await?;
         }
-        let changes = settings::changes(SETTINGS, &update.before.settings, &after.settings);
+        let changes = settings::changes(SETTINGS, &update.before.settings, &after.settings, update.changed);
         modify_settings(op, arn, changes).await?;
         if update.touches("tags") {
             elbv2::retag(op, arn, &update.before.tags, &after.tags).await?;

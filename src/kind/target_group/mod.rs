@@ -24,7 +24,6 @@ use crate::value::{Object, Value};
 
 mod schema;
 
-#[allow(unused_imports)]
 pub(super) use schema::outputs;
 use schema::{SCHEMA, SETTINGS};
 
@@ -64,10 +63,10 @@ struct HealthCheck {
 
 impl Spec {
     /// gRPC services answer with codes of their own.
-    fn matcher(&self) -> Option<Matcher> {
-        let code = self.health_check.matcher.clone()?;
+    fn matcher(check: &HealthCheck, protocol_version: Option<&str>) -> Option<Matcher> {
+        let code = check.matcher.clone()?;
         let matcher = Matcher::builder();
-        Some(match self.protocol_version.as_deref() {
+        Some(match protocol_version {
             Some("GRPC") => matcher.grpc_code(code).build(),
             _ => matcher.http_code(code).build(),
         })
@@ -166,21 +165,35 @@ async fn modify_settings(
     Ok(())
 }
 
+/// Sends the whole health check: what is not declared is what AWS begins with ([model]
+/// CreateTargetGroupInput), but for the timeout, whose default AWS gives differently.
 async fn modify_health_check(op: &Operation<'_>, arn: &str, after: &Spec) -> Result<(), Error> {
-    let check = &after.health_check;
+    let mut check = after.health_check.clone();
+    check.port.get_or_insert_with(|| "traffic-port".to_owned());
+    check.interval.get_or_insert(30);
+    check.healthy_threshold.get_or_insert(5);
+    check.unhealthy_threshold.get_or_insert(2);
+    if matches!(after.protocol.as_str(), "HTTP" | "HTTPS")
+        && after.protocol_version.as_deref() != Some("GRPC")
+    {
+        check.protocol.get_or_insert_with(|| "HTTP".to_owned());
+        check.path.get_or_insert_with(|| "/".to_owned());
+        check.matcher.get_or_insert_with(|| "200".to_owned());
+    }
+    let matcher = Spec::matcher(&check, after.protocol_version.as_deref());
     let modify = op
         .cloud
         .elbv2
         .modify_target_group()
         .target_group_arn(arn)
         .set_health_check_protocol(check.protocol.as_deref().map(ProtocolEnum::from))
-        .set_health_check_port(check.port.clone())
-        .set_health_check_path(check.path.clone())
+        .set_health_check_port(check.port)
+        .set_health_check_path(check.path)
         .set_health_check_interval_seconds(check.interval)
         .set_health_check_timeout_seconds(check.timeout)
         .set_healthy_threshold_count(check.healthy_threshold)
         .set_unhealthy_threshold_count(check.unhealthy_threshold)
-        .set_matcher(after.matcher());
+        .set_matcher(matcher);
     op.call(SERVICE, "ModifyTargetGroup", Repeat::Safe, || modify.clone().send()).await?;
     Ok(())
 }
@@ -231,7 +244,7 @@ impl Kind for TargetGroup {
             .set_health_check_timeout_seconds(check.timeout)
             .set_healthy_threshold_count(check.healthy_threshold)
             .set_unhealthy_threshold_count(check.unhealthy_threshold)
-            .set_matcher(spec.matcher())
+            .set_matcher(Spec::matcher(check, spec.protocol_version.as_deref()))
             .set_tags(Some(elbv2::tag_list(&op.tags(&spec.tags))));
         let answer = op.call(SERVICE, "CreateTargetGroup", Repeat::Safe, || create.clone().send()).await;
         let arn = match answer {
@@ -251,14 +264,14 @@ impl Kind for TargetGroup {
         let arns = elbv2::ids(wanted);
         let declare = wanted.iter().filter(|one| settings::any_declared(SETTINGS, one.declared));
         let settings = try_join_all(declare.map(|one| settings_of(cloud, one.id)));
-        let both = try_join(described(cloud, &arns), elbv2::tags_of(cloud, &arns));
+        let both = try_join(described(cloud, &arns), elbv2::declared_tags_of(cloud, wanted));
         let ((all, tags), settings) = try_join(both, settings).await?;
         let mut settings: BTreeMap<String, Object> = settings.into_iter().collect();
         let live = all.iter().map(|one| {
             let arn = one.target_group_arn().unwrap_or_default().to_owned();
             let mut inputs = inputs_of(one);
             inputs.extend(settings.remove(&arn).unwrap_or_default());
-            inputs.insert("tags".to_owned(), elbv2::declared_tags(tags.get(&arn)));
+            inputs.extend(tags.get(&arn).map(|tags| ("tags".to_owned(), tags.clone())));
             (arn, Live { inputs, outputs: outputs_of(one) })
         });
         Ok(live.collect())
@@ -268,7 +281,8 @@ impl Kind for TargetGroup {
         if update.touches("health_check") {
             modify_health_check(op, update.id, &update.after).await?;
         }
-        let changes = settings::changes(SETTINGS, &update.before.settings, &update.after.settings);
+        let changes =
+            settings::changes(SETTINGS, &update.before.settings, &update.after.settings, update.changed);
         modify_settings(op, update.id, changes).await?;
         if update.touches("tags") {
             elbv2::retag(op, update.id, &update.before.tags, &update.after.tags).await?;

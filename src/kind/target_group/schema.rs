@@ -12,13 +12,14 @@ use crate::value::{Object, Value};
 
 /// [model] TargetGroupAttribute.
 pub(super) const SETTINGS: &[Setting] = &[
-    setting("deregistration_delay", "deregistration_delay.timeout_seconds", Form::Number),
+    setting("deregistration_delay", "deregistration_delay.timeout_seconds", Form::Number).or("300"),
     setting("connection_termination", "deregistration_delay.connection_termination.enabled", Form::Flag),
-    setting("slow_start", "slow_start.duration_seconds", Form::Number),
-    setting("load_balancing_algorithm", "load_balancing.algorithm.type", Form::Text),
-    setting("anomaly_mitigation", "load_balancing.algorithm.anomaly_mitigation", Form::OnOff),
-    setting("cross_zone", "load_balancing.cross_zone.enabled", Form::Words(CROSS_ZONE)),
-    setting("stickiness.enabled", "stickiness.enabled", Form::Flag),
+    setting("slow_start", "slow_start.duration_seconds", Form::Number).or("0"),
+    setting("load_balancing_algorithm", "load_balancing.algorithm.type", Form::Text).or("round_robin"),
+    setting("anomaly_mitigation", "load_balancing.algorithm.anomaly_mitigation", Form::OnOff).or("off"),
+    setting("cross_zone", "load_balancing.cross_zone.enabled", Form::Words(CROSS_ZONE))
+        .or("use_load_balancer_configuration"),
+    setting("stickiness.enabled", "stickiness.enabled", Form::Flag).or("false"),
     setting("stickiness.type", "stickiness.type", Form::Text),
     setting("stickiness.duration", "stickiness.lb_cookie.duration_seconds", Form::Number),
     setting("stickiness.cookie_name", "stickiness.app_cookie.cookie_name", Form::Text),
@@ -27,24 +28,28 @@ pub(super) const SETTINGS: &[Setting] = &[
         "unhealthy_state_routing.minimum_healthy_targets",
         "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
         Form::Number,
-    ),
+    )
+    .or("1"),
     setting(
         "unhealthy_state_routing.minimum_healthy_percentage",
         "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
         Form::Number,
-    ),
+    )
+    .or("off"),
     setting(
         "dns_failover.minimum_healthy_targets",
         "target_group_health.dns_failover.minimum_healthy_targets.count",
         Form::Number,
-    ),
+    )
+    .or("1"),
     setting(
         "dns_failover.minimum_healthy_percentage",
         "target_group_health.dns_failover.minimum_healthy_targets.percentage",
         Form::Number,
-    ),
+    )
+    .or("off"),
     setting("preserve_client_ip", "preserve_client_ip.enabled", Form::Flag),
-    setting("proxy_protocol_v2", "proxy_protocol_v2.enabled", Form::Flag),
+    setting("proxy_protocol_v2", "proxy_protocol_v2.enabled", Form::Flag).or("false"),
     setting(
         "unhealthy_connection_termination",
         "target_health_state.unhealthy.connection_termination.enabled",

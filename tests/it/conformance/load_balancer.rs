@@ -41,6 +41,7 @@ fn cases() -> Vec<Case> {
                 .change("access_logs", logs("requests"))
                 .change("connection_logs", logs("connections"))
                 .change("idle_timeout", Duration::from_secs(120))
+                .change_with("idle_timeout", object! { "idle_timeout" => Value::Null })
                 .change("client_keep_alive", Duration::from_secs(600))
                 .change("http2", false)
                 .change("desync_mitigation_mode", "strictest")

@@ -15,7 +15,11 @@ use bgform::value::{Object, Value};
 
 mod autoscaling_group;
 mod fields;
+mod image;
+mod instance;
 mod launch_template;
+mod listener;
+mod listener_rule;
 mod load_balancer;
 mod security_group;
 mod target_group;
@@ -44,6 +48,9 @@ pub async fn conform(kind: &str, cases: Vec<Case>) {
         let trial = (case.prepare)(&world).await;
         for change in &trial.changes {
             let attribute = attribute(kind.schema(), change.attribute);
+            if let How::Create(why) | How::Untold(why) = change.how {
+                println!("{}: `{attribute}`: {why}", case.name);
+            }
             said.entry(attribute).or_insert_with(Vec::new).push(matches!(change.how, How::Untold(_)));
         }
         Proof { kind, schema: kind.schema(), case: case.name, world: &world, trial: &trial }.run().await;
@@ -114,15 +121,30 @@ impl Proof<'_> {
         call.await.unwrap_or_else(|error| panic!("{}: {what}: {error}", self.case))
     }
 
-    async fn read(&self, address: &Address, id: &str, declared: &BTreeSet<String>) -> Option<Live> {
-        let wanted = [Wanted { address, id, declared, last: None }];
+    /// As the next plan reads what was applied as `inputs`.
+    async fn read(&self, address: &Address, id: &str, inputs: &Object) -> Option<Live> {
+        self.read_of(address, id, &declared(inputs), inputs).await
+    }
+
+    /// State is given only for what no API answers.
+    async fn read_of(
+        &self,
+        address: &Address,
+        id: &str,
+        declared: &BTreeSet<String>,
+        inputs: &Object,
+    ) -> Option<Live> {
+        let mut known = self.schema.canonical(inputs.clone());
+        known.retain(|name, _| self.trial.in_state.contains(&name.as_str()));
+        let last = Record { id: id.to_owned(), inputs: known, ..Record::default() };
+        let last = (!last.inputs.is_empty()).then_some(&last);
+        let wanted = [Wanted { address, id, declared, last }];
         self.done(self.kind.read(&self.world.cloud, &wanted), "read").await.remove(id)
     }
 
     /// What a plan after `inputs` were applied would see: nothing to do.
     async fn reads_back(&self, address: &Address, id: &str, inputs: &Object) -> Live {
-        let declared = declared(inputs);
-        let live = self.read(address, id, &declared).await;
+        let live = self.read(address, id, inputs).await;
         let live = live.unwrap_or_else(|| panic!("{}: {id} is not read", self.case));
         for (name, value) in self.schema.canonical(inputs.clone()) {
             let was = live.inputs.get(&name).unwrap_or(&Value::Null);
@@ -177,31 +199,37 @@ impl Proof<'_> {
     }
 
     async fn is_changed_and_changed_back(&self, address: &Address, id: &str, change: &Change) {
-        let after = self.with(&change.set);
+        let (base, after) = (&self.trial.base, self.with(&change.set));
         match &change.how {
             How::Untold(_) | How::Create(_) => return,
-            How::Update => self.updated(address, id, &after, change.attribute).await,
+            How::Update => self.updated(address, id, base, &after, change.attribute).await,
             How::AtApi(call) => call(self.world, id).await,
         }
-        let live = self.reads_back(address, id, &after).await;
-        let base = self.schema.canonical(self.trial.base.clone());
-        let Some(was) = base.get(change.attribute) else { return };
+        self.reads_back(address, id, &after).await;
+        let canonical = self.schema.canonical(base.clone());
+        let Some(was) = canonical.get(change.attribute) else { return };
+        let live = self.read(address, id, base).await.expect("it is there");
         let is = live.inputs.get(change.attribute).unwrap_or(&Value::Null);
         assert!(!self.agrees(change.attribute, was, is), "{}: `{}` has changed", self.case, change.attribute);
-        self.updated(address, id, &self.trial.base, change.attribute).await;
-        self.reads_back(address, id, &self.trial.base).await;
+        self.updated(address, id, &after, base, change.attribute).await;
+        self.reads_back(address, id, base).await;
     }
 
-    /// As apply does it: read, see what differs, update.
-    async fn updated(&self, address: &Address, id: &str, inputs: &Object, attribute: &str) {
+    /// As apply does it: read, see what differs from what is declared now or was, update.
+    async fn updated(&self, address: &Address, id: &str, last: &Object, inputs: &Object, attribute: &str) {
         let after = self.schema.canonical(inputs.clone());
         let mistakes = self.kind.check(&after);
         assert!(mistakes.is_empty(), "{}: {mistakes:?}", self.case);
-        let before = self.read(address, id, &declared(inputs)).await.expect("it is there");
-        let differs = |(name, value): &(&String, &Value)| {
-            !self.agrees(name, value, before.inputs.get(*name).unwrap_or(&Value::Null))
-        };
-        let changed: BTreeSet<_> = after.iter().filter(differs).map(|(name, _)| name.clone()).collect();
+        let declared = &declared(inputs) | &declared(last);
+        let before = self.read_of(address, id, &declared, last).await.expect("it is there");
+        let changed: BTreeSet<_> = declared
+            .union(&after.keys().cloned().collect())
+            .filter(|name| {
+                let (is, will) = (before.inputs.get(*name), after.get(*name));
+                !self.agrees(name, will.unwrap_or(&Value::Null), is.unwrap_or(&Value::Null))
+            })
+            .cloned()
+            .collect();
         assert!(changed.contains(attribute), "{}: the other `{attribute}` is no other", self.case);
         // Every operation has an id of its own: the same one again is a repeat.
         let op = self.world.operation(address, &format!("update-{attribute}-{}", self.world.cloud.calls()));
@@ -222,7 +250,7 @@ impl Proof<'_> {
 
     async fn is_gone_once_deleted(&self, address: &Address, id: &str, live: &Live) {
         self.deleted(address, id, live).await;
-        let left = self.read(address, id, &BTreeSet::new()).await;
+        let left = self.read(address, id, &Object::new()).await;
         assert!(left.is_none(), "{}: read after it was deleted: {left:?}", self.case);
         self.deleted(address, id, live).await;
     }

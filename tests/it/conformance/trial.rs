@@ -25,6 +25,8 @@ pub struct Trial {
     /// What must differ for two of them to stand side by side; `None` where two never can.
     pub twin: Option<Object>,
     pub outputs_untold: Vec<(&'static str, &'static str)>,
+    /// Attributes that only state remembers, since no API answers them.
+    pub in_state: Vec<&'static str>,
 }
 
 /// Another value for one attribute.
@@ -61,6 +63,7 @@ impl Trial {
             changes: Vec::new(),
             twin: Some(Object::new()),
             outputs_untold: Vec::new(),
+            in_state: Vec::new(),
         }
     }
 
@@ -96,6 +99,11 @@ impl Trial {
     pub fn untold(mut self, attribute: &'static str, why: &'static str) -> Self {
         assert!(!why.is_empty());
         self.changes.push(Change { attribute, set: Object::new(), how: How::Untold(why) });
+        self
+    }
+
+    pub fn in_state(mut self, attributes: &[&'static str]) -> Self {
+        self.in_state.extend(attributes);
         self
     }
 

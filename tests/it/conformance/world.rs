@@ -1,6 +1,8 @@
 //! Where kinds are tried: one moto server for the whole test binary, a cloud that talks to it,
 //! and operations on it.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -30,9 +32,19 @@ impl Reporter for Silent {
 
 impl World {
     pub async fn new() -> Self {
+        Self::through(&MOTO.endpoint).await
+    }
+
+    /// Moto's own endpoint, for what stands between it and a world.
+    pub fn moto() -> &'static str {
+        &MOTO.endpoint
+    }
+
+    /// A world whose calls go by `endpoint`.
+    pub async fn through(endpoint: &str) -> Self {
         let target = Target {
             region: Some("us-east-1".to_owned()),
-            endpoint_url: Some(MOTO.endpoint.clone()),
+            endpoint_url: Some(endpoint.to_owned()),
             ..Target::default()
         };
         let anyone = Credentials::new("test", "test", None, None, "tests");
@@ -72,6 +84,51 @@ impl World {
         subnets.into_iter().map(|(_, id)| id.to_owned()).collect()
     }
 
+    /// A certificate's ARN. Certificate Manager is no service of bgform's, so there is no client.
+    pub fn certificate(&self, domain: &str) -> String {
+        let address = MOTO.endpoint.trim_start_matches("http://");
+        let body = format!(r#"{{"DomainName":"{domain}.{}.example.com"}}"#, self.lineage);
+        let mut stream = std::net::TcpStream::connect(address).expect("moto");
+        let head = [
+            "POST / HTTP/1.0",
+            "Content-Type: application/x-amz-json-1.1",
+            "X-Amz-Target: CertificateManager.RequestCertificate",
+            "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/acm/aws4_request",
+        ];
+        let request = format!("{}\r\nContent-Length: {}\r\n\r\n{body}", head.join("\r\n"), body.len());
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        let arn = answer.split('"').find(|part| part.starts_with("arn:"));
+        arn.unwrap_or_else(|| panic!("no certificate: {answer}")).to_owned()
+    }
+
+    /// A target group for HTTP on 8080, with health checks of its own.
+    pub async fn target_group(&self, name: &str) -> String {
+        let create = self.cloud.elbv2.create_target_group().name(self.name(name)).port(8080);
+        let create = create.protocol("HTTP".into()).vpc_id(self.default_vpc().await);
+        let answer = create.send().await.expect("a target group");
+        answer.target_groups()[0].target_group_arn().expect("an ARN").to_owned()
+    }
+
+    pub async fn load_balancer(&self, name: &str, kind: &str) -> String {
+        let subnets = Some(self.subnets().await[..2].to_vec());
+        let create = self.cloud.elbv2.create_load_balancer().name(self.name(name)).set_subnets(subnets);
+        let answer = create.r#type(kind.into()).send().await.expect("a load balancer");
+        answer.load_balancers()[0].load_balancer_arn().expect("an ARN").to_owned()
+    }
+
+    /// A listener for HTTP that answers 404.
+    pub async fn listener(&self, name: &str) -> String {
+        use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedResponseActionConfig};
+        let config = FixedResponseActionConfig::builder().status_code("404").build();
+        let action = Action::builder().r#type(ActionTypeEnum::FixedResponse).fixed_response_config(config);
+        let create = self.cloud.elbv2.create_listener().port(80).protocol("HTTP".into());
+        let create = create.load_balancer_arn(self.load_balancer(name, "application").await);
+        let answer = create.default_actions(action.build()).send().await.expect("a listener");
+        answer.listeners()[0].listener_arn().expect("an ARN").to_owned()
+    }
+
     pub async fn security_group(&self, name: &str) -> String {
         let name = self.name(name);
         let vpc = self.default_vpc().await;
@@ -86,5 +143,38 @@ impl World {
             images.images().iter().filter_map(|image| image.image_id().map(str::to_owned)).collect();
         ids.sort();
         ids
+    }
+
+    /// An instance profile's name. IAM is spoken by hand: no kind needs its SDK.
+    pub async fn instance_profile(&self, name: &str) -> String {
+        let name = self.name(name);
+        let body = format!("Action=CreateInstanceProfile&Version=2010-05-08&InstanceProfileName={name}");
+        let host = MOTO.endpoint.trim_start_matches("http://");
+        let scope = "Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: {host}\r\nAuthorization: AWS4-HMAC-SHA256 {scope}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let mut moto = TcpStream::connect(host).expect("moto");
+        moto.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        moto.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        name
+    }
+
+    /// A stopped instance to bake images from.
+    pub async fn source(&self, name: &str) -> String {
+        use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
+        let tag = Tag::builder().key("Name").value(self.name(name)).build();
+        let tags = TagSpecification::builder().resource_type(ResourceType::Instance).tags(tag).build();
+        let run =
+            self.cloud.ec2.run_instances().image_id(self.images().await.remove(0)).tag_specifications(tags);
+        let answer = run.min_count(1).max_count(1).send().await.expect("an instance");
+        let id = answer.instances()[0].instance_id().expect("an id").to_owned();
+        self.cloud.ec2.stop_instances().instance_ids(&id).send().await.expect("stopped");
+        id
     }
 }

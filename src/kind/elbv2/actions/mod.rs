@@ -1,0 +1,277 @@
+//! The actions of listeners and listener rules: what a block may say, its typed form, and the way
+//! to the API's form and back. The API has two forms of a forward to one target group; here there
+//! is one.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+mod api;
+
+pub use api::{from_api, to_api};
+
+use super::Mistake;
+use crate::kind::schema::{Attribute, Type, attribute};
+use crate::object;
+use crate::value::{Object, Value};
+
+const WEEK: u64 = 604_800;
+/// Target groups that one forward action names (application load balancer quotas).
+pub const MOST_GROUPS: usize = 5;
+
+/// What one action does, from canonical inputs.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Action {
+    Forward(Forward),
+    Redirect(Redirect),
+    FixedResponse(FixedResponse),
+    AuthenticateOidc(Oidc),
+    AuthenticateCognito(Cognito),
+    /// Live, of a type that is not offered; never declared.
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Forward {
+    #[serde(rename = "target_group", default)]
+    pub groups: Vec<Weighted>,
+    stickiness: Option<Stickiness>,
+}
+
+/// One target group and its weight, 0 to 999.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Weighted {
+    #[serde(rename = "group")]
+    pub arn: String,
+    pub weight: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Stickiness {
+    enabled: bool,
+    duration: Option<i32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Redirect {
+    protocol: String,
+    port: String,
+    host: String,
+    path: String,
+    query: String,
+    status_code: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct FixedResponse {
+    status_code: i32,
+    content_type: Option<String>,
+    message_body: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Oidc {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    user_info_endpoint: String,
+    client_id: String,
+    /// Not among what the API answers.
+    client_secret: Option<String>,
+    #[serde(flatten)]
+    session: Session,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Cognito {
+    user_pool: String,
+    user_pool_client: String,
+    user_pool_domain: String,
+    #[serde(flatten)]
+    session: Session,
+}
+
+/// What both ways to authenticate have.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Session {
+    session_cookie_name: String,
+    scope: String,
+    session_timeout: i64,
+    authentication_request_extra_params: BTreeMap<String, String>,
+    on_unauthenticated_request: String,
+}
+
+/// `action "forward" { ... }`, or `default_action`: one or several, performed in order.
+pub fn attribute_of_actions(name: &'static str, doc: &'static str) -> Attribute {
+    attribute(name, Type::Labelled { variants: variants(), many: true }, doc).required().normal(normal)
+}
+
+/// [model] Action and the config types that it holds.
+fn variants() -> Vec<(&'static str, Vec<Attribute>)> {
+    let group = || Type::arn_of(&["target_group"]);
+    let weighted = vec![
+        attribute("group", group(), "The target group.").required(),
+        attribute("weight", Type::Integer { min: 0, max: 999 }, "Its share among all weights.").default(1),
+    ];
+    let stickiness = vec![
+        attribute("enabled", Type::Bool, "Whether a client stays with its group, whatever the weights.")
+            .default(true),
+        attribute("duration", Type::Duration { min: 1, max: WEEK }, "For how long."),
+    ];
+    let forward = vec![
+        attribute("group", group(), "The one target group, in place of `target_group` blocks."),
+        attribute(
+            "target_group",
+            Type::Blocks { attributes: weighted, ordered: false, max: MOST_GROUPS },
+            "A target group with its weight.",
+        ),
+        attribute("stickiness", Type::Block(stickiness), "Whether clients stay with one target group.")
+            .default(object! { "enabled" => false }),
+    ];
+    let part = |name, default: &str, doc| attribute(name, Type::String { max: 256 }, doc).default(default);
+    let redirect = vec![
+        part("protocol", "#{protocol}", "HTTP, HTTPS or `#{protocol}`."),
+        part("port", "#{port}", "A port or `#{port}`."),
+        part("host", "#{host}", "A host name; it can hold `#{host}`."),
+        part("path", "/#{path}", "A path; it can hold `#{host}`, `#{path}` and `#{port}`."),
+        part("query", "#{query}", "The query without its `?`."),
+        attribute("status_code", Type::Integer { min: 301, max: 302 }, "301 or 302.").required(),
+    ];
+    let texts =
+        Type::Choice(&["text/plain", "text/css", "text/html", "application/javascript", "application/json"]);
+    let fixed_response = vec![
+        attribute("status_code", Type::Integer { min: 200, max: 599 }, "2xx, 4xx or 5xx.").required(),
+        attribute("content_type", texts, "The type of the message."),
+        attribute("message_body", Type::Text { max: 1024 }, "The message."),
+    ];
+    let needed = |name, doc| attribute(name, Type::string(), doc).required();
+    let mut oidc = vec![
+        needed("issuer", "The provider's issuer URL."),
+        needed("authorization_endpoint", "Where users are sent to."),
+        needed("token_endpoint", "Where tokens come from."),
+        needed("user_info_endpoint", "Where claims come from."),
+        needed("client_id", "The client's id."),
+        needed("client_secret", "The client's secret, which the API takes and never shows."),
+    ];
+    oidc.extend(session());
+    let mut cognito = vec![
+        needed("user_pool", "The ARN of the user pool."),
+        needed("user_pool_client", "The id of the pool's client."),
+        needed("user_pool_domain", "The pool's domain."),
+    ];
+    cognito.extend(session());
+    vec![
+        ("forward", forward),
+        ("redirect", redirect),
+        ("fixed_response", fixed_response),
+        ("authenticate_oidc", oidc),
+        ("authenticate_cognito", cognito),
+    ]
+}
+
+fn session() -> Vec<Attribute> {
+    vec![
+        attribute("session_cookie_name", Type::string(), "The cookie that keeps the session.")
+            .default("AWSELBAuthSessionCookie"),
+        attribute("scope", Type::string(), "The claims that are asked for.").default("openid"),
+        attribute("session_timeout", Type::Duration { min: 1, max: WEEK }, "How long a session lasts.")
+            .default_seconds(WEEK),
+        attribute("authentication_request_extra_params", Type::string().map(), "Added to the request.")
+            .default(Value::Object(Object::new())),
+        attribute(
+            "on_unauthenticated_request",
+            Type::Choice(&["deny", "allow", "authenticate"]),
+            "What happens to a request without a session.",
+        )
+        .default("authenticate"),
+    ]
+}
+
+/// A forward to one target group has it in a block, and a weight that is not 0 is 1.
+fn normal(actions: Value) -> Value {
+    let Value::List(actions) = actions else { return actions };
+    Value::List(actions.into_iter().map(normal_action).collect())
+}
+
+fn normal_action(action: Value) -> Value {
+    let Value::Object(mut members) = action else { return action };
+    if let Some(group) = members.shift_remove("group") {
+        members.insert(
+            "target_group".to_owned(),
+            Value::List(vec![object! { "group" => group, "weight" => 1 }]),
+        );
+    }
+    if let Some(Value::List(groups)) = members.get_mut("target_group")
+        && let [Value::Object(only)] = groups.as_mut_slice()
+        && only.get("weight").and_then(Value::as_number).is_some_and(|weight| weight > 0.0)
+    {
+        only.insert("weight".to_owned(), Value::from(1));
+    }
+    Value::Object(members)
+}
+
+/// What no single attribute's type shows.
+pub fn mistakes(attribute: &'static str, inputs: &Object) -> Vec<Mistake> {
+    let Some(actions) = inputs.get(attribute).and_then(Value::as_list) else { return Vec::new() };
+    let mut mistakes = Vec::new();
+    let mut mistake = |message: String, help: &str| mistakes.push((attribute, message, help.to_owned()));
+    let kind = |action: &Value| action.get("type").as_str().unwrap_or_default().to_owned();
+    let ends = |action: &Value| !kind(action).starts_with("authenticate_");
+    let last_ends = actions.last().is_some_and(ends);
+    if !last_ends || actions.iter().filter(|action| ends(action)).count() != 1 {
+        let help = "write one `forward`, `redirect` or `fixed_response` as the last action, and at most \
+                    authentication before it";
+        mistake("exactly one action decides what becomes of a request, and it is the last".to_owned(), help);
+    }
+    for action in actions {
+        match kind(action).as_str() {
+            "forward" => {
+                let groups = action.get("target_group").as_list().unwrap_or_default();
+                if groups.is_empty() && action.get("group").is_null() {
+                    mistake("a forward needs a target group".to_owned(), "add a `target_group` block");
+                }
+                if groups.len() > MOST_GROUPS {
+                    let message = format!("a forward names at most {MOST_GROUPS} target groups");
+                    mistake(message, "take some away: AWS refuses more");
+                }
+                let twice = |(at, one): (usize, &Value)| {
+                    groups.iter().take(at).any(|other| other.get("group") == one.get("group"))
+                };
+                if groups.iter().enumerate().any(twice) {
+                    mistake("a target group is named twice".to_owned(), "give it one block with one weight");
+                }
+                let sticky = action.get("stickiness");
+                if sticky.get("enabled").as_bool() == Some(true) && sticky.get("duration").is_null() {
+                    mistake("stickiness needs a duration".to_owned(), "add `duration = 5m`");
+                }
+            }
+            "fixed_response" => {
+                let status = action.get("status_code").as_number().unwrap_or_default();
+                if (300.0..400.0).contains(&status) {
+                    let help = "write `redirect` to send clients elsewhere";
+                    mistake("a fixed response has status 2xx, 4xx or 5xx".to_owned(), help);
+                }
+            }
+            _ => {}
+        }
+    }
+    mistakes
+}
+
+/// The target groups that actions forward to, with their weights; a weight that is not known yet
+/// counts as some.
+pub fn forwards(actions: Option<&Value>) -> Vec<(Value, u32)> {
+    let weighted = |one: &Value| {
+        let weight = one.get("weight").as_number().map_or(1, |weight| weight as u32);
+        (one.get("group").clone(), weight)
+    };
+    let of = |action: &Value| {
+        let single =
+            Some(action.get("group")).filter(|group| !group.is_null()).map(|group| (group.clone(), 1));
+        let groups = action.get("target_group").as_list().unwrap_or_default().iter().map(weighted);
+        groups.chain(single).collect::<Vec<_>>()
+    };
+    actions.and_then(Value::as_list).unwrap_or_default().iter().flat_map(of).collect()
+}

@@ -1,0 +1,246 @@
+//! `listener_rule`: which requests go to which target groups, by weight. A change of weights waits
+//! for the targets' health and is one call.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use aws_sdk_elasticloadbalancingv2::operation::create_rule::CreateRuleInput;
+use aws_sdk_elasticloadbalancingv2::types::{Rule as Described, RulePriorityPair};
+use futures_util::future::try_join;
+use serde::Deserialize;
+
+use super::elbv2::actions::{self, Action};
+use super::elbv2::conditions::{self, Condition};
+use super::elbv2::cutover::{cut_over, wait_for_first};
+use super::elbv2::{self, SERVICE};
+use super::schema::{Schema, Type, attribute, output, tags_attribute};
+use super::{Kind, Live, Permissions, Tags, Traffic, Update, Wanted};
+use crate::apply::operation::Operation;
+use crate::cloud::error::Error;
+use crate::cloud::{Cloud, Repeat};
+use crate::state::Record;
+use crate::value::{Object, Value};
+
+/// Which requests of a listener go where.
+pub struct ListenerRule;
+
+#[derive(Debug, Deserialize)]
+pub struct Spec {
+    listener: String,
+    priority: i32,
+    condition: Vec<Condition>,
+    action: Vec<Action>,
+    tags: Tags,
+}
+
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
+    kind: "listener_rule",
+    doc: "Which requests of a listener go to which target groups, by weight.",
+    attributes: vec![
+        attribute("listener", Type::arn_of(&["listener"]), "The listener.")
+            .required()
+            .replaces()
+            .api(&["listener_arn"]),
+        attribute(
+            "priority",
+            Type::Integer { min: 1, max: 50_000 },
+            "Rules are tried from the lowest number up; no two of a listener have the same.",
+        )
+        .required(),
+        conditions::attribute_of_conditions(),
+        actions::attribute_of_actions("action", "What is done with such requests.").api(&["actions"]),
+        tags_attribute(&["tags"]),
+    ],
+    outputs: vec![output("id", "The ARN."), output("arn", "The ARN.")],
+    not_offered: &[("transforms", "rewriting of hosts and URLs is not offered yet")],
+    unique: &["listener", "priority"],
+});
+
+/// Rules by ARN; those that are gone are left out.
+async fn described(cloud: &Cloud, arns: &[String]) -> Result<Vec<Described>, Error> {
+    let fetch = |batch: Vec<String>| async move {
+        let batch = &batch;
+        elbv2::pages(|marker| async move {
+            let describe = cloud.elbv2.describe_rules().set_rule_arns(Some(batch.clone())).set_marker(marker);
+            let answer = cloud.read(SERVICE, "DescribeRules", || describe.clone().send()).await?;
+            Ok((answer.rules.unwrap_or_default(), answer.next_marker))
+        })
+        .await
+    };
+    elbv2::batched(arns, elbv2::HUNDRED, fetch).await
+}
+
+/// All rules of a listener; none if it is gone.
+async fn rules_of(cloud: &Cloud, listener: &str) -> Result<Vec<Described>, Error> {
+    let all = elbv2::pages(|marker| async move {
+        let describe = cloud.elbv2.describe_rules().listener_arn(listener).set_marker(marker);
+        let answer = cloud.read(SERVICE, "DescribeRules", || describe.clone().send()).await?;
+        Ok((answer.rules.unwrap_or_default(), answer.next_marker))
+    });
+    Ok(elbv2::unless_gone(all.await)?.unwrap_or_default())
+}
+
+/// A rule's ARN is its listener's with `listener-rule` and one part more, and nothing else that
+/// the API answers of a rule names the listener.
+fn listener_of(rule: &str) -> Option<String> {
+    let (listener, _) = rule.rsplit_once('/')?;
+    Some(listener.replacen(":listener-rule/", ":listener/", 1))
+}
+
+fn inputs_of(described: &Described, last: Option<&Record>) -> Object {
+    let last = last.and_then(|last| last.inputs.get("action"));
+    let arn = described.rule_arn().unwrap_or_default();
+    let priority = described.priority().and_then(|text| text.parse::<i32>().ok());
+    Object::from_iter([
+        ("listener".to_owned(), listener_of(arn).into()),
+        ("priority".to_owned(), priority.into()),
+        ("condition".to_owned(), conditions::from_api(described.conditions())),
+        ("action".to_owned(), actions::from_api(described.actions(), last)),
+    ])
+}
+
+fn taken(listener: &str, priority: i32) -> Error {
+    Error::failed(
+        format!("priority {priority} is taken by another rule of {listener}"),
+        "choose a free one; to swap two rules, give one of them a free priority and apply in between",
+    )
+}
+
+async fn move_to(op: &Operation<'_>, arn: &str, spec: &Spec) -> Result<(), Error> {
+    let place = RulePriorityPair::builder().rule_arn(arn).priority(spec.priority).build();
+    let set = op.cloud.elbv2.set_rule_priorities().rule_priorities(place);
+    match op.call(SERVICE, "SetRulePriorities", Repeat::Safe, || set.clone().send()).await {
+        Err(error) if error.already_exists() => {
+            // A repeat after a lost answer: the rule stands there already.
+            let rules = described(op.cloud, &[arn.to_owned()]).await?;
+            let stands = rules.first().and_then(|rule| rule.priority()) == Some(&*spec.priority.to_string());
+            if stands { Ok(()) } else { Err(taken(&spec.listener, spec.priority)) }
+        }
+        answer => answer.map(drop),
+    }
+}
+
+impl Kind for ListenerRule {
+    type Spec = Spec;
+
+    fn schema(&self) -> &'static Schema {
+        &SCHEMA
+    }
+
+    fn permissions(&self) -> Permissions {
+        Permissions {
+            read: &[
+                "elasticloadbalancing:DescribeRules",
+                "elasticloadbalancing:DescribeTags",
+                "elasticloadbalancing:DescribeTargetHealth",
+            ],
+            write: &[
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:CreateRule",
+                "elasticloadbalancing:DeleteRule",
+                "elasticloadbalancing:ModifyRule",
+                "elasticloadbalancing:RemoveTags",
+                "elasticloadbalancing:SetRulePriorities",
+            ],
+        }
+    }
+
+    async fn create(&self, op: &Operation<'_>, spec: Spec) -> Result<String, Error> {
+        let create = op
+            .cloud
+            .elbv2
+            .create_rule()
+            .listener_arn(&spec.listener)
+            .priority(spec.priority)
+            .set_conditions(Some(conditions::to_api(&spec.condition)))
+            .set_actions(Some(actions::to_api(&spec.action)))
+            .set_tags(Some(elbv2::tag_list(&op.tags(&spec.tags))));
+        let answer = op.call(SERVICE, "CreateRule", Repeat::OnThrottle, || create.clone().send()).await;
+        let arn = match answer {
+            Ok(answer) => answer.rules().first().and_then(|rule| rule.rule_arn()).map(str::to_owned),
+            Err(error) if error.already_exists() => return Err(taken(&spec.listener, spec.priority)),
+            Err(error) => return Err(error),
+        };
+        let arn = arn.ok_or_else(|| elbv2::unanswered("CreateRule"))?;
+        wait_for_first(op, &spec.action).await?;
+        Ok(arn)
+    }
+
+    async fn read(&self, cloud: &Cloud, wanted: &[Wanted<'_>]) -> Result<BTreeMap<String, Live>, Error> {
+        let arns = elbv2::ids(wanted);
+        let (all, tags) = try_join(described(cloud, &arns), elbv2::declared_tags_of(cloud, wanted)).await?;
+        let last: BTreeMap<&str, Option<&Record>> = wanted.iter().map(|one| (one.id, one.last)).collect();
+        let live = all.iter().map(|one| {
+            let arn = one.rule_arn().unwrap_or_default().to_owned();
+            let mut inputs = inputs_of(one, last.get(arn.as_str()).copied().flatten());
+            inputs.extend(tags.get(&arn).map(|tags| ("tags".to_owned(), tags.clone())));
+            let outputs = ["id", "arn"].map(|name| (name.to_owned(), Value::string(&arn)));
+            (arn.clone(), Live { inputs, outputs: Object::from_iter(outputs) })
+        });
+        Ok(live.collect())
+    }
+
+    async fn update(&self, op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), Error> {
+        let (before, after) = (&update.before, &update.after);
+        if update.touches("priority") {
+            move_to(op, update.id, after).await?;
+        }
+        let conditions = update.touches("condition").then(|| conditions::to_api(&after.condition));
+        // Of an action list and of conditions, what is left out stays as it is (API_ModifyRule).
+        let modify = |actions: Option<Vec<Action>>, conditions| {
+            let modify = op.cloud.elbv2.modify_rule().rule_arn(update.id).set_conditions(conditions);
+            let modify = modify.set_actions(actions.map(|actions| actions::to_api(&actions)));
+            async move { op.call(SERVICE, "ModifyRule", Repeat::Safe, || modify.clone().send()).await.map(drop) }
+        };
+        if update.touches("action") {
+            let write = |named| modify(Some(named), None);
+            let finally = |all| modify(Some(all), conditions);
+            cut_over(op, &before.action, &after.action, write, finally).await?;
+        } else if conditions.is_some() {
+            modify(None, conditions).await?;
+        }
+        if update.touches("tags") {
+            elbv2::retag(op, update.id, &before.tags, &after.tags).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, op: &Operation<'_>, record: &Record) -> Result<(), Error> {
+        let delete = op.cloud.elbv2.delete_rule().rule_arn(&record.id);
+        let answer = op.call(SERVICE, "DeleteRule", Repeat::Safe, || delete.clone().send()).await;
+        elbv2::unless_gone(answer).map(drop)
+    }
+
+    async fn find(&self, op: &Operation<'_>, spec: Spec) -> Result<Option<String>, Error> {
+        let priority = spec.priority.to_string();
+        let rules = rules_of(op.cloud, &spec.listener).await?.into_iter();
+        let arns = rules.filter(|rule| rule.priority() == Some(&*priority)).filter_map(|rule| rule.rule_arn);
+        elbv2::made_by(op, arns.collect()).await
+    }
+
+    fn check(&self, inputs: &Object) -> Vec<elbv2::Mistake> {
+        let mut mistakes = actions::mistakes("action", inputs);
+        mistakes.extend(conditions::mistakes(inputs));
+        mistakes
+    }
+
+    fn traffic(&self, inputs: &Object) -> Traffic {
+        Traffic { forwards: actions::forwards(inputs.get("action")), serves: Vec::new() }
+    }
+
+    fn create_inputs(&self) -> Vec<String> {
+        vec![format!("{:?}", CreateRuleInput::builder().build())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_names_its_listener_in_its_arn() {
+        let rule = "arn:aws:elasticloadbalancing:us-east-1:1:listener-rule/app/edge/50dc/f2f7/9683";
+        let listener = "arn:aws:elasticloadbalancing:us-east-1:1:listener/app/edge/50dc/f2f7";
+        assert_eq!(listener_of(rule).as_deref(), Some(listener));
+    }
+}

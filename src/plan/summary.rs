@@ -1,0 +1,98 @@
+//! Which steps belong together, and how many there are of each sort. A plan comes in; for each
+//! step its role, and the counts, go out. Decides nothing.
+
+use super::step::{Action, Plan, Step};
+
+/// What a step is to a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Create,
+    Update,
+    /// A create that takes something's place; `old` is the step that removes that, if the plan
+    /// has one (it may be kept).
+    Replace {
+        old: Option<usize>,
+    },
+    /// The delete or forget of what the step `new` takes the place of.
+    Replaced {
+        new: usize,
+    },
+    Delete,
+    Forget,
+}
+
+/// The role of each step, by its place in the plan.
+pub fn roles(plan: &Plan) -> Vec<Role> {
+    let mut roles: Vec<Role> = plan.steps.iter().map(alone).collect();
+    for (new, create) in plan.steps.iter().enumerate() {
+        let Action::Create { replaces, .. } = &create.action else { continue };
+        let old = plan.steps.iter().position(|step| {
+            step.address == create.address
+                && match (&step.action, replaces) {
+                    (Action::Delete { id, .. } | Action::Forget { id, .. }, Some(replaced)) => id == replaced,
+                    (Action::Delete { deposed, .. } | Action::Forget { deposed, .. }, None) => !deposed,
+                    _ => false,
+                }
+        });
+        if let Some(role) = old.and_then(|old| roles.get_mut(old)) {
+            *role = Role::Replaced { new };
+        }
+        if let Some(role) = roles.get_mut(new).filter(|_| old.is_some() || replaces.is_some()) {
+            *role = Role::Replace { old };
+        }
+    }
+    roles
+}
+
+fn alone(step: &Step) -> Role {
+    match step.action {
+        Action::Create { .. } => Role::Create,
+        Action::Update => Role::Update,
+        Action::Delete { .. } => Role::Delete,
+        Action::Forget { .. } => Role::Forget,
+    }
+}
+
+/// How many resources are created, updated, replaced, deleted and forgotten.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub create: usize,
+    pub update: usize,
+    pub replace: usize,
+    pub delete: usize,
+    pub forget: usize,
+}
+
+impl Summary {
+    pub fn of(roles: &[Role]) -> Self {
+        let mut summary = Self::default();
+        for role in roles {
+            match role {
+                Role::Create => summary.create += 1,
+                Role::Update => summary.update += 1,
+                Role::Replace { .. } => summary.replace += 1,
+                Role::Replaced { .. } => {}
+                Role::Delete => summary.delete += 1,
+                Role::Forget => summary.forget += 1,
+            }
+        }
+        summary
+    }
+
+    /// `3 to create, 1 to update`; empty where there is nothing.
+    pub fn text(&self) -> String {
+        let counts = [
+            (self.create, "create"),
+            (self.update, "update"),
+            (self.replace, "replace"),
+            (self.delete, "delete"),
+            (self.forget, "forget"),
+        ];
+        let said: Vec<String> = counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, verb)| format!("{count} to {verb}"))
+            .collect();
+        said.join(", ")
+    }
+}

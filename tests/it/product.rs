@@ -1,0 +1,148 @@
+//! The real binary in a folder of its own, against a server.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use aws_credential_types::Credentials;
+use bgform::clock::Clock;
+use bgform::cloud::{Cloud, Target};
+
+use crate::moto::Moto;
+use crate::wire::Wire;
+
+/// How a run of the binary ended.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Run {
+    /// The run, which must have ended with `code`.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "\n--- out\n{}\n--- err\n{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        let all = format!("{}\n{}", self.out, self.err);
+        // Messages are wrapped; what they say is not.
+        let flat = |text: &str| {
+            let words =
+                text.split_whitespace().filter(|word| !["│", "×", "╰─▶", "├─▶", "help:"].contains(word));
+            words.collect::<Vec<_>>().join(" ")
+        };
+        assert!(
+            flat(&all).contains(&flat(text)),
+            "`{text}` is not said in\n--- out\n{}\n--- err\n{}",
+            self.out,
+            self.err
+        );
+        self
+    }
+}
+
+/// A folder with stacks and state, and a server with a recorder before it.
+pub struct Product {
+    pub folder: tempfile::TempDir,
+    pub wire: Wire,
+    pub moto: Option<Moto>,
+}
+
+impl Product {
+    /// With a moto of its own that has the instance profile `bake`.
+    pub fn on_moto() -> Self {
+        let moto = Moto::start();
+        make_instance_profile(&moto.endpoint, "bake");
+        let wire = Wire::before(&moto.endpoint);
+        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: Some(moto) }
+    }
+
+    /// With nothing that answers.
+    pub fn alone() -> Self {
+        let wire = Wire::before("127.0.0.1:9");
+        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: None }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        #[allow(clippy::disallowed_methods, reason = "a test's own file")]
+        std::fs::write(&path, text).expect("a file");
+        path
+    }
+
+    /// A stack of the repository's, copied byte for byte.
+    pub fn copy_stack(&self, name: &str) -> PathBuf {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("stacks").join(name);
+        self.write(name, &std::fs::read_to_string(path).expect("the stack"))
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bgform"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ENDPOINT_URL", &self.wire.endpoint)
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Run {
+        ended(&mut self.command(args))
+    }
+
+    /// SDK clients that go past the recorder.
+    pub async fn cloud(&self) -> Cloud {
+        let endpoint = self.moto.as_ref().expect("a moto").endpoint.clone();
+        let target = Target {
+            region: Some("us-east-1".to_owned()),
+            endpoint_url: Some(endpoint),
+            ..Target::default()
+        };
+        let anyone = Credentials::new("test", "test", None, None, "tests");
+        Cloud::connect_as(Some(anyone), &target, Clock::real(), false).await.expect("moto")
+    }
+}
+
+/// Runs a command to its end.
+pub fn ended(command: &mut Command) -> Run {
+    let output = command.output().expect("the binary runs");
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// What the examples name and no kind makes.
+fn make_instance_profile(endpoint: &str, name: &str) {
+    let body = format!("Action=CreateInstanceProfile&InstanceProfileName={name}&Version=2010-05-08");
+    let address = endpoint.trim_start_matches("http://");
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: iam.amazonaws.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, \
+         SignedHeaders=host, Signature=none\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).expect("moto listens");
+    stream.write_all(request.as_bytes()).expect("moto reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("moto answers");
+    assert!(answer.contains(" 200 "), "{answer}");
+}

@@ -1,0 +1,148 @@
+//! What goes over the wire: a recorder between bgform and a server. It names every call and can
+//! answer one in the server's place, or not at all.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// What happens to a call instead of being carried out.
+#[derive(Clone)]
+pub enum Fault {
+    /// This answer: HTTP status and body.
+    Answer(u16, String),
+    /// Carried out, but the connection is closed before the answer.
+    AnswerLost,
+}
+
+#[derive(Default)]
+struct Inner {
+    calls: Vec<String>,
+    /// The action, how often it goes through first, and what happens then, once or for ever.
+    faults: Vec<(String, usize, Fault, bool)>,
+}
+
+/// A recorder in front of a server.
+#[derive(Clone)]
+pub struct Wire {
+    pub endpoint: String,
+    inner: Arc<Mutex<Inner>>,
+}
+
+impl Wire {
+    /// In front of `upstream`, such as `http://127.0.0.1:5000`.
+    pub fn before(upstream: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        let wire = Self { endpoint, inner: Arc::default() };
+        let upstream = upstream.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let (inner, _) = (Arc::clone(&wire.inner), ());
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (inner, upstream) = (Arc::clone(&inner), upstream.clone());
+                std::thread::spawn(move || serve(client, &upstream, &inner));
+            }
+        });
+        wire
+    }
+
+    /// The names of the calls since the last time this was asked, such as `ModifyRule`.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.inner.lock().expect("no panic").calls)
+    }
+
+    /// Lets `action` through `after` times, then does `fault` once.
+    pub fn fault_once(&self, action: &str, after: usize, fault: Fault) {
+        self.inner.lock().expect("no panic").faults.push((action.to_owned(), after, fault, true));
+    }
+
+    /// Does `fault` whenever `action` is called.
+    pub fn fault_always(&self, action: &str, fault: Fault) {
+        self.inner.lock().expect("no panic").faults.push((action.to_owned(), 0, fault, false));
+    }
+}
+
+fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
+    let mut reader = BufReader::new(client.try_clone().expect("a second handle"));
+    let mut client = client;
+    while let Some((head, body)) = request(&mut reader) {
+        let action = action(&head, &body);
+        let fault = {
+            let mut inner = inner.lock().expect("no panic");
+            inner.calls.push(action.clone());
+            fault(&mut inner, &action)
+        };
+        if let Some(Fault::Answer(status, text)) = &fault {
+            let answer = format!(
+                "HTTP/1.1 {status} Answer\r\ncontent-type: text/xml\r\nx-amzn-requestid: r-1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
+                text.len()
+            );
+            let _ = client.write_all(answer.as_bytes());
+            return;
+        }
+        let Ok(mut server) = TcpStream::connect(upstream) else { return };
+        let head = head.trim_end_matches("\r\n").to_owned() + "\r\nConnection: close\r\n\r\n";
+        let mut answer = Vec::new();
+        let sent = server.write_all(head.as_bytes()).and_then(|()| server.write_all(&body));
+        if sent.and_then(|()| server.read_to_end(&mut answer)).is_err() || fault.is_some() {
+            return;
+        }
+        // The server closes after each answer, and so does this.
+        let _ = client.write_all(&answer);
+        return;
+    }
+}
+
+/// One request: its head with the empty line taken off, and its body.
+fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+    let mut head = String::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if line == "\r\n" {
+            break;
+        }
+        if !line.to_ascii_lowercase().starts_with("connection:") {
+            head.push_str(&line);
+        }
+    }
+    let length = header(&head, "content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        key.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+fn action(head: &str, body: &[u8]) -> String {
+    if let Some(target) = header(head, "x-amz-target") {
+        return target.rsplit('.').next().unwrap_or_default().to_owned();
+    }
+    let body = String::from_utf8_lossy(body);
+    body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or("?").to_owned()
+}
+
+fn fault(inner: &mut Inner, action: &str) -> Option<Fault> {
+    let at = inner.faults.iter().position(|(name, ..)| name == action)?;
+    let (_, after, fault, once) = inner.faults.get_mut(at)?;
+    if *after > 0 {
+        *after -= 1;
+        return None;
+    }
+    let fault = fault.clone();
+    if *once {
+        inner.faults.remove(at);
+    }
+    Some(fault)
+}
+
+/// Whether a call only looks.
+pub fn is_read(action: &str) -> bool {
+    ["Describe", "Get", "List"].iter().any(|word| action.starts_with(word))
+}
