@@ -16,7 +16,7 @@ use super::evaluate::{Mentioned, Scope, describe, evaluate, references};
 use super::scope::{Known, Names};
 use super::variable::{self, Given};
 use crate::address::Address;
-use crate::diagnostic::{Mistake, Sources, Span};
+use crate::diagnostic::{FileId, Mistake, Sources, Span};
 use crate::graph;
 use crate::kind;
 use crate::kind::schema::Schema;
@@ -59,6 +59,8 @@ pub struct Program {
     /// Every instance of every block, dependencies first.
     pub nodes: Vec<Node>,
     files: Arc<dyn ReadFile>,
+    /// The files among the sources that blocks stand in; the others only give values.
+    of_blocks: BTreeSet<FileId>,
     /// What `file(...)` and its like have read, for the digest.
     read: Mutex<BTreeMap<PathBuf, [u8; 32]>>,
 }
@@ -110,6 +112,7 @@ impl Program {
         parse_text: &mut dyn FnMut(&str, &str) -> Option<Expr>,
         mistakes: &mut Vec<Mistake>,
     ) -> Self {
+        let of_blocks = input.files.blocks.iter().map(|block| block.span.file).collect();
         let mut declarations = declare(input.files, &Registry, mistakes);
         let variables = variable::resolve(&mut declarations, &input.given, parse_text, mistakes);
         break_cycles_of_locals(&mut declarations, mistakes);
@@ -121,6 +124,7 @@ impl Program {
             keys: HashMap::new(),
             nodes: Vec::new(),
             files: input.reader,
+            of_blocks,
             read: Mutex::default(),
         };
         program.settings = program.settings(mistakes);
@@ -130,10 +134,10 @@ impl Program {
     }
 
     /// The digest of everything that the stack's meaning comes from: its files, the files that
-    /// they read, and the values of its variables.
+    /// they read, and the values of its variables, wherever these were given.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
-        for (_, path, text) in self.sources.iter() {
+        for (_, path, text) in self.sources.iter().filter(|(file, ..)| self.of_blocks.contains(file)) {
             digest.update(path.file_name().unwrap_or_default().as_encoded_bytes());
             digest.update([0]);
             digest.update(Sha256::digest(text.as_bytes()));
