@@ -1,6 +1,22 @@
-//! (being written)
+//! A plan that is kept in a file, agreed to once and applied later. What it was made from and a
+//! fingerprint of its steps go into the file; out of it come the same variables and options, and
+//! whether the plan still holds. The steps themselves are not kept: apply makes them again from
+//! the same things, and refuses if they are not the same.
+//!
+//! The file holds the values of all variables, the sensitive ones in the clear: it is written
+//! for its owner alone (0600), whole or not at all. This module never makes a plan.
 
+mod basis;
+mod error;
+mod fingerprint;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use super::Options;
 use super::step::Plan;
@@ -8,46 +24,222 @@ use crate::cli::{Global, VariableArgs};
 use crate::lang::program::Program;
 use crate::state::Snapshot;
 
-pub struct SavedPlan;
+pub use error::SavedPlanError;
 
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-#[error("saved")]
-pub struct SavedPlanError;
+use basis::{Chosen, File, Place, Serial, Where, absolute, moved};
+use fingerprint::fingerprint;
+
+/// What the file says that it is.
+const FORMAT: &str = "bgform.saved_plan";
+/// The version that this bgform writes, and the only one that it reads.
+const VERSION: u32 = 1;
+/// The first member, without spaces; what [`SavedPlan::is_one`] looks for.
+const MARKER: &str = r#"{"format":"bgform.saved_plan""#;
+/// A saved plan larger than this is none.
+const LARGEST: u64 = 64 << 20;
+
+/// A plan in a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlan {
+    // INVARIANT: first, so that the file begins with MARKER.
+    format: String,
+    version: u32,
+    /// The version of bgform that made it: another may plan other steps from the same things.
+    bgform: String,
+    stack: String,
+    place: Place,
+    files: Vec<File>,
+    /// [`Program::digest`].
+    program: String,
+    /// `name=text` as `--var` takes them, sensitive ones included.
+    variables: Vec<String>,
+    options: Chosen,
+    global: Where,
+    /// None where there was no state yet: the lineage of a first plan is a new one each time.
+    state: Option<Serial>,
+    /// SHA-256 over the steps.
+    steps: String,
+    /// A variable that no text gives; such a plan is not written.
+    #[serde(skip)]
+    unsaid: Option<String>,
+}
 
 impl SavedPlan {
+    /// A plan with all that it was made from. Variables are taken from the program, which has
+    /// their values from wherever they were given.
     pub fn new(
-        _: &[PathBuf],
-        _: &VariableArgs,
-        _: &Global,
-        _: &Options,
-        _: &Program,
-        _: &Snapshot,
-        _: &Plan,
+        stack: &[PathBuf],
+        _variables: &VariableArgs,
+        global: &Global,
+        options: &Options,
+        program: &Program,
+        snapshot: &Snapshot,
+        plan: &Plan,
     ) -> Self {
-        Self
+        let (variables, unsaid) = match variables::texts(program) {
+            Ok(texts) => (texts, None),
+            Err(name) => (Vec::new(), Some(name)),
+        };
+        let place = Place::of(snapshot);
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            bgform: env!("CARGO_PKG_VERSION").to_owned(),
+            stack: program.settings.name.clone(),
+            files: stack.iter().map(|path| File::of(path, program)).collect(),
+            program: program.digest(),
+            variables,
+            options: Chosen::of(options),
+            global: Where {
+                region: Some(place.region.clone()).filter(|region| !region.is_empty()),
+                profile: global.profile.clone(),
+                endpoint_url: place.endpoint.clone(),
+                state: global.state.as_deref().map(absolute),
+            },
+            place,
+            state: Serial::of(snapshot),
+            steps: fingerprint(plan),
+            unsaid,
+        }
     }
-    pub fn write(&self, _: &Path) -> Result<(), SavedPlanError> {
+
+    /// Writes the plan for its owner alone, whole or not at all. Overwrites nothing but another
+    /// saved plan.
+    ///
+    /// # Errors
+    /// [`SavedPlanError::Unwritable`] and [`SavedPlanError::Variable`].
+    pub fn write(&self, path: &Path) -> Result<(), SavedPlanError> {
+        let refused = |reason: &str, help: &str| SavedPlanError::Unwritable {
+            path: path.to_path_buf(),
+            reason: reason.to_owned(),
+            help: help.to_owned(),
+        };
+        let another = "name another file, such as release.bgplan";
+        if let Some(name) = &self.unsaid {
+            return Err(SavedPlanError::Variable { name: name.clone() });
+        }
+        if is_stack(path) {
+            return Err(refused("a name that ends in .deploy is a stack's", another));
+        }
+        if path.exists() && !Self::is_one(path) {
+            return Err(refused("something that is no saved plan is there", another));
+        }
+        let failed = |error: std::io::Error| refused(&error.to_string(), "check the folder, or name another");
+        let text =
+            serde_json::to_string_pretty(self).map_err(|error| refused(&error.to_string(), another))?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // A temporary file is its owner's alone from the start.
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        file.write_all(b"\n").map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(path).map_err(|error| failed(error.error))?;
         Ok(())
     }
-    pub fn read(_: &Path) -> Result<Self, SavedPlanError> {
-        Err(SavedPlanError)
+
+    /// # Errors
+    /// [`SavedPlanError::Unreadable`] and [`SavedPlanError::Version`].
+    pub fn read(path: &Path) -> Result<Self, SavedPlanError> {
+        let unreadable = |reason: String| SavedPlanError::Unreadable { path: path.to_path_buf(), reason };
+        let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+        let mut text = String::new();
+        file.take(LARGEST).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
+        // The versions first: what follows may have another shape.
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            version: u32,
+            bgform: String,
+        }
+        let head: Head = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+        if head.format != FORMAT {
+            return Err(unreadable("it is no saved plan".to_owned()));
+        }
+        if head.version != VERSION || head.bgform != env!("CARGO_PKG_VERSION") {
+            return Err(SavedPlanError::Version { made_by: head.bgform });
+        }
+        serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
     }
-    pub fn is_one(_: &Path) -> bool {
-        false
+
+    /// Whether a file is a saved plan, by its first bytes. A `.deploy` file never is.
+    pub fn is_one(path: &Path) -> bool {
+        if is_stack(path) || !path.is_file() {
+            return false;
+        }
+        let Ok(file) = std::fs::File::open(path) else { return false };
+        let mut first = Vec::new();
+        if file.take(256).read_to_end(&mut first).is_err() {
+            return false;
+        }
+        first.retain(|byte| !byte.is_ascii_whitespace());
+        first.starts_with(MARKER.as_bytes())
     }
+
+    /// The values of all variables, as `--var` takes them. Sensitive ones are in the clear.
     pub fn variables(&self) -> Vec<String> {
-        Vec::new()
+        self.variables.clone()
     }
+
+    /// The stack's files, absolute.
     pub fn stack_files(&self) -> Vec<PathBuf> {
-        Vec::new()
+        self.files.iter().map(|file| file.path.clone()).collect()
     }
+
+    /// The global options with those of the plan: they choose account and state.
     pub fn global(&self, global: &Global) -> Global {
-        global.clone()
+        let Where { region, profile, endpoint_url, state } = self.global.clone();
+        Global { region, profile, endpoint_url, state, ..global.clone() }
     }
+
     pub fn options(&self) -> Options {
-        Options::default()
+        let Chosen { targets, replace, no_refresh, upgrade, destroy, allow_outage } = self.options.clone();
+        Options { targets, replace, no_refresh, upgrade, destroy, allow_outage }
     }
-    pub fn still_holds(&self, _: &Program, _: &Snapshot, _: &Plan) -> Result<(), SavedPlanError> {
-        Ok(())
+
+    /// Whether `plan`, made just now, is the plan that was agreed to.
+    ///
+    /// # Errors
+    /// What has moved: [`SavedPlanError::Account`], [`SavedPlanError::Stack`],
+    /// [`SavedPlanError::State`] or [`SavedPlanError::Steps`].
+    pub fn still_holds(
+        &self,
+        program: &Program,
+        snapshot: &Snapshot,
+        plan: &Plan,
+    ) -> Result<(), SavedPlanError> {
+        let place = Place::of(snapshot);
+        if place != self.place {
+            return Err(SavedPlanError::Account { planned: self.place.text(), now: place.text() });
+        }
+        if program.settings.name != self.stack || program.digest() != self.program {
+            return Err(SavedPlanError::Stack { what: self.changed_in(program) });
+        }
+        let state = Serial::of(snapshot);
+        if state != self.state {
+            return Err(SavedPlanError::State { what: moved(self.state.as_ref(), state.as_ref()) });
+        }
+        match fingerprint(plan) == self.steps {
+            true => Ok(()),
+            false => Err(SavedPlanError::Steps),
+        }
     }
+
+    fn changed_in(&self, program: &Program) -> String {
+        let changed: Vec<String> = self
+            .files
+            .iter()
+            .filter(|file| File::of(&file.path, program).digest != file.digest)
+            .map(|file| format!("`{}`", file.path.display()))
+            .collect();
+        match changed.as_slice() {
+            [] => "a variable, or a file that the stack reads, is another".to_owned(),
+            [one] => format!("{one} has changed"),
+            several => format!("{} have changed", several.join(" and ")),
+        }
+    }
+}
+
+fn is_stack(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "deploy")
 }

@@ -123,7 +123,7 @@ impl Proof<'_> {
 
     /// As the next plan reads what was applied as `inputs`.
     async fn read(&self, address: &Address, id: &str, inputs: &Object) -> Option<Live> {
-        self.read_of(address, id, &declared(inputs), inputs).await
+        self.read_of(address, id, &self.declared(inputs), inputs).await
     }
 
     /// State is given only for what no API answers.
@@ -155,6 +155,11 @@ impl Proof<'_> {
             );
         }
         live
+    }
+
+    /// What state declares of a resource: defaults are among it.
+    fn declared(&self, inputs: &Object) -> BTreeSet<String> {
+        self.schema.canonical(inputs.clone()).keys().cloned().collect()
     }
 
     fn agrees(&self, name: &str, declared: &Value, live: &Value) -> bool {
@@ -220,7 +225,7 @@ impl Proof<'_> {
         let after = self.schema.canonical(inputs.clone());
         let mistakes = self.kind.check(&after);
         assert!(mistakes.is_empty(), "{}: {mistakes:?}", self.case);
-        let declared = &declared(inputs) | &declared(last);
+        let declared = &self.declared(inputs) | &self.declared(last);
         let before = self.read_of(address, id, &declared, last).await.expect("it is there");
         let changed: BTreeSet<_> = declared
             .union(&after.keys().cloned().collect())
@@ -254,8 +259,4 @@ impl Proof<'_> {
         assert!(left.is_none(), "{}: read after it was deleted: {left:?}", self.case);
         self.deleted(address, id, live).await;
     }
-}
-
-fn declared(inputs: &Object) -> BTreeSet<String> {
-    inputs.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect()
 }

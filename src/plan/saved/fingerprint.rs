@@ -1,0 +1,52 @@
+//! One digest over all that a plan's steps are. A plan comes in, a digest goes out: two plans have
+//! the same one if the same things happen in the same order. Secrets are in it only as a digest.
+
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use crate::plan::diff::AttributeChange;
+use crate::plan::step::{Action, Plan, Step};
+use crate::value::Value;
+
+/// SHA-256 over steps and outputs, in hex.
+pub(super) fn fingerprint(plan: &Plan) -> String {
+    let outputs = plan.outputs.iter();
+    let said = json!({
+        "destroys": plan.destroys,
+        "steps": plan.steps.iter().map(step).collect::<Json>(),
+        "outputs": outputs
+            .map(|output| json!([output.name, bare(&output.before), bare(&output.after)]))
+            .collect::<Json>(),
+    });
+    digest(said.to_string().as_bytes())
+}
+
+pub(super) fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+fn step(step: &Step) -> Json {
+    let action = match &step.action {
+        Action::Create { generation, replaces } => json!(["create", generation, replaces]),
+        Action::Update => json!(["update", step.record.as_ref().map(|record| &record.id)]),
+        Action::Delete { id, deposed } => json!(["delete", id, deposed]),
+        Action::Forget { id, deposed, .. } => json!(["forget", id, deposed]),
+    };
+    json!({
+        "address": step.address,
+        "action": action,
+        "changes": step.changes.iter().map(change).collect::<Json>(),
+        "inputs": bare(&Value::Object(step.inputs.clone())),
+        "after": step.after,
+        "weights": step.traffic.weights,
+        "serves": step.traffic.serves,
+    })
+}
+
+fn change(change: &AttributeChange) -> Json {
+    json!([change.path, bare(&change.before), bare(&change.after), change.replaces])
+}
+
+fn bare(value: &Value) -> Json {
+    value.without_marks().to_typed_json()
+}

@@ -1,0 +1,45 @@
+//! The values of a stack's variables as texts that `--var name=text` reads back to the same
+//! values. A program comes in, texts go out, secrets among them in the clear: whoever writes them
+//! down keeps others from reading them.
+
+use crate::lang::ast::{Block, Node};
+use crate::lang::evaluate::evaluate;
+use crate::lang::program::Program;
+use crate::lang::scope::{Known, Names};
+use crate::plan::render::show_value;
+use crate::value::Value;
+
+/// `name=text` of every variable. One whose value no text gives is left out where its default
+/// gives it; otherwise its name is the error.
+pub(super) fn texts(program: &Program) -> Result<Vec<String>, String> {
+    let mut texts = Vec::new();
+    for (name, value) in &program.variables {
+        let Some((_, block)) = program.declarations.variables.get(name) else { continue };
+        let value = value.without_marks();
+        match (takes_text(block), &value) {
+            (true, Value::String(text)) => texts.push(format!("{name}={text}")),
+            (true, _) if default_gives(program, block, &value) => {}
+            (true, _) => return Err(name.clone()),
+            (false, value) => texts.push(format!("{name}={}", show_value(value))),
+        }
+    }
+    Ok(texts)
+}
+
+/// Whether a text is the value itself: the type is string, any or none.
+fn takes_text(block: &Block) -> bool {
+    let declared = block.body.attributes.iter().find(|attribute| attribute.name.text == "type");
+    declared.is_none_or(
+        |declared| matches!(&declared.value.node, Node::Name(word) if word == "string" || word == "any"),
+    )
+}
+
+fn default_gives(program: &Program, block: &Block, value: &Value) -> bool {
+    let Some(default) = block.body.attributes.iter().find(|attribute| attribute.name.text == "default")
+    else {
+        return false;
+    };
+    let known = Known::new();
+    let scope = Names::new(program, &known, None);
+    evaluate(&default.value, &scope, &mut Vec::new()).is_some_and(|given| given.without_marks() == *value)
+}
