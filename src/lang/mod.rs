@@ -15,6 +15,7 @@ pub mod notation;
 pub mod parse;
 mod place;
 pub mod program;
+pub mod reference;
 mod scan;
 pub mod scope;
 mod slip;

@@ -12,5 +12,6 @@ mod mishaps;
 mod moto;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod product;
+mod reference;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod wire;
