@@ -15,7 +15,9 @@ use crate::lang::ast::{Expr, Files};
 use crate::lang::parse::{parse, parse_attributes};
 use crate::lang::program::{Input, Program, ReadFile};
 use crate::lang::variable::Given;
-use crate::state::{Snapshot, Store};
+use crate::state::Snapshot;
+
+pub use super::locate::store;
 
 /// Reads files for `file(...)` and its like.
 struct Disk;
@@ -100,6 +102,20 @@ pub fn program(args: &StackArgs) -> Result<Program, CliError> {
 
 /// The same from files that were found already.
 pub fn program_given(paths: &[PathBuf], variables: &VariableArgs) -> Result<Program, CliError> {
+    let (program, mistakes) = read_program(paths, variables)?;
+    match mistakes.is_empty() {
+        true => Ok(program),
+        false => Err(CliError::Mistakes { sources: Box::new(program.sources), mistakes }),
+    }
+}
+
+/// What can be made of the files though variables have no value or there are mistakes: for
+/// settings only.
+pub fn program_lenient(paths: &[PathBuf]) -> Result<Program, CliError> {
+    Ok(read_program(paths, &VariableArgs::default())?.0)
+}
+
+fn read_program(paths: &[PathBuf], variables: &VariableArgs) -> Result<(Program, Vec<Mistake>), CliError> {
     let mut sources = Sources::default();
     let mut mistakes = Vec::new();
     let mut files = Files::default();
@@ -116,10 +132,7 @@ pub fn program_given(paths: &[PathBuf], variables: &VariableArgs) -> Result<Prog
     let input = Input { sources, own: paths.len(), files, given, reader: Arc::new(Disk) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
     mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(span, _)| (span.file, span.start)));
-    match mistakes.is_empty() {
-        true => Ok(program),
-        false => Err(CliError::Mistakes { sources: Box::new(program.sources), mistakes }),
-    }
+    Ok((program, mistakes))
 }
 
 pub fn read_text(path: &Path) -> Result<String, CliError> {
@@ -171,29 +184,6 @@ fn given(
         given.entry(name.to_owned()).or_default().push(text);
     }
     Ok(given)
-}
-
-/// Where the state of a stack is kept.
-pub fn store(global: &Global, program: &Program) -> Result<Store, CliError> {
-    let path = program.sources.iter().next().map(|(_, path, _)| path.to_path_buf()).unwrap_or_default();
-    let absolute = std::path::absolute(&path).unwrap_or(path);
-    let beside = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let root = match (&global.state, &program.settings.state) {
-        (Some(folder), _) => folder.clone(),
-        (None, Some(remote)) if remote.starts_with("s3://") => {
-            return Err(CliError::usage(
-                "bgform::cli::state_backend",
-                format!("state in `{remote}` is not offered by this version of bgform"),
-                "name a folder, or leave `state` out",
-            ));
-        }
-        (None, Some(folder)) => beside.join(folder),
-        (None, None) => {
-            let checkout = beside.ancestors().find(|folder| folder.join(".git").exists());
-            checkout.unwrap_or(&beside).join("state")
-        }
-    };
-    Ok(Store::at(root.join(&program.settings.name)))
 }
 
 /// Clients for the stack's region and profile.

@@ -7,12 +7,19 @@ use std::process::ExitCode;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 mod apply;
+mod completions;
 mod context;
 mod destroy;
 mod fmt;
+mod graph;
+mod import;
+mod locate;
+mod permissions;
 mod plan;
 mod progress;
 mod report;
+mod show;
+mod state;
 mod validate;
 
 pub use report::CliError;
@@ -108,6 +115,18 @@ pub enum Command {
     Apply(apply::ApplyArgs),
     /// Take everything away that the stack made
     Destroy(destroy::DestroyArgs),
+    /// Take over a resource that exists already
+    Import(import::ImportArgs),
+    /// Show what the state knows
+    Show(show::ShowArgs),
+    /// Look at what bgform remembers, and put it right
+    State(state::StateArgs),
+    /// Draw what depends on what
+    Graph(graph::GraphArgs),
+    /// List the IAM actions that a stack needs
+    Permissions(permissions::PermissionsArgs),
+    /// Write a completion script for a shell
+    Completions(completions::CompletionsArgs),
 }
 
 /// Runs one command.
@@ -141,5 +160,11 @@ async fn command(args: Args) -> Result<Exit, CliError> {
         Command::Plan(args) => plan::run(global, args).await,
         Command::Apply(args) => apply::run(global, args).await,
         Command::Destroy(args) => destroy::run(global, args).await,
+        Command::Show(args) => show::run(global, args),
+        Command::State(args) => state::run(global, args).await,
+        Command::Import(args) => import::run(global, args).await,
+        Command::Graph(args) => graph::run(global, args),
+        Command::Permissions(args) => permissions::run(global, args),
+        Command::Completions(args) => completions::run(args),
     }
 }

@@ -1,6 +1,6 @@
 //! How errors are shown: what happened, to what, what stands now, what to do.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
@@ -67,6 +67,12 @@ pub fn colour(global: &Global) -> bool {
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && std::io::stderr().is_terminal()
         && std::io::stdout().is_terminal()
+}
+
+/// Prints what a command was asked for. A reader that stops early, such as `head`, is no failure.
+pub fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// A message, its code and its help, where there is no source text.

@@ -11,6 +11,7 @@ mod expression;
 pub mod format;
 pub mod functions;
 mod literal;
+pub mod notation;
 pub mod parse;
 mod place;
 pub mod program;

@@ -1,0 +1,267 @@
+//! `bgform import`: takes over what exists. Reads the resource, keeps it in state, and shows what
+//! the next plan is going to change about it. Changes nothing in the account.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::state::{keep, nothing_open};
+use super::{CliError, Exit, Global, StackArgs, context, report};
+use crate::address::Address;
+use crate::cloud::Cloud;
+use crate::diagnostic::did_you_mean;
+use crate::kind::{self, AnyKind, Live, Wanted};
+use crate::lang::program::{Evaluated, Node, Program};
+use crate::lang::scope::{Facts, Known};
+use crate::plan::PlanError;
+use crate::plan::diff::{AttributeChange, diff};
+use crate::plan::observe::{overlaid, read_existing};
+use crate::plan::render::show_value;
+use crate::plan::resolve::resolve;
+use crate::state::{Change, Record, Snapshot};
+use crate::value::{Object, Value};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Write the resource into the stack first. ID is what its `id` is: an ARN for what Elastic Load \
+                        Balancing has, the name of an Auto Scaling group, the id of all else. Nothing in the account \
+                        changes, its tags neither: bgform:stack and bgform:address are set only on what bgform makes, \
+                        and the state knows this one by its id. A state that does not exist yet is made, which is how \
+                        a lost one is built up again.\n\n\
+                        Examples:\n  bgform import security_group.edge sg-0a1b2c3d\n  \
+                        bgform import 'autoscaling_group.shop[\"blue\"]' shop-blue stacks/explicit.deploy"
+)]
+pub struct ImportArgs {
+    /// Where the stack declares it.
+    #[arg(value_name = "ADDRESS")]
+    address: Address,
+    /// The id, ARN or name that AWS has for it.
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    stack: StackArgs,
+}
+
+pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
+    let ImportArgs { address, id, stack } = args;
+    let program = context::program(&stack)?;
+    let (node, kind) = declared(&program, &address)?;
+    let store = context::store(global, &program)?;
+    let loaded = store.load()?;
+    let known_before = loaded.is_some();
+    if let Some(loaded) = &loaded {
+        not_in_state(&loaded.snapshot, &address, &id)?;
+        nothing_open(&loaded.open)?;
+    }
+    let cloud = context::connect(global, &program).await?;
+    let account = cloud.account().await?;
+    let snapshot = match loaded {
+        Some(loaded) => loaded.snapshot,
+        None => {
+            let (region, endpoint) = (cloud.region.clone(), cloud.endpoint.clone());
+            Snapshot::new(&program.settings.name, &account, region, endpoint)
+        }
+    };
+    context::same_account(&cloud, &account, &program, known_before.then_some(&snapshot))?;
+
+    let mut known = remembered(&snapshot);
+    let answers = read_existing(&cloud, &program, &snapshot, false, &mut known).await?;
+    let (evaluated, inputs) = evaluate(&program, node, kind, &known)?;
+    let live = read(&cloud, &program, kind, &address, &id, &inputs).await?;
+    let record = Record {
+        id: live.outputs.get("id").and_then(Value::as_str).unwrap_or(&id).to_owned(),
+        inputs: declared_and_live(&inputs, &live),
+        outputs: live.outputs.clone(),
+        generation: 0,
+        depends_on: evaluated.depends_on.into_iter().collect(),
+        prevent_destroy: evaluated.prevent_destroy,
+        unfinished: false,
+    };
+    let changes = next_changes(&program, kind, &address, &record, &live, inputs);
+
+    let lock = store.lock("bgform import")?;
+    let mut facts: Vec<_> =
+        answers.into_iter().map(|(address, value)| Change::Existing { address, value }).collect();
+    facts.push(Change::Put { address: address.clone(), record: record.clone() });
+    let kept = keep(&store, &lock, snapshot, facts).await?;
+    report::out(&told(&address, &record, &kept, &changes));
+    Ok(Exit::Done)
+}
+
+/// The declaration of what is to be imported.
+fn declared<'a>(
+    program: &'a Program,
+    address: &Address,
+) -> Result<(&'a Node, &'static dyn AnyKind), CliError> {
+    let found = program.nodes.iter().find(|node| node.address == *address);
+    if let (Some(node), Some(kind)) = (found.filter(|node| node.managed), kind::find_managed(&address.kind)) {
+        return Ok((node, kind));
+    }
+    if found.is_some() {
+        return Err(CliError::usage(
+            "bgform::import::existing",
+            format!("`{address}` is an `existing` block: the stack reads it and does not manage it"),
+            format!(
+                "nothing was changed. Declare it as {} \"{}\" {{ ... }} to manage it",
+                address.kind, address.name
+            ),
+        ));
+    }
+    let managed = || program.nodes.iter().filter(|node| node.managed).map(|node| &node.address);
+    let instances: Vec<_> =
+        managed().filter(|one| address.selects(one)).map(|one| format!("`{one}`")).collect();
+    let names: Vec<String> = managed().map(ToString::to_string).collect();
+    let guess = did_you_mean(&address.to_string(), names.iter().map(String::as_str));
+    let help = match (instances.as_slice(), guess) {
+        ([_, ..], _) => {
+            format!("nothing was changed. It has `for_each`, write one of {}", instances.join(", "))
+        }
+        ([], Some(guess)) => format!("nothing was changed. Did you mean `{guess}`?"),
+        ([], None) => {
+            "nothing was changed. Write it into the stack as it is to be, then import it".to_owned()
+        }
+    };
+    let stack = &program.settings.name;
+    Err(CliError::usage(
+        "bgform::import::not_declared",
+        format!("stack `{stack}` does not declare `{address}`"),
+        help,
+    ))
+}
+
+/// Neither the address may stand for something, nor the resource have another address.
+fn not_in_state(snapshot: &Snapshot, address: &Address, id: &str) -> Result<(), CliError> {
+    let refused = |code, message: String, help: String| Err(CliError::Refused { code, message, help });
+    if let Some(record) = snapshot.resources.get(address) {
+        return refused(
+            "bgform::import::in_state",
+            format!("`{address}` is in the state already, as {}", record.id),
+            format!("nothing was changed. To let go of that one first: bgform state rm '{address}'"),
+        );
+    }
+    let other = snapshot.resources.iter().find(|(one, record)| one.kind == address.kind && record.id == id);
+    if let Some((other, _)) = other {
+        return refused(
+            "bgform::import::elsewhere",
+            format!("{id} is in the state already, as `{other}`"),
+            format!("nothing was changed. If that was renamed: bgform state mv '{other}' '{address}'"),
+        );
+    }
+    Ok(())
+}
+
+/// What state knows of resources: others may be declared by it.
+fn remembered(snapshot: &Snapshot) -> Known {
+    let facts = |record: &Record| Facts {
+        inputs: record.inputs.clone(),
+        outputs: record.outputs.clone(),
+        members: None,
+    };
+    snapshot.resources.iter().map(|(address, record)| (address.clone(), facts(record))).collect()
+}
+
+fn evaluate(
+    program: &Program,
+    node: &Node,
+    kind: &'static dyn AnyKind,
+    known: &Known,
+) -> Result<(Evaluated, Object), CliError> {
+    let mut mistakes = Vec::new();
+    let Some(evaluated) = program.evaluate(node, known, &mut mistakes) else {
+        return Err(PlanError::stack(program, mistakes).into());
+    };
+    let inputs = resolve(kind.schema(), &evaluated.inputs, known);
+    Ok((evaluated, inputs))
+}
+
+async fn read(
+    cloud: &Cloud,
+    program: &Program,
+    kind: &'static dyn AnyKind,
+    address: &Address,
+    id: &str,
+    inputs: &Object,
+) -> Result<Live, CliError> {
+    let mut declared: BTreeSet<String> = inputs.keys().cloned().collect();
+    if let Some(block) = program.declarations.resources.get(&address.block()) {
+        let body = &block.block.body;
+        declared.extend(body.attributes.iter().map(|attribute| attribute.name.text.clone()));
+        declared.extend(body.blocks.iter().map(|block| block.keyword.text.clone()));
+    }
+    let wanted = [Wanted { address, id, declared: &declared, last: None }];
+    let found = match kind.read(cloud, &wanted).await {
+        Ok(mut live) => live.remove(id),
+        Err(error) if error.is_not_found() => None,
+        Err(error) => return Err(CliError::Cloud { address: Some(address.clone()), error }),
+    };
+    found.ok_or_else(|| CliError::Refused {
+        code: "bgform::import::not_found",
+        message: format!("there is no `{}` with the id {id} in region {}", address.kind, cloud.region),
+        help: "nothing was changed. Check the id (an ARN for what Elastic Load Balancing has, the name of an Auto \
+               Scaling group), --region and --profile"
+            .to_owned(),
+    })
+}
+
+/// Of what is declared, what is: the next plan changes it where the stack says otherwise.
+fn declared_and_live(inputs: &Object, live: &Live) -> Object {
+    inputs
+        .iter()
+        .filter_map(|(name, wanted)| {
+            let value = live.inputs.get(name)?.clone();
+            Some((name.clone(), value.marked_if(wanted.has_sensitive())))
+        })
+        .collect()
+}
+
+/// What the next plan changes about it.
+fn next_changes(
+    program: &Program,
+    kind: &'static dyn AnyKind,
+    address: &Address,
+    record: &Record,
+    live: &Live,
+    mut inputs: Object,
+) -> Vec<AttributeChange> {
+    let before = overlaid(record, live);
+    if let Some(declared) = program.declarations.resources.get(&address.block()) {
+        for name in &declared.ignore_changes {
+            match before.get(&name.text) {
+                Some(value) => inputs.insert(name.text.clone(), value.clone()),
+                None => inputs.shift_remove(&name.text),
+            };
+        }
+    }
+    diff(kind.schema(), &before, &inputs, &record.inputs)
+}
+
+fn told(address: &Address, record: &Record, snapshot: &Snapshot, changes: &[AttributeChange]) -> String {
+    let mut text = format!(
+        "Imported `{address}` ({}); stack `{}` manages it from now on. Kept as serial {}.\n",
+        record.id, snapshot.stack, snapshot.serial
+    );
+    if changes.is_empty() {
+        text.push_str("It is as the stack says.\n");
+        return text;
+    }
+    let replaced = changes.iter().any(|change| change.replaces);
+    text.push_str(match replaced {
+        true => "\nIt is not as the stack says, and the next apply would replace it:\n",
+        false => "\nIt is not as the stack says, and the next apply would change it:\n",
+    });
+    for change in changes {
+        let why = if change.replaces { "  (a new one replaces it)" } else { "" };
+        let _ = writeln!(
+            text,
+            "  {}: {} → {}{why}",
+            change.path,
+            show_value(&change.before),
+            show_value(&change.after)
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\nTo keep it as it is, write what stands on the left into the stack; to let go of it again: \
+         bgform state rm '{address}'"
+    );
+    text
+}

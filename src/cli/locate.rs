@@ -1,0 +1,153 @@
+//! Where a stack's state is, and the state as it stands. A whole program knows its own place; for
+//! looking at state the `stack` block is enough, so that no variable has to be given and no
+//! mistake elsewhere in the files is in the way.
+
+use std::path::{Path, PathBuf};
+
+use super::context::{program_lenient, read_text, stack_files};
+use super::{CliError, Global};
+use crate::address::Address;
+use crate::diagnostic::Sources;
+use crate::lang::ast::{Block, Node};
+use crate::lang::parse::parse;
+use crate::lang::program::Program;
+use crate::state::{Loaded, Store};
+
+/// Where the state of a stack is kept.
+pub fn store(global: &Global, program: &Program) -> Result<Store, CliError> {
+    let path = program.sources.iter().next().map(|(_, path, _)| path.to_path_buf()).unwrap_or_default();
+    at(global, &path, &program.settings.name, program.settings.state.as_deref())
+}
+
+/// `path` is the stack's first file.
+fn at(global: &Global, path: &Path, name: &str, setting: Option<&str>) -> Result<Store, CliError> {
+    let absolute = std::path::absolute(path).unwrap_or(path.to_path_buf());
+    let beside = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
+    let root = match (&global.state, setting) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(remote)) if remote.starts_with("s3://") => {
+            return Err(CliError::usage(
+                "bgform::cli::state_backend",
+                format!("state in `{remote}` is not offered by this version of bgform"),
+                "name a folder, or leave `state` out",
+            ));
+        }
+        (None, Some(folder)) => beside.join(folder),
+        (None, None) => {
+            let checkout = beside.ancestors().find(|folder| folder.join(".git").exists());
+            checkout.unwrap_or(&beside).join("state")
+        }
+    };
+    Ok(Store::at(root.join(name)))
+}
+
+/// Where the state of the stack in `files` is kept, by its `stack` block alone.
+///
+/// # Errors
+/// When the files have no such block that reads, or its `state` needs a variable's value.
+pub fn store_of(global: &Global, files: &[PathBuf]) -> Result<Store, CliError> {
+    let (mut sources, mut mistakes, mut found) = (Sources::default(), Vec::new(), None);
+    for path in files {
+        let file = sources.add(path.clone(), read_text(path)?);
+        let parsed = parse(file, sources.text(file), &mut mistakes);
+        found = found.or_else(|| parsed.blocks.into_iter().find(|block| block.keyword.text == "stack"));
+    }
+    let setting_matters = global.state.is_none();
+    let named = found.as_ref().and_then(|block| Some((block, block.labels.first()?.text.as_str())));
+    let (block, name) = match named {
+        Some((block, name)) if is_name(name) && !(block.broken && setting_matters) => (block, name),
+        _ if !mistakes.is_empty() => return Err(CliError::Mistakes { sources: Box::new(sources), mistakes }),
+        Some((_, name)) => {
+            return Err(CliError::usage(
+                "bgform::lang::bad_name",
+                format!("the stack's name is `{name}`"),
+                "a stack's name is letters, digits, `-` and `_`",
+            ));
+        }
+        None => {
+            let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+            return Err(CliError::usage(
+                "bgform::lang::no_stack",
+                format!("no `stack` block is in {}", names.join(", ")),
+                "name the file or folder that has it; a stack begins with stack \"shop\" { region = \"us-east-1\" }",
+            ));
+        }
+    };
+    let setting = if setting_matters { state_setting(block, files)? } else { None };
+    at(global, files.first().map_or(Path::new(""), PathBuf::as_path), name, setting.as_deref())
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+/// What `state = ...` says; what is made from variables, with their defaults and the environment.
+fn state_setting(block: &Block, files: &[PathBuf]) -> Result<Option<String>, CliError> {
+    let written = block.body.attributes.iter().find(|attribute| attribute.name.text == "state");
+    let Some(written) = written else { return Ok(None) };
+    match &written.value.node {
+        Node::String(text) => Ok(Some(text.clone())),
+        _ => match program_lenient(files)?.settings.state {
+            Some(text) => Ok(Some(text)),
+            None => Err(CliError::usage(
+                "bgform::cli::state_unknown",
+                "where the state is depends on values that are not known here",
+                "set them with BGFORM_VAR_name, or name the folder that holds the stack's own: --state DIR",
+            )),
+        },
+    }
+}
+
+/// The store of the stack that a command line names.
+pub fn store_at(global: &Global, stack: Option<&Path>) -> Result<Store, CliError> {
+    store_of(global, &stack_files(stack)?)
+}
+
+/// The state of a stack that has one.
+pub fn loaded(store: &Store) -> Result<Loaded, CliError> {
+    store.load()?.ok_or_else(|| CliError::Refused {
+        code: "bgform::state::none",
+        message: format!("there is no state in `{}`", store.folder().display()),
+        help: "the first `bgform apply` or `bgform import` makes it; if it is elsewhere, name the folder that holds \
+               it with --state"
+            .to_owned(),
+    })
+}
+
+/// Whether a word on the command line is an address: `kind.name` or `kind.name["key"]`, and
+/// neither a file or folder that exists nor named like a stack file.
+pub fn as_address(text: &str) -> Option<Address> {
+    let address: Address = text.parse().ok()?;
+    let is_file = (address.name == "deploy" && address.key.is_none()) || Path::new(text).exists();
+    (!is_file).then_some(address)
+}
+
+/// `[ADDRESS] [STACK]`, where either may be left out.
+pub fn address_and_stack(
+    first: Option<&str>,
+    stack: Option<&Path>,
+) -> Result<(Option<Address>, Option<PathBuf>), CliError> {
+    let address = first.and_then(as_address);
+    match (first, address, stack) {
+        (Some(first), None, None) => Ok((None, Some(PathBuf::from(first)))),
+        (Some(first), None, Some(_)) => Err(CliError::usage(
+            "bgform::address::invalid",
+            format!("`{first}` is not an address"),
+            "write kind.name or kind.name[\"key\"], as `bgform state list` prints them; quote it for the shell",
+        )),
+        (_, address, stack) => Ok((address, stack.map(Path::to_path_buf))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_an_address_unless_it_is_a_file_or_named_like_one() {
+        assert_eq!(as_address("target_group.shop[blue]").and_then(|it| it.key).as_deref(), Some("blue"));
+        for text in ["shop.deploy", "Cargo.toml", "src", "stacks/shop.deploy", "."] {
+            assert!(as_address(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `bgform permissions`: the IAM actions that a stack's kinds call, as their files declare them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use serde_json::{Value as Json, json};
+
+use super::show::table;
+use super::{CliError, Exit, Global, StackArgs, context, report};
+use crate::kind;
+use crate::lang::ast::Body;
+use crate::lang::program::Program;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "For whoever applies the stack. Kinds that only the state still has are not counted. Every \
+                        action is on resource \"*\": names and ids are not known before the first apply.\n\n\
+                        Examples:\n  bgform permissions\n  \
+                        bgform permissions stacks/explicit.deploy --json > policy.json"
+)]
+pub struct PermissionsArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// Print an IAM policy document (version 2012-10-17).
+    #[arg(long)]
+    json: bool,
+}
+
+/// What every command asks: whose credentials these are, and whether a lost state's resources exist.
+const ALWAYS: [&str; 3] = ["sts:GetCallerIdentity", "ec2:DescribeTags", "autoscaling:DescribeTags"];
+
+/// Attributes that hand a role to a service.
+const PASSES_A_ROLE: [&str; 2] = ["iam_instance_profile", "role"];
+const PASS_ROLE: &str = "iam:PassRole";
+
+pub fn run(_global: &Global, args: PermissionsArgs) -> Result<Exit, CliError> {
+    let program = context::program(&args.stack)?;
+    let needed = Needed::by(&program);
+    report::out(&match args.json {
+        true => format!("{:#}\n", needed.policy()),
+        false => needed.listing(&program.settings.name),
+    });
+    Ok(Exit::Done)
+}
+
+/// Who needs an action, by action.
+type Actions = BTreeMap<&'static str, BTreeSet<String>>;
+
+#[derive(Debug, Default)]
+struct Needed {
+    read: Actions,
+    write: Actions,
+}
+
+impl Needed {
+    fn by(program: &Program) -> Self {
+        let (mut read, mut write) = (Actions::new(), Actions::new());
+        let add = |to: &mut Actions, actions: &[&'static str], whom: &str| {
+            for action in actions {
+                to.entry(action).or_default().insert(whom.to_owned());
+            }
+        };
+        add(&mut read, &ALWAYS, "every stack");
+        let mut passes_a_role = false;
+        for (address, declared) in &program.declarations.resources {
+            if !declared.managed {
+                let actions = kind::find_existing(&address.kind).map(|kind| kind.permissions());
+                add(&mut read, actions.unwrap_or_default(), &format!("existing {}", address.kind));
+                continue;
+            }
+            let permissions =
+                kind::find_managed(&address.kind).map(|kind| kind.permissions()).unwrap_or_default();
+            add(&mut read, permissions.read, &address.kind);
+            add(&mut write, permissions.write, &address.kind);
+            passes_a_role |= mentions_a_role(&declared.block.body);
+        }
+        if !passes_a_role {
+            write.remove(PASS_ROLE);
+        }
+        // What a kind counts among its writes may be a read of another's, or by name.
+        let reads: Vec<_> = write.keys().copied().filter(|action| is_read(action)).collect();
+        for action in reads {
+            read.entry(action).or_default().extend(write.remove(action).unwrap_or_default());
+        }
+        write.retain(|action, _| !read.contains_key(action));
+        Self { read, write }
+    }
+
+    fn listing(&self, stack: &str) -> String {
+        let count = self.read.len() + self.write.len();
+        let mut text =
+            format!("Stack `{stack}` needs {count} IAM actions; --json prints them as a policy.\n");
+        for (title, actions) in [("Read", &self.read), ("Write", &self.write)] {
+            let rows: Vec<_> = actions
+                .iter()
+                .map(|(action, by)| [(*action).to_owned(), by.iter().cloned().collect::<Vec<_>>().join(", ")])
+                .collect();
+            let _ = write!(text, "\n{title}:\n{}", table(&rows, "  "));
+        }
+        text
+    }
+
+    /// One statement a service and a direction; roles are passed to the services that run with them.
+    fn policy(&self) -> Json {
+        let mut statements = Vec::new();
+        for (direction, actions) in [("Read", &self.read), ("Write", &self.write)] {
+            let mut services: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for action in actions.keys().filter(|action| **action != PASS_ROLE) {
+                let service = action.split(':').next().unwrap_or_default();
+                services.entry(service).or_default().push(action);
+            }
+            for (service, actions) in services {
+                statements.push(json!({
+                    "Sid": format!("{direction}{}", titled(service)),
+                    "Effect": "Allow",
+                    "Action": actions,
+                    "Resource": "*",
+                }));
+            }
+        }
+        if self.write.contains_key(PASS_ROLE) {
+            // IAM user guide, "iam:PassedToService"; in China the names end in `.cn`.
+            let services = ["autoscaling.amazonaws.com*", "ec2.amazonaws.com*"];
+            statements.push(json!({
+                "Sid": "PassRole",
+                "Effect": "Allow",
+                "Action": [PASS_ROLE],
+                "Resource": "*",
+                "Condition": { "StringLike": { "iam:PassedToService": services } },
+            }));
+        }
+        json!({ "Version": "2012-10-17", "Statement": statements })
+    }
+}
+
+fn mentions_a_role(body: &Body) -> bool {
+    body.attributes.iter().any(|attribute| PASSES_A_ROLE.contains(&attribute.name.text.as_str()))
+        || body.blocks.iter().any(|block| mentions_a_role(&block.body))
+}
+
+fn is_read(action: &str) -> bool {
+    let name = action.split(':').nth(1).unwrap_or_default();
+    ["Describe", "Get", "List"].iter().any(|verb| name.starts_with(verb))
+}
+
+/// `ec2` as `Ec2`: a statement's id is letters and digits.
+fn titled(service: &str) -> String {
+    let mut letters = service.chars().filter(char::is_ascii_alphanumeric);
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}

@@ -1,0 +1,128 @@
+//! `bgform state`: looking at what bgform remembers, and putting it right. Local only: no call is
+//! made, and nothing in the account changes.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use super::show::{self, What};
+use super::{CliError, Exit, Global, locate, report};
+use crate::state::{Change, Entry, LockGuard, Snapshot, Store};
+
+mod history;
+mod list;
+mod mv;
+mod rm;
+
+#[derive(Debug, clap::Args)]
+pub struct StateArgs {
+    #[command(subcommand)]
+    command: StateCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum StateCommand {
+    /// List the addresses in the state
+    List(list::ListArgs),
+    /// Give a resource another address; nothing is called
+    Mv(mv::MvArgs),
+    /// Forget resources; they stay as they are, and are no longer managed
+    Rm(rm::RmArgs),
+    /// List the serials that are kept
+    History(history::HistoryArgs),
+    /// Show the state as it was at a serial
+    Show(ShowArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "`bgform state history` lists the serials, and `bgform show --help` describes the JSON.\n\n\
+                        Examples:\n  bgform state show --serial 12\n  \
+                        bgform state show --serial 12 target_group.shop --json"
+)]
+struct ShowArgs {
+    /// The serial to show; left out, the state as it stands.
+    #[arg(long, value_name = "N")]
+    serial: Option<u64>,
+    #[command(flatten)]
+    what: What,
+}
+
+/// The stack, last of a command's words.
+#[derive(Debug, clap::Args)]
+struct StackArg {
+    /// A stack file or folder; left out, the only .deploy file here.
+    #[arg(value_name = "STACK")]
+    stack: Option<PathBuf>,
+}
+
+pub async fn run(global: &Global, args: StateArgs) -> Result<Exit, CliError> {
+    match args.command {
+        StateCommand::List(args) => list::run(global, args),
+        StateCommand::Mv(args) => mv::run(global, args).await,
+        StateCommand::Rm(args) => rm::run(global, args).await,
+        StateCommand::History(args) => history::run(global, args),
+        StateCommand::Show(args) => show::show(global, args.what, args.serial),
+    }
+}
+
+/// A state that is going to be changed by hand, locked.
+struct Hand {
+    store: Store,
+    lock: LockGuard,
+    snapshot: Snapshot,
+}
+
+impl Hand {
+    /// Locks a state that is there and that no earlier apply has left in the middle of something.
+    fn on(global: &Global, stack: Option<&Path>, command: &str) -> Result<Self, CliError> {
+        let store = locate::store_at(global, stack)?;
+        // Without this a mistyped stack would leave an empty folder.
+        locate::loaded(&store)?;
+        let lock = store.lock(command)?;
+        let loaded = locate::loaded(&store)?;
+        nothing_open(&loaded.open)?;
+        Ok(Self { store, lock, snapshot: loaded.snapshot })
+    }
+
+    /// Keeps the changes under the next serial.
+    async fn keep(self, changes: Vec<Change>) -> Result<Snapshot, CliError> {
+        keep(&self.store, &self.lock, self.snapshot, changes).await
+    }
+}
+
+/// Refuses where an operation was cut short: what it did is looked up before anything else.
+pub fn nothing_open(open: &[crate::state::OpenOperation]) -> Result<(), CliError> {
+    let Some(first) = open.first() else { return Ok(()) };
+    Err(CliError::Refused {
+        code: "bgform::state::cut_short",
+        message: format!("an earlier apply was cut short while it worked on `{}`", first.begin.address),
+        help: "nothing was changed. Run `bgform apply` first: it looks there and puts the state right before it \
+               shows a plan, which may be declined"
+            .to_owned(),
+    })
+}
+
+/// Writes changes that no operation made, and a snapshot with them.
+pub async fn keep(
+    store: &Store,
+    lock: &LockGuard,
+    snapshot: Snapshot,
+    changes: Vec<Change>,
+) -> Result<Snapshot, CliError> {
+    let journal = store.begin_session(lock, snapshot)?;
+    for change in changes {
+        journal.append(Entry::Fact { change }).await?;
+    }
+    let mut snapshot = journal.snapshot();
+    drop(journal);
+    store.checkpoint(lock, &mut snapshot)?;
+    Ok(snapshot)
+}
+
+/// Says what was done, and under which serial.
+fn tell(lines: &[String], snapshot: &Snapshot) {
+    let mut text = lines.join("\n");
+    text.push_str(&format!("\nKept as serial {}.\n", snapshot.serial));
+    report::out(&text);
+}
