@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{CliError, Global, StackArgs, VariableArgs};
+use crate::apply::operation::STACK_TAG;
 use crate::clock::Clock;
 use crate::cloud::error::Service;
 use crate::cloud::{Cloud, Target};
@@ -266,39 +267,29 @@ pub async fn nothing_tagged(cloud: &Cloud, program: &Program) -> Result<(), CliE
     })
 }
 
+/// What bears the stack's tag, of the kinds that can be searched by tag.
 async fn tagged(cloud: &Cloud, stack: &str) -> Result<Vec<String>, CliError> {
-    use crate::apply::operation::STACK_TAG;
-    let ec2_filter = |name: &str, values: &[&str]| {
-        let values = values.iter().map(|value| (*value).to_owned()).collect();
-        aws_sdk_ec2::types::Filter::builder().name(name).set_values(Some(values)).build()
-    };
-    // Terminated instances show their tags for an hour: they say nothing.
-    let lasting = ["image", "launch-template", "security-group"];
-    let ec2 = cloud.read(Service::Ec2, "DescribeTags", || {
-        cloud
-            .ec2
-            .describe_tags()
-            .filters(ec2_filter("key", &[STACK_TAG]))
-            .filters(ec2_filter("value", &[stack]))
-            .filters(ec2_filter("resource-type", &lasting))
-            .send()
+    let name = format!("tag:{STACK_TAG}");
+    let filter = aws_sdk_ec2::types::Filter::builder().name(&name).values(stack).build();
+    let groups_filter = aws_sdk_autoscaling::types::Filter::builder().name(&name).values(stack).build();
+    let ec2 = &cloud.ec2;
+    let images = cloud.read(Service::Ec2, "DescribeImages", || {
+        ec2.describe_images().owners("self").filters(filter.clone()).send()
     });
-    let asg_filter = |name: &str, value: &str| {
-        aws_sdk_autoscaling::types::Filter::builder().name(name).values(value).build()
-    };
-    let asg = cloud.read(Service::AutoScaling, "DescribeTags", || {
-        cloud
-            .autoscaling
-            .describe_tags()
-            .filters(asg_filter("key", STACK_TAG))
-            .filters(asg_filter("value", stack))
-            .send()
+    let security = cloud.read(Service::Ec2, "DescribeSecurityGroups", || {
+        ec2.describe_security_groups().filters(filter.clone()).send()
     });
-    let (ec2, asg) = tokio::try_join!(ec2, asg)?;
-    let mut found: Vec<String> =
-        ec2.tags().iter().filter_map(|tag| tag.resource_id().map(str::to_owned)).collect();
-    found.extend(asg.tags().iter().filter_map(|tag| tag.resource_id().map(str::to_owned)));
-    found.sort();
-    found.dedup();
-    Ok(found)
+    let templates = cloud.read(Service::Ec2, "DescribeLaunchTemplates", || {
+        ec2.describe_launch_templates().filters(filter.clone()).send()
+    });
+    let groups = cloud.read(Service::AutoScaling, "DescribeAutoScalingGroups", || {
+        cloud.autoscaling.describe_auto_scaling_groups().filters(groups_filter.clone()).send()
+    });
+    let (images, security, templates, groups) = tokio::try_join!(images, security, templates, groups)?;
+    let images = images.images().iter().map(|one| one.image_id());
+    let security = security.security_groups().iter().map(|one| one.group_id());
+    let templates = templates.launch_templates().iter().map(|one| one.launch_template_id());
+    let groups = groups.auto_scaling_groups().iter().map(|one| one.auto_scaling_group_name());
+    let found = images.chain(security).chain(templates).chain(groups);
+    Ok(found.flatten().map(str::to_owned).collect())
 }

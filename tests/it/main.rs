@@ -5,6 +5,7 @@ mod cli;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod conformance;
 mod ec2;
+mod examples;
 mod lifecycle;
 mod load_balancing;
 mod mishaps;

@@ -64,32 +64,30 @@ impl Wire {
 fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
     let mut reader = BufReader::new(client.try_clone().expect("a second handle"));
     let mut client = client;
-    while let Some((head, body)) = request(&mut reader) {
-        let action = action(&head, &body);
-        let fault = {
-            let mut inner = inner.lock().expect("no panic");
-            inner.calls.push(action.clone());
-            fault(&mut inner, &action)
-        };
-        if let Some(Fault::Answer(status, text)) = &fault {
-            let answer = format!(
-                "HTTP/1.1 {status} Answer\r\ncontent-type: text/xml\r\nx-amzn-requestid: r-1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
-                text.len()
-            );
-            let _ = client.write_all(answer.as_bytes());
-            return;
-        }
-        let Ok(mut server) = TcpStream::connect(upstream) else { return };
-        let head = head.trim_end_matches("\r\n").to_owned() + "\r\nConnection: close\r\n\r\n";
-        let mut answer = Vec::new();
-        let sent = server.write_all(head.as_bytes()).and_then(|()| server.write_all(&body));
-        if sent.and_then(|()| server.read_to_end(&mut answer)).is_err() || fault.is_some() {
-            return;
-        }
-        // The server closes after each answer, and so does this.
-        let _ = client.write_all(&answer);
+    let Some((head, body)) = request(&mut reader) else { return };
+    let action = action(&head, &body);
+    let fault = {
+        let mut inner = inner.lock().expect("no panic");
+        inner.calls.push(action.clone());
+        fault(&mut inner, &action)
+    };
+    if let Some(Fault::Answer(status, text)) = &fault {
+        let answer = format!(
+            "HTTP/1.1 {status} Answer\r\ncontent-type: text/xml\r\nx-amzn-requestid: r-1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
+            text.len()
+        );
+        let _ = client.write_all(answer.as_bytes());
         return;
     }
+    let Ok(mut server) = TcpStream::connect(upstream) else { return };
+    let head = head.trim_end_matches("\r\n").to_owned() + "\r\nConnection: close\r\n\r\n";
+    let mut answer = Vec::new();
+    let sent = server.write_all(head.as_bytes()).and_then(|()| server.write_all(&body));
+    if sent.and_then(|()| server.read_to_end(&mut answer)).is_err() || fault.is_some() {
+        return;
+    }
+    // The server closes after each answer, and so does this.
+    let _ = client.write_all(&answer);
 }
 
 /// One request: its head with the empty line taken off, and its body.
