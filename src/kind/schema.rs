@@ -313,7 +313,10 @@ pub fn references_to(kinds: &[&str]) -> String {
 }
 
 fn one_of(kinds: &[&str]) -> String {
-    let article = |kind: &&str| format!("a `{kind}`");
+    let article = |kind: &&str| match kind.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        true => format!("an `{kind}`"),
+        false => format!("a `{kind}`"),
+    };
     kinds.iter().map(article).collect::<Vec<_>>().join(" or ")
 }
 
