@@ -27,7 +27,13 @@ pub struct PermissionsArgs {
 }
 
 /// What every command asks: whose credentials these are, and whether a lost state's resources exist.
-const ALWAYS: [&str; 3] = ["sts:GetCallerIdentity", "ec2:DescribeTags", "autoscaling:DescribeTags"];
+const ALWAYS: [&str; 5] = [
+    "sts:GetCallerIdentity",
+    "ec2:DescribeImages",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeLaunchTemplates",
+    "autoscaling:DescribeAutoScalingGroups",
+];
 
 /// Attributes that hand a role to a service.
 const PASSES_A_ROLE: [&str; 2] = ["iam_instance_profile", "role"];

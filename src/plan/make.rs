@@ -203,7 +203,7 @@ impl Decide<'_> {
                     address: address.clone(),
                     kind: DriftKind::Gone { id: record.id.clone() },
                 });
-                self.create(kind, address, &evaluated, inputs, None, record.generation + 1)
+                self.create(kind, address, &evaluated, inputs, None, self.next_generation(address))
             }
             (None, _) => self.create(kind, address, &evaluated, inputs, None, self.next_generation(address)),
         };
@@ -211,10 +211,15 @@ impl Decide<'_> {
         Ok(())
     }
 
-    /// Names of generations that still stand are not used again.
+    /// A generation that no name made for this address has: above those that stand, and above
+    /// what an earlier apply may have made for an address that was since moved to another name.
     fn next_generation(&self, address: &Address) -> u32 {
-        let deposed = self.snapshot.deposed.iter().filter(|old| old.address == *address);
-        deposed.map(|old| old.record.generation + 1).max().unwrap_or_default()
+        let standing = self.snapshot.resources.get(address);
+        let deposed =
+            self.snapshot.deposed.iter().filter(|old| old.address == *address).map(|old| &old.record);
+        let above = standing.into_iter().chain(deposed).map(|record| record.generation + 1).max();
+        let serial = u32::try_from(self.snapshot.serial).unwrap_or(u32::MAX);
+        above.unwrap_or_default().max(serial)
     }
 
     /// Decides about what exists, and says which outputs stay known.
@@ -383,7 +388,7 @@ impl Decide<'_> {
         let delete_first = !unique.is_empty()
             && unique.iter().filter(fixed).count() == unique.len()
             && unique.iter().all(|name| !changed.contains(*name));
-        let generation = record.generation + 1;
+        let generation = self.next_generation(address);
         let outputs = match delete_first {
             true => {
                 let outputs = self.create(kind, address, evaluated, inputs, None, generation);
