@@ -17,6 +17,7 @@ use crate::state::Record;
 use crate::value::Value;
 
 use super::PlanError;
+use super::resolve::refers_to;
 use super::step::{Action, Step};
 
 /// A step that is not yet in order.
@@ -108,17 +109,9 @@ fn names(address: &Address, record: &Record, other: &Loose) -> bool {
         return false;
     };
     (!deposed && record.depends_on.contains(&other.step.address))
-        || holds(&Value::Object(record.inputs.clone()), id)
-        || kind::find_managed(&address.kind).is_some_and(|kind| kind.keeps(record).contains(id))
-}
-
-fn holds(value: &Value, id: &str) -> bool {
-    match value.unmark().0 {
-        Value::String(text) => text == id,
-        Value::List(items) => items.iter().any(|item| holds(item, id)),
-        Value::Object(members) => members.values().any(|member| holds(member, id)),
-        _ => false,
-    }
+        || kind::find_managed(&address.kind).is_some_and(|kind| {
+            refers_to(kind.schema(), &record.inputs, id) || kind.keeps(record).contains(id)
+        })
 }
 
 /// A create without `replaces` at the address of a delete of what stands there.

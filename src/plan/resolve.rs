@@ -82,3 +82,40 @@ fn wanted(reference: &Reference, by: By, known: &Known) -> Value {
         }
     }
 }
+
+/// Whether resolved inputs name `id` where the schema has a reference. The same text elsewhere, a
+/// name for instance, says nothing.
+pub fn refers_to(schema: &Schema, inputs: &Object, id: &str) -> bool {
+    any_member(&schema.attributes, inputs, id)
+}
+
+fn any_member(attributes: &[Attribute], inputs: &Object, id: &str) -> bool {
+    attributes
+        .iter()
+        .any(|attribute| inputs.get(attribute.name).is_some_and(|value| names(&attribute.ty, value, id)))
+}
+
+fn names(ty: &Type, value: &Value, id: &str) -> bool {
+    match (ty, value.unmark().0) {
+        (Type::Ref { .. }, Value::String(text)) => text == id,
+        (Type::Ref { .. }, Value::Object(outputs)) => {
+            outputs.values().any(|value| value.as_str() == Some(id))
+        }
+        (Type::List(item) | Type::Set(item), Value::List(items)) => {
+            items.iter().any(|value| names(item, value, id))
+        }
+        (Type::Map(item), Value::Object(members)) => members.values().any(|value| names(item, value, id)),
+        (Type::Blocks { .. } | Type::Labelled { .. }, Value::List(items)) => {
+            items.iter().any(|item| names_in_block(ty, item, id))
+        }
+        (Type::Block(_) | Type::Labelled { .. }, Value::Object(_)) => names_in_block(ty, value, id),
+        _ => false,
+    }
+}
+
+fn names_in_block(ty: &Type, block: &Value, id: &str) -> bool {
+    match (ty.block_attributes(block.get("type").as_str()), block.as_object()) {
+        (Some(attributes), Some(members)) => any_member(attributes, members, id),
+        _ => false,
+    }
+}
