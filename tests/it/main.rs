@@ -13,6 +13,7 @@ mod mishaps;
 mod moto;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod product;
+mod readme;
 mod reference;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod wire;

@@ -1,0 +1,66 @@
+//! What the README shows is so.
+
+use clap::Parser;
+
+const README: &str = include_str!("../../README.md");
+
+/// The contents of the fenced blocks of one language.
+fn blocks(language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let starts = README.match_indices(&fence).map(|(at, _)| &README[at + fence.len()..]);
+    starts.map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn every_command_in_the_readme_is_one() {
+    let mut seen = 0;
+    for line in blocks("console").iter().flat_map(|block| block.lines()) {
+        let command = line.strip_prefix("$ ").unwrap_or_else(|| panic!("`{line}` is no command"));
+        let program = command.split(' ').next().unwrap_or_default();
+        match program {
+            "bgform" => {
+                let parsed = bgform::cli::Args::try_parse_from(command.split(' '));
+                assert!(
+                    parsed.is_ok(),
+                    "{command}: {}",
+                    parsed.err().map(|e| e.to_string()).unwrap_or_default()
+                );
+                seen += 1;
+            }
+            "cargo" => {}
+            script => {
+                let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+                assert!(path.exists(), "{command}");
+            }
+        }
+    }
+    assert!(seen >= 4);
+}
+
+#[test]
+fn every_stack_in_the_readme_is_valid_and_formatted() {
+    let product = crate::product::Product::alone();
+    for (index, text) in blocks("deploy").iter().enumerate() {
+        let name = format!("readme-{index}.deploy");
+        product.write(&name, text);
+        product.run(&["validate", &name]).exits(0);
+        product.run(&["fmt", "--check", &name]).exits(0);
+    }
+}
+
+#[test]
+fn the_stacks_of_the_repository_are_formatted_and_the_explicit_one_is_the_examples() {
+    let product = crate::product::Product::alone();
+    product.copy_stack("explicit.deploy");
+    product.run(&["fmt", "--check", "explicit.deploy"]).exits(0);
+    product.run(&["validate", "explicit.deploy"]).exits(0).says("is valid: 14 resources");
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let product = crate::product::Product::alone();
+    let commands = ["validate", "fmt", "plan", "apply", "destroy", "import", "show", "graph", "permissions"];
+    for command in commands.iter().chain(&["completions"]) {
+        product.run(&[command, "--help"]).exits(0).says("Examples");
+    }
+}
