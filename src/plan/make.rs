@@ -185,12 +185,12 @@ impl Decide<'_> {
     fn node(&mut self, node: &Node, live: Option<&Live>) -> Result<(), PlanError> {
         let address = &node.address;
         let Some(kind) = kind::find_managed(&address.kind) else { return Ok(()) };
-        self.plan.resources += 1;
         let record = self.snapshot.resources.get(address);
         if !self.is_selected(address) {
             // Left as it is: what state knows stands.
             return Ok(());
         }
+        self.plan.resources += 1;
         let mut mistakes = Vec::new();
         let Some(evaluated) = self.program.evaluate(node, &self.known, &mut mistakes) else {
             return Err(PlanError::stack(self.program, mistakes));
@@ -410,10 +410,10 @@ impl Decide<'_> {
 
     fn orphan(&mut self, address: &Address, record: &Record, live: Option<&Live>) -> Result<(), PlanError> {
         let Some(kind) = kind::find_managed(&address.kind) else { return Ok(()) };
-        self.plan.resources += 1;
         if !self.is_selected(address) {
             return Ok(());
         }
+        self.plan.resources += 1;
         if record.prevent_destroy {
             return Err(PlanError::Prevented { address: address.clone(), what: "deleted" });
         }
