@@ -126,6 +126,8 @@ impl Snapshot {
     pub fn apply(&mut self, change: &Change) {
         match change {
             Change::Put { address, record } => {
+                // What was replaced and is back (an image baked the same way again) is not to go.
+                self.deposed.retain(|old| old.address != *address || old.record.id != record.id);
                 self.resources.insert(address.clone(), record.clone());
             }
             Change::Depose { address, id } => {

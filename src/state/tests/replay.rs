@@ -123,6 +123,19 @@ fn deposing_again_after_the_replacement_leaves_the_replacement() {
 }
 
 #[test]
+fn what_was_replaced_and_is_back_is_no_longer_to_go() {
+    let mut state = first();
+    let depose = |id: &str| Change::Depose { address: address("image.shop"), id: id.to_owned() };
+    state.apply(&put("image.shop", "ami-1"));
+    state.apply(&depose("ami-1"));
+    state.apply(&put("image.shop", "ami-2"));
+    state.apply(&depose("ami-2"));
+    state.apply(&put("image.shop", "ami-1"));
+    assert_eq!(state.resources[&address("image.shop")].id, "ami-1");
+    assert_eq!(state.deposed, [Deposed { address: address("image.shop"), record: record("ami-2") }]);
+}
+
+#[test]
 fn a_rename_keeps_the_place_and_those_who_point_there() {
     let mut state = first();
     for name in ["vpc.main", "image.a", "image.b"] {
