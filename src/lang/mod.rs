@@ -27,4 +27,6 @@ mod format_tests;
 #[cfg(test)]
 mod parse_tests;
 #[cfg(test)]
+mod program_tests;
+#[cfg(test)]
 mod slip_tests;
