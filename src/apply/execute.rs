@@ -265,7 +265,7 @@ impl<'a> Shared<'a> {
             [Wanted { address: &step.address, id: &record.id, declared: planned, last: Some(record) }];
         let mut read = kind.read(self.context.cloud, &wanted).await?;
         let live = read.remove(&record.id).ok_or(StepError::Vanished)?;
-        let before = overlaid(record, &Live { inputs: merged(seen, &live), outputs: Object::new() });
+        let before = overlaid(record, &Live { inputs: merged(seen, &live, planned), outputs: Object::new() });
         let then = overlaid(record, seen);
         for name in planned {
             let null = Value::Null;
@@ -391,10 +391,10 @@ fn removal(address: &Address, id: &str, deposed: bool) -> Change {
     }
 }
 
-/// What the plan saw, with what was read again laid over it.
-fn merged(seen: &Live, now: &Live) -> Object {
+/// What the plan saw, with what is about to be overwritten as it was read again.
+fn merged(seen: &Live, now: &Live, planned: &BTreeSet<String>) -> Object {
     let mut inputs = seen.inputs.clone();
-    for (name, value) in &now.inputs {
+    for (name, value) in now.inputs.iter().filter(|(name, _)| planned.contains(*name)) {
         inputs.insert(name.clone(), value.clone());
     }
     inputs

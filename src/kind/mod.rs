@@ -53,7 +53,8 @@ pub struct Wanted<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Live {
     /// Attribute values in the schema's terms: ids and ARNs as strings, durations as
-    /// [`Value::Duration`] or seconds. An attribute that was not read is left out.
+    /// [`Value::Duration`] or seconds. An attribute that was not read is left out, one that is
+    /// not set is null.
     pub inputs: Object,
     /// Every output of the schema; always `id`, and `arn` and `name` where other kinds refer by them.
     pub outputs: Object,
@@ -314,12 +315,13 @@ impl<K: Kind> AnyKind for K {
     }
 }
 
-/// Live inputs in canonical form, without defaults for what was not read.
-fn canonical_live(schema: &Schema, inputs: Object) -> Object {
+/// Live inputs in canonical form. What was not read is left out; what was read and is not set is null.
+fn canonical_live(schema: &Schema, mut inputs: Object) -> Object {
     let mut canonical = Object::new();
     for attribute in &schema.attributes {
-        if let Some(value) = inputs.get(attribute.name).filter(|value| !value.is_null()) {
-            canonical.insert(attribute.name.to_owned(), attribute.canonical(value.clone()));
+        if let Some(value) = inputs.swap_remove(attribute.name) {
+            let value = if value.is_null() { Value::Null } else { attribute.canonical(value) };
+            canonical.insert(attribute.name.to_owned(), value);
         }
     }
     canonical

@@ -68,14 +68,16 @@ pub fn remembered(record: &Record) -> Live {
     Live { inputs: record.inputs.clone(), outputs: record.outputs.clone() }
 }
 
-/// What was last applied with what is live laid over it: attributes that cannot be read are as
-/// they were.
+/// What was last applied with what is live laid over it: attributes that were not read are as
+/// they were, those that are no longer set are gone.
 pub fn overlaid(record: &Record, live: &Live) -> Object {
     let mut inputs = record.inputs.clone();
     for (name, value) in &live.inputs {
-        inputs.insert(name.clone(), value.clone());
+        match value.is_null() {
+            true => inputs.shift_remove(name),
+            false => inputs.insert(name.clone(), value.clone()),
+        };
     }
-    // What was declared and is now absent from what was read is gone, if the kind reads it at all.
     inputs
 }
 

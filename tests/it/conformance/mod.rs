@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bgform::address::Address;
 use bgform::kind::schema::{OnChange, Schema};
 use bgform::kind::{self, AnyKind, Boxed, Live, Wanted};
+use bgform::plan::diff::{diff, drift};
+use bgform::plan::observe::overlaid;
 use bgform::state::Record;
 use bgform::value::{Object, Value};
 
@@ -146,14 +148,12 @@ impl Proof<'_> {
     async fn reads_back(&self, address: &Address, id: &str, inputs: &Object) -> Live {
         let live = self.read(address, id, inputs).await;
         let live = live.unwrap_or_else(|| panic!("{}: {id} is not read", self.case));
-        for (name, value) in self.schema.canonical(inputs.clone()) {
-            let was = live.inputs.get(&name).unwrap_or(&Value::Null);
-            assert!(
-                self.agrees(&name, &value, was),
-                "{}: `{name}` was declared\n  {value:?}\nand is read as\n  {was:?}",
-                self.case
-            );
-        }
+        let canonical = self.schema.canonical(inputs.clone());
+        let changes = drift(self.schema, &canonical, &live.inputs);
+        assert!(changes.is_empty(), "{}: shown as drift: {changes:#?}", self.case);
+        let record = Record { inputs: canonical.clone(), ..Record::default() };
+        let changes = diff(self.schema, &overlaid(&record, &live), &canonical, &canonical);
+        assert!(changes.is_empty(), "{}: planned though nothing differs: {changes:#?}", self.case);
         live
     }
 
@@ -214,8 +214,14 @@ impl Proof<'_> {
         let canonical = self.schema.canonical(base.clone());
         let Some(was) = canonical.get(change.attribute) else { return };
         let live = self.read(address, id, base).await.expect("it is there");
-        let is = live.inputs.get(change.attribute).unwrap_or(&Value::Null);
-        assert!(!self.agrees(change.attribute, was, is), "{}: `{}` has changed", self.case, change.attribute);
+        assert!(!was.is_null(), "{}: `{}` is declared", self.case, change.attribute);
+        let shown = drift(self.schema, &canonical, &live.inputs);
+        assert!(
+            shown.iter().any(|one| one.attribute() == change.attribute),
+            "{}: a change of `{}` at the API is not shown as drift: {shown:?}",
+            self.case,
+            change.attribute
+        );
         self.updated(address, id, &after, base, change.attribute).await;
         self.reads_back(address, id, base).await;
     }
