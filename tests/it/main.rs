@@ -1,5 +1,6 @@
 //! One integration binary (each one links the whole SDK), grouped by what it proves.
 
+mod applying;
 mod autoscaling_group;
 mod cli;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
