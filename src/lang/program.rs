@@ -9,34 +9,29 @@ use std::sync::{Arc, Mutex};
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
-use super::ast::{Block, Body, Expr, Files};
+use super::ast::{Block, Expr, Files};
 use super::check::{Check, Place};
 use super::declare::{Declarations, Declared, Kinds, declare, unknown_member};
-use super::evaluate::{Mentioned, Scope, describe, evaluate, references};
+use super::evaluate::{Scope, describe, evaluate};
 use super::scope::{Known, Names};
 use super::variable::{self, Given};
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Sources, Span};
-use crate::graph;
 use crate::kind;
-use crate::kind::schema::Schema;
+use crate::kind::schema::{Schema, Type};
 use crate::value::{Object, Value};
+
+mod expand;
+mod settings;
+
+pub use settings::Settings;
+
+use expand::break_cycles_of_locals;
 
 /// Where files are read from: `file("user-data.sh")` names one relative to the stack file.
 pub trait ReadFile: Send + Sync {
     /// The content, or why there is none: `there is no such file`.
     fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
-}
-
-/// What the `stack` block says.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Settings {
-    pub name: String,
-    pub region: Option<String>,
-    pub profile: Option<String>,
-    pub account: Option<String>,
-    pub state: Option<String>,
-    pub tags: Object,
 }
 
 /// One resource or `existing` block to evaluate: a block, or one instance of it.
@@ -172,177 +167,6 @@ impl Program {
         self.declarations.resources.get(address).map(|declared| declared.name.span)
     }
 
-    fn settings(&self, mistakes: &mut Vec<Mistake>) -> Settings {
-        let Some((name, block)) = &self.declarations.stack else {
-            if let Some((file, ..)) = self.sources.iter().next() {
-                mistakes.push(
-                    Mistake::new("bgform::lang::no_stack", "there is no `stack` block")
-                        .at(Span::new(file, 0, 0), "a stack begins with one")
-                        .help("write stack \"shop\" { region = \"us-east-1\" }"),
-                );
-            }
-            return Settings::default();
-        };
-        let mut settings = Settings { name: name.text.clone(), ..Settings::default() };
-        if name.text.is_empty()
-            || !name.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-        {
-            mistakes.push(
-                Mistake::new("bgform::lang::bad_name", "a stack's name is letters, digits, `-` and `_`")
-                    .at(name.span, "it is part of the names of what is made"),
-            );
-        }
-        let known = Known::new();
-        let scope = Names::new(self, &known, None);
-        for attribute in &block.body.attributes {
-            let text = |mistakes: &mut Vec<Mistake>| {
-                let value = evaluate(&attribute.value, &scope, mistakes)?;
-                match value.unmark().0 {
-                    Value::String(text) => Some(text.clone()),
-                    other => {
-                        mistakes.push(
-                            Mistake::new(
-                                "bgform::lang::wrong_type",
-                                format!("`{}` is a string", attribute.name.text),
-                            )
-                            .at(attribute.value.span, format!("this is {}", describe(other))),
-                        );
-                        None
-                    }
-                }
-            };
-            match attribute.name.text.as_str() {
-                "region" => settings.region = text(mistakes),
-                "profile" => settings.profile = text(mistakes),
-                "account" => settings.account = text(mistakes),
-                "state" => settings.state = text(mistakes),
-                "tags" => {
-                    let ty = crate::kind::schema::Type::String { max: 256 }.map();
-                    let declared_at = |address: &Address| self.declared_at(address);
-                    let mut check = Check {
-                        scope: &scope,
-                        member_kind: &member_kind,
-                        declared_at: &declared_at,
-                        mistakes,
-                    };
-                    if let Some(Value::Object(tags)) = check.expression(&ty, &attribute.value, "tags") {
-                        settings.tags = tags;
-                    }
-                }
-                _ => mistakes.push(unknown_member(
-                    &attribute.name,
-                    "stack",
-                    &["region", "profile", "account", "tags", "state"],
-                )),
-            }
-        }
-        for inner in &block.body.blocks {
-            mistakes.push(unknown_member(
-                &inner.keyword,
-                "stack",
-                &["region", "profile", "account", "tags", "state"],
-            ));
-        }
-        settings
-    }
-
-    /// Expands `for_each` and puts every instance into an order in which dependencies come first.
-    fn expand(&mut self, mistakes: &mut Vec<Mistake>) {
-        let known = Known::new();
-        let mut expanded: HashMap<Address, Vec<(Value, Value)>> = HashMap::new();
-        for (address, declared) in &self.declarations.resources {
-            let Some(for_each) = &declared.for_each else { continue };
-            let scope = Names::new(self, &known, None);
-            match keys(for_each, &scope, mistakes) {
-                Some(pairs) => {
-                    expanded.insert(address.clone(), pairs);
-                }
-                None => {
-                    expanded.insert(address.clone(), Vec::new());
-                    self.keys.insert(address.clone(), Vec::new());
-                }
-            }
-        }
-        let failed: Vec<_> = self.keys.drain().map(|(address, _)| address).collect();
-        for (address, pairs) in &expanded {
-            if failed.contains(address) {
-                self.declarations.broken.insert((address.kind.clone(), address.name.clone()));
-                continue;
-            }
-            let keys = pairs.iter().filter_map(|(key, _)| key.as_str().map(str::to_owned)).collect();
-            self.keys.insert(address.clone(), keys);
-        }
-        let order = match graph::order(&self.block_dependencies()) {
-            Ok(order) => order,
-            Err(cycle) => {
-                mistakes.push(self.cycle(&cycle));
-                self.declarations.resources.keys().cloned().collect()
-            }
-        };
-        for address in order {
-            let Some(declared) = self.declarations.resources.get(&address) else { continue };
-            let managed = declared.managed;
-            match expanded.get(&address) {
-                None => self.nodes.push(Node { address, managed, each: None }),
-                Some(_) if failed.contains(&address) => {}
-                Some(pairs) => self.nodes.extend(pairs.iter().filter_map(|pair| {
-                    let address = address.with_key(pair.0.as_str()?);
-                    Some(Node { address, managed, each: Some(pair.clone()) })
-                })),
-            }
-        }
-    }
-
-    /// What each block mentions, by address, with the places.
-    fn block_dependencies(&self) -> IndexMap<Address, Vec<(Address, Span)>> {
-        self.declarations
-            .resources
-            .iter()
-            .map(|(address, declared)| (address.clone(), self.mentioned_by(declared)))
-            .collect()
-    }
-
-    fn mentioned_by(&self, declared: &Declared) -> Vec<(Address, Span)> {
-        let mut found = Vec::new();
-        let mut locals = BTreeSet::new();
-        let mut visit = |expr: &Expr| self.mentions(expr, &mut locals, &mut found);
-        expressions(&declared.block.body, &mut visit);
-        declared.depends_on.iter().for_each(&mut visit);
-        declared.for_each.iter().for_each(&mut visit);
-        found
-    }
-
-    fn mentions(&self, expr: &Expr, locals: &mut BTreeSet<String>, found: &mut Vec<(Address, Span)>) {
-        let is_kind = |word: &str| Registry.is_kind(word);
-        for mention in references(expr, &is_kind) {
-            match mention.what {
-                Mentioned::Resource(address) if self.declarations.resources.contains_key(&address) => {
-                    found.push((address, mention.span));
-                }
-                Mentioned::Local(name) if locals.insert(name.clone()) => {
-                    if let Some(local) = self.declarations.locals.get(&name) {
-                        self.mentions(&local.value, locals, found);
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn cycle(&self, cycle: &[(Address, Span)]) -> Mistake {
-        let names: Vec<_> = cycle.iter().map(|(address, _)| address.to_string()).collect();
-        let drawn = match names.first() {
-            Some(first) => format!("{} → {first}", names.join(" → ")),
-            None => String::new(),
-        };
-        let mut mistake = Mistake::new("bgform::lang::cycle", format!("these depend on each other: {drawn}"));
-        for (index, (address, span)) in cycle.iter().enumerate() {
-            let next = cycle.get(index + 1).or(cycle.first()).map(|(next, _)| next.to_string());
-            mistake = mistake.at(*span, format!("{address} → {}", next.unwrap_or_default()));
-        }
-        mistake.help("take one of these references away; a name that both know is often enough")
-    }
-
     /// Evaluates every block with nothing known of the cloud.
     fn check(&self, mistakes: &mut Vec<Mistake>) {
         let known = Known::new();
@@ -379,9 +203,7 @@ impl Program {
         let inputs = check.body(&schema.attributes, &declared.block.body, place);
         let prevent_destroy = match &declared.prevent_destroy {
             None => Some(false),
-            Some(expr) => check
-                .expression(&crate::kind::schema::Type::Bool, expr, "prevent_destroy")
-                .and_then(|v| v.as_bool()),
+            Some(expr) => check.expression(&Type::Bool, expr, "prevent_destroy").and_then(|v| v.as_bool()),
         };
         let explicit = self.explicit_dependencies(declared, &scope, mistakes);
         for name in &declared.ignore_changes {
@@ -528,117 +350,4 @@ fn place_of(declared: &Declared, attribute: &str) -> Span {
     let written = body.attributes.iter().find(|one| one.name.text == attribute).map(|one| one.value.span);
     let block = || body.blocks.iter().find(|one| one.keyword.text == attribute).map(|one| one.keyword.span);
     written.or_else(block).unwrap_or(declared.name.span)
-}
-
-/// Calls `visit` with every expression of a body, nested blocks included.
-fn expressions(body: &Body, visit: &mut dyn FnMut(&Expr)) {
-    for attribute in &body.attributes {
-        visit(&attribute.value);
-    }
-    for block in &body.blocks {
-        expressions(&block.body, visit);
-    }
-}
-
-/// `each.key` and `each.value` of a `for_each`: an object's members, or a set of strings.
-fn keys(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<Vec<(Value, Value)>> {
-    let value = evaluate(expr, scope, mistakes)?;
-    let (plain, sensitive) = value.unmark();
-    let wrong = |what: String, help: &str| {
-        Mistake::new("bgform::lang::for_each", "`for_each` is an object or a set of strings")
-            .at(expr.span, what)
-            .help(help)
-    };
-    if sensitive {
-        mistakes
-            .push(wrong("this is sensitive, and keys are shown".to_owned(), "use keys that anybody may see"));
-        return None;
-    }
-    match plain {
-        Value::Object(members) if !members.values().any(|value| matches!(value, Value::Unknown(_))) => {
-            Some(members.iter().map(|(key, value)| (Value::string(key), value.clone())).collect())
-        }
-        Value::List(items) => {
-            let mut pairs = Vec::new();
-            for item in items {
-                let Some(text) = item.as_str() else {
-                    mistakes.push(wrong(
-                        format!("{} is in it", describe(item)),
-                        "make strings of them: toset([for x in ... : tostring(x)])",
-                    ));
-                    return None;
-                };
-                if pairs.iter().any(|(key, _): &(Value, Value)| key.as_str() == Some(text)) {
-                    mistakes.push(wrong(format!("\"{text}\" is in it twice"), "write toset(...) around it"));
-                    return None;
-                }
-                pairs.push((Value::string(text), Value::string(text)));
-            }
-            Some(pairs)
-        }
-        _ if value.find_unknown().is_some() => {
-            mistakes.push(wrong(
-                "this is known only after apply".to_owned(),
-                "use variables, locals and functions only: what there is must be known before any call",
-            ));
-            None
-        }
-        other => {
-            mistakes.push(wrong(
-                format!("this is {}", describe(other)),
-                "write { blue = \"1.0.1\", green = \"1.0.2\" }",
-            ));
-            None
-        }
-    }
-}
-
-/// Locals that depend on each other are a mistake, and broken from then on.
-fn break_cycles_of_locals(declarations: &mut Declarations, mistakes: &mut Vec<Mistake>) {
-    let edges: IndexMap<String, Vec<(String, Span)>> = declarations
-        .locals
-        .iter()
-        .map(|(name, local)| {
-            let mentions = references(&local.value, &|word| Registry.is_kind(word));
-            let locals = mentions.into_iter().filter_map(|mention| match mention.what {
-                Mentioned::Local(other) if declarations.locals.contains_key(&other) => {
-                    Some((other, mention.span))
-                }
-                _ => None,
-            });
-            (name.clone(), locals.collect())
-        })
-        .collect();
-    let Err(cycle) = graph::order(&edges) else { return };
-    let names: Vec<_> = cycle.iter().map(|(name, _)| format!("local.{name}")).collect();
-    let mut mistake = Mistake::new(
-        "bgform::lang::cycle",
-        format!(
-            "these locals depend on each other: {} → {}",
-            names.join(" → "),
-            names.first().map_or("", |n| n)
-        ),
-    );
-    for (name, span) in &cycle {
-        mistake = mistake.at(*span, format!("in local.{name}"));
-        declarations.broken.insert(("local".to_owned(), name.clone()));
-    }
-    mistakes.push(mistake);
-    // One cycle is told a run; what depends on it must not recurse.
-    while let Err(cycle) = graph::order(
-        &edges
-            .iter()
-            .filter(|(name, _)| !declarations.broken.contains(&("local".to_owned(), (*name).clone())))
-            .map(|(name, edges)| {
-                let kept = edges
-                    .iter()
-                    .filter(|(other, _)| !declarations.broken.contains(&("local".to_owned(), other.clone())))
-                    .cloned()
-                    .collect();
-                (name.clone(), kept)
-            })
-            .collect(),
-    ) {
-        declarations.broken.extend(cycle.into_iter().map(|(name, _)| ("local".to_owned(), name)));
-    }
 }

@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 
 use super::ast::{Attribute, Block, Expr, Name, Node};
 use super::declare::{Declarations, unknown_member};
-use super::evaluate::{Found, Members, Scope, describe, evaluate};
-use crate::diagnostic::{Mistake, Span, did_you_mean};
-use crate::value::{Object, Reference, Value};
+use super::evaluate::{Found, Scope, describe, evaluate};
+use crate::diagnostic::{Mistake, did_you_mean};
+use crate::value::{Object, Value};
 
 /// What a variable's `type` says.
 #[derive(Debug, Clone, PartialEq)]
@@ -363,33 +363,5 @@ impl Scope for Variables<'_> {
             (_, Some(value)) => Found::Value(value.clone()),
             (_, None) => Found::Missing(self.values.keys().cloned().collect()),
         }
-    }
-
-    fn local(&self, _: &str) -> Found {
-        Found::Missing(Vec::new())
-    }
-
-    fn is_kind(&self, _: &str) -> bool {
-        false
-    }
-
-    fn kinds(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn resource(&self, _: &str, _: &str) -> Found {
-        Found::Missing(Vec::new())
-    }
-
-    fn attribute(&self, _: &Reference, _: &str) -> Found {
-        Found::Missing(Vec::new())
-    }
-
-    fn members(&self, _: &Reference) -> Members {
-        Members::NotPlural
-    }
-
-    fn read_file(&self, _: Span, _: &str) -> Result<Vec<u8>, String> {
-        Err("no file can be read here".to_owned())
     }
 }

@@ -30,13 +30,18 @@ pub enum Members {
     Count(usize),
 }
 
-/// What the names in an expression mean. The names of a loop are the evaluator's own.
+/// What the names in an expression mean. The names of a loop are the evaluator's own. What an
+/// implementation leaves out means nothing there.
 pub trait Scope {
     /// `var.NAME`.
-    fn variable(&self, name: &str) -> Found;
+    fn variable(&self, _name: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
 
     /// `local.NAME`.
-    fn local(&self, name: &str) -> Found;
+    fn local(&self, _name: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
 
     /// `each.key` and `each.value`, inside a block with `for_each`.
     fn each(&self) -> Option<(&Value, &Value)> {
@@ -55,60 +60,40 @@ pub trait Scope {
     }
 
     /// Whether a bare word is a resource kind, managed or existing.
-    fn is_kind(&self, word: &str) -> bool;
+    fn is_kind(&self, _word: &str) -> bool {
+        false
+    }
 
     /// The kinds, for a did-you-mean.
-    fn kinds(&self) -> Vec<String>;
+    fn kinds(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// `kind.name`: a [`Value::Ref`], or an object of them by key where the block has `for_each`.
-    fn resource(&self, kind: &str, name: &str) -> Found;
+    fn resource(&self, _kind: &str, _name: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
 
     /// `load_balancer.edge.dns_name`: an output or an input of a resource, [`Value::Unknown`]
     /// until it is known. [`Found::Missing`] where its kind has no such attribute.
-    fn attribute(&self, reference: &Reference, name: &str) -> Found;
+    fn attribute(&self, _reference: &Reference, _name: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
 
     /// How many members a plural `existing`, such as `subnets.public`, has.
-    fn members(&self, reference: &Reference) -> Members;
+    fn members(&self, _reference: &Reference) -> Members {
+        Members::NotPlural
+    }
 
     /// The content of a file named relative to the stack file that `span` is in, or why it cannot
     /// be had: `there is no such file`.
-    fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String>;
+    fn read_file(&self, _span: Span, _path: &str) -> Result<Vec<u8>, String> {
+        Err("no file can be read here".to_owned())
+    }
 }
 
 /// A scope in which no name means anything: for what must be constant, such as a default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Constant;
 
-impl Scope for Constant {
-    fn variable(&self, _: &str) -> Found {
-        Found::Missing(Vec::new())
-    }
-
-    fn local(&self, _: &str) -> Found {
-        Found::Missing(Vec::new())
-    }
-
-    fn is_kind(&self, _: &str) -> bool {
-        false
-    }
-
-    fn kinds(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn resource(&self, _: &str, _: &str) -> Found {
-        Found::Missing(Vec::new())
-    }
-
-    fn attribute(&self, _: &Reference, _: &str) -> Found {
-        Found::Missing(Vec::new())
-    }
-
-    fn members(&self, _: &Reference) -> Members {
-        Members::NotPlural
-    }
-
-    fn read_file(&self, _: Span, _: &str) -> Result<Vec<u8>, String> {
-        Err("no file can be read here".to_owned())
-    }
-}
+impl Scope for Constant {}
