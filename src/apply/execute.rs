@@ -155,8 +155,7 @@ impl<'a> Shared<'a> {
     /// Closes an operation that is known to have changed nothing; any other stays open, and
     /// recovery looks at it first.
     async fn close(&self, op: &Operation<'_>, error: Error) -> StepError {
-        let untouched = op.calls() == 0 || (op.calls() == 1 && refused(&error));
-        if untouched {
+        if op.changed_nothing() {
             let entry = Entry::Failed { operation: op.id.clone(), error: error.to_string() };
             if let Err(state) = self.append(entry).await {
                 return state.into();
@@ -404,14 +403,4 @@ fn differs(kind: &'static dyn AnyKind, given: &Record, live: &Live, declared: &B
     let changes: Vec<AttributeChange> =
         diff(kind.schema(), &overlaid(given, live), &given.inputs, &Object::new());
     changes.iter().any(|change| declared.contains(change.attribute()))
-}
-
-/// Whether AWS said no, so that the one call that was made changed nothing.
-fn refused(error: &Error) -> bool {
-    use crate::cloud::error::Class;
-    match error {
-        Error::Cloud(error) => error.class != Class::InDoubt,
-        Error::State(_) => true,
-        Error::Wait { .. } | Error::Failed { .. } | Error::Interrupted { .. } => false,
-    }
 }

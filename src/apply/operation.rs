@@ -13,7 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sha2::{Digest, Sha256};
 
 use crate::address::Address;
-use crate::cloud::error::{Error, Service, WaitEnd};
+use crate::cloud::error::{Class, Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::Tags;
 use crate::state::{Call, Entry, Journal, Made};
@@ -59,6 +59,8 @@ pub struct Operation<'a> {
     journal: Option<&'a Journal>,
     /// How many mutating calls were begun.
     ordinal: AtomicU32,
+    /// How many of them were refused, so that they changed nothing.
+    refused: AtomicU32,
 }
 
 impl fmt::Debug for Operation<'_> {
@@ -92,8 +94,19 @@ impl<'a> Operation<'a> {
         lineage: &'a str,
         reporter: &'a dyn Reporter,
     ) -> Self {
-        let (id, ordinal) = (id.into(), AtomicU32::new(0));
-        Self { cloud, address, id, stack, lineage, generation: 0, reporter, journal: None, ordinal }
+        let (ordinal, refused) = (AtomicU32::new(0), AtomicU32::new(0));
+        Self {
+            cloud,
+            address,
+            id: id.into(),
+            stack,
+            lineage,
+            generation: 0,
+            reporter,
+            journal: None,
+            ordinal,
+            refused,
+        }
     }
 
     /// The same with every mutating call written to `journal` before it goes out.
@@ -157,7 +170,11 @@ impl Operation<'_> {
             let call = Call { operation, ordinal, service, action: action.to_owned(), token: None };
             journal.append(Entry::Call(call)).await?;
         }
-        self.cloud.send(service, action, repeat, send).await
+        let answer = self.cloud.send(service, action, repeat, send).await;
+        if answer.as_ref().is_err_and(was_refused) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
     }
 
     /// Writes to the journal what the operation has made or started beside its own resource (an
@@ -170,9 +187,9 @@ impl Operation<'_> {
         Ok(())
     }
 
-    /// How many mutating calls were begun so far.
-    pub fn calls(&self) -> u32 {
-        self.ordinal.load(Ordering::Relaxed)
+    /// Whether every mutating call so far was refused, or none was begun.
+    pub fn changed_nothing(&self) -> bool {
+        self.ordinal.load(Ordering::Relaxed) == self.refused.load(Ordering::Relaxed)
     }
 
     pub fn progress(&self, text: &str) {
@@ -211,4 +228,9 @@ impl Operation<'_> {
             pause = (pause * 3 / 2).min(Duration::from_secs(10));
         }
     }
+}
+
+/// Whether AWS said no to every attempt, so that the call changed nothing.
+fn was_refused(error: &Error) -> bool {
+    matches!(error, Error::Cloud(answer) if answer.class != Class::InDoubt && !answer.after_doubt)
 }

@@ -61,6 +61,8 @@ pub struct CloudError {
     pub code: Option<String>,
     pub message: String,
     pub request_id: Option<String>,
+    /// An earlier attempt at the same call got no answer and may have been carried out.
+    pub after_doubt: bool,
 }
 
 impl fmt::Display for CloudError {
@@ -164,6 +166,7 @@ impl CloudError {
             code,
             message,
             request_id,
+            after_doubt: false,
         };
         match &error {
             SdkError::ServiceError(context) => {

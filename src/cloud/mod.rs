@@ -174,6 +174,7 @@ impl Cloud {
     {
         let began = self.clock.monotonic();
         let mut attempt = 0;
+        let mut doubt = false;
         loop {
             attempt += 1;
             self.calls.fetch_add(1, Ordering::Relaxed);
@@ -182,8 +183,11 @@ impl Cloud {
                     self.trace(service, action, "ok");
                     return Ok(answer);
                 }
-                Err(error) => CloudError::from_sdk(service, action, error),
+                Err(error) => {
+                    CloudError { after_doubt: doubt, ..CloudError::from_sdk(service, action, error) }
+                }
             };
+            doubt |= error.class == Class::InDoubt;
             self.trace(service, action, &error.to_string());
             let again = match error.class {
                 Class::Throttled => true,

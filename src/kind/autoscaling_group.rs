@@ -212,6 +212,7 @@ async fn is_made(op: &Operation<'_>, name: &str) -> Result<bool, Error> {
                     code: Some("AlreadyExists".to_owned()),
                     message: format!("there is a group `{name}` already, and {owner}"),
                     request_id: None,
+                    after_doubt: false,
                 }))
             }
         }

@@ -478,7 +478,7 @@ impl Decide<'_> {
     }
 
     fn finish(self) -> Result<Made, PlanError> {
-        let Self { program, snapshot, options, known, mut plan, loose, unchanged, .. } = self;
+        let Self { program, snapshot, options, known, mut plan, loose, unchanged, addresses, .. } = self;
         if !options.destroy {
             let mut mistakes = Vec::new();
             let outputs = program.outputs(&known, &mut mistakes);
@@ -490,7 +490,7 @@ impl Decide<'_> {
             plan.outputs = output_changes(&snapshot.outputs, &Object::new());
         }
         plan.steps = order(loose)?;
-        verify(&plan, &unchanged, options)?;
+        verify(&plan, &unchanged, &addresses, options)?;
         Ok(Made { plan, known })
     }
 }

@@ -94,6 +94,8 @@ fn dependencies(loose: &[Loose], wait: &mut dyn FnMut(usize, usize)) {
                 (_, true) if uses(&one.step.record) => wait(other_index, index),
                 // Delete first: what is created waits for the one that it replaces.
                 (false, true) if deletes_first(&one.step, &other.step) => wait(index, other_index),
+                // As well where another address is to have the name, port or priority.
+                (false, true) if takes_the_place_of(&one.step, &other.step) => wait(index, other_index),
                 // Create first: the replaced one goes last.
                 (false, true) if replaced_by(&one.step, &other.step) => wait(other_index, index),
                 _ => {}
@@ -119,6 +121,23 @@ fn deletes_first(create: &Step, delete: &Step) -> bool {
     create.address == delete.address
         && matches!(create.action, Action::Create { replaces: None, .. })
         && matches!(delete.action, Action::Delete { deposed: false, .. })
+}
+
+/// Whether a step needs what only one can hold, and what goes away from another address holds it:
+/// a renamed rule of the same priority.
+fn takes_the_place_of(step: &Step, delete: &Step) -> bool {
+    let (Action::Delete { .. }, Some(held)) = (&delete.action, &delete.record) else { return false };
+    let Some(kind) = kind::find_managed(&step.address.kind) else { return false };
+    let unique = kind.schema().unique;
+    let same = |name: &&str| {
+        let value = step.inputs.get(*name).map(Value::without_marks);
+        value.as_ref().is_some_and(|value| !value.is_null())
+            && value == held.inputs.get(*name).map(Value::without_marks)
+    };
+    step.address != delete.address
+        && step.address.kind == delete.address.kind
+        && !unique.is_empty()
+        && unique.iter().all(same)
 }
 
 fn replaced_by(create: &Step, delete: &Step) -> bool {

@@ -2,21 +2,34 @@
 //! and not changed in a way that empties them. A plan comes in; it goes through or is refused
 //! with the step named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::diff::changed_attributes;
+use super::observe::overlaid;
+use super::order::group_name;
 use super::step::{Action, Plan, Step};
 use super::{Options, PlanError};
+use crate::address::Address;
 use crate::kind;
+use crate::value::Value;
 
 /// Refuses a plan that would drop traffic. `unchanged` is the weight of each target group in
-/// rules that get no step. First releases and `destroy` are exempt: nothing carries traffic
+/// rules that get no step, `addresses` what stands for each id. First releases and `destroy` are exempt: nothing carries traffic
 /// before, or nothing is to carry any after.
-pub fn verify(plan: &Plan, unchanged: &BTreeMap<String, u32>, options: &Options) -> Result<(), PlanError> {
+pub fn verify(
+    plan: &Plan,
+    unchanged: &BTreeMap<String, u32>,
+    addresses: &HashMap<String, Address>,
+    options: &Options,
+) -> Result<(), PlanError> {
     if options.destroy {
         return Ok(());
     }
     for step in &plan.steps {
+        if !options.allow_outage {
+            leaves(plan, unchanged, addresses, step)?;
+            makes_room(plan, step)?;
+        }
         for group in &step.traffic.serves {
             if !carries_throughout(plan, unchanged, group) {
                 continue;
@@ -31,6 +44,64 @@ pub fn verify(plan: &Plan, unchanged: &BTreeMap<String, u32>, options: &Options)
         }
     }
     Ok(())
+}
+
+/// Refuses a change that takes a fleet out of a target group that carries traffic all along: out of
+/// one that is replaced too, since the rule turns to its replacement only afterwards.
+fn leaves(
+    plan: &Plan,
+    unchanged: &BTreeMap<String, u32>,
+    addresses: &HashMap<String, Address>,
+    step: &Step,
+) -> Result<(), PlanError> {
+    let (Action::Update, Some(record), Some(live)) = (&step.action, &step.record, &step.live) else {
+        return Ok(());
+    };
+    let Some(kind) = kind::find_managed(&step.address.kind) else { return Ok(()) };
+    let stays: Vec<Value> = kind.traffic(&step.inputs).serves.iter().map(Value::without_marks).collect();
+    let before = kind.traffic(&overlaid(record, live)).serves;
+    for left in before.iter().map(Value::without_marks).filter(|group| !stays.contains(group)) {
+        let Some(group) = group_name(&left, addresses) else { continue };
+        if carries_throughout(plan, unchanged, &group) {
+            return Err(PlanError::UnderTraffic {
+                address: step.address.clone(),
+                reason: format!("its instances leave `{group}`"),
+                help: "declare another target group beside it and shift the weight there first; with an \
+                       outage in mind, pass --allow-outage"
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to delete what forwards traffic in order that another may have its place.
+fn makes_room(plan: &Plan, step: &Step) -> Result<(), PlanError> {
+    let place = plan.steps.iter().position(|other| std::ptr::eq(other, step));
+    let carried = |group: &String| step.traffic.weights.get(group).is_some_and(|(before, _)| *before > 0);
+    let next = plan.steps.iter().find(|other| {
+        !other.action.is_delete()
+            && place.is_some_and(|place| other.after.contains(&place))
+            && other.traffic.weights.iter().any(|(group, (_, after))| *after > 0 && carried(group))
+    });
+    match next {
+        Some(next) if step.action.is_delete() => Err(PlanError::UnderTraffic {
+            address: step.address.clone(),
+            reason: match next.address == step.address {
+                true => "it has to go before its replacement can have its place".to_owned(),
+                false => format!("it has to go before `{}` can have its place", next.address),
+            },
+            help: match next.address == step.address {
+                true => "with an outage in mind, pass --allow-outage".to_owned(),
+                false => format!(
+                    "if it has only been renamed: bgform state mv '{}' '{}'; with an outage in mind, pass \
+                     --allow-outage",
+                    step.address, next.address
+                ),
+            },
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn is_deposed(step: &Step) -> bool {

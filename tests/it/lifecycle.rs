@@ -242,3 +242,24 @@ fn twenty_copies_are_planned_with_hardly_more_calls_than_one() {
     // 40 target groups' attributes; 20 balancers, 40 groups, 20 listeners and 20 rules by 20 ARNs.
     assert!(calls.len() <= 24 + 40 + 5, "{}", calls.len());
 }
+
+#[test]
+fn what_carries_traffic_does_not_make_room_and_loses_no_targets() {
+    let product = Product::on_moto();
+    let file = product.copy_stack(STACK);
+    let stack = std::fs::read_to_string(&file).unwrap();
+    product.run(&["apply", "--auto-approve"]).exits(0);
+
+    product.run(&["plan", "--replace", "listener_rule.shop"]).exits(1).says("it has to go before");
+    product.write(STACK, &stack.replace("listener_rule \"shop\"", "listener_rule \"renamed\""));
+    let renamed = "bgform state mv 'listener_rule.shop' 'listener_rule.renamed'";
+    product.run(&["apply", "--auto-approve"]).exits(1).says(renamed);
+    product.run(&["plan", "--allow-outage"]).exits(0).says("1 to create, 1 to delete");
+
+    product.write(STACK, &stack.replace("= 8080", "= 8081"));
+    let leaves = "its instances leave `target_group.shop[\"blue\"]`";
+    product.run(&["apply", "--auto-approve"]).exits(1).says(leaves);
+    product.write(STACK, &stack);
+    product.run(&["plan", "--replace", "target_group.shop[\"green\"]"]).exits(0);
+    product.run(&["plan", "--detailed-exitcode"]).exits(0);
+}

@@ -228,6 +228,7 @@ mod tests {
                         code: None,
                         message: String::new(),
                         request_id: None,
+                        after_doubt: false,
                     }));
                 }
                 Ok(batch)
