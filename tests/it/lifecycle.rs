@@ -42,7 +42,7 @@ async fn rules(cloud: &Cloud) -> Vec<aws_sdk_elasticloadbalancingv2::types::Rule
 }
 
 /// Everything of any stack's that the API lists, counted by kind; terminated instances are gone.
-async fn everything(cloud: &Cloud) -> BTreeMap<&'static str, usize> {
+pub async fn everything(cloud: &Cloud) -> BTreeMap<&'static str, usize> {
     let (ec2, elbv2) = (&cloud.ec2, &cloud.elbv2);
     let instances = ec2.describe_instances().send().await.unwrap();
     let running =

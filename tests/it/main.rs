@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod ec2;
 mod examples;
+mod kills;
 mod lifecycle;
 mod load_balancing;
 mod mishaps;

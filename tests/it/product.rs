@@ -63,6 +63,15 @@ impl Product {
         Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: Some(moto) }
     }
 
+    /// The same server with nothing in it but that profile, and a new folder.
+    pub fn anew(self) -> Self {
+        let moto = self.moto.as_ref().expect("a moto");
+        let answer = post(&moto.endpoint, "/moto-api/reset", "", "");
+        assert!(answer.contains(" 200 "), "{answer}");
+        make_instance_profile(&moto.endpoint, "bake");
+        Self { folder: tempfile::tempdir().expect("a folder"), ..self }
+    }
+
     /// With nothing that answers.
     pub fn alone() -> Self {
         let wire = Wire::before("127.0.0.1:9");
@@ -133,16 +142,23 @@ pub fn ended(command: &mut Command) -> Run {
 /// What the examples name and no kind makes.
 fn make_instance_profile(endpoint: &str, name: &str) {
     let body = format!("Action=CreateInstanceProfile&InstanceProfileName={name}&Version=2010-05-08");
+    let authorization = "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, \
+                         SignedHeaders=host, Signature=none\r\n";
+    let answer = post(endpoint, "/", authorization, &body);
+    assert!(answer.contains(" 200 "), "{answer}");
+}
+
+/// One request past the recorder, and its whole answer.
+fn post(endpoint: &str, path: &str, headers: &str, body: &str) -> String {
     let address = endpoint.trim_start_matches("http://");
     let request = format!(
-        "POST / HTTP/1.1\r\nHost: iam.amazonaws.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, \
-         SignedHeaders=host, Signature=none\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nHost: iam.amazonaws.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         {headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     let mut stream = TcpStream::connect(address).expect("moto listens");
     stream.write_all(request.as_bytes()).expect("moto reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("moto answers");
-    assert!(answer.contains(" 200 "), "{answer}");
+    answer
 }

@@ -3,7 +3,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Child;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What happens to a call instead of being carried out.
 #[derive(Clone)]
@@ -14,9 +16,30 @@ pub enum Fault {
     AnswerLost,
 }
 
+/// When around a call the process that makes it is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The call never reaches the server.
+    BeforeIt,
+    /// The server has carried it out, and nobody hears of it.
+    BeforeItsAnswer,
+    AfterItsAnswer,
+}
+
+/// A process that is killed around one of its mutating calls.
+#[derive(Default)]
+struct Kill {
+    /// How many mutating calls still go through, and the moment.
+    armed: Option<(usize, Moment)>,
+    victim: Option<Arc<Mutex<Child>>>,
+}
+
 #[derive(Default)]
 struct Inner {
     calls: Vec<String>,
+    /// How many calls the server is carrying out.
+    under_way: usize,
+    kill: Kill,
     /// The action, how often it goes through first, and what happens then, once or for ever.
     faults: Vec<(String, usize, Fault, bool)>,
 }
@@ -59,6 +82,47 @@ impl Wire {
     pub fn fault_always(&self, action: &str, fault: Fault) {
         self.inner.lock().expect("no panic").faults.push((action.to_owned(), 0, fault, false));
     }
+
+    /// Runs `child` to its end, which is a SIGKILL at `moment` around its mutating call number
+    /// `at` (0 is the first). Whether it came to that.
+    pub fn kill(&self, child: Child, at: usize, moment: Moment) -> bool {
+        let child = Arc::new(Mutex::new(child));
+        let mut inner = self.inner.lock().expect("no panic");
+        inner.kill = Kill { armed: Some((at, moment)), victim: Some(Arc::clone(&child)) };
+        drop(inner);
+        while child.lock().expect("no panic").try_wait().expect("a child").is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // What the dead had asked for beside that call is still carried out.
+        while self.inner.lock().expect("no panic").under_way > 0 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        std::mem::take(&mut self.inner.lock().expect("no panic").kill).armed.is_none()
+    }
+}
+
+impl Inner {
+    /// The moment at which to kill around this call, if it is the one.
+    fn moment(&mut self, action: &str) -> Option<Moment> {
+        let (left, moment) = self.kill.armed.as_mut().filter(|_| !is_read(action))?;
+        if *left > 0 {
+            *left -= 1;
+            return None;
+        }
+        let moment = *moment;
+        self.kill.armed = None;
+        Some(moment)
+    }
+}
+
+/// Ends the victim now; when this returns, it is gone.
+fn end(inner: &Mutex<Inner>) {
+    let victim = inner.lock().expect("no panic").kill.victim.clone();
+    if let Some(victim) = victim {
+        let mut victim = victim.lock().expect("no panic");
+        victim.kill().expect("it may be killed");
+        victim.wait().expect("it ends");
+    }
 }
 
 fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
@@ -66,11 +130,14 @@ fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
     let mut client = client;
     let Some((head, body)) = request(&mut reader) else { return };
     let action = action(&head, &body);
-    let fault = {
+    let (fault, moment) = {
         let mut inner = inner.lock().expect("no panic");
         inner.calls.push(action.clone());
-        fault(&mut inner, &action)
+        (fault(&mut inner, &action), inner.moment(&action))
     };
+    if moment == Some(Moment::BeforeIt) {
+        return end(inner);
+    }
     if let Some(Fault::Answer(status, text)) = &fault {
         let answer = format!(
             "HTTP/1.1 {status} Answer\r\ncontent-type: text/xml\r\nx-amzn-requestid: r-1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
@@ -82,12 +149,21 @@ fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
     let Ok(mut server) = TcpStream::connect(upstream) else { return };
     let head = head.trim_end_matches("\r\n").to_owned() + "\r\nConnection: close\r\n\r\n";
     let mut answer = Vec::new();
+    inner.lock().expect("no panic").under_way += 1;
     let sent = server.write_all(head.as_bytes()).and_then(|()| server.write_all(&body));
-    if sent.and_then(|()| server.read_to_end(&mut answer)).is_err() || fault.is_some() {
+    let answered = sent.and_then(|()| server.read_to_end(&mut answer));
+    inner.lock().expect("no panic").under_way -= 1;
+    if moment == Some(Moment::BeforeItsAnswer) {
+        return end(inner);
+    }
+    if answered.is_err() || fault.is_some() {
         return;
     }
     // The server closes after each answer, and so does this.
     let _ = client.write_all(&answer);
+    if moment == Some(Moment::AfterItsAnswer) {
+        end(inner);
+    }
 }
 
 /// One request: its head with the empty line taken off, and its body.
