@@ -173,3 +173,29 @@ fn a_secret_is_shown_nowhere() {
     }
     product.run(&["plan", "--var", "secret=hunter3-hunter3"]).exits(0).says("(sensitive)");
 }
+
+#[test]
+fn an_interrupt_ends_what_is_under_way_and_the_next_apply_goes_on() {
+    let product = Product::on_moto();
+    product.copy_stack("explicit.deploy");
+    let apply = product
+        .command(&["apply", "explicit.deploy", "--auto-approve"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    // The images, the templates and the groups wait for this call's answer.
+    while !product.wire.take().iter().any(|call| call == "RunInstances") {
+        std::thread::yield_now();
+    }
+    let interrupt = std::process::Command::new("kill").args(["-INT", &apply.id().to_string()]).status();
+    assert!(interrupt.expect("kill runs").success());
+    let ended = apply.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned() + &String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(4), "{said}");
+    assert!(said.contains("Interrupted: no new step begins"), "{said}");
+    assert!(said.contains("not done: create autoscaling_group.shop[\"blue\"]"), "{said}");
+    assert!(said.contains("created instance.source"), "what was under way has ended: {said}");
+    product.run(&["apply", "explicit.deploy", "--auto-approve"]).exits(0);
+    product.run(&["plan", "explicit.deploy", "--detailed-exitcode"]).exits(0);
+}
