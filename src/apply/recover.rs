@@ -116,8 +116,12 @@ async fn one(
                 return Ok("it still stands");
             }
             let deposed =
-                snapshot.deposed.iter().any(|old| old.address == begin.address && old.record.id == *id);
-            let change = match deposed {
+                snapshot.deposed.iter().find(|old| old.address == begin.address && old.record.id == *id);
+            let standing = snapshot.resources.get(&begin.address).filter(|record| record.id == *id);
+            // What was made for it (an image's snapshots) may still be there.
+            let known = standing.or(deposed.map(|old| &old.record)).unwrap_or(&record);
+            kind.delete(&op, known).await?;
+            let change = match deposed.is_some() {
                 true => Change::RemoveDeposed { address: begin.address.clone(), id: id.clone() },
                 false => Change::Remove { address: begin.address.clone() },
             };

@@ -110,9 +110,15 @@ impl Kind for Image {
         Ok(())
     }
 
-    /// An image that another stack baked in the same way is that stack's to delete.
+    /// An image that another stack baked in the same way is that stack's to delete. One that is
+    /// gone may have left its snapshots, where an earlier run was cut short.
     async fn delete(&self, op: &Operation<'_>, record: &Record) -> Result<(), Error> {
         let found = images(op.cloud, vec![filter("image-id", [&record.id])]).await?;
+        if found.is_empty() {
+            let left = record.outputs.get("snapshots").and_then(Value::as_list).unwrap_or_default();
+            let left: Vec<_> = left.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            bake::delete_snapshots(op, &left).await?;
+        }
         for image in found {
             match is_ours(op, image.tags.as_deref()) {
                 true => bake::discard(op, &image).await?,

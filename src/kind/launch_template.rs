@@ -104,6 +104,8 @@ impl Kind for LaunchTemplate {
         if update.changed.iter().any(|name| !BESIDE_DATA.contains(&name.as_str())) {
             let (number, versions) = versions::make_next(op, update.id, &after.data).await?;
             versions::prune(op, update.id, after.keep_versions, number, &versions).await?;
+        } else if update.changed.is_empty() {
+            versions::finish(op, update.id, after.keep_versions).await?;
         } else if update.touches("keep_versions") {
             let versions = versions::all(op.cloud, update.id).await?;
             let default = versions.iter().find(|one| one.default_version() == Some(true));

@@ -26,19 +26,6 @@ struct Scene {
     spread: usize,
 }
 
-const SCENES: [Scene; 4] = [
-    Scene { name: "create", stands: false, command: "apply", variables: &[], spread: 12 },
-    Scene { name: "destroy", stands: true, command: "destroy", variables: &[], spread: 4 },
-    Scene { name: "cutover", stands: true, command: "apply", variables: &["--var", "live=green"], spread: 2 },
-    Scene {
-        name: "release",
-        stands: true,
-        command: "apply",
-        variables: &["--var", "green_release=1.0.3"],
-        spread: 3,
-    },
-];
-
 type Region = BTreeMap<String, usize>;
 
 /// All that the API lists, and what a bake or a half-done change would leave behind in it.
@@ -123,6 +110,9 @@ impl Found {
                 wrong.push(format!("{what} exits {}:\n{}\n{}", run.code, run.out, run.err));
             }
         }
+        if plan.code != 0 {
+            wrong.push(format!("after an apply that says:\n{}\n{}", again.out, again.err));
+        }
         if there != *after {
             let more = there.iter().any(|(what, count)| count > after.get(what).unwrap_or(&0));
             self.duplicates += usize::from(more);
@@ -169,44 +159,69 @@ fn points(scene: &Scene, calls: usize) -> Vec<(usize, Moment)> {
     }
 }
 
-#[tokio::test]
-async fn a_kill_at_any_moment_loses_nothing() {
-    let only = std::env::var("BGFORM_KILLS_SCENE").ok();
+async fn loses_nothing(scene: Scene) {
     let mut product = Product::on_moto();
     let before = region(&product.cloud().await).await;
-    let mut table = vec![format!(
-        "{:<8} {:>6} {:>9} {:>10} {:>7} {:>10}",
-        "killed", "points", "converged", "duplicates", "orphans", "unreadable"
-    )];
-    let mut wrong = Vec::new();
-    for scene in SCENES.iter().filter(|scene| only.as_deref().is_none_or(|only| only == scene.name)) {
+    let (calls, after) = scene.undisturbed(&product).await;
+    let mut found = Found::default();
+    for (at, moment) in points(&scene, calls.len()) {
         product = product.anew();
-        let (calls, after) = scene.undisturbed(&product).await;
-        let mut found = Found::default();
-        for (at, moment) in points(scene, calls.len()) {
-            product = product.anew();
-            product.copy_stack(STACK);
-            if scene.stands {
-                product.run(&["apply", STACK, "--auto-approve"]).exits(0);
-            }
-            let arguments = [&[scene.command, STACK, "--auto-approve"], scene.variables].concat();
-            product.wire.take();
-            let mut command = product.command(&arguments);
-            let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            let killed = product.wire.kill(child, at, moment);
-            let calls = product.wire.take();
-            let call = calls.into_iter().filter(|call| !is_read(call)).nth(at).unwrap_or_default();
-            let point = format!("{} killed {moment:?}, call {at} ({call})", scene.name);
-            assert!(killed, "{point}: it had ended before");
-            found.point(scene, &product, &before, &after, &point).await;
+        product.copy_stack(STACK);
+        if scene.stands {
+            product.run(&["apply", STACK, "--auto-approve"]).exits(0);
         }
-        let Found { points, converged, duplicates, orphans, unreadable, .. } = found;
-        table.push(format!(
-            "{:<8} {points:>6} {converged:>9} {duplicates:>10} {orphans:>7} {unreadable:>10}",
-            scene.name
-        ));
-        wrong.extend(found.wrong);
+        let arguments = [&[scene.command, STACK, "--auto-approve"], scene.variables].concat();
+        product.wire.take();
+        let mut command = product.command(&arguments);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let killed = product.wire.kill(child, at, moment);
+        let calls = product.wire.take();
+        let call = calls.into_iter().filter(|call| !is_read(call)).nth(at).unwrap_or_default();
+        let point = format!("{} killed {moment:?}, call {at} ({call})", scene.name);
+        assert!(killed, "{point}: it had ended before");
+        found.point(&scene, &product, &before, &after, &point).await;
     }
-    println!("{}", table.join("\n"));
+    let Found { points, converged, duplicates, orphans, unreadable, wrong } = found;
+    println!(
+        "killed during {}: {points} points, {converged} converged, {duplicates} with duplicates, {orphans} \
+         with orphans, {unreadable} with unreadable states",
+        scene.name
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[tokio::test]
+async fn a_kill_during_the_first_apply_loses_nothing() {
+    let scene = Scene { name: "create", stands: false, command: "apply", variables: &[], spread: 12 };
+    loses_nothing(scene).await;
+}
+
+#[tokio::test]
+async fn a_kill_during_a_destroy_loses_nothing() {
+    let scene = Scene { name: "destroy", stands: true, command: "destroy", variables: &[], spread: 4 };
+    loses_nothing(scene).await;
+}
+
+#[tokio::test]
+async fn a_kill_during_a_cutover_loses_nothing() {
+    let scene = Scene {
+        name: "cutover",
+        stands: true,
+        command: "apply",
+        variables: &["--var", "live=green"],
+        spread: 2,
+    };
+    loses_nothing(scene).await;
+}
+
+#[tokio::test]
+async fn a_kill_during_a_release_loses_nothing() {
+    let scene = Scene {
+        name: "release",
+        stands: true,
+        command: "apply",
+        variables: &["--var", "green_release=1.0.3"],
+        spread: 3,
+    };
+    loses_nothing(scene).await;
 }

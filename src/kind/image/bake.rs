@@ -221,7 +221,13 @@ pub async fn discard(op: &Operation<'_>, image: &Image) -> Result<(), Error> {
         _ => {}
     }
     // DeleteAssociatedSnapshots is newer than some of what answers this API.
-    for some in snapshots(image).chunks(FILTER_VALUES) {
+    delete_snapshots(op, &snapshots(image)).await
+}
+
+/// Deletes those that are there and that no other image uses.
+pub async fn delete_snapshots(op: &Operation<'_>, ids: &[String]) -> Result<(), Error> {
+    let ec2 = &op.cloud.ec2;
+    for some in ids.chunks(FILTER_VALUES) {
         let describe = || ec2.describe_snapshots().filters(filter("snapshot-id", some)).send();
         let left = op.cloud.read(Service::Ec2, "DescribeSnapshots", describe).await?;
         for snapshot in left.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id()) {

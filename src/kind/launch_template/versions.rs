@@ -58,14 +58,7 @@ pub async fn make_next(
             number
         }
     };
-    op.call(Service::Ec2, "ModifyLaunchTemplate", Repeat::Safe, || {
-        ec2.modify_launch_template()
-            .launch_template_id(id)
-            .client_token(op.token("default"))
-            .default_version(number.to_string())
-            .send()
-    })
-    .await?;
+    make_default(op, id, number).await?;
     op.wait("EC2 shows the new version", VISIBLE, || async {
         let shown = described(op.cloud, &[id]).await?;
         let latest = shown.first().and_then(|template| template.latest_version_number());
@@ -77,6 +70,31 @@ pub async fn make_next(
     })
     .await?;
     Ok((number, versions))
+}
+
+async fn make_default(op: &Operation<'_>, id: &str, number: i64) -> Result<(), Error> {
+    let ec2 = &op.cloud.ec2;
+    op.call(Service::Ec2, "ModifyLaunchTemplate", Repeat::Safe, || {
+        ec2.modify_launch_template()
+            .launch_template_id(id)
+            .client_token(op.token("default"))
+            .default_version(number.to_string())
+            .send()
+    })
+    .await?;
+    Ok(())
+}
+
+/// What a change that was cut short may have left to do: the newest version made the default one,
+/// and old ones taken away.
+pub async fn finish(op: &Operation<'_>, id: &str, keep: usize) -> Result<(), Error> {
+    let versions = all(op.cloud, id).await?;
+    let Some(newest) = versions.iter().max_by_key(|one| one.version_number()) else { return Ok(()) };
+    let number = newest.version_number().unwrap_or_default();
+    if newest.default_version() != Some(true) {
+        make_default(op, id, number).await?;
+    }
+    prune(op, id, keep, number, &versions).await
 }
 
 /// Deletes all but the newest `keep` versions, the default one, and those that an Auto Scaling
