@@ -205,3 +205,122 @@ pub fn agrees(planned: &Value, actual: &Value) -> bool {
         (planned, actual) => planned.without_marks() == actual.without_marks(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::address::Address;
+    use crate::kind::schema::{attribute, tags_attribute};
+    use crate::object;
+
+    fn schema() -> Schema {
+        let check = || {
+            vec![
+                attribute("path", Type::string(), ""),
+                attribute("interval", Type::Duration { min: 1, max: 300 }, "").default_seconds(30),
+                attribute("port", Type::Integer { min: 1, max: 65535 }, "").replaces(),
+            ]
+        };
+        Schema {
+            kind: "thing",
+            doc: "",
+            attributes: vec![
+                attribute("name", Type::string(), "").replaces(),
+                attribute("size", Type::Integer { min: 0, max: 9 }, ""),
+                attribute("script", Type::Text { max: 999 }, ""),
+                attribute("check", Type::Block(check()), ""),
+                attribute("rules", Type::Blocks { attributes: check(), ordered: false, max: 9 }, ""),
+                attribute("zones", Type::string().set(), ""),
+                tags_attribute(&[]),
+            ],
+            outputs: Vec::new(),
+            not_offered: &[],
+            unique: &[],
+        }
+    }
+
+    fn canonical(value: Value) -> Object {
+        schema().canonical(value.as_object().cloned().unwrap_or_default())
+    }
+
+    /// Paths that change, `!` where that replaces.
+    fn changes(before: Value, after: Value, last: Value) -> Vec<String> {
+        diff(&schema(), &canonical(before), &canonical(after), &canonical(last))
+            .into_iter()
+            .map(|change| format!("{}{}", change.path, if change.replaces { "!" } else { "" }))
+            .collect()
+    }
+
+    #[test]
+    fn what_was_never_declared_is_not_compared() {
+        let live = object! { "name" => "a", "size" => 3, "check" => object! { "path" => "/", "port" => 80 } };
+        let wanted = object! { "check" => object! { "path" => "/" } };
+        assert!(changes(live.clone(), wanted.clone(), wanted.clone()).is_empty());
+        let declared_before = object! { "size" => 3, "check" => object! { "path" => "/", "port" => 80 } };
+        assert_eq!(changes(live, wanted, declared_before), ["size", "check.port!"]);
+    }
+
+    #[test]
+    fn a_default_is_what_an_attribute_returns_to() {
+        let live = object! { "check" => object! { "interval" => Duration::from_secs(5) } };
+        assert_eq!(changes(live, object! { "check" => object! {} }, Value::Null), ["check.interval"]);
+    }
+
+    #[test]
+    fn the_order_of_a_set_says_nothing_and_that_of_tags_neither() {
+        let one = object! { "zones" => vec!["a", "b"], "tags" => object! { "x" => "1", "y" => "2" } };
+        let other = object! { "zones" => vec!["b", "a", "a"], "tags" => object! { "y" => "2", "x" => "1" } };
+        assert!(changes(one.clone(), other, Value::Null).is_empty());
+        let less = object! { "zones" => vec!["a"], "tags" => object! { "x" => "2" } };
+        assert_eq!(changes(one, less, Value::Null), ["zones", "tags.x", "tags.y"]);
+    }
+
+    #[test]
+    fn blocks_in_a_set_leave_to_aws_what_they_do_not_say() {
+        let rule = |path: &str| object! { "path" => path };
+        let live = object! { "rules" => vec![object! { "path" => "/a", "port" => 80 }, rule("/b")] };
+        let wanted = object! { "rules" => vec![rule("/b"), rule("/a")] };
+        assert!(changes(live.clone(), wanted.clone(), wanted.clone()).is_empty());
+        let last = object! { "rules" => vec![object! { "path" => "/a", "port" => 80 }, rule("/b")] };
+        assert_eq!(changes(live.clone(), wanted, last), ["rules"]);
+        assert_eq!(changes(live, object! { "rules" => vec![rule("/a")] }, Value::Null), ["rules"]);
+    }
+
+    #[test]
+    fn what_is_not_known_yet_counts_as_a_change() {
+        let later = Value::unknown(&Address::new("thing", "other"), "id");
+        let live = object! { "name" => "a", "size" => 1 };
+        assert_eq!(changes(live, object! { "name" => later, "size" => 1 }, Value::Null), ["name!"]);
+    }
+
+    #[test]
+    fn a_secret_stays_one_in_what_is_shown_of_it() {
+        let live = canonical(object! { "script" => "old" });
+        let wanted = canonical(object! { "script" => Value::string("new").sensitive() });
+        let found = diff(&schema(), &live, &wanted, &live);
+        assert!(found[0].text);
+        assert!(found[0].before.has_sensitive() && found[0].after.has_sensitive());
+    }
+
+    #[test]
+    fn drift_is_told_from_what_was_applied_to_what_is() {
+        let last = canonical(object! { "size" => 1, "zones" => vec!["a"], "script" => "x" });
+        let mut live = canonical(object! { "size" => 2, "zones" => vec!["a"], "name" => "anything" });
+        live.insert("script".to_owned(), Value::Null);
+        let found = drift(&schema(), &last, &live);
+        let told: Vec<_> =
+            found.iter().map(|one| (one.path.as_str(), one.before.clone(), one.after.clone())).collect();
+        assert_eq!(told, [("size", 1.into(), 2.into()), ("script", "x".into(), Value::Null)]);
+    }
+
+    #[test]
+    fn what_apply_finds_may_only_fill_in_what_was_unknown() {
+        let later = Value::unknown(&Address::new("thing", "other"), "id");
+        let planned = object! { "name" => later, "size" => 1 };
+        assert!(agrees(&planned, &object! { "name" => "x", "size" => 1 }));
+        assert!(!agrees(&planned, &object! { "name" => "x", "size" => 2 }));
+        assert!(!agrees(&planned, &object! { "name" => "x" }));
+    }
+}
