@@ -136,11 +136,13 @@ fn read_program(paths: &[PathBuf], variables: &VariableArgs) -> Result<(Program,
 }
 
 pub fn read_text(path: &Path) -> Result<String, CliError> {
-    std::fs::read_to_string(path).map_err(|error| CliError::File {
+    let text = std::fs::read_to_string(path).map_err(|error| CliError::File {
         path: path.to_path_buf(),
         what: "read",
         reason: reason(&error),
-    })
+    })?;
+    // Some editors begin a file with a byte order mark.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// The expression that a text from a command line is.

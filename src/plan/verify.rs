@@ -29,6 +29,7 @@ pub fn verify(
         if !options.allow_outage {
             leaves(plan, unchanged, addresses, step)?;
             makes_room(plan, step)?;
+            takes_away(plan, unchanged, step)?;
         }
         for group in &step.traffic.serves {
             if !carries_throughout(plan, unchanged, group) {
@@ -73,6 +74,28 @@ fn leaves(
         }
     }
     Ok(())
+}
+
+/// Refuses to delete what forwards to a group that nothing else gives weight to afterwards.
+fn takes_away(plan: &Plan, unchanged: &BTreeMap<String, u32>, step: &Step) -> Result<(), PlanError> {
+    if !step.action.is_delete() {
+        return Ok(());
+    }
+    let carried = step.traffic.weights.iter().filter(|(_, (before, _))| *before > 0).map(|(group, _)| group);
+    let has_a_home = |group: &String| {
+        let given = |other: &Step| other.traffic.weights.get(group).is_some_and(|(_, after)| *after > 0);
+        unchanged.get(group).is_some_and(|weight| *weight > 0) || plan.steps.iter().any(given)
+    };
+    match carried.clone().next() {
+        Some(group) if !carried.clone().any(has_a_home) => Err(PlanError::UnderTraffic {
+            address: step.address.clone(),
+            reason: format!("it is to be deleted, and nothing else would forward to `{group}`"),
+            help: "if it has only been renamed, `bgform state mv` its old address to the new one; if its \
+                   requests are to go unanswered, pass --allow-outage; `bgform destroy` takes all away"
+                .to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses to delete what forwards traffic in order that another may have its place.

@@ -199,3 +199,19 @@ fn an_interrupt_ends_what_is_under_way_and_the_next_apply_goes_on() {
     product.run(&["apply", "explicit.deploy", "--auto-approve"]).exits(0);
     product.run(&["plan", "explicit.deploy", "--detailed-exitcode"]).exits(0);
 }
+
+#[test]
+fn a_rule_that_carries_traffic_is_not_deleted_unasked() {
+    let product = Product::on_moto();
+    product.copy_stack("explicit.deploy");
+    product.run(&["apply", "explicit.deploy", "--auto-approve"]).exits(0);
+    let text = std::fs::read_to_string(product.path("explicit.deploy")).unwrap();
+    let (start, end) = (text.find("listener_rule \"shop\"").unwrap(), text.find("output \"url\"").unwrap());
+    product.write("explicit.deploy", &format!("{}{}", &text[..start], &text[end..]));
+    product
+        .run(&["plan", "explicit.deploy"])
+        .exits(1)
+        .says("nothing else would forward to")
+        .says("--allow-outage");
+    product.run(&["plan", "explicit.deploy", "--allow-outage"]).exits(0).says("- delete listener_rule.shop");
+}
