@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::plan::{PlanOptions, Planned, plan};
 use super::progress::{Progress, took_text};
+use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report};
 use crate::apply::shutdown::Shutdown;
 use crate::apply::{self, Context, Outcome, Recovered, recover};
 use crate::lang::program::Program;
 use crate::plan::render::{Style, render, show_value};
-use crate::plan::saved::SavedPlan;
 use crate::plan::{Made, Options};
 use crate::state::{Journal, Snapshot, Store};
 use crate::value::Value;

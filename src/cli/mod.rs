@@ -18,6 +18,7 @@ mod permissions;
 mod plan;
 mod progress;
 mod report;
+mod saved;
 mod show;
 mod state;
 mod validate;

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::lang::program::Program;
 use crate::plan::document::document;
 use crate::plan::render::{Style, render};
-use crate::plan::saved::SavedPlan;
 use crate::plan::{self, Basis, Made, Options};
 use crate::state::{OpenOperation, Snapshot};
 

@@ -20,7 +20,6 @@ pub mod observe;
 pub mod order;
 pub mod render;
 pub mod resolve;
-pub mod saved;
 pub mod step;
 mod summary;
 mod verify;

@@ -18,10 +18,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Options;
-use super::step::Plan;
-use crate::cli::{Global, VariableArgs};
+use super::{Global, VariableArgs};
 use crate::lang::program::Program;
+use crate::plan::{Options, Plan};
 use crate::state::Snapshot;
 
 pub use error::SavedPlanError;
