@@ -13,17 +13,26 @@ pub struct Moto {
 
 const WATCH: &str = r#""$0" "$@" & server=$!; exec 2>&-; cat >/dev/null; kill "$server"; wait "$server""#;
 
+/// The server as its own command starts it, but one call after the other: moto keeps what it holds
+/// in plain dictionaries, and calls side by side now and then end in an error 500 of its own.
+const SERVE: &str = r#"
+import moto.server as server
+run = server.run_simple
+server.run_simple = lambda *args, **options: run(*args, **{**options, "threaded": False})
+server.main(["-H", "127.0.0.1", "-p", "0"])
+"#;
+
 impl Moto {
     /// Starts a server with no account's resources but the default VPC and Amazon's images.
     pub fn start() -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
-        let binary = target.join("moto/bin/moto_server");
+        let binary = target.join("moto/bin/python");
         assert!(binary.exists(), "no moto server: run tests/moto first");
         let mut watcher = Command::new("sh")
             .args(["-c", WATCH])
             .arg(binary)
-            .args(["-H", "127.0.0.1", "-p", "0"])
+            .args(["-c", SERVE])
             .env("MOTO_ENABLE_AMI_VALIDATION", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
