@@ -58,7 +58,7 @@ impl Wire {
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let wire = Self { endpoint, inner: Arc::default() };
         let upstream = upstream.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let (inner, _) = (Arc::clone(&wire.inner), ());
+        let inner = Arc::clone(&wire.inner);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (inner, upstream) = (Arc::clone(&inner), upstream.clone());
