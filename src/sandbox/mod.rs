@@ -1,0 +1,35 @@
+//! A local region: the wire protocol that AWS clients speak, instances that are processes, a load
+//! balancer that carries real requests, and faults to be made on purpose.
+//!
+//! It knows AWS and nothing of bgform: of the rest of the crate it uses only the clock. What happens
+//! in it is one line:
+//!
+//! ```text
+//! HTTP ─ api ─▶ handler(&mut State) ─▶ State on disk ─▶ answer
+//! clock, reports ─▶ tick(&mut State): pending → running, fleets, refreshes, drains
+//! State ─▶ compute (machines that should run), balancer (listeners, rules, targets)
+//! compute, balancer ─ reports ─▶ State
+//! ```
+//!
+//! Handlers and ticks are plain functions over [`state::State`] and a timestamp: nothing in them
+//! waits or touches the machine. The effects are made by [`compute`] and [`balancer`], which are told
+//! what should be and report what is.
+
+pub mod api;
+pub mod autoscaling;
+pub mod balancer;
+pub mod cloudwatch;
+pub mod compute;
+pub mod control;
+pub mod ec2;
+pub mod elbv2;
+pub mod faults;
+mod network;
+pub mod pace;
+pub mod region;
+pub mod server;
+pub mod ssm;
+pub mod state;
+pub mod sts;
+
+pub use server::{Options, Sandbox, StartError};

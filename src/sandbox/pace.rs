@@ -1,0 +1,36 @@
+//! How long the states take that AWS takes time for.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Durations of the region's own work, by the region's clock. AWS publishes none of them; the
+/// defaults are long enough that nobody can miss that a state exists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pace {
+    /// `pending` → `running`.
+    pub launch: Duration,
+    /// `stopping` → `stopped`, and `shutting-down` → `terminated`.
+    pub stop: Duration,
+    /// How long a terminated instance is still listed.
+    pub remember_terminated: Duration,
+    /// Image `pending` → `available`.
+    pub image: Duration,
+    /// Load balancer `provisioning` → `active`.
+    pub load_balancer: Duration,
+    /// `running` → Systems Manager knows the instance.
+    pub agent: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            launch: Duration::from_millis(500),
+            stop: Duration::from_millis(500),
+            remember_terminated: Duration::from_secs(3600),
+            image: Duration::from_millis(800),
+            load_balancer: Duration::from_millis(800),
+            agent: Duration::from_millis(300),
+        }
+    }
+}

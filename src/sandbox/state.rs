@@ -1,0 +1,123 @@
+//! Everything that a region remembers. It is one value: saved whole, copied for a dry run, kept for
+//! a reader that must see yesterday's truth.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use jiff::Timestamp;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::autoscaling::AutoScaling;
+use super::cloudwatch::CloudWatch;
+use super::ec2::Ec2;
+use super::elbv2::Elbv2;
+use super::pace::Pace;
+use super::ssm::Ssm;
+
+/// Tags as AWS keeps them: a value for each key, in no order.
+pub type Tags = BTreeMap<String, String>;
+
+/// A region of one account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Twelve digits.
+    pub account: String,
+    /// Such as `us-east-1`.
+    pub region: String,
+    pub network: Network,
+    pub pace: Pace,
+    #[serde(default)]
+    pub tokens: BTreeMap<String, Repeat>,
+    pub ec2: Ec2,
+    pub autoscaling: AutoScaling,
+    pub elbv2: Elbv2,
+    pub ssm: Ssm,
+    pub cloudwatch: CloudWatch,
+}
+
+/// What a call with a client token answered, for when it is repeated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// The parameters that the token stood for.
+    pub parameters: serde_json::Value,
+    pub answer: serde_json::Value,
+    pub at: Timestamp,
+}
+
+/// Which addresses of the loopback interface are this region's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// 127.`octet`.0.0/16: every instance and every load balancer has an address of its own.
+    Addresses { octet: u8 },
+    /// The system has only 127.0.0.1: everything has a port of its own there.
+    Ports,
+}
+
+impl Network {
+    /// The address range that the default VPC says it has.
+    pub fn cidr(self) -> String {
+        format!("127.{}.0.0/16", self.octet())
+    }
+
+    /// The second byte of its addresses.
+    pub fn octet(self) -> u8 {
+        match self {
+            Network::Addresses { octet } => octet,
+            Network::Ports => 31,
+        }
+    }
+
+    /// Where something with this private address is reached.
+    pub fn host(self, private: Ipv4Addr) -> IpAddr {
+        match self {
+            Network::Addresses { .. } => IpAddr::V4(private),
+            Network::Ports => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        }
+    }
+}
+
+impl State {
+    pub fn new(region: &str, network: Network, pace: Pace, now: Timestamp) -> Self {
+        let mut state = Self {
+            account: "123456789012".to_owned(),
+            region: region.to_owned(),
+            network,
+            pace,
+            tokens: BTreeMap::new(),
+            ec2: Ec2::default(),
+            autoscaling: AutoScaling::default(),
+            elbv2: Elbv2::default(),
+            ssm: Ssm::default(),
+            cloudwatch: CloudWatch::default(),
+        };
+        super::ec2::furnish(&mut state, now);
+        state
+    }
+
+    /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+    }
+
+    /// The region's zones: `us-east-1a` to `us-east-1c`, with their zone ids.
+    pub fn zones(&self) -> Vec<(String, String)> {
+        let short: String = self.region.split('-').filter_map(|part| part.chars().next()).collect();
+        ["a", "b", "c"]
+            .iter()
+            .enumerate()
+            .map(|(index, letter)| (format!("{}{letter}", self.region), format!("{short}-az{}", index + 1)))
+            .collect()
+    }
+}
+
+/// `prefix-` and 17 random hexadecimal digits, as EC2 makes its ids.
+pub fn new_id(prefix: &str) -> String {
+    format!("{prefix}-{}", random_hex(17))
+}
+
+/// Random lower-case hexadecimal digits.
+pub fn random_hex(digits: usize) -> String {
+    let mut rng = rand::rng();
+    (0..digits).map(|_| char::from_digit(rng.random_range(0..16), 16).unwrap_or('0')).collect()
+}
