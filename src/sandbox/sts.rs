@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::api::{Call, Handler, Refusal};
+use super::api::{Actions, Call, Refusal};
 
 /// The calls of STS, by name.
-pub const ACTIONS: &[(&str, Handler)] = &[("GetCallerIdentity", get_caller_identity)];
+pub const ACTIONS: &[Actions] = &[&[("GetCallerIdentity", get_caller_identity)]];
 
 fn get_caller_identity(call: &mut Call) -> Result<Value, Refusal> {
     let account = &call.state.account;

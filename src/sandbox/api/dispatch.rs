@@ -90,7 +90,7 @@ fn request_id() -> String {
 /// Does one call. It is done, and on disk, when this ends.
 async fn call(region: &Arc<Region>, service: Service, request: &Request) -> Outcome {
     let action = request.action.as_str();
-    let found = service.actions().iter().find(|(name, _)| *name == action);
+    let found = service.actions().iter().copied().flatten().find(|(name, _)| *name == action);
     let Some((_, handler)) = found else { return Outcome::Refusal(unknown(service, action)) };
     let (wait, verdict) = region.setup.faults.call(service, action);
     if wait > Duration::ZERO {

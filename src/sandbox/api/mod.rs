@@ -54,6 +54,9 @@ pub struct Call<'a> {
 /// out; numbers and booleans become text in XML.
 pub type Handler = fn(&mut Call) -> Result<Value, Refusal>;
 
+/// Calls and who answers them.
+pub type Actions = &'static [(&'static str, Handler)];
+
 impl Service {
     pub const ALL: [Service; 6] =
         [Service::Ec2, Service::AutoScaling, Service::Elbv2, Service::Ssm, Service::CloudWatch, Service::Sts];
@@ -83,7 +86,8 @@ impl Service {
         })
     }
 
-    fn actions(self) -> &'static [(&'static str, Handler)] {
+    /// Its calls, by name, in the lists of the files that answer them.
+    fn actions(self) -> &'static [Actions] {
         match self {
             Service::Ec2 => super::ec2::ACTIONS,
             Service::AutoScaling => super::autoscaling::ACTIONS,

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::api::Handler;
+use super::api::Actions;
 use super::state::State;
 
 /// What Auto Scaling remembers.
@@ -13,7 +13,7 @@ use super::state::State;
 pub struct AutoScaling {}
 
 /// The calls of Auto Scaling, by name.
-pub const ACTIONS: &[(&str, Handler)] = &[];
+pub const ACTIONS: &[Actions] = &[];
 
 /// Makes what is due by `now` happen; when to look again.
 pub fn tick(_state: &mut State, _now: Timestamp) -> Option<Timestamp> {

@@ -5,7 +5,7 @@ pub mod metrics;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::api::Handler;
+use super::api::Actions;
 use super::state::State;
 pub use metrics::Metrics;
 
@@ -15,7 +15,7 @@ pub use metrics::Metrics;
 pub struct CloudWatch {}
 
 /// The calls of CloudWatch, by name.
-pub const ACTIONS: &[(&str, Handler)] = &[];
+pub const ACTIONS: &[Actions] = &[];
 
 /// Evaluates alarms; when to look again.
 pub fn tick(_state: &mut State, _metrics: &Metrics, _now: Timestamp) -> Option<Timestamp> {

@@ -5,7 +5,10 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::state::Tags;
+use super::super::api::Actions;
+
+/// The calls about instances, by name.
+pub const ACTIONS: Actions = &[];
 
 /// A machine. Its folder and its processes belong to `compute`, which follows [`InstanceState`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +32,6 @@ pub struct Instance {
     /// Name or ARN of the instance profile.
     pub profile: Option<String>,
     pub key_name: Option<String>,
-    pub tags: Tags,
     pub state: InstanceState,
     /// When the state began, and what is due next is counted from.
     pub since: Timestamp,
@@ -40,7 +42,7 @@ pub struct Instance {
     pub state_reason: Option<(String, String)>,
     /// The Auto Scaling group that it belongs to.
     pub group: Option<String>,
-    /// What compute said when it could not be brought up; shown as the state reason.
+    /// Of RunInstances; also a filter.
     pub client_token: Option<String>,
 }
 

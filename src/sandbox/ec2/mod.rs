@@ -1,15 +1,24 @@
 //! EC2: the network, instances, images and their snapshots, security groups, launch templates.
 
+pub mod images;
 pub mod instances;
 pub mod launch;
+pub mod launch_templates;
+pub mod network;
+pub mod profiles;
+pub mod security_groups;
+pub mod tags;
 mod tick;
+pub mod volumes;
+
+use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::api::Handler;
-use super::state::State;
+use super::api::Actions;
+use super::state::{State, Tags};
 pub use instances::{Instance, InstanceState};
 pub use tick::{reported, tick, wanted};
 
@@ -18,11 +27,25 @@ pub use tick::{reported, tick, wanted};
 #[serde(default)]
 pub struct Ec2 {
     pub instances: IndexMap<String, Instance>,
+    /// Of everything in EC2 that has tags, by its id.
+    pub tags: BTreeMap<String, Tags>,
 }
 
 /// Puts in what an account has from the start: the default VPC with a subnet a zone, its default
 /// security group, the base images.
-pub fn furnish(_state: &mut State, _now: Timestamp) {}
+pub fn furnish(state: &mut State, now: Timestamp) {
+    network::furnish(state);
+    images::furnish(state, now);
+}
 
 /// The calls of EC2, by name.
-pub const ACTIONS: &[(&str, Handler)] = &[];
+pub const ACTIONS: &[Actions] = &[
+    images::ACTIONS,
+    instances::ACTIONS,
+    launch_templates::ACTIONS,
+    network::ACTIONS,
+    profiles::ACTIONS,
+    security_groups::ACTIONS,
+    tags::ACTIONS,
+    volumes::ACTIONS,
+];

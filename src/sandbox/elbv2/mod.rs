@@ -5,7 +5,7 @@ pub mod targets;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::api::Handler;
+use super::api::Actions;
 use super::balancer::{Config, Report};
 use super::state::State;
 
@@ -15,7 +15,7 @@ use super::state::State;
 pub struct Elbv2 {}
 
 /// The calls of Elastic Load Balancing v2, by name.
-pub const ACTIONS: &[(&str, Handler)] = &[];
+pub const ACTIONS: &[Actions] = &[];
 
 /// Makes what is due by `now` happen; when to look again.
 pub fn tick(_state: &mut State, _now: Timestamp) -> Option<Timestamp> {

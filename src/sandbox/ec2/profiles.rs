@@ -1,0 +1,6 @@
+//! Instance profiles of instances.
+
+use super::super::api::Actions;
+
+/// The calls about instance profiles of instances, by name.
+pub const ACTIONS: Actions = &[];

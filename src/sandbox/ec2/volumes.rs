@@ -1,0 +1,6 @@
+//! Volumes.
+
+use super::super::api::Actions;
+
+/// The calls about volumes, by name.
+pub const ACTIONS: Actions = &[];
