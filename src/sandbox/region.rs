@@ -60,6 +60,8 @@ pub struct Region {
     newest: watch::Sender<u64>,
     /// How far it is on disk.
     saved: watch::Sender<Saved>,
+    /// How far compute and balancer know it.
+    told: watch::Sender<u64>,
     tasks: Mutex<Vec<AbortHandle>>,
     _claim: Claim,
 }
@@ -127,6 +129,7 @@ impl Region {
             changed: Notify::new(),
             newest: watch::Sender::new(1),
             saved: watch::Sender::default(),
+            told: watch::Sender::default(),
             tasks: Mutex::default(),
             _claim: claim,
             setup,
@@ -187,6 +190,14 @@ impl Region {
         }
     }
 
+    /// Waits until the state as it is now is in effect: on disk, and told to compute and balancer.
+    pub async fn in_effect(&self) -> Result<(), String> {
+        let number = self.store.lock().unwrap_or_else(PoisonError::into_inner).number;
+        let mut told = self.told.subscribe();
+        let _ = told.wait_for(|told| *told >= number).await;
+        self.saved().await
+    }
+
     /// Ends the machines and the tasks; the state stays.
     pub async fn close(&self) {
         let _ = self.saved().await;
@@ -230,11 +241,15 @@ impl Region {
                 break;
             }
         }
-        let state = self.look();
+        let (number, state) = {
+            let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+            (store.number, store.state.clone())
+        };
         let mut wanted = ec2::wanted(&state);
         wanted.commands = ssm::wanted(&state);
         self.compute.want(wanted);
         self.balancer.publish(Arc::new(elbv2::config(&state)));
+        self.told.send_replace(number);
         next
     }
 

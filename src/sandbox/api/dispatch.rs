@@ -87,7 +87,7 @@ fn request_id() -> String {
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
-/// Does one call. It is done, and on disk, when this ends.
+/// Does one call. It is in effect, and on disk, when this ends.
 async fn call(region: &Arc<Region>, service: Service, request: &Request) -> Outcome {
     let action = request.action.as_str();
     let found = service.actions().iter().copied().flatten().find(|(name, _)| *name == action);
@@ -157,7 +157,7 @@ async fn change(
         }
         Ok(answer)
     })?;
-    region.saved().await.map_err(|reason| {
+    region.in_effect().await.map_err(|reason| {
         Refusal::new("InternalFailure", format!("The sandbox cannot write its state: {reason}")).status(500)
     })?;
     Ok(answer)
