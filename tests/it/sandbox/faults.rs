@@ -69,7 +69,12 @@ fn converges(fault: &str, action: &str) {
             apply(&product, &[]).exits(0)
         }
     };
-    assert_eq!(outcomes(&product, action, "ok"), times_of(action), "{}", product.local.as_ref().unwrap().calls());
+    assert_eq!(
+        outcomes(&product, action, "ok"),
+        times_of(action),
+        "{}",
+        product.local.as_ref().unwrap().calls()
+    );
     stands_whole(&product, &run);
 }
 
@@ -145,5 +150,10 @@ fn is_held_back(fault: &str, says: &[&str]) {
 }
 
 fn run_says(run: &Run, text: &str) {
-    assert!(format!("{}{}", run.out, run.err).contains(text), "`{text}` is not said in\n{}\n{}", run.out, run.err);
+    assert!(
+        format!("{}{}", run.out, run.err).contains(text),
+        "`{text}` is not said in\n{}\n{}",
+        run.out,
+        run.err
+    );
 }

@@ -1,5 +1,6 @@
 //! What only the sandbox can prove: traffic, health, faults.
 
+mod clients;
 mod differences;
 mod faults;
 mod load;
