@@ -14,7 +14,7 @@ use super::super::api::{Actions, Refusal};
 use super::super::elbv2;
 use super::super::state::{State, new_id};
 use super::{InstanceState, ids};
-pub use rules::{Rule, Source};
+pub use rules::{Rule, Source, no_name};
 
 /// The calls about security groups and their rules, by name.
 pub const ACTIONS: Actions = &[
