@@ -13,7 +13,7 @@ use super::super::balancer::config::{
 use super::super::state::State;
 use super::actions::Does;
 use super::load_balancers::Kind;
-use super::{LoadBalancer, TargetGroup, actions, attributes, conditions, network, suffix, targets};
+use super::{LoadBalancer, TargetGroup, actions, attributes, conditions, suffix, targets};
 
 /// The listeners of active load balancers, and the target groups that their rules name.
 pub fn config(state: &State) -> Config {
@@ -38,7 +38,7 @@ pub fn config(state: &State) -> Config {
         config.listeners.push(Listener {
             arn: listener.arn.clone(),
             balancer: suffix(&balancer.arn).to_owned(),
-            address: SocketAddr::new(network::host(balancer.address), listener.served_at),
+            address: SocketAddr::new(IpAddr::V4(balancer.address), listener.served_at),
             protocol: protocol(&listener.protocol),
             port: listener.port,
             // TLS listeners of network load balancers have no setting of their own.

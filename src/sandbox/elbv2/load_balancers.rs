@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Params, Refusal};
+use super::super::ec2::network::Subnet;
 use super::super::state::{State, random_hex};
-use super::network::{self, Subnet};
+use super::network;
 use super::request::{self, arn, at_most, one_of};
 use super::{limits, tags};
 
@@ -190,7 +191,7 @@ fn subnets(state: &State, params: &Params, kind: Kind) -> Result<(String, Vec<Pl
     if ids.is_empty() {
         return Err(Refusal::validation("You must specify either subnets or subnet mappings"));
     }
-    let found: Vec<Subnet> = ids.iter().map(|id| network::subnet(state, id)).collect::<Result<_, _>>()?;
+    let found: Vec<&Subnet> = ids.iter().map(|id| network::subnet(state, id)).collect::<Result<_, _>>()?;
     let Some(vpc) = found.first().map(|subnet| subnet.vpc.clone()) else {
         return Err(Refusal::validation("You must specify either subnets or subnet mappings"));
     };
@@ -210,8 +211,10 @@ fn subnets(state: &State, params: &Params, kind: Kind) -> Result<(String, Vec<Pl
             "At least two subnets in two different Availability Zones must be specified",
         ));
     }
-    let mut placed: Vec<Placed> =
-        found.into_iter().map(|subnet| Placed { zone: subnet.zone, subnet: subnet.id }).collect();
+    let mut placed: Vec<Placed> = found
+        .into_iter()
+        .map(|subnet| Placed { zone: subnet.zone.clone(), subnet: subnet.id.clone() })
+        .collect();
     placed.sort();
     Ok((vpc, placed))
 }
@@ -294,7 +297,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
 
 /// The host and port where a load balancer's port 80 is served: its DNS name.
 pub fn dns_name(one: &LoadBalancer) -> String {
-    format!("{}:{}", network::host(one.address), one.web_port)
+    format!("{}:{}", one.address, one.web_port)
 }
 
 /// The hosted zones of load balancers' names (AWS General Reference, elb.html).

@@ -1,19 +1,12 @@
 //! What a load balancer asks of the region's network: subnets, security groups, an address.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use super::super::api::Refusal;
+use super::super::ec2::network::Subnet;
+use super::super::ec2::security_groups;
 use super::super::state::{Network, State};
-
-/// A subnet, as far as a load balancer needs it.
-#[derive(Debug, Clone)]
-pub struct Subnet {
-    pub id: String,
-    pub vpc: String,
-    /// Such as `us-east-1a`.
-    pub zone: String,
-}
 
 /// The port where port 80 of a load balancer is served on its address.
 pub const WEB: u16 = 10_080;
@@ -21,30 +14,24 @@ pub const WEB: u16 = 10_080;
 const FIRST_OWN_PORT: u16 = 30_000;
 
 /// A subnet that must exist: `SubnetNotFound`.
-pub fn subnet(state: &State, id: &str) -> Result<Subnet, Refusal> {
-    find_subnet(state, id)
-        .ok_or_else(|| Refusal::new("SubnetNotFound", format!("The subnet ID '{id}' does not exist")))
-}
-
-fn find_subnet(state: &State, id: &str) -> Option<Subnet> {
-    let letter = id.strip_prefix("subnet-").and_then(|rest| rest.chars().last())?;
-    let zone = state.zones().into_iter().map(|(name, _)| name).find(|name| name.ends_with(letter))?;
-    Some(Subnet { id: id.to_owned(), vpc: "vpc-1".to_owned(), zone })
+pub fn subnet<'a>(state: &'a State, id: &str) -> Result<&'a Subnet, Refusal> {
+    let not_found = || Refusal::new("SubnetNotFound", format!("The subnet ID '{id}' does not exist"));
+    state.ec2.subnets.get(id).ok_or_else(not_found)
 }
 
 /// Whether there is such a VPC.
-pub fn has_vpc(_state: &State, id: &str) -> bool {
-    id == "vpc-1"
+pub fn has_vpc(state: &State, id: &str) -> bool {
+    state.ec2.vpcs.contains_key(id)
 }
 
 /// The VPC of a security group.
-pub fn vpc_of_group(_state: &State, id: &str) -> Option<String> {
-    id.starts_with("sg-").then(|| "vpc-1".to_owned())
+pub fn vpc_of_group<'a>(state: &'a State, id: &str) -> Option<&'a str> {
+    state.ec2.security_groups.get(id).map(|group| group.vpc.as_str())
 }
 
 /// The security group that a VPC has from the start.
-pub fn default_group(_state: &State, _vpc: &str) -> Option<String> {
-    Some("sg-default".to_owned())
+pub fn default_group(state: &State, vpc: &str) -> Option<String> {
+    security_groups::default_of(state, vpc).map(|group| group.id.clone())
 }
 
 /// A free address for a load balancer, and the port there that serves its port 80.
@@ -72,9 +59,4 @@ pub fn own_port(state: &State) -> Result<u16, Refusal> {
 
 fn no_room() -> Refusal {
     Refusal::new("InvalidSubnet", "Not enough IP space available in the subnets of the load balancer")
-}
-
-/// Where a load balancer is reached by an instance or a person on this machine.
-pub fn host(address: Ipv4Addr) -> IpAddr {
-    IpAddr::V4(address)
 }
