@@ -4,6 +4,7 @@ mod clients;
 mod differences;
 mod faults;
 mod load;
+mod time;
 
 /// The explicit stack with a bake that any machine can run, and its file.
 pub const STACK: (&str, &str) = ("explicit.deploy", include_str!("../../../stacks/explicit.deploy"));
