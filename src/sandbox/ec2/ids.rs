@@ -102,6 +102,9 @@ pub fn not_found(id: &str) -> Refusal {
         Some(kind) if kind.prefix == "lt" => {
             Refusal::new(kind.code, format!("The {} {id}, does not exist.", kind.what))
         }
+        Some(kind) if kind.prefix == "ami" => {
+            Refusal::new(kind.code, format!("The {} '[{id}]' does not exist", kind.what))
+        }
         Some(kind) => Refusal::new(kind.code, format!("The {} '{id}' does not exist", kind.what)),
         None => Refusal::new("InvalidID", format!("The ID '{id}' is not valid")),
     }

@@ -2,6 +2,7 @@
 
 mod ids;
 pub mod images;
+pub mod instance_types;
 pub mod instances;
 pub mod launch;
 pub mod launch_templates;
@@ -50,6 +51,7 @@ pub fn furnish(state: &mut State, now: Timestamp) {
 /// The calls of EC2, by name.
 pub const ACTIONS: &[Actions] = &[
     images::ACTIONS,
+    instance_types::ACTIONS,
     instances::ACTIONS,
     launch_templates::ACTIONS,
     network::ACTIONS,

@@ -82,9 +82,12 @@ fn shown(state: &State, group: &SecurityGroup) -> Value {
     })
 }
 
+/// What the rules of one permission have in common: protocol and ports.
+type Same<'a> = (&'a str, Option<(i32, i32)>);
+
 /// Rules as permissions: those of the same protocol and ports are one.
 pub fn permissions<'a>(state: &State, rules: impl Iterator<Item = &'a Rule>) -> Value {
-    let mut permissions: Vec<((&str, Option<(i32, i32)>), Value)> = Vec::new();
+    let mut permissions: Vec<(Same, Value)> = Vec::new();
     for rule in rules {
         let key = (rule.protocol.as_str(), rule.ports);
         let index = match permissions.iter().position(|(other, _)| *other == key) {
