@@ -8,7 +8,12 @@ use super::super::api::{Page, Params, Refusal, page};
 
 /// A text that must be there.
 pub fn required(params: &Params, name: &str) -> Result<String, Refusal> {
-    params.text(name).filter(|text| !text.is_empty()).ok_or_else(|| missing(name))
+    given(params, name).ok_or_else(|| missing(name))
+}
+
+/// A text that may be left out; an empty one counts as left out.
+pub fn given(params: &Params, name: &str) -> Option<String> {
+    params.text(name).filter(|text| !text.is_empty())
 }
 
 /// What a parameter that is not there is told.
@@ -28,7 +33,7 @@ fn broken(value: &str, name: &str, constraint: &str) -> Refusal {
 
 /// A whole number of this range.
 pub fn number(params: &Params, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, Refusal> {
-    let Some(text) = params.text(name) else { return Ok(None) };
+    let Some(text) = given(params, name) else { return Ok(None) };
     let number: i64 = text.parse().map_err(|_| broken(&text, name, "Member must be a number"))?;
     if number < i64::from(*range.start()) {
         let constraint = format!("Member must have value greater than or equal to {}", range.start());
@@ -48,7 +53,7 @@ pub fn port(params: &Params, name: &str) -> Result<Option<u16>, Refusal> {
 
 /// One of these words.
 pub fn one_of(params: &Params, name: &str, words: &[&str]) -> Result<Option<String>, Refusal> {
-    let Some(text) = params.text(name) else { return Ok(None) };
+    let Some(text) = given(params, name) else { return Ok(None) };
     match words.contains(&text.as_str()) {
         true => Ok(Some(text)),
         false => {
