@@ -10,6 +10,7 @@ use super::super::balancer::config::{
     Action, Algorithm, Condition, ForwardedFor, Group, HealthCheck, Listener, Protocol, Rule, Stickiness,
     Target, TargetKey,
 };
+use super::super::network::served;
 use super::super::state::State;
 use super::actions::Does;
 use super::load_balancers::Kind;
@@ -158,7 +159,7 @@ fn targets_of(state: &State, balancer: &LoadBalancer, group: &TargetGroup) -> Ve
                     continue;
                 }
                 let host = state.network.host(instance.private_address);
-                let port = |port: u16| SocketAddr::new(host, instance.own_port.unwrap_or(port));
+                let port = |port: u16| SocketAddr::new(host, instance.own_port.unwrap_or(served(port)));
                 let group = instance.group.clone();
                 let labels = [Some(instance.id.clone()), group, Some(instance.image.clone())];
                 ((port(target.port), port(check)), labels.into_iter().flatten().collect::<Vec<_>>())

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Params, Refusal};
+use super::super::network::served;
 use super::super::state::{Network, State, random_hex};
 use super::actions::{self, Action};
 use super::certificates;
@@ -63,8 +64,7 @@ pub fn find<'a>(state: &'a State, arn: &str) -> Result<&'a Listener, Refusal> {
 fn socket(state: &State, balancer: &LoadBalancer, port: u16) -> Result<u16, Refusal> {
     match (state.network, port) {
         (_, 80) => Ok(balancer.web_port),
-        (Network::Addresses { .. }, 0..1024) => Ok(port + 10_000),
-        (Network::Addresses { .. }, port) => Ok(port),
+        (Network::Addresses { .. }, port) => Ok(served(port)),
         (Network::Ports, _) => network::own_port(state),
     }
 }

@@ -74,7 +74,8 @@ fn step(state: &mut State, group: &mut Group, member: &Member, now: Timestamp) -
                      was abandoned.",
                     told(now)
                 );
-                let message = "Instance failed to complete user's Lifecycle Action: Lifecycle Action was abandoned.";
+                let message =
+                    "Instance failed to complete user's Lifecycle Action: Lifecycle Action was abandoned.";
                 state.autoscaling.fail(member.activity.as_deref(), Status::Cancelled, message, now);
                 back_off(group, now);
                 begin_termination(state, group, &member.id, cause, now);
@@ -115,7 +116,8 @@ fn step(state: &mut State, group: &mut Group, member: &Member, now: Timestamp) -
             }
             Some(InstanceState::ShuttingDown) => Next::Stays(None),
             Some(_) => {
-                let reason = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
+                let reason =
+                    ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
                 launch::terminate(state, &member.id, reason, now);
                 Next::Stays(None)
             }

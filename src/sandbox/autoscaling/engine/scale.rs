@@ -128,9 +128,8 @@ fn plan(state: &State, group: &Group) -> Result<Plan, Refusal> {
     let place = choose::place(state, group);
     let (zone, subnet) = place.ok_or_else(|| Refusal::validation("The group has no zone to launch in."))?;
     launch.subnet = subnet;
-    launch.port = launch
-        .port
-        .or_else(|| group.target_groups.keys().find_map(|arn| targets::group_port(state, arn)));
+    launch.port =
+        launch.port.or_else(|| group.target_groups.keys().find_map(|arn| targets::group_port(state, arn)));
     launch.group = Some(group.name.clone());
     for (key, (value, _)) in group.tags.iter().filter(|(_, (_, propagate))| *propagate) {
         launch.tags.insert(key.clone(), value.clone());
@@ -156,7 +155,9 @@ fn launch_one(state: &mut State, group: &mut Group, now: Timestamp) {
     let cause = match (group.cause.is_empty(), group.refresh().is_some()) {
         (true, true) => format!("At {at} an instance was launched in response to an instance refresh."),
         (true, false) => {
-            format!("At {at} an instance was launched in response to an unhealthy instance needing to be replaced.")
+            format!(
+                "At {at} an instance was launched in response to an unhealthy instance needing to be replaced."
+            )
         }
         (false, _) => format!(
             "{}At {at} an instance was started in response to a difference between desired and actual capacity, \
