@@ -58,6 +58,9 @@ impl Condition {
     }
 }
 
+/// Whether a condition looks at some field.
+type Is = fn(&Condition) -> bool;
+
 /// The conditions of a call; at least one.
 pub fn read(params: &Params) -> Result<Vec<Condition>, Refusal> {
     let read: Vec<Condition> = params.items("Conditions").iter().map(one).collect::<Result<_, _>>()?;
@@ -65,7 +68,7 @@ pub fn read(params: &Params) -> Result<Vec<Condition>, Refusal> {
         return Err(request::missing("Conditions"));
     }
     // Conditions on headers and query strings may be repeated: all of them must hold.
-    let once: [(&str, fn(&Condition) -> bool); 4] = [
+    let once: [(&str, Is); 4] = [
         ("host-header", |one| matches!(one, Condition::HostHeader(_))),
         ("path-pattern", |one| matches!(one, Condition::PathPattern(_))),
         ("http-request-method", |one| matches!(one, Condition::HttpRequestMethod(_))),

@@ -33,7 +33,7 @@ impl HealthCheck {
             port: "traffic-port".to_owned(),
             path: None,
             interval: 30,
-            timeout: if http { 5 } else { 10 },
+            timeout: if protocol == "HTTP" { 6 } else { 10 },
             healthy: 5,
             unhealthy: 2,
             matcher: None,

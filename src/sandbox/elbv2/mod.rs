@@ -11,6 +11,7 @@ mod limits;
 mod listeners;
 mod load_balancers;
 mod network;
+mod placement;
 mod request;
 mod rules;
 mod tags;
@@ -55,6 +56,7 @@ pub const ACTIONS: &[Actions] = &[
     limits::ACTIONS,
     listeners::ACTIONS,
     load_balancers::ACTIONS,
+    placement::ACTIONS,
     rules::ACTIONS,
     tags::ACTIONS,
     target_calls::ACTIONS,

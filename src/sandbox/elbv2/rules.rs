@@ -181,7 +181,7 @@ fn set_priorities(call: &mut Call) -> Result<Value, Refusal> {
         let rule = find(call.state, arn)?;
         let same = |other: &&Rule| other.priority == rule.priority && other.arn != rule.arn;
         if let Some(priority) = rule.priority
-            && call.state.elbv2.rules_of(&rule.listener).iter().any(|other| same(&other))
+            && call.state.elbv2.rules_of(&rule.listener).iter().any(same)
         {
             return Err(in_use(priority));
         }
