@@ -75,7 +75,8 @@ fn begin(state: &State, group: &Group, refresh: &mut Refresh, now: Timestamp) {
 /// Whether an instance is what the configuration would launch (user guide,
 /// asg-instance-refresh-skip-matching).
 fn matches(state: &State, member: &Member, target: &Configuration) -> bool {
-    let Ok((launch, number)) = launch::from_template(state, &target.template.id, &target.template.version) else {
+    let Ok((launch, number)) = launch::from_template(state, &target.template.id, &target.template.version)
+    else {
         return false;
     };
     let overrides = target.mixed.as_ref().and_then(|mixed| mixed.pointer("/LaunchTemplate/Overrides"));
@@ -237,7 +238,10 @@ fn replace(
         return;
     }
     for id in seen.old.iter().take(usize::try_from(can_go.min(wanted)).unwrap_or(0)) {
-        let cause = format!("At {} an instance was taken out of service in response to an instance refresh.", told(now));
+        let cause = format!(
+            "At {} an instance was taken out of service in response to an instance refresh.",
+            told(now)
+        );
         begin_termination(state, group, id, cause, now);
     }
 }
@@ -269,8 +273,12 @@ fn succeed(group: &mut Group, refresh: &mut Refresh, now: Timestamp) {
 
 fn fail(group: &mut Group, refresh: &mut Refresh, held: i64, now: Timestamp) {
     let reason = match held {
-        0 => "The instance refresh did not make progress for one hour: replacement instances did not become healthy.",
-        _ => "The instance refresh waited one hour for instances that are protected from scale in or on standby.",
+        0 => {
+            "The instance refresh did not make progress for one hour: replacement instances did not become healthy."
+        }
+        _ => {
+            "The instance refresh waited one hour for instances that are protected from scale in or on standby."
+        }
     };
     if refresh.status == Status::RollbackInProgress {
         refresh.end(Status::RollbackFailed, Some(reason.to_owned()), now);
