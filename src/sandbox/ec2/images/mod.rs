@@ -92,10 +92,12 @@ impl ImageState {
 const AMAZON: &str = "137112412989";
 const CANONICAL: &str = "099720109477";
 
-/// Base images: id (None: made of the name), name, description, owner, root device, compute's name.
-const BASE: [(Option<&str>, &str, &str, &str, &str, &str); 4] = [
+/// A base image: id (empty: made of the name), name, description, owner, root device, compute's name.
+type Base = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
+
+const BASE: [Base; 4] = [
     (
-        Some("ami-12c6146b"),
+        "ami-12c6146b",
         "amzn2-ami-hvm-2.0.20260101.0-x86_64-gp2",
         "Amazon Linux 2 AMI 2.0.20260101.0 x86_64 HVM gp2",
         AMAZON,
@@ -103,7 +105,7 @@ const BASE: [(Option<&str>, &str, &str, &str, &str, &str); 4] = [
         "linux",
     ),
     (
-        None,
+        "",
         "al2023-ami-2023.6.20260101.0-kernel-6.1-x86_64",
         "Amazon Linux 2023 AMI 2023.6.20260101.0 x86_64 HVM kernel-6.1",
         AMAZON,
@@ -111,14 +113,14 @@ const BASE: [(Option<&str>, &str, &str, &str, &str, &str); 4] = [
         "linux",
     ),
     (
-        None,
+        "",
         "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20260101",
         "Canonical, Ubuntu, 22.04 LTS, amd64 jammy image build on 2026-01-01",
         CANONICAL,
         "/dev/sda1",
         "linux",
     ),
-    (None, "bgform-hello-1.0", "A service that answers with its release", AMAZON, "/dev/xvda", "hello"),
+    ("", "bgform-hello-1.0", "A service that answers with its release", AMAZON, "/dev/xvda", "hello"),
 ];
 
 /// The name that an owner's account has in answers and in `Owner`.
@@ -131,7 +133,7 @@ pub fn furnish(state: &mut State, now: Timestamp) {
     for (id, name, description, owner, root, base) in BASE {
         let hash: String = Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         let digits = hash.get(..17).unwrap_or(&hash);
-        let id = id.map_or_else(|| format!("ami-{digits}"), str::to_owned);
+        let id = if id.is_empty() { format!("ami-{digits}") } else { id.to_owned() };
         let made = ready(&id, name, owner, root, ImageSource::Base(base.to_owned()), now);
         let image = Image { description: Some(description.to_owned()), public: true, ..made };
         put(state, image, format!("snap-{digits}"), SnapshotState::Completed);
