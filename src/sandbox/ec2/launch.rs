@@ -97,7 +97,7 @@ pub fn launch(state: &mut State, launch: &Launch, now: Timestamp) -> Result<Stri
     for device in &devices {
         tags::set(state, &device.volume, launch.volume_tags.clone());
     }
-    let interface = new_id("eni");
+    let interface = id.replacen("i-", "eni-", 1);
     tags::set(state, &interface, launch.interface_tags.clone());
     tags::set(state, &id, launch.tags.clone());
     let (reservation, index) = launch.reservation.clone().unwrap_or_else(|| (new_id("r"), 0));

@@ -150,7 +150,6 @@ fn an_image_of_a_running_instance() {
     assert_eq!(code(call(&mut state, "CreateImage", make("web"), 1000)), "InvalidAMIName.Duplicate");
     let launch = json!({ "ImageId": image, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1 });
     assert_eq!(code(call(&mut state, "RunInstances", launch, 1100)), "InvalidAMIID.Unavailable");
-    // The source may end before it is copied: its folder stays until then.
     assert_eq!(machine(&state, &id).unwrap().boots, 1);
     tick(&mut state, at(1800));
     assert_eq!(state.ec2.images[&image].state, ImageState::Pending);
