@@ -38,6 +38,12 @@ pub fn victim(group: &Group, units: i64) -> Option<String> {
     if let Some(first) = left.first().filter(|member| !member.in_service()) {
         return Some(first.id.clone());
     }
+    if let Some(refresh) = group.refresh()
+        && left.iter().any(|member| refresh.old.contains(&member.id))
+    {
+        // What is to be replaced anyway goes before what has replaced something.
+        left.retain(|member| refresh.old.contains(&member.id));
+    }
     for policy in &group.termination_policies {
         left = narrowed(group, left, policy);
     }
