@@ -309,9 +309,9 @@ fn an_unhealthy_target_is_replaced_only_after_the_grace_period() {
     let id = world.ids(Lifecycle::InService)[0].clone();
     world.sees(&arn, &id, HealthState::Unhealthy);
     world.pass(59);
-    assert_eq!(world.ids(Lifecycle::InService), [id.clone()]);
+    assert_eq!(world.ids(Lifecycle::InService), std::slice::from_ref(&id));
     world.pass(1);
-    assert_eq!(world.ids(Lifecycle::Terminating), [id.clone()]);
+    assert_eq!(world.ids(Lifecycle::Terminating), std::slice::from_ref(&id));
     assert_eq!(world.ids(Lifecycle::Pending).len(), 1);
     let told = world.activities();
     assert!(told.iter().any(|one| text(&one["Cause"]).contains("an ELB system health check failure")));

@@ -67,7 +67,7 @@ fn age(group: &Group, member: &Member) -> (bool, u64) {
     (same, template.and_then(|one| one.version.parse().ok()).unwrap_or(0))
 }
 
-fn least<'a, K: Ord + Copy>(members: Vec<&'a Member>, key: impl Fn(&Member) -> K) -> Vec<&'a Member> {
+fn least<K: Ord + Copy>(members: Vec<&Member>, key: impl Fn(&Member) -> K) -> Vec<&Member> {
     let best = members.iter().map(|member| key(member)).min();
     members.into_iter().filter(|member| Some(key(member)) == best).collect()
 }
