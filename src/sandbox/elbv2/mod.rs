@@ -17,6 +17,11 @@ pub struct Elbv2 {}
 /// The calls of Elastic Load Balancing v2, by name.
 pub const ACTIONS: &[Actions] = &[];
 
+/// Whether a load balancer has the security group, so that it cannot be deleted.
+pub fn in_use_by_load_balancer(_state: &State, _id: &str) -> bool {
+    false
+}
+
 /// Makes what is due by `now` happen; when to look again.
 pub fn tick(_state: &mut State, _now: Timestamp) -> Option<Timestamp> {
     None
