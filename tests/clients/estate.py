@@ -386,7 +386,7 @@ class Walk:
         asg = ["account_limits", "adjustment_types", "lifecycle_hook_types", "termination_policy_types",
                "metric_collection_types", "scaling_process_types", "policies", "auto_scaling_groups", "tags",
                "scaling_activities"]
-        elb = ["load_balancers", "target_groups", "account_limits", "ssl_policies"]
+        elb = ["load_balancers", "target_groups", "account_limits"]
         for client, names in [(self.ec2, ec2), (self.asg, asg), (self.elb, elb)]:
             for name in names:
                 self.step(f"describe_{name}", lambda: getattr(client, f"describe_{name}")(**extra.get(name, {})))  # noqa: B023

@@ -16,6 +16,9 @@ import boto3
 from botocore.config import Config
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$")
+# What EC2 answers besides what its model says: CreateSecurityGroup and others a `return` (their
+# pages' example responses), and an internet gateway's attachment is `available` (its page's text).
+UNLISTED = {"available": "Attachments[].State"}
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
@@ -115,14 +118,14 @@ class Answer:
         if self.protocol == "ec2":
             if root.find("requestId") is None:
                 self.problem("answer", "has no requestId")
-            children = [child for child in root if child.tag != "requestId"]
-            # Operations without an output say that they went well.
-            if shape is None:
-                for child in children:
-                    if child.tag != "return":
-                        self.problem(child.tag, "is unknown")
-            else:
+            known = shape.members.values() if shape else []
+            # Many operations say that they went well; for a few it is a member of their output.
+            skipped = {"requestId", "return"} - {member.serialization.get("name") for member in known}
+            children = [child for child in root if child.tag not in skipped]
+            if shape is not None:
                 self.structure(children, shape, "answer")
+            for child in children if shape is None else []:
+                self.problem(child.tag, "is unknown")
             return
         if root.find("ResponseMetadata/RequestId") is None:
             self.problem("answer", "has no ResponseMetadata")
@@ -208,7 +211,8 @@ class Answer:
 
     def enumerated(self, text, shape, path):
         names = getattr(shape, "enum", None)
-        if names and text not in names:
+        usual = text in UNLISTED and re.sub(r"\[\d+\]", "[]", path).endswith(UNLISTED[text])
+        if names and text not in names and not usual:
             self.problem(path, f"is {text!r}, not one of {', '.join(names)}")
 
     # JSON.
