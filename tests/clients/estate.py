@@ -119,6 +119,9 @@ class Walk:
             GroupId=group, SecurityGroupRuleDescriptions=[{
                 "SecurityGroupRuleId": added["SecurityGroupRules"][0]["SecurityGroupRuleId"], "Description": "lan"}])
         ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[rules[1]])
+        # In the default VPC a rule that is not there is no error (API_RevokeSecurityGroupIngress).
+        again = ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[rules[1]])
+        same("unknown rules", len(again["UnknownIpPermissions"]), 1)
         shown = ec2.describe_security_groups(Filters=[{"Name": "tag:Name", "Values": ["we?"]}])["SecurityGroups"]
         same("groups by tag", [one["GroupId"] for one in shown], [group])
         same("rules inwards", len(shown[0]["IpPermissions"]), 2)

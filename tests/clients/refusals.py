@@ -24,7 +24,6 @@ def ec2(client, things):
     image, instance, group = things["image"], things["instance"], things["group"]
     one = {"MinCount": 1, "MaxCount": 1}
     rule = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
-    gone = {"IpProtocol": "tcp", "FromPort": 9, "ToPort": 9, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
     backwards = {"IpProtocol": "tcp", "FromPort": 90, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
     wrong_cidr = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/99"}]}
     c = client
@@ -73,10 +72,6 @@ def ec2(client, things):
         (
             lambda: c.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule]),
             "InvalidPermission.Duplicate",
-        ),
-        (
-            lambda: c.revoke_security_group_ingress(GroupId=group, IpPermissions=[gone]),
-            "InvalidPermission.NotFound",
         ),
         (
             lambda: c.authorize_security_group_ingress(GroupId=group, IpPermissions=[backwards]),
