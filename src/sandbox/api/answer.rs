@@ -180,8 +180,14 @@ fn element_content(xml: &mut String, value: &Value, item: &str) {
 
 fn element(xml: &mut String, name: &str, value: &Value, item: &str) {
     let _ = write!(xml, "<{name}>");
-    element_content(xml, value, item);
+    element_content(xml, value, if of_group_ids(name, value) { "groupId" } else { item });
     let _ = write!(xml, "</{name}>");
+}
+
+/// Whether a list has elements of another name: the only one in EC2 is the security groups of a
+/// launch template's network interface (GroupIdStringList).
+fn of_group_ids(name: &str, value: &Value) -> bool {
+    name == "groupSet" && value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
 }
 
 #[cfg(test)]
@@ -194,6 +200,9 @@ mod tests {
         let text = |body| String::from_utf8(body).unwrap();
         insta::assert_snapshot!(text(Protocol::Ec2.answer(Service::Ec2, "X", &result, "r-1")), @r#"<XResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r-1</requestId><set><item><a>1</a></item><item><a>&lt;&amp;&gt;</a></item></set><ok>true</ok><none></none></XResponse>"#);
         insta::assert_snapshot!(text(Protocol::Query.answer(Service::Sts, "X", &json!({ "L": ["a"] }), "r-1")), @r#"<XResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><XResult><L><member>a</member></L></XResult><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></XResponse>"#);
+        let groups = json!({ "groupSet": ["sg-1"] });
+        let answer = text(Protocol::Ec2.answer(Service::Ec2, "X", &groups, "r-1"));
+        assert!(answer.contains("<groupSet><groupId>sg-1</groupId></groupSet>"), "{answer}");
     }
 
     #[test]
