@@ -68,8 +68,10 @@ impl Status {
 impl Activity {
     /// As answers have it.
     pub fn shown(&self) -> Value {
-        let details =
-            self.details.as_ref().map(|(subnet, zone)| json!({ "Subnet ID": subnet, "Availability Zone": zone }));
+        let details = self
+            .details
+            .as_ref()
+            .map(|(subnet, zone)| json!({ "Subnet ID": subnet, "Availability Zone": zone }));
         json!({
             "ActivityId": self.id,
             "AutoScalingGroupName": self.group,

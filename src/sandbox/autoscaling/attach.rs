@@ -101,11 +101,14 @@ fn detach(call: &mut Call) -> Result<Value, Refusal> {
         for id in &ids {
             let member = group.instances.get(id).ok_or_else(|| not_part(id, &name))?;
             if !matches!(member.state, Lifecycle::InService | Lifecycle::Standby) {
-                return Err(Refusal::validation(format!("The instance {id} is not in InService or Standby.")));
+                return Err(Refusal::validation(format!(
+                    "The instance {id} is not in InService or Standby."
+                )));
             }
             let (units, counted) = (member.units(), member.state.counts());
             let before = group.capacity();
-            let mut cause = format!("At {} instance {id} was detached in response to a user request", told(now));
+            let mut cause =
+                format!("At {} instance {id} was detached in response to a user request", told(now));
             if decrement && counted {
                 group.desired = decremented(group, units, "Detaching instance")?;
                 cause.push_str(&format!(", shrinking the capacity from {before} to {}", before - units));

@@ -17,7 +17,8 @@ pub struct Cron {
     any_weekday: bool,
 }
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 /// Beyond so many days nothing is looked for: February 29 comes within eight years.
 const DAYS: usize = 366 * 9;
@@ -45,7 +46,9 @@ impl Cron {
         let mut date = after.to_zoned(zone.clone()).date();
         for _ in 0..DAYS {
             if self.on(date) {
-                for (hour, minute) in self.hours.iter().flat_map(|h| self.minutes.iter().map(move |m| (*h, *m))) {
+                for (hour, minute) in
+                    self.hours.iter().flat_map(|h| self.minutes.iter().map(move |m| (*h, *m)))
+                {
                     let time = Time::new(hour, minute, 0, 0).ok()?;
                     let at = date.to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp();
                     if at > after {

@@ -56,7 +56,10 @@ fn group_shown(state: &State, group: &Group, with_instances: bool) -> Value {
     put("HealthCheckType", json!(group.health_type));
     put("HealthCheckGracePeriod", json!(group.grace));
     if with_instances {
-        put("Instances", group.instances.values().map(|one| member_shown(state, group, one, false)).collect());
+        put(
+            "Instances",
+            group.instances.values().map(|one| member_shown(state, group, one, false)).collect(),
+        );
     }
     put("CreatedTime", json!(shown(group.created_at)));
     let suspended = group
@@ -112,9 +115,11 @@ fn instances(call: &mut Call) -> Result<Value, Refusal> {
         return Err(Refusal::validation("The number of instance ids may not exceed 50."));
     }
     let state: &State = call.state;
-    let all = state.autoscaling.groups.values().flat_map(|group| {
-        group.instances.values().map(move |member| (group, member))
-    });
+    let all = state
+        .autoscaling
+        .groups
+        .values()
+        .flat_map(|group| group.instances.values().map(move |member| (group, member)));
     let asked = all.filter(|(_, member)| ids.is_empty() || ids.contains(&member.id));
     let found = asked.map(|(group, member)| member_shown(state, group, member, true)).collect();
     paged(call.params, "AutoScalingInstances", found, (50, 50))

@@ -26,7 +26,9 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
     if groups.contains_key(&name) {
         return Err(Refusal::new(
             "AlreadyExists",
-            format!("AutoScalingGroup by this name already exists - A group with the name {name} already exists"),
+            format!(
+                "AutoScalingGroup by this name already exists - A group with the name {name} already exists"
+            ),
         ));
     }
     if groups.len() >= limits::GROUPS {
@@ -44,9 +46,8 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
              MixedInstancesPolicy parameter.",
         ));
     }
-    let arn = call
-        .state
-        .arn("autoscaling", &format!("autoScalingGroup:{}:autoScalingGroupName/{name}", uuid()));
+    let arn =
+        call.state.arn("autoscaling", &format!("autoScalingGroup:{}:autoScalingGroupName/{name}", uuid()));
     let role = format!(
         "arn:aws:iam::{}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling",
         call.state.account
@@ -103,7 +104,9 @@ fn update(call: &mut Call) -> Result<Value, Refusal> {
         let before = launches_from(group);
         let (min, max, desired) = settings::sizes(group, params)?;
         settings::apply(state, group, params)?;
-        if group.refresh().is_some_and(|refresh| refresh.launches().is_some()) && launches_from(group) != before {
+        if group.refresh().is_some_and(|refresh| refresh.launches().is_some())
+            && launches_from(group) != before
+        {
             return Err(Refusal::new(
                 "ScalingActivityInProgress",
                 "An active instance refresh with a desired configuration exists. All configuration options derived \

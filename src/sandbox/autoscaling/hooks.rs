@@ -169,7 +169,10 @@ fn delete(call: &mut Call) -> Result<Value, Refusal> {
     let name = needed(call.params, "LifecycleHookName")?;
     let group = changed_group(call.state, call.params)?;
     let hook = group.hooks.shift_remove(&name).ok_or_else(|| {
-        Refusal::validation(format!("No Lifecycle Hook found for Auto Scaling group {} with name {name}", group.name))
+        Refusal::validation(format!(
+            "No Lifecycle Hook found for Auto Scaling group {} with name {name}",
+            group.name
+        ))
     })?;
     let result = if hook.transition == LAUNCHING { "ABANDON" } else { "CONTINUE" };
     let waits = group.instances.values_mut().filter_map(|member| member.wait.as_mut());
@@ -210,10 +213,8 @@ fn action<'a>(group: &'a mut Group, params: &Params) -> Result<&'a mut Waiting, 
             return Err(Refusal::validation("Either InstanceId or LifecycleActionToken must be specified."));
         }
     };
-    let members = group
-        .instances
-        .values_mut()
-        .filter(|member| instance.as_ref().is_none_or(|id| *id == member.id));
+    let members =
+        group.instances.values_mut().filter(|member| instance.as_ref().is_none_or(|id| *id == member.id));
     members
         .filter_map(|member| member.wait.as_mut()?.actions.get_mut(&hook))
         .find(|one| one.result.is_none() && token.as_ref().is_none_or(|token| *token == one.token))

@@ -18,13 +18,13 @@ pub const ACTIONS: Actions = &[
 /// The group that an instance belongs to.
 fn group_of(state: &State, id: &str) -> Result<String, Refusal> {
     let groups = &state.autoscaling.groups;
-    groups
-        .values()
-        .find(|group| group.instances.contains_key(id))
-        .map(|group| group.name.clone())
-        .ok_or_else(|| {
-            Refusal::validation(format!("Instance Id not found - No managed instance found for instance ID {id}"))
-        })
+    groups.values().find(|group| group.instances.contains_key(id)).map(|group| group.name.clone()).ok_or_else(
+        || {
+            Refusal::validation(format!(
+                "Instance Id not found - No managed instance found for instance ID {id}"
+            ))
+        },
+    )
 }
 
 /// The desired capacity without this much, which must not fall below the minimum.
@@ -52,7 +52,8 @@ fn terminate(call: &mut Call) -> Result<Value, Refusal> {
         }
         let counted = member.state.counts();
         let units = member.units();
-        let mut cause = format!("At {} instance {id} was taken out of service in response to a user request", told(now));
+        let mut cause =
+            format!("At {} instance {id} was taken out of service in response to a user request", told(now));
         if decrement && counted {
             let before = group.capacity();
             group.desired = decremented(group, units, "Terminating instance")?;

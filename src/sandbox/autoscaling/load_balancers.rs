@@ -105,9 +105,7 @@ fn detach(call: &mut Call) -> Result<Value, Refusal> {
 
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let group = named_group(call.state, call.params)?;
-    let one = |(arn, state): (&String, &Attachment)| {
-        json!({ "LoadBalancerTargetGroupARN": arn, "State": state.name() })
-    };
+    let one = |(arn, state): (&String, &Attachment)| json!({ "LoadBalancerTargetGroupARN": arn, "State": state.name() });
     let items = group.target_groups.iter().map(one).collect();
     paged(call.params, "LoadBalancerTargetGroups", items, (100, 100))
 }
@@ -121,9 +119,7 @@ fn describe_classic(call: &mut Call) -> Result<Value, Refusal> {
 fn describe_sources(call: &mut Call) -> Result<Value, Refusal> {
     let kind = call.params.text("TrafficSourceType");
     let group = named_group(call.state, call.params)?;
-    let one = |(arn, state): (&String, &Attachment)| {
-        json!({ "TrafficSource": arn, "State": state.name(), "Identifier": arn, "Type": "elbv2" })
-    };
+    let one = |(arn, state): (&String, &Attachment)| json!({ "TrafficSource": arn, "State": state.name(), "Identifier": arn, "Type": "elbv2" });
     let asked = kind.is_none_or(|kind| kind == "elbv2");
     let items = group.target_groups.iter().filter(|_| asked).map(one).collect();
     paged(call.params, "TrafficSources", items, (50, 50))
@@ -157,9 +153,7 @@ pub fn registered(state: &State, group: &Group, instance: &str) -> bool {
 /// Whether an instance is in a health state in a target group of its group.
 pub fn any_is(state: &State, group: &Group, instance: &str, wanted: HealthState) -> bool {
     let attached = group.target_groups.iter().filter(|(_, one)| !one.removing());
-    attached
-        .filter_map(|(arn, _)| targets::health(state, arn, instance))
-        .any(|health| health.state == wanted)
+    attached.filter_map(|(arn, _)| targets::health(state, arn, instance)).any(|health| health.state == wanted)
 }
 
 /// Whether no target group holds an instance back: healthy in each, or checked by none.

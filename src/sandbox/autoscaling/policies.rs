@@ -85,8 +85,10 @@ fn put(call: &mut Call) -> Result<Value, Refusal> {
     one_of(&kind, "policyType", TYPES)?;
     check(&kind, params)?;
     let group = needed(params, "AutoScalingGroupName")?;
-    let arn =
-        call.state.arn("autoscaling", &format!("scalingPolicy:{}:autoScalingGroupName/{group}:policyName/{name}", uuid()));
+    let arn = call.state.arn(
+        "autoscaling",
+        &format!("scalingPolicy:{}:autoScalingGroupName/{group}:policyName/{name}", uuid()),
+    );
     let group = changed_group(call.state, params)?;
     let arn = group.policies.get(&name).map_or(arn, |old| old.arn.clone());
     let mut settings = Map::new();
@@ -132,7 +134,8 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     }
     let groups = call.state.autoscaling.groups.values();
     let groups = groups.filter(|one| group.as_ref().is_none_or(|name| *name == one.name));
-    let policies = groups.flat_map(|group| group.policies.iter().map(move |(name, policy)| (group, name, policy)));
+    let policies =
+        groups.flat_map(|group| group.policies.iter().map(move |(name, policy)| (group, name, policy)));
     let asked = policies.filter(|(_, name, policy)| {
         (names.is_empty() || names.contains(name) || names.contains(&policy.arn))
             && (kinds.is_empty() || kinds.contains(&policy.kind))
@@ -169,14 +172,15 @@ fn adjustment(policy: &Policy, params: &Params) -> Result<i64, Refusal> {
     if policy.kind == "SimpleScaling" {
         return Ok(settings.number("ScalingAdjustment")?.unwrap_or(0));
     }
-    let (value, breach) = match (params.number::<f64>("MetricValue")?, params.number::<f64>("BreachThreshold")?) {
-        (Some(value), Some(breach)) => (value, breach),
-        _ => {
-            return Err(Refusal::validation(
-                "MetricValue and BreachThreshold must be specified for policy type StepScaling.",
-            ));
-        }
-    };
+    let (value, breach) =
+        match (params.number::<f64>("MetricValue")?, params.number::<f64>("BreachThreshold")?) {
+            (Some(value), Some(breach)) => (value, breach),
+            _ => {
+                return Err(Refusal::validation(
+                    "MetricValue and BreachThreshold must be specified for policy type StepScaling.",
+                ));
+            }
+        };
     for step in settings.items("StepAdjustments") {
         let low = step.number::<f64>("MetricIntervalLowerBound")?.unwrap_or(f64::NEG_INFINITY);
         let high = step.number::<f64>("MetricIntervalUpperBound")?.unwrap_or(f64::INFINITY);

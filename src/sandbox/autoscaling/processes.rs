@@ -6,11 +6,8 @@ use super::changed_group;
 use crate::sandbox::api::{Actions, Call, Params, Refusal};
 
 /// The calls about processes, by name.
-pub const ACTIONS: Actions = &[
-    ("DescribeScalingProcessTypes", types),
-    ("ResumeProcesses", resume),
-    ("SuspendProcesses", suspend),
-];
+pub const ACTIONS: Actions =
+    &[("DescribeScalingProcessTypes", types), ("ResumeProcesses", resume), ("SuspendProcesses", suspend)];
 
 /// All that there are (user guide, as-suspend-resume-processes).
 pub const PROCESSES: &[&str] = &[

@@ -59,7 +59,10 @@ fn time(params: &Params, name: &str) -> Result<Option<Timestamp>, Refusal> {
 fn put(group: &mut Group, arn: &str, params: &Params, now: Timestamp) -> Result<(), Refusal> {
     let name = needed(params, "ScheduledActionName")?;
     if !group.schedule.contains_key(&name) && group.schedule.len() >= MOST {
-        return Err(Refusal::new("LimitExceeded", format!("A group can have at most {MOST} scheduled actions.")));
+        return Err(Refusal::new(
+            "LimitExceeded",
+            format!("A group can have at most {MOST} scheduled actions."),
+        ));
     }
     let mut action = Action {
         arn: format!("{arn}:scheduledActionName/{name}"),
@@ -72,7 +75,9 @@ fn put(group: &mut Group, arn: &str, params: &Params, now: Timestamp) -> Result<
         ..Action::default()
     };
     if action.min.is_none() && action.max.is_none() && action.desired.is_none() {
-        return Err(Refusal::validation("At least one of MinSize, MaxSize and DesiredCapacity must be specified."));
+        return Err(Refusal::validation(
+            "At least one of MinSize, MaxSize and DesiredCapacity must be specified.",
+        ));
     }
     if let (Some(min), Some(max)) = (action.min, action.max)
         && min > max
@@ -97,9 +102,9 @@ fn put(group: &mut Group, arn: &str, params: &Params, now: Timestamp) -> Result<
             return Err(Refusal::validation("Given start time is in the past"));
         }
         Some(start) => start,
-        None => action.next(now).ok_or_else(|| {
-            Refusal::validation("Either StartTime or Recurrence must be specified.")
-        })?,
+        None => action
+            .next(now)
+            .ok_or_else(|| Refusal::validation("Either StartTime or Recurrence must be specified."))?,
     };
     if action.end.is_some_and(|end| end <= action.start) {
         return Err(Refusal::validation("EndTime must be after StartTime."));
@@ -112,7 +117,10 @@ fn put(group: &mut Group, arn: &str, params: &Params, now: Timestamp) -> Result<
 }
 
 fn arn(call: &Call, group: &str) -> String {
-    call.state.arn("autoscaling", &format!("scheduledUpdateGroupAction:{}:autoScalingGroupName/{group}", super::uuid()))
+    call.state.arn(
+        "autoscaling",
+        &format!("scheduledUpdateGroupAction:{}:autoScalingGroupName/{group}", super::uuid()),
+    )
 }
 
 fn put_one(call: &mut Call) -> Result<Value, Refusal> {
@@ -172,7 +180,8 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     for group in groups {
         for (name, action) in &group.schedule {
             let named = names.is_empty() || names.contains(name) || names.contains(&action.arn);
-            let within = from.is_none_or(|from| action.start >= from) && to.is_none_or(|to| action.start <= to);
+            let within =
+                from.is_none_or(|from| action.start >= from) && to.is_none_or(|to| action.start <= to);
             if named && within {
                 items.push(json!({
                     "AutoScalingGroupName": group.name,

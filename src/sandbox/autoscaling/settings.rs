@@ -59,8 +59,9 @@ pub fn apply(state: &State, group: &mut Group, params: &Params) -> Result<(), Re
         group.protects_new = protects;
     }
     let policies = params.texts("TerminationPolicies");
-    if let Some(unknown) =
-        policies.iter().find(|name| !TERMINATION_POLICIES.contains(&name.as_str()) && !name.starts_with("arn:"))
+    if let Some(unknown) = policies
+        .iter()
+        .find(|name| !TERMINATION_POLICIES.contains(&name.as_str()) && !name.starts_with("arn:"))
     {
         return Err(Refusal::validation(format!("Invalid termination policy: {unknown}")));
     }
@@ -88,25 +89,25 @@ pub fn apply(state: &State, group: &mut Group, params: &Params) -> Result<(), Re
 fn maintenance(group: &mut Group) -> Result<(), Refusal> {
     let Some(value) = group.kept.get("InstanceMaintenancePolicy") else { return Ok(()) };
     let policy = Params::from_json(value.clone());
-    let bounds = (
-        policy.number::<i64>("MinHealthyPercentage")?,
-        policy.number::<i64>("MaxHealthyPercentage")?,
-    );
+    let bounds =
+        (policy.number::<i64>("MinHealthyPercentage")?, policy.number::<i64>("MaxHealthyPercentage")?);
     match bounds {
         (Some(-1), Some(-1)) => {
             group.kept.remove("InstanceMaintenancePolicy");
             Ok(())
         }
-        (Some(min), Some(max)) if (0..=100).contains(&min) && (100..=200).contains(&max) && max - min <= 100 => {
+        (Some(min), Some(max))
+            if (0..=100).contains(&min) && (100..=200).contains(&max) && max - min <= 100 =>
+        {
             Ok(())
         }
         (Some(_), Some(_)) => Err(Refusal::validation(
             "MinHealthyPercentage must be between 0 and 100, MaxHealthyPercentage between 100 and 200, and the \
              difference between them cannot be greater than 100.",
         )),
-        _ => Err(Refusal::validation(
-            "Both MinHealthyPercentage and MaxHealthyPercentage must be specified.",
-        )),
+        _ => {
+            Err(Refusal::validation("Both MinHealthyPercentage and MaxHealthyPercentage must be specified."))
+        }
     }
 }
 
@@ -187,10 +188,7 @@ pub fn specified(state: &State, given: &Params) -> Result<Template, Refusal> {
     };
     let version = given.text("Version").filter(|text| !text.is_empty()).unwrap_or("$Default".to_owned());
     let unfit = |refusal: Refusal| {
-        Refusal::validation(format!(
-            "You must use a valid fully-formed launch template. {}",
-            refusal.message
-        ))
+        Refusal::validation(format!("You must use a valid fully-formed launch template. {}", refusal.message))
     };
     let (launch, _) = launch::from_template(state, &which, &version).map_err(unfit)?;
     if launch.image.is_empty() {
@@ -205,10 +203,14 @@ pub fn specified(state: &State, given: &Params) -> Result<Template, Refusal> {
 /// A policy with its template resolved and the defaults of its distribution (API_InstancesDistribution).
 pub fn mixed_policy(state: &State, given: &Params) -> Result<(Template, Value), Refusal> {
     let outer = given.child("LaunchTemplate").ok_or_else(|| {
-        Refusal::validation("MixedInstancesPolicy must contain a LaunchTemplate with a LaunchTemplateSpecification.")
+        Refusal::validation(
+            "MixedInstancesPolicy must contain a LaunchTemplate with a LaunchTemplateSpecification.",
+        )
     })?;
     let inner = outer.child("LaunchTemplateSpecification").ok_or_else(|| {
-        Refusal::validation("MixedInstancesPolicy must contain a LaunchTemplate with a LaunchTemplateSpecification.")
+        Refusal::validation(
+            "MixedInstancesPolicy must contain a LaunchTemplate with a LaunchTemplateSpecification.",
+        )
     })?;
     let template = specified(state, &inner)?;
     let mut overrides = Vec::new();

@@ -17,8 +17,8 @@ pub fn check(state: &State, group: &mut Group, now: Timestamp) -> Option<Timesta
     }
     let mut due = None;
     for id in group.instances.keys().cloned().collect::<Vec<_>>() {
-        let by_targets = group.judged_by_targets()
-            && load_balancers::any_is(state, group, &id, HealthState::Unhealthy);
+        let by_targets =
+            group.judged_by_targets() && load_balancers::any_is(state, group, &id, HealthState::Unhealthy);
         let grace = group.grace;
         let Some(member) = group.instances.get_mut(&id) else { continue };
         if member.state != Lifecycle::InService || member.unhealthy.is_some() {

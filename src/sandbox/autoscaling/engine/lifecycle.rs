@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::begin_termination;
 use super::scale::back_off;
+use super::{begin_termination, machines};
 use crate::sandbox::autoscaling::activities::Status;
 use crate::sandbox::autoscaling::group::{Group, Lifecycle, Member};
 use crate::sandbox::autoscaling::hooks::{LAUNCHING, Outcome, TERMINATING, Wait};
 use crate::sandbox::autoscaling::{load_balancers, sooner, told};
-use crate::sandbox::ec2::{InstanceState, launch};
+use crate::sandbox::ec2::InstanceState;
 use crate::sandbox::state::State;
 
 /// States passed in one turn at most: more than there are.
@@ -74,7 +74,8 @@ fn step(state: &mut State, group: &mut Group, member: &Member, now: Timestamp) -
                      was abandoned.",
                     told(now)
                 );
-                let message = "Instance failed to complete user's Lifecycle Action: Lifecycle Action was abandoned.";
+                let message =
+                    "Instance failed to complete user's Lifecycle Action: Lifecycle Action was abandoned.";
                 state.autoscaling.fail(member.activity.as_deref(), Status::Cancelled, message, now);
                 back_off(group, now);
                 begin_termination(state, group, &member.id, cause, now);
@@ -115,8 +116,9 @@ fn step(state: &mut State, group: &mut Group, member: &Member, now: Timestamp) -
             }
             Some(InstanceState::ShuttingDown) => Next::Stays(None),
             Some(_) => {
-                let reason = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
-                launch::terminate(state, &member.id, reason, now);
+                let reason =
+                    ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
+                machines::terminate(state, &member.id, reason, now);
                 Next::Stays(None)
             }
         },

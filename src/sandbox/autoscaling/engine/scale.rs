@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{begin_termination, choose};
+use super::{begin_termination, choose, machines};
 use crate::sandbox::api::{Params, Refusal};
 use crate::sandbox::autoscaling::activities::{Activity, Status};
 use crate::sandbox::autoscaling::group::{Group, Lifecycle, Member, Template};
@@ -128,9 +128,8 @@ fn plan(state: &State, group: &Group) -> Result<Plan, Refusal> {
     let place = choose::place(state, group);
     let (zone, subnet) = place.ok_or_else(|| Refusal::validation("The group has no zone to launch in."))?;
     launch.subnet = subnet;
-    launch.port = launch
-        .port
-        .or_else(|| group.target_groups.keys().find_map(|arn| targets::group_port(state, arn)));
+    launch.port =
+        launch.port.or_else(|| group.target_groups.keys().find_map(|arn| targets::group_port(state, arn)));
     launch.group = Some(group.name.clone());
     for (key, (value, _)) in group.tags.iter().filter(|(_, (_, propagate))| *propagate) {
         launch.tags.insert(key.clone(), value.clone());
@@ -149,14 +148,16 @@ fn plan(state: &State, group: &Group) -> Result<Plan, Refusal> {
 
 fn launch_one(state: &mut State, group: &mut Group, now: Timestamp) {
     let planned = plan(state, group);
-    let made = planned.and_then(|plan| Ok((launch::launch(state, &plan.launch, now)?, plan)));
+    let made = planned.and_then(|plan| Ok((machines::launch(state, &plan.launch, now)?, plan)));
     let before = group.capacity();
     let weight = made.as_ref().ok().and_then(|(_, plan)| plan.weight).unwrap_or(1);
     let at = told(now);
     let cause = match (group.cause.is_empty(), group.refresh().is_some()) {
         (true, true) => format!("At {at} an instance was launched in response to an instance refresh."),
         (true, false) => {
-            format!("At {at} an instance was launched in response to an unhealthy instance needing to be replaced.")
+            format!(
+                "At {at} an instance was launched in response to an unhealthy instance needing to be replaced."
+            )
         }
         (false, _) => format!(
             "{}At {at} an instance was started in response to a difference between desired and actual capacity, \
@@ -198,7 +199,8 @@ fn launch_one(state: &mut State, group: &mut Group, now: Timestamp) {
             group.instances.insert(id, member);
         }
         Err(refusal) => {
-            let message = format!("{} Launching EC2 instance failed.", refusal.message);
+            let message =
+                format!("{}. Launching EC2 instance failed.", refusal.message.trim_end_matches('.'));
             state.autoscaling.record(Activity {
                 description: format!("Launching a new EC2 instance.  Status Reason: {message}"),
                 status: Status::Failed,

@@ -39,7 +39,9 @@ fn configuration(state: &State, params: &Params) -> Result<Option<Configuration>
 /// Why a refresh cannot be rolled back, if it cannot (API_RollbackInstanceRefresh).
 fn irreversible(group: &Group, desired: Option<&Configuration>) -> Option<&'static str> {
     match desired {
-        None => Some("A rollback is not supported: no desired configuration is specified for the instance refresh."),
+        None => Some(
+            "A rollback is not supported: no desired configuration is specified for the instance refresh.",
+        ),
         Some(desired) if !desired.template.pinned() || !group.template.pinned() => Some(
             "A rollback is not supported: the Auto Scaling group uses the $Latest or $Default version of its launch \
              template.",

@@ -127,9 +127,7 @@ impl Refresh {
     }
 
     fn shown(&self) -> Value {
-        let progress = |percentage: i64, remaining: i64| {
-            json!({ "LivePoolProgress": { "PercentageComplete": percentage, "InstancesToUpdate": remaining } })
-        };
+        let progress = |percentage: i64, remaining: i64| json!({ "LivePoolProgress": { "PercentageComplete": percentage, "InstancesToUpdate": remaining } });
         let desired = self.desired.as_ref().map(|desired| match &desired.mixed {
             Some(mixed) => json!({ "MixedInstancesPolicy": mixed }),
             None => json!({ "LaunchTemplate": desired.template.shown() }),

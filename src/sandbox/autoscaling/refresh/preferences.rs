@@ -102,7 +102,8 @@ fn checkpoints(params: &Params) -> Result<Vec<i64>, Refusal> {
     let texts = params.texts("CheckpointPercentages");
     let numbers: Option<Vec<i64>> = texts.iter().map(|text| text.parse().ok()).collect();
     let fits = |numbers: &Vec<i64>| {
-        numbers.iter().all(|number| (1..=100).contains(number)) && numbers.is_sorted_by(|one, next| one < next)
+        numbers.iter().all(|number| (1..=100).contains(number))
+            && numbers.is_sorted_by(|one, next| one < next)
     };
     numbers.filter(fits).ok_or_else(|| {
         Refusal::validation("CheckpointPercentages must be unique numbers from 1 to 100 in ascending order.")
