@@ -21,6 +21,7 @@ use super::cloudwatch::Metrics;
 use super::state::State;
 pub use calls::Calls;
 pub(super) use dispatch::answer;
+pub use dispatch::ask;
 pub use filter::{Filters, tag_values, wildcard};
 pub use page::{Page, page};
 pub use params::Params;
