@@ -14,6 +14,12 @@ pub struct Claim {
 /// The last address of each range, at this port, is bound by who claims it.
 const CLAIM: ([u8; 2], u16) = ([255, 254], 4577);
 
+/// The port at which a port of the API is really listened on: one below 1024, which only root may
+/// listen on, is 10000 above it.
+pub fn served(port: u16) -> u16 {
+    if port < 1024 { port + 10_000 } else { port }
+}
+
 /// Claims `wanted`, or where that is None the first free range. Where the system has only
 /// 127.0.0.1: ports. `Err`: `wanted` is in use.
 pub fn claim(wanted: Option<Network>) -> Result<Claim, std::io::Error> {

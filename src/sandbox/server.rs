@@ -253,7 +253,7 @@ async fn answer(
     if let Some(path) = parts.uri.path().strip_prefix(control::PREFIX) {
         return Ok(control::answer(&shared, &parts.method, path, parts.uri.query(), &body).await);
     }
-    api::answer(&shared, &parts.headers, parts.uri.query(), &body).await.ok_or(Silence)
+    api::answer(&shared, &parts.headers, &parts.uri, &body).await.ok_or(Silence)
 }
 
 pub(super) fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

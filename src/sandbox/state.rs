@@ -100,9 +100,12 @@ impl State {
         format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
     }
 
-    /// The region's zones: `us-east-1a` to `us-east-1c`, with their zone ids.
+    /// The region's zones: `us-east-1a` to `us-east-1c`, with their zone ids, such as `use1-az1`.
     pub fn zones(&self) -> Vec<(String, String)> {
-        let short: String = self.region.split('-').filter_map(|part| part.chars().next()).collect();
+        // `use1` of us-east-1, `apne1` of ap-northeast-1 (AWS RAM user guide, working-with-az-ids).
+        let words =
+            [("north", "n"), ("south", "s"), ("east", "e"), ("west", "w"), ("central", "c"), ("-", "")];
+        let short = words.iter().fold(self.region.clone(), |id, (word, letter)| id.replace(word, letter));
         ["a", "b", "c"]
             .iter()
             .enumerate()

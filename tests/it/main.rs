@@ -10,6 +10,8 @@ mod examples;
 mod kills;
 mod lifecycle;
 mod load_balancing;
+#[allow(dead_code, reason = "a test uses what it needs of the harness")]
+mod local;
 mod mishaps;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod moto;
@@ -17,5 +19,6 @@ mod moto;
 mod product;
 mod readme;
 mod reference;
+mod sandbox;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod wire;

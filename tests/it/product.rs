@@ -9,6 +9,7 @@ use aws_credential_types::Credentials;
 use bgform::clock::Clock;
 use bgform::cloud::{Cloud, Target};
 
+use crate::local::Local;
 use crate::moto::Moto;
 use crate::wire::Wire;
 
@@ -52,6 +53,7 @@ pub struct Product {
     pub folder: tempfile::TempDir,
     pub wire: Wire,
     pub moto: Option<Moto>,
+    pub local: Option<Local>,
 }
 
 impl Product {
@@ -60,7 +62,14 @@ impl Product {
         let moto = Moto::start();
         make_instance_profile(&moto.endpoint, "bake");
         let wire = Wire::before(&moto.endpoint);
-        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: Some(moto) }
+        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: Some(moto), local: None }
+    }
+
+    /// With a sandbox of its own in which these things go wrong.
+    pub fn on_sandbox(faults: &[&str]) -> Self {
+        let local = Local::start(faults);
+        let wire = Wire::before(&local.endpoint);
+        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: None, local: Some(local) }
     }
 
     /// The same server with nothing in it but that profile, and a new folder.
@@ -75,7 +84,7 @@ impl Product {
     /// With nothing that answers.
     pub fn alone() -> Self {
         let wire = Wire::before("127.0.0.1:9");
-        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: None }
+        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: None, local: None }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -118,14 +127,16 @@ impl Product {
 
     /// SDK clients that go past the recorder.
     pub async fn cloud(&self) -> Cloud {
-        let endpoint = self.moto.as_ref().expect("a moto").endpoint.clone();
+        let endpoints =
+            [self.moto.as_ref().map(|moto| &moto.endpoint), self.local.as_ref().map(|local| &local.endpoint)];
+        let endpoint = endpoints.into_iter().flatten().next().expect("a server").clone();
         let target = Target {
             region: Some("us-east-1".to_owned()),
             endpoint_url: Some(endpoint),
             ..Target::default()
         };
         let anyone = Credentials::new("test", "test", None, None, "tests");
-        Cloud::connect_as(Some(anyone), &target, Clock::real(), false).await.expect("moto")
+        Cloud::connect_as(Some(anyone), &target, Clock::real(), false).await.expect("a server")
     }
 }
 

@@ -34,9 +34,20 @@ struct Kill {
     victim: Option<Arc<Mutex<Child>>>,
 }
 
+/// A call and its answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    pub action: String,
+    /// The HTTP status.
+    pub status: u16,
+    pub answer: String,
+}
+
 #[derive(Default)]
 struct Inner {
     calls: Vec<String>,
+    /// Kept when somebody has asked for it.
+    recorded: Option<Vec<Exchange>>,
     /// How many calls the server is carrying out.
     under_way: usize,
     kill: Kill,
@@ -71,6 +82,16 @@ impl Wire {
     /// The names of the calls since the last time this was asked, such as `ModifyRule`.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.inner.lock().expect("no panic").calls)
+    }
+
+    /// Keeps answers too, from now on.
+    pub fn record(&self) {
+        self.inner.lock().expect("no panic").recorded = Some(Vec::new());
+    }
+
+    /// The calls and answers that were kept.
+    pub fn recorded(&self) -> Vec<Exchange> {
+        self.inner.lock().expect("no panic").recorded.take().unwrap_or_default()
     }
 
     /// Lets `action` through `after` times, then does `fault` once.
@@ -159,11 +180,21 @@ fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
     if answered.is_err() || fault.is_some() {
         return;
     }
+    if let Some(recorded) = &mut inner.lock().expect("no panic").recorded {
+        recorded.push(exchange(action, &answer));
+    }
     // The server closes after each answer, and so does this.
     let _ = client.write_all(&answer);
     if moment == Some(Moment::AfterItsAnswer) {
         end(inner);
     }
+}
+
+fn exchange(action: String, answer: &[u8]) -> Exchange {
+    let text = String::from_utf8_lossy(answer);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Exchange { action, status, answer: body.to_owned() }
 }
 
 /// One request: its head with the empty line taken off, and its body.

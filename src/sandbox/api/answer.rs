@@ -1,11 +1,38 @@
-//! Answers as AWS writes them: XML for EC2 and the query services, JSON for the others.
+//! Answers as AWS writes them: XML for EC2 and the query services, JSON or CBOR for the others.
+//!
+//! CloudWatch is asked in three protocols, which write points in time and maps in their own ways:
+//! its handlers answer with [`timestamp`] and [`map`].
 
 use std::fmt::Write;
 
+use jiff::Timestamp;
 use quick_xml::escape::escape;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Refusal, Service};
+use super::{Refusal, Service, cbor};
+
+/// The only key of an object that stands for a point in time.
+pub(super) const TIMESTAMP: &str = "$timestamp";
+/// The only key of an object that stands for a map, whose keys are data.
+pub(super) const MAP: &str = "$map";
+
+/// A point in time, for the answer of a service with several protocols: text in XML, a number in
+/// JSON, tag 1 in CBOR.
+pub fn timestamp(at: Timestamp) -> Value {
+    json!({ TIMESTAMP: format!("{at:.3}") })
+}
+
+/// A map, for the answer of a service with several protocols: `entry`, `key` and `value` elements
+/// in XML, an object in JSON and CBOR.
+pub fn map(map: Map<String, Value>) -> Value {
+    json!({ MAP: map })
+}
+
+/// What [`timestamp`] wrote, in seconds.
+pub(super) fn seconds(at: &Value) -> f64 {
+    let at = at.as_str().and_then(|at| at.parse::<Timestamp>().ok()).unwrap_or_default();
+    at.as_duration().as_secs_f64()
+}
 
 /// How a request was written, and so how it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +41,8 @@ pub enum Protocol {
     Query,
     /// JSON 1.0 or 1.1: the content type to answer with.
     Json(&'static str),
+    /// Smithy RPC v2: CBOR.
+    Cbor,
 }
 
 impl Protocol {
@@ -21,14 +50,18 @@ impl Protocol {
         match self {
             Protocol::Ec2 | Protocol::Query => "text/xml;charset=UTF-8",
             Protocol::Json(content_type) => content_type,
+            Protocol::Cbor => "application/cbor",
         }
     }
 
     /// The body of an answer.
-    pub fn answer(self, service: Service, action: &str, result: &Value, id: &str) -> String {
+    pub fn answer(self, service: Service, action: &str, result: &Value, id: &str) -> Vec<u8> {
         let mut xml = String::new();
         match self {
-            Protocol::Json(_) => return result.to_string(),
+            Protocol::Json(_) => return plain_json(result).to_string().into_bytes(),
+            // An operation without an output has no body.
+            Protocol::Cbor if result.is_null() => return Vec::new(),
+            Protocol::Cbor => return cbor::write(result),
             Protocol::Ec2 => {
                 let _ = write!(
                     xml,
@@ -47,14 +80,16 @@ impl Protocol {
             }
         }
         let _ = write!(xml, "</{action}Response>");
-        xml
+        xml.into_bytes()
     }
 
     /// The body of an error.
-    pub fn refusal(self, service: Service, refusal: &Refusal, id: &str) -> String {
+    pub fn refusal(self, service: Service, refusal: &Refusal, id: &str) -> Vec<u8> {
         let (code, message) = (escape(&refusal.code), escape(&refusal.message));
+        let typed = || json!({ "__type": shape(service, &refusal.code), "message": refusal.message });
         match self {
-            Protocol::Json(_) => json!({ "__type": refusal.code, "message": refusal.message }).to_string(),
+            Protocol::Json(_) => typed().to_string(),
+            Protocol::Cbor => return cbor::write(&typed()),
             Protocol::Ec2 => format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code>\
                  <Message>{message}</Message></Error></Errors><RequestID>{id}</RequestID></Response>"
@@ -68,6 +103,45 @@ impl Protocol {
                 )
             }
         }
+        .into_bytes()
+    }
+
+    /// The header with the code that the query protocol has for an error, for the newer protocols of
+    /// a service that once knew only that one (trait `awsQueryCompatible`).
+    pub fn query_error(self, service: Service, refusal: &Refusal) -> Option<String> {
+        let newer = service == Service::CloudWatch && matches!(self, Protocol::Json(_) | Protocol::Cbor);
+        let whose = if refusal.status < 500 { "Sender" } else { "Receiver" };
+        newer.then(|| format!("{};{whose}", refusal.code))
+    }
+}
+
+/// The name of an error's shape, which JSON and CBOR say in place of the query protocol's code.
+fn shape(service: Service, code: &str) -> &str {
+    match (service, code) {
+        (Service::CloudWatch, "InvalidParameterValue") => "InvalidParameterValueException",
+        (Service::CloudWatch, "InvalidParameterCombination") => "InvalidParameterCombinationException",
+        (Service::CloudWatch, "MissingParameter") => "MissingRequiredParameterException",
+        (Service::CloudWatch, "InvalidFormat") => "InvalidFormatFault",
+        (Service::CloudWatch, "LimitExceeded") => "LimitExceededFault",
+        (Service::CloudWatch, "InternalServiceError") => "InternalServiceFault",
+        (_, code) => code,
+    }
+}
+
+/// The tree with times and maps as JSON has them.
+fn plain_json(value: &Value) -> Value {
+    match value {
+        Value::Null => json!({}),
+        Value::Array(items) => items.iter().map(plain_json).collect(),
+        Value::Object(map) => match (map.get(TIMESTAMP), map.get(MAP)) {
+            (Some(at), _) => json!(seconds(at)),
+            (None, Some(map)) => plain_json(map),
+            (None, None) => {
+                let present = map.iter().filter(|(_, value)| !value.is_null());
+                Value::Object(present.map(|(key, value)| (key.clone(), plain_json(value))).collect())
+            }
+        },
+        other => other.clone(),
     }
 }
 
@@ -85,6 +159,14 @@ fn namespace(service: Service) -> &'static str {
 fn element_content(xml: &mut String, value: &Value, item: &str) {
     match value {
         Value::Null => {}
+        Value::Object(map) if map.contains_key(TIMESTAMP) || map.contains_key(MAP) => {
+            match (map.get(TIMESTAMP), map.get(MAP).and_then(Value::as_object)) {
+                (_, Some(map)) => map.iter().for_each(|(key, value)| {
+                    element(xml, "entry", &json!({ "key": key, "value": value }), item)
+                }),
+                (at, None) => element_content(xml, at.unwrap_or_default(), item),
+            }
+        }
         Value::Object(map) => {
             for (name, value) in map.iter().filter(|(_, value)| !value.is_null()) {
                 element(xml, name, value, item);
@@ -109,7 +191,24 @@ mod tests {
     #[test]
     fn lists_and_nulls() {
         let result = json!({ "set": [{ "a": 1, "b": null }, { "a": "<&>" }], "ok": true, "none": [] });
-        insta::assert_snapshot!(Protocol::Ec2.answer(Service::Ec2, "X", &result, "r-1"), @r#"<XResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r-1</requestId><set><item><a>1</a></item><item><a>&lt;&amp;&gt;</a></item></set><ok>true</ok><none></none></XResponse>"#);
-        insta::assert_snapshot!(Protocol::Query.answer(Service::Sts, "X", &json!({ "L": ["a"] }), "r-1"), @r#"<XResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><XResult><L><member>a</member></L></XResult><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></XResponse>"#);
+        let text = |body| String::from_utf8(body).unwrap();
+        insta::assert_snapshot!(text(Protocol::Ec2.answer(Service::Ec2, "X", &result, "r-1")), @r#"<XResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r-1</requestId><set><item><a>1</a></item><item><a>&lt;&amp;&gt;</a></item></set><ok>true</ok><none></none></XResponse>"#);
+        insta::assert_snapshot!(text(Protocol::Query.answer(Service::Sts, "X", &json!({ "L": ["a"] }), "r-1")), @r#"<XResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><XResult><L><member>a</member></L></XResult><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></XResponse>"#);
+    }
+
+    #[test]
+    fn times_and_maps_are_each_protocols_own() {
+        let half = Timestamp::from_millisecond(1_500).unwrap();
+        let result =
+            json!({ "T": timestamp(half), "M": map(Map::from_iter([("p90".to_owned(), json!(2.0))])) });
+        let answer = |protocol: Protocol| protocol.answer(Service::CloudWatch, "X", &result, "r-1");
+        let xml = String::from_utf8(answer(Protocol::Query)).unwrap();
+        assert!(xml.contains(
+            "<T>1970-01-01T00:00:01.500Z</T><M><entry><key>p90</key><value>2.0</value></entry></M>"
+        ));
+        assert_eq!(answer(Protocol::Json("")), br#"{"T":1.5,"M":{"p90":2.0}}"#);
+        let cbor: ciborium::Value = ciborium::from_reader(&*answer(Protocol::Cbor)).unwrap();
+        assert_eq!(cbor.as_map().unwrap()[0].1, ciborium::Value::Tag(1, Box::new(1.5.into())));
+        assert_eq!(cbor::read(&answer(Protocol::Cbor)), Ok(json!({ "T": 1.5, "M": { "p90": 2.0 } })));
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{HeaderMap, Response, StatusCode};
+use hyper::{HeaderMap, Response, StatusCode, Uri};
 use serde_json::Value;
 
+use super::answer::Protocol;
 use super::request::{self, Request};
 use super::{Call, Handler, Params, Refusal, Service, only_reads};
 use crate::sandbox::faults::{Broken, Verdict};
@@ -28,10 +29,10 @@ enum Outcome {
 pub(in crate::sandbox) async fn answer(
     shared: &Shared,
     headers: &HeaderMap,
-    query: Option<&str>,
+    uri: &Uri,
     body: &[u8],
 ) -> Option<Response<Full<Bytes>>> {
-    let request = match request::read(headers, query, body) {
+    let request = match request::read(headers, uri, body) {
         Ok(request) => request,
         Err(reason) => return Some(plain(StatusCode::BAD_REQUEST, &reason)),
     };
@@ -39,7 +40,7 @@ pub(in crate::sandbox) async fn answer(
     let Some(service) = request.service else {
         let message = format!("The sandbox has no service with an action {}.", request.action);
         let refusal = Refusal::new("InvalidAction", message);
-        return Some(respond(&request, Service::Sts, &Outcome::Refusal(refusal), &id)?);
+        return respond(&request, Service::Sts, &Outcome::Refusal(refusal), &id);
     };
     let outcome = match shared.region(request.region.as_deref().unwrap_or(DEFAULT_REGION)).await {
         Ok(region) => {
@@ -77,11 +78,19 @@ fn respond(
         Outcome::Refusal(refusal) => (refusal.status, protocol.refusal(service, refusal, id)),
         Outcome::Silence => return None,
     };
-    let response = Response::builder()
+    let mut response = Response::builder()
         .status(status)
         .header("content-type", protocol.content_type())
-        .header("x-amzn-requestid", id)
-        .body(Full::from(body));
+        .header("x-amzn-requestid", id);
+    if protocol == Protocol::Cbor {
+        response = response.header("smithy-protocol", "rpc-v2-cbor");
+    }
+    if let Outcome::Refusal(refusal) = outcome
+        && let Some(error) = protocol.query_error(service, refusal)
+    {
+        response = response.header("x-amzn-query-error", error);
+    }
+    let response = response.body(Full::from(body));
     Some(response.unwrap_or_else(|error| plain(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())))
 }
 

@@ -1,10 +1,11 @@
 //! The wire: requests of AWS clients decoded, passed to the handler of their action, answered.
 //!
 //! A handler sees parameters as one tree whatever protocol they came in, and answers a tree that is
-//! written as XML or JSON after it.
+//! written as XML, JSON or CBOR after it.
 
 mod answer;
 mod calls;
+mod cbor;
 mod dispatch;
 mod filter;
 mod page;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 use super::cloudwatch::Metrics;
 use super::state::State;
+pub use answer::{map, timestamp};
 pub use calls::Calls;
 pub(super) use dispatch::answer;
 pub use dispatch::ask;

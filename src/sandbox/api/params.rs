@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::Refusal;
@@ -81,6 +82,20 @@ impl Params {
                 "Value ({text}) for parameter {name} is invalid. It must be true or false."
             ))),
         }
+    }
+
+    /// A point in time: ISO 8601, or seconds since 1970 as JSON and CBOR have it.
+    /// `InvalidParameterValue` where it is neither.
+    pub fn timestamp(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let seconds = || {
+            Timestamp::UNIX_EPOCH
+                .checked_add(SignedDuration::try_from_secs_f64(text.parse().ok()?).ok()?)
+                .ok()
+        };
+        text.parse().ok().or_else(seconds).map(Some).ok_or_else(|| {
+            Refusal::value(format!("The parameter {name} must be a timestamp in ISO 8601 format."))
+        })
     }
 
     /// Texts of a list; empty where it is not there. A single text counts as a list of one (but an

@@ -1,9 +1,9 @@
 //! A request, read from HTTP: which service, region and action, and the parameters.
 
-use hyper::HeaderMap;
+use hyper::{HeaderMap, Uri};
 
 use super::answer::Protocol;
-use super::{Params, Service};
+use super::{Params, Service, cbor};
 
 /// What a client asks.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Request {
 }
 
 /// Reads a request. `Err`: not one of any protocol that is spoken here; why.
-pub fn read(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Result<Request, String> {
+pub fn read(headers: &HeaderMap, uri: &Uri, body: &[u8]) -> Result<Request, String> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Credential=AKID/20261121/us-east-1/ec2/aws4_request
     let credential = header("authorization").split_once("Credential=").map_or("", |(_, rest)| rest);
@@ -29,11 +29,7 @@ pub fn read(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Result<Req
     };
     let content_type = header("content-type");
     if let Some((target, action)) = header("x-amz-target").split_once('.') {
-        let service = match target {
-            "AmazonSSM" => Some(Service::Ssm),
-            "GraniteServiceVersion20100801" => Some(Service::CloudWatch),
-            _ => None,
-        };
+        let service = by_target(target);
         let params = match body {
             [] => serde_json::json!({}),
             body => serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?,
@@ -45,8 +41,16 @@ pub fn read(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Result<Req
         let (action, params) = (action.to_owned(), Params::from_json(params));
         return Ok(Request { region, service, action, protocol: Protocol::Json(json), params });
     }
+    if let Some((target, action)) = rpc(uri.path()).filter(|_| header("smithy-protocol") == "rpc-v2-cbor") {
+        let params = match body {
+            [] => serde_json::json!({}),
+            body => cbor::read(body)?,
+        };
+        let (service, action, params) = (by_target(target), action.to_owned(), Params::from_json(params));
+        return Ok(Request { region, service, action, protocol: Protocol::Cbor, params });
+    }
     let mut pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
-    if let Some(query) = query {
+    if let Some(query) = uri.query() {
         pairs.extend(form_urlencoded::parse(query.as_bytes()).into_owned());
     }
     let find = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
@@ -56,6 +60,20 @@ pub fn read(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Result<Req
     let given = pairs.iter().filter(|(key, _)| key != "Action" && key != "Version");
     let params = Params::from_query(given.map(|(key, value)| (key.as_str(), value.as_str())));
     Ok(Request { region, service, action, protocol, params })
+}
+
+/// The target and the action of a Smithy RPC v2 path: `/service/TARGET/operation/ACTION`.
+fn rpc(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix("/service/")?.split_once("/operation/")
+}
+
+/// The service by the name that its JSON and CBOR requests have for it.
+fn by_target(target: &str) -> Option<Service> {
+    match target {
+        "AmazonSSM" => Some(Service::Ssm),
+        "GraniteServiceVersion20100801" => Some(Service::CloudWatch),
+        _ => None,
+    }
 }
 
 /// The service by the API version that its query requests name.

@@ -1,21 +1,173 @@
 //! EC2 Auto Scaling: groups that keep their size, replace what is unhealthy, refresh, and scale
 //! by schedule.
 
+mod activities;
+mod attach;
+mod cron;
+mod describe;
+mod engine;
+mod group;
+mod groups;
+mod hooks;
+mod instances;
+mod limits;
+mod load_balancers;
+mod lookups;
+mod metrics;
+mod policies;
+mod processes;
+mod refresh;
+mod schedule;
+mod settings;
+mod standby;
+mod tags;
+#[cfg(test)]
+mod tests;
+
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::api::Actions;
-use super::state::State;
+use super::api::{Actions, Params, Refusal};
+use super::state::{State, random_hex};
+pub use activities::{Activity, Status};
+pub use engine::tick;
+pub use group::{Group, Lifecycle, Member};
 
 /// What Auto Scaling remembers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct AutoScaling {}
+pub struct AutoScaling {
+    /// By name, in the order of their making.
+    pub groups: IndexMap<String, Group>,
+    /// Of all groups, those that are gone included; the oldest first.
+    pub activities: Vec<Activity>,
+}
 
 /// The calls of Auto Scaling, by name.
-pub const ACTIONS: &[Actions] = &[];
+pub const ACTIONS: &[Actions] = &[
+    activities::ACTIONS,
+    attach::ACTIONS,
+    describe::ACTIONS,
+    groups::ACTIONS,
+    hooks::ACTIONS,
+    instances::ACTIONS,
+    limits::ACTIONS,
+    load_balancers::ACTIONS,
+    metrics::ACTIONS,
+    policies::ACTIONS,
+    processes::ACTIONS,
+    refresh::ACTIONS,
+    schedule::ACTIONS,
+    standby::ACTIONS,
+    tags::ACTIONS,
+];
 
-/// Makes what is due by `now` happen; when to look again.
-pub fn tick(_state: &mut State, _now: Timestamp) -> Option<Timestamp> {
-    None
+/// Does something to a group and to the rest of the region at once. `ValidationError` where there
+/// is no such group.
+fn with_group<T>(
+    state: &mut State,
+    name: &str,
+    work: impl FnOnce(&mut State, &mut Group) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let Some(slot) = state.autoscaling.groups.get_mut(name) else { return Err(not_found(name)) };
+    let mut group = std::mem::take(slot);
+    let done = work(state, &mut group);
+    if let Some(slot) = state.autoscaling.groups.get_mut(name) {
+        *slot = group;
+    }
+    done
+}
+
+/// The group that a call names and that takes changes: one under deletion does not.
+fn changed_group<'a>(state: &'a mut State, params: &Params) -> Result<&'a mut Group, Refusal> {
+    let name = needed(params, "AutoScalingGroupName")?;
+    let group = state.autoscaling.groups.get_mut(&name).ok_or_else(|| not_found(&name))?;
+    group.takes_changes()?;
+    Ok(group)
+}
+
+/// The group that a call names.
+fn named_group<'a>(state: &'a State, params: &Params) -> Result<&'a Group, Refusal> {
+    let name = needed(params, "AutoScalingGroupName")?;
+    state.autoscaling.groups.get(&name).ok_or_else(|| not_found(&name))
+}
+
+fn not_found(name: &str) -> Refusal {
+    Refusal::validation(format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"))
+}
+
+/// A text that must be there and not be empty, refused in the words of AWS's validation.
+fn needed(params: &Params, name: &str) -> Result<String, Refusal> {
+    params.text(name).filter(|text| !text.is_empty()).ok_or_else(|| missing(name))
+}
+
+/// A number that must be there.
+fn needed_number(params: &Params, name: &str) -> Result<i64, Refusal> {
+    params.number(name)?.ok_or_else(|| missing(name))
+}
+
+/// A flag that must be there.
+fn needed_flag(params: &Params, name: &str) -> Result<bool, Refusal> {
+    params.flag(name)?.ok_or_else(|| missing(name))
+}
+
+fn missing(name: &str) -> Refusal {
+    let mut letters = name.chars();
+    let member = letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters);
+    let member: String = member.collect();
+    Refusal::validation(format!(
+        "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not \
+         be null"
+    ))
+}
+
+/// How many items a page has: `MaxRecords`, `most` at most and where it is not said.
+fn records(params: &Params, default: usize, most: usize) -> Result<usize, Refusal> {
+    match params.number::<i64>("MaxRecords")? {
+        None => Ok(default),
+        Some(size) => usize::try_from(size).ok().filter(|size| (1..=most).contains(size)).ok_or_else(|| {
+            Refusal::validation(format!(
+                "1 validation error detected: Value '{size}' at 'maxRecords' failed to satisfy constraint: \
+                 Member must have value less than or equal to {most}"
+            ))
+        }),
+    }
+}
+
+/// A part of a list as answers have it: the items under `name`, and the token of the next part.
+fn paged(
+    params: &Params,
+    name: &str,
+    items: Vec<serde_json::Value>,
+    (default, most): (usize, usize),
+) -> Result<serde_json::Value, Refusal> {
+    let page = super::api::page(items, params.text("NextToken"), records(params, default, most)?)?;
+    Ok(serde_json::json!({ name: page.items, "NextToken": page.next }))
+}
+
+/// A time as answers have it.
+fn shown(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+/// A time as causes of activities have it.
+fn told(at: Timestamp) -> String {
+    format!("{at:.0}")
+}
+
+/// `at` and so many seconds.
+fn later(at: Timestamp, seconds: i64) -> Timestamp {
+    at.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// The earlier of what is due.
+fn sooner(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
+/// A random UUID.
+fn uuid() -> String {
+    let hex = random_hex(32);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -3,11 +3,42 @@
 //!
 //! In: a [`Config`], whole, whenever it changed. Out: [`Report`]s, counters into the region's
 //! metrics, an access log.
+//!
+//! ```text
+//! publish ─ control ─▶ listeners ─ nodes ─▶ rules          (swapped as a whole)
+//!                   └▶ groups ─▶ targets ◀─ health checks  (live, one for all nodes)
+//! client ─ listen ─ client ─ serve: route ─ choose ─ forward ─ pool ─▶ target
+//! ```
 
+mod access_log;
+mod answers;
+mod choose;
+mod client;
 pub mod config;
+mod control;
+mod cookies;
+mod counters;
+mod exchange;
+mod forward;
+mod groups;
+mod headers;
+mod health;
+mod io;
+mod listen;
+mod nodes;
+mod plane;
+mod pool;
+mod publish;
+mod route;
+mod serve;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod traffic;
+mod upgrade;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
@@ -16,6 +47,9 @@ use super::elbv2::targets::Health;
 use super::faults::Faults;
 use crate::clock::Clock;
 pub use config::Config;
+use control::Control;
+use plane::Plane;
+pub use traffic::{GroupTraffic, ListenerTraffic, Traffic};
 
 /// What the balancer saw.
 #[derive(Debug, Clone)]
@@ -42,19 +76,42 @@ pub struct Setup {
 /// The running data plane. Dropping it closes its sockets and ends its tasks.
 #[derive(Debug)]
 pub struct Balancer {
-    _setup: Setup,
+    plane: Arc<Plane>,
+    control: Arc<Mutex<Control>>,
 }
 
 impl Balancer {
     /// Starts with nothing to serve. Needs a tokio runtime.
     pub fn start(setup: Setup) -> Self {
-        Self { _setup: setup }
+        let metrics = setup.metrics.clone();
+        let (plane, writer) = Plane::new(setup);
+        let plane = Arc::new(plane);
+        let control = Arc::<Mutex<Control>>::default();
+        plane.spawn(writer);
+        plane.spawn(counters::follow(plane.clone(), Arc::downgrade(&control), metrics));
+        Self { plane, control }
     }
 
     /// Serves this from now on. Sockets that stay keep their connections; requests under way end
     /// as they began. A rule change reaches the nodes as the propagation fault says.
-    pub fn publish(&self, _config: Arc<Config>) {}
+    pub fn publish(&self, config: Arc<Config>) {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner).publish(&self.plane, &config);
+    }
+
+    /// What went through since the start, by listener and by target group.
+    pub fn traffic(&self) -> Traffic {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner).traffic()
+    }
 
     /// Closes all sockets and ends all connections.
-    pub fn close(&self) {}
+    pub fn close(&self) {
+        self.plane.end();
+        self.control.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        self.close();
+    }
 }

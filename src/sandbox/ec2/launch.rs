@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::super::api::Refusal;
 use super::super::state::{State, Tags};
+use super::launch_templates;
 
 /// What an instance is launched with, after launch template and request were put together.
 #[derive(Debug, Clone, Default)]
@@ -35,8 +36,8 @@ pub fn launch(_state: &mut State, _launch: &Launch, _now: Timestamp) -> Result<S
 /// `template` is an id or a name. `InvalidLaunchTemplateId.NotFound`,
 /// `InvalidLaunchTemplateName.NotFoundException`, `InvalidLaunchTemplateId.VersionNotFound`.
 /// Returns the number too.
-pub fn from_template(_state: &State, _template: &str, _version: &str) -> Result<(Launch, u64), Refusal> {
-    Err(Refusal::new("InternalError", "templates are not built"))
+pub fn from_template(state: &State, template: &str, version: &str) -> Result<(Launch, u64), Refusal> {
+    launch_templates::from_template(state, template, version)
 }
 
 /// Begins the end of an instance: `shutting-down` from `now`, with this state reason.

@@ -1,9 +1,12 @@
 //! EC2: the network, instances, images and their snapshots, security groups, launch templates.
 
+mod ids;
 pub mod images;
+pub mod instance_types;
 pub mod instances;
 pub mod launch;
 pub mod launch_templates;
+mod list;
 pub mod network;
 pub mod profiles;
 pub mod security_groups;
@@ -20,6 +23,9 @@ use serde::{Deserialize, Serialize};
 use super::api::Actions;
 use super::state::{State, Tags};
 pub use instances::{Instance, InstanceState};
+pub use launch_templates::LaunchTemplate;
+pub use network::{Subnet, Vpc};
+pub use security_groups::SecurityGroup;
 pub use tick::{reported, tick, wanted};
 
 /// What EC2 remembers.
@@ -27,6 +33,10 @@ pub use tick::{reported, tick, wanted};
 #[serde(default)]
 pub struct Ec2 {
     pub instances: IndexMap<String, Instance>,
+    pub vpcs: IndexMap<String, Vpc>,
+    pub subnets: IndexMap<String, Subnet>,
+    pub security_groups: IndexMap<String, SecurityGroup>,
+    pub launch_templates: IndexMap<String, LaunchTemplate>,
     /// Of everything in EC2 that has tags, by its id.
     pub tags: BTreeMap<String, Tags>,
 }
@@ -41,6 +51,7 @@ pub fn furnish(state: &mut State, now: Timestamp) {
 /// The calls of EC2, by name.
 pub const ACTIONS: &[Actions] = &[
     images::ACTIONS,
+    instance_types::ACTIONS,
     instances::ACTIONS,
     launch_templates::ACTIONS,
     network::ACTIONS,

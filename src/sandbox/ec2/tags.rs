@@ -1,12 +1,26 @@
 //! Tags of everything in EC2: one store, by id.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::super::api::{Actions, Params, Refusal};
+use super::super::api::{Actions, Call, Filters, Params, Refusal};
 use super::super::state::{State, Tags};
+use super::ids;
+use super::list::{List, paged};
 
 /// The calls about tags, by name.
-pub const ACTIONS: Actions = &[];
+pub const ACTIONS: Actions =
+    &[("CreateTags", create_tags), ("DeleteTags", delete_tags), ("DescribeTags", describe_tags)];
+
+/// How many tags something may have beside AWS's own (EC2 user guide, Using_Tags, tag restrictions).
+const TAGS: usize = 50;
+/// How many resources one call may name (API_CreateTags).
+const RESOURCES: usize = 1000;
+/// What keys of AWS's own tags begin with.
+const RESERVED: &str = "aws:";
+
+const LIST: List = List { ids: ("", ""), answer: "tagSet", sizes: (5, 1000), filters: &[] };
 
 /// The tags of something; none for what has none.
 pub fn of(state: &State, id: &str) -> Tags {
@@ -29,11 +43,134 @@ pub fn forget(state: &mut State, id: &str) {
 pub fn specified(params: &Params, resource_type: &str) -> Result<Tags, Refusal> {
     let of_type = params.items("TagSpecification");
     let of_type = of_type.iter().filter(|given| given.text("ResourceType").as_deref() == Some(resource_type));
-    let tags = of_type.flat_map(|given| given.items("Tag"));
-    tags.map(|tag| Ok((tag.required("Key")?, tag.text("Value").unwrap_or_default()))).collect()
+    let tags = read(of_type.flat_map(|given| given.items("Tag")))?;
+    check_limit(&tags)?;
+    Ok(tags)
 }
 
 /// Tags as answers have them: `tagSet`.
 pub fn shown(tags: &Tags) -> Value {
     tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
+}
+
+/// Tags of a request, each key once and none of AWS's own (EC2 user guide, Using_Tags).
+fn read(items: impl Iterator<Item = Params>) -> Result<Tags, Refusal> {
+    let mut tags = Tags::new();
+    for item in items {
+        let key = item.required("Key")?;
+        let value = item.text("Value").unwrap_or_default();
+        check_key(&key)?;
+        if value.chars().count() > 256 {
+            return Err(Refusal::value(format!(
+                "Tag value exceeds the maximum length of 256 characters: '{value}'"
+            )));
+        }
+        if tags.insert(key.clone(), value).is_some() {
+            return Err(Refusal::value(format!("Duplicate tag key '{key}' specified.")));
+        }
+    }
+    Ok(tags)
+}
+
+fn check_key(key: &str) -> Result<(), Refusal> {
+    if key.to_ascii_lowercase().starts_with(RESERVED) {
+        return Err(Refusal::value(format!(
+            "Value ( {key} ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved for \
+             internal use"
+        )));
+    }
+    match key.chars().count() > 128 {
+        true => Err(Refusal::value(format!("Tag key exceeds the maximum length of 128 characters: '{key}'"))),
+        false => Ok(()),
+    }
+}
+
+fn check_limit(tags: &Tags) -> Result<(), Refusal> {
+    match tags.keys().filter(|key| !key.starts_with(RESERVED)).count() > TAGS {
+        true => Err(Refusal::new(
+            "TagLimitExceeded",
+            "The maximum number of Tags for a resource has been reached.",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The resources of a call, all of which there are.
+fn resources(call: &Call) -> Result<Vec<String>, Refusal> {
+    let resources = call.params.texts("ResourceId");
+    if resources.is_empty() {
+        return Err(Refusal::missing("resourceIdSet"));
+    }
+    if resources.len() > RESOURCES {
+        return Err(Refusal::value("The request must not have more than 1000 resources"));
+    }
+    match resources.iter().find(|id| !ids::exists(call.state, id)) {
+        Some(id) => Err(ids::not_found(id)),
+        None => Ok(resources),
+    }
+}
+
+/// API_CreateTags
+fn create_tags(call: &mut Call) -> Result<Value, Refusal> {
+    let resources = resources(call)?;
+    let new = read(call.params.items("Tag").into_iter())?;
+    if new.is_empty() {
+        return Err(Refusal::missing("tagSet"));
+    }
+    for id in resources {
+        set(call.state, &id, new.clone());
+        check_limit(&of(call.state, &id))?;
+    }
+    Ok(json!({ "return": true }))
+}
+
+/// API_DeleteTags: a key with a value deletes the tag only where it has that value; no tags at all
+/// means all but AWS's own.
+fn delete_tags(call: &mut Call) -> Result<Value, Refusal> {
+    let resources = resources(call)?;
+    let mut gone: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for tag in call.params.items("Tag") {
+        let key = tag.required("Key")?;
+        check_key(&key)?;
+        gone.insert(key, tag.text("Value"));
+    }
+    for id in resources {
+        let Some(tags) = call.state.ec2.tags.get_mut(&id) else { continue };
+        tags.retain(|key, value| match gone.get(key) {
+            Some(Some(only)) => only != value,
+            Some(None) => false,
+            None => !gone.is_empty() || key.starts_with(RESERVED),
+        });
+        if tags.is_empty() {
+            forget(call.state, &id);
+        }
+    }
+    Ok(json!({ "return": true }))
+}
+
+/// API_DescribeTags
+fn describe_tags(call: &mut Call) -> Result<Value, Refusal> {
+    let filters = Filters::of(call.params);
+    let mut found = Vec::new();
+    for (id, tags) in &call.state.ec2.tags {
+        let resource_type = ids::resource_type(id).unwrap_or_default();
+        for (key, value) in tags {
+            let own = Tags::from([(key.clone(), value.clone())]);
+            let values = |name: &str| {
+                Some(vec![match name {
+                    "key" => key.clone(),
+                    "value" => value.clone(),
+                    "resource-id" => id.clone(),
+                    "resource-type" => resource_type.to_owned(),
+                    _ => return None,
+                }])
+            };
+            if filters.pass(&own, values)? {
+                found.push(json!({
+                    "key": key, "resourceId": id, "resourceType": resource_type, "value": value,
+                }));
+            }
+        }
+    }
+    paged(call, &LIST, found)
 }

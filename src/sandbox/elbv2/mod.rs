@@ -1,31 +1,103 @@
 //! Elastic Load Balancing v2: load balancers, listeners, rules, target groups and their targets.
 
+mod actions;
+mod attributes;
+mod certificates;
+mod conditions;
+mod config;
+mod health_check;
+mod known_attributes;
+mod limits;
+mod listeners;
+mod load_balancers;
+mod network;
+mod placement;
+mod request;
+mod rules;
+mod tags;
+mod target_calls;
+mod target_groups;
 pub mod targets;
+#[cfg(test)]
+mod tests;
+mod tick;
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::api::Actions;
-use super::balancer::{Config, Report};
-use super::state::State;
+use super::state::{State, Tags};
+pub use config::config;
+pub use listeners::Listener;
+pub use load_balancers::LoadBalancer;
+pub use rules::Rule;
+pub use target_groups::TargetGroup;
+pub use tick::{reported, tick};
 
-/// What Elastic Load Balancing remembers.
+/// What Elastic Load Balancing remembers, by ARN.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Elbv2 {}
-
-/// The calls of Elastic Load Balancing v2, by name.
-pub const ACTIONS: &[Actions] = &[];
-
-/// Makes what is due by `now` happen; when to look again.
-pub fn tick(_state: &mut State, _now: Timestamp) -> Option<Timestamp> {
-    None
+pub struct Elbv2 {
+    pub load_balancers: IndexMap<String, LoadBalancer>,
+    pub listeners: IndexMap<String, Listener>,
+    /// The default rules of the listeners too.
+    pub rules: IndexMap<String, Rule>,
+    pub target_groups: IndexMap<String, TargetGroup>,
+    /// Of all of these.
+    pub tags: BTreeMap<String, Tags>,
 }
 
-/// What the balancer reported.
-pub fn reported(_state: &mut State, _report: &Report, _now: Timestamp) {}
+/// The calls of Elastic Load Balancing v2, by name.
+pub const ACTIONS: &[Actions] = &[
+    attributes::ACTIONS,
+    certificates::ACTIONS,
+    limits::ACTIONS,
+    listeners::ACTIONS,
+    load_balancers::ACTIONS,
+    placement::ACTIONS,
+    rules::ACTIONS,
+    tags::ACTIONS,
+    target_calls::ACTIONS,
+    target_groups::ACTIONS,
+];
 
-/// What the balancer should serve.
-pub fn config(_state: &State) -> Config {
-    Config::default()
+/// Whether a load balancer has this security group, so that it cannot be deleted.
+pub fn in_use_by_load_balancer(state: &State, security_group: &str) -> bool {
+    let mut groups = state.elbv2.load_balancers.values().flat_map(|one| &one.security_groups);
+    groups.any(|group| group == security_group)
+}
+
+impl Elbv2 {
+    /// The rules of a listener as they are tried: by priority, the default rule last.
+    fn rules_of(&self, listener: &str) -> Vec<&Rule> {
+        let mut rules: Vec<&Rule> = self.rules.values().filter(|rule| rule.listener == listener).collect();
+        rules.sort_by_key(|rule| rule.priority.unwrap_or(u32::MAX));
+        rules
+    }
+
+    /// The load balancer whose rules name a target group: there is one at most.
+    fn user_of(&self, group: &str) -> Option<&LoadBalancer> {
+        let rule = self.rules.values().find(|rule| rule.action.groups().any(|arn| arn == group))?;
+        let listener = self.listeners.get(&rule.listener)?;
+        self.load_balancers.get(&listener.load_balancer)
+    }
+
+    /// Forgets a listener with its rules and tags.
+    fn forget_listener(&mut self, arn: &str) {
+        self.listeners.shift_remove(arn);
+        self.tags.remove(arn);
+        let gone: Vec<String> =
+            self.rules.values().filter(|rule| rule.listener == arn).map(|rule| rule.arn.clone()).collect();
+        for rule in gone {
+            self.rules.shift_remove(&rule);
+            self.tags.remove(&rule);
+        }
+    }
+}
+
+/// What follows the type of resource in an ARN: `app/edge/50dc6c495c0c9188` of a load balancer.
+fn suffix(arn: &str) -> &str {
+    arn.rsplit(':').next().and_then(|resource| resource.split_once('/')).map_or(arn, |(_, rest)| rest)
 }

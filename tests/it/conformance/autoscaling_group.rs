@@ -3,7 +3,7 @@ use std::time::Duration;
 use bgform::object;
 use bgform::value::Value;
 
-use super::{Case, Trial, World, conform};
+use super::{Case, Ground, Trial, World, conform, conform_on};
 use crate::autoscaling_group::{target_group, template, version};
 
 pub fn cases() -> Vec<Case> {
@@ -77,18 +77,26 @@ async fn plain(world: &World) -> Trial {
                 call.desired_capacity(4).send().await.expect("set");
             })
         })
-        .untold("enabled_metrics", "moto cannot disable metrics; they are read back as they were made")
-        .untold("default_cooldown", not_updated)
-        .untold("termination_policies", not_updated)
-        .untold("capacity_rebalance", not_updated)
+        .on_sandbox("enabled_metrics", vec!["GroupMaxSize"], "moto cannot disable metrics")
+        .on_sandbox("default_cooldown", Duration::from_secs(60), not_updated)
+        .on_sandbox("termination_policies", vec!["OldestInstance", "Default"], not_updated)
+        .on_sandbox("capacity_rebalance", true, not_updated)
         .untold("placement_group", not_updated)
         .untold("service_linked_role", not_updated)
-        .untold("deletion_protection", not_kept)
-        .untold("default_instance_warmup", not_kept)
-        .untold("max_instance_lifetime", not_kept)
-        .untold("instance_maintenance_policy", not_kept)
-        .untold("availability_zone_distribution", not_kept)
-        .untold("availability_zone_impairment_policy", not_kept)
+        .on_sandbox("deletion_protection", "prevent-force-deletion", not_kept)
+        .on_sandbox("default_instance_warmup", Duration::from_secs(30), not_kept)
+        .on_sandbox("max_instance_lifetime", Duration::from_secs(86_400), not_kept)
+        .on_sandbox(
+            "instance_maintenance_policy",
+            object! { "min_healthy_percentage" => Value::Percent(90.0), "max_healthy_percentage" => Value::Percent(110.0) },
+            not_kept,
+        )
+        .on_sandbox("availability_zone_distribution", "balanced-only", not_kept)
+        .on_sandbox(
+            "availability_zone_impairment_policy",
+            object! { "zonal_shift_enabled" => true, "impaired_zone_health_check_behavior" => "IgnoreUnhealthy" },
+            not_kept,
+        )
         .untold("instance_refresh", "it is bgform's own, and no setting of the group")
         .untold("ready_timeout", "it is bgform's own, and no setting of the group")
         .twin(object! { "scaling_policy" => vec![policy("twin", 50)] })
@@ -124,4 +132,9 @@ async fn mixed(world: &World) -> Trial {
 #[tokio::test]
 async fn an_autoscaling_group_is_what_its_schema_says() {
     conform("autoscaling_group", cases()).await;
+}
+
+#[tokio::test]
+async fn an_autoscaling_group_is_so_on_the_sandbox() {
+    conform_on(Ground::Sandbox, "autoscaling_group", cases()).await;
 }

@@ -1,6 +1,6 @@
 use bgform::object;
 
-use super::{Case, Trial, World, conform};
+use super::{Case, Ground, Trial, World, conform, conform_on};
 
 pub fn cases() -> Vec<Case> {
     vec![Case::new("an image of a stopped source", |world| Box::pin(stopped(world)))]
@@ -11,7 +11,7 @@ async fn stopped(world: &World) -> Trial {
     let base = object! {
         "source" => source,
         "name" => world.name("shop"),
-        "run" => vec!["/opt/shop/install.sh 1"],
+        "run" => vec!["echo 1 > release"],
         "description" => "what it is",
         "ready_timeout" => std::time::Duration::from_secs(20),
         "tags" => object! { "app" => "shop" },
@@ -21,7 +21,7 @@ async fn stopped(world: &World) -> Trial {
         .in_state(&["run", "no_reboot", "ready_timeout", "command_timeout", "available_timeout"])
         .change("source", other)
         .change("name", world.name("cart"))
-        .change("run", vec!["/opt/shop/install.sh 2"])
+        .change("run", vec!["echo 2 > release"])
         .change("no_reboot", true)
         .only_created(
             "description",
@@ -38,4 +38,9 @@ async fn stopped(world: &World) -> Trial {
 #[tokio::test]
 async fn an_image_is_what_its_schema_says() {
     conform("image", cases()).await;
+}
+
+#[tokio::test]
+async fn an_image_is_so_on_the_sandbox() {
+    conform_on(Ground::Sandbox, "image", cases()).await;
 }

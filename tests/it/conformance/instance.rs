@@ -1,6 +1,6 @@
 use bgform::object;
 
-use super::{Case, Trial, World, conform};
+use super::{Case, Ground, Trial, World, conform, conform_on};
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -38,7 +38,7 @@ async fn running(world: &World) -> Trial {
         // Only of the type: a volume that has grown does not shrink back.
         .change("root_volume", volume("gp2"))
         .change("metadata_options", object! { "http_tokens" => "optional", "http_endpoint" => "disabled" })
-        .untold("monitoring", "moto has no MonitorInstances")
+        .on_sandbox("monitoring", true, "moto has no MonitorInstances")
         .change("ebs_optimized", true)
         .change("instance_initiated_shutdown_behavior", "terminate")
         .change("state", "stopped")
@@ -51,18 +51,23 @@ async fn addressed(world: &World) -> Trial {
         "image" => world.images().await.remove(0),
         "instance_type" => "t3.small",
         "subnet" => world.subnets().await.remove(2),
-        "private_ip_address" => "172.31.40.40",
+        "private_ip_address" => world.address(40).await,
         "associate_public_ip_address" => true,
     };
     Trial::new(base)
-        .change("private_ip_address", "172.31.40.41")
+        .change("private_ip_address", world.address(41).await)
         .change("associate_public_ip_address", false)
         // From none: moto shows the old profile after a replacement.
         .change("iam_instance_profile", world.instance_profile("late").await)
-        .twin(object! { "private_ip_address" => "172.31.40.42" })
+        .twin(object! { "private_ip_address" => world.address(42).await })
 }
 
 #[tokio::test]
 async fn an_instance_is_what_its_schema_says() {
     conform("instance", cases()).await;
+}
+
+#[tokio::test]
+async fn an_instance_is_so_on_the_sandbox() {
+    conform_on(Ground::Sandbox, "instance", cases()).await;
 }

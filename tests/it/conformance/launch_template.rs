@@ -1,7 +1,7 @@
 use bgform::object;
 use bgform::value::Value;
 
-use super::{Case, Trial, World, conform};
+use super::{Case, Ground, Trial, World, conform, conform_on};
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -71,7 +71,11 @@ async fn everything(world: &World) -> Trial {
         .change("instance_tags", object! { "app" => "cart" })
         .change("volume_tags", object! { "app" => "cart" })
         .untold("keep_versions", "no API holds it; moto has no call to delete versions")
-        .untold("tags", "moto answers the tags of the creation for ever")
+        .on_sandbox(
+            "tags",
+            object! { "team" => "shop", "tier" => "1" },
+            "moto answers the tags of the creation for ever",
+        )
         // Without a name in state, a new version of each costs a call of its own.
         .no_twin()
 }
@@ -94,4 +98,9 @@ async fn interfaces(world: &World) -> Trial {
 #[tokio::test]
 async fn a_launch_template_is_what_its_schema_says() {
     conform("launch_template", cases()).await;
+}
+
+#[tokio::test]
+async fn a_launch_template_is_so_on_the_sandbox() {
+    conform_on(Ground::Sandbox, "launch_template", cases()).await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bgform::object;
 use bgform::value::Value;
 
-use super::{Case, Trial, conform};
+use super::{Case, Ground, Trial, conform, conform_on};
 
 fn not_found() -> Vec<Value> {
     vec![object! { "type" => "fixed_response", "status_code" => 404 }]
@@ -88,4 +88,9 @@ fn cases() -> Vec<Case> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_does_what_its_schema_says() {
     conform("listener", cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_does_so_on_the_sandbox() {
+    conform_on(Ground::Sandbox, "listener", cases()).await;
 }

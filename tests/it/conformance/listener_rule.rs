@@ -5,7 +5,7 @@ use std::time::Duration;
 use bgform::object;
 use bgform::value::Value;
 
-use super::{Case, Trial, conform};
+use super::{Case, Ground, Trial, conform, conform_on};
 
 fn forward(weighted: &[(&str, i32)]) -> Value {
     let groups = weighted.iter().map(|(group, weight)| object! { "group" => *group, "weight" => *weight });
@@ -104,4 +104,9 @@ fn cases() -> Vec<Case> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_rule_does_what_its_schema_says() {
     conform("listener_rule", cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_rule_does_so_on_the_sandbox() {
+    conform_on(Ground::Sandbox, "listener_rule", cases()).await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bgform::object;
 use bgform::value::Value;
 
-use super::{Case, Trial, conform};
+use super::{Case, Ground, Trial, conform, conform_on};
 
 fn cases() -> Vec<Case> {
     vec![
@@ -51,7 +51,11 @@ fn cases() -> Vec<Case> {
                 .change("xff_client_port", true)
                 .change("xff_header_processing", "preserve")
                 .change("waf_fail_open", true)
-                .untold("health_check_logs", "moto knows its `enabled` key and not its bucket")
+                .on_sandbox(
+                    "health_check_logs",
+                    object! { "bucket" => "checks", "prefix" => "edge" },
+                    "moto knows its `enabled` key and not its bucket",
+                )
             })
         }),
         Case::new("a network load balancer", |world| {
@@ -73,4 +77,9 @@ fn cases() -> Vec<Case> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_balancer_does_what_its_schema_says() {
     conform("load_balancer", cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_balancer_does_so_on_the_sandbox() {
+    conform_on(Ground::Sandbox, "load_balancer", cases()).await;
 }

@@ -29,7 +29,7 @@ mod trial;
 mod world;
 
 pub use trial::{Case, Change, How, Trial};
-pub use world::World;
+pub use world::{Ground, World};
 
 #[test]
 fn every_managed_kind_is_held_against_its_schema() {
@@ -40,14 +40,20 @@ fn every_managed_kind_is_held_against_its_schema() {
     }
 }
 
-/// Tries every case of a kind, then whether all of them together say something of each attribute.
+/// Tries every case of a kind on moto, then whether all of them together say something of each
+/// attribute.
 pub async fn conform(kind: &str, cases: Vec<Case>) {
+    conform_on(Ground::Moto, kind, cases).await;
+}
+
+/// The same on either server.
+pub async fn conform_on(ground: Ground, kind: &str, cases: Vec<Case>) {
     let kind = kind::find_managed(kind).unwrap_or_else(|| panic!("`{kind}` is in the registry"));
     fields::every_field_is_offered_or_left_out(kind.schema(), &kind.create_inputs());
     let mut said = BTreeMap::new();
     for case in cases {
-        let world = World::new().await;
-        let trial = (case.prepare)(&world).await;
+        let world = World::on(ground).await;
+        let trial = (case.prepare)(&world).await.on(ground);
         for change in &trial.changes {
             let attribute = attribute(kind.schema(), change.attribute);
             if let How::Create(why) | How::Untold(why) = change.how {
@@ -206,7 +212,7 @@ impl Proof<'_> {
     async fn is_changed_and_changed_back(&self, address: &Address, id: &str, change: &Change) {
         let (base, after) = (&self.trial.base, self.with(&change.set));
         match &change.how {
-            How::Untold(_) | How::Create(_) => return,
+            How::Untold(_) | How::UntoldByMoto(_) | How::Create(_) => return,
             How::Update => self.updated(address, id, base, &after, change.attribute).await,
             How::AtApi(call) => call(self.world, id).await,
         }

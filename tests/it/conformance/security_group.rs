@@ -1,7 +1,7 @@
 use bgform::object;
 use bgform::value::Value;
 
-use super::{Case, Trial, World, conform};
+use super::{Case, Ground, Trial, World, conform, conform_on};
 
 pub fn cases() -> Vec<Case> {
     vec![Case::new("a group with rules", |world| Box::pin(rules(world)))]
@@ -49,4 +49,9 @@ async fn rules(world: &World) -> Trial {
 #[tokio::test]
 async fn a_security_group_is_what_its_schema_says() {
     conform("security_group", cases()).await;
+}
+
+#[tokio::test]
+async fn a_security_group_is_so_on_the_sandbox() {
+    conform_on(Ground::Sandbox, "security_group", cases()).await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bgform::object;
 use bgform::value::Value;
 
-use super::{Case, Trial, conform};
+use super::{Case, Ground, Trial, conform, conform_on};
 
 fn cases() -> Vec<Case> {
     vec![
@@ -105,4 +105,9 @@ fn cases() -> Vec<Case> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_group_does_what_its_schema_says() {
     conform("target_group", cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_group_does_so_on_the_sandbox() {
+    conform_on(Ground::Sandbox, "target_group", cases()).await;
 }

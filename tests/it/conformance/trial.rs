@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use bgform::value::{Object, Value};
 
-use super::World;
+use super::{Ground, World};
 
 type Calls<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -46,6 +46,8 @@ pub enum How {
     Create(&'static str),
     /// moto cannot say it: why.
     Untold(&'static str),
+    /// The same, but the sandbox can.
+    UntoldByMoto(&'static str),
 }
 
 impl Case {
@@ -99,6 +101,26 @@ impl Trial {
     pub fn untold(mut self, attribute: &'static str, why: &'static str) -> Self {
         assert!(!why.is_empty());
         self.changes.push(Change { attribute, set: Object::new(), how: How::Untold(why) });
+        self
+    }
+
+    /// The attribute's other value, which only the sandbox keeps.
+    pub fn on_sandbox(mut self, attribute: &'static str, to: impl Into<Value>, why: &'static str) -> Self {
+        assert!(!why.is_empty());
+        let set = Object::from_iter([(attribute.to_owned(), to.into())]);
+        self.changes.push(Change { attribute, set, how: How::UntoldByMoto(why) });
+        self
+    }
+
+    /// As it is tried on this server: what only moto cannot do is done on the sandbox.
+    pub fn on(mut self, ground: Ground) -> Self {
+        for change in &mut self.changes {
+            change.how = match (&change.how, ground) {
+                (How::UntoldByMoto(why), Ground::Moto) => How::Untold(why),
+                (How::UntoldByMoto(_) | How::Create(_), Ground::Sandbox) => How::Update,
+                _ => continue,
+            };
+        }
         self
     }
 

@@ -12,14 +12,24 @@ use bgform::apply::operation::{Operation, Reporter};
 use bgform::clock::Clock;
 use bgform::cloud::{Cloud, Target};
 
+use crate::local::Local;
 use crate::moto::Moto;
 
 static MOTO: LazyLock<Moto> = LazyLock::new(Moto::start);
+static SANDBOX: LazyLock<Local> = LazyLock::new(|| Local::start(&[]));
 static WORLDS: AtomicUsize = AtomicUsize::new(0);
 
-/// One trial's own corner of the shared server.
+/// Which server a world is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    Moto,
+    Sandbox,
+}
+
+/// One trial's own corner of a shared server.
 pub struct World {
     pub cloud: Cloud,
+    ground: Ground,
     /// Unlike every other trial's.
     pub lineage: String,
 }
@@ -32,7 +42,15 @@ impl Reporter for Silent {
 
 impl World {
     pub async fn new() -> Self {
-        Self::through(&MOTO.endpoint).await
+        Self::on(Ground::Moto).await
+    }
+
+    pub async fn on(ground: Ground) -> Self {
+        let endpoint = match ground {
+            Ground::Moto => &MOTO.endpoint,
+            Ground::Sandbox => &SANDBOX.endpoint,
+        };
+        Self { ground, ..Self::through(endpoint).await }
     }
 
     /// Moto's own endpoint, for what stands between it and a world.
@@ -48,8 +66,9 @@ impl World {
             ..Target::default()
         };
         let anyone = Credentials::new("test", "test", None, None, "tests");
-        let cloud = Cloud::connect_as(Some(anyone), &target, Clock::real(), false).await.expect("moto");
-        Self { cloud, lineage: format!("trial-{}", WORLDS.fetch_add(1, Ordering::Relaxed)) }
+        let cloud = Cloud::connect_as(Some(anyone), &target, Clock::real(), false).await.expect("a server");
+        let ground = Ground::Moto;
+        Self { cloud, ground, lineage: format!("trial-{}", WORLDS.fetch_add(1, Ordering::Relaxed)) }
     }
 
     /// An operation with an id that is unique among all worlds.
@@ -86,6 +105,13 @@ impl World {
 
     /// A certificate's ARN. Certificate Manager is no service of bgform's, so there is no client.
     pub fn certificate(&self, domain: &str) -> String {
+        if self.ground == Ground::Sandbox {
+            // The sandbox takes every ARN that is well formed.
+            let number = WORLDS.fetch_add(1, Ordering::Relaxed);
+            return format!(
+                "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-{number:012}"
+            );
+        }
         let address = MOTO.endpoint.trim_start_matches("http://");
         let body = format!(r#"{{"DomainName":"{domain}.{}.example.com"}}"#, self.lineage);
         let mut stream = std::net::TcpStream::connect(address).expect("moto");
@@ -148,6 +174,10 @@ impl World {
     /// An instance profile's name. IAM is spoken by hand: no kind needs its SDK.
     pub async fn instance_profile(&self, name: &str) -> String {
         let name = self.name(name);
+        if self.ground == Ground::Sandbox {
+            // The sandbox has every profile.
+            return name;
+        }
         let body = format!("Action=CreateInstanceProfile&Version=2010-05-08&InstanceProfileName={name}");
         let host = MOTO.endpoint.trim_start_matches("http://");
         let scope = "Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
@@ -174,7 +204,32 @@ impl World {
             self.cloud.ec2.run_instances().image_id(self.images().await.remove(0)).tag_specifications(tags);
         let answer = run.min_count(1).max_count(1).send().await.expect("an instance");
         let id = answer.instances()[0].instance_id().expect("an id").to_owned();
+        self.is(&id, "running").await;
         self.cloud.ec2.stop_instances().instance_ids(&id).send().await.expect("stopped");
+        self.is(&id, "stopped").await;
         id
+    }
+
+    /// Waits until an instance is in this state.
+    async fn is(&self, id: &str, state: &str) {
+        for _ in 0..600 {
+            let seen = self.cloud.ec2.describe_instances().instance_ids(id).send().await.expect("instances");
+            let instance = &seen.reservations()[0].instances()[0];
+            if instance.state().and_then(|seen| seen.name()).is_some_and(|name| name.as_str() == state) {
+                return;
+            }
+            bgform::clock::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{id} is not {state}");
+    }
+
+    /// An address of the third zone's subnet that nobody has.
+    pub async fn address(&self, last: u8) -> String {
+        let subnet = self.subnets().await.remove(2);
+        let found = self.cloud.ec2.describe_subnets().subnet_ids(subnet).send().await.expect("subnets");
+        let network: ipnet::Ipv4Net =
+            found.subnets()[0].cidr_block().expect("a range").parse().expect("a range");
+        let [a, b, c, _] = network.network().octets();
+        format!("{a}.{b}.{}.{last}", c + 8)
     }
 }

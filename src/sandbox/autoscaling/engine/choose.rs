@@ -1,0 +1,67 @@
+//! Where to launch, and what to end (user guide, ec2-auto-scaling-termination-policies).
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::sandbox::autoscaling::group::{Group, Member};
+use crate::sandbox::autoscaling::lookups;
+use crate::sandbox::state::State;
+
+/// The zone with the fewest instances, and the group's subnet there.
+pub fn place(state: &State, group: &Group) -> Option<(String, Option<String>)> {
+    let count = |zone: &String| {
+        group.instances.values().filter(|member| member.state.counts() && member.zone == *zone).count()
+    };
+    let zone = group.zones.iter().min_by_key(|zone| count(zone))?;
+    let mut subnets = group.subnets.iter();
+    let own = subnets.find(|subnet| lookups::subnet_zone(state, subnet).as_ref() == Some(zone)).cloned();
+    Some((zone.clone(), own.or_else(|| lookups::default_subnet(state, zone))))
+}
+
+/// The instance to end so that a group shrinks by at most `units`; protected ones stay.
+///
+/// First balanced over zones: one of the zone with the most instances. There the policies in their
+/// order; the default one takes what was launched from the oldest template version first, and of
+/// those the oldest.
+pub fn victim(group: &Group, units: i64) -> Option<String> {
+    let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
+    for member in group.instances.values().filter(|member| member.state.counts()) {
+        *zones.entry(member.zone.as_str()).or_default() += 1;
+    }
+    let can_go = |member: &&Member| member.state.counts() && !member.protected && member.units() <= units;
+    let candidates: Vec<&Member> = group.instances.values().filter(can_go).collect();
+    let crowd = |member: &&Member| zones.get(member.zone.as_str()).copied().unwrap_or(0);
+    let most = candidates.iter().map(crowd).max()?;
+    let mut left: Vec<&Member> = candidates.into_iter().filter(|member| crowd(member) == most).collect();
+    // What is not in service yet costs nothing.
+    left.sort_by_key(|member| member.in_service());
+    if let Some(first) = left.first().filter(|member| !member.in_service()) {
+        return Some(first.id.clone());
+    }
+    for policy in &group.termination_policies {
+        left = narrowed(group, left, policy);
+    }
+    left.into_iter().min_by_key(|member| (member.joined_at, &member.id)).map(|member| member.id.clone())
+}
+
+fn narrowed<'a>(group: &Group, members: Vec<&'a Member>, policy: &str) -> Vec<&'a Member> {
+    match policy {
+        "OldestInstance" => least(members, |member| member.joined_at),
+        "NewestInstance" => least(members, |member| Reverse(member.joined_at)),
+        "OldestLaunchTemplate" | "Default" => least(members, |member| age(group, member)),
+        // One price, one purchase option, billing by the second: nothing to choose by.
+        _ => members,
+    }
+}
+
+/// Other templates than the group's come first, then older versions.
+fn age(group: &Group, member: &Member) -> (bool, u64) {
+    let template = member.template.as_ref();
+    let same = template.is_some_and(|one| one.id == group.template.id);
+    (same, template.and_then(|one| one.version.parse().ok()).unwrap_or(0))
+}
+
+fn least<'a, K: Ord + Copy>(members: Vec<&'a Member>, key: impl Fn(&Member) -> K) -> Vec<&'a Member> {
+    let best = members.iter().map(|member| key(member)).min();
+    members.into_iter().filter(|member| Some(key(member)) == best).collect()
+}

@@ -1,0 +1,229 @@
+//! Scaling policies: kept as they are accepted. Simple and step policies can be executed; nothing
+//! scales by metrics here.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::group::Group;
+use super::groups::cooled_down;
+use super::settings::one_of;
+use super::{changed_group, needed, not_found, paged, uuid};
+use crate::sandbox::api::{Actions, Call, Params, Refusal};
+use crate::sandbox::state::State;
+
+/// The calls about scaling policies, by name.
+pub const ACTIONS: Actions = &[
+    ("DeletePolicy", delete),
+    ("DescribePolicies", describe),
+    ("ExecutePolicy", execute),
+    ("PutScalingPolicy", put),
+];
+
+/// API_DescribeAdjustmentTypes
+pub const ADJUSTMENTS: &[&str] = &["ChangeInCapacity", "ExactCapacity", "PercentChangeInCapacity"];
+const TYPES: &[&str] = &["SimpleScaling", "StepScaling", "TargetTrackingScaling", "PredictiveScaling"];
+
+/// What is kept as it was given, in the order of the answer.
+const KEPT: &[&str] = &[
+    "AdjustmentType",
+    "MinAdjustmentStep",
+    "MinAdjustmentMagnitude",
+    "ScalingAdjustment",
+    "Cooldown",
+    "StepAdjustments",
+    "MetricAggregationType",
+    "EstimatedInstanceWarmup",
+    "TargetTrackingConfiguration",
+    "PredictiveScalingConfiguration",
+];
+
+/// A policy.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    pub arn: String,
+    pub kind: String,
+    pub enabled: bool,
+    /// What was given, by API names.
+    pub settings: Map<String, Value>,
+}
+
+/// The settings that each type must have (API_PutScalingPolicy).
+fn check(kind: &str, params: &Params) -> Result<(), Refusal> {
+    let wants = |names: &[&str]| match names.iter().find(|name| !params.has(name)) {
+        Some(name) => Err(Refusal::validation(format!("{name} must be specified for policy type {kind}."))),
+        None => Ok(()),
+    };
+    match kind {
+        "SimpleScaling" => wants(&["AdjustmentType", "ScalingAdjustment"])?,
+        "StepScaling" => wants(&["AdjustmentType", "StepAdjustments"])?,
+        "TargetTrackingScaling" => {
+            wants(&["TargetTrackingConfiguration"])?;
+            let tracking = params.child("TargetTrackingConfiguration").unwrap_or_default();
+            if tracking.number::<f64>("TargetValue")?.is_none() {
+                return Err(super::missing("TargetTrackingConfiguration.TargetValue"));
+            }
+            let metrics = ["PredefinedMetricSpecification", "CustomizedMetricSpecification"];
+            if metrics.iter().filter(|name| tracking.has(name)).count() != 1 {
+                return Err(Refusal::validation(
+                    "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified.",
+                ));
+            }
+        }
+        _ => wants(&["PredictiveScalingConfiguration"])?,
+    }
+    if let Some(adjustment) = params.text("AdjustmentType") {
+        one_of(&adjustment, "adjustmentType", ADJUSTMENTS)?;
+    }
+    Ok(())
+}
+
+fn put(call: &mut Call) -> Result<Value, Refusal> {
+    let params = call.params;
+    let name = needed(params, "PolicyName")?;
+    let kind = params.text("PolicyType").unwrap_or("SimpleScaling".to_owned());
+    one_of(&kind, "policyType", TYPES)?;
+    check(&kind, params)?;
+    let group = needed(params, "AutoScalingGroupName")?;
+    let arn = call.state.arn(
+        "autoscaling",
+        &format!("scalingPolicy:{}:autoScalingGroupName/{group}:policyName/{name}", uuid()),
+    );
+    let group = changed_group(call.state, params)?;
+    let arn = group.policies.get(&name).map_or(arn, |old| old.arn.clone());
+    let mut settings = Map::new();
+    for kept in KEPT {
+        if let Some(value) = params.value().get(*kept) {
+            settings.insert((*kept).to_owned(), value.clone());
+        }
+    }
+    if kind == "StepScaling" {
+        settings.entry("MetricAggregationType").or_insert(json!("Average"));
+    }
+    if let Some(Value::Object(tracking)) = settings.get_mut("TargetTrackingConfiguration") {
+        tracking.entry("DisableScaleIn").or_insert(json!(false));
+    }
+    let enabled = params.flag("Enabled")?.unwrap_or(true);
+    group.policies.insert(name, Policy { arn: arn.clone(), kind, enabled, settings });
+    Ok(json!({ "PolicyARN": arn, "Alarms": [] }))
+}
+
+fn shown(group: &Group, name: &str, policy: &Policy) -> Value {
+    let mut answer = json!({
+        "AutoScalingGroupName": group.name,
+        "PolicyName": name,
+        "PolicyARN": policy.arn,
+        "PolicyType": policy.kind,
+        "Alarms": [],
+        "Enabled": policy.enabled,
+    });
+    if let Value::Object(answer) = &mut answer {
+        answer.extend(policy.settings.clone());
+    }
+    answer
+}
+
+fn describe(call: &mut Call) -> Result<Value, Refusal> {
+    let params = call.params;
+    let (names, kinds) = (params.texts("PolicyNames"), params.texts("PolicyTypes"));
+    let group = params.text("AutoScalingGroupName");
+    if let Some(name) = &group
+        && !call.state.autoscaling.groups.contains_key(name)
+    {
+        return Err(not_found(name));
+    }
+    let groups = call.state.autoscaling.groups.values();
+    let groups = groups.filter(|one| group.as_ref().is_none_or(|name| *name == one.name));
+    let policies =
+        groups.flat_map(|group| group.policies.iter().map(move |(name, policy)| (group, name, policy)));
+    let asked = policies.filter(|(_, name, policy)| {
+        (names.is_empty() || names.contains(name) || names.contains(&policy.arn))
+            && (kinds.is_empty() || kinds.contains(&policy.kind))
+    });
+    let items = asked.map(|(group, name, policy)| shown(group, name, policy)).collect();
+    paged(params, "ScalingPolicies", items, (50, 100))
+}
+
+/// Where the policy of a call is: group and name. It may be named by its ARN alone.
+fn find(state: &State, params: &Params) -> Result<(String, String), Refusal> {
+    let policy = needed(params, "PolicyName")?;
+    let group = params.text("AutoScalingGroupName");
+    let groups = state.autoscaling.groups.values();
+    groups
+        .filter(|one| group.as_ref().is_none_or(|name| *name == one.name))
+        .find_map(|one| {
+            let (name, _) = one.policies.iter().find(|(name, has)| **name == policy || has.arn == policy)?;
+            Some((one.name.clone(), name.clone()))
+        })
+        .ok_or_else(|| Refusal::validation(format!("PolicyARN not found: {policy}")))
+}
+
+fn delete(call: &mut Call) -> Result<Value, Refusal> {
+    let (group, name) = find(call.state, call.params)?;
+    if let Some(group) = call.state.autoscaling.groups.get_mut(&group) {
+        group.policies.shift_remove(&name);
+    }
+    Ok(json!({}))
+}
+
+/// The adjustment of a simple policy; of a step policy that of the step which the metric is in.
+fn adjustment(policy: &Policy, params: &Params) -> Result<i64, Refusal> {
+    let settings = Params::from_json(Value::Object(policy.settings.clone()));
+    if policy.kind == "SimpleScaling" {
+        return Ok(settings.number("ScalingAdjustment")?.unwrap_or(0));
+    }
+    let (value, breach) =
+        match (params.number::<f64>("MetricValue")?, params.number::<f64>("BreachThreshold")?) {
+            (Some(value), Some(breach)) => (value, breach),
+            _ => {
+                return Err(Refusal::validation(
+                    "MetricValue and BreachThreshold must be specified for policy type StepScaling.",
+                ));
+            }
+        };
+    for step in settings.items("StepAdjustments") {
+        let low = step.number::<f64>("MetricIntervalLowerBound")?.unwrap_or(f64::NEG_INFINITY);
+        let high = step.number::<f64>("MetricIntervalUpperBound")?.unwrap_or(f64::INFINITY);
+        if (low..high).contains(&(value - breach)) {
+            return Ok(step.number("ScalingAdjustment")?.unwrap_or(0));
+        }
+    }
+    Err(Refusal::validation("No step adjustment found for metric value and breach threshold."))
+}
+
+/// The capacity after an adjustment (user guide, as-scaling-simple-step: percentages are rounded
+/// towards zero, but to at least one).
+fn adjusted(group: &Group, policy: &Policy, by: i64) -> Result<i64, Refusal> {
+    let settings = Params::from_json(Value::Object(policy.settings.clone()));
+    let wanted = match settings.text("AdjustmentType").as_deref() {
+        Some("ExactCapacity") => by,
+        Some("PercentChangeInCapacity") => {
+            let exact = group.desired.saturating_mul(by) as f64 / 100.0;
+            let whole = if exact.abs() < 1.0 { exact.signum() * exact.abs().ceil() } else { exact.trunc() };
+            let least = settings.number::<i64>("MinAdjustmentMagnitude")?.unwrap_or(0);
+            let change = whole as i64;
+            group.desired + if change.abs() < least { least * by.signum() } else { change }
+        }
+        _ => group.desired.saturating_add(by),
+    };
+    Ok(wanted.clamp(group.min, group.max))
+}
+
+fn execute(call: &mut Call) -> Result<Value, Refusal> {
+    let (params, now) = (call.params, call.now);
+    let (group, name) = find(call.state, params)?;
+    let honor = params.flag("HonorCooldown")?.unwrap_or(false);
+    let Some(group) = call.state.autoscaling.groups.get_mut(&group) else { return Err(not_found(&group)) };
+    group.takes_changes()?;
+    let Some(policy) = group.policies.get(&name).cloned() else { return Err(not_found(&group.name)) };
+    if !matches!(policy.kind.as_str(), "SimpleScaling" | "StepScaling") {
+        return Err(Refusal::validation(format!("Policies of type {} cannot be executed.", policy.kind)));
+    }
+    let settings = Params::from_json(Value::Object(policy.settings.clone()));
+    if honor && policy.kind == "SimpleScaling" {
+        cooled_down(group, settings.number("Cooldown")?.unwrap_or(group.cooldown), now)?;
+    }
+    let desired = adjusted(group, &policy, adjustment(&policy, params)?)?;
+    group.set_desired(desired, now, &format!("a user request executed policy {name}"));
+    Ok(json!({}))
+}

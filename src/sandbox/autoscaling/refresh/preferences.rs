@@ -1,0 +1,111 @@
+//! How a refresh goes (API_RefreshPreferences).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::sandbox::api::{Params, Refusal};
+use crate::sandbox::autoscaling::group::Group;
+use crate::sandbox::autoscaling::settings::{one_of, ranged};
+
+/// Preferences with their defaults (user guide, understand-instance-refresh-default-values).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Preferences {
+    pub min_healthy: i64,
+    /// None is not 100: an instance is ended and its replacement launched at once.
+    pub max_healthy: Option<i64>,
+    /// Seconds, as all times here.
+    pub warmup: Option<i64>,
+    pub checkpoints: Vec<i64>,
+    pub checkpoint_delay: i64,
+    pub skip_matching: bool,
+    pub auto_rollback: bool,
+    /// `Refresh`, `Ignore`, `Wait`.
+    pub protected: String,
+    /// `Terminate`, `Ignore`, `Wait`.
+    pub standby: String,
+    pub bake: Option<i64>,
+    pub alarms: Vec<String>,
+}
+
+impl Preferences {
+    pub fn read(group: &Group, params: Option<Params>) -> Result<Self, Refusal> {
+        let params = params.unwrap_or_default();
+        let maintenance = group.kept.get("InstanceMaintenancePolicy").cloned().map(Params::from_json);
+        let maintained = |name: &str| match &maintenance {
+            Some(policy) => policy.number::<i64>(name),
+            None => Ok(None),
+        };
+        let own_min = ranged(&params, "MinHealthyPercentage", 0, 100)?;
+        let own_max = ranged(&params, "MaxHealthyPercentage", 100, 200)?;
+        if own_max.is_some() && own_min.is_none() {
+            return Err(Refusal::validation(
+                "You must specify MinHealthyPercentage if you specify MaxHealthyPercentage.",
+            ));
+        }
+        let min_healthy = own_min.or(maintained("MinHealthyPercentage")?).unwrap_or(90);
+        let max_healthy = match own_min {
+            Some(_) => own_max,
+            None => maintained("MaxHealthyPercentage")?,
+        };
+        if max_healthy.is_some_and(|max| max - min_healthy > 100) {
+            return Err(Refusal::validation(
+                "The difference between MaxHealthyPercentage and MinHealthyPercentage cannot be greater than 100.",
+            ));
+        }
+        let checkpoints = checkpoints(&params)?;
+        let delay = ranged(&params, "CheckpointDelay", 0, 172_800)?;
+        if delay.is_some() && checkpoints.is_empty() {
+            return Err(Refusal::validation(
+                "You must specify CheckpointPercentages if you specify CheckpointDelay.",
+            ));
+        }
+        let protected = params.text("ScaleInProtectedInstances").unwrap_or("Wait".to_owned());
+        one_of(&protected, "preferences.scaleInProtectedInstances", &["Refresh", "Ignore", "Wait"])?;
+        let standby = params.text("StandbyInstances").unwrap_or("Wait".to_owned());
+        one_of(&standby, "preferences.standbyInstances", &["Terminate", "Ignore", "Wait"])?;
+        Ok(Self {
+            min_healthy,
+            max_healthy,
+            warmup: ranged(&params, "InstanceWarmup", 0, i64::MAX)?,
+            checkpoints,
+            checkpoint_delay: delay.unwrap_or(3600),
+            skip_matching: params.flag("SkipMatching")?.unwrap_or(false),
+            auto_rollback: params.flag("AutoRollback")?.unwrap_or(false),
+            protected,
+            standby,
+            bake: ranged(&params, "BakeTime", 0, 172_800)?,
+            alarms: params.child("AlarmSpecification").map(|one| one.texts("Alarms")).unwrap_or_default(),
+        })
+    }
+
+    pub fn shown(&self) -> Value {
+        let checkpoints = (!self.checkpoints.is_empty()).then_some(&self.checkpoints);
+        json!({
+            "MinHealthyPercentage": self.min_healthy,
+            "MaxHealthyPercentage": self.max_healthy,
+            "InstanceWarmup": self.warmup,
+            "CheckpointPercentages": checkpoints,
+            "CheckpointDelay": checkpoints.map(|_| self.checkpoint_delay),
+            "SkipMatching": self.skip_matching,
+            "AutoRollback": self.auto_rollback,
+            "ScaleInProtectedInstances": self.protected,
+            "StandbyInstances": self.standby,
+            "AlarmSpecification": (!self.alarms.is_empty()).then(|| json!({ "Alarms": self.alarms })),
+            "BakeTime": self.bake,
+        })
+    }
+}
+
+/// In ascending order, each one once.
+fn checkpoints(params: &Params) -> Result<Vec<i64>, Refusal> {
+    let texts = params.texts("CheckpointPercentages");
+    let numbers: Option<Vec<i64>> = texts.iter().map(|text| text.parse().ok()).collect();
+    let fits = |numbers: &Vec<i64>| {
+        numbers.iter().all(|number| (1..=100).contains(number))
+            && numbers.is_sorted_by(|one, next| one < next)
+    };
+    numbers.filter(fits).ok_or_else(|| {
+        Refusal::validation("CheckpointPercentages must be unique numbers from 1 to 100 in ascending order.")
+    })
+}

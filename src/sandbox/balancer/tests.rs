@@ -1,0 +1,10 @@
+//! Real sockets, real requests.
+
+mod connections;
+mod draining;
+mod failures;
+mod health;
+mod kit;
+mod routing;
+mod shifting;
+mod stickiness;

@@ -1,0 +1,119 @@
+//! What the ids of EC2 stand for: the resource type by the prefix, whether there is one, and how a
+//! call refuses an id that is not there (EC2 API reference, Error codes).
+
+use super::super::api::Refusal;
+use super::super::state::State;
+use super::network;
+
+/// One type of resource.
+#[derive(Debug)]
+struct Kind {
+    prefix: &'static str,
+    /// As tags and tag specifications name it.
+    resource_type: &'static str,
+    /// The code where an id is not there.
+    code: &'static str,
+    /// What the message calls it.
+    what: &'static str,
+    exists: fn(&State, &str) -> bool,
+}
+
+const fn kind(
+    prefix: &'static str,
+    resource_type: &'static str,
+    code: &'static str,
+    what: &'static str,
+    exists: fn(&State, &str) -> bool,
+) -> Kind {
+    Kind { prefix, resource_type, code, what, exists }
+}
+
+const KINDS: &[Kind] = &[
+    kind("i", "instance", "InvalidInstanceID.NotFound", "instance ID", |state, id| {
+        state.ec2.instances.contains_key(id)
+    }),
+    kind("ami", "image", "InvalidAMIID.NotFound", "image id", |_, _| false),
+    kind("snap", "snapshot", "InvalidSnapshot.NotFound", "snapshot", |_, _| false),
+    kind("vol", "volume", "InvalidVolume.NotFound", "volume", |_, _| false),
+    kind("sg", "security-group", "InvalidGroup.NotFound", "security group", |state, id| {
+        state.ec2.security_groups.contains_key(id)
+    }),
+    kind(
+        "sgr",
+        "security-group-rule",
+        "InvalidSecurityGroupRuleId.NotFound",
+        "security group rule ID",
+        |state, id| state.ec2.security_groups.values().any(|group| group.rules.contains_key(id)),
+    ),
+    kind(
+        "lt",
+        "launch-template",
+        "InvalidLaunchTemplateId.NotFound",
+        "specified launch template, with template ID",
+        |state, id| state.ec2.launch_templates.contains_key(id),
+    ),
+    kind("vpc", "vpc", "InvalidVpcID.NotFound", "vpc ID", |state, id| state.ec2.vpcs.contains_key(id)),
+    kind("subnet", "subnet", "InvalidSubnetID.NotFound", "subnet ID", |state, id| {
+        state.ec2.subnets.contains_key(id)
+    }),
+    kind(
+        "eni",
+        "network-interface",
+        "InvalidNetworkInterfaceID.NotFound",
+        "networkInterface ID",
+        |state, id| network::interfaces(state).iter().any(|interface| interface["networkInterfaceId"] == id),
+    ),
+    kind(
+        "igw",
+        "internet-gateway",
+        "InvalidInternetGatewayID.NotFound",
+        "internetGateway ID",
+        |state, id| state.ec2.vpcs.values().any(|vpc| vpc.internet_gateway.as_deref() == Some(id)),
+    ),
+    kind("rtb", "route-table", "InvalidRouteTableID.NotFound", "routeTable ID", |state, id| {
+        state.ec2.vpcs.values().any(|vpc| vpc.main_route_table == id)
+    }),
+    kind("acl", "network-acl", "InvalidNetworkAclID.NotFound", "networkAcl ID", |state, id| {
+        state.ec2.vpcs.values().any(|vpc| vpc.network_acl == id)
+    }),
+    kind("dopt", "dhcp-options", "InvalidDhcpOptionID.NotFound", "dhcpOption ID", |state, id| {
+        state.ec2.vpcs.values().any(|vpc| vpc.dhcp_options == id)
+    }),
+];
+
+fn kind_of(id: &str) -> Option<&'static Kind> {
+    let (prefix, _) = id.rsplit_once('-')?;
+    KINDS.iter().find(|kind| kind.prefix == prefix)
+}
+
+/// Whether something in EC2 has this id.
+pub fn exists(state: &State, id: &str) -> bool {
+    kind_of(id).is_some_and(|kind| (kind.exists)(state, id))
+}
+
+/// The resource type that an id is of; None for a prefix that EC2 has not here.
+pub fn resource_type(id: &str) -> Option<&'static str> {
+    kind_of(id).map(|kind| kind.resource_type)
+}
+
+/// The refusal of an id that is not there; `InvalidID` for an unknown prefix.
+pub fn not_found(id: &str) -> Refusal {
+    match kind_of(id) {
+        Some(kind) if kind.prefix == "lt" => {
+            Refusal::new(kind.code, format!("The {} {id}, does not exist.", kind.what))
+        }
+        Some(kind) if kind.prefix == "ami" => {
+            Refusal::new(kind.code, format!("The {} '[{id}]' does not exist", kind.what))
+        }
+        Some(kind) => Refusal::new(kind.code, format!("The {} '{id}' does not exist", kind.what)),
+        None => Refusal::new("InvalidID", format!("The ID '{id}' is not valid")),
+    }
+}
+
+/// Whether an id has a prefix and 8 or 17 hexadecimal digits, as EC2's ids have.
+pub fn well_formed(prefix: &str, id: &str) -> bool {
+    let digits = id.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    digits.is_some_and(|digits| {
+        matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}

@@ -1,0 +1,156 @@
+//! What instances are launched with: RequestLaunchTemplateData turned into
+//! ResponseLaunchTemplateData. Both have the same tree under other names, so names are turned by one
+//! rule and a table of exceptions.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use super::super::super::api::{Params, Refusal};
+
+/// How much user data there may be before it is encoded (EC2 user guide, instancedata-add-user-data).
+const USER_DATA: usize = 16384;
+
+/// Lists whose answered name is not the asked one with `Set`: where, asked, answered.
+const LISTS: &[(&str, &str, &str)] = &[
+    ("NetworkInterface", "SecurityGroupId", "groupSet"),
+    ("SecondaryInterface", "PrivateIpAddress", "privateIpAddressesSet"),
+    ("", "LicenseSpecification", "licenseSet"),
+];
+
+/// The parameters of RequestLaunchTemplateData that there are.
+const KNOWN: &[&str] = &[
+    "BlockDeviceMapping",
+    "CapacityReservationSpecification",
+    "CpuOptions",
+    "CreditSpecification",
+    "DisableApiStop",
+    "DisableApiTermination",
+    "EbsOptimized",
+    "ElasticGpuSpecification",
+    "ElasticInferenceAccelerator",
+    "EnclaveOptions",
+    "HibernationOptions",
+    "IamInstanceProfile",
+    "ImageId",
+    "InstanceInitiatedShutdownBehavior",
+    "InstanceMarketOptions",
+    "InstanceRequirements",
+    "InstanceType",
+    "KernelId",
+    "KeyName",
+    "LicenseSpecification",
+    "MaintenanceOptions",
+    "MetadataOptions",
+    "Monitoring",
+    "NetworkInterface",
+    "NetworkPerformanceOptions",
+    "Operator",
+    "Placement",
+    "PrivateDnsNameOptions",
+    "RamDiskId",
+    "SecondaryInterface",
+    "SecurityGroup",
+    "SecurityGroupId",
+    "TagSpecification",
+    "UserData",
+];
+
+/// The resource types that a template may tag (API_LaunchTemplateTagSpecificationRequest).
+const TAGGED: &[&str] = &["instance", "volume", "elastic-gpu", "network-interface", "spot-instances-request"];
+
+/// The data that a call gives, as answers have it.
+pub fn read(params: &Params) -> Result<Value, Refusal> {
+    let data = params.child("LaunchTemplateData").ok_or_else(|| Refusal::missing("LaunchTemplateData"))?;
+    let Some(given) = data.value().as_object() else { return Err(Refusal::missing("LaunchTemplateData")) };
+    if let Some(unknown) = given.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+        return Err(Refusal::new("UnknownParameter", format!("The parameter {unknown} is not recognized")));
+    }
+    check(&data)?;
+    Ok(answered(data.value(), "LaunchTemplateData"))
+}
+
+/// The data of a new version that stands on another: what is given replaces what was, parameter by
+/// parameter, and snapshots are not inherited (API_CreateLaunchTemplateVersion).
+pub fn merged(source: &Value, given: &Value) -> Value {
+    let mut merged = source.clone();
+    let devices = merged["blockDeviceMappingSet"].as_array_mut();
+    for device in devices.into_iter().flatten() {
+        if let Some(volume) = device["ebs"].as_object_mut() {
+            volume.shift_remove("snapshotId");
+        }
+    }
+    if let Some(merged) = merged.as_object_mut() {
+        // Looking up a list that is not there left a null.
+        merged.retain(|_, value| !value.is_null());
+        merged.extend(given.as_object().cloned().unwrap_or_default());
+    }
+    merged
+}
+
+/// The tree with the names of answers. `within` is the parameter that the tree is the value of.
+fn answered(given: &Value, within: &str) -> Value {
+    match given {
+        Value::Object(map) => {
+            let members =
+                map.iter().map(|(name, value)| (renamed(name, value, within), answered(value, name)));
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+        Value::Array(items) => items.iter().map(|item| answered(item, within)).collect(),
+        other => other.clone(),
+    }
+}
+
+fn renamed(name: &str, value: &Value, within: &str) -> String {
+    let mut letters = name.chars();
+    let lower: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
+    if !value.is_array() {
+        return lower;
+    }
+    let exception =
+        LISTS.iter().find(|(place, asked, _)| *asked == name && (place.is_empty() || *place == within));
+    exception.map_or_else(|| format!("{lower}Set"), |(_, _, answered)| (*answered).to_owned())
+}
+
+fn check(data: &Params) -> Result<(), Refusal> {
+    if let Some(user_data) = data.text("UserData") {
+        let bytes = decode(&user_data).ok_or_else(|| {
+            Refusal::new("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
+        })?;
+        if bytes.len() > USER_DATA {
+            return Err(Refusal::value("User data is limited to 16384 bytes"));
+        }
+    }
+    for flag in ["EbsOptimized", "DisableApiStop", "DisableApiTermination"] {
+        data.flag(flag)?;
+    }
+    if let Some(monitoring) = data.child("Monitoring") {
+        monitoring.flag("Enabled")?;
+    }
+    for device in data.items("BlockDeviceMapping") {
+        if let Some(volume) = device.child("Ebs") {
+            ["VolumeSize", "Iops", "Throughput"]
+                .into_iter()
+                .try_for_each(|name| volume.number::<u32>(name).map(drop))?;
+            ["Encrypted", "DeleteOnTermination"]
+                .into_iter()
+                .try_for_each(|name| volume.flag(name).map(drop))?;
+        }
+    }
+    for specification in data.items("TagSpecification") {
+        let of = specification.required("ResourceType")?;
+        if !TAGGED.contains(&of.as_str()) {
+            return Err(Refusal::value(format!(
+                "'{of}' is not a valid taggable resource type for this operation."
+            )));
+        }
+        super::tags::specified(data, &of)?;
+    }
+    Ok(())
+}
+
+/// User data of a template: base64, perhaps in lines.
+pub fn decode(user_data: &str) -> Option<Vec<u8>> {
+    let compact: String = user_data.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    STANDARD.decode(compact).ok()
+}

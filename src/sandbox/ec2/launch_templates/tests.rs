@@ -1,0 +1,90 @@
+use serde_json::{Value, json};
+
+use super::super::super::api::{Call, Handler, Refusal};
+use super::super::super::cloudwatch::Metrics;
+use super::super::super::pace::Pace;
+use super::super::super::state::Network;
+use super::super::security_groups;
+use super::*;
+
+fn state() -> State {
+    State::new("us-east-1", Network::Addresses { octet: 31 }, Pace::default(), Timestamp::UNIX_EPOCH)
+}
+
+fn ask(state: &mut State, action: &str, params: Value) -> Result<Value, Refusal> {
+    let handler: Handler =
+        ACTIONS.iter().find(|(name, _)| *name == action).map(|(_, handler)| *handler).unwrap();
+    let params = Params::from_json(params);
+    let (metrics, folder) = (Metrics::default(), std::path::Path::new("."));
+    handler(&mut Call { state, params: &params, now: Timestamp::UNIX_EPOCH, metrics: &metrics, folder })
+}
+
+fn create(state: &mut State, data: Value) -> Result<Value, Refusal> {
+    ask(state, "CreateLaunchTemplate", json!({ "LaunchTemplateName": "web", "LaunchTemplateData": data }))
+}
+
+#[test]
+fn lists_are_answered_under_their_own_names() {
+    let given = json!({
+        "SecurityGroupId": ["sg-1"],
+        "NetworkInterface": [{ "DeviceIndex": "0", "SecurityGroupId": ["sg-2"], "Ipv4Prefix": [{ "Ipv4Prefix": "p" }] }],
+        "LicenseSpecification": [{ "LicenseConfigurationArn": "arn" }],
+        "TagSpecification": [{ "ResourceType": "instance", "Tag": [{ "Key": "k", "Value": "v" }] }],
+    });
+    let params = Params::from_json(json!({ "LaunchTemplateData": given }));
+    let answered = json!({
+        "securityGroupIdSet": ["sg-1"],
+        "networkInterfaceSet": [{ "deviceIndex": "0", "groupSet": ["sg-2"], "ipv4PrefixSet": [{ "ipv4Prefix": "p" }] }],
+        "licenseSet": [{ "licenseConfigurationArn": "arn" }],
+        "tagSpecificationSet": [{ "resourceType": "instance", "tagSet": [{ "key": "k", "value": "v" }] }],
+    });
+    assert_eq!(data::read(&params), Ok(answered));
+}
+
+#[test]
+fn a_version_number_is_never_given_again_and_the_default_stays() {
+    let mut state = state();
+    create(&mut state, json!({ "ImageId": "ami-1", "InstanceType": "t3.micro" })).unwrap();
+    let next = json!({
+        "LaunchTemplateName": "web", "SourceVersion": "$Latest", "LaunchTemplateData": { "ImageId": "ami-2" },
+    });
+    let version = ask(&mut state, "CreateLaunchTemplateVersion", next.clone()).unwrap();
+    let merged = json!({ "imageId": "ami-2", "instanceType": "t3.micro" });
+    assert_eq!(version["launchTemplateVersion"]["launchTemplateData"], merged);
+    let delete = json!({ "LaunchTemplateName": "web", "LaunchTemplateVersion": ["1", "2"] });
+    let answer = ask(&mut state, "DeleteLaunchTemplateVersions", delete).unwrap();
+    assert_eq!(answer["unsuccessfullyDeletedLaunchTemplateVersionSet"][0]["versionNumber"], 1);
+    assert_eq!(answer["successfullyDeletedLaunchTemplateVersionSet"][0]["versionNumber"], 2);
+    let version = ask(&mut state, "CreateLaunchTemplateVersion", next).unwrap();
+    assert_eq!(version["launchTemplateVersion"]["versionNumber"], 3);
+}
+
+#[test]
+fn a_launch_is_what_its_version_says() {
+    let mut state = state();
+    let vpc = state.ec2.vpcs[0].id.clone();
+    let group = security_groups::default_of(&state, &vpc).unwrap().id.clone();
+    let data = json!({
+        "ImageId": "ami-1", "SecurityGroup": ["default"], "UserData": "aGVs\nbG8=",
+        "IamInstanceProfile": { "Name": "p" },
+        "TagSpecification": [{ "ResourceType": "volume", "Tag": [{ "Key": "k", "Value": "v" }] }],
+    });
+    create(&mut state, data).unwrap();
+    let (launch, number) = from_template(&state, "web", "$Default").unwrap();
+    assert_eq!((launch.image.as_str(), number), ("ami-1", 1));
+    assert_eq!(launch.security_groups, [group]);
+    assert_eq!(launch.user_data.as_deref(), Some(&b"hello"[..]));
+    assert_eq!(launch.profile.as_deref(), Some("p"));
+    assert!(launch.tags.is_empty() && launch.volume_tags["k"] == "v");
+    let refused = |template: &str, version: &str| from_template(&state, template, version).unwrap_err().code;
+    assert_eq!(refused("web", "2"), "InvalidLaunchTemplateId.VersionNotFound");
+    assert_eq!(refused("lt-0123456789abcdef0", "1"), "InvalidLaunchTemplateId.NotFound");
+    assert_eq!(refused("other", "1"), "InvalidLaunchTemplateName.NotFoundException");
+}
+
+#[test]
+fn an_image_of_parameter_store_is_refused() {
+    let mut state = state();
+    create(&mut state, json!({ "ImageId": "resolve:ssm:/images/web" })).unwrap();
+    assert_eq!(from_template(&state, "web", "1").unwrap_err().code, "InvalidAMIID.Malformed");
+}

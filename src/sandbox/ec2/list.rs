@@ -1,0 +1,97 @@
+//! Describe calls that list: ids asked for, filters, pages. A filter's values are found in the
+//! answer itself, by a path.
+
+use serde_json::{Value, json};
+
+use super::super::api::{Call, Filters, Refusal, page};
+use super::super::state::Tags;
+use super::ids;
+
+/// How one describe call lists.
+#[derive(Debug)]
+pub struct List {
+    /// The parameter that has ids, and where an item has its own.
+    pub ids: (&'static str, &'static str),
+    /// The element that the items are answered in.
+    pub answer: &'static str,
+    /// The bounds of `MaxResults`.
+    pub sizes: (usize, usize),
+    /// Filters beside tags: name, and path in an item (`attachmentSet.vpcId`; lists are walked).
+    pub filters: &'static [(&'static str, &'static str)],
+}
+
+/// Answers a describe call out of all items there are, written as the answer has them. An id that
+/// is not there is refused by its own code, an unknown filter by `InvalidParameterValue`.
+pub fn list(call: &Call, list: &List, items: Vec<Value>) -> Result<Value, Refusal> {
+    let (parameter, own) = list.ids;
+    let wanted = call.params.texts(parameter);
+    for id in &wanted {
+        if !items.iter().any(|item| item[own] == id.as_str()) {
+            return Err(ids::not_found(id));
+        }
+    }
+    let filters = Filters::of(call.params);
+    let mut found = Vec::new();
+    for item in items {
+        let asked = wanted.is_empty() || wanted.iter().any(|id| item[own] == id.as_str());
+        let values = |name: &str| {
+            let (_, path) = list.filters.iter().find(|(filter, _)| *filter == name)?;
+            Some(at(&item, path))
+        };
+        if asked && filters.pass(&tags(&item), values)? {
+            found.push(item);
+        }
+    }
+    paged(call, list, found)
+}
+
+/// One page of items, after `MaxResults` and `NextToken`.
+pub fn paged(call: &Call, list: &List, items: Vec<Value>) -> Result<Value, Refusal> {
+    let (least, most) = list.sizes;
+    let size = match call.params.number::<i64>("MaxResults")? {
+        None => most,
+        Some(size) => match usize::try_from(size).ok().filter(|size| *size >= least) {
+            Some(size) => size.min(most),
+            None => {
+                return Err(Refusal::value(format!(
+                    "Value ( {size} ) for parameter maxResults is invalid. Expecting a value greater than or \
+                     equal to {least}."
+                )));
+            }
+        },
+    };
+    let page = page(items, call.params.text("NextToken").filter(|token| !token.is_empty()), size)?;
+    let mut answer = json!({ "nextToken": page.next });
+    answer[list.answer] = Value::Array(page.items);
+    Ok(answer)
+}
+
+/// The texts at a path.
+fn at(value: &Value, path: &str) -> Vec<String> {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    match value {
+        Value::Array(items) => items.iter().flat_map(|item| at(item, path)).collect(),
+        Value::Object(map) => match (map.get(first), rest) {
+            (None | Some(Value::Null), _) => Vec::new(),
+            (Some(inner), Some(rest)) => at(inner, rest),
+            (Some(Value::Array(items)), None) => items.iter().filter_map(text).collect(),
+            (Some(inner), None) => text(inner).into_iter().collect(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// The tags that an item shows.
+fn tags(item: &Value) -> Tags {
+    let pairs = item["tagSet"].as_array().into_iter().flatten();
+    pairs.filter_map(|tag| Some((text(&tag["key"])?, text(&tag["value"])?))).collect()
+}

@@ -1,0 +1,280 @@
+//! Actions of rules: forward by weight, redirect, fixed response (API_Action).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::api::{Params, Refusal};
+use super::super::state::State;
+use super::request::{self, flag, number, one_of, required};
+use super::{Listener, LoadBalancer, limits, load_balancers::Kind, target_groups};
+
+/// What a rule does. A rule has exactly one action, since those that may come before it need an
+/// identity provider, which a region of this kind has not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// As it was given.
+    pub order: Option<u32>,
+    pub does: Does,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Does {
+    Forward(Forward),
+    Redirect { protocol: String, host: String, port: String, path: String, query: String, status: u16 },
+    Fixed { status: u16, content_type: Option<String>, body: Option<String> },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forward {
+    /// ARNs of target groups with weights 0 to 999.
+    pub groups: Vec<(String, u32)>,
+    pub sticky: bool,
+    /// Seconds.
+    pub duration: Option<u32>,
+}
+
+const TYPES: [&str; 6] =
+    ["forward", "authenticate-oidc", "authenticate-cognito", "redirect", "fixed-response", "jwt-validation"];
+
+impl Action {
+    /// The target groups that it names, those at weight 0 too.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let groups = match &self.does {
+            Does::Forward(forward) => forward.groups.as_slice(),
+            _ => &[],
+        };
+        groups.iter().map(|(arn, _)| arn.as_str())
+    }
+
+    /// As answers have it: a forward with one target group also names it in `TargetGroupArn`.
+    pub fn shown(&self) -> Value {
+        match &self.does {
+            Does::Forward(forward) => {
+                let groups: Vec<Value> = forward
+                    .groups
+                    .iter()
+                    .map(|(arn, weight)| json!({ "TargetGroupArn": arn, "Weight": weight }))
+                    .collect();
+                let single = match forward.groups.as_slice() {
+                    [(arn, _)] => Some(arn),
+                    _ => None,
+                };
+                let sticky = json!({ "Enabled": forward.sticky, "DurationSeconds": forward.duration });
+                let config = json!({ "TargetGroups": groups, "TargetGroupStickinessConfig": sticky });
+                json!({
+                    "Type": "forward", "TargetGroupArn": single, "Order": self.order, "ForwardConfig": config,
+                })
+            }
+            Does::Redirect { protocol, host, port, path, query, status } => {
+                let config = json!({
+                    "Protocol": protocol, "Port": port, "Host": host, "Path": path, "Query": query,
+                    "StatusCode": format!("HTTP_{status}"),
+                });
+                json!({ "Type": "redirect", "Order": self.order, "RedirectConfig": config })
+            }
+            Does::Fixed { status, content_type, body } => {
+                let config = json!({
+                    "MessageBody": body, "StatusCode": status.to_string(), "ContentType": content_type,
+                });
+                json!({ "Type": "fixed-response", "Order": self.order, "FixedResponseConfig": config })
+            }
+        }
+    }
+}
+
+/// The action of a call: `name` is `Actions` or `DefaultActions`. `InvalidLoadBalancerAction` where
+/// there is not exactly one that answers, `TargetGroupNotFound`.
+pub fn read(state: &State, params: &Params, name: &str) -> Result<Action, Refusal> {
+    let given = params.items(name);
+    let mut routing = None;
+    for action in &given {
+        let kind = one_of(action, "Type", &TYPES)?.ok_or_else(|| request::missing("Type"))?;
+        if !matches!(kind.as_str(), "forward" | "redirect" | "fixed-response") {
+            let message =
+                format!("Actions of type '{kind}' are not available: this region has no identity provider");
+            return Err(Refusal::new("InvalidLoadBalancerAction", message));
+        }
+        if routing.replace((kind, action)).is_some() {
+            return Err(Refusal::new(
+                "InvalidLoadBalancerAction",
+                "Exactly one action of type 'forward', 'redirect' or 'fixed-response' must be specified",
+            ));
+        }
+    }
+    let (kind, action) = routing.ok_or_else(|| request::missing(name))?;
+    let does = match kind.as_str() {
+        "forward" => Does::Forward(forward(state, action)?),
+        "redirect" => redirect(action)?,
+        _ => fixed(action)?,
+    };
+    Ok(Action { order: number(action, "Order", 1..=50_000)?, does })
+}
+
+fn forward(state: &State, action: &Params) -> Result<Forward, Refusal> {
+    let single = action.text("TargetGroupArn").filter(|arn| !arn.is_empty());
+    let mut groups = Vec::new();
+    let mut forward = Forward { groups: Vec::new(), sticky: false, duration: None };
+    if let Some(config) = action.child("ForwardConfig") {
+        for group in config.items("TargetGroups") {
+            let weight = number(&group, "Weight", 0..=999)?.unwrap_or(1);
+            groups.push((required(&group, "TargetGroupArn")?, weight));
+        }
+        if let Some(sticky) = config.child("TargetGroupStickinessConfig") {
+            forward.sticky = flag(&sticky, "Enabled")?.unwrap_or(false);
+            forward.duration = number(&sticky, "DurationSeconds", 1..=604_800)?;
+            if forward.sticky && forward.duration.is_none() {
+                return Err(Refusal::validation(
+                    "Target group stickiness duration must be specified when stickiness is enabled",
+                ));
+            }
+        }
+    }
+    match (single, groups.as_slice()) {
+        (None, []) => {
+            return Err(Refusal::validation(
+                "A target group must be specified in an action of type 'forward'",
+            ));
+        }
+        (Some(arn), []) => groups.push((arn, 1)),
+        (Some(arn), [(same, _)]) if arn == *same => {}
+        (Some(_), _) => {
+            return Err(Refusal::validation(
+                "You can specify both TargetGroupArn and ForwardConfig only if the latter has the same single target group",
+            ));
+        }
+        (None, _) => {}
+    }
+    let unique: BTreeSet<&str> = groups.iter().map(|(arn, _)| arn.as_str()).collect();
+    if unique.len() < groups.len() {
+        return Err(Refusal::validation("A target group cannot be specified more than once in an action"));
+    }
+    if groups.len() > limits::GROUPS_OF_ACTION {
+        let message = format!("An action can have at most {} target groups", limits::GROUPS_OF_ACTION);
+        return Err(Refusal::new("TooManyTargetGroups", message));
+    }
+    for (arn, _) in &groups {
+        target_groups::find(state, arn)?;
+    }
+    forward.groups = groups;
+    Ok(forward)
+}
+
+/// API_RedirectActionConfig
+fn redirect(action: &Params) -> Result<Does, Refusal> {
+    let config = action.child("RedirectConfig").ok_or_else(|| request::missing("RedirectConfig"))?;
+    let part = |name: &str, default: &str| config.text(name).unwrap_or_else(|| default.to_owned());
+    let protocol = one_of(&config, "Protocol", &["HTTP", "HTTPS", "#{protocol}"])?;
+    let status = one_of(&config, "StatusCode", &["HTTP_301", "HTTP_302"])?;
+    let status = status.ok_or_else(|| request::missing("StatusCode"))?;
+    let port = part("Port", "#{port}");
+    if port != "#{port}" && !port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return Err(Refusal::validation("The redirect port must be between 1 and 65535 or '#{port}'"));
+    }
+    let (host, path, query) = (part("Host", "#{host}"), part("Path", "/#{path}"), part("Query", "#{query}"));
+    if !path.starts_with('/') {
+        return Err(Refusal::validation("The redirect path must start with '/'"));
+    }
+    if [&host, &path, &query].iter().any(|text| text.chars().count() > 128) {
+        return Err(Refusal::validation("A part of a redirect cannot be longer than 128 characters"));
+    }
+    let protocol = protocol.unwrap_or_else(|| "#{protocol}".to_owned());
+    let unchanged = (protocol.as_str(), host.as_str(), port.as_str(), path.as_str())
+        == ("#{protocol}", "#{host}", "#{port}", "/#{path}");
+    if unchanged {
+        return Err(Refusal::new(
+            "InvalidLoadBalancerAction",
+            "The redirect configuration is not valid because it creates a loop",
+        ));
+    }
+    let status = if status == "HTTP_301" { 301 } else { 302 };
+    Ok(Does::Redirect { protocol, host, port, path, query, status })
+}
+
+/// API_FixedResponseActionConfig
+fn fixed(action: &Params) -> Result<Does, Refusal> {
+    const TYPES: [&str; 5] =
+        ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
+    let config =
+        action.child("FixedResponseConfig").ok_or_else(|| request::missing("FixedResponseConfig"))?;
+    let status = required(&config, "StatusCode")?;
+    let number = status.parse::<u16>().ok().filter(|_| status.len() == 3);
+    let number = number.filter(|number| matches!(number / 100, 2 | 4 | 5)).ok_or_else(|| {
+        Refusal::validation(format!("The fixed response status code '{status}' must be 2XX, 4XX or 5XX"))
+    })?;
+    let content_type = match config.text("ContentType").filter(|text| !text.is_empty()) {
+        Some(_) => one_of(&config, "ContentType", &TYPES)?,
+        None => None,
+    };
+    let body = config.text("MessageBody").filter(|text| !text.is_empty());
+    if body.as_ref().is_some_and(|body| body.chars().count() > 1024) {
+        return Err(Refusal::validation(
+            "The fixed response message body cannot be longer than 1024 characters",
+        ));
+    }
+    Ok(Does::Fixed { status: number, content_type, body })
+}
+
+/// Whether a listener of this protocol may do this: the protocols fit, the network is the same, and
+/// each target group belongs to this load balancer alone.
+pub fn allowed(
+    state: &State,
+    balancer: &LoadBalancer,
+    protocol: &str,
+    action: &Action,
+) -> Result<(), Refusal> {
+    if balancer.kind == Kind::Network && !matches!(action.does, Does::Forward(_)) {
+        return Err(Refusal::new(
+            "InvalidLoadBalancerAction",
+            "Network load balancers support only actions of type 'forward'",
+        ));
+    }
+    for arn in action.groups() {
+        let group = target_groups::find(state, arn)?;
+        let fits = match protocol {
+            "HTTP" | "HTTPS" => matches!(group.protocol.as_str(), "HTTP" | "HTTPS"),
+            "TLS" => matches!(group.protocol.as_str(), "TCP" | "TLS"),
+            other => group.protocol == other,
+        };
+        if !fits {
+            let message = format!(
+                "Listener protocol '{protocol}' is not supported with a target group with the protocol '{}'",
+                group.protocol
+            );
+            return Err(Refusal::new("IncompatibleProtocols", message));
+        }
+        if group.vpc != balancer.vpc {
+            let message = format!(
+                "The following target groups are not in the VPC of load balancer '{}': {arn}",
+                balancer.arn
+            );
+            return Err(Refusal::new("InvalidConfigurationRequest", message));
+        }
+        if state.elbv2.user_of(arn).is_some_and(|user| user.arn != balancer.arn) {
+            let message = format!(
+                "The following target groups cannot be associated with more than one load balancer: {arn}"
+            );
+            return Err(Refusal::new("TargetGroupAssociationLimit", message));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a load balancer whose rules name more target groups than there may be; asked after the
+/// change.
+pub fn few_groups(state: &State, balancer: &str) -> Result<(), Refusal> {
+    let of_balancer = |listener: &Listener| listener.load_balancer == balancer;
+    let rules = state.elbv2.rules.values();
+    let rules = rules.filter(|rule| state.elbv2.listeners.get(&rule.listener).is_some_and(of_balancer));
+    let groups: BTreeSet<&str> = rules.flat_map(|rule| rule.action.groups()).collect();
+    match groups.len() > limits::GROUPS_OF_LOAD_BALANCER {
+        true => Err(Refusal::new(
+            "TooManyUniqueTargetGroupsPerLoadBalancer",
+            "You have reached the maximum number of unique target groups that you can associate with a load \
+             balancer of type 'application': [100]",
+        )),
+        false => Ok(()),
+    }
+}

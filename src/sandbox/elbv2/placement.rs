@@ -1,0 +1,174 @@
+//! Where load balancers are placed: subnets, security groups, types of addresses.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::api::{Actions, Call, Params, Refusal};
+use super::super::ec2::network::Subnet;
+use super::super::state::State;
+use super::load_balancers::{self, Kind, LoadBalancer};
+use super::network;
+use super::request::{self, arn, one_of};
+
+/// The calls about the placement of load balancers, by name.
+pub const ACTIONS: Actions = &[
+    ("SetSubnets", set_subnets),
+    ("SetSecurityGroups", set_security_groups),
+    ("SetIpAddressType", set_ip_address_type),
+];
+
+/// Types of addresses (API_LoadBalancer).
+pub const IP_TYPES: [&str; 3] = ["ipv4", "dualstack", "dualstack-without-public-ipv4"];
+
+/// A zone of a load balancer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Placed {
+    pub zone: String,
+    pub subnet: String,
+}
+
+/// A load balancer that must exist, to be changed.
+fn changed<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut LoadBalancer, Refusal> {
+    state.elbv2.load_balancers.get_mut(arn).ok_or_else(|| load_balancers::not_found(arn))
+}
+
+/// The VPC and a subnet of each zone, by zone (`Subnets` or `SubnetMappings`).
+pub fn subnets(state: &State, params: &Params, kind: Kind) -> Result<(String, Vec<Placed>), Refusal> {
+    let mut ids = params.texts("Subnets");
+    let mappings = params.items("SubnetMappings");
+    if !ids.is_empty() && !mappings.is_empty() {
+        return Err(Refusal::validation("You must specify either subnets or subnet mappings, but not both"));
+    }
+    for mapping in mappings {
+        if mapping.has("AllocationId") {
+            return Err(Refusal::new("AllocationIdNotFound", "The specified allocation ID does not exist"));
+        }
+        ids.push(request::required(&mapping, "SubnetId")?);
+    }
+    if ids.is_empty() {
+        return Err(Refusal::validation("You must specify either subnets or subnet mappings"));
+    }
+    let found: Vec<&Subnet> = ids.iter().map(|id| network::subnet(state, id)).collect::<Result<_, _>>()?;
+    let Some(vpc) = found.first().map(|subnet| subnet.vpc.clone()) else {
+        return Err(Refusal::validation("You must specify either subnets or subnet mappings"));
+    };
+    if found.iter().any(|subnet| subnet.vpc != vpc) {
+        return Err(Refusal::new("InvalidConfigurationRequest", "All subnets must belong to the same VPC"));
+    }
+    let unique: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    let zones: BTreeSet<&str> = found.iter().map(|subnet| subnet.zone.as_str()).collect();
+    if zones.len() < unique.len() || unique.len() < ids.len() {
+        return Err(Refusal::new(
+            "InvalidConfigurationRequest",
+            "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+        ));
+    }
+    if kind == Kind::Application && zones.len() < 2 {
+        return Err(Refusal::validation(
+            "At least two subnets in two different Availability Zones must be specified",
+        ));
+    }
+    let mut placed: Vec<Placed> = found
+        .into_iter()
+        .map(|subnet| Placed { zone: subnet.zone.clone(), subnet: subnet.id.clone() })
+        .collect();
+    placed.sort();
+    Ok((vpc, placed))
+}
+
+/// Security groups of the call, or the VPC's default one for an application load balancer.
+pub fn security_groups(
+    state: &State,
+    params: &Params,
+    kind: Kind,
+    vpc: &str,
+) -> Result<Vec<String>, Refusal> {
+    let groups = params.texts("SecurityGroups");
+    for group in &groups {
+        match network::vpc_of_group(state, group) {
+            None => {
+                return Err(Refusal::new(
+                    "InvalidSecurityGroup",
+                    format!("The security group '{group}' does not exist"),
+                ));
+            }
+            Some(of) if of != vpc => {
+                return Err(Refusal::new(
+                    "InvalidConfigurationRequest",
+                    format!(
+                        "One or more security groups are invalid: '{group}' does not belong to VPC '{vpc}'"
+                    ),
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    match (groups.is_empty(), kind) {
+        (true, Kind::Application) => Ok(network::default_group(state, vpc).into_iter().collect()),
+        _ => Ok(groups),
+    }
+}
+
+/// The zones of a load balancer as answers have them.
+pub fn zones_shown(one: &LoadBalancer) -> Value {
+    let zones = one.subnets.iter();
+    zones
+        .map(|placed| json!({ "ZoneName": placed.zone, "SubnetId": placed.subnet, "LoadBalancerAddresses": [] }))
+        .collect()
+}
+
+/// API_SetSubnets: what is given replaces what was.
+fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
+    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
+    let there = load_balancers::find(call.state, &arn)?;
+    let (vpc, placed) = subnets(call.state, call.params, there.kind)?;
+    if vpc != there.vpc {
+        return Err(Refusal::new(
+            "InvalidConfigurationRequest",
+            "The subnets must belong to the VPC of the load balancer",
+        ));
+    }
+    let removes = !there.subnets.iter().all(|one| placed.contains(one));
+    if there.kind == Kind::Network && there.security_groups.is_empty() && removes {
+        return Err(Refusal::new(
+            "InvalidConfigurationRequest",
+            "Subnet removal is not supported for Network Load Balancers without security groups",
+        ));
+    }
+    let ip_address_type = one_of(call.params, "IpAddressType", &IP_TYPES)?;
+    let one = changed(call.state, &arn)?;
+    one.subnets = placed;
+    if let Some(ip_address_type) = ip_address_type {
+        one.ip_address_type = ip_address_type;
+    }
+    Ok(json!({ "AvailabilityZones": zones_shown(one), "IpAddressType": one.ip_address_type }))
+}
+
+/// API_SetSecurityGroups: what is given replaces what was.
+fn set_security_groups(call: &mut Call) -> Result<Value, Refusal> {
+    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
+    let there = load_balancers::find(call.state, &arn)?;
+    if !call.params.has("SecurityGroups") {
+        return Err(request::missing("SecurityGroups"));
+    }
+    if there.kind == Kind::Network && there.security_groups.is_empty() {
+        return Err(Refusal::new(
+            "InvalidConfigurationRequest",
+            format!("Security groups cannot be set on load balancer '{arn}', which was created without one"),
+        ));
+    }
+    let groups = security_groups(call.state, call.params, there.kind, &there.vpc)?;
+    changed(call.state, &arn)?.security_groups.clone_from(&groups);
+    Ok(json!({ "SecurityGroupIds": groups }))
+}
+
+/// API_SetIpAddressType
+fn set_ip_address_type(call: &mut Call) -> Result<Value, Refusal> {
+    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
+    let wanted = one_of(call.params, "IpAddressType", &IP_TYPES)?;
+    let wanted = wanted.ok_or_else(|| request::missing("IpAddressType"))?;
+    changed(call.state, &arn)?.ip_address_type.clone_from(&wanted);
+    Ok(json!({ "IpAddressType": wanted }))
+}

@@ -1,0 +1,224 @@
+//! Target groups.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::api::{Actions, Call, Refusal};
+use super::super::state::{State, random_hex};
+use super::health_check::HealthCheck;
+use super::request::{self, arn, one_of, required};
+use super::targets::Target;
+use super::{limits, load_balancers, network, tags};
+
+/// The calls about target groups, by name.
+pub const ACTIONS: Actions = &[
+    ("CreateTargetGroup", create),
+    ("ModifyTargetGroup", modify),
+    ("DeleteTargetGroup", delete),
+    ("DescribeTargetGroups", describe),
+];
+
+const PROTOCOLS: [&str; 9] = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
+
+/// A target group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetGroup {
+    pub arn: String,
+    pub name: String,
+    /// `HTTP`, `HTTPS`, `TCP`, `TLS`.
+    pub protocol: String,
+    /// `HTTP1`, `HTTP2` or `GRPC`; of HTTP and HTTPS.
+    pub version: Option<String>,
+    pub port: u16,
+    pub vpc: String,
+    /// `instance` or `ip`.
+    pub target_type: String,
+    pub ip_address_type: String,
+    pub check: HealthCheck,
+    pub targets: Vec<Target>,
+    /// Attributes that are not as they are by default.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A target group that must exist.
+pub fn find<'a>(state: &'a State, arn: &str) -> Result<&'a TargetGroup, Refusal> {
+    let not_found = || Refusal::new("TargetGroupNotFound", "One or more target groups not found");
+    state.elbv2.target_groups.get(arn).ok_or_else(not_found)
+}
+
+/// API_CreateTargetGroup. The same call again answers what is there.
+fn create(call: &mut Call) -> Result<Value, Refusal> {
+    let wanted = read(call)?;
+    let tags = tags::given(call.params)?;
+    if let Some(there) = call.state.elbv2.target_groups.values().find(|one| one.name == wanted.name) {
+        let settings = |one: &TargetGroup| TargetGroup {
+            arn: String::new(),
+            targets: Vec::new(),
+            attributes: BTreeMap::new(),
+            ..one.clone()
+        };
+        return match settings(there) == wanted && tags::of(call.state, &there.arn) == tags {
+            true => Ok(json!({ "TargetGroups": [shown(call.state, there)] })),
+            false => Err(Refusal::new(
+                "DuplicateTargetGroupName",
+                format!(
+                    "A target group with the same name '{}' exists, but with different settings",
+                    wanted.name
+                ),
+            )),
+        };
+    }
+    if call.state.elbv2.target_groups.len() >= limits::TARGET_GROUPS {
+        return Err(Refusal::new(
+            "TooManyTargetGroups",
+            "The maximum number of target groups has been reached",
+        ));
+    }
+    let id = format!("targetgroup/{}/{}", wanted.name, random_hex(16));
+    let made = TargetGroup { arn: call.state.arn("elasticloadbalancing", &id), ..wanted };
+    let answer = json!({ "TargetGroups": [shown(call.state, &made)] });
+    tags::set(call.state, &made.arn, tags);
+    call.state.elbv2.target_groups.insert(made.arn.clone(), made);
+    Ok(answer)
+}
+
+/// The target group that a call describes, without an ARN.
+fn read(call: &Call) -> Result<TargetGroup, Refusal> {
+    let params = call.params;
+    let name = request::name(params, "Target group")?;
+    let target_type = one_of(params, "TargetType", &["instance", "ip", "lambda", "alb"])?;
+    let target_type = target_type.unwrap_or_else(|| "instance".to_owned());
+    if matches!(target_type.as_str(), "lambda" | "alb") {
+        return Err(Refusal::new(
+            "InvalidConfigurationRequest",
+            format!("Targets of type '{target_type}' are not available in this region"),
+        ));
+    }
+    let protocol = one_of(params, "Protocol", &PROTOCOLS)?
+        .ok_or_else(|| Refusal::validation("A protocol must be specified"))?;
+    if !matches!(protocol.as_str(), "HTTP" | "HTTPS" | "TCP" | "TLS") {
+        return Err(Refusal::new(
+            "InvalidConfigurationRequest",
+            format!("Target groups with the protocol '{protocol}' are not available in this region"),
+        ));
+    }
+    let port =
+        request::port(params, "Port")?.ok_or_else(|| Refusal::validation("A port must be specified"))?;
+    let vpc = params.text("VpcId").filter(|vpc| !vpc.is_empty());
+    let vpc = vpc.ok_or_else(|| Refusal::validation("A VPC ID must be specified"))?;
+    if !network::has_vpc(call.state, &vpc) {
+        return Err(Refusal::validation(format!("The VPC ID '{vpc}' is not found")));
+    }
+    let application = matches!(protocol.as_str(), "HTTP" | "HTTPS");
+    let version = one_of(params, "ProtocolVersion", &["HTTP1", "HTTP2", "GRPC"])?;
+    if version.is_some() && !application {
+        return Err(Refusal::validation(format!(
+            "Protocol version cannot be specified for target groups with the protocol '{protocol}'"
+        )));
+    }
+    let version = version.or_else(|| application.then(|| "HTTP1".to_owned()));
+    let mut check = HealthCheck::new(&protocol, version.as_deref());
+    check.set(params, &protocol)?;
+    let ip_address_type = one_of(params, "IpAddressType", &["ipv4", "ipv6"])?;
+    Ok(TargetGroup {
+        arn: String::new(),
+        name,
+        protocol,
+        version,
+        port,
+        vpc,
+        target_type,
+        ip_address_type: ip_address_type.unwrap_or_else(|| "ipv4".to_owned()),
+        check,
+        targets: Vec::new(),
+        attributes: BTreeMap::new(),
+    })
+}
+
+/// API_ModifyTargetGroup: the health check.
+fn modify(call: &mut Call) -> Result<Value, Refusal> {
+    let arn = arn(call.params, "TargetGroupArn", "targetgroup")?;
+    let mut group = find(call.state, &arn)?.clone();
+    group.check.set(call.params, &group.protocol)?;
+    let answer = json!({ "TargetGroups": [shown(call.state, &group)] });
+    call.state.elbv2.target_groups.insert(arn, group);
+    Ok(answer)
+}
+
+/// API_DeleteTargetGroup: what is gone already is no error.
+fn delete(call: &mut Call) -> Result<Value, Refusal> {
+    let arn = arn(call.params, "TargetGroupArn", "targetgroup")?;
+    if call.state.elbv2.user_of(&arn).is_some() {
+        return Err(Refusal::new(
+            "ResourceInUse",
+            format!("Target group '{arn}' is currently in use by a listener or a rule"),
+        ));
+    }
+    call.state.elbv2.target_groups.shift_remove(&arn);
+    call.state.elbv2.tags.remove(&arn);
+    Ok(json!({}))
+}
+
+/// API_DescribeTargetGroups: all, or by ARN, by name, by load balancer.
+fn describe(call: &mut Call) -> Result<Value, Refusal> {
+    let arns = request::arns(call.params, "TargetGroupArns", "targetgroup")?;
+    let names = call.params.texts("Names");
+    let balancer = call.params.has("LoadBalancerArn");
+    if [!arns.is_empty(), !names.is_empty(), balancer].iter().filter(|given| **given).count() > 1 {
+        return Err(Refusal::validation(
+            "You can specify only one of target group ARNs, target group names and a load balancer ARN",
+        ));
+    }
+    for arn in &arns {
+        find(call.state, arn)?;
+    }
+    let all = || call.state.elbv2.target_groups.values();
+    if names.iter().any(|name| !all().any(|one| one.name == *name)) {
+        return Err(Refusal::new("TargetGroupNotFound", "One or more target groups not found"));
+    }
+    let of = match balancer {
+        true => Some(required(call.params, "LoadBalancerArn")?),
+        false => None,
+    };
+    if let Some(balancer) = &of {
+        load_balancers::find(call.state, balancer)?;
+    }
+    let uses = |one: &TargetGroup| call.state.elbv2.user_of(&one.arn).map(|user| user.arn.clone());
+    let asked = |one: &&TargetGroup| match &of {
+        Some(_) => uses(one) == of,
+        None => (arns.is_empty() && names.is_empty()) || arns.contains(&one.arn) || names.contains(&one.name),
+    };
+    let shown = all().filter(asked).map(|one| shown(call.state, one)).collect();
+    let page = request::paged(call.params, shown)?;
+    Ok(json!({ "TargetGroups": page.items, "NextMarker": page.next }))
+}
+
+/// As answers have it (API_TargetGroup).
+fn shown(state: &State, one: &TargetGroup) -> Value {
+    let check = &one.check;
+    let code = if check.grpc { "GrpcCode" } else { "HttpCode" };
+    let users: Vec<&String> = state.elbv2.user_of(&one.arn).map(|user| &user.arn).into_iter().collect();
+    json!({
+        "TargetGroupArn": one.arn,
+        "TargetGroupName": one.name,
+        "Protocol": one.protocol,
+        "Port": one.port,
+        "VpcId": one.vpc,
+        "HealthCheckProtocol": check.protocol,
+        "HealthCheckPort": check.port,
+        "HealthCheckEnabled": true,
+        "HealthCheckIntervalSeconds": check.interval,
+        "HealthCheckTimeoutSeconds": check.timeout,
+        "HealthyThresholdCount": check.healthy,
+        "UnhealthyThresholdCount": check.unhealthy,
+        "HealthCheckPath": check.path,
+        "Matcher": check.matcher.as_ref().map(|codes| json!({ code: codes })),
+        "LoadBalancerArns": users,
+        "TargetType": one.target_type,
+        "ProtocolVersion": one.version,
+        "IpAddressType": one.ip_address_type,
+    })
+}
