@@ -24,6 +24,7 @@ pub mod control;
 pub mod ec2;
 pub mod elbv2;
 pub mod faults;
+pub mod hello;
 mod network;
 pub mod pace;
 pub mod region;

@@ -1,17 +1,38 @@
 //! Machines: folders made of images, with processes of their own.
 //!
 //! In: [`Wanted`], whole, whenever it changed. Out: [`Report`]s, console output in files.
+//!
+//! ```text
+//! ROOT/images/ID             an image
+//! ROOT/instances/ID/root     a machine's own folder
+//!                  /console.log, pid, first-boot, user-data, commands/   what is kept about it
+//! ```
+
+mod base;
+mod command;
+mod folder;
+mod image;
+mod keeper;
+mod machine;
+mod process;
+mod shared;
+mod supervisor;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::faults::Faults;
 use crate::clock::Clock;
+use keeper::Keeper;
+use shared::Shared;
+use supervisor::{Ask, Supervisor};
 
 /// The machines, images and commands that should be there. What is not listed is ended and removed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -120,15 +141,17 @@ pub struct Setup {
     pub program: PathBuf,
 }
 
-/// The running machines. `stop` ends all their processes.
+/// The running machines. `stop` ends all their processes; dropped without it, the keeper does.
 #[derive(Debug)]
 pub struct Compute {
-    setup: Setup,
+    wanted: watch::Sender<Option<Arc<Wanted>>>,
+    asks: mpsc::UnboundedSender<Ask>,
+    keeper: Mutex<Option<Keeper>>,
 }
 
 /// Names of the built-in images and what they are for; each is a folder that compute can make.
 pub fn base_images() -> &'static [&'static str] {
-    &[]
+    base::NAMES
 }
 
 /// The console output of an instance, by the region's folder.
@@ -139,18 +162,48 @@ pub fn console(root: &Path, instance: &str) -> PathBuf {
 impl Compute {
     /// Starts with nothing running, after ending what an earlier run of the same root left. Needs
     /// a tokio runtime.
-    pub async fn start(setup: Setup) -> std::io::Result<Self> {
-        Ok(Self { setup })
+    pub async fn start(mut setup: Setup) -> std::io::Result<Self> {
+        std::fs::create_dir_all(&setup.root)?;
+        setup.root = std::fs::canonicalize(&setup.root)?;
+        process::end_leftovers(&setup.root).await;
+        for folder in ["instances", "images"] {
+            std::fs::create_dir_all(setup.root.join(folder))?;
+            folder::sweep(&setup.root.join(folder))?;
+        }
+        let shared = Arc::new(Shared::new(setup));
+        let keeper = Keeper::start(&shared.setup.root, &shared.run)?;
+        let wanted = watch::Sender::new(None);
+        let (asks, inbox) = mpsc::unbounded_channel();
+        tokio::spawn(Supervisor::new(shared).run(wanted.subscribe(), inbox));
+        Ok(Self { wanted, asks, keeper: Mutex::new(Some(keeper)) })
     }
 
     /// Makes it so, from now on.
-    pub fn want(&self, _wanted: Wanted) {}
+    pub fn want(&self, wanted: Wanted) {
+        self.wanted.send_if_modified(|old| {
+            let new = old.as_deref() != Some(&wanted);
+            if new {
+                *old = Some(Arc::new(wanted));
+            }
+            new
+        });
+    }
 
     /// Kills a machine's processes as a crash does; the machine stays as wanted.
-    pub fn crash(&self, _machine: &str) {}
+    pub fn crash(&self, machine: &str) {
+        // Nobody listens any more after `stop`, when there is nothing to kill.
+        let _ = self.asks.send(Ask::Crash(machine.to_owned()));
+    }
 
     /// Ends all processes and waits until they are gone.
     pub async fn stop(&self) {
-        let _ = &self.setup;
+        let (done, ended) = oneshot::channel();
+        if self.asks.send(Ask::Stop(done)).is_ok() {
+            let _ = ended.await;
+        }
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper {
+            let _ = tokio::task::spawn_blocking(|| keeper.dismiss()).await;
+        }
     }
 }

@@ -1,30 +1,36 @@
 //! Systems Manager: commands that really run on instances, and parameters that name images.
 
-use jiff::Timestamp;
+mod cancel;
+mod command;
+mod input;
+mod instances;
+mod list;
+mod parameters;
+mod public;
+mod send;
+#[cfg(test)]
+mod tests;
+mod tick;
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::api::Actions;
-use super::compute::{CommandToRun, Report};
-use super::state::State;
+pub use command::{Command, Invocation, Status, Target};
+pub use parameters::Parameter;
+pub use tick::{reported, tick, wanted};
 
 /// What Systems Manager remembers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Ssm {}
+pub struct Ssm {
+    /// By id, in the order in which they were sent.
+    pub commands: IndexMap<String, Command>,
+    pub parameters: BTreeMap<String, Parameter>,
+}
 
 /// The calls of Systems Manager, by name.
-pub const ACTIONS: &[Actions] = &[];
-
-/// Makes what is due by `now` happen; when to look again.
-pub fn tick(_state: &mut State, _now: Timestamp) -> Option<Timestamp> {
-    None
-}
-
-/// What compute reported.
-pub fn reported(_state: &mut State, _report: &Report, _now: Timestamp) {}
-
-/// The commands that should be under way; compute starts each once, and ends what is no longer
-/// listed.
-pub fn wanted(_state: &State) -> Vec<CommandToRun> {
-    Vec::new()
-}
+pub const ACTIONS: &[Actions] =
+    &[cancel::ACTIONS, instances::ACTIONS, list::ACTIONS, parameters::ACTIONS, send::ACTIONS];

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Answers with the release that the file `release` names.
+exec "$BGFORM" sandbox serve
