@@ -200,8 +200,8 @@ impl Region {
 
     /// Requests that came to targets since the start, by target group ARN.
     pub fn requests(&self) -> std::collections::BTreeMap<String, u64> {
-        // To be connected: `self.balancer.traffic()`.
-        std::collections::BTreeMap::new()
+        let groups = self.balancer.traffic().groups.into_iter();
+        groups.map(|(arn, traffic)| (arn, traffic.requests)).collect()
     }
 
     /// Ends the machines and the tasks; the state stays.

@@ -8,13 +8,13 @@ mod status;
 mod up;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Subcommand;
 
 use super::{CliError, Exit, Global, report};
 use crate::sandbox::control::{CallError, NewImage};
 use crate::sandbox::faults::{Fault, KINDS};
+use crate::sandbox::hello;
 use home::{Home, Record, refused};
 pub use up::running;
 
@@ -201,7 +201,9 @@ async fn crash(args: CrashArgs) -> Result<Exit, CliError> {
 }
 
 async fn serve(args: ServeArgs) -> Result<Exit, CliError> {
-    // To be connected: `sandbox::hello::serve(host, port, folder)`.
-    let _ = (args.host, args.port, args.folder, Duration::ZERO);
-    Err(refused("bgform::sandbox::serve", "the base images' service is not there yet", ""))
+    let (host, port) = (args.host, args.port);
+    hello::serve(host, port, args.folder).await.map_err(|error| {
+        refused("bgform::sandbox::serve", format!("{host}:{port} cannot be served: {error}"), "")
+    })?;
+    Ok(Exit::Done)
 }
