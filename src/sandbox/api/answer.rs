@@ -180,8 +180,14 @@ fn element_content(xml: &mut String, value: &Value, item: &str) {
 
 fn element(xml: &mut String, name: &str, value: &Value, item: &str) {
     let _ = write!(xml, "<{name}>");
-    element_content(xml, value, item);
+    element_content(xml, value, if of_group_ids(name, value) { "groupId" } else { item });
     let _ = write!(xml, "</{name}>");
+}
+
+/// Whether a list has elements of another name: the only one in EC2 is the security groups of a
+/// launch template's network interface (GroupIdStringList).
+fn of_group_ids(name: &str, value: &Value) -> bool {
+    name == "groupSet" && value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
 }
 
 #[cfg(test)]
@@ -210,5 +216,13 @@ mod tests {
         let cbor: ciborium::Value = ciborium::from_reader(&*answer(Protocol::Cbor)).unwrap();
         assert_eq!(cbor.as_map().unwrap()[0].1, ciborium::Value::Tag(1, Box::new(1.5.into())));
         assert_eq!(cbor::read(&answer(Protocol::Cbor)), Ok(json!({ "T": 1.5, "M": { "p90": 2.0 } })));
+    }
+
+    #[test]
+    fn a_network_interfaces_groups_are_named_as_ec2_names_them() {
+        let groups = json!({ "groupSet": ["sg-1"] });
+        let answer = Protocol::Ec2.answer(Service::Ec2, "X", &groups, "r-1");
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.contains("<groupSet><groupId>sg-1</groupId></groupSet>"), "{answer}");
     }
 }

@@ -174,3 +174,45 @@ fn describe_tags(call: &mut Call) -> Result<Value, Refusal> {
     }
     paged(call, &LIST, found)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::super::api::Handler;
+    use super::super::super::cloudwatch::Metrics;
+    use super::super::super::pace::Pace;
+    use super::super::super::state::Network;
+    use super::*;
+
+    fn ask(state: &mut State, handler: Handler, params: Value) -> Result<Value, String> {
+        let params = Params::from_json(params);
+        let (metrics, folder) = (Metrics::default(), std::path::Path::new("."));
+        let now = Timestamp::UNIX_EPOCH;
+        handler(&mut Call { state, params: &params, now, metrics: &metrics, folder })
+            .map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn awss_own_tags_are_out_of_reach_and_do_not_count() {
+        let mut state =
+            State::new("us-east-1", Network::Addresses { octet: 31 }, Pace::default(), Timestamp::UNIX_EPOCH);
+        let id = state.ec2.vpcs[0].id.clone();
+        set(&mut state, &id, Tags::from([("aws:own".to_owned(), "1".to_owned())]));
+        let tags = |count: usize| {
+            (0..count).map(|n| json!({ "Key": n.to_string(), "Value": "v" })).collect::<Value>()
+        };
+        let on = |tags: Value| json!({ "ResourceId": [id], "Tag": tags });
+        assert_eq!(ask(&mut state, create_tags, on(tags(51))), Err("TagLimitExceeded".to_owned()));
+        state.ec2.tags.remove(&id);
+        set(&mut state, &id, Tags::from([("aws:own".to_owned(), "1".to_owned())]));
+        ask(&mut state, create_tags, on(tags(50))).unwrap();
+        let own = on(json!([{ "Key": "aws:own" }]));
+        assert_eq!(ask(&mut state, delete_tags, own), Err("InvalidParameterValue".to_owned()));
+        ask(&mut state, delete_tags, on(json!([{ "Key": "0", "Value": "other" }, { "Key": "1" }]))).unwrap();
+        let left = of(&state, &id);
+        assert!(left.contains_key("0") && !left.contains_key("1"));
+        ask(&mut state, delete_tags, json!({ "ResourceId": [id] })).unwrap();
+        assert_eq!(of(&state, &id).into_keys().collect::<Vec<_>>(), ["aws:own"]);
+    }
+}

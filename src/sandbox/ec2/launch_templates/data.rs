@@ -1,6 +1,6 @@
-//! What instances are launched with: RequestLaunchTemplateData turned into
-//! ResponseLaunchTemplateData. Both have the same tree under other names, so names are turned by one
-//! rule and a table of exceptions.
+//! What instances are launched with. It is kept as RequestLaunchTemplateData has it and answered as
+//! ResponseLaunchTemplateData: the same tree under other names, so names are turned by one rule and
+//! a table of exceptions.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -59,7 +59,7 @@ const KNOWN: &[&str] = &[
 /// The resource types that a template may tag (API_LaunchTemplateTagSpecificationRequest).
 const TAGGED: &[&str] = &["instance", "volume", "elastic-gpu", "network-interface", "spot-instances-request"];
 
-/// The data that a call gives, as answers have it.
+/// The data that a call gives.
 pub fn read(params: &Params) -> Result<Value, Refusal> {
     let data = params.child("LaunchTemplateData").ok_or_else(|| Refusal::missing("LaunchTemplateData"))?;
     let Some(given) = data.value().as_object() else { return Err(Refusal::missing("LaunchTemplateData")) };
@@ -67,25 +67,28 @@ pub fn read(params: &Params) -> Result<Value, Refusal> {
         return Err(Refusal::new("UnknownParameter", format!("The parameter {unknown} is not recognized")));
     }
     check(&data)?;
-    Ok(answered(data.value(), "LaunchTemplateData"))
+    Ok(data.value().clone())
 }
 
 /// The data of a new version that stands on another: what is given replaces what was, parameter by
 /// parameter, and snapshots are not inherited (API_CreateLaunchTemplateVersion).
 pub fn merged(source: &Value, given: &Value) -> Value {
     let mut merged = source.clone();
-    let devices = merged["blockDeviceMappingSet"].as_array_mut();
+    let devices = merged.get_mut("BlockDeviceMapping").and_then(Value::as_array_mut);
     for device in devices.into_iter().flatten() {
-        if let Some(volume) = device["ebs"].as_object_mut() {
-            volume.shift_remove("snapshotId");
+        if let Some(volume) = device.get_mut("Ebs").and_then(Value::as_object_mut) {
+            volume.shift_remove("SnapshotId");
         }
     }
     if let Some(merged) = merged.as_object_mut() {
-        // Looking up a list that is not there left a null.
-        merged.retain(|_, value| !value.is_null());
         merged.extend(given.as_object().cloned().unwrap_or_default());
     }
     merged
+}
+
+/// The data as answers have it.
+pub fn shown(data: &Value) -> Value {
+    answered(data, "")
 }
 
 /// The tree with the names of answers. `within` is the parameter that the tree is the value of.

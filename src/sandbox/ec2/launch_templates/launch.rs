@@ -1,11 +1,9 @@
 //! A template version as what an instance is launched with.
 
-use serde_json::Value;
-
-use super::super::super::api::Refusal;
-use super::super::super::state::{State, Tags};
+use super::super::super::api::{Params, Refusal};
+use super::super::super::state::State;
 use super::super::launch::Launch;
-use super::super::{network, security_groups};
+use super::super::{network, security_groups, tags};
 use super::{by_id, by_name, data};
 
 /// What a launch template version says; see [`super::super::launch::from_template`].
@@ -15,8 +13,8 @@ pub fn from_template(state: &State, template: &str, version: &str) -> Result<(La
         false => by_name(state, template)?,
     };
     let version = template.existing(if version.is_empty() { "$Default" } else { version })?;
-    let said = &version.data;
-    let image = text(said, "imageId").unwrap_or_default();
+    let said = Params::from_json(version.data.clone());
+    let image = text(&said, "ImageId").unwrap_or_default();
     if image.starts_with("resolve:") {
         // Parameter Store has no images here.
         return Err(Refusal::new(
@@ -24,9 +22,9 @@ pub fn from_template(state: &State, template: &str, version: &str) -> Result<(La
             format!("Invalid id: \"{image}\" (expecting \"ami-...\")"),
         ));
     }
-    let interfaces = said["networkInterfaceSet"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut groups = texts(&said["securityGroupIdSet"]);
-    for name in texts(&said["securityGroupSet"]) {
+    let interfaces = said.items("NetworkInterface");
+    let mut groups = said.texts("SecurityGroupId");
+    for name in said.texts("SecurityGroup") {
         let vpc = network::default_vpc(state).map(|vpc| vpc.id.as_str()).unwrap_or_default();
         let group = security_groups::named(state, vpc, &name);
         groups.push(group.ok_or_else(|| security_groups::no_name(state, &name))?.id.clone());
@@ -38,37 +36,23 @@ pub fn from_template(state: &State, template: &str, version: &str) -> Result<(La
             "Network interfaces and an instance-level security groups may not be specified on the same request",
         ));
     }
-    groups.extend(interfaces.iter().flat_map(|interface| texts(&interface["groupSet"])));
-    let profile = &said["iamInstanceProfile"];
+    groups.extend(interfaces.iter().flat_map(|interface| interface.texts("SecurityGroupId")));
+    let profile = said.child("IamInstanceProfile").unwrap_or_default();
     let launch = Launch {
         image,
-        instance_type: text(said, "instanceType").unwrap_or_default(),
-        subnet: interfaces.iter().find_map(|interface| text(interface, "subnetId")),
+        instance_type: text(&said, "InstanceType").unwrap_or_default(),
+        subnet: interfaces.iter().find_map(|interface| text(interface, "SubnetId")),
         security_groups: groups,
-        user_data: text(said, "userData")
-            .and_then(|text| data::decode(&text))
-            .filter(|data| !data.is_empty()),
-        profile: text(profile, "arn").or_else(|| text(profile, "name")),
-        key_name: text(said, "keyName"),
-        tags: tags(said, "instance"),
-        volume_tags: tags(said, "volume"),
+        user_data: text(&said, "UserData").and_then(|text| data::decode(&text)),
+        profile: text(&profile, "Arn").or_else(|| text(&profile, "Name")),
+        key_name: text(&said, "KeyName"),
+        tags: tags::specified(&said, "instance")?,
+        volume_tags: tags::specified(&said, "volume")?,
         ..Launch::default()
     };
     Ok((launch, version.number))
 }
 
-fn text(value: &Value, name: &str) -> Option<String> {
-    value[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-/// The tags that the version gives a resource type.
-fn tags(data: &Value, resource_type: &str) -> Tags {
-    let specifications = data["tagSpecificationSet"].as_array().into_iter().flatten();
-    let of_type = specifications.filter(|one| one["resourceType"] == resource_type);
-    let tags = of_type.filter_map(|one| one["tagSet"].as_array()).flatten();
-    tags.filter_map(|tag| Some((text(tag, "key")?, text(tag, "value").unwrap_or_default()))).collect()
+fn text(params: &Params, name: &str) -> Option<String> {
+    params.text(name).filter(|text| !text.is_empty())
 }

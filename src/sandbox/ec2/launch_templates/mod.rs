@@ -48,7 +48,7 @@ pub struct Version {
     pub number: u64,
     pub description: Option<String>,
     pub created_at: Timestamp,
-    /// As answers have it: ResponseLaunchTemplateData.
+    /// As it was given: RequestLaunchTemplateData.
     pub data: Value,
 }
 
@@ -100,7 +100,7 @@ impl LaunchTemplate {
             "createTime": format!("{:.3}", version.created_at),
             "createdBy": maker(state),
             "defaultVersion": version.number == self.default,
-            "launchTemplateData": version.data,
+            "launchTemplateData": data::shown(&version.data),
             "operator": { "managed": false },
         })
     }
