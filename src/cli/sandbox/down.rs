@@ -7,9 +7,13 @@ use super::told;
 use crate::cli::{CliError, Exit, report};
 use crate::clock;
 use crate::sandbox::clear;
+use crate::sandbox::control::{CallError, Client};
 
 /// How long machines may take to end.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it may take to hear that it is to end.
+const ASKED: Duration = Duration::from_secs(5);
 
 /// Ends the daemon in order; what is left of a killed one is cleaned up.
 pub async fn down(home: &Home) -> Result<Exit, CliError> {
@@ -36,8 +40,12 @@ pub async fn down(home: &Home) -> Result<Exit, CliError> {
 }
 
 async fn end(home: &Home, record: &Record) -> Result<(), CliError> {
-    record.client().down().await.map_err(|error| told(record, error))?;
     let before = clock::monotonic();
+    // It may be gone before its answer is here: whether it is tells the lock.
+    let asked = Client { patience: ASKED, ..record.client() }.down().await;
+    if let Err(error @ (CallError::Refused { .. } | CallError::Stranger { .. })) = asked {
+        return Err(told(record, error));
+    }
     while clock::monotonic() - before < PATIENCE {
         if !matches!(home.standing(), Standing::Runs(_) | Standing::Starts) {
             return Ok(());
