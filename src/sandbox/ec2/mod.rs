@@ -8,13 +8,15 @@ pub mod launch;
 pub mod launch_templates;
 mod list;
 pub mod network;
+mod placement;
 pub mod profiles;
 pub mod security_groups;
+pub mod snapshots;
 pub mod tags;
 mod tick;
 pub mod volumes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -37,6 +39,15 @@ pub struct Ec2 {
     pub subnets: IndexMap<String, Subnet>,
     pub security_groups: IndexMap<String, SecurityGroup>,
     pub launch_templates: IndexMap<String, LaunchTemplate>,
+    /// Deregistered ones too, until nothing needs their folders.
+    pub images: IndexMap<String, images::Image>,
+    /// Ids of images that were deregistered.
+    pub deregistered: BTreeSet<String>,
+    pub snapshots: IndexMap<String, snapshots::Snapshot>,
+    pub volumes: IndexMap<String, volumes::Volume>,
+    /// The address that was given out last in each subnet, so that one is not given again at once.
+    pub last_address: BTreeMap<String, u32>,
+    pub last_port: Option<u16>,
     /// Of everything in EC2 that has tags, by its id.
     pub tags: BTreeMap<String, Tags>,
 }
@@ -57,6 +68,7 @@ pub const ACTIONS: &[Actions] = &[
     network::ACTIONS,
     profiles::ACTIONS,
     security_groups::ACTIONS,
+    snapshots::ACTIONS,
     tags::ACTIONS,
     volumes::ACTIONS,
 ];

@@ -1,6 +1,170 @@
-//! Instance profiles of instances.
+//! Instance profiles of instances. Any well-formed name of a profile exists in the sandbox.
 
-use super::super::api::Actions;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::super::api::{Actions, Call, Filters, Refusal, page};
+use super::super::state::{self, State, Tags};
+use super::instances::{self, Instance};
+use super::launch;
 
 /// The calls about instance profiles of instances, by name.
-pub const ACTIONS: Actions = &[];
+pub const ACTIONS: Actions = &[
+    ("AssociateIamInstanceProfile", associate),
+    ("DescribeIamInstanceProfileAssociations", describe),
+    ("DisassociateIamInstanceProfile", disassociate),
+    ("ReplaceIamInstanceProfileAssociation", replace),
+];
+
+/// What holds a profile at an instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Association {
+    pub id: String,
+    pub since: Timestamp,
+}
+
+/// The id of a new association.
+pub fn new_id() -> String {
+    state::new_id("iip-assoc")
+}
+
+/// A profile's name or ARN, where it is well formed (API_CreateInstanceProfile).
+/// `InvalidParameterValue`.
+pub fn check(profile: &str) -> Result<String, Refusal> {
+    let name = match profile.strip_prefix("arn:aws:iam::") {
+        Some(rest) => {
+            rest.split_once(":instance-profile/").map(|(_, path)| path.rsplit('/').next().unwrap_or(path))
+        }
+        None => Some(profile),
+    };
+    let good = |name: &str| {
+        (1..=128).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c))
+    };
+    match name.is_some_and(good) {
+        true => Ok(profile.to_owned()),
+        false => {
+            let what = if profile.starts_with("arn:") { "arn" } else { "name" };
+            Err(Refusal::value(format!(
+                "Value ({profile}) for parameter iamInstanceProfile.{what} is invalid. Invalid IAM Instance \
+                 Profile {what}"
+            )))
+        }
+    }
+}
+
+/// The ARN of a profile by its name or ARN.
+pub fn arn(state: &State, profile: &str) -> String {
+    match profile.starts_with("arn:") {
+        true => profile.to_owned(),
+        false => format!("arn:aws:iam::{}:instance-profile/{profile}", state.account),
+    }
+}
+
+/// `iamInstanceProfile` of answers: the ARN, and an id that is always the same for it.
+pub fn shown(state: &State, profile: &str) -> Value {
+    let arn = arn(state, profile);
+    let hash: String =
+        Sha256::digest(arn.as_bytes()).iter().take(9).map(|byte| format!("{byte:02X}")).collect();
+    json!({ "arn": arn, "id": format!("AIPA{}", hash.get(..17).unwrap_or(&hash)) })
+}
+
+fn association(state: &State, instance: &Instance, word: &str) -> Value {
+    let held = instance.association.as_ref();
+    json!({
+        "associationId": held.map(|held| &held.id),
+        "instanceId": instance.id,
+        "iamInstanceProfile": instance.profile.as_ref().map(|profile| shown(state, profile)),
+        "state": word,
+        "timestamp": held.map(|held| format!("{:.3}", held.since)),
+    })
+}
+
+fn given(call: &Call) -> Result<String, Refusal> {
+    check(&launch::profile(call.params).ok_or_else(|| Refusal::missing("IamInstanceProfile"))?)
+}
+
+/// API_AssociateIamInstanceProfile: an instance has at most one (`IncorrectState`).
+fn associate(call: &mut Call) -> Result<Value, Refusal> {
+    let id = call.params.required("InstanceId")?;
+    let profile = given(call)?;
+    let instance = instances::find(call.state, &id)?;
+    if instance.is_gone() {
+        return Err(not_in_a_state(&id));
+    }
+    if let Some(held) = &instance.association {
+        let message = format!(
+            "There is an existing association {} for instance {id}. Disassociate or replace it.",
+            held.id
+        );
+        return Err(Refusal::new("IncorrectState", message));
+    }
+    instance.profile = Some(profile);
+    instance.association = Some(Association { id: new_id(), since: call.now });
+    answer(call.state, &id, "associating")
+}
+
+fn not_in_a_state(id: &str) -> Refusal {
+    Refusal::new(
+        "IncorrectInstanceState",
+        format!("The instance '{id}' is not in the 'running' or 'stopped' state."),
+    )
+}
+
+fn answer(state: &State, instance: &str, word: &str) -> Result<Value, Refusal> {
+    let shown = state.ec2.instances.get(instance).map(|instance| association(state, instance, word));
+    Ok(json!({ "iamInstanceProfileAssociation": shown }))
+}
+
+/// The instance that an association belongs to.
+fn holder(call: &Call) -> Result<String, Refusal> {
+    let id = call.params.required("AssociationId")?;
+    let holds = |one: &&Instance| one.association.as_ref().is_some_and(|held| held.id == id);
+    let found = call.state.ec2.instances.values().filter(|one| !one.is_gone()).find(holds);
+    found.map(|one| one.id.clone()).ok_or_else(|| {
+        Refusal::new("InvalidAssociationID.NotFound", format!("The association ID '{id}' does not exist"))
+    })
+}
+
+/// API_ReplaceIamInstanceProfileAssociation: the association that follows has an id of its own.
+fn replace(call: &mut Call) -> Result<Value, Refusal> {
+    let profile = given(call)?;
+    let id = holder(call)?;
+    let instance = instances::find(call.state, &id)?;
+    instance.profile = Some(profile);
+    instance.association = Some(Association { id: new_id(), since: call.now });
+    answer(call.state, &id, "associating")
+}
+
+fn disassociate(call: &mut Call) -> Result<Value, Refusal> {
+    let id = holder(call)?;
+    let shown = answer(call.state, &id, "disassociating")?;
+    let instance = instances::find(call.state, &id)?;
+    instance.profile = None;
+    instance.association = None;
+    Ok(shown)
+}
+
+/// API_DescribeIamInstanceProfileAssociations.
+fn describe(call: &mut Call) -> Result<Value, Refusal> {
+    let (filters, ids) = (Filters::of(call.params), call.params.texts("AssociationId"));
+    let mut found = Vec::new();
+    for instance in call.state.ec2.instances.values().filter(|one| !one.is_gone()) {
+        let Some(held) = &instance.association else { continue };
+        let passes = filters.pass(&Tags::new(), |name| {
+            Some(match name {
+                "instance-id" => vec![instance.id.clone()],
+                "state" => vec!["associated".to_owned()],
+                _ => return None,
+            })
+        })?;
+        if passes && (ids.is_empty() || ids.contains(&held.id)) {
+            found.push(association(call.state, instance, "associated"));
+        }
+    }
+    let size = call.params.number("MaxResults")?.unwrap_or(1000);
+    let page = page(found, call.params.text("NextToken"), size)?;
+    Ok(json!({ "iamInstanceProfileAssociationSet": page.items, "nextToken": page.next }))
+}

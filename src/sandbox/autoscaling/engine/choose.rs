@@ -38,6 +38,12 @@ pub fn victim(group: &Group, units: i64) -> Option<String> {
     if let Some(first) = left.first().filter(|member| !member.in_service()) {
         return Some(first.id.clone());
     }
+    if let Some(refresh) = group.refresh()
+        && left.iter().any(|member| refresh.old.contains(&member.id))
+    {
+        // What is to be replaced anyway goes before what has replaced something.
+        left.retain(|member| refresh.old.contains(&member.id));
+    }
     for policy in &group.termination_policies {
         left = narrowed(group, left, policy);
     }
@@ -61,7 +67,7 @@ fn age(group: &Group, member: &Member) -> (bool, u64) {
     (same, template.and_then(|one| one.version.parse().ok()).unwrap_or(0))
 }
 
-fn least<'a, K: Ord + Copy>(members: Vec<&'a Member>, key: impl Fn(&Member) -> K) -> Vec<&'a Member> {
+fn least<K: Ord + Copy>(members: Vec<&Member>, key: impl Fn(&Member) -> K) -> Vec<&Member> {
     let best = members.iter().map(|member| key(member)).min();
     members.into_iter().filter(|member| Some(key(member)) == best).collect()
 }

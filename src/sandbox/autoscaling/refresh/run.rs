@@ -9,6 +9,7 @@ use crate::sandbox::autoscaling::engine::begin_termination;
 use crate::sandbox::autoscaling::group::{Group, Lifecycle, Member};
 use crate::sandbox::autoscaling::{later, load_balancers, sooner, told};
 use crate::sandbox::ec2::launch;
+use crate::sandbox::elbv2::targets::HealthState;
 use crate::sandbox::state::State;
 
 /// A refresh that gets no further for so many seconds has failed (user guide,
@@ -96,14 +97,18 @@ fn matches(state: &State, member: &Member, target: &Configuration) -> bool {
 /// What the group is made of, as the refresh sees it.
 #[derive(Default)]
 struct View {
-    /// To be replaced and not on their way out; those not in service first.
+    /// To be replaced and not on their way out; the broken ones first, the fit ones last.
     old: Vec<String>,
+    /// Of them, those out of service or found unhealthy.
+    broken: i64,
+    /// Of them, those that do not count as healthy, the broken ones included.
+    unfit: i64,
     /// Of them, those that somebody has to release first.
     held: i64,
     /// In service, healthy, and, of the new ones, warmed up.
     healthy: i64,
     /// New and not ready yet.
-    unready: i64,
+    unready: Vec<String>,
     /// When the next one has warmed up.
     warm_at: Option<Timestamp>,
 }
@@ -120,10 +125,18 @@ fn view(state: &State, group: &Group, refresh: &Refresh, now: Timestamp) -> View
         if refresh.old.contains(&member.id) {
             let waits = (standby && refresh.preferences.standby == "Wait")
                 || (member.protected && refresh.preferences.protected != "Refresh");
-            match waits {
-                true => view.held += 1,
-                false if fit => view.old.push(member.id.clone()),
-                false => view.old.insert(0, member.id.clone()),
+            let broken = !member.in_service()
+                || (group.judged_by_targets()
+                    && load_balancers::any_is(state, group, &member.id, HealthState::Unhealthy));
+            match (waits, fit) {
+                (true, _) => view.held += 1,
+                (false, true) => view.old.push(member.id.clone()),
+                (false, false) => {
+                    let at = if broken { 0 } else { usize::try_from(view.unfit).unwrap_or(0) };
+                    view.old.insert(at.min(view.old.len()), member.id.clone());
+                    view.unfit += 1;
+                    view.broken += i64::from(broken);
+                }
             }
             view.healthy += i64::from(fit);
         } else if refresh.kept.contains(&member.id) {
@@ -135,7 +148,8 @@ fn view(state: &State, group: &Group, refresh: &Refresh, now: Timestamp) -> View
             }
             match fit && warm.is_some_and(|at| at <= now) {
                 true => view.healthy += 1,
-                false => view.unready += i64::from(!standby),
+                false if standby => {}
+                false => view.unready.push(member.id.clone()),
             }
         }
     }
@@ -155,7 +169,7 @@ fn proceed(state: &mut State, group: &mut Group, refresh: &mut Refresh, now: Tim
     let seen = view(state, group, refresh, now);
     let left = count(seen.old.len()) + seen.held;
     let short = (group.desired - group.capacity()).max(0);
-    let remaining = (left + seen.unready + short).min(refresh.total);
+    let remaining = (left + count(seen.unready.len()) + short).min(refresh.total);
     progress(refresh, remaining, now);
     let back = refresh.status == Status::RollbackInProgress;
     let checkpoint = refresh.preferences.checkpoints.get(refresh.checkpoint).copied().filter(|_| !back);
@@ -178,8 +192,7 @@ fn proceed(state: &mut State, group: &mut Group, refresh: &mut Refresh, now: Tim
     }
     let late = later(refresh.moved_at, PATIENCE);
     if late <= now {
-        fail(group, refresh, seen.held, now);
-        return None;
+        return fail(state, group, refresh, &seen, now);
     }
     replace(state, group, refresh, &seen, checkpoint, short, now);
     sooner(seen.warm_at, Some(late))
@@ -230,14 +243,25 @@ fn replace(
         Some(max) => (desired * max / 100 - desired).max(i64::from(least >= desired)),
     };
     refresh.extra = beyond.min(wanted);
-    let mut can_go = seen.healthy - least;
-    if refresh.preferences.max_healthy.is_none() && can_go <= 0 && seen.unready == 0 && short == 0 {
-        can_go = 1;
-    }
     if !group.runs("Terminate") || !group.runs("Launch") {
         return;
     }
-    for id in seen.old.iter().take(usize::try_from(can_go.min(wanted)).unwrap_or(0)) {
+    let spare = seen.healthy - least;
+    // What is not healthy costs no health; but one that is only being checked may be soon.
+    let free = if spare >= 0 { seen.unfit } else { seen.broken };
+    let mut can_go = free + spare.max(0);
+    if refresh.preferences.max_healthy.is_none()
+        && spare == 0
+        && free == 0
+        && seen.unready.is_empty()
+        && short == 0
+    {
+        // A small group is replaced one by one, whatever the minimum is.
+        can_go = 1;
+    }
+    let going = can_go.min(wanted);
+    refresh.extra = beyond.min(wanted - going);
+    for id in seen.old.iter().take(usize::try_from(going).unwrap_or(0)) {
         let cause = format!(
             "At {} an instance was taken out of service in response to an instance refresh.",
             told(now)
@@ -271,22 +295,37 @@ fn succeed(group: &mut Group, refresh: &mut Refresh, now: Timestamp) {
     refresh.end(Status::Successful, None, now);
 }
 
-fn fail(group: &mut Group, refresh: &mut Refresh, held: i64, now: Timestamp) {
-    let reason = match held {
+fn fail(
+    state: &mut State,
+    group: &mut Group,
+    refresh: &mut Refresh,
+    seen: &View,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let reason = match seen.held {
         0 => {
-            "The instance refresh did not make progress for one hour: replacement instances did not become healthy."
+            "The instance refresh made no progress for one hour: replacement instances did not become healthy."
         }
         _ => {
             "The instance refresh waited one hour for instances that are protected from scale in or on standby."
         }
     };
-    if refresh.status == Status::RollbackInProgress {
-        refresh.end(Status::RollbackFailed, Some(reason.to_owned()), now);
-    } else if refresh.preferences.auto_rollback {
+    if refresh.status == Status::InProgress && refresh.preferences.auto_rollback {
         turn_back(refresh, group, reason, now);
-    } else {
-        refresh.end(Status::Failed, Some(reason.to_owned()), now);
+        return proceed(state, group, refresh, now);
     }
+    // What was launched beyond the desired capacity and did not become ready goes again.
+    for id in seen.unready.iter().take(usize::try_from(refresh.extra).unwrap_or(0)) {
+        let cause = format!(
+            "At {} an instance was taken out of service in response to a failed instance refresh.",
+            told(now)
+        );
+        begin_termination(state, group, id, cause, now);
+    }
+    let back = refresh.status == Status::RollbackInProgress;
+    let status = if back { Status::RollbackFailed } else { Status::Failed };
+    refresh.end(status, Some(reason.to_owned()), now);
+    None
 }
 
 /// From now on what the refresh launched is replaced by what the group launched before.

@@ -1,0 +1,252 @@
+//! Instances: what they are, and the calls that start, stop and describe them.
+
+use std::net::Ipv4Addr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::super::api::{Actions, Refusal};
+use super::super::state::State;
+use super::launch::Launch;
+use super::profiles::Association;
+
+mod attributes;
+mod describe;
+mod lifecycle;
+mod options;
+mod run;
+mod shown;
+mod status;
+
+pub use options::MetadataOptions;
+
+/// The calls about instances, by name.
+pub const ACTIONS: Actions = &[
+    ("DescribeInstanceAttribute", attributes::describe),
+    ("DescribeInstanceCreditSpecifications", options::describe_credits),
+    ("DescribeInstanceStatus", status::describe),
+    ("DescribeInstances", describe::describe),
+    ("GetConsoleOutput", status::console_output),
+    ("ModifyInstanceAttribute", attributes::modify),
+    ("ModifyInstanceMaintenanceOptions", options::modify_maintenance),
+    ("ModifyInstanceMetadataOptions", options::modify_metadata),
+    ("MonitorInstances", options::monitor),
+    ("RebootInstances", lifecycle::reboot),
+    ("RunInstances", run::run),
+    ("StartInstances", lifecycle::start),
+    ("StopInstances", lifecycle::stop),
+    ("TerminateInstances", lifecycle::terminate),
+    ("UnmonitorInstances", options::unmonitor),
+];
+
+/// A machine. Its folder and its processes belong to `compute`, which follows [`InstanceState`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    pub id: String,
+    pub reservation: String,
+    /// Its place in the reservation.
+    pub index: u32,
+    pub image: String,
+    pub instance_type: String,
+    pub subnet: String,
+    pub vpc: String,
+    /// Such as `us-east-1a`.
+    pub zone: String,
+    /// The address that the API tells; where it is reached is [`super::super::state::Network::host`].
+    pub private_address: Ipv4Addr,
+    /// Whether it has a public address while it runs.
+    pub public: bool,
+    /// The port that the boot script is told as `PORT`: of the target group that it is launched
+    /// for, or 8080.
+    pub port: u16,
+    /// Where the system has only 127.0.0.1: the port there that stands for every port of it.
+    pub own_port: Option<u16>,
+    /// The id of its network interface, and of what attaches that.
+    pub interface: String,
+    pub interface_attachment: String,
+    pub security_groups: Vec<String>,
+    pub user_data: Option<Vec<u8>>,
+    /// Name or ARN of the instance profile.
+    pub profile: Option<String>,
+    /// What holds the profile, where there is one.
+    pub association: Option<Association>,
+    pub key_name: Option<String>,
+    pub devices: Vec<Device>,
+    pub attributes: Attributes,
+    pub state: InstanceState,
+    /// When the state began, and what is due next is counted from.
+    pub since: Timestamp,
+    pub launched_at: Timestamp,
+    /// Counts starts and reboots, so that compute can tell one from the next.
+    pub boots: u64,
+    /// The last of its boots that compute reported.
+    pub booted: u64,
+    /// Whether compute could not bring it up again while it was running.
+    pub impaired: bool,
+    /// `Client.UserInitiatedShutdown` and the like, with its message.
+    pub state_reason: Option<(String, String)>,
+    /// `User initiated (2026-01-01 00:00:00 GMT)`, or empty.
+    pub transition_reason: String,
+    /// The Auto Scaling group that it belongs to.
+    pub group: Option<String>,
+    /// Of RunInstances; also a filter.
+    pub client_token: Option<String>,
+}
+
+/// A volume at an instance; the rest is in the volume.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// Such as `/dev/xvda`.
+    pub device: String,
+    pub volume: String,
+}
+
+/// What is set at an instance (API_InstanceAttribute).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Attributes {
+    pub metadata: MetadataOptions,
+    pub monitoring: bool,
+    pub ebs_optimized: bool,
+    pub source_dest_check: bool,
+    pub disable_api_termination: bool,
+    pub disable_api_stop: bool,
+    /// `stop` or `terminate`.
+    pub shutdown_behavior: String,
+    /// `standard` or `unlimited`; None: what the family has.
+    pub credits: Option<String>,
+    pub tenancy: String,
+    /// `default` or `disabled`.
+    pub auto_recovery: String,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self::of(&Launch::default())
+    }
+}
+
+impl Attributes {
+    /// What a launch sets, with the defaults of API_RunInstances.
+    pub fn of(launch: &Launch) -> Self {
+        let text = |given: &Option<String>, otherwise: &str| given.clone().unwrap_or(otherwise.to_owned());
+        Self {
+            metadata: launch.metadata.clone(),
+            monitoring: launch.monitoring.unwrap_or_default(),
+            ebs_optimized: launch.ebs_optimized.unwrap_or_default(),
+            source_dest_check: true,
+            disable_api_termination: launch.disable_api_termination.unwrap_or_default(),
+            disable_api_stop: launch.disable_api_stop.unwrap_or_default(),
+            shutdown_behavior: text(&launch.shutdown_behavior, "stop"),
+            credits: launch.credits.clone(),
+            tenancy: text(&launch.tenancy, "default"),
+            auto_recovery: "default".to_owned(),
+        }
+    }
+}
+
+/// The states of the instance lifecycle (EC2 user guide, ec2-instance-lifecycle).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstanceState {
+    Pending,
+    Running,
+    Stopping,
+    Stopped,
+    ShuttingDown,
+    Terminated,
+}
+
+impl InstanceState {
+    /// The code beside the name, as the API gives it.
+    pub fn code(self) -> u16 {
+        match self {
+            InstanceState::Pending => 0,
+            InstanceState::Running => 16,
+            InstanceState::ShuttingDown => 32,
+            InstanceState::Terminated => 48,
+            InstanceState::Stopping => 64,
+            InstanceState::Stopped => 80,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            InstanceState::Pending => "pending",
+            InstanceState::Running => "running",
+            InstanceState::ShuttingDown => "shutting-down",
+            InstanceState::Terminated => "terminated",
+            InstanceState::Stopping => "stopping",
+            InstanceState::Stopped => "stopped",
+        }
+    }
+
+    /// Whether its processes should be there.
+    pub fn runs(self) -> bool {
+        matches!(self, InstanceState::Pending | InstanceState::Running)
+    }
+}
+
+impl Instance {
+    /// Begins a state.
+    pub fn enter(&mut self, state: InstanceState, now: Timestamp) {
+        self.state = state;
+        self.since = now;
+    }
+
+    /// Whether the API no longer takes it for an instance that can be used.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.state, InstanceState::ShuttingDown | InstanceState::Terminated)
+    }
+}
+
+/// The text beside a state that was entered for this reason.
+pub fn transition_reason(code: &str, now: Timestamp) -> String {
+    match code {
+        "Client.UserInitiatedShutdown" => {
+            format!("User initiated ({})", now.strftime("%Y-%m-%d %H:%M:%S GMT"))
+        }
+        code => code.to_owned(),
+    }
+}
+
+/// Whether something is an id with this prefix: 8 or 17 hexadecimal digits after it.
+pub fn well_formed(id: &str, prefix: &str) -> bool {
+    let digits = id.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    digits.is_some_and(|digits| {
+        matches!(digits.len(), 8 | 17) && digits.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
+    })
+}
+
+/// `InvalidInstanceID.Malformed` and `InvalidInstanceID.NotFound`, for any of these.
+pub fn check_ids(state: &State, ids: &[String]) -> Result<(), Refusal> {
+    if let Some(bad) = ids.iter().find(|id| !well_formed(id, "i")) {
+        return Err(Refusal::new("InvalidInstanceID.Malformed", format!("Invalid id: \"{bad}\"")));
+    }
+    let missing: Vec<&str> =
+        ids.iter().map(String::as_str).filter(|id| !state.ec2.instances.contains_key(*id)).collect();
+    let message = match missing.as_slice() {
+        [] => return Ok(()),
+        [one] => format!("The instance ID '{one}' does not exist"),
+        some => format!("The instance IDs '{}' do not exist", some.join(", ")),
+    };
+    Err(Refusal::new("InvalidInstanceID.NotFound", message))
+}
+
+/// The instance with this id, to be changed.
+pub fn find<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Instance, Refusal> {
+    check_ids(state, &[id.to_owned()])?;
+    let missing =
+        || Refusal::new("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist"));
+    state.ec2.instances.get_mut(id).ok_or_else(missing)
+}
+
+/// `stop` or `terminate` (API_ModifyInstanceAttribute).
+pub fn check_shutdown_behavior(value: &str) -> Result<(), Refusal> {
+    match value {
+        "stop" | "terminate" => Ok(()),
+        other => Err(Refusal::value(format!(
+            "Value ({other}) for parameter instanceInitiatedShutdownBehavior is invalid."
+        ))),
+    }
+}

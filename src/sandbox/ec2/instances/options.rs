@@ -1,0 +1,158 @@
+//! Settings with calls of their own: metadata, monitoring, maintenance, CPU credits.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::super::api::{Call, Params, Refusal};
+use super::describe::select;
+use super::{Instance, check_ids, find, shown};
+
+/// The instance metadata options that were given (API_InstanceMetadataOptionsRequest).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MetadataOptions {
+    pub http_tokens: Option<String>,
+    pub hop_limit: Option<u32>,
+    pub http_endpoint: Option<String>,
+    pub http_protocol_ipv6: Option<String>,
+    pub instance_metadata_tags: Option<String>,
+}
+
+impl MetadataOptions {
+    /// Reads and checks them. `InvalidParameterValue`.
+    pub fn read(params: &Params) -> Result<Self, Refusal> {
+        let word = |name: &str, allowed: [&str; 2]| match params.text(name) {
+            Some(given) if !allowed.contains(&given.as_str()) => {
+                Err(Refusal::value(format!("Value ({given}) for parameter {name} is invalid.")))
+            }
+            given => Ok(given),
+        };
+        let switch = ["enabled", "disabled"];
+        let hop_limit = params.number("HttpPutResponseHopLimit")?;
+        if hop_limit.is_some_and(|limit: u32| !(1..=64).contains(&limit)) {
+            return Err(Refusal::value(
+                "The value for HttpPutResponseHopLimit must be an integer between 1 and 64.",
+            ));
+        }
+        Ok(Self {
+            http_tokens: word("HttpTokens", ["required", "optional"])?,
+            hop_limit,
+            http_endpoint: word("HttpEndpoint", switch)?,
+            http_protocol_ipv6: word("HttpProtocolIpv6", switch)?,
+            instance_metadata_tags: word("InstanceMetadataTags", switch)?,
+        })
+    }
+
+    /// This, and for what it leaves out, `base`.
+    pub fn over(self, base: Self) -> Self {
+        Self {
+            http_tokens: self.http_tokens.or(base.http_tokens),
+            hop_limit: self.hop_limit.or(base.hop_limit),
+            http_endpoint: self.http_endpoint.or(base.http_endpoint),
+            http_protocol_ipv6: self.http_protocol_ipv6.or(base.http_protocol_ipv6),
+            instance_metadata_tags: self.instance_metadata_tags.or(base.instance_metadata_tags),
+        }
+    }
+
+    /// One of the words, with its default (EC2 user guide, configuring-instance-metadata-options).
+    pub fn word(&self, name: &str) -> String {
+        let (given, default) = match name {
+            "HttpTokens" => (&self.http_tokens, "optional"),
+            "HttpEndpoint" => (&self.http_endpoint, "enabled"),
+            "HttpProtocolIpv6" => (&self.http_protocol_ipv6, "disabled"),
+            _ => (&self.instance_metadata_tags, "disabled"),
+        };
+        given.clone().unwrap_or_else(|| default.to_owned())
+    }
+
+    /// As answers have them.
+    pub fn shown(&self, state: &str) -> Value {
+        json!({
+            "state": state, "httpTokens": self.word("HttpTokens"),
+            "httpPutResponseHopLimit": self.hop_limit.unwrap_or(1), "httpEndpoint": self.word("HttpEndpoint"),
+            "httpProtocolIpv6": self.word("HttpProtocolIpv6"),
+            "instanceMetadataTags": self.word("InstanceMetadataTags"),
+        })
+    }
+}
+
+/// The instance, which must not be ending.
+pub fn live<'a>(call: &'a mut Call, id: &str) -> Result<&'a mut Instance, Refusal> {
+    let instance = find(call.state, id)?;
+    match instance.is_gone() {
+        true => Err(Refusal::new(
+            "IncorrectInstanceState",
+            format!("The instance '{id}' is in the '{}' state.", instance.state.name()),
+        )),
+        false => Ok(instance),
+    }
+}
+
+/// API_ModifyInstanceMetadataOptions: what is left out stays.
+pub fn modify_metadata(call: &mut Call) -> Result<Value, Refusal> {
+    let id = call.params.required("InstanceId")?;
+    let given = MetadataOptions::read(call.params)?;
+    let attributes = &mut live(call, &id)?.attributes;
+    attributes.metadata = given.over(std::mem::take(&mut attributes.metadata));
+    // The change is on the way when this is answered, and done when somebody asks next.
+    Ok(json!({ "instanceId": id, "instanceMetadataOptions": attributes.metadata.shown("pending") }))
+}
+
+/// API_MonitorInstances.
+pub fn monitor(call: &mut Call) -> Result<Value, Refusal> {
+    set_monitoring(call, true, "pending")
+}
+
+/// API_UnmonitorInstances.
+pub fn unmonitor(call: &mut Call) -> Result<Value, Refusal> {
+    set_monitoring(call, false, "disabling")
+}
+
+fn set_monitoring(call: &mut Call, on: bool, word: &str) -> Result<Value, Refusal> {
+    let ids = call.params.texts("InstanceId");
+    if ids.is_empty() {
+        return Err(Refusal::missing("InstanceId"));
+    }
+    check_ids(call.state, &ids)?;
+    let mut answers = Vec::new();
+    for id in ids {
+        let instance = live(call, &id)?;
+        let word = if instance.attributes.monitoring == on { shown::monitoring(instance) } else { word };
+        instance.attributes.monitoring = on;
+        answers.push(json!({ "instanceId": id, "monitoring": { "state": word } }));
+    }
+    Ok(json!({ "instancesSet": answers }))
+}
+
+/// API_ModifyInstanceMaintenanceOptions.
+pub fn modify_maintenance(call: &mut Call) -> Result<Value, Refusal> {
+    let id = call.params.required("InstanceId")?;
+    let recovery = call.params.text("AutoRecovery");
+    if let Some(word) = recovery.as_ref().filter(|word| !["default", "disabled"].contains(&word.as_str())) {
+        return Err(Refusal::value(format!("Value ({word}) for parameter autoRecovery is invalid.")));
+    }
+    let attributes = &mut live(call, &id)?.attributes;
+    attributes.auto_recovery = recovery.unwrap_or_else(|| attributes.auto_recovery.clone());
+    Ok(json!({ "instanceId": id, "autoRecovery": attributes.auto_recovery }))
+}
+
+/// API_DescribeInstanceCreditSpecifications: of burstable instances; those of the family t2 are
+/// `standard` unless told otherwise, the others `unlimited`.
+pub fn describe_credits(call: &mut Call) -> Result<Value, Refusal> {
+    let ids = call.params.texts("InstanceId");
+    let burstable =
+        |one: &Instance| ["t2.", "t3.", "t3a.", "t4g."].iter().any(|of| one.instance_type.starts_with(of));
+    let unlimited = |one: &Instance| one.attributes.credits.as_deref() == Some("unlimited");
+    // Without ids, only those that differ from the standard are listed.
+    let listed = |one: &Instance| burstable(one) && (!ids.is_empty() || unlimited(one));
+    let (found, next) = select(call, "instancesSet", listed)?;
+    if let Some(other) = ids.iter().find(|id| !found.iter().any(|one| one.id == **id)) {
+        let message = format!("The instance '{other}' is not a burstable performance instance.");
+        return Err(Refusal::new("InvalidParameterValue", message));
+    }
+    let shown = found.iter().map(|one| {
+        let default = if one.instance_type.starts_with("t2.") { "standard" } else { "unlimited" };
+        json!({ "instanceId": one.id, "cpuCredits": one.attributes.credits.as_deref().unwrap_or(default) })
+    });
+    Ok(json!({ "instanceCreditSpecificationSet": shown.collect::<Vec<_>>(), "nextToken": next }))
+}

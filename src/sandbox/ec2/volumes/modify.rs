@@ -1,0 +1,116 @@
+//! Changes of volumes in use.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::super::api::{Call, Filters, Refusal, page};
+use super::super::super::pace::Pace;
+use super::super::super::state::Tags;
+use super::{Shape, Volume, check_id};
+
+/// The last change of a volume. How far it is follows from the time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Modification {
+    pub from: Shape,
+    pub started: Timestamp,
+}
+
+impl Modification {
+    /// `modifying`, `optimizing`, `completed` (EBS user guide, monitoring-volume-modifications), with
+    /// the percentage, and the end.
+    fn progress(&self, pace: &Pace, now: Timestamp) -> (&'static str, u8, Option<Timestamp>) {
+        let passed = now.duration_since(self.started);
+        let after =
+            |parts: u32| self.started.saturating_add(pace.image * parts / 2).unwrap_or(Timestamp::MAX);
+        match () {
+            () if now >= after(2) => ("completed", 100, Some(after(2))),
+            () if now >= after(1) => ("optimizing", 50, None),
+            () => ("modifying", if passed.is_zero() { 0 } else { 25 }, None),
+        }
+    }
+}
+
+/// API_ModifyVolume. Volumes do not shrink; one that is being modified takes no second change.
+pub fn modify(call: &mut Call) -> Result<Value, Refusal> {
+    let id = call.params.required("VolumeId")?;
+    check_id(call.state, &id)?;
+    let (now, pace) = (call.now, call.state.pace.clone());
+    let params = call.params;
+    let Some(volume) = call.state.ec2.volumes.get_mut(&id) else { return Err(Refusal::missing("VolumeId")) };
+    if let Some((word @ ("modifying" | "optimizing"), ..)) =
+        volume.modification.as_ref().map(|change| change.progress(&pace, now))
+    {
+        let message = format!("Volume {id} is in modification state '{word}' and cannot be modified now.");
+        return Err(Refusal::new("IncorrectModificationState", message));
+    }
+    let from = volume.size.clone();
+    let kind = params.text("VolumeType").unwrap_or_else(|| from.kind.clone());
+    let same = kind == from.kind;
+    let size = params.number("Size")?.unwrap_or(from.size);
+    if size < from.size {
+        return Err(Refusal::value("New size cannot be smaller than existing size"));
+    }
+    let iops = params.number("Iops")?;
+    let throughput = params.number("Throughput")?;
+    let iops = iops.or(from.iops.filter(|_| kind != "gp2" && (same || kind.starts_with("io"))));
+    volume.size = Shape::of(size, &kind, iops, throughput.or(from.throughput.filter(|_| same)))?;
+    volume.modification = Some(Modification { from, started: now });
+    Ok(json!({ "volumeModification": shown(volume, &pace, now) }))
+}
+
+fn shown(volume: &Volume, pace: &Pace, now: Timestamp) -> Value {
+    let Some(change) = &volume.modification else { return Value::Null };
+    let (word, progress, end) = change.progress(pace, now);
+    let (from, to) = (&change.from, &volume.size);
+    json!({
+        "volumeId": volume.id, "modificationState": word,
+        "targetSize": to.size, "targetIops": to.iops, "targetVolumeType": to.kind,
+        "targetThroughput": to.throughput, "targetMultiAttachEnabled": false,
+        "originalSize": from.size, "originalIops": from.iops, "originalVolumeType": from.kind,
+        "originalThroughput": from.throughput, "originalMultiAttachEnabled": false,
+        "progress": progress, "startTime": format!("{:.3}", change.started),
+        "endTime": end.map(|end| format!("{end:.3}")),
+    })
+}
+
+/// API_DescribeVolumesModifications: volumes that were never modified are not listed, and asked for
+/// by id they are an error.
+pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
+    let (filters, ids) = (Filters::of(call.params), call.params.texts("VolumeId"));
+    for id in &ids {
+        check_id(call.state, id)?;
+    }
+    let (pace, now) = (call.state.pace.clone(), call.now);
+    let mut found = Vec::new();
+    for volume in call.state.ec2.volumes.values().filter(|one| ids.is_empty() || ids.contains(&one.id)) {
+        let Some(change) = &volume.modification else {
+            if ids.is_empty() {
+                continue;
+            }
+            return Err(Refusal::new(
+                "InvalidVolumeModification.NotFound",
+                format!("Modification for volume '{}' does not exist.", volume.id),
+            ));
+        };
+        let (word, ..) = change.progress(&pace, now);
+        let passes = filters.pass(&Tags::new(), |name| {
+            Some(vec![match name {
+                "volume-id" => volume.id.clone(),
+                "modification-state" => word.to_owned(),
+                "original-size" => change.from.size.to_string(),
+                "original-volume-type" => change.from.kind.clone(),
+                "target-size" => volume.size.size.to_string(),
+                "target-volume-type" => volume.size.kind.clone(),
+                "start-time" => format!("{:.3}", change.started),
+                _ => return None,
+            }])
+        })?;
+        if passes {
+            found.push(shown(volume, &pace, now));
+        }
+    }
+    let size = call.params.number("MaxResults")?.unwrap_or(500);
+    let page = page(found, call.params.text("NextToken"), size)?;
+    Ok(json!({ "volumeModificationSet": page.items, "nextToken": page.next }))
+}
