@@ -7,10 +7,10 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use super::{Advance, Crash, ImageMade, Moved, NewImage, Refused, status};
-use crate::sandbox::compute;
 use crate::sandbox::faults::{Fault, Faults};
 use crate::sandbox::region::Region;
 use crate::sandbox::server::Shared;
+use crate::sandbox::{compute, ec2};
 
 /// Adds all of them or, where one is none, nothing.
 pub fn add_faults(faults: &Faults, texts: &[String]) -> Result<(), Refused> {
@@ -41,9 +41,11 @@ pub async fn image(shared: &Shared, new: NewImage) -> Result<ImageMade, Refused>
     Ok(ImageMade { id })
 }
 
-/// To be connected: `ec2::images::add_image(state, name, description, folder, now)`.
-fn add_image(_region: &Region, _new: &NewImage) -> Result<String, Refused> {
-    Err(Refused(StatusCode::NOT_IMPLEMENTED, "images of folders are not there yet".to_owned()))
+fn add_image(region: &Region, new: &NewImage) -> Result<String, Refused> {
+    let description = Some(new.description.as_str()).filter(|text| !text.is_empty());
+    let made = region
+        .change(|state, now| ec2::images::add_image(state, &new.name, description, new.folder.clone(), now));
+    made.map_err(|refusal| Refused::bad(refusal.message))
 }
 
 pub async fn crash(shared: &Shared, wanted: &Crash) -> Result<(), Refused> {
