@@ -2,7 +2,11 @@
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
+
 use super::super::state::State;
+use super::network::{self, Subnet};
+use super::security_groups;
 
 /// A subnet, as far as a launch is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,45 +21,42 @@ pub struct Place {
     pub public: bool,
 }
 
-/// All subnets.
-fn places(state: &State) -> Vec<Place> {
-    let octet = state.network.octet();
-    let zones = state.zones().into_iter().enumerate();
-    zones
-        .map(|(index, (zone, _))| Place {
-            subnet: format!("subnet-{index:017x}"),
-            vpc: format!("vpc-{:017x}", 0),
-            zone,
-            base: Ipv4Addr::new(127, octet, 16 * u8::try_from(index).unwrap_or_default(), 0),
-            prefix: 20,
-            public: true,
+impl Place {
+    fn of(subnet: &Subnet) -> Option<Self> {
+        let range: Ipv4Net = subnet.cidr.parse().ok()?;
+        Some(Self {
+            subnet: subnet.id.clone(),
+            vpc: subnet.vpc.clone(),
+            zone: subnet.zone.clone(),
+            base: range.network(),
+            prefix: range.prefix_len(),
+            public: subnet.map_public_ip_on_launch,
         })
-        .collect()
+    }
 }
 
 /// The subnet with this id.
 pub fn subnet(state: &State, id: &str) -> Option<Place> {
-    places(state).into_iter().find(|place| place.subnet == id)
+    Place::of(state.ec2.subnets.get(id)?)
 }
 
 /// The default subnet of a zone; of the first zone where none is named.
 pub fn default_subnet(state: &State, zone: Option<&str>) -> Option<Place> {
-    places(state).into_iter().find(|place| zone.is_none_or(|zone| place.zone == zone))
+    Place::of(network::default_subnet(state, zone)?)
 }
 
 /// The default security group of a VPC.
-pub fn default_group(_state: &State, vpc: &str) -> Option<String> {
-    Some(vpc.replacen("vpc-", "sg-", 1))
+pub fn default_group(state: &State, vpc: &str) -> Option<String> {
+    security_groups::default_of(state, vpc).map(|group| group.id.clone())
 }
 
 /// The name and the VPC of a security group.
 pub fn group(state: &State, id: &str) -> Option<(String, String)> {
-    let vpc = places(state).into_iter().next()?.vpc;
-    (default_group(state, &vpc)? == id).then(|| ("default".to_owned(), vpc))
+    let group = security_groups::get(state, id).ok()?;
+    Some((group.name.clone(), group.vpc.clone()))
 }
 
 /// The id of a security group of the VPC, by its name.
 pub fn group_named(state: &State, vpc: &str, name: &str) -> Option<String> {
-    let id = default_group(state, vpc)?;
-    (group(state, &id)?.0 == name).then_some(id)
+    security_groups::named(state, vpc, name).map(|group| group.id.clone())
 }

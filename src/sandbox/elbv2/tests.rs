@@ -96,25 +96,15 @@ impl World {
         let subnet = self.state.ec2.subnets.values().next().unwrap();
         let instance = Instance {
             id: id.to_owned(),
-            image: "ami-1".to_owned(),
-            instance_type: "t3.micro".to_owned(),
             subnet: subnet.id.clone(),
             vpc: subnet.vpc.clone(),
             zone: subnet.zone.clone(),
             private_address: Ipv4Addr::new(127, 31, 0, 10),
-            port: 8080,
-            own_port: None,
-            security_groups: Vec::new(),
-            user_data: None,
-            profile: None,
-            key_name: None,
             state: InstanceState::Running,
             since: self.now,
             launched_at: self.now,
-            boots: 1,
-            state_reason: None,
             group: Some("blue".to_owned()),
-            client_token: None,
+            ..Instance::example()
         };
         self.state.ec2.instances.insert(id.to_owned(), instance);
     }

@@ -25,25 +25,12 @@ fn region() -> State {
 fn launch(state: &mut State, id: &str, since: i64) {
     let instance = Instance {
         id: id.to_owned(),
-        image: "ami-1".to_owned(),
-        instance_type: "t3.micro".to_owned(),
-        subnet: String::new(),
-        vpc: String::new(),
         zone: "us-east-1a".to_owned(),
         private_address: Ipv4Addr::LOCALHOST,
-        port: 8080,
-        own_port: None,
-        security_groups: Vec::new(),
-        user_data: None,
-        profile: None,
-        key_name: None,
         state: InstanceState::Running,
         since: at(since),
         launched_at: at(since),
-        boots: 1,
-        state_reason: None,
-        group: None,
-        client_token: None,
+        ..Instance::example()
     };
     state.ec2.instances.insert(id.to_owned(), instance);
 }

@@ -25,18 +25,11 @@ pub fn launch(state: &mut State, launch: &Launch, now: Timestamp) -> Result<Stri
         zone: subnet.zone.clone(),
         private_address: Ipv4Addr::new(127, 31, 0, 10),
         port: launch.port.unwrap_or(8080),
-        own_port: None,
-        security_groups: Vec::new(),
-        user_data: None,
-        profile: None,
-        key_name: None,
         state: InstanceState::Pending,
         since: now,
         launched_at: now,
-        boots: 1,
-        state_reason: None,
         group: launch.group.clone(),
-        client_token: None,
+        ..Instance::example()
     };
     state.ec2.instances.insert(id.clone(), instance);
     state.ec2.tags.insert(id.clone(), launch.tags.clone());

@@ -250,3 +250,43 @@ pub fn check_shutdown_behavior(value: &str) -> Result<(), Refusal> {
         ))),
     }
 }
+
+#[cfg(test)]
+impl Instance {
+    /// One that runs, for tests of other services to change.
+    pub fn example() -> Self {
+        Self {
+            id: "i-0123456789abcdef0".to_owned(),
+            reservation: "r-0123456789abcdef0".to_owned(),
+            index: 0,
+            image: "ami-1".to_owned(),
+            instance_type: "t3.micro".to_owned(),
+            subnet: String::new(),
+            vpc: String::new(),
+            zone: "us-east-1a".to_owned(),
+            private_address: Ipv4Addr::new(127, 31, 0, 10),
+            public: false,
+            port: 8080,
+            own_port: None,
+            interface: "eni-0123456789abcdef0".to_owned(),
+            interface_attachment: "eni-attach-0123456789abcdef0".to_owned(),
+            security_groups: Vec::new(),
+            user_data: None,
+            profile: None,
+            association: None,
+            key_name: None,
+            devices: Vec::new(),
+            attributes: Attributes::default(),
+            state: InstanceState::Running,
+            since: Timestamp::UNIX_EPOCH,
+            launched_at: Timestamp::UNIX_EPOCH,
+            boots: 1,
+            booted: 1,
+            impaired: false,
+            state_reason: None,
+            transition_reason: String::new(),
+            group: None,
+            client_token: None,
+        }
+    }
+}

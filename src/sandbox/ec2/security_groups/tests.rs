@@ -84,25 +84,15 @@ fn a_group_stays_while_a_member_or_a_rule_needs_it() {
     let subnet = network::default_subnet(&state, None).unwrap().clone();
     let instance = Instance {
         id: "i-0123456789abcdef0".to_owned(),
-        image: "ami-1".to_owned(),
-        instance_type: "t3.micro".to_owned(),
         subnet: subnet.id,
         vpc: subnet.vpc,
         zone: subnet.zone,
         private_address: Ipv4Addr::new(127, 31, 0, 4),
-        port: 8080,
-        own_port: None,
         security_groups: vec![id.clone()],
-        user_data: None,
-        profile: None,
-        key_name: None,
         state: InstanceState::Stopped,
         since: Timestamp::UNIX_EPOCH,
         launched_at: Timestamp::UNIX_EPOCH,
-        boots: 1,
-        state_reason: None,
-        group: None,
-        client_token: None,
+        ..Instance::example()
     };
     state.ec2.instances.insert(instance.id.clone(), instance);
     assert_eq!(network::interfaces(&state)[0]["groupSet"][0]["groupName"], "web");
