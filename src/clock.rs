@@ -121,6 +121,10 @@ impl Clock {
         }
     }
 
+    pub fn is_manual(&self) -> bool {
+        matches!(self.0, Mode::Manual { .. })
+    }
+
     /// Moves a manual clock; others go on by themselves.
     pub fn advance(&self, by: Duration) {
         if let Mode::Manual { hand, .. } = &self.0 {

@@ -11,6 +11,7 @@ pub mod graph;
 pub mod kind;
 pub mod lang;
 pub mod plan;
+pub mod rehearse;
 pub mod sandbox;
 pub mod state;
 pub mod value;

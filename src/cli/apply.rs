@@ -135,7 +135,7 @@ async fn recover_first(
         return Ok(());
     }
     let cloud = context::connect(global, program).await?;
-    context::same_account(&cloud, &cloud.account().await?, program, Some(&loaded.snapshot))?;
+    context::same_account(global, &cloud, &cloud.account().await?, program, Some(&loaded.snapshot))?;
     let journal = store.begin_session(lock, loaded.snapshot)?;
     progress.say("An earlier run was cut short; looking at what it left:");
     let recovered = recover(&cloud, &journal, &loaded.open, progress)
@@ -204,7 +204,7 @@ async fn go_on(
 }
 
 /// Folds the journal into a snapshot, so that the next run reads one file.
-fn end(store: &Store, lock: &crate::state::LockGuard, journal: Journal) -> Result<Snapshot, CliError> {
+pub fn end(store: &Store, lock: &crate::state::LockGuard, journal: Journal) -> Result<Snapshot, CliError> {
     let mut snapshot = journal.snapshot();
     drop(journal);
     store.checkpoint(lock, &mut snapshot)?;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{CliError, Global, StackArgs, VariableArgs};
+use aws_credential_types::Credentials;
+
+use super::{CliError, Global, StackArgs, VariableArgs, Within, sandbox};
 use crate::apply::operation::STACK_TAG;
 use crate::clock::Clock;
 use crate::cloud::error::Service;
@@ -188,18 +190,34 @@ fn given(
     Ok(given)
 }
 
+/// The region of a stack in a sandbox, which always has one.
+pub fn sandbox_region(global: &Global, program: &Program) -> String {
+    let named = global.region.clone().or_else(|| program.settings.region.clone());
+    named.unwrap_or_else(|| sandbox::home::region(global))
+}
+
 /// Clients for the stack's region and profile.
 pub async fn connect(global: &Global, program: &Program) -> Result<Cloud, CliError> {
-    let target = Target {
-        region: global.region.clone().or_else(|| program.settings.region.clone()),
-        profile: global.profile.clone().or_else(|| program.settings.profile.clone()),
-        endpoint_url: global.endpoint_url.clone(),
+    let (endpoint, clock) = match &global.within {
+        Some(Within::Daemon { home, .. }) => (sandbox::running(home).await?.endpoint(), Clock::real()),
+        Some(Within::Process { endpoint, clock }) => (endpoint.clone(), clock.clone()),
+        None => {
+            let region = global.region.clone().or_else(|| program.settings.region.clone());
+            let profile = global.profile.clone().or_else(|| program.settings.profile.clone());
+            let target = Target { region, profile, endpoint_url: global.endpoint_url.clone() };
+            return Ok(Cloud::connect(&target, Clock::real(), global.verbose).await?);
+        }
     };
-    Ok(Cloud::connect(&target, Clock::real(), global.verbose).await?)
+    // Neither the user's credentials nor their profile is looked at.
+    let target =
+        Target { region: Some(sandbox_region(global, program)), profile: None, endpoint_url: Some(endpoint) };
+    let anyone = Credentials::new("test", "test", None, None, "sandbox");
+    Ok(Cloud::connect_as(Some(anyone), &target, clock, global.verbose).await?)
 }
 
 /// Holds an account and region against the stack's and the state's.
 pub fn same_account(
+    global: &Global,
     cloud: &Cloud,
     account: &str,
     program: &Program,
@@ -207,7 +225,9 @@ pub fn same_account(
 ) -> Result<(), CliError> {
     let refused =
         |code, message: String, help: &str| Err(CliError::Refused { code, message, help: help.to_owned() });
-    if let Some(wanted) = program.settings.account.as_deref().filter(|wanted| *wanted != account) {
+    // A sandbox is nobody's account, and what is tried in it reaches none.
+    let account_set = program.settings.account.as_deref().filter(|_| global.within.is_none());
+    if let Some(wanted) = account_set.filter(|wanted| *wanted != account) {
         return refused(
             "bgform::cli::wrong_account",
             format!("the stack is for account {wanted}, and these credentials belong to {account}"),
@@ -232,7 +252,9 @@ pub fn same_account(
             "check --region and AWS_REGION, or give this region a state of its own with --state; nothing was changed",
         );
     }
-    if snapshot.endpoint != cloud.endpoint {
+    // State in the sandbox's folder is its own, whatever port it has this time.
+    let own = matches!(global.within, Some(Within::Daemon { own_state: true, .. }));
+    if snapshot.endpoint != cloud.endpoint && !own {
         let named = |endpoint: &Option<String>| endpoint.clone().unwrap_or_else(|| "AWS itself".to_owned());
         return refused(
             "bgform::state::other_endpoint",

@@ -61,7 +61,7 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
             Snapshot::new(&program.settings.name, &account, region, endpoint)
         }
     };
-    context::same_account(&cloud, &account, &program, known_before.then_some(&snapshot))?;
+    context::same_account(global, &cloud, &account, &program, known_before.then_some(&snapshot))?;
 
     let mut known = remembered(&snapshot);
     let answers = read_existing(&cloud, &program, &snapshot, false, &mut known).await?;

@@ -17,7 +17,9 @@ mod locate;
 mod permissions;
 mod plan;
 mod progress;
+mod rehearse;
 mod report;
+pub mod sandbox;
 mod saved;
 mod show;
 mod state;
@@ -49,7 +51,8 @@ pub enum Exit {
     max_term_width = 100,
     after_help = "Exit codes: 0 done or nothing to do, 1 failed, 2 usage or a bad stack, 3 changes pending \
                   (plan --detailed-exitcode), 4 interrupted and resumable.\n\n\
-                  Examples:\n  bgform plan stacks/explicit.deploy\n  \
+                  Examples:\n  bgform --sandbox apply stacks/hello.deploy\n  \
+                  bgform plan stacks/explicit.deploy\n  \
                   bgform apply stacks/explicit.deploy --var live=green\n  \
                   bgform destroy stacks/explicit.deploy"
 )]
@@ -72,6 +75,11 @@ pub struct Global {
     /// Speak to this endpoint instead of AWS, before AWS_ENDPOINT_URL.
     #[arg(long, global = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
+    /// Use the local sandbox instead of AWS, starting it if need be; see `bgform help sandbox`. Your
+    /// AWS credentials are not used, and the stack's state is kept in the sandbox's folder unless
+    /// --state is given, so that `bgform sandbox reset` removes it too.
+    #[arg(long, global = true)]
+    pub sandbox: bool,
     /// Keep state in DIR/<stack>, before the stack's `state`.
     #[arg(long, global = true, value_name = "DIR")]
     pub state: Option<PathBuf>,
@@ -81,6 +89,22 @@ pub struct Global {
     /// Show every API call.
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// The sandbox that is used, where it is not AWS.
+    #[arg(skip)]
+    pub within: Option<Within>,
+}
+
+/// A sandbox that commands are run in.
+#[derive(Debug, Clone)]
+pub enum Within {
+    /// The user's, started when it is first called.
+    Daemon {
+        home: sandbox::home::Home,
+        /// Whether the stack's state is in the sandbox's folder.
+        own_state: bool,
+    },
+    /// One of a rehearsal, in this process, whose time may run faster.
+    Process { endpoint: String, clock: crate::clock::Clock },
 }
 
 /// The stack and its variables.
@@ -126,6 +150,10 @@ pub enum Command {
     Graph(graph::GraphArgs),
     /// List the IAM actions that a stack needs
     Permissions(permissions::PermissionsArgs),
+    /// Try a release under load, in a sandbox of its own
+    Rehearse(rehearse::RehearseArgs),
+    /// A local region with real traffic: up, down, status, logs, faults
+    Sandbox(sandbox::SandboxArgs),
     /// Write a completion script for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -154,7 +182,7 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 async fn command(args: Args) -> Result<Exit, CliError> {
-    let global = &args.global;
+    let global = &sandboxed(args.global)?;
     match args.command {
         Command::Validate(args) => validate::run(global, args),
         Command::Fmt(args) => fmt::run(args),
@@ -166,6 +194,30 @@ async fn command(args: Args) -> Result<Exit, CliError> {
         Command::Import(args) => import::run(global, args).await,
         Command::Graph(args) => graph::run(global, args),
         Command::Permissions(args) => permissions::run(global, args),
+        Command::Rehearse(args) => rehearse::run(global, args).await,
+        Command::Sandbox(args) => sandbox::run(global, args).await,
         Command::Completions(args) => completions::run(args),
     }
+}
+
+/// The options with what `--sandbox` means.
+fn sandboxed(mut global: Global) -> Result<Global, CliError> {
+    if !global.sandbox {
+        return Ok(global);
+    }
+    let other = [("--endpoint-url", global.endpoint_url.is_some()), ("--profile", global.profile.is_some())];
+    if let Some((option, _)) = other.iter().find(|(_, given)| *given) {
+        return Err(CliError::usage(
+            "bgform::cli::sandbox",
+            format!("--sandbox and {option} exclude each other"),
+            "the sandbox has an endpoint and credentials of its own",
+        ));
+    }
+    let home = sandbox::home::Home::of_environment()?;
+    let own_state = global.state.is_none();
+    if own_state {
+        global.state = Some(home.stack_state());
+    }
+    global.within = Some(Within::Daemon { home, own_state });
+    Ok(global)
 }

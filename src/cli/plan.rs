@@ -135,11 +135,11 @@ pub async fn plan(global: &Global, program: &Program, options: &Options) -> Resu
         // The account is asked for beside the reads; whose answers they are is settled first.
         let basis = Basis { cloud: &cloud, program, snapshot: &snapshot, options };
         let (account, made) = tokio::join!(cloud.account(), plan::make(basis));
-        context::same_account(&cloud, &account?, program, Some(&snapshot))?;
+        context::same_account(global, &cloud, &account?, program, Some(&snapshot))?;
         return Ok(Planned { made: made?, cloud, snapshot, open });
     }
     let account = cloud.account().await?;
-    context::same_account(&cloud, &account, program, None)?;
+    context::same_account(global, &cloud, &account, program, None)?;
     context::nothing_tagged(&cloud, program).await?;
     let snapshot = Snapshot { account, ..snapshot };
     let made = plan::make(Basis { cloud: &cloud, program, snapshot: &snapshot, options }).await?;

@@ -99,7 +99,7 @@ impl Reporter for Progress {
     }
 }
 
-fn past(verb: &str) -> &str {
+pub fn past(verb: &str) -> &str {
     match verb {
         "create" => "created",
         "update" => "updated",

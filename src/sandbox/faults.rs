@@ -10,6 +10,7 @@ use crate::clock::Clock;
 mod parse;
 mod throttle;
 
+pub use parse::{KINDS, NoFault};
 use throttle::Bucket;
 
 /// One thing that goes wrong.

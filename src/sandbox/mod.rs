@@ -33,4 +33,4 @@ pub mod ssm;
 pub mod state;
 pub mod sts;
 
-pub use server::{Options, Sandbox, StartError};
+pub use server::{Options, Sandbox, StartError, clear, region_folders};

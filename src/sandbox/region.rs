@@ -198,6 +198,12 @@ impl Region {
         self.saved().await
     }
 
+    /// Requests that came to targets since the start, by target group ARN.
+    pub fn requests(&self) -> std::collections::BTreeMap<String, u64> {
+        let groups = self.balancer.traffic().groups.into_iter();
+        groups.map(|(arn, traffic)| (arn, traffic.requests)).collect()
+    }
+
     /// Ends the machines and the tasks; the state stays.
     pub async fn close(&self) {
         let _ = self.saved().await;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -11,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
@@ -20,7 +22,7 @@ use super::control;
 use super::faults::Faults;
 use super::pace::Pace;
 use super::region::{OpenError, Region, Setup};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 
 /// What a sandbox is started with.
 #[derive(Debug, Clone)]
@@ -40,7 +42,6 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Sandbox {
     shared: Arc<Shared>,
-    address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
@@ -48,6 +49,9 @@ pub struct Sandbox {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub options: Options,
+    address: SocketAddr,
+    /// By the machine's clock.
+    pub since: Timestamp,
     regions: Mutex<BTreeMap<String, Arc<Region>>>,
     /// Set when somebody asked the sandbox to end.
     pub ending: watch::Sender<bool>,
@@ -74,18 +78,36 @@ impl Sandbox {
         let refused = |error: std::io::Error| StartError::Port { port, reason: error.to_string() };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let shared =
-            Arc::new(Shared { options, regions: Mutex::default(), ending: watch::Sender::new(false) });
+        let shared = Arc::new(Shared {
+            options,
+            address,
+            since: clock::now(),
+            regions: Mutex::default(),
+            ending: watch::Sender::new(false),
+        });
         for name in shared.known() {
-            shared.region(&name).await?;
+            if let Err(error) = shared.region(&name).await {
+                // Regions that are open already have machines.
+                shared.close().await;
+                return Err(error.into());
+            }
         }
         let accepting = tokio::spawn(accept(listener, shared.clone()));
-        Ok(Self { shared, address, accepting })
+        Ok(Self { shared, accepting })
     }
 
     /// `http://127.0.0.1:4577`
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.shared.endpoint()
+    }
+
+    /// What goes wrong on purpose; more may be added at any time.
+    pub fn faults(&self) -> &Faults {
+        &self.shared.options.faults
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
     }
 
     /// A region of it, opened if need be.
@@ -102,19 +124,47 @@ impl Sandbox {
     /// Ends all machines and sockets; the folder stays as it is.
     pub async fn stop(self) {
         self.accepting.abort();
-        for region in self.shared.regions.lock().await.values() {
-            region.close().await;
-        }
+        self.shared.close().await;
     }
 }
 
 impl Shared {
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    async fn close(&self) {
+        for region in self.regions.lock().await.values() {
+            region.close().await;
+        }
+    }
+
+    /// Ends all machines, removes everything that the folder keeps, and opens a new default region.
+    pub async fn reset(&self) -> Result<(), OpenError> {
+        {
+            let mut regions = self.regions.lock().await;
+            while let Some((_, region)) = regions.pop_first() {
+                region.close().await;
+                // Its tasks give its addresses back when they have ended.
+                let last = Arc::downgrade(&region);
+                drop(region);
+                for _ in 0..100 {
+                    if last.strong_count() == 0 {
+                        break;
+                    }
+                    clock::sleep(Duration::from_millis(10)).await;
+                }
+            }
+            clear(&self.options.folder)?;
+        }
+        self.region(DEFAULT_REGION).await.map(|_| ())
+    }
+
     /// Regions that the folder has, at least the default one.
     fn known(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(&self.options.folder).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries
-            .filter(|entry| entry.path().join("state.json").is_file())
-            .filter_map(|entry| entry.file_name().into_string().ok())
+        let mut names: Vec<String> = region_folders(&self.options.folder)
+            .iter()
+            .filter_map(|folder| folder.file_name()?.to_str().map(str::to_owned))
             .collect();
         if names.is_empty() {
             names.push(DEFAULT_REGION.to_owned());
@@ -144,6 +194,30 @@ impl Shared {
     pub async fn regions(&self) -> Vec<Arc<Region>> {
         self.regions.lock().await.values().cloned().collect()
     }
+}
+
+/// The folders of a sandbox's regions.
+pub fn region_folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<_> =
+        entries.map(|entry| entry.path()).filter(|path| path.join("state.json").is_file()).collect();
+    found.sort();
+    found
+}
+
+/// Removes what a sandbox keeps in its folder: regions, and the state of the stacks made in them.
+/// No sandbox may be running in it.
+pub fn clear(folder: &Path) -> Result<(), OpenError> {
+    let mut gone = region_folders(folder);
+    gone.extend(Some(folder.join("state")).filter(|path| path.is_dir()));
+    for path in gone {
+        std::fs::remove_dir_all(&path).map_err(|error| OpenError::Folder {
+            folder: path,
+            what: "remove",
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(())
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {

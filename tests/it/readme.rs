@@ -38,6 +38,18 @@ fn every_command_in_the_readme_is_one() {
 }
 
 #[test]
+fn every_fault_is_in_the_readme_with_its_example() {
+    let table =
+        README.split("<!-- faults").nth(1).and_then(|rest| rest.split("## ").next()).unwrap_or_default();
+    let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| `")).collect();
+    let kinds = bgform::sandbox::faults::KINDS;
+    assert_eq!(rows.len(), kinds.len());
+    for (row, (name, example)) in rows.iter().zip(kinds) {
+        assert!(row.starts_with(&format!("| `{name}` | `{example}` |")), "{row}");
+    }
+}
+
+#[test]
 fn every_stack_in_the_readme_is_valid_and_formatted() {
     let product = crate::product::Product::alone();
     for (index, text) in blocks("deploy").iter().enumerate() {
@@ -54,13 +66,16 @@ fn the_stacks_of_the_repository_are_formatted_and_the_explicit_one_is_the_exampl
     product.copy_stack("explicit.deploy");
     product.run(&["fmt", "--check", "explicit.deploy"]).exits(0);
     product.run(&["validate", "explicit.deploy"]).exits(0).says("is valid: 14 resources");
+    product.copy_stack("hello.deploy");
+    product.run(&["fmt", "--check", "hello.deploy"]).exits(0);
+    product.run(&["validate", "hello.deploy"]).exits(0).says("is valid: 9 resources");
 }
 
 #[test]
 fn every_command_has_help_with_an_example() {
     let product = crate::product::Product::alone();
     let commands = ["validate", "fmt", "plan", "apply", "destroy", "import", "show", "graph", "permissions"];
-    for command in commands.iter().chain(&["completions"]) {
+    for command in commands.iter().chain(&["completions", "sandbox", "rehearse"]) {
         product.run(&[command, "--help"]).exits(0).says("Examples");
     }
 }

@@ -23,6 +23,7 @@ use super::state::State;
 pub use answer::{map, timestamp};
 pub use calls::Calls;
 pub(super) use dispatch::answer;
+pub use dispatch::ask;
 pub use filter::{Filters, tag_values, wildcard};
 pub use page::{Page, page};
 pub use params::Params;

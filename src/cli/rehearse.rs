@@ -1,0 +1,411 @@
+//! `bgform rehearse`: one release up in a sandbox of its own, the next one shipped as `apply` would,
+//! real requests all the while, and what came of them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::apply::end;
+use super::plan::{Planned, plan};
+use super::sandbox::daemon;
+use super::sandbox::home::refused;
+use super::{CliError, Exit, Global, StackArgs, VariableArgs, Within, context, report};
+use crate::address::Address;
+use crate::apply::operation::Reporter;
+use crate::apply::shutdown::Shutdown;
+use crate::apply::{self, Context, Outcome};
+use crate::clock::{self, Clock};
+use crate::lang::program::Program;
+use crate::plan::{Made, Options};
+use crate::rehearse::tally::Verdict;
+use crate::rehearse::timeline::{self, Timeline};
+use crate::rehearse::{Generator, Row, Settings, Target};
+use crate::sandbox::control::load_balancers;
+use crate::sandbox::faults::{Fault, Faults};
+use crate::sandbox::pace::Pace;
+use crate::sandbox::region::Region;
+use crate::sandbox::{self, Sandbox};
+use crate::state::Snapshot;
+use crate::value::Value;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The first release has the values of --var with those of --from over them; the second has those \
+                        of --var alone. A request fails when it is answered with 500 or above, not within 10 s, or \
+                        when its connection breaks. It exits with 1 when one has failed or the release has.\n\n\
+                        The JSON has `format` bgform.rehearsal and `version` 1: stack, url, speed, per_second, \
+                        applied, error, timeline (rows with time and either step, or weights, health, \
+                        requests_per_second, p50_ms, p99_ms and failed), requests (sent, failed, slowest_ms, p50_ms, \
+                        p99_ms, failures with at and error) and passed.\n\n\
+                        Examples:\n  \
+                        bgform rehearse stacks/hello.deploy --from live=blue --var live=green\n  \
+                        bgform rehearse --from release=1.0.1 --var release=1.0.2 --rps 500\n  \
+                        bgform rehearse --from live=blue --var live=green --fault propagation=3:10s --speed 1"
+)]
+pub struct RehearseArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// A variable of the first release, where it is another than the second's; may be given again.
+    #[arg(long, value_name = "NAME=VALUE")]
+    from: Vec<String>,
+    /// Requests a second; half of them on connections that are kept, half on new ones.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rps: u32,
+    /// How many connections are kept.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    connections: u16,
+    /// Let time run N times as fast: waits and delays are shorter, requests are not. 1 shortens nothing.
+    #[arg(long, value_name = "N", default_value_t = 10.0, value_parser = super::sandbox::speed)]
+    speed: f64,
+    /// Where requests go [default: the output `url`, or the only load balancer].
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Something that goes wrong on purpose from the second release on; may be given again.
+    #[arg(long, value_name = "KIND=ARGS")]
+    fault: Vec<Fault>,
+    /// Print the timeline and the verdict as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Leave the sandbox's folder, with its logs and state.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// How long the first release may take until it answers, in real time.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often is looked at weights and health, in real time.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long requests go on before and after the release, in real time.
+const BEFORE: Duration = Duration::from_secs(2);
+const AFTER: Duration = Duration::from_secs(3);
+
+pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> {
+    let files = context::stack_files(args.stack.stack.as_deref())?;
+    let given = &args.stack.variables;
+    let from = given.var.iter().chain(&args.from).cloned().collect();
+    let first = VariableArgs { var: from, var_file: given.var_file.clone() };
+    let programs = [context::program_given(&files, &first)?, context::program_given(&files, given)?];
+
+    let folder = tempfile::Builder::new().prefix("bgform-rehearse-").tempdir();
+    let mut folder = folder.map_err(|error| {
+        refused(
+            "bgform::rehearse::folder",
+            format!("no folder can be made to rehearse in: {error}"),
+            "see TMPDIR",
+        )
+    })?;
+    if args.keep {
+        folder.disable_cleanup(true);
+    }
+    // Before there is anything that an interrupt would leave.
+    let shutdown = Arc::new(Shutdown::default());
+    shutdown.listen(|again| {
+        if !again {
+            eprintln!("\nInterrupted: the rehearsal ends, and its sandbox is taken away.");
+        }
+    });
+    daemon::more_files();
+    let clock = Clock::scaled(args.speed);
+    let sandbox = Sandbox::start(sandbox::Options {
+        folder: folder.path().to_owned(),
+        port: 0,
+        clock: clock.clone(),
+        pace: Pace::default(),
+        faults: Arc::new(Faults::new(clock.clone(), [])),
+        program: daemon::program()?,
+    });
+    let sandbox = match sandbox.await {
+        Ok(sandbox) => sandbox,
+        Err(error) => return Err(daemon::told(error).await),
+    };
+    let global = Global {
+        profile: None,
+        endpoint_url: None,
+        state: Some(folder.path().join("state")),
+        within: Some(Within::Process { endpoint: sandbox.endpoint(), clock: clock.clone() }),
+        ..global.clone()
+    };
+    let rehearsal = Rehearsal { global, args: &args, clock, sandbox: &sandbox, shutdown: &shutdown };
+    let result = rehearsal.go(&programs).await;
+    sandbox.stop().await;
+    if args.keep {
+        eprintln!("What it left is in {}.", folder.path().display());
+    }
+    result
+}
+
+struct Rehearsal<'a> {
+    global: Global,
+    args: &'a RehearseArgs,
+    clock: Clock,
+    sandbox: &'a Sandbox,
+    shutdown: &'a Shutdown,
+}
+
+/// How a release ended.
+struct Shipped {
+    snapshot: Snapshot,
+    /// The first step that failed, with its error.
+    failed: Option<String>,
+    interrupted: bool,
+}
+
+impl Rehearsal<'_> {
+    async fn go(&self, [first, second]: &[Program; 2]) -> Result<Exit, CliError> {
+        let region = self.sandbox.region(&context::sandbox_region(&self.global, second)).await;
+        let region = region.map_err(|error| refused("bgform::rehearse::region", error.to_string(), ""))?;
+        eprintln!("Bringing the first release up in a sandbox of its own.");
+        let told = Told::default();
+        let shipped = self.ship(first, &told).await?;
+        if shipped.interrupted {
+            return Ok(Exit::Interrupted);
+        }
+        if let Some(failed) = shipped.failed {
+            let message = format!("the first release does not come up: it could not {failed}");
+            return Err(refused("bgform::rehearse::first", message, "no request was sent yet"));
+        }
+        let (url, target) = self.target(&region, &shipped.snapshot).await?;
+        if !self.answers(&url, &target).await? {
+            return Ok(Exit::Interrupted);
+        }
+        eprintln!(
+            "It answers at {url}. Sending {} requests a second, and shipping the second release.",
+            self.args.rps
+        );
+
+        let mut screen = Screen { json: self.args.json, timeline: Timeline::new(self.clock.clone()) };
+        let settings =
+            Settings { per_second: self.args.rps, connections: usize::from(self.args.connections) };
+        let load = Generator::start(target, settings);
+        screen.begin();
+        self.watch(&mut screen, &region, &load, clock::sleep(BEFORE), &told).await;
+        self.args.fault.iter().for_each(|fault| self.sandbox.faults().add(fault.clone()));
+        told.take();
+        let shipping = self.ship(second, &told);
+        let shipped = self.watch(&mut screen, &region, &load, shipping, &told).await;
+        if !self.shutdown.is_draining() {
+            self.watch(&mut screen, &region, &load, clock::sleep(AFTER), &told).await;
+        }
+        let verdict = load.stop().await.verdict();
+        let (error, interrupted) = match shipped {
+            Ok(shipped) => (shipped.failed.map(|failed| format!("could not {failed}")), shipped.interrupted),
+            Err(error) => {
+                report::print(&error, report::colour(&self.global));
+                (Some(error.to_string()), false)
+            }
+        };
+        self.tell(&screen, second, &url, &verdict, error.as_deref(), interrupted);
+        Ok(match (interrupted || self.shutdown.is_draining(), error, verdict.failed) {
+            (true, ..) => Exit::Interrupted,
+            (false, None, 0) => Exit::Done,
+            _ => Exit::Failed,
+        })
+    }
+
+    /// Applies a program as `apply --auto-approve` does.
+    async fn ship(&self, program: &Program, told: &Told) -> Result<Shipped, CliError> {
+        let store = context::store(&self.global, program)?;
+        let lock = store.lock("bgform rehearse")?;
+        let Planned { cloud, snapshot, made, .. } = plan(&self.global, program, &Options::default()).await?;
+        let Made { plan, known } = made;
+        let journal = store.begin_session(&lock, snapshot)?;
+        let context = Context {
+            cloud: &cloud,
+            program,
+            plan: &plan,
+            journal: &journal,
+            reporter: told,
+            shutdown: self.shutdown,
+            parallelism: 10,
+        };
+        let outcome = apply::apply(&context, known).await;
+        let snapshot = end(&store, &lock, journal)?;
+        let outcome: Outcome = outcome?;
+        let failed = outcome.failed.first();
+        Ok(Shipped {
+            snapshot,
+            failed: failed.map(|one| format!("{} `{}`: {}", one.verb, one.address, one.error)),
+            interrupted: outcome.interrupted,
+        })
+    }
+
+    /// Where requests go.
+    async fn target(&self, region: &Region, snapshot: &Snapshot) -> Result<(String, Target), CliError> {
+        let output = match snapshot.outputs.get("url") {
+            Some(Value::String(url)) => Some(url.clone()),
+            _ => None,
+        };
+        let url = match self.args.url.clone().or(output) {
+            Some(url) => url,
+            None => match load_balancers(region).as_slice() {
+                [only] => format!("http://{}/", only.dns_name),
+                several => {
+                    let message = format!(
+                        "where to send requests is not known: there are {} load balancers",
+                        several.len()
+                    );
+                    let help = "give the stack an output `url`, or name one with --url";
+                    return Err(refused("bgform::rehearse::url", message, help));
+                }
+            },
+        };
+        let target = Target::parse(&url).await;
+        let target = target.map_err(|error| {
+            refused(
+                "bgform::rehearse::url",
+                format!("no request can be sent: {error}"),
+                "name another URL with --url",
+            )
+        })?;
+        Ok((url, target))
+    }
+
+    /// Waits until the first release answers; false: an interrupt came first.
+    async fn answers(&self, url: &str, target: &Target) -> Result<bool, CliError> {
+        let began = clock::monotonic();
+        let mut seen = String::new();
+        while clock::monotonic() - began < PATIENCE {
+            match target.get().await {
+                Ok(200..=399) => return Ok(true),
+                Ok(status) => seen = format!("status {status}"),
+                Err(error) => seen = error,
+            }
+            tokio::select! {
+                () = clock::sleep(LOOK) => {}
+                () = self.shutdown.draining() => return Ok(false),
+            }
+        }
+        let message = format!("the first release does not answer at {url}: {seen}");
+        Err(refused(
+            "bgform::rehearse::silent",
+            message,
+            "see its console: rehearse with --keep, then look at instances/*/console.log",
+        ))
+    }
+
+    /// What `until` yields, with a row at each change and each second until then.
+    async fn watch<T>(
+        &self,
+        screen: &mut Screen,
+        region: &Region,
+        load: &Generator,
+        until: impl Future<Output = T>,
+        told: &Told,
+    ) -> T {
+        let mut until = std::pin::pin!(until);
+        loop {
+            let ended = tokio::select! {
+                output = &mut until => Some(output),
+                () = clock::sleep(LOOK) => None,
+            };
+            for step in told.take() {
+                screen.step(step);
+            }
+            screen.look(region, load);
+            if let Some(output) = ended {
+                return output;
+            }
+        }
+    }
+
+    fn tell(
+        &self,
+        screen: &Screen,
+        program: &Program,
+        url: &str,
+        verdict: &Verdict,
+        error: Option<&str>,
+        interrupted: bool,
+    ) {
+        let passed = error.is_none() && !interrupted && verdict.failed == 0;
+        if self.args.json {
+            let document = json!({
+                "format": "bgform.rehearsal",
+                "version": 1,
+                "stack": program.settings.name,
+                "url": url,
+                "speed": self.args.speed,
+                "per_second": self.args.rps,
+                "applied": error.is_none() && !interrupted,
+                "error": error,
+                "timeline": screen.timeline.rows(),
+                "requests": verdict,
+                "passed": passed,
+            });
+            report::out(&format!("{document:#}\n"));
+            return;
+        }
+        let Verdict { sent, failed, slowest_ms, p50_ms, p99_ms, failures } = verdict;
+        let mut text = format!(
+            "\n{sent} requests sent, {failed} failed; slowest {slowest_ms:.1} ms, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms.\n"
+        );
+        for failure in failures {
+            text.push_str(&format!("  after {:.3} s: {}\n", failure.at, failure.error));
+        }
+        if let Some(error) = error {
+            text.push_str(&format!("The release failed: {error}\n"));
+        }
+        text.push_str(match passed {
+            true => "The release went through, and no request failed.\n",
+            false if interrupted => "It was interrupted.\n",
+            false => "This release is not ready.\n",
+        });
+        report::out(&text);
+    }
+}
+
+/// Prints rows as they are made, unless JSON is wanted at the end.
+struct Screen {
+    json: bool,
+    timeline: Timeline,
+}
+
+impl Screen {
+    fn print(json: bool, text: &str) {
+        if !json {
+            report::out(&format!("{}\n", text.trim_end()));
+        }
+    }
+
+    fn begin(&self) {
+        Self::print(self.json, &timeline::head());
+    }
+
+    fn step(&mut self, text: String) {
+        let row: &Row = self.timeline.step(text);
+        Self::print(self.json, &timeline::text(row));
+    }
+
+    fn look(&mut self, region: &Region, load: &Generator) {
+        if let Some(row) = self.timeline.look(region, load) {
+            Self::print(self.json, &timeline::text(row));
+        }
+    }
+}
+
+/// Steps that have ended, for the timeline.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Told {
+    fn say(&self, text: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Reporter for Told {
+    fn progress(&self, _address: &Address, _text: &str) {}
+
+    fn done(&self, address: &Address, verb: &str, _took: Duration) {
+        self.say(format!("{} {address}", super::progress::past(verb)));
+    }
+
+    fn failed(&self, address: &Address, verb: &str, error: &str) {
+        self.say(format!("failed to {verb} {address}: {error}"));
+    }
+}

@@ -1,0 +1,196 @@
+//! The sandbox's own process: takes the folder, serves, ends in order.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::home::{Held, Home, Record, Standing, refused};
+use crate::cli::CliError;
+use crate::clock::{self, Clock};
+use crate::sandbox::control::Client;
+use crate::sandbox::faults::{Fault, Faults};
+use crate::sandbox::pace::Pace;
+use crate::sandbox::region::OpenError;
+use crate::sandbox::{Options, Sandbox, StartError};
+
+/// What a daemon is started with.
+#[derive(Debug, Clone)]
+pub struct Start {
+    pub home: Home,
+    pub port: u16,
+    pub speed: f64,
+    pub faults: Vec<Fault>,
+}
+
+/// What a daemon in the background tells who started it: one line on its standard output.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Word {
+    Ready(Record),
+    Failed { code: String, message: String, help: String },
+}
+
+/// Runs until a signal or a control call ends it. `ready` is told where it is reached.
+pub async fn run(start: Start, ready: impl FnOnce(&Record)) -> Result<(), CliError> {
+    let home = start.home.clone();
+    let Some(held) = home.hold().await? else {
+        return Err(match home.standing() {
+            Standing::Runs(record) => refused(
+                "bgform::sandbox::runs",
+                format!("a sandbox runs in {} already, at {}", home.folder.display(), record.endpoint()),
+                "`bgform sandbox down` ends it",
+            ),
+            _ => home.running().err().unwrap_or_else(|| {
+                refused("bgform::sandbox::starts", "another sandbox was just there", "try again in a moment")
+            }),
+        });
+    };
+    // Before the machines, so that nothing has to be ended when a signal comes in between.
+    let mut signals = Signals::listen()?;
+    more_files();
+    let result = serve(start, &home, &held, &mut signals, ready).await;
+    held.forget()?;
+    result
+}
+
+async fn serve(
+    start: Start,
+    home: &Home,
+    held: &Held,
+    signals: &mut Signals,
+    ready: impl FnOnce(&Record),
+) -> Result<(), CliError> {
+    let clock = Clock::scaled(start.speed);
+    let options = Options {
+        folder: home.folder.clone(),
+        port: start.port,
+        faults: Arc::new(Faults::new(clock.clone(), start.faults)),
+        clock,
+        pace: Pace::default(),
+        program: program()?,
+    };
+    // The record of one that was killed would be taken for this one's.
+    held.forget()?;
+    let sandbox = match Sandbox::start(options).await {
+        Ok(sandbox) => sandbox,
+        Err(error) => return Err(told(error).await),
+    };
+    let record = Record {
+        pid: std::process::id(),
+        port: sandbox.address().port(),
+        started: clock::now(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    if let Err(error) = held.record(&record) {
+        sandbox.stop().await;
+        return Err(error);
+    }
+    ready(&record);
+    tokio::select! {
+        () = sandbox.asked_to_end() => {}
+        () = signals.any() => {}
+    }
+    // A second signal does not wait for machines that will not end.
+    tokio::select! {
+        () = sandbox.stop() => {}
+        () = signals.any() => {}
+    }
+    Ok(())
+}
+
+/// SIGINT and SIGTERM.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    pub fn listen() -> Result<Self, CliError> {
+        let failed = |error: std::io::Error| {
+            refused("bgform::sandbox::signals", format!("signals cannot be listened to: {error}"), "")
+        };
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    pub async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// This binary, which the base images' service is.
+pub fn program() -> Result<std::path::PathBuf, CliError> {
+    std::env::current_exe().map_err(|error| {
+        refused("bgform::sandbox::program", format!("bgform does not find its own file: {error}"), "")
+    })
+}
+
+/// Raises the limit of open files as far as the system lets it: each connection is one.
+pub fn more_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // With the old limit it works for fewer connections.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// Why a sandbox does not come up, and what to do.
+pub async fn told(error: StartError) -> CliError {
+    let message = error.to_string();
+    match error {
+        StartError::Port { port, .. } if TcpListener::bind(("127.0.0.1", port)).is_ok() => {
+            // It was in use a moment ago.
+            refused("bgform::sandbox::port", message, "try again")
+        }
+        StartError::Port { port, .. } => {
+            let asked = Client { patience: Duration::from_secs(2), ..Client::new(port) }.status().await;
+            let (by, help) = match asked {
+                Ok(status) => (
+                    format!("the sandbox in {} (process {})", status.folder.display(), status.pid),
+                    format!(
+                        "use that one with --dir {}, or take another port: --port 4578",
+                        status.folder.display()
+                    ),
+                ),
+                Err(_) => ("another program".to_owned(), "take another port: --port 4578".to_owned()),
+            };
+            match port < 1024 {
+                true => refused("bgform::sandbox::port", message, "take a port above 1023"),
+                false => refused(
+                    "bgform::sandbox::port",
+                    format!("port {port} of 127.0.0.1 is in use by {by}"),
+                    help,
+                ),
+            }
+        }
+        StartError::Open(OpenError::State { .. }) => refused(
+            "bgform::sandbox::state",
+            message,
+            "put back what was there, or begin anew: `bgform sandbox reset` removes it",
+        ),
+        StartError::Open(OpenError::Folder { .. }) => {
+            refused("bgform::sandbox::folder", message, "see to the folder, or name another with --dir")
+        }
+        StartError::Open(OpenError::Network { .. }) => refused(
+            "bgform::sandbox::network",
+            message,
+            "end the other one (`bgform sandbox down --dir DIR`), or reset this one",
+        ),
+    }
+}
+
+/// Says one [`Word`]. Who started this may be gone.
+pub fn say(word: &Word) {
+    let mut out = std::io::stdout().lock();
+    let text = serde_json::to_string(word).unwrap_or_default();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}

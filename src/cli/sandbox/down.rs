@@ -1,0 +1,82 @@
+//! `bgform sandbox down` and `reset`.
+
+use std::time::Duration;
+
+use super::home::{Home, Record, Standing, refused};
+use super::told;
+use crate::cli::{CliError, Exit, report};
+use crate::clock;
+use crate::sandbox::clear;
+use crate::sandbox::control::{CallError, Client};
+
+/// How long machines may take to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it may take to hear that it is to end.
+const ASKED: Duration = Duration::from_secs(5);
+
+/// Ends the daemon in order; what is left of a killed one is cleaned up.
+pub async fn down(home: &Home) -> Result<Exit, CliError> {
+    match home.standing() {
+        Standing::Runs(record) => {
+            end(home, &record).await?;
+            report::out("The sandbox is down; `bgform sandbox up` goes on from its state.\n");
+        }
+        Standing::Killed(_) => {
+            // Its machines ended with it: a keeper of each region sees to that.
+            if let Some(held) = home.hold().await? {
+                held.forget()?;
+            }
+            report::out(
+                "The sandbox was killed; what it left is cleaned up. `bgform sandbox up` goes on from its state.\n",
+            );
+        }
+        Standing::Starts => {
+            home.running()?;
+        }
+        Standing::Down => report::out(&format!("No sandbox runs in {}.\n", home.folder.display())),
+    }
+    Ok(Exit::Done)
+}
+
+async fn end(home: &Home, record: &Record) -> Result<(), CliError> {
+    let before = clock::monotonic();
+    // It may be gone before its answer is here: whether it is tells the lock.
+    let asked = Client { patience: ASKED, ..record.client() }.down().await;
+    if let Err(error @ (CallError::Refused { .. } | CallError::Stranger { .. })) = asked {
+        return Err(told(record, error));
+    }
+    while clock::monotonic() - before < PATIENCE {
+        if !matches!(home.standing(), Standing::Runs(_) | Standing::Starts) {
+            return Ok(());
+        }
+        clock::sleep(Duration::from_millis(20)).await;
+    }
+    Err(refused(
+        "bgform::sandbox::hangs",
+        format!("the sandbox (process {}) does not end", record.pid),
+        format!("see {}; `kill -9 {}` ends it", home.log().display(), record.pid),
+    ))
+}
+
+/// Removes everything; a running daemon goes on with an empty region.
+pub async fn reset(home: &Home) -> Result<Exit, CliError> {
+    if let Standing::Runs(record) = home.standing() {
+        record.client().reset().await.map_err(|error| told(&record, error))?;
+        report::out(&format!("The sandbox at {} is as new.\n", record.endpoint()));
+        return Ok(Exit::Done);
+    }
+    if !home.exists() {
+        report::out(&format!("There is no sandbox in {}.\n", home.folder.display()));
+        return Ok(Exit::Done);
+    }
+    let Some(held) = home.hold().await? else {
+        home.running()?;
+        return Ok(Exit::Failed);
+    };
+    clear(&home.folder)
+        .map_err(|error| refused("bgform::sandbox::folder", error.to_string(), "see to the folder"))?;
+    held.forget()?;
+    report::out(&format!("The sandbox in {} is as new.\n", home.folder.display()));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,16 @@
+//! What a rehearsal watches a release with: requests as clients send them, the weights and the
+//! health of targets as they change, and what came of it.
+//!
+//! In: an address that answers, a region of the sandbox. Out: rows of a timeline and a verdict. It
+//! knows nothing of stacks and plans.
+
+pub mod load;
+pub mod tally;
+pub mod target;
+pub mod timeline;
+pub mod watch;
+
+pub use load::{Generator, Settings};
+pub use tally::{Failure, Tally, Verdict};
+pub use target::Target;
+pub use timeline::{Row, Timeline};
