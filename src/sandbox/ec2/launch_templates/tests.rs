@@ -4,7 +4,6 @@ use super::super::super::api::{Call, Handler, Refusal};
 use super::super::super::cloudwatch::Metrics;
 use super::super::super::pace::Pace;
 use super::super::super::state::Network;
-use super::super::security_groups;
 use super::*;
 
 fn state() -> State {
