@@ -107,3 +107,25 @@ async fn a_rule_change_reaches_the_nodes_one_by_one() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn a_new_target_starts_slowly() {
+    let (old, new) = (Backend::new("old").await, Backend::new("new").await);
+    let mut web = group("web", &[old.address]);
+    web.slow_start = Duration::from_secs(100);
+    let mut rig = Rig::new(Clock::manual(), vec![(web, 1)]).await;
+    rig.healthy("web", 1).await;
+    rig.change_group("web", |group| group.targets.push(target(new.address)));
+    rig.healthy("web", 2).await;
+    let mut client = rig.client().await;
+    // Its share rises from nothing over half of another's to the same.
+    for (gone, least, most) in [(0, 0, 10), (50, 80, 180), (50, 200, 200)] {
+        rig.clock.advance(Duration::from_secs(gone));
+        let before = new.requests.load(SeqCst);
+        for _ in 0..400 {
+            client.get("/").await;
+        }
+        let got = new.requests.load(SeqCst) - before;
+        assert!((least..=most).contains(&got), "{got} after {gone}");
+    }
+}
