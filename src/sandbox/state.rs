@@ -100,14 +100,16 @@ impl State {
         format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
     }
 
-    /// The region's zones: `us-east-1a` to `us-east-1c`, with their zone ids, such as `use1-az1`.
+    /// The region's zones, such as `us-east-1a`, with their zone ids, such as `use1-az1`.
     pub fn zones(&self) -> Vec<(String, String)> {
         // `use1` of us-east-1, `apne1` of ap-northeast-1 (AWS RAM user guide, working-with-az-ids).
         let words =
             [("north", "n"), ("south", "s"), ("east", "e"), ("west", "w"), ("central", "c"), ("-", "")];
         let short = words.iter().fold(self.region.clone(), |id, (word, letter)| id.replace(word, letter));
-        ["a", "b", "c"]
-            .iter()
+        // us-east-1 has six, which is more than anywhere else.
+        let letters = if self.region == "us-east-1" { "abcdef" } else { "abc" };
+        letters
+            .chars()
             .enumerate()
             .map(|(index, letter)| (format!("{}{letter}", self.region), format!("{short}-az{}", index + 1)))
             .collect()

@@ -30,7 +30,7 @@ impl World {
         let now = Timestamp::UNIX_EPOCH;
         let state = State::new("us-east-1", Network::Addresses { octet: 31 }, Pace::default(), now);
         let mut world = Self { state, now };
-        let data = |kind: &str| json!({ "ImageId": "ami-1", "InstanceType": kind });
+        let data = |kind: &str| json!({ "ImageId": "ami-12c6146b", "InstanceType": kind });
         world.call(
             "CreateLaunchTemplate",
             json!({ "LaunchTemplateName": "web", "LaunchTemplateData": data("t3.micro") }),
@@ -332,7 +332,7 @@ fn an_instance_that_ends_is_replaced_at_once() {
 #[test]
 fn failed_launches_are_tried_again_later_and_later() {
     let (mut world, _) = World::new();
-    let data = json!({ "ImageId": "ami-gone", "InstanceType": "t3.micro" });
+    let data = json!({ "ImageId": "ami-00000000", "InstanceType": "t3.micro" });
     world.call(
         "CreateLaunchTemplateVersion",
         json!({ "LaunchTemplateName": "web", "LaunchTemplateData": data }),
@@ -342,7 +342,7 @@ fn failed_launches_are_tried_again_later_and_later() {
     assert_eq!((told.len(), &told[0]["StatusCode"]), (1, &json!("Failed")));
     assert_eq!(
         told[0]["StatusMessage"],
-        "The image id '[ami-gone]' does not exist. Launching EC2 instance failed."
+        "The image id '[ami-00000000]' does not exist. Launching EC2 instance failed."
     );
     world.pass(29);
     assert_eq!(world.activities().len(), 2);

@@ -67,11 +67,6 @@ impl Log {
     }
 }
 
-/// Writing to memory does not fail.
-macro_rules! add {
-    ($line:expr, $($text:tt)*) => { { let _ = write!($line, $($text)*); } };
-}
-
 fn put(line: &mut Vec<u8>, record: &Record, received: u64) {
     let listener = &record.listener;
     let secure = listener.protocol == Protocol::Https;
@@ -83,12 +78,8 @@ fn put(line: &mut Vec<u8>, record: &Record, received: u64) {
     });
     let over = clock::monotonic();
     time(line, record.client.plane.clock.now());
-    add!(line, " {} {} ", listener.balancer, record.client.peer);
-    let target = record.open.as_ref().map(|open| open.0.address);
-    match target {
-        Some(target) => add!(line, "{target} "),
-        None => line.extend_from_slice(b"- "),
-    }
+    let target = record.open.as_ref().map_or("-", |open| open.0.place.as_str());
+    words(line, [" ", &listener.balancer, " ", &record.client.place, " ", target, " "]);
     match (record.sent_at, record.answered_at) {
         (Some(sent), Some(answered)) => {
             seconds(line, sent.saturating_sub(record.began));
@@ -97,16 +88,19 @@ fn put(line: &mut Vec<u8>, record: &Record, received: u64) {
         }
         _ => line.extend_from_slice(b"-1 -1 -1 "),
     }
-    add!(line, "{} ", record.status);
-    match record.target_status {
-        Some(status) => add!(line, "{status} "),
-        None => line.extend_from_slice(b"- "),
-    }
-    add!(line, "{received} {} \"{} {}://", record.sent, record.method, scheme(listener.protocol));
+    number(line, record.status.into(), 1);
+    line.push(b' ');
+    target_status(line, record);
+    line.push(b' ');
+    number(line, received, 1);
+    line.push(b' ');
+    number(line, record.sent, 1);
+    words(line, [" \"", record.method.as_str(), " ", scheme(listener.protocol), "://"]);
     let host = record.host.as_ref().map_or(&b"-"[..], HeaderValue::as_bytes);
     quoted(line, host);
     if !host.contains(&b':') {
-        add!(line, ":{}", listener.port);
+        line.push(b':');
+        number(line, listener.port.into(), 1);
     }
     let path = record.uri.path_and_query().map_or("/", |path| path.as_str());
     quoted(line, path.as_bytes());
@@ -119,30 +113,51 @@ fn put(line: &mut Vec<u8>, record: &Record, received: u64) {
     quoted(line, &agent[..agent.len().min(8 << 10)]);
     // No TLS here: neither cipher nor protocol.
     line.extend_from_slice(b"\" - - ");
-    add!(line, "{} \"", record.group.as_ref().map_or("-", |group| &group.arn));
+    words(line, [record.group.as_ref().map_or("-", |group| &group.arn), " \""]);
     quoted(line, record.trace.as_ref().map_or(&b"-"[..], HeaderValue::as_bytes));
     line.extend_from_slice(b"\" \"-\" \"-\" ");
     match record.rule {
-        Some(place) => add!(line, "{place} "),
-        None => line.extend_from_slice(b"- "),
+        Some(place) => number(line, place as u64, 1),
+        None => line.push(b'-'),
     }
+    line.push(b' ');
     time(line, record.created);
-    add!(line, " \"{}\" \"", record.action.unwrap_or("-"));
+    words(line, [" \"", record.action.unwrap_or("-"), "\" \""]);
     quoted(line, record.redirect.as_deref().unwrap_or("-").as_bytes());
     line.extend_from_slice(b"\" \"-\" \"");
-    match target {
-        Some(target) => add!(line, "{target}\" \""),
-        None => line.extend_from_slice(b"-\" \""),
-    }
-    match record.target_status {
-        Some(status) => add!(line, "{status}"),
-        None => line.extend_from_slice(b"-"),
-    }
+    words(line, [target, "\" \""]);
+    target_status(line, record);
     line.extend_from_slice(b"\" \"-\" \"-\"\n");
 }
 
 fn seconds(line: &mut Vec<u8>, took: Duration) {
-    add!(line, "{}.{:03} ", took.as_secs(), took.subsec_millis());
+    number(line, took.as_secs(), 1);
+    line.push(b'.');
+    number(line, took.subsec_millis().into(), 3);
+    line.push(b' ');
+}
+
+fn target_status(line: &mut Vec<u8>, record: &Record) {
+    match record.target_status {
+        Some(status) => number(line, status.into(), 1),
+        None => line.push(b'-'),
+    }
+}
+
+fn words<const N: usize>(line: &mut Vec<u8>, words: [&str; N]) {
+    for word in words {
+        line.extend_from_slice(word.as_bytes());
+    }
+}
+
+/// At least so many digits; a line is written for every request, and `write!` takes its time.
+fn number(line: &mut Vec<u8>, mut number: u64, width: usize) {
+    let start = line.len();
+    while number > 0 || line.len() - start < width {
+        line.push(b'0' + (number % 10) as u8);
+        number /= 10;
+    }
+    line[start..].reverse();
 }
 
 /// ISO 8601 with microseconds.
@@ -155,14 +170,19 @@ fn time(line: &mut Vec<u8>, at: Timestamp) {
         }
         line.extend_from_slice(text.as_bytes());
     });
-    add!(line, ".{micros:06}Z");
+    line.push(b'.');
+    number(line, micros.into(), 6);
+    line.push(b'Z');
 }
 
 /// Text from outside, so that it stays in its quotes and on its line.
 fn quoted(line: &mut Vec<u8>, text: &[u8]) {
     for byte in text {
         match byte {
-            b'"' | b'\\' | 0..=31 | 127.. => add!(line, "\\x{byte:02X}"),
+            b'"' | b'\\' | 0..=31 | 127.. => {
+                // Writing to memory does not fail.
+                let _ = write!(line, "\\x{byte:02X}");
+            }
             byte => line.push(*byte),
         }
     }

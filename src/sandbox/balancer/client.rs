@@ -50,6 +50,8 @@ pub struct Client {
     pub listener: Arc<Listener>,
     pub node: Arc<Node>,
     pub peer: SocketAddr,
+    /// The same for the access log.
+    pub place: String,
     /// Its address for `X-Forwarded-For`.
     pub address: HeaderValue,
     pub count: Arc<Count>,
@@ -126,6 +128,7 @@ pub async fn serve(plane: Arc<Plane>, listener: Arc<Listener>, stream: TcpStream
         node: listener.next_node(&plane),
         plane,
         peer,
+        place: peer.to_string(),
         address: HeaderValue::try_from(peer.ip().to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
         count,

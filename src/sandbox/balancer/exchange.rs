@@ -69,7 +69,7 @@ pub enum Body {
 #[derive(Debug)]
 pub struct Download {
     pub incoming: Incoming,
-    pub link: Option<Link>,
+    pub link: Option<Box<Link>>,
     pub record: Record,
     /// What was read before the answer went on.
     pub first: Option<Bytes>,
@@ -103,7 +103,7 @@ impl Download {
 
     fn end(&mut self, cx: &mut Context<'_>) {
         if let (Some(link), Some(open)) = (self.link.take(), &self.record.open) {
-            open.0.pool.put(link, cx);
+            open.0.keep(link, cx);
         }
     }
 

@@ -115,7 +115,7 @@ pub fn choose_target(
     Ok(())
 }
 
-async fn connect(record: &mut Record, client: &Client) -> Result<Link, u16> {
+async fn connect(record: &mut Record, client: &Client) -> Result<Box<Link>, u16> {
     let Some(open) = &record.open else { return Err(503) };
     let connected = pool::connect(open.0.address).await;
     if connected.is_err()
@@ -139,7 +139,7 @@ fn failed(mut record: Record, status: u16) -> Response<Body> {
 /// A request without an answer.
 enum Unsent {
     /// Not sent: here it is again.
-    Unused(Request<Upload>),
+    Unused(Box<Request<Upload>>),
     /// The connection ended before any byte of an answer.
     Broken,
     /// No answer within the idle timeout.
@@ -162,7 +162,7 @@ async fn send(
             *connection = None;
         }
         answer.as_mut().poll(cx).map_err(|mut error| match error.take_message() {
-            Some(request) => Unsent::Unused(request),
+            Some(request) => Unsent::Unused(Box::new(request)),
             None => Unsent::Broken,
         })
     })
@@ -180,7 +180,7 @@ async fn send(
 async fn finish(
     mut record: Record,
     action: &Forward,
-    link: Link,
+    link: Box<Link>,
     response: Response<Incoming>,
 ) -> Response<Body> {
     let (mut head, incoming) = response.into_parts();

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::Context;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ use tokio::sync::mpsc;
 use super::Report;
 use super::config::{self, TargetKey};
 use super::counters::GroupCounts;
-use super::pool::Pool;
+use super::pool::{Link, Pool};
 use crate::sandbox::region;
 
 /// A group, for as long as a config or a rule of a late node names it.
@@ -92,6 +93,8 @@ pub struct Target {
     pub key: TargetKey,
     pub mark: u64,
     pub address: SocketAddr,
+    /// The same for the access log.
+    pub place: String,
     pub check_address: SocketAddr,
     pub labels: Arc<[String]>,
     pub draining: AtomicBool,
@@ -116,6 +119,7 @@ impl Target {
             key: target.key.clone(),
             mark: mark(&format!("{}:{}", target.key.id, target.key.port)),
             address: target.address,
+            place: target.address.to_string(),
             check_address: target.check_address,
             labels: target.labels.clone(),
             draining: AtomicBool::new(false),
@@ -173,6 +177,13 @@ impl Target {
         (!self.draining.load(SeqCst)).then_some(open)
     }
 
+    /// Keeps a connection for the next request, if there may be one.
+    pub fn keep(&self, link: Box<Link>, cx: &mut Context<'_>) {
+        if !self.draining.load(SeqCst) && !self.down.load(SeqCst) {
+            self.pool.put(link, cx);
+        }
+    }
+
     /// How many requests are open.
     pub fn in_flight(&self) -> usize {
         self.open.load(SeqCst)
@@ -184,6 +195,7 @@ impl Target {
             self.drained.store(false, SeqCst);
         }
         self.draining.store(draining, SeqCst);
+        self.pool.clear();
         if draining && self.in_flight() == 0 {
             self.report_drained();
         }

@@ -1,8 +1,8 @@
 //! What a balancer changes in the heads that it passes on.
 
 use hyper::header::{
-    CONNECTION, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::http::request::Parts;
 
@@ -31,7 +31,11 @@ pub fn strip(headers: &mut HeaderMap) {
             }
         }
     }
-    for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &TE, &TRANSFER_ENCODING, &UPGRADE, &PROXY_AUTHENTICATE] {
+    if headers.remove(TRANSFER_ENCODING).is_some() {
+        // The encoding decides how long the body is (RFC 9112, 6.3): a length beside it is a trap.
+        headers.remove(CONTENT_LENGTH);
+    }
+    for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &TE, &UPGRADE, &PROXY_AUTHENTICATE] {
         headers.remove(name);
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::config::Protocol;
 use super::nodes::Listener;
@@ -34,11 +34,15 @@ pub async fn accept(plane: Arc<Plane>, listener: Arc<Listener>, socket: TcpListe
     loop {
         match socket.accept().await {
             Ok((stream, peer)) => {
-                let (task_plane, listener) = (plane.clone(), listener.clone());
+                let (of, listener) = (plane.clone(), listener.clone());
                 if listener.settings().protocol == Protocol::Tcp {
-                    plane.spawn(tcp::pass(task_plane, listener, stream, peer));
-                } else {
-                    plane.spawn(client::serve(task_plane, listener, stream, peer));
+                    plane.spawn(tcp::pass(of, listener, stream, peer));
+                } else if let Ok(stream) = stream.into_std() {
+                    plane.workers.spawn(async move {
+                        if let Ok(stream) = TcpStream::from_std(stream) {
+                            client::serve(of, listener, stream, peer).await;
+                        }
+                    });
                 }
             }
             // Out of descriptors, or a connection that ended before it was accepted.

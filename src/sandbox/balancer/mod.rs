@@ -25,6 +25,7 @@ mod headers;
 mod health;
 mod io;
 mod listen;
+mod metrics;
 mod nodes;
 mod plane;
 mod pool;
@@ -36,6 +37,7 @@ mod tcp;
 mod tests;
 mod traffic;
 mod upgrade;
+mod workers;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,12 +85,12 @@ pub struct Balancer {
 impl Balancer {
     /// Starts with nothing to serve. Needs a tokio runtime.
     pub fn start(setup: Setup) -> Self {
-        let metrics = setup.metrics.clone();
+        let into = setup.metrics.clone();
         let (plane, writer) = Plane::new(setup);
         let plane = Arc::new(plane);
         let control = Arc::<Mutex<Control>>::default();
         plane.spawn(writer);
-        plane.spawn(counters::follow(plane.clone(), Arc::downgrade(&control), metrics));
+        plane.spawn(metrics::follow(plane.clone(), Arc::downgrade(&control), into));
         Self { plane, control }
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::access_log::Log;
+use super::workers::Workers;
 use super::{Report, Setup};
 use crate::clock::{self, Clock};
 use crate::sandbox::faults::Faults;
@@ -21,6 +22,7 @@ pub struct Plane {
     pub faults: Arc<Faults>,
     pub log: Arc<Log>,
     pub reports: mpsc::UnboundedSender<region::Report>,
+    pub workers: Workers,
     runtime: Handle,
     /// None once the balancer is closed.
     tasks: Mutex<Option<JoinSet<()>>>,
@@ -36,6 +38,7 @@ impl Plane {
             faults: setup.faults,
             log,
             reports: setup.reports,
+            workers: Workers::start(),
             runtime: Handle::current(),
             tasks: Mutex::new(Some(JoinSet::new())),
         };
@@ -60,9 +63,10 @@ impl Plane {
         let _ = self.reports.send(region::Report::Balancer(report));
     }
 
-    /// Ends all tasks, and with them all sockets.
+    /// Ends all tasks, and with them all sockets. Not to be called by one of them.
     pub fn end(&self) {
         *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.workers.end();
         self.log.flush();
     }
 }

@@ -17,13 +17,14 @@ use tokio::net::TcpStream;
 use super::exchange::Upload;
 use super::io::{Count, Counted, Io};
 use super::plane::within;
+use super::workers;
 use crate::clock;
 
 /// How long a target has to accept a connection (application, troubleshooting: HTTP 504).
 pub const CONNECT: Duration = Duration::from_secs(10);
 /// How long a connection is kept without a request.
 const KEPT: Duration = Duration::from_secs(60);
-/// How many are kept for a target.
+/// How many are kept for a target and a thread.
 const MOST: usize = 1024;
 
 /// A connection to a target.
@@ -71,24 +72,35 @@ pub async fn socket(address: SocketAddr) -> Result<TcpStream, Unreached> {
 }
 
 /// Opens a connection.
-pub async fn connect(address: SocketAddr) -> Result<Link, Unreached> {
+pub async fn connect(address: SocketAddr) -> Result<Box<Link>, Unreached> {
     let (stream, count) = Counted::new(socket(address).await?);
     let (sender, connection) =
         Builder::new().handshake(TokioIo::new(stream)).await.map_err(|_| Unreached::Refused)?;
-    Ok(Link { sender, connection: Some(connection), count, used: false, since: clock::monotonic() })
+    let connection = Some(connection);
+    Ok(Box::new(Link { sender, connection, count, used: false, since: clock::monotonic() }))
 }
 
-/// The idle connections of a target.
+/// Connections are large and move at every request.
+#[allow(clippy::vec_box, reason = "moving a pointer is what the box is for")]
+type Links = Vec<Box<Link>>;
+
+/// The idle connections of a target, by the thread that made them.
 #[derive(Debug, Default)]
-pub struct Pool(Mutex<Vec<Link>>);
+pub struct Pool([Mutex<Links>; workers::MOST]);
 
 impl Pool {
-    fn links(&self) -> MutexGuard<'_, Vec<Link>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Those of this thread.
+    fn links(&self) -> MutexGuard<'_, Links> {
+        let [first, ..] = &self.0;
+        self.0.get(workers::number()).unwrap_or(first).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all(&self) -> impl Iterator<Item = MutexGuard<'_, Links>> {
+        self.0.iter().map(|links| links.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The one used last of those that are open.
-    pub fn take(&self, cx: &mut Context<'_>) -> Option<Link> {
+    pub fn take(&self, cx: &mut Context<'_>) -> Option<Box<Link>> {
         loop {
             let mut link = self.links().pop()?;
             if link.ready(cx) {
@@ -99,7 +111,7 @@ impl Pool {
     }
 
     /// Keeps a connection whose request is over, if it can carry another.
-    pub fn put(&self, mut link: Link, cx: &mut Context<'_>) {
+    pub fn put(&self, mut link: Box<Link>, cx: &mut Context<'_>) {
         if link.sender.is_ready() || link.ready(cx) {
             link.since = clock::monotonic();
             let mut links = self.links();
@@ -113,11 +125,15 @@ impl Pool {
     pub fn sweep(&self) {
         let now = clock::monotonic();
         let mut cx = Context::from_waker(Waker::noop());
-        self.links().retain_mut(|link| now.saturating_sub(link.since) < KEPT && link.ready(&mut cx));
+        for mut links in self.all() {
+            links.retain_mut(|link| now.saturating_sub(link.since) < KEPT && link.ready(&mut cx));
+        }
     }
 
     pub fn clear(&self) {
-        drop(std::mem::take(&mut *self.links()));
+        for mut links in self.all() {
+            drop(std::mem::take(&mut *links));
+        }
     }
 }
 

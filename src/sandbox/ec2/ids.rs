@@ -32,9 +32,13 @@ const KINDS: &[Kind] = &[
     kind("i", "instance", "InvalidInstanceID.NotFound", "instance ID", |state, id| {
         state.ec2.instances.contains_key(id)
     }),
-    kind("ami", "image", "InvalidAMIID.NotFound", "image id", |_, _| false),
-    kind("snap", "snapshot", "InvalidSnapshot.NotFound", "snapshot", |_, _| false),
-    kind("vol", "volume", "InvalidVolume.NotFound", "volume", |_, _| false),
+    kind("ami", "image", "InvalidAMIID.NotFound", "image id", |state, id| {
+        state.ec2.images.get(id).is_some_and(|image| !image.deregistered)
+    }),
+    kind("snap", "snapshot", "InvalidSnapshot.NotFound", "snapshot", |state, id| {
+        state.ec2.snapshots.contains_key(id)
+    }),
+    kind("vol", "volume", "InvalidVolume.NotFound", "volume", |state, id| state.ec2.volumes.contains_key(id)),
     kind("sg", "security-group", "InvalidGroup.NotFound", "security group", |state, id| {
         state.ec2.security_groups.contains_key(id)
     }),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::compute::{self, ImageSource, Machine, Report, Wanted};
+use super::super::network::served;
 use super::super::state::State;
 use super::images::{Image, ImageState};
 use super::snapshots::SnapshotState;
@@ -224,7 +225,7 @@ fn machine(state: &State, instance: &Instance) -> Machine {
         id: instance.id.clone(),
         image: instance.image.clone(),
         host: state.network.host(instance.private_address),
-        port: instance.own_port.unwrap_or(instance.port),
+        port: instance.own_port.unwrap_or(served(instance.port)),
         runs: instance.state.runs(),
         boots: instance.boots,
         user_data: instance.user_data.clone(),

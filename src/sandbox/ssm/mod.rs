@@ -18,6 +18,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::api::Actions;
+use super::state::State;
 pub use command::{Command, Invocation, Status, Target};
 pub use parameters::Parameter;
 pub use tick::{reported, tick, wanted};
@@ -29,6 +30,13 @@ pub struct Ssm {
     /// By id, in the order in which they were sent.
     pub commands: IndexMap<String, Command>,
     pub parameters: BTreeMap<String, Parameter>,
+}
+
+/// The value of a parameter, one of AWS's own among them.
+pub fn parameter(state: &State, name: &str) -> Option<String> {
+    let own = state.ssm.parameters.get(name).and_then(|parameter| parameter.values.last());
+    let public = || public::all(state).into_iter().find(|(public, _)| public == name);
+    own.map(|(value, _)| value.clone()).or_else(|| public().map(|(_, image)| image))
 }
 
 /// The calls of Systems Manager, by name.

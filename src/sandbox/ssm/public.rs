@@ -21,6 +21,8 @@ pub fn all(state: &State) -> Vec<(String, String)> {
 }
 
 /// The id of the newest image with such a name.
-fn base_image(_state: &State, name: &str) -> Option<String> {
-    wildcard(name, "amzn2-ami-hvm-2.0-x86_64-gp2").then(|| "ami-12c6146b".to_owned())
+fn base_image(state: &State, name: &str) -> Option<String> {
+    let images = state.ec2.images.values().filter(|image| image.owner != state.account);
+    let named = images.filter(|image| !image.deregistered && wildcard(name, &image.name));
+    named.max_by(|one, other| one.name.cmp(&other.name)).map(|image| image.id.clone())
 }

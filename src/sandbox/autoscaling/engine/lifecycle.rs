@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 
+use super::begin_termination;
 use super::scale::back_off;
-use super::{begin_termination, machines};
 use crate::sandbox::autoscaling::activities::Status;
 use crate::sandbox::autoscaling::group::{Group, Lifecycle, Member};
 use crate::sandbox::autoscaling::hooks::{LAUNCHING, Outcome, TERMINATING, Wait};
 use crate::sandbox::autoscaling::{load_balancers, sooner, told};
 use crate::sandbox::ec2::InstanceState;
+use crate::sandbox::ec2::launch;
 use crate::sandbox::state::State;
 
 /// States passed in one turn at most: more than there are.
@@ -118,7 +119,7 @@ fn step(state: &mut State, group: &mut Group, member: &Member, now: Timestamp) -
             Some(_) => {
                 let reason =
                     ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
-                machines::terminate(state, &member.id, reason, now);
+                launch::terminate(state, &member.id, reason, now);
                 Next::Stays(None)
             }
         },

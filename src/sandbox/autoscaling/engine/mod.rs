@@ -3,8 +3,6 @@
 mod choose;
 mod health;
 mod lifecycle;
-#[cfg(test)]
-mod machines;
 mod scale;
 
 use std::convert::identity;
@@ -14,8 +12,6 @@ use jiff::Timestamp;
 use super::activities::{Activity, Status};
 use super::group::{Group, Lifecycle};
 use super::{load_balancers, refresh, schedule, sooner, with_group};
-#[cfg(not(test))]
-use crate::sandbox::ec2::launch as machines;
 use crate::sandbox::state::State;
 
 /// Makes what is due by `now` happen; when to look again.

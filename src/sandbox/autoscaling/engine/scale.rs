@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{begin_termination, choose, machines};
+use super::{begin_termination, choose};
 use crate::sandbox::api::{Params, Refusal};
 use crate::sandbox::autoscaling::activities::{Activity, Status};
 use crate::sandbox::autoscaling::group::{Group, Lifecycle, Member, Template};
@@ -148,7 +148,7 @@ fn plan(state: &State, group: &Group) -> Result<Plan, Refusal> {
 
 fn launch_one(state: &mut State, group: &mut Group, now: Timestamp) {
     let planned = plan(state, group);
-    let made = planned.and_then(|plan| Ok((machines::launch(state, &plan.launch, now)?, plan)));
+    let made = planned.and_then(|plan| Ok((launch::launch(state, &plan.launch, now)?, plan)));
     let before = group.capacity();
     let weight = made.as_ref().ok().and_then(|(_, plan)| plan.weight).unwrap_or(1);
     let at = told(now);

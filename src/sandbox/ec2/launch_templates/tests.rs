@@ -4,7 +4,6 @@ use super::super::super::api::{Call, Handler, Refusal};
 use super::super::super::cloudwatch::Metrics;
 use super::super::super::pace::Pace;
 use super::super::super::state::Network;
-use super::super::security_groups;
 use super::*;
 
 fn state() -> State {
@@ -62,8 +61,6 @@ fn a_version_number_is_never_given_again_and_the_default_stays() {
 #[test]
 fn a_launch_is_what_its_version_says() {
     let mut state = state();
-    let vpc = state.ec2.vpcs[0].id.clone();
-    let group = security_groups::default_of(&state, &vpc).unwrap().id.clone();
     let data = json!({
         "ImageId": "ami-1", "SecurityGroup": ["default"], "UserData": "aGVs\nbG8=",
         "IamInstanceProfile": { "Name": "p" },
@@ -72,7 +69,7 @@ fn a_launch_is_what_its_version_says() {
     create(&mut state, data).unwrap();
     let (launch, number) = from_template(&state, "web", "$Default").unwrap();
     assert_eq!((launch.image.as_str(), number), ("ami-1", 1));
-    assert_eq!(launch.security_groups, [group]);
+    assert_eq!(launch.security_group_names, ["default"]);
     assert_eq!(launch.user_data.as_deref(), Some(&b"hello"[..]));
     assert_eq!(launch.profile.as_deref(), Some("p"));
     assert!(launch.tags.is_empty() && launch.volume_tags["k"] == "v");
@@ -83,8 +80,9 @@ fn a_launch_is_what_its_version_says() {
 }
 
 #[test]
-fn an_image_of_parameter_store_is_refused() {
+fn an_image_is_looked_up_in_parameter_store_when_it_is_launched() {
     let mut state = state();
-    create(&mut state, json!({ "ImageId": "resolve:ssm:/images/web" })).unwrap();
-    assert_eq!(from_template(&state, "web", "1").unwrap_err().code, "InvalidAMIID.Malformed");
+    let name = "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2";
+    create(&mut state, json!({ "ImageId": format!("resolve:ssm:{name}") })).unwrap();
+    assert_eq!(from_template(&state, "web", "1").unwrap().0.image, "ami-12c6146b");
 }
