@@ -165,6 +165,7 @@ impl Rehearsal<'_> {
             let message = format!("the first release does not come up: it could not {failed}");
             return Err(refused("bgform::rehearse::first", message, "no request was sent yet"));
         }
+        told.take();
         let (url, target) = self.target(&region, &shipped.snapshot).await?;
         if !self.answers(&url, &target).await? {
             return Ok(Exit::Interrupted);
@@ -181,7 +182,6 @@ impl Rehearsal<'_> {
         screen.begin();
         self.watch(&mut screen, &region, &load, clock::sleep(BEFORE), &told).await;
         self.args.fault.iter().for_each(|fault| self.sandbox.faults().add(fault.clone()));
-        told.take();
         let shipping = self.ship(second, &told);
         let shipped = self.watch(&mut screen, &region, &load, shipping, &told).await;
         if !self.shutdown.is_draining() {

@@ -14,7 +14,7 @@ use crate::sandbox::region::Region;
 /// How it was at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
-    /// Seconds since the release began, by the rehearsal's clock.
+    /// Seconds since the first request, by the rehearsal's clock.
     pub time: f64,
     /// What a step did, such as `updated listener_rule.web`, in a row of its own.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -17,11 +17,15 @@ const ASKED: Duration = Duration::from_secs(5);
 
 /// Ends the daemon in order; what is left of a killed one is cleaned up.
 pub async fn down(home: &Home) -> Result<Exit, CliError> {
-    match home.standing() {
-        Standing::Runs(record) => {
-            end(home, &record).await?;
+    let mut standing = home.standing();
+    if let Standing::Runs(record) = standing {
+        standing = end(home, &record).await?;
+        if standing == Standing::Down {
             report::out("The sandbox is down; `bgform sandbox up` goes on from its state.\n");
+            return Ok(Exit::Done);
         }
+    }
+    match standing {
         Standing::Killed(_) => {
             // Its machines ended with it: a keeper of each region sees to that.
             if let Some(held) = home.hold().await? {
@@ -31,7 +35,7 @@ pub async fn down(home: &Home) -> Result<Exit, CliError> {
                 "The sandbox was killed; what it left is cleaned up. `bgform sandbox up` goes on from its state.\n",
             );
         }
-        Standing::Starts => {
+        Standing::Starts | Standing::Runs(_) => {
             home.running()?;
         }
         Standing::Down => report::out(&format!("No sandbox runs in {}.\n", home.folder.display())),
@@ -39,7 +43,9 @@ pub async fn down(home: &Home) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-async fn end(home: &Home, record: &Record) -> Result<(), CliError> {
+/// Asks it to end and waits until it has; how the folder stands then: Down, or Killed where it was
+/// being killed.
+async fn end(home: &Home, record: &Record) -> Result<Standing, CliError> {
     let before = clock::monotonic();
     // It may be gone before its answer is here: whether it is tells the lock.
     let asked = Client { patience: ASKED, ..record.client() }.down().await;
@@ -47,8 +53,9 @@ async fn end(home: &Home, record: &Record) -> Result<(), CliError> {
         return Err(told(record, error));
     }
     while clock::monotonic() - before < PATIENCE {
-        if !matches!(home.standing(), Standing::Runs(_) | Standing::Starts) {
-            return Ok(());
+        let standing = home.standing();
+        if matches!(standing, Standing::Down | Standing::Killed(_)) {
+            return Ok(standing);
         }
         clock::sleep(Duration::from_millis(20)).await;
     }
