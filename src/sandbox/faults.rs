@@ -113,10 +113,11 @@ impl Faults {
         for armed in self.armed().iter_mut() {
             match &armed.fault {
                 Fault::Latency { service: of, by } if of.is_none_or(|of| of == service) => wait += *by,
-                Fault::Throttle { service: of, .. } if of.is_none_or(|of| of == service) => {
-                    if armed.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
-                        verdict = Verdict::Refused(service.throttled());
-                    }
+                Fault::Throttle { service: of, .. }
+                    if of.is_none_or(|of| of == service)
+                        && armed.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) =>
+                {
+                    verdict = Verdict::Refused(service.throttled());
                 }
                 Fault::Call { action: of, first, times, how } if of == action => {
                     armed.calls += 1;
