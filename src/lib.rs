@@ -6,6 +6,7 @@ pub mod apply;
 pub mod cli;
 pub mod clock;
 pub mod cloud;
+pub mod deployment;
 pub mod diagnostic;
 pub mod graph;
 pub mod kind;

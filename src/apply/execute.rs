@@ -75,13 +75,11 @@ impl<'a> Shared<'a> {
         let mut inputs = resolve(kind.schema(), &evaluated.inputs, &known);
         drop(known);
         // What is ignored stays as the plan left it.
-        if let Some(declared) = self.context.program.declarations.resources.get(&step.address.block()) {
-            for name in &declared.ignore_changes {
-                match step.inputs.get(&name.text) {
-                    Some(value) => inputs.insert(name.text.clone(), value.clone()),
-                    None => inputs.shift_remove(&name.text),
-                };
-            }
+        for name in self.context.program.kept_attributes(&step.address) {
+            match step.inputs.get(name) {
+                Some(value) => inputs.insert(name.to_owned(), value.clone()),
+                None => inputs.shift_remove(name),
+            };
         }
         if let Some(unknown) = Value::Object(inputs.clone()).find_unknown() {
             return Err(StepError::Evaluate(format!(

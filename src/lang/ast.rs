@@ -51,6 +51,57 @@ pub struct Expr {
     pub span: Span,
 }
 
+impl Expr {
+    /// Calls `visit` with every expression right inside this one.
+    pub fn children_mut(&mut self, visit: &mut dyn FnMut(&mut Expr)) {
+        match &mut self.node {
+            Node::Null
+            | Node::Bool(_)
+            | Node::Number(_)
+            | Node::Duration(_)
+            | Node::Percent(_)
+            | Node::String(_)
+            | Node::Name(_) => {}
+            Node::Template(parts) => {
+                for part in parts {
+                    if let Part::Value(expr) = part {
+                        visit(expr);
+                    }
+                }
+            }
+            Node::List(items) | Node::Call { arguments: items, .. } => items.iter_mut().for_each(visit),
+            Node::Object(members) => {
+                for (key, value) in members {
+                    visit(key);
+                    visit(value);
+                }
+            }
+            Node::Attribute(target, _) | Node::Unary(_, target) => visit(target),
+            Node::Index(left, right) | Node::Binary(_, left, right) => {
+                visit(left);
+                visit(right);
+            }
+            Node::Splat(target, accesses) => {
+                visit(target);
+                for access in accesses {
+                    if let Access::Index(index) = access {
+                        visit(index);
+                    }
+                }
+            }
+            Node::Conditional { condition, yes, no } => {
+                visit(condition);
+                visit(yes);
+                visit(no);
+            }
+            Node::For(it) => {
+                visit(&mut it.collection);
+                it.result_key.iter_mut().chain([&mut it.result]).chain(&mut it.condition).for_each(visit);
+            }
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
     Null,

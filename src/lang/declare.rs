@@ -32,6 +32,7 @@ pub struct Declarations {
     /// adopting what exists changes no other line.
     pub resources: IndexMap<Address, Declared>,
     pub outputs: IndexMap<String, (Name, Block)>,
+    pub deployments: IndexMap<String, (Name, Block)>,
     /// `(category, name)` of what is declared by a block that holds a mistake of syntax. The
     /// category is `var`, `local` or a kind.
     pub broken: BTreeSet<(String, String)>,
@@ -49,8 +50,8 @@ pub struct Declared {
     pub ignore_changes: Vec<Name>,
 }
 
-const KEYWORDS: [&str; 5] = ["stack", "variable", "locals", "existing", "output"];
-const LATER: [&str; 2] = ["deployment", "module"];
+const KEYWORDS: [&str; 6] = ["stack", "variable", "locals", "existing", "output", "deployment"];
+const LATER: [&str; 1] = ["module"];
 
 /// Sorts `files`; what cannot be sorted is a mistake.
 pub fn declare(files: Files, kinds: &dyn Kinds, mistakes: &mut Vec<Mistake>) -> Declarations {
@@ -62,6 +63,20 @@ pub fn declare(files: Files, kinds: &dyn Kinds, mistakes: &mut Vec<Mistake>) -> 
         declare.block(block);
     }
     declare.out
+}
+
+/// Declares blocks that a deployment stands for, as if the author had written them.
+pub fn declare_lowered(
+    declarations: &mut Declarations,
+    blocks: Vec<(Name, Block)>,
+    kinds: &dyn Kinds,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let mut declare = Declare { kinds, mistakes, out: std::mem::take(declarations) };
+    for (name, block) in blocks {
+        declare.resource(block.keyword.text.clone(), name, block, true);
+    }
+    *declarations = declare.out;
 }
 
 struct Declare<'a> {
@@ -119,6 +134,16 @@ impl Declare<'_> {
                     Some(first) => self.duplicate("output", &name, first),
                     None => {
                         self.out.outputs.insert(name.text.clone(), (name, block));
+                    }
+                }
+            }
+            "deployment" => {
+                let Some(name) = self.one_label(&block, "deployment \"web\" {") else { return };
+                let first = self.out.deployments.get(&name.text).map(|(first, _)| first.span);
+                match first {
+                    Some(first) => self.duplicate("deployment", &name, first),
+                    None => {
+                        self.out.deployments.insert(name.text.clone(), (name, block));
                     }
                 }
             }

@@ -21,6 +21,7 @@ use crate::kind;
 use crate::kind::schema::{Schema, Type};
 use crate::value::{Object, Value};
 
+mod deployments;
 mod expand;
 mod settings;
 
@@ -53,6 +54,8 @@ pub struct Program {
     pub keys: HashMap<Address, Vec<String>>,
     /// Every instance of every block, dependencies first.
     pub nodes: Vec<Node>,
+    /// Attributes of a deployment's colours that stay as they are, by address.
+    frozen: HashMap<Address, Vec<&'static str>>,
     /// How many of the sources are the stack's own files.
     own: usize,
     files: Arc<dyn ReadFile>,
@@ -120,11 +123,13 @@ impl Program {
             variables,
             keys: HashMap::new(),
             nodes: Vec::new(),
+            frozen: HashMap::new(),
             own: input.own,
             files: input.reader,
             read: Mutex::default(),
         };
         program.settings = program.settings(mistakes);
+        program.lower(&IndexMap::new(), mistakes);
         program.expand(mistakes);
         program.check(mistakes);
         program
@@ -187,7 +192,16 @@ impl Program {
                 }
             }
         }
+        self.check_deployments(mistakes);
         self.outputs(&known, mistakes);
+    }
+
+    /// Attributes of a resource that stay as they are: what its author ignores changes of, and what
+    /// a colour of a deployment keeps.
+    pub fn kept_attributes(&self, address: &Address) -> Vec<&str> {
+        let declared = self.declarations.resources.get(&address.block());
+        let ignored = declared.into_iter().flat_map(|one| &one.ignore_changes).map(|name| name.text.as_str());
+        ignored.chain(self.frozen.get(address).into_iter().flatten().copied()).collect()
     }
 
     /// Evaluates one block with what is known. `None` when there was a mistake.

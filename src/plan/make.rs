@@ -289,11 +289,10 @@ impl Decide<'_> {
     }
 
     fn ignore_changes(&self, address: &Address, before: &Object, inputs: &mut Object) {
-        let Some(declared) = self.program.declarations.resources.get(&address.block()) else { return };
-        for name in &declared.ignore_changes {
-            match before.get(&name.text) {
-                Some(value) => inputs.insert(name.text.clone(), value.clone()),
-                None => inputs.shift_remove(&name.text),
+        for name in self.program.kept_attributes(address) {
+            match before.get(name) {
+                Some(value) => inputs.insert(name.to_owned(), value.clone()),
+                None => inputs.shift_remove(name),
             };
         }
     }

@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+pub mod deployment;
 mod document;
 mod entry;
 mod error;

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::deployment::Deployment;
 use crate::address::Address;
 use crate::value::{Object, Value};
 
@@ -71,6 +72,8 @@ pub struct Snapshot {
     /// Answers of `existing` blocks that may move.
     pub existing: IndexMap<Address, Value>,
     pub outputs: Object,
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub deployments: IndexMap<String, Deployment>,
     pub taken_at: Timestamp,
     pub written_by: WrittenBy,
 }
@@ -92,6 +95,8 @@ pub enum Change {
     Existing { address: Address, value: Value },
     /// The stack's outputs, all of them.
     Outputs { outputs: Object },
+    /// How a deployment stands; nothing is known of it any more where it is none.
+    Deployment { name: String, facts: Option<Box<Deployment>> },
     /// The author renamed it. Nothing happens where `to` already stands for another id.
     Move { from: Address, to: Address },
 }
@@ -117,6 +122,7 @@ impl Snapshot {
             deposed: Vec::new(),
             existing: IndexMap::new(),
             outputs: Object::new(),
+            deployments: IndexMap::new(),
             taken_at: crate::clock::now(),
             written_by: WrittenBy::default(),
         }
@@ -148,6 +154,12 @@ impl Snapshot {
                 self.existing.insert(address.clone(), value.clone());
             }
             Change::Outputs { outputs } => self.outputs.clone_from(outputs),
+            Change::Deployment { name, facts: Some(facts) } => {
+                self.deployments.insert(name.clone(), (**facts).clone());
+            }
+            Change::Deployment { name, facts: None } => {
+                self.deployments.shift_remove(name);
+            }
             Change::Move { from, to } => self.rename(from, to),
         }
     }

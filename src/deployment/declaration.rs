@@ -1,0 +1,187 @@
+//! What the author's `deployment` block says of its own: release, strategy, gates. An evaluated block
+//! comes in; typed settings go out. Makes no call.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::diagnostic::{Mistake, Span};
+
+/// A `deployment` without the kinds that it nests.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Declaration {
+    pub release: String,
+    pub on_failure: OnFailure,
+    pub strategy: Strategy,
+    #[serde(default)]
+    pub preview: Option<Preview>,
+    #[serde(default)]
+    pub gate: Vec<Gate>,
+}
+
+impl Declaration {
+    /// Mistakes that no single attribute shows.
+    pub fn check(&self, at: Span, mistakes: &mut Vec<Mistake>) {
+        let mut wrong = |message: String, help: &str| {
+            mistakes.push(Mistake::new("bgform::lang::does_not_fit", message).at(at, "this deployment").help(help));
+        };
+        if let Strategy::Canary { steps, .. } = &self.strategy
+            && (steps.is_empty() || steps.windows(2).any(|pair| pair[0] >= pair[1]))
+        {
+            wrong("the steps of a canary rise".to_owned(), "write steps = [5%, 25%, 50%]; 100% is always the last");
+        }
+        for gate in &self.gate {
+            match gate.checks() {
+                1 => {}
+                0 => wrong(
+                    format!("gate \"{}\" checks nothing", gate.name),
+                    "write one of http, alarm, metric, command, remote or approval in it",
+                ),
+                _ => wrong(
+                    format!("gate \"{}\" checks more than one thing", gate.name),
+                    "write a gate for each: a gate is passed or not",
+                ),
+            }
+            if self.gate.iter().filter(|other| other.name == gate.name).count() > 1 {
+                wrong(format!("there are two gates \"{}\"", gate.name), "give one of them another name");
+            }
+            if gate.metric.as_ref().is_some_and(|metric| metric.max.is_none() && metric.min.is_none()) {
+                wrong(format!("the metric of gate \"{}\" has no bound", gate.name), "write max or min in it");
+            }
+            if gate.http.is_some() && gate.at == Moment::BeforeShift && self.preview.is_none() {
+                wrong(
+                    format!("gate \"{}\" cannot reach the new colour before the shift", gate.name),
+                    "write preview { header = { \"X-Preview\" = \"next\" } }, so that a request can",
+                );
+            }
+            if gate.at == Moment::Shift && gate.alarm.is_none() && gate.metric.is_none() {
+                wrong(
+                    format!("gate \"{}\" is checked all the time that weights move", gate.name),
+                    "that is for alarms and metrics; another check stands at before_shift or after_shift",
+                );
+            }
+        }
+    }
+}
+
+impl Gate {
+    fn checks(&self) -> usize {
+        let Self { http, alarm, metric, command, remote, approval, .. } = self;
+        let given = [
+            http.is_some(),
+            alarm.is_some(),
+            metric.is_some(),
+            command.is_some(),
+            remote.is_some(),
+            approval.is_some(),
+        ];
+        given.into_iter().filter(|given| *given).count()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    Rollback,
+    Hold,
+}
+
+/// How a release takes over; times in seconds, shares in percent.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Strategy {
+    BlueGreen { overlap: u64, retire_after: u64 },
+    Canary { steps: Vec<f64>, interval: u64, retire_after: u64 },
+    Linear { step: f64, interval: u64, retire_after: u64 },
+}
+
+impl Strategy {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::BlueGreen { .. } => "blue_green",
+            Self::Canary { .. } => "canary",
+            Self::Linear { .. } => "linear",
+        }
+    }
+
+    /// How long the old colour stands by.
+    pub fn retire_after(&self) -> Duration {
+        match self {
+            Self::BlueGreen { retire_after, .. }
+            | Self::Canary { retire_after, .. }
+            | Self::Linear { retire_after, .. } => Duration::from_secs(*retire_after),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Preview {
+    pub header: BTreeMap<String, String>,
+}
+
+/// When a gate has to pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    BeforeLaunch,
+    BeforeShift,
+    Shift,
+    AfterShift,
+    BeforeRetire,
+    AfterRetire,
+}
+
+/// Something that must pass before a rollout goes on; times in seconds.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Gate {
+    pub name: String,
+    pub at: Moment,
+    pub irreversible: bool,
+    pub timeout: u64,
+    #[serde(default)]
+    pub http: Option<Http>,
+    #[serde(default)]
+    pub alarm: Option<Alarm>,
+    #[serde(default)]
+    pub metric: Option<Metric>,
+    #[serde(default)]
+    pub command: Option<Vec<String>>,
+    #[serde(default)]
+    pub remote: Option<Vec<String>>,
+    #[serde(default)]
+    pub approval: Option<Approval>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Http {
+    pub path: String,
+    pub status: u16,
+    #[serde(default)]
+    pub body: Option<String>,
+    pub attempts: u32,
+    pub interval: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Alarm {
+    pub names: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Metric {
+    pub namespace: String,
+    pub name: String,
+    pub dimensions: BTreeMap<String, String>,
+    pub statistic: String,
+    pub period: u64,
+    #[serde(default)]
+    pub max: Option<f64>,
+    #[serde(default)]
+    pub min: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Approval {
+    pub message: String,
+}

@@ -1,0 +1,378 @@
+//! A deployment as the ordinary resources that it stands for. Its block and the facts of state come
+//! in; blocks as an author could have written them go out, with the attributes of each colour that
+//! stay as they are. Makes no call and evaluates nothing.
+//!
+//! `deployment "web"` becomes `launch_template.web`, `target_group.web["blue"]` and `["green"]`,
+//! `autoscaling_group.web[...]` the same, and `listener_rule.web` (a rule with a label has it after
+//! the name: `listener_rule.web-api`).
+
+use std::collections::HashMap;
+
+use super::schema::NESTED;
+use crate::address::Address;
+use crate::diagnostic::{Mistake, Span};
+use crate::kind;
+use crate::lang::ast::{Attribute, Binary, Block, Body, Expr, Name, Node};
+use crate::state::deployment::{Colour, Deployment, Sizing};
+
+/// What a deployment stands for.
+#[derive(Debug, Default)]
+pub struct Lowered {
+    /// The name and the block of each resource.
+    pub blocks: Vec<(Name, Block)>,
+    /// Attributes that stay as they are on the resource at this address, if it exists.
+    pub frozen: HashMap<Address, Vec<&'static str>>,
+}
+
+/// What of a group decides what runs on its instances.
+const LAUNCHED: [&str; 2] = ["launch_template", "mixed_instances"];
+/// What bgform sets itself, so that an author cannot.
+const OURS: [(&str, &str); 4] = [
+    ("autoscaling_group", "launch_template"),
+    ("autoscaling_group", "target_groups"),
+    ("autoscaling_group", "for_each"),
+    ("target_group", "for_each"),
+];
+
+/// Lowers a deployment as it stands; mistakes are those of its own shape.
+pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<Mistake>) -> Lowered {
+    let mut lowered = Lowered::default();
+    for (kind, many) in NESTED {
+        let written: Vec<&Block> = block.body.blocks.iter().filter(|one| one.keyword.text == kind).collect();
+        check(name, block, kind, many, &written, mistakes);
+        for (place, nested) in written.iter().enumerate().take(if many { usize::MAX } else { 1 }) {
+            ours(nested, mistakes);
+            match kind {
+                "launch_template" => lowered.blocks.push((name.clone(), named(nested, name))),
+                "target_group" => lowered.blocks.push((name.clone(), target_group(nested, name))),
+                "autoscaling_group" => lowered.blocks.push((name.clone(), group(nested, name, facts))),
+                _ => rule(nested, name, place, facts, block, &mut lowered, mistakes),
+            }
+        }
+    }
+    for colour in Colour::BOTH {
+        let at = |kind: &str| Address::new(kind, &name.text).with_key(colour.name());
+        let follows = facts.follows_file(colour);
+        let sizes: &[&str] = match facts.sizing(colour) {
+            Sizing::File | Sizing::AtLeast(_) => &["desired_capacity"],
+            Sizing::Left => &["min_size", "max_size", "desired_capacity"],
+            Sizing::Raised(_) | Sizing::Empty => &[],
+        };
+        let launched: &[&str] = if follows { &[] } else { &LAUNCHED };
+        lowered.frozen.insert(at("autoscaling_group"), [sizes, launched].concat());
+        if !follows {
+            lowered.frozen.insert(at("target_group"), settings_of_target_groups());
+        }
+    }
+    lowered
+}
+
+/// All that says how a target is reached and judged.
+fn settings_of_target_groups() -> Vec<&'static str> {
+    let schema = kind::find_managed("target_group").map(|kind| kind.schema());
+    let attributes = schema.into_iter().flat_map(|schema| &schema.attributes);
+    attributes.map(|attribute| attribute.name).filter(|name| *name != "tags").collect()
+}
+
+fn check(
+    name: &Name,
+    block: &Block,
+    kind: &str,
+    many: bool,
+    written: &[&Block],
+    mistakes: &mut Vec<Mistake>,
+) {
+    match written {
+        [] if !block.broken => mistakes.push(
+            Mistake::new("bgform::lang::missing_block", format!("`deployment` needs a `{kind}` block"))
+                .at(name.span, format!("`{kind}` is not written here"))
+                .help(format!("write {kind} {{ ... }} in it, with the attributes of that kind")),
+        ),
+        [first, second, ..] if !many => mistakes.push(
+            Mistake::new("bgform::lang::duplicate", format!("`{kind}` is written twice"))
+                .at(second.keyword.span, "again here")
+                .at(first.keyword.span, "first here")
+                .help("both colours are made of one block"),
+        ),
+        _ => {}
+    }
+    for nested in written {
+        if let Some(label) = nested.labels.get(usize::from(many)) {
+            mistakes.push(
+                Mistake::new("bgform::lang::labels", format!("`{kind}` takes no such label in a deployment"))
+                    .at(label.span, "not here")
+                    .help(format!("write {kind} {{; its name is the deployment's")),
+            );
+        }
+    }
+}
+
+fn ours(nested: &Block, mistakes: &mut Vec<Mistake>) {
+    for attribute in &nested.body.attributes {
+        let kind = nested.keyword.text.as_str();
+        if OURS.contains(&(kind, &attribute.name.text)) {
+            mistakes.push(
+                Mistake::new(
+                    "bgform::lang::not_here",
+                    format!("a deployment sets `{}` of its `{kind}` itself", attribute.name.text),
+                )
+                .at(attribute.name.span, "leave this out")
+                .help("each colour has its own"),
+            );
+        }
+    }
+}
+
+/// The nested block with the deployment's name.
+fn named(nested: &Block, name: &Name) -> Block {
+    Block { labels: vec![name.clone()], ..nested.clone() }
+}
+
+fn target_group(nested: &Block, name: &Name) -> Block {
+    let mut block = named(nested, name);
+    let span = nested.keyword.span;
+    block.body.attributes.push(colours(span));
+    block
+}
+
+fn group(nested: &Block, name: &Name, facts: &Deployment) -> Block {
+    let mut block = named(nested, name);
+    let span = nested.keyword.span;
+    let mut take = |wanted: &str| {
+        let place = block.body.attributes.iter().position(|one| one.name.text == wanted)?;
+        Some(block.body.attributes.remove(place))
+    };
+    let sizes = Sizes { min: take("min_size"), max: take("max_size"), desired: take("desired_capacity") };
+    let [blue, green] = Colour::BOTH.map(|colour| sizes.of(facts.sizing(colour), span));
+    let names = ["min_size", "max_size", "desired_capacity"];
+    for ((name, blue), green) in names.into_iter().zip(blue).zip(green) {
+        // What the author has not written is told to be missing.
+        if let (Some(blue), Some(green)) = (blue, green) {
+            block.body.attributes.push(attribute(name, by_colour(blue, green, span), span));
+        }
+    }
+    let said = |name: &str| nested.body.attributes.iter().any(|one| one.name.text == name);
+    if !said("health_check_type") {
+        block.body.attributes.push(attribute("health_check_type", text("ELB", span), span));
+    }
+    let template = member(word("launch_template", span), &name.text, span);
+    let targets = member(word("target_group", span), &name.text, span);
+    let targets = at(Node::Index(Box::new(targets), Box::new(member(word("each", span), "key", span))), span);
+    block.body.attributes.extend([
+        colours(span),
+        attribute("launch_template", template, span),
+        attribute("target_groups", at(Node::List(vec![targets]), span), span),
+    ]);
+    block
+}
+
+/// The author's sizes.
+struct Sizes {
+    min: Option<Attribute>,
+    max: Option<Attribute>,
+    desired: Option<Attribute>,
+}
+
+impl Sizes {
+    /// Minimum, maximum and desired capacity of a colour.
+    fn of(&self, sizing: Sizing, span: Span) -> [Option<Expr>; 3] {
+        let written = |one: &Option<Attribute>| one.as_ref().map(|attribute| attribute.value.clone());
+        let (min, max) = (written(&self.min), written(&self.max));
+        let at_least = |bound: Option<Expr>, n: u32| Some(larger(bound?, number(n, span), span));
+        let null = || Some(at(Node::Null, span));
+        match sizing {
+            Sizing::File | Sizing::Left => [min, max, written(&self.desired).or_else(null)],
+            Sizing::AtLeast(n) => [at_least(min, n), at_least(max, n), null()],
+            Sizing::Raised(n) => [at_least(min, n), at_least(max, n), Some(number(n, span))],
+            // Zero, in a form that keeps the mistakes of what was written.
+            Sizing::Empty => [min.map(|_| number(0, span)), max.map(|_| number(0, span)), Some(number(0, span))],
+        }
+    }
+}
+
+fn rule(
+    nested: &Block,
+    name: &Name,
+    place: usize,
+    facts: &Deployment,
+    deployment: &Block,
+    lowered: &mut Lowered,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let span = nested.keyword.span;
+    if let Some(forward) = nested.body.blocks.iter().find(|block| {
+        block.keyword.text == "action" && block.labels.first().is_some_and(|label| label.text == "forward")
+    }) {
+        mistakes.push(
+            Mistake::new("bgform::lang::not_here", "a deployment forwards to its colours itself")
+                .at(forward.keyword.span, "leave this out")
+                .help("other actions, such as an authentication before it, may stand here"),
+        );
+    }
+    let own = match nested.labels.first() {
+        Some(label) => Name { text: format!("{}-{}", name.text, label.text), span: label.span },
+        None => name.clone(),
+    };
+    let mut block = named(nested, &own);
+    let weights = Colour::BOTH.map(|colour| (colour, u32::from(facts.weight(colour))));
+    block.body.blocks.push(forward(name, &weights, span));
+    if let Some(priority) = facts.previews.get(place)
+        && let Some(to) = facts.rollout.as_ref().map(|rollout| rollout.to)
+    {
+        lowered.blocks.push(preview(nested, name, &own, *priority, to, deployment));
+    }
+    lowered.blocks.push((own, block));
+}
+
+/// The rule above `nested` that sends requests with the preview's header to the new colour.
+fn preview(nested: &Block, name: &Name, own: &Name, priority: u32, to: Colour, deployment: &Block) -> (Name, Block) {
+    let span = nested.keyword.span;
+    let own = Name { text: format!("{}-preview", own.text), span: own.span };
+    let mut block = named(nested, &own);
+    block.body.attributes.retain(|one| one.name.text != "priority");
+    block.body.attributes.push(attribute("priority", number(priority, span), span));
+    let headers = deployment.body.blocks.iter().filter(|block| block.keyword.text == "preview");
+    let headers = headers.flat_map(|block| &block.body.attributes).filter(|one| one.name.text == "header");
+    for header in headers {
+        let Node::Object(members) = &header.value.node else { continue };
+        for (key, value) in members {
+            let key = match &key.node {
+                Node::Name(text) => Expr { node: Node::String(text.clone()), span: key.span },
+                _ => key.clone(),
+            };
+            let members = vec![
+                attribute("name", key, span),
+                attribute("values", at(Node::List(vec![value.clone()]), span), span),
+            ];
+            let header = nested_block("http_header", None, members, Vec::new(), span);
+            block.body.blocks.push(nested_block("condition", None, Vec::new(), vec![header], span));
+        }
+    }
+    block.body.blocks.push(forward(name, &[(to, 1)], span));
+    (own, block)
+}
+
+/// `action "forward"` with a weight for each colour.
+fn forward(name: &Name, weights: &[(Colour, u32)], span: Span) -> Block {
+    let groups = weights.iter().map(|(colour, weight)| {
+        let members = vec![
+            attribute("group", of_colour("target_group", &name.text, *colour, span), span),
+            attribute("weight", number(*weight, span), span),
+        ];
+        nested_block("target_group", None, members, Vec::new(), span)
+    });
+    nested_block("action", Some("forward"), Vec::new(), groups.collect(), span)
+}
+
+/// `kind.name["blue"]`
+pub fn of_colour(kind: &str, name: &str, colour: Colour, span: Span) -> Expr {
+    let all = member(word(kind, span), name, span);
+    at(Node::Index(Box::new(all), Box::new(text(colour.name(), span))), span)
+}
+
+/// What `new` and `old` mean in a gate.
+pub struct Sides<'a> {
+    /// The deployment's name.
+    pub name: &'a str,
+    pub new: Colour,
+    /// The labels of the new release and of the old one.
+    pub releases: [&'a str; 2],
+}
+
+/// Puts what they stand for in place of `new` and `old`: `new.target_group.arn_suffix` is
+/// `target_group.web["green"].arn_suffix`, and `new.release` the label.
+pub fn name_sides(expr: &mut Expr, sides: &Sides<'_>) {
+    let span = expr.span;
+    if let Node::Attribute(target, what) = &expr.node
+        && let Node::Name(side) = &target.node
+        && ["new", "old"].contains(&side.as_str())
+    {
+        let (colour, release) = match side.as_str() {
+            "new" => (sides.new, sides.releases[0]),
+            _ => (sides.new.other(), sides.releases[1]),
+        };
+        *expr = match what.text.as_str() {
+            "release" => text(release, span),
+            "colour" => text(colour.name(), span),
+            "launch_template" => member(word("launch_template", span), sides.name, span),
+            kind => of_colour(kind, sides.name, colour, span),
+        };
+        return;
+    }
+    expr.children_mut(&mut |child| name_sides(child, sides));
+}
+
+/// The block without the kinds that it nests, as its own schema takes it: a gate's label is its
+/// `name`, and `new` and `old` are named.
+pub fn own_body(block: &Block, sides: &Sides<'_>) -> Body {
+    let mut body = block.body.clone();
+    body.blocks.retain(|one| !NESTED.iter().any(|(kind, _)| *kind == one.keyword.text));
+    for gate in body.blocks.iter_mut().filter(|one| one.keyword.text == "gate") {
+        if let [label] = std::mem::take(&mut gate.labels).as_slice() {
+            gate.body.attributes.insert(0, attribute("name", text(&label.text, label.span), label.span));
+        }
+        sides_of_body(&mut gate.body, sides);
+    }
+    body
+}
+
+fn sides_of_body(body: &mut Body, sides: &Sides<'_>) {
+    body.attributes.iter_mut().for_each(|one| name_sides(&mut one.value, sides));
+    body.blocks.iter_mut().for_each(|block| sides_of_body(&mut block.body, sides));
+}
+
+fn attribute(name: &str, value: Expr, span: Span) -> Attribute {
+    Attribute { name: Name { text: name.to_owned(), span }, value }
+}
+
+fn nested_block(
+    keyword: &str,
+    label: Option<&str>,
+    attributes: Vec<Attribute>,
+    blocks: Vec<Block>,
+    span: Span,
+) -> Block {
+    let name = |text: &str| Name { text: text.to_owned(), span };
+    let labels = label.map(name).into_iter().collect();
+    Block { keyword: name(keyword), labels, body: Body { attributes, blocks }, span, broken: false }
+}
+
+/// `for_each = { blue = "blue", green = "green" }`
+fn colours(span: Span) -> Attribute {
+    let both = Colour::BOTH.map(|colour| (text(colour.name(), span), text(colour.name(), span)));
+    attribute("for_each", at(Node::Object(both.to_vec()), span), span)
+}
+
+/// `each.key == "blue" ? blue : green`
+fn by_colour(blue: Expr, green: Expr, span: Span) -> Expr {
+    let key = member(word("each", span), "key", span);
+    let is_blue = Node::Binary(Binary::Equal, Box::new(key), Box::new(text(Colour::Blue.name(), span)));
+    let (yes, no) = (Box::new(blue), Box::new(green));
+    at(Node::Conditional { condition: Box::new(at(is_blue, span)), yes, no }, span)
+}
+
+/// `max(a, b)`
+fn larger(a: Expr, b: Expr, span: Span) -> Expr {
+    let function = Name { text: "max".to_owned(), span };
+    at(Node::Call { function, arguments: vec![a, b], spread: false }, span)
+}
+
+fn at(node: Node, span: Span) -> Expr {
+    Expr { node, span }
+}
+
+fn text(text: &str, span: Span) -> Expr {
+    at(Node::String(text.to_owned()), span)
+}
+
+fn number(number: u32, span: Span) -> Expr {
+    at(Node::Number(f64::from(number)), span)
+}
+
+fn word(word: &str, span: Span) -> Expr {
+    at(Node::Name(word.to_owned()), span)
+}
+
+fn member(target: Expr, name: &str, span: Span) -> Expr {
+    at(Node::Attribute(Box::new(target), Name { text: name.to_owned(), span }), span)
+}

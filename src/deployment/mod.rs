@@ -1,0 +1,18 @@
+//! One service in two colours. A `deployment` block and what state knows of it come in; ordinary
+//! resources, the stages of a rollout, and the gates between them go out.
+//!
+//! A deployment is *lowered* ([`lower`]): it becomes a launch template, two target groups, two Auto
+//! Scaling groups and its listener rules, as an author could have written them, with weights and
+//! sizes that are facts of state ([`crate::state::deployment`]). What ships with a colour stays as
+//! it is on a colour that is not being raised. So plan, apply, drift, `show` and `graph` know nothing
+//! of deployments.
+//!
+//! A rollout is a list of [`Stage`](crate::state::deployment::Stage)s that the strategy decided when
+//! it began ([`strategy`]); how far it is, is a fact of state.
+
+pub mod declaration;
+pub mod lower;
+pub mod schema;
+pub mod strategy;
+
+pub use declaration::Declaration;

@@ -1,0 +1,152 @@
+//! What a `deployment` block may say beside the kinds that it nests. Makes no call.
+
+use std::sync::LazyLock;
+
+use crate::kind::schema::{Attribute, Type, attribute};
+
+/// The kinds that a deployment nests: name, and whether it may have several.
+pub const NESTED: [(&str, bool); 4] =
+    [("launch_template", false), ("autoscaling_group", false), ("target_group", false), ("listener_rule", true)];
+
+pub const MOMENTS: &[&str] =
+    &["before_launch", "before_shift", "shift", "after_shift", "before_retire", "after_retire"];
+
+const DAY: u64 = 86_400;
+
+pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
+    vec![
+        attribute("release", Type::String { max: 128 }, "What the release is called, in plans, `status` and `history`.")
+            .required(),
+        attribute(
+            "on_failure",
+            Type::Choice(&["rollback", "hold"]),
+            "What a failed gate or an unhealthy fleet leads to: the traffic goes back to the old colour, or \
+             everything stays as it is for a person to look at.",
+        )
+        .default("rollback"),
+        attribute("strategy", strategies(), "How a release takes over.").required(),
+        attribute(
+            "preview",
+            Type::Block(vec![
+                attribute(
+                    "header",
+                    Type::String { max: 128 }.map(),
+                    "The header and the value that send a request to the colour being raised.",
+                )
+                .required(),
+            ]),
+            "Lets requests with a header reach the new colour before the shift.",
+        ),
+        attribute("gate", Type::Blocks { attributes: gate(), ordered: true, max: 50 }, "What must pass before a rollout goes on."),
+    ]
+});
+
+fn retire_after() -> Attribute {
+    attribute(
+        "retire_after",
+        Type::Duration { min: 0, max: 30 * DAY },
+        "How long the old colour stands by after the shift, as the way back.",
+    )
+    .default_seconds(3600)
+}
+
+fn strategies() -> Type {
+    let share = Type::Percent { min: 1.0, max: 99.0 };
+    let time = || Type::Duration { min: 0, max: 7 * DAY };
+    Type::Labelled {
+        variants: vec![
+            (
+                "blue_green",
+                vec![
+                    attribute("overlap", time(), "How long both colours serve half of the requests each.")
+                        .default_seconds(0),
+                    retire_after(),
+                ],
+            ),
+            (
+                "canary",
+                vec![
+                    attribute("steps", share.list(), "The new colour's shares, rising; 100% is always the last.")
+                        .required(),
+                    attribute("interval", time(), "How long each share is held.").required(),
+                    retire_after(),
+                ],
+            ),
+            (
+                "linear",
+                vec![
+                    attribute("step", Type::Percent { min: 1.0, max: 99.0 }, "By how much the share rises each time.")
+                        .required(),
+                    attribute("interval", time(), "How long each share is held.").required(),
+                    retire_after(),
+                ],
+            ),
+        ],
+        many: false,
+    }
+}
+
+fn gate() -> Vec<Attribute> {
+    vec![
+        attribute("name", Type::String { max: 128 }, "Its label.").required(),
+        attribute("at", Type::Choice(MOMENTS), "When it has to pass; `shift`: all the time that weights move and hold.")
+            .required(),
+        attribute(
+            "http",
+            Type::Block(vec![
+                attribute("path", Type::String { max: 2048 }, "The path.").default("/"),
+                attribute("status", Type::Integer { min: 100, max: 599 }, "The status that passes.")
+                    .default(200.0),
+                attribute("body", Type::String { max: 4096 }, "A text that the body holds."),
+                attribute("attempts", Type::Integer { min: 1, max: 1000 }, "After so many that did not pass it fails.")
+                    .default(5.0),
+                attribute("interval", Type::Duration { min: 0, max: 3600 }, "The pause between two attempts.")
+                    .default_seconds(5),
+            ]),
+            "A request to the new colour; before the shift through the preview rule.",
+        ),
+        attribute(
+            "alarm",
+            Type::Block(vec![
+                attribute("names", Type::String { max: 255 }.set(), "CloudWatch alarms, all of which have to be OK.")
+                    .required(),
+            ]),
+            "CloudWatch alarms. One that is missing is an error; INSUFFICIENT_DATA waits.",
+        ),
+        attribute(
+            "metric",
+            Type::Block(vec![
+                attribute("namespace", Type::string(), "The metric's namespace.").required(),
+                attribute("name", Type::string(), "The metric's name.").required(),
+                attribute("dimensions", Type::string().map(), "Its dimensions.").required(),
+                attribute(
+                    "statistic",
+                    Type::Choice(&["SampleCount", "Average", "Sum", "Minimum", "Maximum"]),
+                    "The statistic over a period.",
+                )
+                .required(),
+                attribute("period", Type::Duration { min: 60, max: DAY }, "Whole minutes.").default_seconds(60),
+                attribute("max", Type::Number { min: -1e15, max: 1e15 }, "More than this fails."),
+                attribute("min", Type::Number { min: -1e15, max: 1e15 }, "Less than this fails."),
+            ]),
+            "A CloudWatch metric within bounds.",
+        ),
+        attribute(
+            "command",
+            Type::String { max: 65_536 }.list(),
+            "A program and its arguments, run where bgform runs; it passes with exit code 0.",
+        ),
+        attribute(
+            "remote",
+            Type::String { max: 65_536 }.list(),
+            "Shell commands run on one instance of the new colour by Systems Manager.",
+        ),
+        attribute(
+            "approval",
+            Type::Block(vec![attribute("message", Type::string(), "What is asked.").default("")]),
+            "Waits for `bgform approve`.",
+        ),
+        attribute("irreversible", Type::Bool, "Once it has passed, there is no way back.").default(false),
+        attribute("timeout", Type::Duration { min: 1, max: 7 * DAY }, "How long it may take.").default_seconds(1800),
+    ]
+}

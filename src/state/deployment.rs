@@ -1,0 +1,245 @@
+//! What is known of a deployment: which colour carries the traffic, what each colour runs, and how
+//! far a rollout is. Facts only: nothing here decides or makes a call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One of the two fleets that a deployment keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Colour {
+    Blue,
+    Green,
+}
+
+impl Colour {
+    pub const BOTH: [Self; 2] = [Self::Blue, Self::Green];
+
+    pub fn other(self) -> Self {
+        match self {
+            Self::Blue => Self::Green,
+            Self::Green => Self::Blue,
+        }
+    }
+
+    /// The key of its resources: `autoscaling_group.web["blue"]`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blue => "blue",
+            Self::Green => "green",
+        }
+    }
+}
+
+impl fmt::Display for Colour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a colour was given to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The author's `release`.
+    pub label: String,
+    /// The digest of everything that reaches an instance or says how it is judged.
+    pub fingerprint: String,
+    pub began: Timestamp,
+    /// Who shipped it, as `user@host`.
+    pub by: String,
+    /// The commit of the checkout that holds the stack, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// What decides the sizes of a colour's Auto Scaling group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sizing {
+    /// The file; within its bounds the desired capacity belongs to scaling policies.
+    File,
+    /// At least so many instances, so that no scaling policy shrinks a fleet that carries traffic or
+    /// is the way back.
+    AtLeast(u32),
+    /// So many instances now, and never fewer.
+    Raised(u32),
+    /// As it is: it stands by, and its retirement may come at any moment.
+    Left,
+    /// None.
+    #[default]
+    Empty,
+}
+
+/// One thing that a rollout does. They are done one after the other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// A gate of this name is passed.
+    Gate { name: String },
+    /// The new colour is raised and every one of its targets is healthy.
+    Raise,
+    /// The preview rule sends to the new colour, or is taken away again.
+    Preview { on: bool },
+    /// So much of the traffic, in percent, goes to the new colour.
+    Shift { new: u8 },
+    /// Everything stays as it is for a while, watched by the gates `at = "shift"`.
+    Hold {
+        #[serde(with = "seconds")]
+        time: Duration,
+    },
+    /// Requests that the old colour still has are answered.
+    Settle,
+    /// The old colour is emptied: after this time, by an Auto Scaling scheduled action; or, where a
+    /// gate has to be passed first, right now.
+    Retire {
+        #[serde(with = "seconds")]
+        after: Duration,
+    },
+}
+
+/// Whether a rollout goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Course {
+    #[default]
+    Forward,
+    /// `bgform pause`: it stays where it is until `promote` or `abort`.
+    Paused,
+    /// It goes back, for this reason.
+    Back { reason: String },
+    /// It failed for this reason and stays, as `on_failure = "hold"` says.
+    Held { reason: String },
+}
+
+/// A release on its way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollout {
+    pub release: Release,
+    pub to: Colour,
+    /// The strategy's name, such as `canary`.
+    pub strategy: String,
+    /// Decided when it began; a later change of the file does not touch them.
+    pub stages: Vec<Stage>,
+    /// The stage that is under way; equal to their number when all are done.
+    pub at: usize,
+    /// How much of the current stage's time has been served.
+    #[serde(with = "seconds", default)]
+    pub served: Duration,
+    /// Gates that were passed.
+    pub passed: BTreeSet<String>,
+    /// The approvals that were given.
+    #[serde(default)]
+    pub approved: BTreeSet<String>,
+    pub course: Course,
+}
+
+impl Rollout {
+    pub fn stage(&self) -> Option<&Stage> {
+        self.stages.get(self.at)
+    }
+
+    /// Whether the new colour has been given its release: before, it is as it was.
+    pub fn has_raised(&self) -> bool {
+        self.stages.iter().take(self.at + 1).any(|stage| *stage == Stage::Raise)
+    }
+}
+
+/// When and how a colour is to be emptied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retirement {
+    pub colour: Colour,
+    pub at: Timestamp,
+}
+
+/// How a rollout ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    Shipped,
+    /// A gate, an alarm or a fleet failed, and the traffic is back on the old colour.
+    RolledBack,
+    /// Somebody asked for it.
+    Aborted,
+    /// Another release took its place before it was done.
+    Superseded,
+}
+
+/// One line of `bgform history`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipped {
+    pub release: Release,
+    pub colour: Colour,
+    pub ended: Timestamp,
+    pub ending: Ending,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// All that is known of one deployment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Deployment {
+    /// The colour that carries the traffic; none before the first release was shipped.
+    pub live: Option<Colour>,
+    /// What the listener rules give each colour; a colour that is not named has none.
+    pub weights: BTreeMap<Colour, u8>,
+    pub sizing: BTreeMap<Colour, Sizing>,
+    pub releases: BTreeMap<Colour, Release>,
+    /// The priorities of the preview rules, in the order of the deployment's rules; none without a
+    /// preview.
+    pub previews: Vec<u32>,
+    pub retirement: Option<Retirement>,
+    pub rollout: Option<Rollout>,
+    /// A gate that cannot be taken back was passed since the live colour took over: its name.
+    pub no_way_back: Option<String>,
+    /// The latest last.
+    pub history: Vec<Shipped>,
+}
+
+impl Deployment {
+    /// Before its first release: blue is to be as large as the file says, and green empty.
+    pub fn first() -> Self {
+        Self {
+            weights: BTreeMap::from([(Colour::Blue, 100), (Colour::Green, 0)]),
+            sizing: BTreeMap::from([(Colour::Blue, Sizing::File), (Colour::Green, Sizing::Empty)]),
+            ..Self::default()
+        }
+    }
+
+    pub fn weight(&self, colour: Colour) -> u8 {
+        self.weights.get(&colour).copied().unwrap_or_default()
+    }
+
+    pub fn sizing(&self, colour: Colour) -> Sizing {
+        self.sizing.get(&colour).copied().unwrap_or_default()
+    }
+
+    /// The weights that give the new colour `new` percent of the traffic.
+    pub fn shift(&mut self, to: Colour, new: u8) {
+        self.weights = BTreeMap::from([(to, new), (to.other(), 100u8.saturating_sub(new))]);
+    }
+
+    /// Whether what ships with a colour is to be as the file says: it is being raised. Otherwise it
+    /// is as it was when the colour was raised.
+    pub fn follows_file(&self, colour: Colour) -> bool {
+        self.rollout.as_ref().is_some_and(|rollout| rollout.to == colour && rollout.has_raised())
+    }
+}
+
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(time.as_secs_f64())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
