@@ -75,7 +75,11 @@ impl<'a> Shared<'a> {
         let mut inputs = resolve(kind.schema(), &evaluated.inputs, &known);
         drop(known);
         // What is ignored stays as the plan left it.
-        for name in self.context.program.kept_attributes(&step.address) {
+        let kept = match step.action {
+            Action::Update => self.context.program.kept_attributes(&step.address),
+            _ => Vec::new(),
+        };
+        for name in kept {
             match step.inputs.get(name) {
                 Some(value) => inputs.insert(name.to_owned(), value.clone()),
                 None => inputs.shift_remove(name),
