@@ -14,6 +14,7 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::lang::program::Program;
+use crate::lang::scope::Known;
 use crate::plan::Plan;
 use crate::state::{Journal, StateError};
 
@@ -59,6 +60,8 @@ pub struct Outcome {
     /// Steps that were not begun, each with the failed step it waits for, if it is one.
     pub not_done: Vec<(Address, &'static str, Option<Address>)>,
     pub interrupted: bool,
+    /// What is known of resources afterwards.
+    pub known: Known,
 }
 
 impl Outcome {

@@ -33,6 +33,11 @@ pub trait Reporter: Send + Sync {
     /// One line that replaces the step's last one.
     fn progress(&self, address: &Address, text: &str);
 
+    /// One line that stays.
+    fn told(&self, address: &Address, text: &str) {
+        self.progress(address, text);
+    }
+
     /// A step has begun; `verb` is what it does, such as `create`.
     fn began(&self, _address: &Address, _verb: &str) {}
 

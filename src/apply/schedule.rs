@@ -57,6 +57,7 @@ pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, State
     outcome.interrupted = context.shutdown.is_draining() && !schedule.is_finished();
     outcome.not_done = schedule.not_done();
     finish(context, &shared, &mut outcome).await?;
+    outcome.known = shared.known.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     Ok(outcome)
 }
 

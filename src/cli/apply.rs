@@ -7,12 +7,16 @@ use std::sync::Arc;
 use super::plan::{PlanOptions, Planned, plan};
 use super::progress::{Progress, took_text};
 use super::saved::SavedPlan;
+use super::ship::Work;
 use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report};
 use crate::apply::shutdown::Shutdown;
-use crate::apply::{self, Context, Outcome, Recovered, recover};
+use crate::apply::{Outcome, Recovered, recover};
+use crate::deployment::mailbox::Mailbox;
+use crate::deployment::run::{End, Ended};
+use crate::deployment::tell::tell as rollout_ended;
 use crate::lang::program::Program;
 use crate::plan::render::{Style, render, show_value};
-use crate::plan::{Made, Options};
+use crate::plan::Options;
 use crate::state::{Journal, Snapshot, Store};
 use crate::value::Value;
 
@@ -110,7 +114,7 @@ async fn first(
     planned: Planned,
     options: &Options,
 ) -> Result<Exit, CliError> {
-    if planned.made.plan.is_empty() {
+    if planned.made.plan.is_empty() && !planned.rollouts.any() {
         print!("{}", render(&planned.made.plan, &planned.snapshot, &style(global)));
         return Ok(Exit::Done);
     }
@@ -162,19 +166,19 @@ async fn go_on(
     options: &Options,
     progress: &Progress,
 ) -> Result<Exit, CliError> {
-    let Planned { cloud, snapshot, made, .. } = planned;
+    let Planned { cloud, snapshot, made, rollouts, .. } = planned;
     if let Some(saved) = saved {
         saved
             .still_holds(program, &snapshot, &made.plan)
             .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
     }
-    let Made { plan, known } = made;
-    print!("{}", render(&plan, &snapshot, &style(global)));
-    if !plan.is_empty() {
-        agreed(ask, saved.is_some(), &plan, options)?;
+    let plan = &made.plan;
+    print!("{}{}", rollouts.story(), render(plan, &snapshot, &style(global)));
+    let moves = rollouts.any() || !plan.is_empty();
+    if moves {
+        agreed(ask, saved.is_some(), plan, options)?;
     }
-    let has_facts = !plan.refreshed.is_empty() || !plan.answers.is_empty();
-    if plan.is_empty() && !has_facts {
+    if !moves && plan.refreshed.is_empty() && plan.answers.is_empty() {
         return Ok(Exit::Done);
     }
     let journal = store.begin_session(lock, snapshot)?;
@@ -185,22 +189,22 @@ async fn go_on(
         ),
         true => eprintln!("\nInterrupted again: stopping; the next apply goes on from here."),
     });
-    let context = Context {
+    let work = Work {
         cloud: &cloud,
         program,
-        plan: &plan,
         journal: &journal,
-        reporter: progress,
+        mailbox: &Mailbox::of(store),
         shutdown: &shutdown,
+        progress,
         parallelism: usize::from(ask.parallelism),
     };
-    let outcome = apply::apply(&context, known).await;
+    let done = work.carry_out(made, rollouts, options).await;
     let ended = end(store, lock, journal)?;
-    let outcome = outcome?;
+    let (outcome, rolled) = done?;
     if global.verbose {
         eprintln!("{} API calls", cloud.calls());
     }
-    Ok(tell(&outcome, &ended, plan.is_empty(), report::colour(global)))
+    Ok(tell(&outcome, &rolled, &ended, !moves, report::colour(global)))
 }
 
 /// Folds the journal into a snapshot, so that the next run reads one file.
@@ -240,7 +244,7 @@ fn agreed(ask: &Ask, saved: bool, plan: &crate::plan::Plan, options: &Options) -
 }
 
 /// Says how it ended, on the last lines.
-fn tell(outcome: &Outcome, snapshot: &Snapshot, was_empty: bool, colour: bool) -> Exit {
+fn tell(outcome: &Outcome, rolled: &[Ended], snapshot: &Snapshot, was_empty: bool, colour: bool) -> Exit {
     for failed in &outcome.failed {
         let mut help = failed.error.help(&failed.address).unwrap_or_default();
         if failed.error.in_doubt() {
@@ -275,10 +279,20 @@ fn tell(outcome: &Outcome, snapshot: &Snapshot, was_empty: bool, colour: bool) -
         println!("What was done is in the state; `bgform apply` goes on from here.");
         return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Failed };
     }
+    for ended in rolled {
+        println!("{}", rollout_ended(ended));
+    }
     for (name, value) in &snapshot.outputs {
         println!("{name} = {}", shown(value));
     }
-    Exit::Done
+    let ends = || rolled.iter().map(|ended| &ended.end);
+    if ends().any(|end| matches!(end, End::WentBack { .. } | End::Held { .. } | End::Stuck { .. })) {
+        return Exit::Failed;
+    }
+    match ends().any(|end| matches!(end, End::Interrupted { .. })) {
+        true => Exit::Interrupted,
+        false => Exit::Done,
+    }
 }
 
 fn shown(value: &Value) -> String {

@@ -21,6 +21,7 @@ mod rehearse;
 mod report;
 pub mod sandbox;
 mod saved;
+mod ship;
 mod show;
 mod state;
 mod validate;

@@ -1,16 +1,22 @@
 //! `bgform plan`: what apply would do. Changes nothing, neither in the account nor in the state.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
 use crate::cloud::Cloud;
+use crate::deployment::decide::{Author, Intent, Wrong, decide};
+use crate::deployment::story::story;
+use crate::kind::autoscaling_group::fleet::observe_one;
 use crate::lang::program::Program;
 use crate::plan::document::document;
 use crate::plan::render::{Style, render};
-use crate::plan::{self, Basis, Made, Options};
-use crate::state::{OpenOperation, Snapshot};
+use crate::lang::scope::Known;
+use crate::plan::{self, Basis, Made, Options, PlanError};
+use crate::state::{Holder, OpenOperation, Snapshot};
+use crate::value::Value;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PlanOptions {
@@ -29,6 +35,9 @@ pub struct PlanOptions {
     /// Let what carries traffic be taken away before its replacement is there.
     #[arg(long)]
     pub allow_outage: bool,
+    /// Give up a release of a deployment that is under way, and ship this one in its place.
+    #[arg(long)]
+    pub supersede: bool,
 }
 
 impl PlanOptions {
@@ -40,6 +49,7 @@ impl PlanOptions {
             upgrade: self.upgrade,
             destroy,
             allow_outage: self.allow_outage,
+            supersede: self.supersede,
         }
     }
 }
@@ -73,6 +83,32 @@ pub struct Planned {
     pub snapshot: Snapshot,
     pub open: Vec<OpenOperation>,
     pub made: Made,
+    pub rollouts: Rollouts,
+}
+
+/// What deployments are about to do, and the reads that it was decided by.
+#[derive(Debug, Default)]
+pub struct Rollouts {
+    pub intents: Vec<Intent>,
+    /// The size of the live fleet of each, where it is known.
+    pub capacities: HashMap<String, u32>,
+    pub existing: Option<(Vec<(Address, Value)>, Known)>,
+}
+
+impl Rollouts {
+    /// Whether any deployment has a way to go.
+    pub fn any(&self) -> bool {
+        self.intents.iter().any(|intent| intent.facts.rollout.is_some())
+    }
+
+    /// What follows the plan of resources, for people.
+    pub fn story(&self) -> String {
+        let told = self.intents.iter().map(|intent| {
+            let lines = story(intent, self.capacities.get(&intent.name).copied());
+            lines.iter().map(|line| format!("{line}\n")).collect::<String>()
+        });
+        told.collect()
+    }
 }
 
 pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
@@ -80,7 +116,7 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     let program = context::program_given(&files, &args.stack.variables)?;
     let options = args.options.options(args.destroy);
     let planned = plan(global, &program, &options).await?;
-    let Planned { cloud, snapshot, open, made } = &planned;
+    let Planned { cloud, snapshot, open, made, rollouts } = &planned;
     let style = Style { colour: report::colour(global) };
     match args.json {
         true => println!("{:#}", document(&made.plan, snapshot)),
@@ -88,7 +124,7 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
             if !open.is_empty() {
                 eprintln!("{}", cut_short(open));
             }
-            print!("{}", render(&made.plan, snapshot, &style));
+            print!("{}{}", rollouts.story(), render(&made.plan, snapshot, &style));
         }
     }
     if let Some(path) = &args.out {
@@ -102,7 +138,7 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     if global.verbose {
         eprintln!("{} API calls", cloud.calls());
     }
-    match args.detailed_exitcode && !made.plan.is_empty() {
+    match args.detailed_exitcode && !(made.plan.is_empty() && !rollouts.any()) {
         true => Ok(Exit::Changes),
         false => Ok(Exit::Done),
     }
@@ -131,17 +167,100 @@ pub async fn plan(global: &Global, program: &Program, options: &Options) -> Resu
             (Snapshot::new(&program.settings.name, "", region, endpoint), Vec::new())
         }
     };
-    if known_before {
-        // The account is asked for beside the reads; whose answers they are is settled first.
-        let basis = Basis { cloud: &cloud, program, snapshot: &snapshot, options };
-        let (account, made) = tokio::join!(cloud.account(), plan::make(basis));
-        context::same_account(global, &cloud, &account?, program, Some(&snapshot))?;
-        return Ok(Planned { made: made?, cloud, snapshot, open });
+    let has_deployments = !program.declarations.deployments.is_empty() && !options.destroy;
+    let snapshot = match known_before {
+        true => {
+            // The account is asked for beside the reads; whose answers they are is settled first.
+            let (account, (rollouts, made)) = if has_deployments {
+                let (account, made) =
+                    tokio::join!(cloud.account(), with_deployments(&cloud, program, &snapshot, options));
+                (account?, made.map(|(rollouts, made)| (rollouts, Ok(made)))?)
+            } else {
+                let basis =
+                    Basis { cloud: &cloud, program, snapshot: &snapshot, options, existing: None, part: None };
+                let (account, made) = tokio::join!(cloud.account(), plan::make(basis));
+                (account?, (Rollouts::default(), made))
+            };
+            context::same_account(global, &cloud, &account, program, Some(&snapshot))?;
+            return Ok(Planned { made: made?, cloud, snapshot, open, rollouts });
+        }
+        false => {
+            let account = cloud.account().await?;
+            context::same_account(global, &cloud, &account, program, None)?;
+            context::nothing_tagged(&cloud, program).await?;
+            Snapshot { account, ..snapshot }
+        }
+    };
+    let (rollouts, made) = match has_deployments {
+        true => with_deployments(&cloud, program, &snapshot, options).await?,
+        false => {
+            let basis = Basis { cloud: &cloud, program, snapshot: &snapshot, options, existing: None, part: None };
+            (Rollouts::default(), plan::make(basis).await?)
+        }
+    };
+    Ok(Planned { made, cloud, snapshot, open, rollouts })
+}
+
+/// Decides about the deployments, and plans as the stack will be once their new colours are raised.
+async fn with_deployments(
+    cloud: &Cloud,
+    program: &Program,
+    snapshot: &Snapshot,
+    options: &Options,
+) -> Result<(Rollouts, Made), CliError> {
+    let mut program = program.clone();
+    program.stand(&snapshot.deployments);
+    let mut known = plan::remembered_outputs(snapshot);
+    let answers =
+        plan::observe::read_existing(cloud, &program, snapshot, options.upgrade, &mut known).await?;
+    let intents = decide(&program, &snapshot.deployments, &known, &author(&program), options.supersede)
+        .map_err(|wrong| match wrong {
+            Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes),
+            Wrong::Refused(refused) => PlanError::Deployment(refused),
+        })?;
+    let mut capacities = HashMap::new();
+    for intent in &intents {
+        if let Some(capacity) = live_capacity(cloud, snapshot, intent).await? {
+            capacities.insert(intent.name.clone(), capacity);
+        }
     }
-    let account = cloud.account().await?;
-    context::same_account(global, &cloud, &account, program, None)?;
-    context::nothing_tagged(&cloud, program).await?;
-    let snapshot = Snapshot { account, ..snapshot };
-    let made = plan::make(Basis { cloud: &cloud, program, snapshot: &snapshot, options }).await?;
-    Ok(Planned { made, cloud, snapshot, open })
+    let shown = intents.iter().map(|intent| {
+        (intent.name.clone(), intent.raised(capacities.get(&intent.name).copied()))
+    });
+    program.stand(&shown.collect());
+    let existing = Some((answers, known));
+    let basis =
+        Basis { cloud, program: &program, snapshot, options, existing: existing.clone(), part: None };
+    let made = plan::make(basis).await?;
+    Ok((Rollouts { intents, capacities, existing }, made))
+}
+
+/// How many instances the fleet that a rollout replaces is to have at the moment.
+async fn live_capacity(cloud: &Cloud, snapshot: &Snapshot, intent: &Intent) -> Result<Option<u32>, CliError> {
+    let (Some(_), Some(live)) = (&intent.facts.rollout, intent.facts.live) else { return Ok(None) };
+    let address = Address::new("autoscaling_group", &intent.name).with_key(live.name());
+    let Some(record) = snapshot.resources.get(&address) else { return Ok(None) };
+    let fleet = observe_one(cloud, &record.id).await?;
+    Ok(fleet.map(|fleet| fleet.desired.unsigned_abs()))
+}
+
+/// Who ships, and from which commit of the checkout that holds the stack.
+fn author(program: &Program) -> Author {
+    let Holder { user, host, .. } = Holder::this_process("");
+    Author { by: format!("{user}@{host}"), commit: commit(&program.folder()) }
+}
+
+/// What `HEAD` of the checkout around a folder names.
+fn commit(folder: &std::path::Path) -> Option<String> {
+    let absolute = std::path::absolute(folder).ok()?;
+    let git = absolute.ancestors().map(|folder| folder.join(".git")).find(|git| git.is_dir())?;
+    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    let head = head.trim();
+    let Some(name) = head.strip_prefix("ref: ") else { return Some(head.to_owned()) };
+    let loose = std::fs::read_to_string(git.join(name)).ok().map(|text| text.trim().to_owned());
+    loose.or_else(|| {
+        let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
+        let line = packed.lines().find(|line| line.ends_with(&format!(" {name}")))?;
+        line.split_once(' ').map(|(commit, _)| commit.to_owned())
+    })
 }

@@ -74,6 +74,10 @@ impl Reporter for Progress {
         });
     }
 
+    fn told(&self, address: &Address, text: &str) {
+        self.say(&format!("  {address}: {text}"));
+    }
+
     fn began(&self, address: &Address, verb: &str) {
         let bar = match self.terminal {
             true => self.bars.add(ProgressBar::new_spinner()),

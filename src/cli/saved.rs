@@ -192,8 +192,8 @@ impl SavedPlan {
     }
 
     pub fn options(&self) -> Options {
-        let Chosen { targets, replace, no_refresh, upgrade, destroy, allow_outage } = self.options.clone();
-        Options { targets, replace, no_refresh, upgrade, destroy, allow_outage }
+        let Chosen { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage } = self.options.clone();
+        Options { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage }
     }
 
     /// Whether `plan`, made just now, is the plan that was agreed to.

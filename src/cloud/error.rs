@@ -18,6 +18,7 @@ pub enum Service {
     Elbv2,
     Ssm,
     Sts,
+    CloudWatch,
 }
 
 impl fmt::Display for Service {
@@ -28,6 +29,7 @@ impl fmt::Display for Service {
             Self::Elbv2 => "Elastic Load Balancing",
             Self::Ssm => "Systems Manager",
             Self::Sts => "STS",
+            Self::CloudWatch => "CloudWatch",
         })
     }
 }

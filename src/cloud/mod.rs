@@ -37,6 +37,7 @@ pub struct Cloud {
     pub elbv2: aws_sdk_elasticloadbalancingv2::Client,
     pub ssm: aws_sdk_ssm::Client,
     pub sts: aws_sdk_sts::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub region: String,
     /// The endpoint that replaces AWS's own, where one is set.
     pub endpoint: Option<String>,
@@ -123,6 +124,7 @@ impl Cloud {
             elbv2: aws_sdk_elasticloadbalancingv2::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             region,
             endpoint,
             clock,

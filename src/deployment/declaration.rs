@@ -66,6 +66,16 @@ impl Declaration {
 }
 
 impl Gate {
+    /// Whether it has been tried often enough.
+    pub fn is_exhausted(&self, attempts: u32) -> bool {
+        self.http.as_ref().is_some_and(|http| attempts >= http.attempts)
+    }
+
+    /// The time between two looks.
+    pub fn pause(&self) -> Duration {
+        Duration::from_secs(self.http.as_ref().map_or(2, |http| http.interval.max(1)))
+    }
+
     fn checks(&self) -> usize {
         let Self { http, alarm, metric, command, remote, approval, .. } = self;
         let given = [

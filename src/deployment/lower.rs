@@ -26,6 +26,8 @@ pub struct Lowered {
 
 /// What of a group decides what runs on its instances.
 const LAUNCHED: [&str; 2] = ["launch_template", "mixed_instances"];
+/// What changes in place whichever colour it is: it reaches no instance.
+pub const OF_NO_RELEASE: [&str; 2] = ["tags", "name"];
 /// What bgform sets itself, so that an author cannot.
 const OURS: [(&str, &str); 4] = [
     ("autoscaling_group", "launch_template"),
@@ -33,6 +35,14 @@ const OURS: [(&str, &str); 4] = [
     ("autoscaling_group", "for_each"),
     ("target_group", "for_each"),
 ];
+
+/// Whether a resource is one of those that the deployment `name` is made of.
+pub fn is_of(address: &Address, name: &str) -> bool {
+    NESTED.iter().any(|(kind, _)| *kind == address.kind)
+        && (address.name == name
+            || (address.kind == "listener_rule"
+                && address.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))))
+}
 
 /// Lowers a deployment as it stands; mistakes are those of its own shape.
 pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<Mistake>) -> Lowered {

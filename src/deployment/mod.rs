@@ -10,9 +10,20 @@
 //! A rollout is a list of [`Stage`](crate::state::deployment::Stage)s that the strategy decided when
 //! it began ([`strategy`]); how far it is, is a fact of state.
 
+pub mod decide;
 pub mod declaration;
+mod fingerprint;
+pub mod gate;
 pub mod lower;
+pub mod mailbox;
+mod preview;
+mod remote;
+mod retirement;
+pub mod run;
 pub mod schema;
+pub mod story;
 pub mod strategy;
+pub mod tell;
+mod watch;
 
 pub use declaration::Declaration;

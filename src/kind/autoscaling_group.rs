@@ -20,7 +20,7 @@ mod check;
 pub mod fleet;
 mod parts;
 mod read;
-mod ready;
+pub mod ready;
 mod refresh;
 mod roll;
 mod schema;

@@ -23,7 +23,7 @@ pub trait Kinds {
 }
 
 /// Everything that a stack declares, by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Declarations {
     pub stack: Option<(Name, Block)>,
     pub variables: IndexMap<String, (Name, Block)>,
@@ -39,7 +39,7 @@ pub struct Declarations {
 }
 
 /// One resource or `existing` block.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Declared {
     pub managed: bool,
     pub name: Name,

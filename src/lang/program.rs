@@ -45,6 +45,7 @@ pub struct Node {
 }
 
 /// A stack, ready to be evaluated.
+#[derive(Clone)]
 pub struct Program {
     pub sources: Sources,
     pub settings: Settings,
@@ -60,7 +61,7 @@ pub struct Program {
     own: usize,
     files: Arc<dyn ReadFile>,
     /// What `file(...)` and its like have read, for the digest.
-    read: Mutex<BTreeMap<PathBuf, [u8; 32]>>,
+    read: Arc<Mutex<BTreeMap<PathBuf, [u8; 32]>>>,
 }
 
 /// What one block says, evaluated.
@@ -126,7 +127,7 @@ impl Program {
             frozen: HashMap::new(),
             own: input.own,
             files: input.reader,
-            read: Mutex::default(),
+            read: Arc::default(),
         };
         program.settings = program.settings(mistakes);
         program.lower(&IndexMap::new(), mistakes);
@@ -166,6 +167,12 @@ impl Program {
             read.insert(PathBuf::from(path), Sha256::digest(&content).into());
         }
         Ok(content)
+    }
+
+    /// The folder of the stack's first file.
+    pub fn folder(&self) -> PathBuf {
+        let first = self.sources.iter().next().and_then(|(_, path, _)| path.parent());
+        first.map(Path::to_path_buf).unwrap_or_default()
     }
 
     fn declared_at(&self, address: &Address) -> Option<Span> {

@@ -22,18 +22,29 @@ use crate::value::{Object, Value};
 /// # Errors
 /// [`PlanError`]; nothing has been changed.
 pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
-    let Basis { cloud, program, snapshot, options } = basis;
+    let Basis { cloud, program, snapshot, options, existing, part } = basis;
     known_addresses(program, snapshot, options)?;
     let declared: HashMap<&Address, &Node> =
         program.nodes.iter().filter(|node| node.managed).map(|node| (&node.address, node)).collect();
-    let selected = select(program, snapshot, options);
-
     let mut known = remembered_outputs(snapshot);
-    let items = items(program, snapshot, &declared);
-    let (answers, live) = match options.destroy {
-        // What `existing` says does not matter to taking everything away.
-        true => (Vec::new(), read(cloud, snapshot, &items, options).await?),
-        false => {
+    let mut items = items(program, snapshot, &declared);
+    let is_part = part.is_some();
+    let selected = match part {
+        Some(part) => {
+            items.retain(|item| part.addresses.contains(item.address));
+            known.extend(part.known);
+            Some(part.addresses)
+        }
+        None => select(program, snapshot, options),
+    };
+    let (answers, live) = match existing {
+        Some((answers, found)) => {
+            known.extend(found);
+            (answers, read(cloud, snapshot, &items, options).await?)
+        }
+        // What `existing` says does not matter to taking everything away, and a part knows it.
+        None if options.destroy || is_part => (Vec::new(), read(cloud, snapshot, &items, options).await?),
+        None => {
             let (answers, live) = tokio::join!(
                 read_existing(cloud, program, snapshot, options.upgrade, &mut known),
                 read(cloud, snapshot, &items, options)
@@ -113,7 +124,7 @@ fn select(program: &Program, snapshot: &Snapshot, options: &Options) -> Option<B
 }
 
 /// Outputs as state last knew them: `existing` blocks may be looked up by them.
-fn remembered_outputs(snapshot: &Snapshot) -> Known {
+pub fn remembered_outputs(snapshot: &Snapshot) -> Known {
     snapshot
         .resources
         .iter()

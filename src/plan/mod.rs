@@ -24,7 +24,7 @@ pub mod step;
 mod summary;
 mod verify;
 
-pub use make::make;
+pub use make::{make, remembered_outputs};
 pub use step::Plan;
 
 /// What the command line asks of a plan.
@@ -40,6 +40,8 @@ pub struct Options {
     pub upgrade: bool,
     /// Take everything away.
     pub destroy: bool,
+    /// Let another release take the place of one that is under way.
+    pub supersede: bool,
     /// Let a resource that carries traffic be deleted before its replacement exists.
     pub allow_outage: bool,
 }
@@ -50,6 +52,20 @@ pub struct Basis<'a> {
     pub program: &'a Program,
     pub snapshot: &'a Snapshot,
     pub options: &'a Options,
+    /// What `existing` blocks answered, where they were read before: answers to be remembered, and
+    /// facts.
+    pub existing: Option<(Vec<(Address, crate::value::Value)>, Known)>,
+    /// Plans a part of the stack, beside what is known of all the rest.
+    pub part: Option<Part>,
+}
+
+/// A part of a stack that is planned alone.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// Exactly these addresses are read and get steps.
+    pub addresses: BTreeSet<Address>,
+    /// Facts of the others, `existing` ones included.
+    pub known: Known,
 }
 
 /// Why there is no plan. Nothing was changed.
@@ -73,6 +89,8 @@ pub enum PlanError {
     EverythingGone { count: usize, place: String },
     #[error("`{address}` is neither in the stack nor in the state")]
     NoSuchAddress { address: Address, guess: Option<String> },
+    #[error("{0}")]
+    Deployment(#[from] crate::deployment::decide::Refused),
     #[error("the state holds `{address}`, of a kind that this bgform does not have")]
     UnknownKind { address: Address },
 }
@@ -95,6 +113,7 @@ impl PlanError {
             Self::EverythingGone { .. } => "bgform::plan::everything_gone",
             Self::NoSuchAddress { .. } => "bgform::plan::no_such_address",
             Self::UnknownKind { .. } => "bgform::plan::unknown_kind",
+            Self::Deployment(_) => "bgform::plan::under_way",
         }
     }
 
@@ -127,6 +146,7 @@ impl PlanError {
             }
             Self::NoSuchAddress { guess: Some(guess), .. } => format!("did you mean `{guess}`?"),
             Self::NoSuchAddress { guess: None, .. } => "`bgform state list` shows what there is".to_owned(),
+            Self::Deployment(refused) => refused.help(),
             Self::UnknownKind { .. } => {
                 "it was applied by another version: use that one, or a later one".to_owned()
             }

@@ -80,6 +80,8 @@ pub enum Sizing {
 pub enum Stage {
     /// A gate of this name is passed.
     Gate { name: String },
+    /// The new colour is emptied of the release that it ran before.
+    Empty,
     /// The new colour is raised and every one of its targets is healthy.
     Raise,
     /// The preview rule sends to the new colour, or is taken away again.
@@ -168,6 +170,9 @@ pub enum Ending {
     Superseded,
 }
 
+/// So many lines of history are kept.
+const KEPT: usize = 200;
+
 /// One line of `bgform history`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipped {
@@ -208,6 +213,40 @@ impl Deployment {
             sizing: BTreeMap::from([(Colour::Blue, Sizing::File), (Colour::Green, Sizing::Empty)]),
             ..Self::default()
         }
+    }
+
+    /// The sizes while the new colour is raised beside a live one of this capacity: neither may shrink
+    /// below it. A first release is as large as the file says.
+    pub fn raise(&mut self, capacity: Option<u32>) {
+        let Some(to) = self.rollout.as_ref().map(|rollout| rollout.to) else { return };
+        match (self.live.filter(|live| *live != to), capacity) {
+            (Some(old), Some(capacity)) => {
+                self.sizing.insert(to, Sizing::Raised(capacity));
+                self.sizing.insert(old, Sizing::AtLeast(capacity));
+            }
+            _ => {
+                self.sizing.insert(to, Sizing::File);
+            }
+        }
+    }
+
+    /// Whether a colour without traffic still has its instances, as far as is known.
+    pub fn stands_by(&self, colour: Colour) -> bool {
+        self.live.is_some_and(|live| live != colour) && self.sizing(colour) != Sizing::Empty
+    }
+
+    /// The rollout ends here, and is written into the history.
+    pub fn give_up(&mut self, ending: Ending, reason: Option<String>) {
+        let Some(rollout) = self.rollout.take() else { return };
+        self.history.push(Shipped {
+            release: rollout.release,
+            colour: rollout.to,
+            ended: crate::clock::now(),
+            ending,
+            reason,
+        });
+        let excess = self.history.len().saturating_sub(KEPT);
+        self.history.drain(..excess);
     }
 
     pub fn weight(&self, colour: Colour) -> u8 {

@@ -28,7 +28,8 @@ pub struct Holder {
 }
 
 impl Holder {
-    fn this_process(command: &str) -> Self {
+    /// This process, as it says of itself.
+    pub fn this_process(command: &str) -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
         let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
         let host = kernel.map(|name| name.trim().to_owned()).or_else(|| variable("HOSTNAME"));

@@ -36,6 +36,8 @@ pub(super) struct Chosen {
     pub(super) upgrade: bool,
     pub(super) destroy: bool,
     pub(super) allow_outage: bool,
+    #[serde(default)]
+    pub(super) supersede: bool,
 }
 
 /// The options that choose account and state, wherever they came from.
@@ -82,8 +84,8 @@ impl File {
 
 impl Chosen {
     pub(super) fn of(options: &Options) -> Self {
-        let Options { targets, replace, no_refresh, upgrade, destroy, allow_outage } = options.clone();
-        Self { targets, replace, no_refresh, upgrade, destroy, allow_outage }
+        let Options { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage } = options.clone();
+        Self { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage }
     }
 }
 

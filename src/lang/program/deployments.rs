@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{Names, Program, Registry, member_kind};
 use crate::address::Address;
 use crate::deployment::Declaration;
-use crate::deployment::lower::{Sides, lower, own_body};
+use crate::deployment::lower::{Sides, is_of, lower, own_body};
 use crate::deployment::schema::ATTRIBUTES;
 use crate::diagnostic::Mistake;
 use crate::lang::check::{Check, Place};
@@ -31,15 +31,8 @@ impl Program {
 
     /// The same again for facts that have changed; what the stack says was checked before.
     pub fn stand(&mut self, facts: &IndexMap<String, Deployment>) {
-        let of_deployments = |address: &Address| {
-            let names = self.declarations.deployments.keys();
-            let nested = ["launch_template", "target_group", "autoscaling_group", "listener_rule"];
-            nested.contains(&address.kind.as_str())
-                && names.into_iter().any(|name| {
-                    address.name == *name
-                        || (address.kind == "listener_rule" && address.name.starts_with(&format!("{name}-")))
-                })
-        };
+        let names: Vec<&String> = self.declarations.deployments.keys().collect();
+        let of_deployments = |address: &Address| names.iter().any(|name| is_of(address, name));
         let lowered: Vec<Address> =
             self.declarations.resources.keys().filter(|address| of_deployments(address)).cloned().collect();
         for address in lowered {

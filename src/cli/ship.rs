@@ -1,0 +1,104 @@
+//! What apply does after yes: the resources first, then the rollouts of deployments stage by stage.
+
+use super::CliError;
+use super::plan::Rollouts;
+use super::progress::Progress;
+use crate::apply::shutdown::Shutdown;
+use crate::apply::{self, Context, Outcome};
+use crate::cloud::Cloud;
+use crate::deployment::mailbox::Mailbox;
+use crate::deployment::run::{Ended, Run, run};
+use crate::lang::program::Program;
+use crate::plan::{self, Basis, Made, Options};
+use crate::state::{Change, Entry, Journal, StateError};
+
+/// What a plan is carried out with.
+pub struct Work<'a> {
+    pub cloud: &'a Cloud,
+    pub program: &'a Program,
+    pub journal: &'a Journal,
+    pub mailbox: &'a Mailbox,
+    pub shutdown: &'a Shutdown,
+    pub progress: &'a Progress,
+    pub parallelism: usize,
+}
+
+impl Work<'_> {
+    /// Carries out a plan, and the rollouts that go with it.
+    pub async fn carry_out(
+        &self,
+        made: Made,
+        rollouts: Rollouts,
+        options: &Options,
+    ) -> Result<(Outcome, Vec<Ended>), CliError> {
+        if !rollouts.any() {
+            let outcome = self.apply(self.program, made).await?;
+            if options.destroy && outcome.is_complete() {
+                self.forget().await?;
+            }
+            return Ok((outcome, Vec::new()));
+        }
+        for intent in &rollouts.intents {
+            let facts = Some(Box::new(intent.facts.clone()));
+            let change = Change::Deployment { name: intent.name.clone(), facts };
+            self.journal.append(Entry::Fact { change }).await?;
+        }
+        // What was shown has the new colours raised; that is the business of a stage.
+        let snapshot = self.journal.snapshot();
+        let mut program = self.program.clone();
+        program.stand(&snapshot.deployments);
+        let basis = Basis {
+            cloud: self.cloud,
+            program: &program,
+            snapshot: &snapshot,
+            options,
+            existing: rollouts.existing,
+            part: None,
+        };
+        let outcome = self.apply(&program, plan::make(basis).await?).await?;
+        if !outcome.is_complete() {
+            return Ok((outcome, Vec::new()));
+        }
+        let lineage = snapshot.lineage;
+        let stages = Run {
+            cloud: self.cloud,
+            program: &program,
+            journal: self.journal,
+            reporter: self.progress,
+            shutdown: self.shutdown,
+            mailbox: self.mailbox,
+            lineage: &lineage,
+            parallelism: self.parallelism,
+            known: &outcome.known,
+        };
+        let ended = run(&stages, &rollouts.intents).await;
+        Ok((outcome, ended))
+    }
+
+    async fn apply(&self, program: &Program, made: Made) -> Result<Outcome, StateError> {
+        let Made { plan, known } = made;
+        let context = Context {
+            cloud: self.cloud,
+            program,
+            plan: &plan,
+            journal: self.journal,
+            reporter: self.progress,
+            shutdown: self.shutdown,
+            parallelism: self.parallelism,
+        };
+        apply::apply(&context, known).await
+    }
+
+    /// After all was taken away, nothing is known of deployments.
+    async fn forget(&self) -> Result<(), StateError> {
+        let snapshot = self.journal.snapshot();
+        if !snapshot.resources.is_empty() {
+            return Ok(());
+        }
+        for name in snapshot.deployments.keys() {
+            let change = Change::Deployment { name: name.clone(), facts: None };
+            self.journal.append(Entry::Fact { change }).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! Which deployments a plan moves, and where to: the stack, the facts of state and what is known of
+//! the account come in; what each deployment is about to do goes out. Makes no call.
+
+use indexmap::IndexMap;
+
+use super::declaration::Declaration;
+use super::fingerprint::fingerprint;
+use super::lower::Sides;
+use super::strategy;
+use crate::diagnostic::Mistake;
+use crate::lang::program::Program;
+use crate::lang::scope::Known;
+use crate::state::deployment::{Colour, Course, Deployment, Release, Rollout, Stage};
+
+/// What a plan does about one deployment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intent {
+    pub name: String,
+    pub declaration: Declaration,
+    pub what: What,
+    /// The facts with which the rollout goes on, or those of state where there is none.
+    pub facts: Deployment,
+}
+
+impl Intent {
+    /// The facts once the new colour is raised, for showing what that changes.
+    pub fn raised(&self, capacity: Option<u32>) -> Deployment {
+        let mut facts = self.facts.clone();
+        let Some(rollout) = &mut facts.rollout else { return facts };
+        let raise = rollout.stages.iter().position(|stage| *stage == Stage::Raise).unwrap_or_default();
+        if rollout.at > raise {
+            return facts;
+        }
+        rollout.at = raise;
+        facts.raise(capacity);
+        facts
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// The release that is live is the one that the file says.
+    Nothing,
+    /// The deployment's first release.
+    First,
+    /// Another release, on the idle colour.
+    Ship,
+    /// The one that stands by: the way back.
+    BackToStanding,
+    /// The rollout that was begun.
+    GoOn,
+}
+
+/// Why a deployment cannot go where its file says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("release {under_way} of `{deployment}` is under way, and this is {wanted}")]
+    UnderWay { deployment: String, under_way: String, wanted: String },
+}
+
+impl Refused {
+    pub fn help(&self) -> String {
+        match self {
+            Self::UnderWay { under_way, .. } => format!(
+                "end it with that release (`bgform apply` goes on), go back with `bgform abort`, or pass \
+                 --supersede: the traffic goes back to the old colour first, and {under_way} is given up"
+            ),
+        }
+    }
+}
+
+/// Who ships, for the facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    pub by: String,
+    pub commit: Option<String>,
+}
+
+/// Decides about every deployment of a stack.
+///
+/// # Errors
+/// Mistakes of the stack that need the account to be seen; the first refusal.
+pub fn decide(
+    program: &Program,
+    facts: &IndexMap<String, Deployment>,
+    known: &Known,
+    author: &Author,
+    supersede: bool,
+) -> Result<Vec<Intent>, Wrong> {
+    let mut intents = Vec::new();
+    for name in program.declarations.deployments.keys() {
+        let mut mistakes = Vec::new();
+        let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
+        let read = program.deployment(name, &sides, known, &mut mistakes);
+        let digest = fingerprint(program, name, known, &mut mistakes);
+        let (Some(declaration), Some(fingerprint)) = (read, digest) else {
+            return Err(Wrong::Mistakes(mistakes));
+        };
+        let release = Release {
+            label: declaration.release.clone(),
+            fingerprint,
+            began: crate::clock::now(),
+            by: author.by.clone(),
+            commit: author.commit.clone(),
+        };
+        let (what, facts) = about(name, &declaration, release, facts.get(name), supersede)?;
+        intents.push(Intent { name: name.clone(), declaration, what, facts });
+    }
+    Ok(intents)
+}
+
+/// What keeps [`decide`] from deciding.
+#[derive(Debug, Clone)]
+pub enum Wrong {
+    Mistakes(Vec<Mistake>),
+    Refused(Refused),
+}
+
+impl From<Refused> for Wrong {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+fn about(
+    name: &str,
+    declaration: &Declaration,
+    release: Release,
+    standing: Option<&Deployment>,
+    supersede: bool,
+) -> Result<(What, Deployment), Refused> {
+    let rollout = |release: Release, to: Colour, stages: Vec<Stage>| Rollout {
+        release,
+        to,
+        strategy: declaration.strategy.name().to_owned(),
+        stages,
+        at: 0,
+        served: std::time::Duration::ZERO,
+        passed: Default::default(),
+        approved: Default::default(),
+        course: Course::Forward,
+    };
+    let Some(standing) = standing else {
+        let first = rollout(release, Colour::Blue, strategy::first(declaration));
+        return Ok((What::First, Deployment { rollout: Some(first), ..Deployment::first() }));
+    };
+    let mut facts = standing.clone();
+    if let Some(under_way) = &standing.rollout {
+        if under_way.release.fingerprint == release.fingerprint {
+            return Ok((What::GoOn, facts));
+        }
+        if !supersede {
+            return Err(Refused::UnderWay {
+                deployment: name.to_owned(),
+                under_way: under_way.release.label.clone(),
+                wanted: release.label,
+            });
+        }
+        facts.give_up(crate::state::deployment::Ending::Superseded, None);
+    }
+    let Some(live) = facts.live else {
+        let first = rollout(release, Colour::Blue, strategy::first(declaration));
+        facts.rollout = Some(first);
+        return Ok((What::First, facts));
+    };
+    let runs = |colour: Colour| {
+        facts.releases.get(&colour).is_some_and(|one| one.fingerprint == release.fingerprint)
+    };
+    if runs(live) {
+        return Ok((What::Nothing, facts));
+    }
+    let idle = live.other();
+    let what = if runs(idle) && facts.stands_by(idle) { What::BackToStanding } else { What::Ship };
+    let mut stages = strategy::stages(declaration);
+    if what == What::Ship && facts.stands_by(idle) {
+        stages.insert(0, Stage::Empty);
+    }
+    facts.rollout = Some(rollout(release, idle, stages));
+    Ok((what, facts))
+}

@@ -1,0 +1,54 @@
+//! The end of an old colour: an Auto Scaling scheduled action that empties its group when its time
+//! has come, so that no process has to stay alive for it (API_PutScheduledUpdateGroupAction). Its name
+//! is always the same, so that putting it again moves it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::apply::operation::Operation;
+use crate::cloud::Repeat;
+use crate::cloud::error::{Error, Service};
+
+const NAME: &str = "bgform-retire";
+
+/// Has the group emptied after `after`; answers when.
+pub async fn schedule(op: &Operation<'_>, group: &str, after: Duration) -> Result<Timestamp, Error> {
+    let now = op.cloud.clock.now();
+    let at = now.checked_add(after).unwrap_or(now);
+    let start = aws_smithy_types::DateTime::from_secs(at.as_second());
+    let client = &op.cloud.autoscaling;
+    op.call(Service::AutoScaling, "PutScheduledUpdateGroupAction", Repeat::Safe, || {
+        client
+            .put_scheduled_update_group_action()
+            .auto_scaling_group_name(group)
+            .scheduled_action_name(NAME)
+            .start_time(start)
+            .min_size(0)
+            .max_size(0)
+            .desired_capacity(0)
+            .send()
+    })
+    .await?;
+    Ok(at)
+}
+
+/// Takes the action away; one that has acted is gone already.
+pub async fn unschedule(op: &Operation<'_>, group: &str) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
+    let gone = op
+        .call(Service::AutoScaling, "DeleteScheduledAction", Repeat::Safe, || {
+            client.delete_scheduled_action().auto_scaling_group_name(group).scheduled_action_name(NAME).send()
+        })
+        .await;
+    match gone {
+        Ok(_) => Ok(()),
+        // AWS answers ValidationError where there is none.
+        Err(error) if error.is_not_found() || is_unknown(&error) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_unknown(error: &Error) -> bool {
+    matches!(error, Error::Cloud(answer) if answer.code.as_deref() == Some("ValidationError"))
+}

@@ -1,0 +1,629 @@
+//! Takes rollouts through their stages. A stack, its journal and the intents of a plan come in; each
+//! stage enters its facts, makes the resources agree with them, and waits for what it promises. How
+//! far a rollout is stands in the journal before the next stage begins, so that a run that was cut
+//! short goes on where it was.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::decide::Intent;
+use super::declaration::{Declaration, Moment, OnFailure};
+use super::gate::{self, Verdict};
+use super::lower::Sides;
+use super::mailbox::{Mailbox, Message};
+use crate::address::Address;
+use crate::apply::operation::{Operation, Reporter};
+use crate::apply::shutdown::Shutdown;
+use crate::apply::{self, Context, StepError};
+use crate::cloud::Cloud;
+use crate::cloud::error::Error;
+use crate::kind::autoscaling_group::fleet::{Fleet, observe_one};
+use crate::kind::autoscaling_group::ready::{Wanted, ready};
+use crate::lang::program::Program;
+use crate::lang::scope::Known;
+use crate::plan::{self, Basis, Options, Part, PlanError};
+use crate::state::deployment::{Colour, Course, Deployment, Ending, Retirement, Rollout, Sizing, Stage};
+use crate::state::{Change, Entry, Journal, StateError};
+
+/// How often a wait looks at what it waits for.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the old colour has to answer what it was sent, after it got its last request.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// What rollouts are carried out with.
+pub struct Run<'a> {
+    pub cloud: &'a Cloud,
+    pub program: &'a Program,
+    pub journal: &'a Journal,
+    pub reporter: &'a dyn Reporter,
+    pub shutdown: &'a Shutdown,
+    pub mailbox: &'a Mailbox,
+    /// The state's, as operations name it.
+    pub lineage: &'a str,
+    pub parallelism: usize,
+    /// Facts of what is no part of a deployment.
+    pub known: &'a Known,
+}
+
+/// How a rollout ended, or stands.
+#[derive(Debug)]
+pub struct Ended {
+    pub name: String,
+    pub end: End,
+}
+
+#[derive(Debug)]
+pub enum End {
+    Shipped { release: String, colour: Colour, retires: Option<Retirement> },
+    /// The traffic is on the old colour, if there is one.
+    WentBack { release: String, reason: String },
+    /// It failed and stays as it is; `on_failure = "hold"`.
+    Held { release: String, reason: String },
+    /// Cut short; the next apply goes on.
+    Interrupted { release: String },
+    /// Not even the way back could be gone.
+    Stuck { release: String, error: Failure },
+}
+
+/// Why a stage failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("`{address}`: {error}")]
+    Step { address: Address, error: StepError },
+    #[error("{0}")]
+    Plan(Box<PlanError>),
+    #[error("{0}")]
+    State(#[from] StateError),
+    #[error("{0}")]
+    Cloud(#[from] Error),
+    #[error("gate \"{gate}\" did not pass: {reason}")]
+    Gate { gate: String, reason: String },
+    #[error("{reason}")]
+    Asked { reason: String },
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Carries out all rollouts side by side: one that fails stops no other.
+pub async fn run(run: &Run<'_>, intents: &[Intent]) -> Vec<Ended> {
+    let all = intents.iter().filter(|intent| intent.facts.rollout.is_some());
+    join_all(all.map(|intent| one(run, intent))).await.into_iter().flatten().collect()
+}
+
+async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
+    let name = intent.name.clone();
+    let rolling = Rolling { run, name: &name, declaration: &intent.declaration };
+    let release = intent.facts.rollout.as_ref()?.release.label.clone();
+    let end = rolling.to_the_end(&release).await;
+    Some(Ended { name, end })
+}
+
+/// One deployment on its way.
+struct Rolling<'a> {
+    run: &'a Run<'a>,
+    name: &'a str,
+    declaration: &'a Declaration,
+}
+
+impl Rolling<'_> {
+    async fn to_the_end(&self, release: &str) -> End {
+        let failure = loop {
+            let (facts, rollout) = match self.rollout() {
+                Some(found) => found,
+                None => return self.shipped(release),
+            };
+            if let Course::Back { reason } = &rollout.course {
+                break Failure::Asked { reason: reason.clone() };
+            }
+            let Some(stage) = rollout.stage().cloned() else {
+                match self.finish(facts).await {
+                    Ok(()) => return self.shipped(release),
+                    Err(failure) => break failure,
+                }
+            };
+            if self.run.shutdown.is_draining() {
+                return End::Interrupted { release: release.to_owned() };
+            }
+            match self.stage(&stage).await {
+                Ok(()) => {}
+                Err(Failure::Interrupted) => return End::Interrupted { release: release.to_owned() },
+                Err(failure) => break failure,
+            }
+            if let Err(error) = self.change(|_, rollout| {
+                rollout.at += 1;
+                rollout.served = Duration::ZERO;
+            }).await {
+                break Failure::State(error);
+            }
+        };
+        self.failed(release, failure).await
+    }
+
+    /// A stage failed: back, or held, as the deployment says.
+    async fn failed(&self, release: &str, failure: Failure) -> End {
+        let (release, reason) = (release.to_owned(), failure.to_string());
+        let asked = matches!(failure, Failure::Asked { .. });
+        if let Failure::State(_) = failure {
+            return End::Stuck { release, error: failure };
+        }
+        if self.declaration.on_failure == OnFailure::Hold && !asked {
+            let held = Course::Held { reason: reason.clone() };
+            return match self.change(|_, rollout| rollout.course = held).await {
+                Ok(()) => End::Held { release, reason },
+                Err(error) => End::Stuck { release, error: error.into() },
+            };
+        }
+        match self.go_back(&reason, if asked { Ending::Aborted } else { Ending::RolledBack }).await {
+            Ok(()) => End::WentBack { release, reason },
+            Err(Failure::Interrupted) => End::Interrupted { release },
+            Err(error) => End::Stuck { release, error },
+        }
+    }
+
+    fn facts(&self) -> Deployment {
+        self.run.journal.snapshot().deployments.get(self.name).cloned().unwrap_or_default()
+    }
+
+    fn rollout(&self) -> Option<(Deployment, Rollout)> {
+        let facts = self.facts();
+        let rollout = facts.rollout.clone()?;
+        Some((facts, rollout))
+    }
+
+    async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
+        let change = Change::Deployment { name: self.name.to_owned(), facts: Some(Box::new(facts)) };
+        self.run.journal.append(Entry::Fact { change }).await
+    }
+
+    /// Changes the facts of the rollout under way and writes them down.
+    async fn change(&self, change: impl FnOnce(&mut Deployment, &mut Rollout)) -> Result<(), StateError> {
+        let mut facts = self.facts();
+        if let Some(mut rollout) = facts.rollout.take() {
+            change(&mut facts, &mut rollout);
+            facts.rollout = Some(rollout);
+        }
+        self.keep(facts).await
+    }
+
+    fn say(&self, text: &str) {
+        self.run.reporter.progress(&Address::new("deployment", self.name), text);
+    }
+
+    fn tell(&self, text: &str) {
+        self.run.reporter.told(&Address::new("deployment", self.name), text);
+    }
+
+    async fn stage(&self, stage: &Stage) -> Result<(), Failure> {
+        let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
+        let (to, old) = (rollout.to, facts.live.filter(|live| *live != rollout.to));
+        match stage {
+            Stage::Gate { name } => self.gate(name).await,
+            Stage::Empty => {
+                self.unschedule(to).await?;
+                self.change(|facts, _| {
+                    facts.sizing.insert(to, Sizing::Empty);
+                    facts.releases.remove(&to);
+                    facts.retirement = None;
+                })
+                .await?;
+                self.agree(&self.groups()).await
+            }
+            Stage::Raise => self.raise(to, old).await,
+            Stage::Preview { on } => self.preview(*on).await,
+            Stage::Shift { new } => self.shift(to, old, *new).await,
+            Stage::Hold { time } => self.hold(*time).await,
+            Stage::Settle => self.hold(SETTLE).await,
+            Stage::Retire { after } => self.retire(old, *after).await,
+        }
+    }
+
+    /// The new colour as large as the old one is now, with every target healthy.
+    async fn raise(&self, to: Colour, old: Option<Colour>) -> Result<(), Failure> {
+        self.unschedule(to).await?;
+        let capacity = match old {
+            Some(old) => self.fleet(old).await?.map(|fleet| fleet.desired.unsigned_abs()),
+            None => None,
+        };
+        self.change(|facts, _| {
+            facts.retirement = None;
+            facts.no_way_back = None;
+        })
+        .await?;
+        let mut facts = self.facts();
+        facts.raise(capacity);
+        self.keep(facts).await?;
+        self.agree(&self.addresses()).await?;
+        self.healthy(to).await
+    }
+
+    /// Waits until the colour has the instances that it should have, all of them healthy targets.
+    async fn healthy(&self, colour: Colour) -> Result<(), Failure> {
+        let address = self.address("autoscaling_group", colour);
+        let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else { return Ok(()) };
+        let op = self.operation(&address);
+        let limit = match record.inputs.get("ready_timeout") {
+            Some(crate::value::Value::Duration(limit)) => *limit,
+            _ => Duration::from_secs(600),
+        };
+        let none = BTreeSet::new();
+        let waits = ready(&op, &record.id, Wanted::HealthyTargetsBeside(&none), limit);
+        tokio::select! {
+            fleet = waits => Ok(fleet.map(drop)?),
+            () = self.run.shutdown.draining() => Err(Failure::Interrupted),
+        }
+    }
+
+    async fn fleet(&self, colour: Colour) -> Result<Option<Fleet>, Failure> {
+        let address = self.address("autoscaling_group", colour);
+        let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else {
+            return Ok(None);
+        };
+        Ok(observe_one(self.run.cloud, &record.id).await?)
+    }
+
+    /// Gives the new colour `new` percent of the traffic. Before it gets more than it has, it is as
+    /// large as the old one has become meanwhile.
+    async fn shift(&self, to: Colour, old: Option<Colour>, new: u8) -> Result<(), Failure> {
+        if let (Some(old), true) = (old, new > self.facts().weight(to)) {
+            let (there, here) = (self.fleet(old).await?, self.fleet(to).await?);
+            let desired = |fleet: &Option<Fleet>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());
+            if desired(&there) > desired(&here) {
+                let capacity = desired(&there);
+                self.tell(&format!("{to} grows to {capacity} instances, as many as {old} has by now"));
+                let mut facts = self.facts();
+                facts.raise(Some(capacity));
+                self.keep(facts).await?;
+                self.agree(&self.groups()).await?;
+                self.healthy(to).await?;
+            }
+        }
+        self.change(|facts, _| facts.shift(to, new)).await?;
+        self.agree(&self.rules()).await?;
+        self.tell(&format!("{to} has {new}% of the traffic"));
+        Ok(())
+    }
+
+    /// Waits, and goes on serving what was served before an interruption; a message ends it.
+    async fn hold(&self, time: Duration) -> Result<(), Failure> {
+        let clock = &self.run.cloud.clock;
+        let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
+        let (began, mut written) = (clock.monotonic(), served);
+        loop {
+            self.heed().await?;
+            let Some((_, rollout)) = self.rollout() else { return Ok(()) };
+            let waited = served + clock.monotonic().saturating_sub(began);
+            if waited >= time && rollout.course == Course::Forward {
+                return Ok(());
+            }
+            self.guards().await?;
+            if waited.saturating_sub(written) >= Duration::from_secs(5) {
+                written = waited;
+                self.change(|_, rollout| rollout.served = waited).await?;
+            }
+            let left = crate::value::format_duration(Duration::from_secs(time.saturating_sub(waited).as_secs()));
+            match rollout.course {
+                Course::Paused => self.say("paused; `bgform promote` goes on, `bgform abort` goes back"),
+                _ => self.say(&format!("{left} left of this step")),
+            }
+            let pause = LOOK.min(time.saturating_sub(waited).max(Duration::from_millis(50)));
+            tokio::select! {
+                () = clock.sleep(pause) => {}
+                () = self.run.shutdown.draining() => {
+                    self.change(|_, rollout| rollout.served = waited).await?;
+                    return Err(Failure::Interrupted);
+                }
+            }
+        }
+    }
+
+    /// What people have asked for from elsewhere.
+    async fn heed(&self) -> Result<(), Failure> {
+        for message in self.run.mailbox.take(self.name)? {
+            match message {
+                Message::Pause => self.change(|_, rollout| rollout.course = Course::Paused).await?,
+                Message::Promote => {
+                    self.tell("promoted");
+                    self.change(|_, rollout| {
+                        rollout.course = Course::Forward;
+                        rollout.served = Duration::MAX / 4;
+                    })
+                    .await?;
+                }
+                Message::Approve { gate } => {
+                    self.change(|_, rollout| {
+                        rollout.approved.insert(gate);
+                    })
+                    .await?;
+                }
+                Message::Abort { by } => {
+                    let reason = format!("{by} asked for it");
+                    self.change(|_, rollout| rollout.course = Course::Back { reason: reason.clone() }).await?;
+                    return Err(Failure::Asked { reason });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What has to hold all the time that weights move.
+    async fn guards(&self) -> Result<(), Failure> {
+        if self.facts().weights.values().filter(|weight| **weight > 0).count() < 2 {
+            return Ok(());
+        }
+        for gate in self.declaration.gate.iter().filter(|gate| gate.at == Moment::Shift) {
+            let Some(gate) = self.evaluated(&gate.name) else { continue };
+            if let Verdict::Failed(reason) = gate::check(&gate, &self.ground(&gate)?).await? {
+                return Err(Failure::Gate { gate: gate.name, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes a gate once; one that was passed is not looked at again.
+    async fn gate(&self, name: &str) -> Result<(), Failure> {
+        let clock = &self.run.cloud.clock;
+        let began = clock.monotonic();
+        let mut attempts = 0;
+        loop {
+            self.heed().await?;
+            let Some((_, rollout)) = self.rollout() else { return Ok(()) };
+            if rollout.passed.contains(name) {
+                return Ok(());
+            }
+            let Some(gate) = self.evaluated(name) else {
+                let reason = "it is no longer in the stack".to_owned();
+                return Err(Failure::Gate { gate: name.to_owned(), reason });
+            };
+            attempts += 1;
+            let verdict = match (&gate.approval, rollout.approved.contains(name)) {
+                (Some(_), true) => Verdict::Passed,
+                (Some(asked), false) => Verdict::NotYet(format!(
+                    "waiting for approval{}; `bgform approve \"{name}\"` gives it",
+                    if asked.message.is_empty() { String::new() } else { format!(" ({})", asked.message) }
+                )),
+                (None, _) => gate::check(&gate, &self.ground(&gate)?).await?,
+            };
+            let late = clock.monotonic().saturating_sub(began) >= Duration::from_secs(gate.timeout);
+            match verdict {
+                Verdict::Passed => {
+                    self.tell(&format!("gate \"{name}\" passed"));
+                    let (irreversible, name) = (gate.irreversible, name.to_owned());
+                    self.change(|facts, rollout| {
+                        if irreversible {
+                            facts.no_way_back = Some(name.clone());
+                        }
+                        rollout.passed.insert(name);
+                    })
+                    .await?;
+                    return Ok(());
+                }
+                Verdict::NotYet(seen) if !late && !gate.is_exhausted(attempts) => {
+                    self.say(&format!("gate \"{name}\": {seen}"));
+                    tokio::select! {
+                        () = clock.sleep(gate.pause()) => {}
+                        () = self.run.shutdown.draining() => return Err(Failure::Interrupted),
+                    }
+                }
+                Verdict::NotYet(reason) | Verdict::Failed(reason) => {
+                    return Err(Failure::Gate { gate: name.to_owned(), reason });
+                }
+            }
+        }
+    }
+
+    /// The gate with what is known by now.
+    fn evaluated(&self, name: &str) -> Option<super::declaration::Gate> {
+        let (facts, rollout) = self.rollout()?;
+        let label = |colour: Colour| facts.releases.get(&colour).map_or("", |release| release.label.as_str());
+        let sides = Sides {
+            name: self.name,
+            new: rollout.to,
+            releases: [&rollout.release.label, label(rollout.to.other())],
+        };
+        let known = self.known();
+        let declaration = self.run.program.deployment(self.name, &sides, &known, &mut Vec::new())?;
+        declaration.gate.into_iter().find(|gate| gate.name == name)
+    }
+
+    fn ground(&self, gate: &super::declaration::Gate) -> Result<gate::Ground<'_>, Failure> {
+        let facts = self.facts();
+        let rollout = facts.rollout.as_ref();
+        let to = rollout.map_or(Colour::Blue, |rollout| rollout.to);
+        let snapshot = self.run.journal.snapshot();
+        let group = snapshot.resources.get(&self.address("autoscaling_group", to));
+        let label = |colour: Colour| facts.releases.get(&colour).map_or("", |release| release.label.as_str());
+        let env = [
+            ("BGFORM_STACK", snapshot.stack.as_str()),
+            ("BGFORM_DEPLOYMENT", self.name),
+            ("BGFORM_GATE", &gate.name),
+            ("BGFORM_RELEASE", rollout.map_or("", |rollout| rollout.release.label.as_str())),
+            ("BGFORM_OLD_RELEASE", label(to.other())),
+            ("BGFORM_COLOUR", to.name()),
+            ("BGFORM_REGION", &self.run.cloud.region),
+        ];
+        Ok(gate::Ground {
+            cloud: self.run.cloud,
+            environment: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            folder: self.run.program.folder(),
+            group: group.map(|record| record.id.clone()),
+            rule: snapshot.resources.get(&self.rule_of_gates()).cloned(),
+            headers: match facts.previews.is_empty() {
+                true => Default::default(),
+                false => self.declaration.preview.as_ref().map(|one| one.header.clone()).unwrap_or_default(),
+            },
+        })
+    }
+
+    /// The deployment's first rule.
+    fn rule_of_gates(&self) -> Address {
+        let rules = self.rules();
+        let plain = |address: &&Address| !address.name.ends_with("-preview");
+        rules.iter().find(plain).cloned().unwrap_or_else(|| Address::new("listener_rule", self.name))
+    }
+
+    /// Puts the preview rules in place, or takes them away.
+    async fn preview(&self, on: bool) -> Result<(), Failure> {
+        let priorities = match on {
+            false => Vec::new(),
+            true => super::preview::priorities(self.run.cloud, &self.run.journal.snapshot(), &self.rules()).await?,
+        };
+        self.change(|facts, _| facts.previews = priorities).await?;
+        self.agree(&self.rules()).await
+    }
+
+    /// The old colour is emptied, now or by AWS when its time has come.
+    async fn retire(&self, old: Option<Colour>, after: Duration) -> Result<(), Failure> {
+        let Some(old) = old else { return Ok(()) };
+        if after.is_zero() {
+            self.change(|facts, _| {
+                facts.sizing.insert(old, Sizing::Empty);
+                facts.retirement = None;
+            })
+            .await?;
+            return self.agree(&self.groups()).await;
+        }
+        let at = super::retirement::schedule(&self.operation(&self.address("autoscaling_group", old)), &self.group(old), after).await?;
+        self.change(|facts, _| {
+            facts.sizing.insert(old, Sizing::Left);
+            facts.retirement = Some(Retirement { colour: old, at });
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn unschedule(&self, colour: Colour) -> Result<(), Failure> {
+        if self.facts().retirement.is_some_and(|retirement| retirement.colour == colour) {
+            let address = self.address("autoscaling_group", colour);
+            super::retirement::unschedule(&self.operation(&address), &self.group(colour)).await?;
+        }
+        Ok(())
+    }
+
+    /// The Auto Scaling group's name.
+    fn group(&self, colour: Colour) -> String {
+        let snapshot = self.run.journal.snapshot();
+        let record = snapshot.resources.get(&self.address("autoscaling_group", colour));
+        record.map(|record| record.id.clone()).unwrap_or_default()
+    }
+
+    /// All stages are done: the new colour is the live one, and as large as its policies want it.
+    async fn finish(&self, mut facts: Deployment) -> Result<(), Failure> {
+        let Some(rollout) = &facts.rollout else { return Ok(()) };
+        let to = rollout.to;
+        facts.live = Some(to);
+        facts.releases.insert(to, rollout.release.clone());
+        facts.sizing.insert(to, Sizing::File);
+        facts.shift(to, 100);
+        facts.give_up(Ending::Shipped, None);
+        self.keep(facts).await?;
+        self.agree(&self.groups()).await
+    }
+
+    fn shipped(&self, release: &str) -> End {
+        let facts = self.facts();
+        let colour = facts.live.unwrap_or(Colour::Blue);
+        End::Shipped { release: release.to_owned(), colour, retires: facts.retirement }
+    }
+
+    /// The weights first, in one change of each rule; then the rest.
+    async fn go_back(&self, reason: &str, ending: Ending) -> Result<(), Failure> {
+        let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
+        let to = rollout.to;
+        let course = Course::Back { reason: reason.to_owned() };
+        let moved = facts.live.is_some() && facts.weight(to) > 0;
+        self.change(|facts, rollout| {
+            rollout.course = course;
+            if facts.live.is_some() {
+                facts.shift(to, 0);
+            }
+        })
+        .await?;
+        if moved {
+            self.agree(&self.rules()).await?;
+            self.tell(&format!("{} has all traffic again", to.other()));
+        }
+        let mut facts = self.facts();
+        facts.previews = Vec::new();
+        if let Some(live) = facts.live {
+            facts.sizing.insert(live, Sizing::File);
+            facts.sizing.insert(to, Sizing::Empty);
+            facts.releases.remove(&to);
+        }
+        facts.give_up(ending, Some(reason.to_owned()));
+        self.keep(facts).await?;
+        self.agree(&self.addresses()).await
+    }
+
+    /// Makes these resources as the facts say that they are to be.
+    async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
+        let snapshot = self.run.journal.snapshot();
+        let mut program = self.run.program.clone();
+        program.stand(&snapshot.deployments);
+        let part = Part { addresses: addresses.clone(), known: self.run.known.clone() };
+        let options = Options { allow_outage: false, ..Options::default() };
+        let basis = Basis {
+            cloud: self.run.cloud,
+            program: &program,
+            snapshot: &snapshot,
+            options: &options,
+            existing: None,
+            part: Some(part),
+        };
+        let made = plan::make(basis).await.map_err(|error| Failure::Plan(Box::new(error)))?;
+        if made.plan.steps.is_empty() {
+            return Ok(());
+        }
+        let context = Context {
+            cloud: self.run.cloud,
+            program: &program,
+            plan: &made.plan,
+            journal: self.run.journal,
+            reporter: self.run.reporter,
+            shutdown: self.run.shutdown,
+            parallelism: self.run.parallelism,
+        };
+        let outcome = apply::apply(&context, made.known).await?;
+        match outcome.failed.into_iter().next() {
+            Some(failed) => Err(Failure::Step { address: failed.address, error: failed.error }),
+            None if outcome.interrupted => Err(Failure::Interrupted),
+            None => Ok(()),
+        }
+    }
+
+    /// What is known of everything, as state has it by now.
+    fn known(&self) -> Known {
+        let mut known = self.run.known.clone();
+        known.extend(plan::remembered_outputs(&self.run.journal.snapshot()));
+        known
+    }
+
+    fn address(&self, kind: &str, colour: Colour) -> Address {
+        Address::new(kind, self.name).with_key(colour.name())
+    }
+
+    fn groups(&self) -> BTreeSet<Address> {
+        Colour::BOTH.map(|colour| self.address("autoscaling_group", colour)).into()
+    }
+
+    /// The deployment's rules, those in state and those in the stack.
+    fn rules(&self) -> BTreeSet<Address> {
+        self.addresses().into_iter().filter(|address| address.kind == "listener_rule").collect()
+    }
+
+    /// Everything that the deployment is made of.
+    fn addresses(&self) -> BTreeSet<Address> {
+        let snapshot = self.run.journal.snapshot();
+        let mut program = self.run.program.clone();
+        program.stand(&snapshot.deployments);
+        let declared = program.nodes.iter().map(|node| node.address.clone());
+        let all: BTreeSet<Address> = declared.chain(snapshot.resources.keys().cloned()).collect();
+        all.into_iter().filter(|address| super::lower::is_of(address, self.name)).collect()
+    }
+
+    fn operation<'b>(&'b self, address: &'b Address) -> Operation<'b> {
+        let Run { cloud, program, reporter, lineage, .. } = self.run;
+        Operation::new(cloud, address, "", &program.settings.name, lineage, *reporter)
+    }
+}

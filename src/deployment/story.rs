@@ -1,0 +1,144 @@
+//! A rollout as a person reads it before saying yes: where it goes, step by step, with the weights
+//! and the capacity after each and the way back from it. Intents come in, lines go out.
+
+use std::time::Duration;
+
+use super::decide::{Intent, What};
+use super::declaration::Gate;
+use crate::state::deployment::{Colour, Rollout, Stage};
+use crate::value::format_duration;
+
+/// The lines of one deployment; none where it does nothing. `capacity` is the size of the fleet that
+/// carries the traffic now.
+pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
+    let Some(rollout) = &intent.facts.rollout else { return Vec::new() };
+    let mut lines = vec![headline(intent, rollout), String::new()];
+    let old = intent.facts.live.filter(|live| *live != rollout.to);
+    let mut weight = intent.facts.weight(rollout.to);
+    let rows: Vec<[String; 4]> = rollout
+        .stages
+        .iter()
+        .enumerate()
+        .map(|(place, stage)| {
+            if let Stage::Shift { new } = stage {
+                weight = *new;
+            }
+            let weights = match old {
+                Some(old) => format!("{old} {}, {} {weight}", 100 - weight, rollout.to),
+                None => String::new(),
+            };
+            let done = if place < rollout.at { "done" } else { "" };
+            let text = said(stage, intent, rollout, old, capacity);
+            [text, weights, back(stage, old, weight), done.to_owned()]
+        })
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let (first, second, third) = (width(0), width(1), width(2));
+    for (place, [text, weights, back, done]) in rows.iter().enumerate() {
+        let line = format!("  {:>2}  {text:first$}  {weights:second$}  {back:third$}  {done}", place + 1);
+        lines.push(line.trim_end().to_owned());
+    }
+    lines.push(String::new());
+    let waits = waits(rollout);
+    if waits > Duration::ZERO {
+        lines.push(format!("  Its waits add up to {}.", format_duration(waits)));
+        lines.push(String::new());
+    }
+    lines
+}
+
+/// `web: 1.0.1 on blue, live → 1.0.2 on green, canary 5% → 25% → 100%`
+fn headline(intent: &Intent, rollout: &Rollout) -> String {
+    let (name, to, label) = (&intent.name, rollout.to, &rollout.release.label);
+    let facts = &intent.facts;
+    let live = facts.live.and_then(|live| Some((live, &facts.releases.get(&live)?.label)));
+    let shares: Vec<String> = rollout
+        .stages
+        .iter()
+        .filter_map(|stage| match stage {
+            Stage::Shift { new } => Some(format!("{new}%")),
+            _ => None,
+        })
+        .collect();
+    let how = format!("{} {}", rollout.strategy, shares.join(" → "));
+    let also = match intent.what {
+        What::GoOn => " (goes on where it was)",
+        What::BackToStanding => " (the release that stands by: a rollback)",
+        _ => "",
+    };
+    match live {
+        Some((live, old)) => format!("{name}: {old} on {live}, live → {label} on {to}, {how}{also}"),
+        None => format!("{name}: first release {label} on {to}{also}"),
+    }
+}
+
+fn said(
+    stage: &Stage,
+    intent: &Intent,
+    rollout: &Rollout,
+    old: Option<Colour>,
+    capacity: Option<u32>,
+) -> String {
+    let (to, label) = (rollout.to, &rollout.release.label);
+    match stage {
+        Stage::Gate { name } => {
+            let gate = intent.declaration.gate.iter().find(|gate| gate.name == *name);
+            format!("gate   {name}{}", gate.map(how).unwrap_or_default())
+        }
+        Stage::Empty => {
+            let there = intent.facts.releases.get(&to).map_or("what stands by", |release| &release.label);
+            format!("empty  {to} of {there}, which is no way back from then on")
+        }
+        Stage::Raise => match (old, capacity) {
+            (Some(old), Some(n)) => {
+                format!("raise  {to} to {n} instances of {label}, as many as {old} has; all healthy")
+            }
+            _ => format!("raise  {to} with {label}; all healthy"),
+        },
+        Stage::Preview { on: true } => format!("show   {to} to requests with the preview's header"),
+        Stage::Preview { on: false } => "hide   the preview's rule goes".to_owned(),
+        Stage::Shift { new } => format!("shift  {new}% to {to}"),
+        Stage::Hold { time } => format!("hold   {}", format_duration(*time)),
+        Stage::Settle => "settle".to_owned(),
+        Stage::Retire { after } => {
+            let old = old.map_or("the old colour", Colour::name);
+            match after.is_zero() {
+                true => format!("retire {old} now"),
+                false => format!("retire {old} in {}, by a scheduled action", format_duration(*after)),
+            }
+        }
+    }
+}
+
+fn how(gate: &Gate) -> String {
+    let what = match gate {
+        Gate { http: Some(http), .. } => format!("GET {} answers {}", http.path, http.status),
+        Gate { alarm: Some(alarm), .. } => format!("alarms {} are OK", alarm.names.join(", ")),
+        Gate { metric: Some(metric), .. } => format!("{} within its bounds", metric.name),
+        Gate { command: Some(command), .. } => command.join(" "),
+        Gate { remote: Some(_), .. } => "commands on an instance".to_owned(),
+        _ => "somebody approves".to_owned(),
+    };
+    let irreversible = if gate.irreversible { "; no way back once it has passed" } else { "" };
+    format!(" ({what}{irreversible})")
+}
+
+/// The way back from a step.
+fn back(stage: &Stage, old: Option<Colour>, weight: u8) -> String {
+    match (stage, old) {
+        (_, None) => String::new(),
+        (Stage::Retire { after }, Some(old)) if after.is_zero() => format!("back: {old} is raised again"),
+        (_, Some(_)) if weight == 0 => "back: nothing to undo".to_owned(),
+        (_, Some(_)) => "back: one rule change".to_owned(),
+    }
+}
+
+/// How long a rollout waits at least.
+fn waits(rollout: &Rollout) -> Duration {
+    let rest = rollout.stages.iter().skip(rollout.at);
+    rest.map(|stage| match stage {
+        Stage::Hold { time } => *time,
+        _ => Duration::ZERO,
+    })
+    .sum()
+}
