@@ -17,6 +17,7 @@ fail() {
 }
 trap 'fail $LINENO' ERR
 say() {
+  echo "$SECONDS s"
   step=$1
   echo "- $step"
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::api::Actions;
 use super::super::state::{State, new_id};
 use super::security_groups;
-pub use interfaces::{all as interfaces, id_of as interface_id};
+pub use interfaces::all as interfaces;
 
 /// The calls about networks, by name.
 pub const ACTIONS: Actions = &[
