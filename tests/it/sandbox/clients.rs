@@ -1,8 +1,7 @@
 //! Clients that nobody here wrote: what they ask must be answered as AWS answers it.
 //!
 //! Each program of `tests/clients` takes an endpoint with nothing in it but what an account begins
-//! with, says what it does, and ends with an exit code other than 0 and what was wanted and found
-//! at the first thing, or after all things, that are not as AWS has them.
+//! with. Where an answer is not AWS's it says what was wanted and found, and its exit code is not 0.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,8 +47,11 @@ fn the_aws_cli_lives_an_estate() {
     assert_eq!(code, Some(0), "{text}");
 }
 
-/// Ends well without Terraform and a mirror of its provider, and says so.
+/// Takes two to three minutes, of which Terraform's provider sleeps most between two looks. Run it
+/// with `cargo test --test it -- --ignored --nocapture terraform`. Without Terraform and a mirror of
+/// its AWS provider it says that it is skipped.
 #[test]
+#[ignore = "takes minutes: cargo test --test it -- --ignored --nocapture terraform"]
 fn terraform_makes_plans_shifts_and_destroys() {
     let (code, text) = client("terraform");
     match code {
