@@ -247,7 +247,9 @@ async fn an_instance_refresh_replaces_every_instance_and_pins_the_version() {
     let world = World::on(Ground::Sandbox).await;
     let template = template(&world, 2).await;
     let balanced = target_group(&world, "refreshed").await;
-    let refreshed = object! { "instance_refresh" => object! {}, "target_groups" => vec![balanced] };
+    // An instance is otherwise warmed up for as long as the group's grace period, which is minutes.
+    let at_once = object! { "instance_warmup" => std::time::Duration::ZERO };
+    let refreshed = object! { "instance_refresh" => at_once, "target_groups" => vec![balanced] };
     let mut group = Group::new(&world, &template, refreshed).await;
     let id = group.create("create").await.unwrap();
     let old = ids(&group.fleet(&id).await);
