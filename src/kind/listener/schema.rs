@@ -296,7 +296,9 @@ mod tests {
         let message = "`request_headers` is only for listeners that speak HTTPS".to_owned();
         assert_eq!(of("HTTP", "request_headers"), [("request_headers", message)]);
         // Connections of TLS listeners may be idle for 350 seconds, whatever is said.
-        assert_eq!(of("UDP", "response_headers").len() + of("TLS", "tcp_idle_timeout").len(), 4);
+        for (protocol, name) in [("UDP", "response_headers"), ("TLS", "tcp_idle_timeout")] {
+            assert!(of(protocol, name).iter().any(|(attribute, _)| *attribute == name), "{protocol} {name}");
+        }
     }
 
     #[test]
