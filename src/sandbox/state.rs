@@ -68,12 +68,20 @@ impl Network {
         }
     }
 
-    /// Where something with this private address is reached.
+    /// Where something with this private address is reached: at that address if it is the region's
+    /// own, otherwise at a port of one address that all share.
     pub fn host(self, private: Ipv4Addr) -> IpAddr {
-        match self {
-            Network::Addresses { .. } => IpAddr::V4(private),
-            Network::Ports => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        }
+        IpAddr::V4(match self {
+            Network::Addresses { .. } if !self.shares(private) => private,
+            Network::Addresses { octet } => Ipv4Addr::new(127, octet, 255, 253),
+            Network::Ports => Ipv4Addr::LOCALHOST,
+        })
+    }
+
+    /// Whether something with this private address has only a port: everything where the system has
+    /// only 127.0.0.1, and what is in a VPC whose addresses the machine has not.
+    pub fn shares(self, private: Ipv4Addr) -> bool {
+        self == Network::Ports || !private.is_loopback()
     }
 }
 

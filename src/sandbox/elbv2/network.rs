@@ -24,6 +24,11 @@ pub fn has_vpc(state: &State, id: &str) -> bool {
     state.ec2.vpcs.contains_key(id)
 }
 
+/// Whether a VPC has a way to the internet.
+pub fn has_internet_gateway(state: &State, vpc: &str) -> bool {
+    state.ec2.vpcs.get(vpc).is_some_and(|vpc| vpc.internet_gateway.is_some())
+}
+
 /// The VPC of a security group.
 pub fn vpc_of_group<'a>(state: &'a State, id: &str) -> Option<&'a str> {
     state.ec2.security_groups.get(id).map(|group| group.vpc.as_str())

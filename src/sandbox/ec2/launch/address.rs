@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::super::super::api::Refusal;
-use super::super::super::state::{Network, State};
+use super::super::super::state::State;
 use super::super::InstanceState;
 use super::super::placement::Place;
 
@@ -11,10 +11,12 @@ use super::super::placement::Place;
 /// to outgoing connections itself.
 const PORTS: std::ops::Range<u16> = 20_000..32_768;
 
-/// Whether an instance has this address.
-pub fn in_use(state: &State, address: Ipv4Addr) -> bool {
+/// Whether something in a VPC has this address. The last 256 of the region's own are its load
+/// balancers'.
+fn in_use(state: &State, vpc: &str, address: Ipv4Addr) -> bool {
     let mut live = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
-    live.any(|one| one.private_address == address)
+    (address.is_loopback() && address.octets()[2] == 255)
+        || live.any(|one| one.private_address == address && one.vpc == vpc)
 }
 
 /// A free address of the subnet, or the one that is asked for. The first four and the last one are
@@ -30,7 +32,7 @@ pub fn take(state: &mut State, place: &Place, asked: Option<Ipv4Addr>) -> Result
                 "Invalid value '{asked}' for address. Address is not in the subnet's address range or is reserved."
             )));
         }
-        if in_use(state, asked) {
+        if in_use(state, &place.vpc, asked) {
             return Err(Refusal::new("InvalidIPAddress.InUse", format!("Address {asked} is in use.")));
         }
         return Ok(asked);
@@ -39,7 +41,7 @@ pub fn take(state: &mut State, place: &Place, asked: Option<Ipv4Addr>) -> Result
     let after = state.ec2.last_address.get(&place.subnet).map_or(0, |last| last.wrapping_sub(first) + 1);
     let free = (0..count)
         .map(|step| Ipv4Addr::from(first + (after.wrapping_add(step)) % count))
-        .find(|address| !in_use(state, *address))
+        .find(|address| !in_use(state, &place.vpc, *address))
         .ok_or_else(|| {
             Refusal::new(
                 "InsufficientFreeAddressesInSubnet",
@@ -53,9 +55,9 @@ pub fn take(state: &mut State, place: &Place, asked: Option<Ipv4Addr>) -> Result
     Ok(free)
 }
 
-/// Where the system has only 127.0.0.1: a port there that no instance has.
-pub fn take_port(state: &mut State) -> Result<Option<u16>, Refusal> {
-    if state.network != Network::Ports {
+/// A port of the shared address that no instance has, where an instance with this address needs one.
+pub fn take_port(state: &mut State, address: Ipv4Addr) -> Result<Option<u16>, Refusal> {
+    if !state.network.shares(address) {
         return Ok(None);
     }
     let live = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
@@ -65,9 +67,6 @@ pub fn take_port(state: &mut State) -> Result<Option<u16>, Refusal> {
     let free = (0..count).map(|step| PORTS.start + (after + step) % count).find(|port| !used.contains(port));
     state.ec2.last_port = free.or(state.ec2.last_port);
     free.map(Some).ok_or_else(|| {
-        Refusal::new(
-            "InsufficientInstanceCapacity",
-            "The sandbox has no free port of 127.0.0.1 for an instance.",
-        )
+        Refusal::new("InsufficientInstanceCapacity", "The sandbox has no free port for an instance.")
     })
 }
