@@ -348,8 +348,9 @@ impl Rehearsal<'_> {
         }
         text.push_str(match passed {
             true => "The release went through, and no request failed.\n",
-            false if interrupted => "It was interrupted.\n",
-            false => "This release is not ready.\n",
+            false if interrupted => "It was interrupted: this says nothing of the release.\n",
+            false if error.is_some() => "This release is not ready: it did not go through.\n",
+            false => "This release is not ready: it went through, and requests failed.\n",
         });
         report::out(&text);
     }
