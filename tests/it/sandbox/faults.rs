@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::load::{Answer, Load, Tally, get};
+use crate::local::Local;
 use crate::product::{Product, Run};
 
 const HELLO: &str = "hello.deploy";
@@ -179,14 +180,13 @@ fn a_slow_boot_is_waited_out() {
 }
 
 /// The stack whose groups are judged by their target groups, and not waited for as long.
-fn judged() -> Product {
+fn judged(grace: &str) -> Product {
     let product = hello(&[]);
     let stack = product.path(HELLO);
     let text = std::fs::read_to_string(&stack).unwrap();
-    let judged = text.replace(
-        "  desired_capacity = 2\n",
-        "  desired_capacity = 2\n  ready_timeout = 30s\n  health_check_type = \"ELB\"\n  health_check_grace_period = 5m\n",
-    );
+    let size = "  desired_capacity = 2\n";
+    let more = "  ready_timeout = 30s\n  health_check_type = \"ELB\"\n  health_check_grace_period =";
+    let judged = text.replace(size, &format!("{size}{more} {grace}\n"));
     assert_ne!(text, judged);
     product.write(HELLO, &judged);
     product
@@ -194,7 +194,7 @@ fn judged() -> Product {
 
 #[test]
 fn what_never_gets_healthy_gets_no_request() {
-    let product = judged();
+    let product = judged("5m");
     let first = apply(&product, &[]).exits(0);
     let faults = product.local.as_ref().unwrap().faults.clone();
     faults.add("never-healthy=hello-hello-green*".parse().unwrap());
@@ -215,25 +215,36 @@ fn what_never_gets_healthy_gets_no_request() {
     assert!(tally.failed.is_empty() && only("2.0", &tally.late), "{tally:?}");
 }
 
+/// The instance that answered.
+fn by(answer: &Answer) -> String {
+    answer.body.split(' ').find(|word| word.starts_with("i-")).unwrap_or_default().to_owned()
+}
+
 #[test]
-fn one_that_dies_is_replaced_and_a_release_goes_through() {
-    let product = judged();
+fn one_that_dies_costs_what_it_had_until_its_checks_fail() {
+    let product = judged("0s");
     let run = apply(&product, &[]).exits(0);
-    let by = |answer: &Answer| answer.body.split(' ').find(|word| word.starts_with("i-")).unwrap_or("").to_owned();
     let first: BTreeSet<String> = (0..50).map(|_| by(&ask(&url(&run)))).collect();
-    assert_eq!(first.len(), 2, "{first:?}");
+    let [dead, alive] = Vec::from_iter(first).try_into().expect("two");
+    let faults = product.local.as_ref().unwrap().faults.clone();
 
     let load = Load::on(&url(&run), 2, 2);
-    let faults = product.local.as_ref().unwrap().faults.clone();
-    faults.add(format!("dies={}:0s", first.first().unwrap()).parse().unwrap());
-    let shipped = apply(&product, GREEN);
-    std::thread::sleep(Duration::from_secs(1));
+    faults.add(format!("dies={dead}:0s").parse().unwrap());
+    // While it counts as healthy, every other request meets it.
+    until(&url(&run), 200, |answer| answer.status == 200);
     let tally = load.end();
-    shipped.exits(0);
-    println!("{tally:?}");
-    // Until the health checks have seen it, half of the requests meet it.
-    assert!(tally.failed.iter().all(|why| why == "502"), "{tally:?}");
-    assert!(tally.failed.len() * 2 < tally.sent && tally.releases.contains_key("2.0"), "{tally:?}");
+    let failed: BTreeSet<&str> = tally.failed.iter().map(String::as_str).collect();
+    assert_eq!(failed, BTreeSet::from(["502"]));
+    assert!(tally.failed.len() < tally.sent / 2, "{} of {}", tally.failed.len(), tally.sent);
+
+    // A release and the way back go through: the way back waits until the group has replaced it.
+    let load = Load::on(&url(&run), 2, 2);
+    apply(&product, GREEN).exits(0);
+    apply(&product, &["green=2.0", "live=blue"]).exits(0);
+    let back: BTreeSet<String> = (0..50).map(|_| by(&ask(&url(&run)))).collect();
+    let tally = load.end();
+    assert!(tally.failed.is_empty() && tally.releases.contains_key("2.0"), "{:?}", tally.failed);
+    assert!(back.len() == 2 && back.contains(&alive) && !back.contains(&dead), "{back:?}, dead: {dead}");
 }
 
 #[test]
@@ -252,7 +263,36 @@ fn what_fails_under_traffic_is_gone_back_from_in_one_apply() {
     std::thread::sleep(Duration::from_secs(1));
     let tally = load.end();
     assert!(tally.failed.is_empty() && only("1.0", &tally.releases), "{tally:?}");
-    // To ship it again is held back by its health checks.
-    let rehearsal = product.run(&["plan", HELLO, "--var", "green=2.0", "--var", "live=green"]).exits(0);
-    rehearsal.says("update listener_rule.hello");
+    product.run(&["plan", HELLO, "--detailed-exitcode", "--var", "green=2.0"]).exits(0).says("Nothing to do");
+}
+
+#[test]
+fn a_shift_to_what_never_gets_healthy_is_not_made() {
+    // By the clock of the rehearsal it is waited for 15 minutes.
+    let product = hello(&[]);
+    let rehearse =
+        ["rehearse", HELLO, "--from", "green=1.0", "--from", "live=blue", "--speed", "60", "--rps", "50"];
+    let green = ["--var", GREEN[0], "--var", GREEN[1], "--fault", "never-healthy=hello-hello-green*"];
+    let run = product.run(&[&rehearse[..], &green].concat()).exits(1);
+    run.says("could not update `listener_rule.hello`: waited until the targets that are to get traffic are healthy")
+        .says("it did not come within 15m; last seen: 0 of 2 targets of `hello-hello-green-")
+        .says("is unhealthy (Target.FailedHealthChecks: Health checks failed)")
+        .says("No request was shifted: the weights are as they were")
+        .says(" requests sent, 0 failed;")
+        .says("This release is not ready: it did not go through.");
+}
+
+#[test]
+fn where_there_is_one_address_everything_has_a_port_of_its_own() {
+    let product = Product::on(Local::on_one_address());
+    product.copy_stack(HELLO);
+    let run = apply(&product, &[]).exits(0);
+    let (host, port) =
+        url(&run).trim_end_matches('/').rsplit_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    assert!(host == "http://127.0.0.1" && port.parse::<u16>().unwrap() >= 1024, "{host} {port}");
+    let (green, tally) = shipped(&product, &run, Duration::ZERO);
+    green.exits(0);
+    assert!(tally.failed.is_empty() && only("2.0", &tally.late), "{tally:?}");
+    apply(&product, &[]).exits(0);
+    stands_whole(&product, &run);
 }

@@ -7,10 +7,6 @@ use super::super::super::state::{Network, State};
 use super::super::InstanceState;
 use super::super::placement::Place;
 
-/// The first ports of the loopback interface that instances get, and the first that the system gives
-/// to outgoing connections itself.
-const PORTS: std::ops::Range<u16> = 20_000..32_768;
-
 /// Whether an instance has this address.
 pub fn in_use(state: &State, address: Ipv4Addr) -> bool {
     let mut live = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
@@ -55,14 +51,13 @@ pub fn take(state: &mut State, place: &Place, asked: Option<Ipv4Addr>) -> Result
 
 /// Where the system has only 127.0.0.1: a port there that no instance has.
 pub fn take_port(state: &mut State) -> Result<Option<u16>, Refusal> {
-    if state.network != Network::Ports {
-        return Ok(None);
-    }
+    let Network::Ports { first } = state.network else { return Ok(None) };
+    let ports = first + Network::LISTENERS + 1..first + Network::SHARE;
     let live = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
     let used: Vec<u16> = live.filter_map(|one| one.own_port).collect();
-    let after = state.ec2.last_port.map_or(0, |last| last.saturating_sub(PORTS.start) + 1);
-    let count = PORTS.end - PORTS.start;
-    let free = (0..count).map(|step| PORTS.start + (after + step) % count).find(|port| !used.contains(port));
+    let after = state.ec2.last_port.map_or(0, |last| last.saturating_sub(ports.start) + 1);
+    let count = ports.end - ports.start;
+    let free = (0..count).map(|step| ports.start + (after + step) % count).find(|port| !used.contains(port));
     state.ec2.last_port = free.or(state.ec2.last_port);
     free.map(Some).ok_or_else(|| {
         Refusal::new(
