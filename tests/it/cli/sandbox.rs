@@ -244,12 +244,12 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
         }
         disk.run(&command)
     };
-    let up = || {
-        in_it(&["sandbox", "up", "--port", "0"], None).exits(0);
+    let up = |port: &str| {
+        in_it(&["sandbox", "up", "--port", port], None).exits(0);
         let status: Value = serde_json::from_str(&in_it(&["sandbox", "status", "--json"], None).out).unwrap();
         (status["endpoint"].as_str().unwrap().to_owned(), status["pid"].to_string())
     };
-    let (endpoint, pid) = up();
+    let (endpoint, pid) = up("0");
     // The stack's state is on another disk, but for `--sandbox`.
     let apply = ["apply", "hello.deploy", "--auto-approve"];
     let green = ["--var", "green=2.0", "--var", "live=green"];
@@ -275,7 +275,7 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
 
     // What was on it when it got full is there, and the same command goes on from it.
     disk.make_room();
-    let (endpoint, _) = up();
+    up(endpoint.rsplit(':').next().unwrap());
     in_it(&["plan", "hello.deploy", "--detailed-exitcode"], Some(&endpoint)).exits(0).says("Nothing to do");
     in_it(&shift, Some(&endpoint)).exits(0).says("Applied: 0 created, 3 updated, 0 deleted");
     in_it(&["sandbox", "down"], None).exits(0);
@@ -349,6 +349,19 @@ fn a_rehearsal_sends_requests_and_says_whether_one_failed() {
     assert!(served(last, "green") > 0 && served(last, "blue") == 0, "{told}");
     assert_eq!(last["weights"], serde_json::json!([{ "blue": 0, "green": 100 }]));
 
+    // What cannot be tried is told before anything is waited for.
+    let run = product.0.run(&["rehearse", "hello.deploy"]).exits(2);
+    run.says("which release is replaced is not said");
+    let same = ["--from", to[1], "--from", to[3], "--speed", "60"];
+    let run = product.0.run(&[&["rehearse", "hello.deploy"], &to[..], &same].concat()).exits(1);
+    run.says("there was nothing to do: both releases are the same");
+    let whole = std::fs::read_to_string(product.0.path("hello.deploy")).unwrap();
+    let (before, _) = whole.split_once("listener \"http\"").unwrap();
+    product.0.write("silent.deploy", before);
+    let run =
+        product.0.run(&["rehearse", "silent.deploy", "--from", "green=1.0", "--var", "green=2.0"]).exits(1);
+    run.says("no load balancer of the stack has a listener");
+
     // What is shipped answers 500 after some requests.
     let broken = [&rehearse[..], &to, &["--fault", "fails=hello-hello-green*:20"]].concat();
     let run = product.0.run(&broken).exits(1);
@@ -357,4 +370,31 @@ fn a_rehearsal_sends_requests_and_says_whether_one_failed() {
         (&told["passed"], &told["requests"]["failures"][0]["error"]),
         (&false.into(), &"status 500".into())
     );
+}
+
+#[test]
+fn an_interrupted_rehearsal_leaves_nothing() {
+    let product = Sandboxed::new();
+    product.0.copy_stack("hello.deploy");
+    let rehearse = ["rehearse", "hello.deploy", "--from", "green=1.0", "--var", "green=2.0", "--speed", "1"];
+    // The new instances need an hour: it is in the middle of a step for as long as anybody waits.
+    let hour = ["--var", "live=green", "--from", "live=blue", "--fault", "slow-boot=*green*:1h"];
+    let mut command = product.0.command(&[&rehearse[..], &hour].concat());
+    let temporary = product.0.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    command.env("TMPDIR", &temporary).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().unwrap();
+    let mut told = BufReader::new(running.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("updated autoscaling_group.hello[\"green\"]") {
+        line.clear();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it goes on");
+    }
+    ended(Command::new("kill").args(["-INT", &running.id().to_string()])).exits(0);
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(4), "{rest}");
+    assert!(rest.contains(" 0 failed;") && rest.contains("It was interrupted"), "{rest}");
+    none_is_left(product.0.folder.path());
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
 }
