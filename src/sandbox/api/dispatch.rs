@@ -180,7 +180,9 @@ async fn change(
         Ok(answer)
     })?;
     region.in_effect().await.map_err(|reason| {
-        Refusal::new("InternalFailure", format!("The sandbox cannot write its state: {reason}")).status(500)
+        let folder = region.setup.folder.display();
+        let message = format!("The sandbox cannot write its state in {folder}: {reason}");
+        Refusal { message, ..service.broken() }
     })?;
     Ok(answer)
 }

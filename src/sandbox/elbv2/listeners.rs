@@ -65,7 +65,7 @@ fn socket(state: &State, balancer: &LoadBalancer, port: u16) -> Result<u16, Refu
     match (state.network, port) {
         (_, 80) => Ok(balancer.web_port),
         (Network::Addresses { .. }, port) => Ok(served(port)),
-        (Network::Ports, _) => network::own_port(state),
+        (Network::Ports { first }, _) => network::own_port(state, first),
     }
 }
 

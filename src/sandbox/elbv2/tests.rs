@@ -390,7 +390,7 @@ fn a_socket_that_is_refused_is_seen_until_the_port_changes() {
 #[test]
 fn where_addresses_are_shared_everything_has_a_port() {
     let mut world = World::new();
-    world.state.network = Network::Ports;
+    world.state.network = Network::Ports { first: 20_000 };
     let (one, two) = (world.balancer("one"), world.balancer("two"));
     world.listener(&one);
     world.listener(&two);
@@ -400,7 +400,7 @@ fn where_addresses_are_shared_everything_has_a_port() {
     }));
     let mut ports: Vec<u16> = config(&world.state).listeners.iter().map(|one| one.address.port()).collect();
     ports.sort_unstable();
-    assert_eq!(ports, [30_000, 30_001, 30_002]);
+    assert_eq!(ports, [20_001, 20_002, 20_003]);
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::net::Ipv4Addr;
 
 use super::super::super::api::Refusal;
-use super::super::super::state::State;
+use super::super::super::state::{Network, State};
 use super::super::InstanceState;
 use super::super::placement::Place;
 
-/// The first ports of the loopback interface that instances get, and the first that the system gives
-/// to outgoing connections itself.
+/// Ports of an address that instances share: below those that the system gives to outgoing
+/// connections itself.
 const PORTS: std::ops::Range<u16> = 20_000..32_768;
 
 /// Whether something in a VPC has this address. The last 256 of the region's own are its load
@@ -60,11 +60,15 @@ pub fn take_port(state: &mut State, address: Ipv4Addr) -> Result<Option<u16>, Re
     if !state.network.shares(address) {
         return Ok(None);
     }
+    let ports = match state.network {
+        Network::Ports { first } => first + Network::LISTENERS + 1..first + Network::SHARE,
+        Network::Addresses { .. } => PORTS,
+    };
     let live = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
     let used: Vec<u16> = live.filter_map(|one| one.own_port).collect();
-    let after = state.ec2.last_port.map_or(0, |last| last.saturating_sub(PORTS.start) + 1);
-    let count = PORTS.end - PORTS.start;
-    let free = (0..count).map(|step| PORTS.start + (after + step) % count).find(|port| !used.contains(port));
+    let after = state.ec2.last_port.map_or(0, |last| last.saturating_sub(ports.start) + 1);
+    let count = ports.end - ports.start;
+    let free = (0..count).map(|step| ports.start + (after + step) % count).find(|port| !used.contains(port));
     state.ec2.last_port = free.or(state.ec2.last_port);
     free.map(Some).ok_or_else(|| {
         Refusal::new("InsufficientInstanceCapacity", "The sandbox has no free port for an instance.")
