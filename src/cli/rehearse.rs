@@ -81,6 +81,13 @@ const BEFORE: Duration = Duration::from_secs(2);
 const AFTER: Duration = Duration::from_secs(3);
 
 pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> {
+    if args.from.is_empty() {
+        return Err(CliError::usage(
+            "bgform::rehearse::from",
+            "which release is replaced is not said: without --from the first release is the second",
+            "say what the first one has that the second has not, such as --from release=1.0.1",
+        ));
+    }
     let files = context::stack_files(args.stack.stack.as_deref())?;
     let given = &args.stack.variables;
     let from = given.var.iter().chain(&args.from).cloned().collect();
@@ -100,9 +107,12 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
     }
     // Before there is anything that an interrupt would leave.
     let shutdown = Arc::new(Shutdown::default());
-    shutdown.listen(|again| {
+    let ends = shutdown.clone();
+    shutdown.listen(move |again| {
         if !again {
             eprintln!("\nInterrupted: the rehearsal ends, and its sandbox is taken away.");
+            // Nothing of it is kept, so no step under way is waited for.
+            ends.interrupt();
         }
     });
     daemon::more_files();
@@ -149,6 +159,8 @@ struct Shipped {
     /// The first step that failed, with its error.
     failed: Option<String>,
     interrupted: bool,
+    /// There was nothing to do.
+    idle: bool,
 }
 
 impl Rehearsal<'_> {
@@ -189,14 +201,18 @@ impl Rehearsal<'_> {
         }
         let verdict = load.stop().await.verdict();
         let (error, interrupted) = match shipped {
+            Ok(Shipped { idle: true, .. }) => {
+                (Some("there was nothing to do: both releases are the same".to_owned()), false)
+            }
             Ok(shipped) => (shipped.failed.map(|failed| format!("could not {failed}")), shipped.interrupted),
             Err(error) => {
                 report::print(&error, report::colour(&self.global));
                 (Some(error.to_string()), false)
             }
         };
+        let interrupted = interrupted || self.shutdown.is_draining();
         self.tell(&screen, second, &url, &verdict, error.as_deref(), interrupted);
-        Ok(match (interrupted || self.shutdown.is_draining(), error, verdict.failed) {
+        Ok(match (interrupted, error, verdict.failed) {
             (true, ..) => Exit::Interrupted,
             (false, None, 0) => Exit::Done,
             _ => Exit::Failed,
@@ -227,11 +243,18 @@ impl Rehearsal<'_> {
             snapshot,
             failed: failed.map(|one| format!("{} `{}`: {}", one.verb, one.address, one.error)),
             interrupted: outcome.interrupted,
+            idle: outcome.is_complete() && outcome.done.is_empty(),
         })
     }
 
     /// Where requests go.
     async fn target(&self, region: &Region, snapshot: &Snapshot) -> Result<(String, Target), CliError> {
+        let elbv2 = &region.look().elbv2;
+        if self.args.url.is_none() && elbv2.listeners.is_empty() && !elbv2.load_balancers.is_empty() {
+            let message = "no request can be sent: no load balancer of the stack has a listener";
+            let help = "add a `listener`, or name what answers with --url";
+            return Err(refused("bgform::rehearse::url", message, help));
+        }
         let output = match snapshot.outputs.get("url") {
             Some(Value::String(url)) => Some(url.clone()),
             _ => None,
@@ -240,11 +263,12 @@ impl Rehearsal<'_> {
             Some(url) => url,
             None => match load_balancers(region).as_slice() {
                 [only] => format!("http://{}/", only.dns_name),
-                several => {
-                    let message = format!(
-                        "where to send requests is not known: there are {} load balancers",
-                        several.len()
-                    );
+                others => {
+                    let count = match others.len() {
+                        0 => "is no load balancer".to_owned(),
+                        count => format!("are {count} load balancers"),
+                    };
+                    let message = format!("where to send requests is not known: there {count}");
                     let help = "give the stack an output `url`, or name one with --url";
                     return Err(refused("bgform::rehearse::url", message, help));
                 }
@@ -280,7 +304,8 @@ impl Rehearsal<'_> {
         Err(refused(
             "bgform::rehearse::silent",
             message,
-            "see its console: rehearse with --keep, then look at instances/*/console.log",
+            "see its console: rehearse with --keep, then look at REGION/instances/*/console.log in the folder \
+             that is named at the end",
         ))
     }
 
@@ -348,8 +373,9 @@ impl Rehearsal<'_> {
         }
         text.push_str(match passed {
             true => "The release went through, and no request failed.\n",
-            false if interrupted => "It was interrupted.\n",
-            false => "This release is not ready.\n",
+            false if interrupted => "It was interrupted: this says nothing of the release.\n",
+            false if error.is_some() => "This release is not ready: it did not go through.\n",
+            false => "This release is not ready: it went through, and requests failed.\n",
         });
         report::out(&text);
     }

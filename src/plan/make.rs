@@ -6,6 +6,7 @@ use super::diff::{AttributeChange, changed_attributes, diff, drift};
 use super::observe::{Item, overlaid, read_all, read_existing, remembered};
 use super::order::{Loose, group_name, order};
 use super::resolve::resolve;
+use super::room::{Decided, Replaced};
 use super::step::{Action, Drift, DriftKind, Kept, OutputChange, Plan, Step, TrafficChange, named_traffic};
 use super::verify::verify;
 use super::{Basis, Made, Options, PlanError, addresses_by_id, closure, kept_by};
@@ -390,14 +391,16 @@ impl Decide<'_> {
         inputs: Object,
         changes: Vec<AttributeChange>,
     ) -> Object {
-        // Where everything that only one can hold is fixed by the author and stays, the old one
-        // must make room first.
-        let unique = kind.schema().unique;
-        let changed = changed_attributes(&changes);
-        let fixed = |name: &&&str| inputs.get(**name).is_some_and(|value| !value.is_null());
-        let delete_first = !unique.is_empty()
-            && unique.iter().filter(fixed).count() == unique.len()
-            && unique.iter().all(|name| !changed.contains(*name));
+        let replaced = Replaced {
+            kind,
+            record,
+            before: &overlaid(record, live),
+            declared: &evaluated.inputs,
+            inputs: &inputs,
+            changed: changed_attributes(&changes),
+        };
+        let decided = Decided { loose: &self.loose, snapshot: self.snapshot, addresses: &self.addresses };
+        let delete_first = replaced.goes_first(&decided);
         let generation = self.next_generation(address);
         let outputs = match delete_first {
             true => {

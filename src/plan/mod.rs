@@ -20,6 +20,7 @@ pub mod observe;
 pub mod order;
 pub mod render;
 pub mod resolve;
+mod room;
 pub mod step;
 mod summary;
 mod verify;

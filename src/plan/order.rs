@@ -96,6 +96,8 @@ fn dependencies(loose: &[Loose], wait: &mut dyn FnMut(usize, usize)) {
                 (false, true) if deletes_first(&one.step, &other.step) => wait(index, other_index),
                 // As well where another address is to have the name, port or priority.
                 (false, true) if takes_the_place_of(&one.step, &other.step) => wait(index, other_index),
+                // And where a target group goes with it from one load balancer to another.
+                (false, true) if is_let_go(loose, &one.step, &other.step) => wait(index, other_index),
                 // Create first: the replaced one goes last.
                 (false, true) if replaced_by(&one.step, &other.step) => wait(other_index, index),
                 _ => {}
@@ -138,6 +140,17 @@ fn takes_the_place_of(step: &Step, delete: &Step) -> bool {
         && step.address.kind == delete.address.kind
         && !unique.is_empty()
         && unique.iter().all(same)
+}
+
+/// Whether both are halves of replacements that delete first, and the one is to forward to a target
+/// group that the other forwards to.
+fn is_let_go(loose: &[Loose], create: &Step, delete: &Step) -> bool {
+    let paired = |address: &Address, is: &dyn Fn(&Step, &Step) -> bool, step: &Step| {
+        loose.iter().any(|other| other.step.address == *address && is(&other.step, step))
+    };
+    create.traffic.weights.keys().any(|group| delete.traffic.weights.contains_key(group))
+        && paired(&create.address, &|other, step| deletes_first(step, other), create)
+        && paired(&delete.address, &|other, step| deletes_first(other, step), delete)
 }
 
 fn replaced_by(create: &Step, delete: &Step) -> bool {

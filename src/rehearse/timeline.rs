@@ -81,14 +81,15 @@ impl Timeline {
 
     /// A row, if something has changed or a second is over.
     pub fn look(&mut self, region: &Region, load: &Generator) -> Option<&Row> {
-        let (at, look) = (clock::monotonic(), self.watch.look(region));
+        let look = self.watch.look(region);
+        // Together: rates are made from them.
+        let (at, requests) = (clock::monotonic(), self.watch.requests(region));
         if let Some(last) = &self.last {
             let since = at.saturating_sub(last.at);
             if since < LEAST || (since < EVERY && last.look == look) {
                 return None;
             }
         }
-        let requests = self.watch.requests(region);
         let rates = self.rates(at, &requests);
         let (latency, failed) = {
             let mut tally = load.tally();

@@ -4,15 +4,18 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use super::state::Network;
 
-/// A claim on 127.`octet`.0.0/16: nobody else has it while this value lives.
+/// A claim on 127.`octet`.0.0/16, or on a share of the ports of 127.0.0.1: nobody else has it while this value lives.
 #[derive(Debug)]
 pub struct Claim {
     pub network: Network,
-    _held: Option<TcpListener>,
+    _held: TcpListener,
 }
 
 /// The last address of each range, at this port, is bound by who claims it.
 const CLAIM: ([u8; 2], u16) = ([255, 254], 4577);
+/// Where shares of ports begin: below those that the system gives to outgoing connections itself
+/// (from 32768 on Linux, from 49152 elsewhere).
+const SHARES: std::ops::Range<u16> = 20_000..32_000;
 
 /// The port at which a port of the API is really listened on: one below 1024, which only root may
 /// listen on, is 10000 above it.
@@ -21,21 +24,40 @@ pub fn served(port: u16) -> u16 {
 }
 
 /// Claims `wanted`, or where that is None the first free range. Where the system has only
-/// 127.0.0.1: ports. `Err`: `wanted` is in use.
+/// 127.0.0.1: the first free share of ports. `Err`: it is in use, or all are.
 pub fn claim(wanted: Option<Network>) -> Result<Claim, std::io::Error> {
     let take = |octet: u8| {
         let address = Ipv4Addr::new(127, octet, CLAIM.0[0], CLAIM.0[1]);
         TcpListener::bind((address, CLAIM.1))
-            .map(|held| Claim { network: Network::Addresses { octet }, _held: Some(held) })
+            .map(|held| Claim { network: Network::Addresses { octet }, _held: held })
+    };
+    let share = |first: u16| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, first))
+            .map(|held| Claim { network: Network::Ports { first }, _held: held })
     };
     match wanted {
-        Some(Network::Ports) => Ok(Claim { network: Network::Ports, _held: None }),
+        Some(Network::Ports { first }) => share(first),
         Some(Network::Addresses { octet }) => take(octet),
         // 31, as the default VPC of AWS has 172.31; then the others.
         None => std::iter::once(31)
             .chain(32..=250)
             .map(take)
+            .chain(SHARES.step_by(usize::from(Network::SHARE)).map(share))
             .find(Result::is_ok)
-            .unwrap_or(Ok(Claim { network: Network::Ports, _held: None })),
+            .unwrap_or_else(|| Err(std::io::ErrorKind::AddrInUse.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_ports_has_one_owner() {
+        let wanted = Some(Network::Ports { first: 19_000 });
+        let held = claim(wanted).unwrap();
+        assert!(claim(wanted).is_err());
+        drop(held);
+        assert!(claim(wanted).is_ok());
     }
 }

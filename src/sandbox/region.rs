@@ -86,7 +86,7 @@ impl Region {
     pub async fn open(setup: Setup) -> Result<Arc<Self>, OpenError> {
         let failed = |what: &'static str| {
             let folder = setup.folder.clone();
-            move |error: std::io::Error| OpenError::Folder { folder, what, reason: error.to_string() }
+            move |error: std::io::Error| OpenError::Folder { folder, what, reason: compute::why(&error) }
         };
         std::fs::create_dir_all(&setup.folder).map_err(failed("make"))?;
         let path = setup.folder.join("state.json");
@@ -137,11 +137,11 @@ impl Region {
         let tasks = [tokio::spawn(region.clone().drive(inbox)), tokio::spawn(region.clone().save())];
         *region.tasks.lock().unwrap_or_else(PoisonError::into_inner) =
             tasks.iter().map(|task| task.abort_handle()).collect();
-        region.saved().await.map_err(|reason| OpenError::Folder {
-            folder: region.setup.folder.clone(),
-            what: "write to",
-            reason,
-        })?;
+        if let Err(reason) = region.saved().await {
+            // Its machines may have begun to boot.
+            region.close().await;
+            return Err(OpenError::Folder { folder: region.setup.folder.clone(), what: "write to", reason });
+        }
         Ok(region)
     }
 
@@ -292,7 +292,7 @@ impl Region {
             };
             newest.mark_unchanged();
             if self.saved.borrow().number < number {
-                let failure = self.write(&state).await.err().map(|error| error.to_string());
+                let failure = self.write(&state).await.err().map(|error| compute::why(&error));
                 let failed = failure.is_some();
                 self.saved.send_modify(|saved| {
                     if !failed {

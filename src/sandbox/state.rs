@@ -50,11 +50,17 @@ pub struct Repeat {
 pub enum Network {
     /// 127.`octet`.0.0/16: every instance and every load balancer has an address of its own.
     Addresses { octet: u8 },
-    /// The system has only 127.0.0.1: everything has a port of its own there.
-    Ports,
+    /// The system has only 127.0.0.1: everything has a port of its own there, of the
+    /// [`Network::SHARE`] from `first` up.
+    Ports { first: u16 },
 }
 
 impl Network {
+    /// How many ports are a region's own where the system has only one address: the first holds the
+    /// claim, the next [`Network::LISTENERS`] are for listeners, the rest for instances.
+    pub const SHARE: u16 = 1000;
+    pub const LISTENERS: u16 = 200;
+
     /// The address range that the default VPC says it has.
     pub fn cidr(self) -> String {
         format!("127.{}.0.0/16", self.octet())
@@ -64,16 +70,24 @@ impl Network {
     pub fn octet(self) -> u8 {
         match self {
             Network::Addresses { octet } => octet,
-            Network::Ports => 31,
+            Network::Ports { .. } => 31,
         }
     }
 
-    /// Where something with this private address is reached.
+    /// Where something with this private address is reached: at that address if it is the region's
+    /// own, otherwise at a port of one address that all share.
     pub fn host(self, private: Ipv4Addr) -> IpAddr {
-        match self {
-            Network::Addresses { .. } => IpAddr::V4(private),
-            Network::Ports => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        }
+        IpAddr::V4(match self {
+            Network::Addresses { .. } if !self.shares(private) => private,
+            Network::Addresses { octet } => Ipv4Addr::new(127, octet, 255, 253),
+            Network::Ports { .. } => Ipv4Addr::LOCALHOST,
+        })
+    }
+
+    /// Whether something with this private address has only a port: everything where the system has
+    /// only 127.0.0.1, and what is in a VPC whose addresses the machine has not.
+    pub fn shares(self, private: Ipv4Addr) -> bool {
+        matches!(self, Network::Ports { .. }) || !private.is_loopback()
     }
 }
 

@@ -86,6 +86,14 @@ aws ssm wait command-executed --command-id "$command" --instance-id "$instance"
 same "$(aws ssm get-command-invocation --command-id "$command" --instance-id "$instance" \
   --query StandardOutputContent)" $'one\ntwo'
 
+say "an alarm"
+aws cloudwatch put-metric-alarm --alarm-name cli-errors --namespace Cli --metric-name Errors --statistic Sum \
+  --period 60 --evaluation-periods 1 --threshold 1 --comparison-operator GreaterThanThreshold
+same "$(aws cloudwatch describe-alarms --alarm-names cli-errors --query 'MetricAlarms[].StateValue')" \
+  INSUFFICIENT_DATA
+aws cloudwatch put-metric-data --namespace Cli --metric-name Errors --value 3 --unit Count
+same "$(aws cloudwatch list-metrics --namespace Cli --query 'Metrics[].MetricName')" Errors
+
 say "an image of it"
 made=$(aws ec2 create-image --instance-id "$instance" --name cli-image --query ImageId)
 aws ec2 wait image-available --image-ids "$made"
@@ -108,13 +116,14 @@ aws elbv2 modify-target-group-attributes --target-group-arn "$targets" \
 aws elbv2 register-targets --target-group-arn "$targets" --targets "Id=$instance"
 same "$(aws elbv2 describe-target-health --target-group-arn "$targets" \
   --query 'TargetHealthDescriptions[0].TargetHealth.[State,Reason]')" $'unused\tTarget.NotInUse'
-aws elbv2 wait load-balancer-available --load-balancer-arns "$balancer"
+until_is active aws elbv2 describe-load-balancers --names cli-lb --query 'LoadBalancers[0].State.Code'
 listener=$(aws elbv2 create-listener --load-balancer-arn "$balancer" --protocol HTTP --port 80 \
   --default-actions "Type=forward,TargetGroupArn=$targets" --query 'Listeners[0].ListenerArn')
 rule=$(aws elbv2 create-rule --listener-arn "$listener" --priority 5 --query 'Rules[0].RuleArn' \
   --conditions Field=path-pattern,Values=/gone \
   --actions 'Type=fixed-response,FixedResponseConfig={StatusCode=410,ContentType=text/plain,MessageBody=gone}')
-aws elbv2 wait target-in-service --target-group-arn "$targets"
+until_is healthy aws elbv2 describe-target-health --target-group-arn "$targets" \
+  --query 'TargetHealthDescriptions[].TargetHealth.State'
 
 say "requests through it"
 address=$(aws elbv2 describe-load-balancers --names cli-lb --query 'LoadBalancers[0].DNSName')
@@ -136,14 +145,9 @@ until_is $'healthy\thealthy' aws elbv2 describe-target-health --target-group-arn
   --query 'TargetHealthDescriptions[].TargetHealth.State'
 same "$(curl -s -o /dev/null -w '%{http_code}' "http://$address/")" 200
 
-say "an alarm"
-aws cloudwatch put-metric-data --namespace Cli --metric-name Errors --value 3 --unit Count
-same "$(aws cloudwatch list-metrics --namespace Cli --query 'Metrics[].MetricName')" Errors
-aws cloudwatch put-metric-alarm --alarm-name cli-errors --namespace Cli --metric-name Errors --statistic Sum \
-  --period 60 --evaluation-periods 1 --threshold 1 --comparison-operator GreaterThanThreshold
-same "$(aws cloudwatch describe-alarms --alarm-names cli-errors --query 'MetricAlarms[].StateValue')" \
-  INSUFFICIENT_DATA
-until_is ALARM aws cloudwatch describe-alarms --alarm-names cli-errors --query 'MetricAlarms[].StateValue'
+say "what the alarm saw"
+until_is 1 aws cloudwatch describe-alarm-history --alarm-name cli-errors --history-item-type StateUpdate \
+  --query 'length(AlarmHistoryItems[?HistorySummary==`Alarm updated from INSUFFICIENT_DATA to ALARM`])'
 aws cloudwatch delete-alarms --alarm-names cli-errors
 
 say "the end of it"

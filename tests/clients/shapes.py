@@ -17,8 +17,9 @@ from botocore.config import Config
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$")
 # What EC2 answers besides what its model says: CreateSecurityGroup and others a `return` (their
-# pages' example responses), and an internet gateway's attachment is `available` (its page's text).
-UNLISTED = {"available": "Attachments[].State"}
+# pages' example responses), an internet gateway's attachment is `available` (its page's text), and
+# a command of which nobody is notified has an empty type (the CLI's example of send-command).
+UNLISTED = {"available": "Attachments[].State", "": "NotificationConfig.NotificationType"}
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 

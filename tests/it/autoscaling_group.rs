@@ -12,7 +12,7 @@ use bgform::object;
 use bgform::state::Record;
 use bgform::value::{Object, Value};
 
-use crate::conformance::World;
+use crate::conformance::{Ground, World};
 
 /// A launch template with versions 1 to `versions`, the last one its default: each launches an
 /// instance type of its own.
@@ -240,6 +240,29 @@ async fn a_roll_that_was_cut_off_goes_on_with_those_that_are_left() {
     let now = ids(&group.fleet(&id).await);
     assert!(!now.contains(&old[1]), "the other old one is gone");
     assert!(replaced.is_subset(&now), "what was new already has stayed");
+}
+
+#[tokio::test]
+async fn an_instance_refresh_replaces_every_instance_and_pins_the_version() {
+    let world = World::on(Ground::Sandbox).await;
+    let template = template(&world, 2).await;
+    let balanced = target_group(&world, "refreshed").await;
+    // An instance is otherwise warmed up for as long as the group's grace period, which is minutes.
+    let at_once = object! { "instance_warmup" => std::time::Duration::ZERO };
+    let refreshed = object! { "instance_refresh" => at_once, "target_groups" => vec![balanced] };
+    let mut group = Group::new(&world, &template, refreshed).await;
+    let id = group.create("create").await.unwrap();
+    let old = ids(&group.fleet(&id).await);
+    group.update(&id, object! { "launch_template" => version(&template, 2) }).await.unwrap();
+    let fleet = group.fleet(&id).await;
+    assert_eq!(fleet.in_service(), 2);
+    assert!(ids(&fleet).is_disjoint(&old));
+    assert_eq!(fleet.template.map(|pinned| pinned.version), Some("2".to_owned()));
+    let refreshes = world.cloud.autoscaling.describe_instance_refreshes().auto_scaling_group_name(&id);
+    let refreshes = refreshes.send().await.unwrap().instance_refreshes.unwrap_or_default();
+    let ends: Vec<_> = refreshes.iter().filter_map(|one| one.status()).map(|one| one.as_str()).collect();
+    assert_eq!(ends, ["Successful"]);
+    group.delete(&id).await.unwrap();
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use bgform::clock::Clock;
 use bgform::sandbox::faults::Faults;
 use bgform::sandbox::pace::Pace;
+use bgform::sandbox::state::{Network, State};
 use bgform::sandbox::{Options, Sandbox};
 use tokio::sync::oneshot;
 
@@ -28,7 +29,23 @@ impl Local {
     }
 
     pub fn with(faults: &[&str], clock: Clock) -> Self {
+        Self::within(tempfile::tempdir().expect("a folder"), faults, clock)
+    }
+
+    /// As on a system that has only 127.0.0.1: everything has a port of its own there.
+    pub fn on_one_address() -> Self {
         let kept = tempfile::tempdir().expect("a folder");
+        let region = kept.path().join("us-east-1");
+        let state =
+            State::new("us-east-1", Network::Ports { first: 19_000 }, Pace::default(), bgform::clock::now());
+        std::fs::create_dir(&region).expect("a folder");
+        let file = std::fs::File::create(region.join("state.json")).expect("a file");
+        serde_json::to_writer(file, &state).expect("a state");
+        Self::within(kept, &[], Clock::real())
+    }
+
+    /// In this folder, which may have the state of an earlier one.
+    fn within(kept: tempfile::TempDir, faults: &[&str], clock: Clock) -> Self {
         let folder = kept.path().to_path_buf();
         let set = faults.iter().map(|fault| fault.parse().expect("a fault"));
         let faults = Arc::new(Faults::new(clock.clone(), set));

@@ -67,7 +67,10 @@ impl Product {
 
     /// With a sandbox of its own in which these things go wrong.
     pub fn on_sandbox(faults: &[&str]) -> Self {
-        let local = Local::start(faults);
+        Self::on(Local::start(faults))
+    }
+
+    pub fn on(local: Local) -> Self {
         let wire = Wire::before(&local.endpoint);
         Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: None, local: Some(local) }
     }

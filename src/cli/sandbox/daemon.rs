@@ -178,7 +178,8 @@ pub async fn told(error: StartError) -> CliError {
             "put back what was there, or begin anew: `bgform sandbox reset` removes it",
         ),
         StartError::Open(OpenError::Folder { .. }) => {
-            refused("bgform::sandbox::folder", message, "see to the folder, or name another with --dir")
+            let help = "see to the folder (`df -h` shows the disk it is on), or name another with --dir";
+            refused("bgform::sandbox::folder", message, help)
         }
         StartError::Open(OpenError::Network { .. }) => refused(
             "bgform::sandbox::network",

@@ -104,9 +104,14 @@ impl Home {
         self.folder.join("sandbox.json")
     }
 
-    fn cannot(&self, what: &'static str) -> impl FnOnce(std::io::Error) -> CliError {
+    /// Why the folder cannot be used, and what to do.
+    pub fn cannot(&self, what: &'static str) -> impl FnOnce(std::io::Error) -> CliError {
         let path = self.folder.clone();
-        move |error| CliError::File { path, what, reason: reason(&error) }
+        move |error| {
+            let message = format!("`{}` cannot be {what}: {}", path.display(), reason(&error));
+            let help = "see to the folder, or name another with --dir or BGFORM_SANDBOX_DIR";
+            CliError::usage("bgform::sandbox::folder", message, help)
+        }
     }
 
     /// Makes the folder. One that holds other things is refused: `reset` removes what is in it.

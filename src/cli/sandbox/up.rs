@@ -10,7 +10,6 @@ use tokio::process::Command;
 
 use super::daemon::{self, Start, Word};
 use super::home::{Home, Record, Standing, refused};
-use crate::cli::context::reason;
 use crate::cli::{CliError, Exit, report};
 use crate::clock;
 use crate::sandbox::faults::Fault;
@@ -138,8 +137,7 @@ async fn background(start: &Start) -> Result<Record, CliError> {
     home.make()?;
     let log = home.log();
     let open = File::options().create(true).append(true).open(&log);
-    let file =
-        open.map_err(|error| CliError::File { path: log.clone(), what: "written", reason: reason(&error) })?;
+    let file = open.map_err(home.cannot("written to"))?;
     let faults = start.faults.iter().map(|fault: &Fault| format!("--fault={fault}"));
     let mut child = Command::new(daemon::program()?)
         .args(["sandbox", "up", "--foreground", "--detached"])

@@ -11,6 +11,8 @@ use super::fleet::{Fleet, observe_one};
 use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
+use crate::kind::elbv2::cutover::told;
+use crate::kind::elbv2::name_in;
 
 /// After so many launches that failed since the wait began, it is not going to be.
 const FAILURES: usize = 3;
@@ -33,7 +35,11 @@ pub async fn ready(
     limit: Duration,
 ) -> Result<Fleet, Error> {
     let failures = Failures::default();
-    let until = format!("`{name}` has its desired capacity in service");
+    let healthy = match wanted {
+        Wanted::InService => "",
+        Wanted::HealthyTargetsBeside(_) => ", healthy where its target groups judge it",
+    };
+    let until = format!("`{name}` has its desired capacity in service{healthy}");
     op.wait(&until, limit, || async {
         let Some(fleet) = observe_one(op.cloud, name).await? else { return Ok(Poll::Gone) };
         if fleet.deleting {
@@ -118,15 +124,17 @@ async fn unhealthy_target(
         })
         .await?;
     let targets = answer.target_health_descriptions();
-    let state = |id: &str| {
-        let one = targets.iter().find(|one| one.target().and_then(|target| target.id()) == Some(id))?;
-        Some(one.target_health()?.state()?.as_str())
+    let target =
+        |id: &str| targets.iter().find(|one| one.target().and_then(|target| target.id()) == Some(id));
+    let fit = |id: &str| {
+        let health = target(id).and_then(|target| target.target_health());
+        matches!(health.and_then(|health| health.state()), Some(state) if ["healthy", "unused"].contains(&state.as_str()))
     };
-    let fit = |id: &str| matches!(state(id), Some("healthy" | "unused"));
     let judged = fleet.members.iter().filter(|member| member.in_service() && !beside.contains(&member.id));
     let unfit = judged.into_iter().find(|member| !fit(&member.id));
     Ok(unfit.map(|member| {
-        format!("{} is {} in its target group", member.id, state(&member.id).unwrap_or("not registered"))
+        let told = target(&member.id).map_or_else(|| format!("{} is not registered", member.id), told);
+        format!("{told} in target group `{}`", name_in(arn))
     }))
 }
 

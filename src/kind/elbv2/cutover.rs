@@ -107,8 +107,20 @@ where
         write(named).await?;
     }
     let first = was.values().all(|weight| *weight == 0);
-    wait_until_healthy(op, &gaining, first).await?;
+    wait_until_healthy(op, &gaining, first).await.map_err(nothing_shifted)?;
     finally(after.to_vec()).await
+}
+
+/// A wait that ended before the shift: who reads it wants to know first what serves the requests now.
+fn nothing_shifted(error: Error) -> Error {
+    match error {
+        Error::Wait { .. } => Error::failed(
+            format!("{error}. No request was shifted: the weights are as they were"),
+            "see why these targets fail the `health_check` of their target group, mend that and run \
+             `bgform apply` again: it goes on from here. To leave it, apply with the old values",
+        ),
+        error => error,
+    }
 }
 
 /// After a rule was made: its groups that have weight and targets become healthy. A group without
@@ -163,16 +175,7 @@ fn state(target: &TargetHealthDescription) -> Option<&TargetHealthStateEnum> {
 fn not_healthy(arn: &str, targets: &[TargetHealthDescription]) -> Option<String> {
     let ill: Vec<_> =
         targets.iter().filter(|one| state(one) != Some(&TargetHealthStateEnum::Healthy)).collect();
-    let told = ill.iter().take(3).map(|one| {
-        let id = one.target().and_then(|target| target.id()).unwrap_or("a target");
-        let state = state(one).map_or("in no known state", |state| state.as_str());
-        let health = one.target_health();
-        let reason = health.and_then(|health| health.reason()).map(|reason| reason.as_str());
-        let said = health.and_then(|health| health.description());
-        let why = [reason, said].into_iter().flatten().collect::<Vec<_>>().join(": ");
-        if why.is_empty() { format!("{id} is {state}") } else { format!("{id} is {state} ({why})") }
-    });
-    let told: Vec<_> = told.collect();
+    let told: Vec<_> = ill.iter().take(3).map(|one| told(one)).collect();
     let more = ill.len().saturating_sub(told.len());
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
     (!ill.is_empty()).then(|| {
@@ -180,6 +183,17 @@ fn not_healthy(arn: &str, targets: &[TargetHealthDescription]) -> Option<String>
         let name = name_in(arn);
         format!("{healthy} of {} targets of `{name}` are healthy, {}{more}", targets.len(), told.join(", "))
     })
+}
+
+/// `i-2 is unhealthy (Target.Timeout: Request timed out)`
+pub fn told(target: &TargetHealthDescription) -> String {
+    let id = target.target().and_then(|target| target.id()).unwrap_or("a target");
+    let state = state(target).map_or("in no known state", |state| state.as_str());
+    let health = target.target_health();
+    let reason = health.and_then(|health| health.reason()).map(|reason| reason.as_str());
+    let said = health.and_then(|health| health.description());
+    let why = [reason, said].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    if why.is_empty() { format!("{id} is {state}") } else { format!("{id} is {state} ({why})") }
 }
 
 #[cfg(test)]

@@ -191,6 +191,7 @@ impl Root<'_> {
         let (size, iops) = (differs(before.size, after.size), differs(before.iops, after.iops));
         let throughput = differs(before.throughput, after.throughput);
         if size.is_some() || iops.is_some() || throughput.is_some() || kind.is_some() {
+            self.modifiable(op).await?;
             op.call(Service::Ec2, "ModifyVolume", Repeat::OnThrottle, || {
                 ec2.modify_volume()
                     .volume_id(volume)
@@ -217,17 +218,36 @@ impl Root<'_> {
         Ok(())
     }
 
+    /// Waits until an earlier change is completed: EC2 takes no other before (API_ModifyVolume).
+    async fn modifiable(&self, op: &Operation<'_>) -> Result<(), Error> {
+        op.wait("an earlier change of the root volume is completed", VOLUME, || async {
+            use t::VolumeModificationState::{Modifying, Optimizing};
+            Ok(match self.latest(op).await? {
+                Some(one) if matches!(one.modification_state(), Some(Modifying | Optimizing)) => {
+                    let done = one.progress().unwrap_or_default();
+                    Poll::Pending(format!("{done}% done; EC2 may take hours for it"))
+                }
+                _ => Poll::Ready(()),
+            })
+        })
+        .await
+    }
+
+    async fn latest(&self, op: &Operation<'_>) -> Result<Option<t::VolumeModification>, Error> {
+        let ec2 = &op.cloud.ec2;
+        let describe =
+            || ec2.describe_volumes_modifications().filters(filter("volume-id", [self.volume])).send();
+        let answer = op.cloud.read(Service::Ec2, "DescribeVolumesModifications", describe).await?;
+        let all = answer.volumes_modifications.unwrap_or_default().into_iter();
+        Ok(all.max_by_key(|one| one.start_time().map(|at| at.secs())))
+    }
+
     /// The new size and speed can be used while EC2 still optimizes the volume.
     async fn modified(&self, op: &Operation<'_>) -> Result<(), Error> {
-        let ec2 = &op.cloud.ec2;
         op.wait("the root volume is modified", VOLUME, || async {
-            let describe =
-                || ec2.describe_volumes_modifications().filters(filter("volume-id", [self.volume])).send();
-            let answer = op.cloud.read(Service::Ec2, "DescribeVolumesModifications", describe).await?;
-            let latest =
-                answer.volumes_modifications().iter().max_by_key(|one| one.start_time().map(|at| at.secs()));
             use t::VolumeModificationState::{Completed, Failed, Optimizing};
-            Ok(match latest.map(|one| (one.modification_state(), one)) {
+            let latest = self.latest(op).await?;
+            Ok(match latest.as_ref().map(|one| (one.modification_state(), one)) {
                 Some((Some(Completed | Optimizing), _)) => Poll::Ready(()),
                 Some((Some(Failed), one)) => {
                     Poll::Failed(one.status_message().unwrap_or("no reason given").to_owned())

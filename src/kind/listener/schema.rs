@@ -153,9 +153,13 @@ fn attributes() -> Vec<Attribute> {
         later(
             "request_headers",
             Type::Block(headers("request_headers")),
-            "Other names of headers that targets get.",
+            "HTTPS: other names of headers that targets get.",
         ),
-        later("response_headers", Type::Block(headers("response_headers")), "Headers that clients get."),
+        later(
+            "response_headers",
+            Type::Block(headers("response_headers")),
+            "HTTP and HTTPS: headers that clients get.",
+        ),
         tags_attribute(&["tags"]),
     ]
 }
@@ -212,6 +216,16 @@ pub(in crate::kind) fn outputs() -> Vec<Output> {
     ]
 }
 
+/// The protocols that alone have an attribute (Application Load Balancers guide,
+/// enable-header-modification; Network Load Balancers guide, update-idle-timeout).
+const ONLY_FOR: [(&str, &[&str]); 5] = [
+    ("alpn_policy", &["TLS"]),
+    ("mutual_authentication", &["HTTPS"]),
+    ("tcp_idle_timeout", &["TCP"]),
+    ("request_headers", &["HTTPS"]),
+    ("response_headers", &["HTTP", "HTTPS"]),
+];
+
 /// What no single attribute's type shows.
 pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     let mut mistakes = actions::mistakes("default_action", inputs);
@@ -230,9 +244,9 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
         let message = format!("`{name}` is only for listeners that speak HTTPS or TLS");
         mistake(name, message, "take it away, or write `protocol = \"HTTPS\"`");
     }
-    for (name, wanted) in [("alpn_policy", "TLS"), ("mutual_authentication", "HTTPS")] {
-        if has(name) && protocol != wanted {
-            let message = format!("`{name}` is only for listeners that speak {wanted}");
+    for (name, wanted) in ONLY_FOR {
+        if has(name) && !wanted.contains(&protocol) {
+            let message = format!("`{name}` is only for listeners that speak {}", wanted.join(" or "));
             mistake(name, message, "take it away");
         }
     }
@@ -264,6 +278,27 @@ mod tests {
             (attribute, message.as_str()),
             ("certificates", "a listener that speaks HTTPS needs a certificate")
         );
+    }
+
+    #[test]
+    fn settings_of_another_protocol_are_mistakes() {
+        let respond = vec![object! { "type" => "fixed_response", "status_code" => 404 }];
+        let of = |protocol: &str, name: &str| {
+            let inputs =
+                object! { "protocol" => protocol, "default_action" => respond.clone(), name => object! {} };
+            let Value::Object(inputs) = inputs else { panic!("an object") };
+            mistakes(&inputs)
+                .into_iter()
+                .map(|(attribute, message, _)| (attribute, message))
+                .collect::<Vec<_>>()
+        };
+        assert!(of("HTTP", "response_headers").is_empty());
+        let message = "`request_headers` is only for listeners that speak HTTPS".to_owned();
+        assert_eq!(of("HTTP", "request_headers"), [("request_headers", message)]);
+        // Connections of TLS listeners may be idle for 350 seconds, whatever is said.
+        for (protocol, name) in [("UDP", "response_headers"), ("TLS", "tcp_idle_timeout")] {
+            assert!(of(protocol, name).iter().any(|(attribute, _)| *attribute == name), "{protocol} {name}");
+        }
     }
 
     #[test]

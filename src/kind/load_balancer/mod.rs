@@ -103,6 +103,11 @@ async fn settings_of(cloud: &Cloud, arn: &str) -> Result<(String, Object), Error
     Ok((arn.to_owned(), settings::from_api(SETTINGS, pairs)))
 }
 
+async fn is_protected(cloud: &Cloud, arn: &str) -> Result<bool, Error> {
+    let (_, settings) = settings_of(cloud, arn).await?;
+    Ok(settings.get("deletion_protection").and_then(Value::as_bool) == Some(true))
+}
+
 fn inputs_of(described: &Described) -> Object {
     let zones = described.availability_zones();
     let subnets = zones.iter().filter_map(|zone| zone.subnet_id()).map(Value::string).collect();
@@ -276,7 +281,15 @@ impl Kind for LoadBalancer {
         let arn = record.id.as_str();
         let delete = op.cloud.elbv2.delete_load_balancer().load_balancer_arn(arn);
         let answer = op.call(SERVICE, "DeleteLoadBalancer", Repeat::Safe, || delete.clone().send()).await;
-        elbv2::unless_gone(answer)?;
+        match elbv2::unless_gone(answer) {
+            Err(error) if error.is_in_use() && is_protected(op.cloud, arn).await? => {
+                return Err(Error::failed(
+                    format!("`{arn}` is protected from deletion"),
+                    "write `deletion_protection = false` and apply that first",
+                ));
+            }
+            answer => answer?,
+        };
         let look = || async {
             match described(op.cloud, std::slice::from_ref(&record.id)).await?.first() {
                 None => Ok(Poll::Ready(())),

@@ -243,6 +243,22 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     {
         mistakes.push(mistake("slow_start", "a slow start takes at least 30s", "write `0s` to turn it off"));
     }
+    // Application Load Balancers guide, edit-target-group-attributes. What is not known yet is no mistake.
+    let algorithm = inputs.get("load_balancing_algorithm").map_or(Some("round_robin"), Value::as_str);
+    let slow = matches!(inputs.get("slow_start"), Some(Value::Duration(slow)) if !slow.is_zero());
+    if slow && algorithm.is_some_and(|algorithm| algorithm != "round_robin") {
+        let message = "a slow start goes with the algorithm `round_robin` only";
+        mistakes.push(mistake("slow_start", message, "write `0s` to turn it off"));
+    }
+    let mitigates = inputs.get("anomaly_mitigation").and_then(Value::as_bool) == Some(true);
+    if mitigates && algorithm.is_some_and(|algorithm| algorithm != "weighted_random") {
+        let message = "anomaly mitigation goes with the algorithm `weighted_random` only";
+        mistakes.push(mistake(
+            "anomaly_mitigation",
+            message,
+            "write `load_balancing_algorithm = \"weighted_random\"`",
+        ));
+    }
     if let Some(check) = inputs.get("health_check") {
         mistakes.extend(health_check_mistakes(http, check));
     }
@@ -321,6 +337,18 @@ mod tests {
         let check = object! { "path" => "/healthz" };
         let said = said(object! { "protocol" => "TCP", "health_check" => check });
         assert_eq!(said, ["`path` is only for HTTP health checks"]);
+    }
+
+    #[test]
+    fn what_an_algorithm_cannot_do_is_a_mistake() {
+        let with = |name: &str, value: Value, algorithm: &str| {
+            said(object! { "protocol" => "HTTP", name => value, "load_balancing_algorithm" => algorithm })
+        };
+        let slow = |seconds| Value::Duration(Duration::from_secs(seconds));
+        assert_eq!(with("slow_start", slow(60), "weighted_random").len(), 1);
+        assert!(with("slow_start", slow(0), "weighted_random").is_empty());
+        assert!(with("anomaly_mitigation", true.into(), "weighted_random").is_empty());
+        assert_eq!(with("anomaly_mitigation", true.into(), "round_robin").len(), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -30,13 +31,15 @@ impl Calls {
         Self { inner: Mutex::new(Inner { file, counts: BTreeMap::new() }) }
     }
 
-    /// `outcome` is `ok`, an error code, or `silence`.
-    pub fn note(&self, service: Service, action: &str, outcome: &str, at: Timestamp) {
+    /// A call that was answered at `at` and took `took`, which is when it was carried out; `outcome` is
+    /// `ok`, an error code, or `silence`.
+    pub fn note(&self, service: Service, action: &str, outcome: &str, at: Timestamp, took: Duration) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         *inner.counts.entry((service, action.to_owned())).or_default() += 1;
         if let Some(file) = &mut inner.file {
             // A log that cannot be written stops nothing.
-            let _ = writeln!(file, "{at:.3} {} {action} {outcome}", service.name());
+            let (name, took) = (service.name(), took.as_millis());
+            let _ = writeln!(file, "{at:.3} {took}ms {name} {action} {outcome}");
         }
     }
 

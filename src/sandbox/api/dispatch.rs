@@ -44,8 +44,11 @@ pub(in crate::sandbox) async fn answer(
     };
     let outcome = match shared.region(request.region.as_deref().unwrap_or(DEFAULT_REGION)).await {
         Ok(region) => {
+            let clock = &region.setup.clock;
+            let began = clock.monotonic();
             let outcome = call(&region, service, &request).await;
-            region.calls.note(service, &request.action, &outcome_name(&outcome), region.now());
+            let took = clock.monotonic().saturating_sub(began);
+            region.calls.note(service, &request.action, &outcome_name(&outcome), region.now(), took);
             outcome
         }
         Err(error) => Outcome::Refusal(Refusal::new("InternalFailure", error.to_string()).status(500)),
@@ -180,7 +183,9 @@ async fn change(
         Ok(answer)
     })?;
     region.in_effect().await.map_err(|reason| {
-        Refusal::new("InternalFailure", format!("The sandbox cannot write its state: {reason}")).status(500)
+        let folder = region.setup.folder.display();
+        let message = format!("The sandbox cannot write its state in {folder}: {reason}");
+        Refusal { message, ..service.broken() }
     })?;
     Ok(answer)
 }

@@ -50,7 +50,7 @@ fn attach(call: &mut Call) -> Result<Value, Refusal> {
             }
             instance.group = Some(name.clone());
             let (instance_type, zone) = (instance.instance_type.clone(), instance.zone.clone());
-            let (image, subnet) = (instance.image.clone(), instance.subnet.clone());
+            let subnet = instance.subnet.clone();
             let tags = state.ec2.tags.entry(id.clone()).or_default();
             tags.insert("aws:autoscaling:groupName".to_owned(), name.clone());
             let activity = state.autoscaling.record(Activity {
@@ -74,7 +74,6 @@ fn attach(call: &mut Call) -> Result<Value, Refusal> {
             let member = Member {
                 id: id.clone(),
                 instance_type,
-                image,
                 zone,
                 joined_at: now,
                 protected: group.protects_new,

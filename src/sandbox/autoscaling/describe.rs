@@ -85,7 +85,8 @@ fn group_shown(state: &State, group: &Group, with_instances: bool) -> Value {
 }
 
 /// An instance of a group; `DescribeAutoScalingInstances` names the group and writes the health in
-/// capitals.
+/// capitals. There is no `ImageId`: it is told of instances whose image is not their launch
+/// template's (API_Instance of Auto Scaling).
 fn member_shown(state: &State, group: &Group, member: &Member, alone: bool) -> Value {
     let health = match (member.unhealthy.is_some(), alone) {
         (true, false) => "Unhealthy",
@@ -103,7 +104,6 @@ fn member_shown(state: &State, group: &Group, member: &Member, alone: bool) -> V
         "LifecycleState": member.state.name(),
         "HealthStatus": health,
         "LaunchTemplate": member.template.as_ref().map(|template| template.shown()),
-        "ImageId": (!member.image.is_empty()).then_some(&member.image),
         "ProtectedFromScaleIn": member.protected,
         "WeightedCapacity": member.weight.map(|weight| weight.to_string()),
     })

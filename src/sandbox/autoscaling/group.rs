@@ -153,7 +153,6 @@ pub struct Member {
     /// The version, by number, that it was launched from; none for what was attached.
     pub template: Option<Template>,
     pub instance_type: String,
-    pub image: String,
     pub zone: String,
     pub protected: bool,
     /// Units of the group's sizes, where the mixed instances policy has weights.

@@ -19,6 +19,7 @@ fn page(status: u16) -> Response<Body> {
     let reason = match status {
         503 => "Service Temporarily Unavailable",
         504 => "Gateway Time-out",
+        561 => "Unauthorized",
         _ => code.canonical_reason().unwrap_or("Error"),
     };
     let text = format!(

@@ -59,6 +59,8 @@ pub struct Rule {
     pub arn: String,
     /// All of them must hold.
     pub conditions: Vec<Condition>,
+    /// The status for users who are not known, where the rule authenticates them first.
+    pub unauthenticated: Option<u16>,
     pub action: Action,
 }
 

@@ -21,6 +21,7 @@ pub struct Rules {
 #[derive(Debug)]
 pub struct Rule {
     tests: Vec<Test>,
+    pub unauthenticated: Option<u16>,
     pub action: Action,
 }
 
@@ -48,6 +49,7 @@ impl Rules {
     pub fn new(rules: &[config::Rule], mut group: impl FnMut(&str) -> Arc<Group>) -> Self {
         let rules = rules.iter().map(|rule| Rule {
             tests: rule.conditions.iter().map(Test::new).collect(),
+            unauthenticated: rule.unauthenticated,
             action: match rule.action.clone() {
                 config::Action::Forward { groups, stickiness } => Action::Forward(Forward {
                     groups: groups.iter().map(|(arn, weight)| (group(arn), *weight)).collect(),

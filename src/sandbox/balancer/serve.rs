@@ -29,6 +29,10 @@ pub async fn request(client: Arc<Client>, request: Request<Incoming>) -> Result<
         return Ok(answered(record, answers::error(503)));
     };
     record.rule = Some(place);
+    if let Some(status) = rule.unauthenticated {
+        record.action = Some("authenticate");
+        return Ok(answered(record, answers::error(status)));
+    }
     Ok(match &rule.action {
         Action::Redirect { protocol, host, port, path, query, status } => {
             record.action = Some("redirect");

@@ -58,7 +58,7 @@ fn missing_data_count_as_documented() {
 
 #[test]
 fn an_alarm_goes_through_its_states() {
-    let mut state = State::new("us-east-1", Network::Ports, Pace::default(), at(0));
+    let mut state = State::new("us-east-1", Network::Ports { first: 20_000 }, Pace::default(), at(0));
     let metrics = Metrics::default();
     let errors =
         Metric { namespace: "Shop".to_owned(), name: "Errors".to_owned(), dimensions: BTreeMap::new() };
@@ -102,7 +102,7 @@ fn an_alarm_goes_through_its_states() {
 
 #[test]
 fn metric_math_is_paged_and_alarmed_on() {
-    let mut state = State::new("us-east-1", Network::Ports, Pace::default(), at(0));
+    let mut state = State::new("us-east-1", Network::Ports { first: 20_000 }, Pace::default(), at(0));
     let metrics = Metrics::default();
     for (name, values) in [("Errors", [1.0, 3.0, 0.0]), ("Requests", [10.0, 10.0, 10.0])] {
         for (minute, value) in values.into_iter().enumerate() {

@@ -49,8 +49,13 @@ async fn fill(shared: &Shared, image: &Image, cancelled: &Arc<AtomicBool>) -> Re
 
 /// What failed and why, for people.
 pub fn describe(error: &io::Error, what: &str) -> String {
+    format!("{what}: {}", why(error))
+}
+
+/// Why, for people.
+pub fn why(error: &io::Error) -> String {
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!("{what}: the disk is full"),
-        _ => format!("{what}: {error}"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full".to_owned(),
+        _ => error.to_string(),
     }
 }

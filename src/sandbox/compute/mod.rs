@@ -20,6 +20,8 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
+pub use image::why;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -93,7 +93,7 @@ async fn of_region(region: &Region) -> RegionStatus {
         account: state.account.clone(),
         network: match state.network {
             crate::sandbox::state::Network::Addresses { .. } => Some(state.network.cidr()),
-            crate::sandbox::state::Network::Ports => None,
+            crate::sandbox::state::Network::Ports { .. } => None,
         },
         instances: by_state,
         groups: groups.len(),

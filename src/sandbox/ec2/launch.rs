@@ -41,6 +41,7 @@ pub struct Launch {
     pub group: Option<String>,
     pub client_token: Option<String>,
     pub private_address: Option<Ipv4Addr>,
+    pub interface_description: Option<String>,
     /// None: as the subnet has it.
     pub public: Option<bool>,
     pub devices: Vec<DeviceChange>,
@@ -89,7 +90,7 @@ pub fn launch(state: &mut State, launch: &Launch, now: Timestamp) -> Result<Stri
     let groups = groups(state, launch, &place)?;
     let profile = launch.profile.as_deref().map(profiles::check).transpose()?;
     let private_address = address::take(state, &place, launch.private_address)?;
-    let own_port = address::take_port(state)?;
+    let own_port = address::take_port(state, private_address)?;
     let id = new_id("i");
     let zone = place.zone.clone();
     let made = volumes::for_launch(state, &image, &launch.devices, (&id, &zone), now)?;
@@ -116,6 +117,7 @@ pub fn launch(state: &mut State, launch: &Launch, now: Timestamp) -> Result<Stri
         own_port,
         interface,
         interface_attachment: new_id("eni-attach"),
+        interface_description: launch.interface_description.clone().unwrap_or_default(),
         security_groups: groups,
         user_data: launch.user_data.clone(),
         association: profile.is_some().then(|| profiles::Association { id: profiles::new_id(), since: now }),

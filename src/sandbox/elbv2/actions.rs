@@ -1,4 +1,5 @@
-//! Actions of rules: forward by weight, redirect, fixed response (API_Action).
+//! Actions of rules: forward by weight, redirect, fixed response, and authentication before them
+//! (API_Action).
 
 use std::collections::BTreeSet;
 
@@ -7,13 +8,15 @@ use serde_json::{Value, json};
 
 use super::super::api::{Params, Refusal};
 use super::super::state::State;
+use super::authenticate::Authenticate;
 use super::request::{self, flag, number, one_of, required};
 use super::{Listener, LoadBalancer, limits, load_balancers::Kind, target_groups};
 
-/// What a rule does. A rule has exactly one action, since those that may come before it need an
-/// identity provider, which a region of this kind has not.
+/// What a rule does: exactly one action that answers, and before it at most one that authenticates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Action {
+    #[serde(default)]
+    pub authenticate: Option<Authenticate>,
     /// As it was given.
     pub order: Option<u32>,
     pub does: Does,
@@ -49,8 +52,19 @@ impl Action {
         groups.iter().map(|(arn, _)| arn.as_str())
     }
 
-    /// As answers have it: a forward with one target group also names it in `TargetGroupArn`.
-    pub fn shown(&self) -> Value {
+    /// Whether it does the same, in whatever numbers its order is written.
+    pub fn same(&self, other: &Self) -> bool {
+        let unordered = |one: &Self| one.authenticate.clone().map(Authenticate::without_order);
+        self.does == other.does && unordered(self) == unordered(other)
+    }
+
+    /// As answers have them, in their order.
+    pub fn shown(&self) -> Vec<Value> {
+        self.authenticate.iter().map(Authenticate::shown).chain([self.last_shown()]).collect()
+    }
+
+    /// A forward with one target group also names it in `TargetGroupArn`.
+    fn last_shown(&self) -> Value {
         match &self.does {
             Does::Forward(forward) => {
                 let groups: Vec<Value> = forward
@@ -85,32 +99,56 @@ impl Action {
     }
 }
 
-/// The action of a call: `name` is `Actions` or `DefaultActions`. `InvalidLoadBalancerAction` where
-/// there is not exactly one that answers, `TargetGroupNotFound`.
-pub fn read(state: &State, params: &Params, name: &str) -> Result<Action, Refusal> {
+/// The actions of a call: `name` is `Actions` or `DefaultActions`, `before` what the rule had.
+/// `InvalidLoadBalancerAction` where there is not exactly one that answers, as the last,
+/// `TargetGroupNotFound`.
+pub fn read(state: &State, params: &Params, name: &str, before: Option<&Action>) -> Result<Action, Refusal> {
+    let invalid = |message: &str| Err(Refusal::new("InvalidLoadBalancerAction", message));
     let given = params.items(name);
-    let mut routing = None;
+    let (mut authenticate, mut routing) = (None, None);
     for action in &given {
         let kind = one_of(action, "Type", &TYPES)?.ok_or_else(|| request::missing("Type"))?;
-        if !matches!(kind.as_str(), "forward" | "redirect" | "fixed-response") {
-            let message =
-                format!("Actions of type '{kind}' are not available: this region has no identity provider");
-            return Err(Refusal::new("InvalidLoadBalancerAction", message));
-        }
-        if routing.replace((kind, action)).is_some() {
-            return Err(Refusal::new(
-                "InvalidLoadBalancerAction",
-                "Exactly one action of type 'forward', 'redirect' or 'fixed-response' must be specified",
-            ));
+        match kind.as_str() {
+            "forward" | "redirect" | "fixed-response" => {
+                if routing.replace((kind, action)).is_some() {
+                    return invalid(
+                        "Exactly one action of type 'forward', 'redirect' or 'fixed-response' must be specified",
+                    );
+                }
+            }
+            "jwt-validation" => {
+                return invalid("Actions of type 'jwt-validation' are not available in this region");
+            }
+            _ => {
+                let before = before.and_then(|before| before.authenticate.as_ref());
+                let read = Authenticate::read(action, kind == "authenticate-cognito", before)?;
+                if authenticate.replace(read).is_some() {
+                    return invalid("A rule can have at most one action that authenticates users");
+                }
+            }
         }
     }
     let (kind, action) = routing.ok_or_else(|| request::missing(name))?;
+    let order = number(action, "Order", 1..=50_000)?;
+    if let Some(authenticate) = &authenticate {
+        // API_Action: the order is required for rules with multiple actions.
+        let (Some(first), Some(last)) = (authenticate.order, order) else {
+            return Err(Refusal::validation(
+                "An order must be specified for each action of a rule with multiple actions",
+            ));
+        };
+        if first >= last {
+            return invalid(
+                "The action of type 'forward', 'redirect' or 'fixed-response' must be the last to be performed",
+            );
+        }
+    }
     let does = match kind.as_str() {
         "forward" => Does::Forward(forward(state, action)?),
         "redirect" => redirect(action)?,
         _ => fixed(action)?,
     };
-    Ok(Action { order: number(action, "Order", 1..=50_000)?, does })
+    Ok(Action { authenticate, order, does })
 }
 
 fn forward(state: &State, action: &Params) -> Result<Forward, Refusal> {
@@ -229,6 +267,12 @@ pub fn allowed(
         return Err(Refusal::new(
             "InvalidLoadBalancerAction",
             "Network load balancers support only actions of type 'forward'",
+        ));
+    }
+    if protocol != "HTTPS" && action.authenticate.is_some() {
+        return Err(Refusal::new(
+            "InvalidLoadBalancerAction",
+            "Actions that authenticate users are supported only on HTTPS listeners",
         ));
     }
     for arn in action.groups() {

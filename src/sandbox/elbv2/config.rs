@@ -13,6 +13,7 @@ use super::super::balancer::config::{
 use super::super::network::served;
 use super::super::state::State;
 use super::actions::Does;
+use super::authenticate::Authenticate;
 use super::load_balancers::Kind;
 use super::{LoadBalancer, TargetGroup, actions, attributes, conditions, suffix, targets};
 
@@ -76,6 +77,7 @@ fn rule_of(rule: &super::Rule) -> Rule {
     Rule {
         arn: rule.arn.clone(),
         conditions: rule.conditions.iter().map(condition_of).collect(),
+        unauthenticated: rule.action.authenticate.as_ref().and_then(Authenticate::refuses),
         action: action_of(&rule.action),
     }
 }

@@ -65,7 +65,7 @@ fn socket(state: &State, balancer: &LoadBalancer, port: u16) -> Result<u16, Refu
     match (state.network, port) {
         (_, 80) => Ok(balancer.web_port),
         (Network::Addresses { .. }, port) => Ok(served(port)),
-        (Network::Ports, _) => network::own_port(state),
+        (Network::Ports { first }, _) => network::own_port(state, first),
     }
 }
 
@@ -158,7 +158,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
     let protocol = protocol.ok_or_else(|| Refusal::validation("A protocol must be specified"))?;
     let port =
         request::port(params, "Port")?.ok_or_else(|| Refusal::validation("A port must be specified"))?;
-    let action = actions::read(call.state, params, "DefaultActions")?;
+    let action = actions::read(call.state, params, "DefaultActions", None)?;
     actions::allowed(call.state, balancer, &protocol, &action)?;
     let tags = tags::given(params)?;
     let of = format!("listener/{}/{}", super::suffix(&balancer.arn), random_hex(16));
@@ -185,7 +185,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
             && there.certificate == made.certificate
             && there.alpn == made.alpn
             && there.mutual == made.mutual
-            && default_action(call.state, &there.arn).is_some_and(|there| there.does == action.does)
+            && default_action(call.state, &there.arn).is_some_and(|there| there.same(&action))
             && tags::of(call.state, &there.arn) == tags;
         return match same {
             true => Ok(json!({ "Listeners": [shown(call.state, there)] })),
@@ -239,7 +239,10 @@ fn modify(call: &mut Call) -> Result<Value, Refusal> {
         listener.refused = None;
     }
     let action = match params.has("DefaultActions") {
-        true => Some(actions::read(call.state, params, "DefaultActions")?),
+        true => {
+            let before = default_action(call.state, &listener.arn);
+            Some(actions::read(call.state, params, "DefaultActions", before)?)
+        }
         false => None,
     };
     // A new protocol must suit the target groups of all rules.
@@ -303,7 +306,7 @@ fn shown(state: &State, one: &Listener) -> Value {
         "Protocol": one.protocol,
         "Certificates": certificates,
         "SslPolicy": one.ssl_policy,
-        "DefaultActions": default_action(state, &one.arn).map(Action::shown).into_iter().collect::<Vec<_>>(),
+        "DefaultActions": default_action(state, &one.arn).map(Action::shown),
         "AlpnPolicy": one.alpn.as_ref().map(|policy| [policy]),
         "MutualAuthentication": one.mutual,
     })

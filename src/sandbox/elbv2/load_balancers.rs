@@ -101,6 +101,9 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
     let scheme = one_of(params, "Scheme", &["internet-facing", "internal"])?;
     let ip_address_type = one_of(params, "IpAddressType", &IP_TYPES)?.unwrap_or_else(|| "ipv4".to_owned());
     let (vpc, subnets) = subnets(call.state, params, kind)?;
+    if scheme.as_deref() != Some("internal") && !network::has_internet_gateway(call.state, &vpc) {
+        return Err(Refusal::new("InvalidSubnet", format!("VPC {vpc} has no internet gateway")));
+    }
     let security_groups = security_groups(call.state, params, kind, &vpc)?;
     let tags = tags::given(params)?;
     let wanted = LoadBalancer {

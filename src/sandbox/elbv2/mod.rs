@@ -2,6 +2,7 @@
 
 mod actions;
 mod attributes;
+mod authenticate;
 mod certificates;
 mod conditions;
 mod config;
@@ -67,6 +68,11 @@ pub const ACTIONS: &[Actions] = &[
 pub fn in_use_by_load_balancer(state: &State, security_group: &str) -> bool {
     let mut groups = state.elbv2.load_balancers.values().flat_map(|one| &one.security_groups);
     groups.any(|group| group == security_group)
+}
+
+/// Whether a load balancer is in this subnet, so that it cannot be deleted.
+pub fn placed_in(state: &State, subnet: &str) -> bool {
+    state.elbv2.load_balancers.values().flat_map(|one| &one.subnets).any(|placed| placed.subnet == subnet)
 }
 
 impl Elbv2 {

@@ -10,8 +10,6 @@ use super::super::state::{Network, State};
 
 /// The port where port 80 of a load balancer is served on its address.
 pub const WEB: u16 = 10_080;
-/// Where the system has only 127.0.0.1, load balancers have ports from here up.
-const FIRST_OWN_PORT: u16 = 30_000;
 
 /// A subnet that must exist: `SubnetNotFound`.
 pub fn subnet<'a>(state: &'a State, id: &str) -> Result<&'a Subnet, Refusal> {
@@ -22,6 +20,11 @@ pub fn subnet<'a>(state: &'a State, id: &str) -> Result<&'a Subnet, Refusal> {
 /// Whether there is such a VPC.
 pub fn has_vpc(state: &State, id: &str) -> bool {
     state.ec2.vpcs.contains_key(id)
+}
+
+/// Whether a VPC has a way to the internet.
+pub fn has_internet_gateway(state: &State, vpc: &str) -> bool {
+    state.ec2.vpcs.get(vpc).is_some_and(|vpc| vpc.internet_gateway.is_some())
 }
 
 /// The VPC of a security group.
@@ -37,7 +40,7 @@ pub fn default_group(state: &State, vpc: &str) -> Option<String> {
 /// A free address for a load balancer, and the port there that serves its port 80.
 pub fn place(state: &State) -> Result<(Ipv4Addr, u16), Refusal> {
     match state.network {
-        Network::Ports => Ok((Ipv4Addr::LOCALHOST, own_port(state)?)),
+        Network::Ports { first } => Ok((Ipv4Addr::LOCALHOST, own_port(state, first)?)),
         Network::Addresses { octet } => {
             let taken: BTreeSet<Ipv4Addr> =
                 state.elbv2.load_balancers.values().map(|one| one.address).collect();
@@ -48,13 +51,12 @@ pub fn place(state: &State) -> Result<(Ipv4Addr, u16), Refusal> {
     }
 }
 
-/// A port of 127.0.0.1 that nothing of the region has.
-pub fn own_port(state: &State) -> Result<u16, Refusal> {
+/// A port of 127.0.0.1 that nothing of the region has, of the share that begins at `first`.
+pub fn own_port(state: &State, first: u16) -> Result<u16, Refusal> {
     let balancers = state.elbv2.load_balancers.values().map(|one| one.web_port);
     let listeners = state.elbv2.listeners.values().map(|one| one.served_at);
-    let instances = state.ec2.instances.values().filter_map(|one| one.own_port);
-    let taken: BTreeSet<u16> = balancers.chain(listeners).chain(instances).collect();
-    (FIRST_OWN_PORT..=u16::MAX).find(|port| !taken.contains(port)).ok_or_else(no_room)
+    let taken: BTreeSet<u16> = balancers.chain(listeners).collect();
+    (first + 1..=first + Network::LISTENERS).find(|port| !taken.contains(port)).ok_or_else(no_room)
 }
 
 fn no_room() -> Refusal {

@@ -119,7 +119,8 @@ pub fn zones_shown(one: &LoadBalancer) -> Value {
         .collect()
 }
 
-/// API_SetSubnets: what is given replaces what was.
+/// API_SetSubnets: what is given replaces what was. Another subnet of the same zone takes two calls
+/// with a network load balancer (Network Load Balancers guide, availability-zones).
 fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
     let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
     let there = load_balancers::find(call.state, &arn)?;
@@ -130,11 +131,17 @@ fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
             "The subnets must belong to the VPC of the load balancer",
         ));
     }
-    let removes = !there.subnets.iter().all(|one| placed.contains(one));
-    if there.kind == Kind::Network && there.security_groups.is_empty() && removes {
+    let swapped = placed
+        .iter()
+        .find(|new| there.subnets.iter().any(|old| old.zone == new.zone && old.subnet != new.subnet));
+    if let Some(Placed { zone, subnet }) = swapped.filter(|_| there.kind == Kind::Network) {
         return Err(Refusal::new(
             "InvalidConfigurationRequest",
-            "Subnet removal is not supported for Network Load Balancers without security groups",
+            format!(
+                "You cannot specify an additional subnet from an Availability Zone that is already associated with \
+                 the load balancer. The Availability Zone '{zone}' corresponding to the new subnet '{subnet}' is \
+                 already associated with the load balancer."
+            ),
         ));
     }
     let ip_address_type = one_of(call.params, "IpAddressType", &IP_TYPES)?;

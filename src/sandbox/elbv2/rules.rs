@@ -47,7 +47,7 @@ impl Rule {
             "RuleArn": self.arn,
             "Priority": self.priority.map_or("default".to_owned(), |priority| priority.to_string()),
             "Conditions": self.conditions.iter().map(Condition::shown).collect::<Vec<_>>(),
-            "Actions": [self.action.shown()],
+            "Actions": self.action.shown(),
             "IsDefault": self.priority.is_none(),
         })
     }
@@ -84,7 +84,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
     let priority =
         number(call.params, "Priority", 1..=50_000)?.ok_or_else(|| request::missing("Priority"))?;
     let conditions = conditions::read(call.params)?;
-    let action = actions::read(call.state, call.params, "Actions")?;
+    let action = actions::read(call.state, call.params, "Actions", None)?;
     actions::allowed(call.state, balancer, protocol, &action)?;
     let tags = tags::given(call.params)?;
     if call.state.elbv2.rules_of(&listener).iter().any(|rule| rule.priority == Some(priority)) {
@@ -134,7 +134,7 @@ fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let listener = listeners::find(call.state, &rule.listener)?;
     let balancer = load_balancers::find(call.state, &listener.load_balancer)?;
     if actions {
-        rule.action = actions::read(call.state, call.params, "Actions")?;
+        rule.action = actions::read(call.state, call.params, "Actions", Some(&rule.action))?;
         actions::allowed(call.state, balancer, &listener.protocol, &rule.action)?;
     }
     let balancer = balancer.arn.clone();

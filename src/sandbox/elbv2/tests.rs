@@ -275,8 +275,6 @@ fn conditions_are_few_and_forwards_fit() {
         world.refused("CreateRule", create(paths(1), forward(&[(&unknown, 1)]))),
         "TargetGroupNotFound"
     );
-    let login = json!({ "Type": "authenticate-oidc" });
-    assert_eq!(world.refused("CreateRule", create(paths(1), login)), "InvalidLoadBalancerAction");
     world.call("CreateRule", create(paths(5), fits.clone()));
     let other = world.balancer("other");
     let other = json!({ "LoadBalancerArn": other, "Port": 80, "Protocol": "HTTP", "DefaultActions": [fits] });
@@ -392,7 +390,7 @@ fn a_socket_that_is_refused_is_seen_until_the_port_changes() {
 #[test]
 fn where_addresses_are_shared_everything_has_a_port() {
     let mut world = World::new();
-    world.state.network = Network::Ports;
+    world.state.network = Network::Ports { first: 20_000 };
     let (one, two) = (world.balancer("one"), world.balancer("two"));
     world.listener(&one);
     world.listener(&two);
@@ -402,7 +400,7 @@ fn where_addresses_are_shared_everything_has_a_port() {
     }));
     let mut ports: Vec<u16> = config(&world.state).listeners.iter().map(|one| one.address.port()).collect();
     ports.sort_unstable();
-    assert_eq!(ports, [30_000, 30_001, 30_002]);
+    assert_eq!(ports, [20_001, 20_002, 20_003]);
 }
 
 #[test]
@@ -424,4 +422,63 @@ fn attributes_are_checked_against_each_other() {
     assert_eq!(set(&[("slow_start.duration_seconds", "30"), algorithm]).as_deref(), invalid);
     assert_eq!(set(&[("stickiness.enabled", "true"), ("stickiness.type", "app_cookie")]).as_deref(), invalid);
     assert_eq!(set(&[("slow_start.duration_seconds", "30")]), None);
+}
+
+#[test]
+fn users_are_authenticated_on_https_before_anything_else_and_nobody_is_known() {
+    let mut world = World::new();
+    let balancer = world.balancer("edge");
+    let plain = world.listener(&balancer);
+    let certificate = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000001";
+    let answers = |order: u32| json!({ "Type": "fixed-response", "Order": order, "FixedResponseConfig": { "StatusCode": "200" } });
+    let secure = world.call(
+        "CreateListener",
+        json!({
+            "LoadBalancerArn": balancer, "Port": 443, "Protocol": "HTTPS",
+            "Certificates": [{ "CertificateArn": certificate }], "DefaultActions": [answers(1)],
+        }),
+    );
+    let secure = text(&secure["Listeners"][0]["ListenerArn"]);
+    let oidc = |secret: Option<&str>, on: &str| {
+        json!({
+            "Type": "authenticate-oidc", "Order": 1,
+            "AuthenticateOidcConfig": {
+                "Issuer": "https://id", "AuthorizationEndpoint": "https://id/a", "TokenEndpoint": "https://id/t",
+                "UserInfoEndpoint": "https://id/u", "ClientId": "shop", "ClientSecret": secret,
+                "UseExistingClientSecret": secret.is_none(), "OnUnauthenticatedRequest": on,
+            },
+        })
+    };
+    let rule = |listener: &str, actions: Value| {
+        let conditions = json!([{ "Field": "path-pattern", "Values": ["/*"] }]);
+        json!({ "ListenerArn": listener, "Priority": 1, "Conditions": conditions, "Actions": actions })
+    };
+    let login = oidc(Some("s3cret"), "authenticate");
+    for (listener, actions, code) in [
+        (&plain, json!([login, answers(2)]), "InvalidLoadBalancerAction"),
+        (&secure, json!([login, answers(1)]), "InvalidLoadBalancerAction"),
+        (&secure, json!([login]), "ValidationError"),
+        (&secure, json!([oidc(None, "authenticate"), answers(2)]), "ValidationError"),
+    ] {
+        assert_eq!(world.refused("CreateRule", rule(listener, actions.clone())), code, "{actions}");
+    }
+    let made = world.call("CreateRule", rule(&secure, json!([answers(2), login])));
+    let made = &made["Rules"][0];
+    assert_eq!(
+        (&made["Actions"][0]["Type"], &made["Actions"][1]["Type"]),
+        (&json!("authenticate-oidc"), &json!("fixed-response"))
+    );
+    let shown = &made["Actions"][0]["AuthenticateOidcConfig"];
+    assert_eq!((&shown["SessionTimeout"], &shown["ClientSecret"]), (&json!(604_800), &Value::Null));
+    let arn = text(&made["RuleArn"]);
+    let answered = |world: &World| {
+        let rules = config(&world.state).listeners.into_iter().flat_map(|listener| listener.rules);
+        rules.filter(|one| one.arn == arn).map(|one| one.unauthenticated).collect::<Vec<_>>()
+    };
+    assert_eq!(answered(&world), [Some(561)]);
+    // The secret stays what it is where the rule has one.
+    for (on, status) in [("deny", Some(401)), ("allow", None)] {
+        world.call("ModifyRule", json!({ "RuleArn": arn, "Actions": [oidc(None, on), answers(2)] }));
+        assert_eq!(answered(&world), [status], "{on}");
+    }
 }

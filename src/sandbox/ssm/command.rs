@@ -198,9 +198,22 @@ impl Command {
             "CompletedCount": self.count(Status::ended),
             "ErrorCount": self.count(|status| matches!(status, Status::Failed | Status::ExecutionTimedOut)),
             "DeliveryTimedOutCount": self.count(|status| status == Status::DeliveryTimedOut),
+            "ServiceRole": "",
+            "NotificationConfig": notifications(),
+            "CloudWatchOutputConfig": output(),
             "TimeoutSeconds": self.delivery,
         })
     }
+}
+
+/// Where nobody is told of a command's statuses (AWS CLI reference, send-command, its example).
+pub fn notifications() -> Value {
+    json!({ "NotificationArn": "", "NotificationEvents": [], "NotificationType": "" })
+}
+
+/// Where output does not go to CloudWatch Logs.
+pub fn output() -> Value {
+    json!({ "CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": false })
 }
 
 fn limit(text: &str, of: usize) -> usize {

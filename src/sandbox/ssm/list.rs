@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Params, Refusal, page};
-use super::command::{Command, DOCUMENT, Invocation, PLUGIN, Status};
+use super::command::{Command, DOCUMENT, Invocation, PLUGIN, Status, notifications, output};
 use super::input::{number, required, seconds};
 use super::tick::elapsed;
 
@@ -45,6 +45,7 @@ fn get(call: &mut Call) -> Result<Value, Refusal> {
         "StandardOutputUrl": "",
         "StandardErrorContent": invocation.stderr,
         "StandardErrorUrl": "",
+        "CloudWatchOutputConfig": output(),
     }))
 }
 
@@ -121,9 +122,9 @@ fn size(params: &Params) -> Result<usize, Refusal> {
 }
 
 fn shown(command: &Command, instance: &str, invocation: &Invocation, details: bool) -> Value {
-    let mut output = invocation.stdout.clone();
+    let mut text = invocation.stdout.clone();
     if !invocation.stderr.is_empty() {
-        output = format!("{output}\n----------ERROR-------\n{}", invocation.stderr);
+        text = format!("{text}\n----------ERROR-------\n{}", invocation.stderr);
     }
     let plugin = json!({
         "Name": PLUGIN,
@@ -132,7 +133,7 @@ fn shown(command: &Command, instance: &str, invocation: &Invocation, details: bo
         "ResponseCode": invocation.code,
         "ResponseStartDateTime": invocation.began.map(seconds),
         "ResponseFinishDateTime": invocation.began.and(invocation.ended).map(seconds),
-        "Output": output.chars().take(OUTPUT).collect::<String>(),
+        "Output": text.chars().take(OUTPUT).collect::<String>(),
         "StandardOutputUrl": "",
         "StandardErrorUrl": "",
     });
@@ -149,5 +150,8 @@ fn shown(command: &Command, instance: &str, invocation: &Invocation, details: bo
         "StandardOutputUrl": "",
         "StandardErrorUrl": "",
         "CommandPlugins": if details { vec![plugin] } else { Vec::new() },
+        "ServiceRole": "",
+        "NotificationConfig": notifications(),
+        "CloudWatchOutputConfig": output(),
     })
 }

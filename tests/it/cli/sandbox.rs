@@ -1,8 +1,11 @@
 //! `bgform sandbox`, `--sandbox` and `rehearse` as a person meets them: one message for each slip,
 //! and nothing left behind.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -111,6 +114,174 @@ fn what_is_in_its_way_is_named() {
     product.sandbox(&["up", "--port", "0"]).exits(0);
 }
 
+/// The processes that have to do with a folder: by their command, their surroundings or where they are.
+fn processes_of(folder: &Path) -> Vec<String> {
+    let name = folder.to_str().unwrap();
+    let read =
+        |path: PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).replace('\0', " ");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let of_it = processes.filter_map(|process| {
+        let command = read(process.join("cmdline"));
+        let there = std::fs::read_link(process.join("cwd")).unwrap_or_default();
+        let all = format!("{command} {} {}", read(process.join("environ")), there.display());
+        // One that has ended has neither.
+        (!command.is_empty() && all.contains(name)).then(|| format!("{}: {command}", process.display()))
+    });
+    of_it.collect()
+}
+
+/// Waits until none is left: after a kill their keeper ends them.
+#[track_caller]
+fn none_is_left(folder: &Path) {
+    for _ in 0..500 {
+        if processes_of(folder).is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{:#?}", processes_of(folder));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let product = Sandboxed::new();
+    let run = product.sandbox(&["up", "--port", "0", "--dir", "/proc/sandbox"]).exits(2);
+    run.says("`/proc/sandbox` cannot be made a sandbox's folder").says("name another with --dir");
+
+    let folder = product.0.path("sandbox");
+    std::fs::create_dir(&folder).unwrap();
+    for (path, mode) in [(product.0.folder.path(), 0o755), (&folder, 0o555)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let mut command = product.0.command(&["sandbox", "up", "--port", "0", "--dir", "sandbox"]);
+    if rustix::process::geteuid().is_root() {
+        // Modes do not bind root.
+        command.uid(65_534).gid(65_534);
+    }
+    let run = ended(&mut command).exits(2).says("cannot be written to: permission denied");
+    run.says("name another with --dir or BGFORM_SANDBOX_DIR");
+    none_is_left(product.0.folder.path());
+}
+
+/// A disk of 4 MB, mounted where only this process and those that enter its surroundings see it.
+struct SmallDisk {
+    holder: Child,
+    folder: PathBuf,
+}
+
+impl SmallDisk {
+    /// None where the system does not let us.
+    fn mounted_on(folder: &Path) -> Option<Self> {
+        std::fs::create_dir(folder).unwrap();
+        let script = "mount -t tmpfs -o size=4m none \"$0\" && echo mounted && exec cat";
+        let mut holder = Command::new("unshare");
+        let holder = holder.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(folder);
+        let holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut disk = Self { holder: holder.ok()?, folder: folder.to_owned() };
+        let mut line = String::new();
+        BufReader::new(disk.holder.stdout.take()?).read_line(&mut line).ok()?;
+        (line == "mounted\n").then_some(disk)
+    }
+
+    /// Runs a command where the disk is seen.
+    fn run(&self, command: &Command) -> Run {
+        let mut inside = Command::new("nsenter");
+        inside.args([
+            "--preserve-credentials",
+            "--user",
+            "--mount",
+            "--target",
+            &self.holder.id().to_string(),
+        ]);
+        inside.args(["sh", "-c", "cd \"$0\" && exec \"$@\""]).arg(command.get_current_dir().unwrap());
+        inside.arg(command.get_program()).args(command.get_args());
+        inside.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        ended(inside.stdin(Stdio::null()))
+    }
+
+    /// What fills it, as it is seen from outside.
+    fn filler(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
+        root.join(self.folder.strip_prefix("/").unwrap()).join("filler")
+    }
+
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.filler()).unwrap();
+        for size in [65_536, 1] {
+            while file.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.filler()).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_lost() {
+    let product = Product::alone();
+    let Some(disk) = SmallDisk::mounted_on(&product.path("disk")) else {
+        println!("left out: this system lets nobody mount a small disk");
+        return;
+    };
+    let stack = std::fs::read_to_string(product.copy_stack("hello.deploy")).unwrap();
+    product.write("other.deploy", &stack.replace("stack \"hello\"", "stack \"other\""));
+    let folder = product.path("disk/sandbox");
+    let in_it = |arguments: &[&str], endpoint: Option<&str>| {
+        let mut command = product.command(arguments);
+        command.env("BGFORM_SANDBOX_DIR", &folder);
+        if let Some(endpoint) = endpoint {
+            command.env("AWS_ENDPOINT_URL", endpoint);
+        }
+        disk.run(&command)
+    };
+    let up = |port: &str| {
+        in_it(&["sandbox", "up", "--port", port], None).exits(0);
+        let status: Value = serde_json::from_str(&in_it(&["sandbox", "status", "--json"], None).out).unwrap();
+        (status["endpoint"].as_str().unwrap().to_owned(), status["pid"].to_string())
+    };
+    let (endpoint, pid) = up("0");
+    // The stack's state is on another disk, but for `--sandbox`.
+    let apply = ["apply", "hello.deploy", "--auto-approve"];
+    let green = ["--var", "green=2.0", "--var", "live=green"];
+    let shift = [&apply[..], &green].concat();
+    in_it(&apply, Some(&endpoint)).exits(0);
+
+    disk.fill();
+    let run =
+        in_it(&shift, Some(&endpoint)).exits(1).says("CreateLaunchTemplateVersion answered InternalError");
+    run.says("The sandbox cannot write its state in")
+        .says("the disk is full")
+        .says("`bgform apply` looks first");
+    let status =
+        in_it(&["sandbox", "status"], None).exits(0).says("its state cannot be written: the disk is full");
+    status.says("instances: 4 running");
+    let run = in_it(&["--sandbox", "apply", "other.deploy", "--auto-approve"], None).exits(1);
+    run.says("the disk is full").says("Make room");
+    ended(Command::new("kill").args(["-9", &pid])).exits(0);
+    none_is_left(&folder);
+    let run = in_it(&["sandbox", "up", "--port", "0"], None).exits(1);
+    run.says("the sandbox cannot write to its folder").says("the disk is full").says("`df -h`");
+    none_is_left(&folder);
+
+    // What was on it when it got full is there, and the same command goes on from it.
+    disk.make_room();
+    up(endpoint.rsplit(':').next().unwrap());
+    in_it(&["plan", "hello.deploy", "--detailed-exitcode"], Some(&endpoint)).exits(0).says("Nothing to do");
+    in_it(&shift, Some(&endpoint)).exits(0).says("Applied: 0 created, 3 updated, 0 deleted");
+    in_it(&["sandbox", "down"], None).exits(0);
+    none_is_left(&folder);
+}
+
 #[test]
 fn the_first_command_of_the_readme_ends_with_a_url_that_answers() {
     let product = Sandboxed::new();
@@ -178,6 +349,19 @@ fn a_rehearsal_sends_requests_and_says_whether_one_failed() {
     assert!(served(last, "green") > 0 && served(last, "blue") == 0, "{told}");
     assert_eq!(last["weights"], serde_json::json!([{ "blue": 0, "green": 100 }]));
 
+    // What cannot be tried is told before anything is waited for.
+    let run = product.0.run(&["rehearse", "hello.deploy"]).exits(2);
+    run.says("which release is replaced is not said");
+    let same = ["--from", to[1], "--from", to[3], "--speed", "60"];
+    let run = product.0.run(&[&["rehearse", "hello.deploy"], &to[..], &same].concat()).exits(1);
+    run.says("there was nothing to do: both releases are the same");
+    let whole = std::fs::read_to_string(product.0.path("hello.deploy")).unwrap();
+    let (before, _) = whole.split_once("listener \"http\"").unwrap();
+    product.0.write("silent.deploy", before);
+    let run =
+        product.0.run(&["rehearse", "silent.deploy", "--from", "green=1.0", "--var", "green=2.0"]).exits(1);
+    run.says("no load balancer of the stack has a listener");
+
     // What is shipped answers 500 after some requests.
     let broken = [&rehearse[..], &to, &["--fault", "fails=hello-hello-green*:20"]].concat();
     let run = product.0.run(&broken).exits(1);
@@ -186,4 +370,31 @@ fn a_rehearsal_sends_requests_and_says_whether_one_failed() {
         (&told["passed"], &told["requests"]["failures"][0]["error"]),
         (&false.into(), &"status 500".into())
     );
+}
+
+#[test]
+fn an_interrupted_rehearsal_leaves_nothing() {
+    let product = Sandboxed::new();
+    product.0.copy_stack("hello.deploy");
+    let rehearse = ["rehearse", "hello.deploy", "--from", "green=1.0", "--var", "green=2.0", "--speed", "1"];
+    // The new instances need an hour: it is in the middle of a step for as long as anybody waits.
+    let hour = ["--var", "live=green", "--from", "live=blue", "--fault", "slow-boot=*green*:1h"];
+    let mut command = product.0.command(&[&rehearse[..], &hour].concat());
+    let temporary = product.0.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    command.env("TMPDIR", &temporary).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().unwrap();
+    let mut told = BufReader::new(running.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("updated autoscaling_group.hello[\"green\"]") {
+        line.clear();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it goes on");
+    }
+    ended(Command::new("kill").args(["-INT", &running.id().to_string()])).exits(0);
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(4), "{rest}");
+    assert!(rest.contains(" 0 failed;") && rest.contains("It was interrupted"), "{rest}");
+    none_is_left(product.0.folder.path());
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
 }

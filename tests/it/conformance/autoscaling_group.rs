@@ -10,6 +10,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         Case::new("a group of one launch template", |world| Box::pin(plain(world))),
         Case::new("a group of mixed instances", |world| Box::pin(mixed(world))),
+        Case::new("an empty group with hooks", |world| Box::pin(hooked(world))),
     ]
 }
 
@@ -17,13 +18,6 @@ async fn plain(world: &World) -> Trial {
     let template = template(world, 2).await;
     let subnets = world.subnets().await;
     let (first, second) = (target_group(world, "one").await, target_group(world, "two").await);
-    let hook = |name: &str, wait: u64| {
-        object! {
-            "name" => name,
-            "transition" => "autoscaling:EC2_INSTANCE_LAUNCHING",
-            "heartbeat_timeout" => Duration::from_secs(wait),
-        }
-    };
     let policy = |name: &str, target: i32| {
         object! {
             "name" => world.name(name),
@@ -50,7 +44,6 @@ async fn plain(world: &World) -> Trial {
         "target_groups" => vec![first.clone()],
         "tags" => object! { "team" => "web" },
         "enabled_metrics" => vec!["GroupMinSize"],
-        "lifecycle_hook" => vec![hook("warm", 60), hook("load", 60)],
         "scaling_policy" => vec![policy("cpu", 50)],
     };
     let not_updated = "moto updates sizes, subnets, health checks and what is launched, and nothing else";
@@ -69,7 +62,6 @@ async fn plain(world: &World) -> Trial {
         .change("propagate_tags", false)
         .change("suspended_processes", vec!["AZRebalance", "ScheduledActions"])
         .change("new_instances_protected_from_scale_in", true)
-        .change("lifecycle_hook", vec![hook("warm", 90), hook("drain", 60)])
         .change("scaling_policy", vec![policy("cpu", 70), customized])
         .drift("desired_capacity", 4, |world, id| {
             Box::pin(async move {
@@ -127,6 +119,26 @@ async fn mixed(world: &World) -> Trial {
     })
     .change("mixed_instances", mixed(vec![of("t3.micro", 1)], 100.0))
     .change("max_size", 5)
+}
+
+/// Without instances: each would wait for somebody to let it go on.
+async fn hooked(world: &World) -> Trial {
+    let template = template(world, 1).await;
+    let hook = |name: &str, wait: u64| {
+        object! {
+            "name" => name,
+            "transition" => "autoscaling:EC2_INSTANCE_LAUNCHING",
+            "heartbeat_timeout" => Duration::from_secs(wait),
+        }
+    };
+    Trial::new(object! {
+        "launch_template" => version(&template, 1),
+        "subnets" => vec![world.subnets().await.remove(0)],
+        "min_size" => 0,
+        "max_size" => 4,
+        "lifecycle_hook" => vec![hook("warm", 60), hook("load", 60)],
+    })
+    .change("lifecycle_hook", vec![hook("warm", 90), hook("drain", 60)])
 }
 
 #[tokio::test]

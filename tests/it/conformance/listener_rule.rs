@@ -85,15 +85,18 @@ fn cases() -> Vec<Case> {
                     "token_endpoint" => "https://id.example.com/token",
                     "user_info_endpoint" => "https://id.example.com/me",
                     "client_id" => "shop",
+                    "client_secret" => "s3cret",
                     "scope" => "openid email",
                     "on_unauthenticated_request" => "deny",
                 };
                 Trial::new(object! {
-                    "listener" => world.listener("edge").await,
+                    "listener" => world.secure_listener("edge").await,
                     "priority" => 10,
                     "condition" => vec![object! { "path_pattern" => vec!["/*"] }],
                     "action" => action(cognito),
                 })
+                // The secret of a client is in no answer.
+                .in_state(&["action"])
                 .twin(object! { "priority" => 11 })
                 .change("action", action(oidc))
             })

@@ -19,6 +19,7 @@ fn cases() -> Vec<Case> {
                     "security_groups" => vec![one.clone()],
                     "tags" => object! { "team" => "web" },
                     "idle_timeout" => Duration::from_secs(90),
+                    "deletion_protection" => false,
                 })
                 .change("name", world.name("named"))
                 .change_with(

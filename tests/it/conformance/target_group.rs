@@ -24,6 +24,9 @@ fn cases() -> Vec<Case> {
                     "port" => 8080,
                     "protocol" => "HTTP",
                     "deregistration_delay" => Duration::from_secs(30),
+                    "slow_start" => Duration::from_secs(0),
+                    "load_balancing_algorithm" => "round_robin",
+                    "anomaly_mitigation" => false,
                     "health_check" => object! {
                         "path" => "/healthz",
                         "interval" => Duration::from_secs(5),
@@ -66,7 +69,10 @@ fn cases() -> Vec<Case> {
                 })
                 .change("slow_start", Duration::from_secs(60))
                 .change("load_balancing_algorithm", "weighted_random")
-                .change("anomaly_mitigation", true)
+                .change_with(
+                    "anomaly_mitigation",
+                    object! { "anomaly_mitigation" => true, "load_balancing_algorithm" => "weighted_random" },
+                )
                 .change("cross_zone", "off")
                 .change(
                     "stickiness",

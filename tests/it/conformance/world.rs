@@ -146,10 +146,28 @@ impl World {
 
     /// A listener for HTTP that answers 404.
     pub async fn listener(&self, name: &str) -> String {
+        self.listener_with(name, 80, "HTTP", None).await
+    }
+
+    /// The same for HTTPS.
+    pub async fn secure_listener(&self, name: &str) -> String {
+        use aws_sdk_elasticloadbalancingv2::types::Certificate;
+        let certificate = Certificate::builder().certificate_arn(self.certificate(name)).build();
+        self.listener_with(name, 443, "HTTPS", Some(vec![certificate])).await
+    }
+
+    async fn listener_with(
+        &self,
+        name: &str,
+        port: i32,
+        protocol: &str,
+        certificates: Option<Vec<aws_sdk_elasticloadbalancingv2::types::Certificate>>,
+    ) -> String {
         use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedResponseActionConfig};
         let config = FixedResponseActionConfig::builder().status_code("404").build();
         let action = Action::builder().r#type(ActionTypeEnum::FixedResponse).fixed_response_config(config);
-        let create = self.cloud.elbv2.create_listener().port(80).protocol("HTTP".into());
+        let create = self.cloud.elbv2.create_listener().port(port).protocol(protocol.into());
+        let create = create.set_certificates(certificates);
         let create = create.load_balancer_arn(self.load_balancer(name, "application").await);
         let answer = create.default_actions(action.build()).send().await.expect("a listener");
         answer.listeners()[0].listener_arn().expect("an ARN").to_owned()

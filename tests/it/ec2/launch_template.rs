@@ -6,7 +6,7 @@ use bgform::object;
 use bgform::value::Value;
 
 use super::{create, inputs, managed, read, record, update};
-use crate::conformance::World;
+use crate::conformance::{Ground, World};
 
 fn block(image: &str) -> Value {
     object! { "image" => image, "instance_type" => "t3.small", "keep_versions" => 2 }
@@ -38,6 +38,22 @@ async fn old_versions_that_cannot_be_deleted_do_not_hold_up_a_release() {
     }
     let live = read(&world, "launch_template", &id, None).await.expect("read");
     assert_eq!(live.outputs["default_version"], 4.into());
+}
+
+#[tokio::test]
+async fn versions_beyond_those_that_are_kept_are_deleted() {
+    let (world, address) = (World::on(Ground::Sandbox).await, Address::new("launch_template", "web"));
+    let image = world.images().await.remove(0);
+    let of =
+        |size: &str| object! { "image" => image.as_str(), "instance_type" => size, "keep_versions" => 2 };
+    let id = create(&world.operation(&address, "create"), of("t3.nano")).await;
+    for size in ["t3.micro", "t3.small", "t3.medium"] {
+        update(&world.operation(&address, size), &id, of(size), &["instance_type"]).await;
+    }
+    let versions = world.cloud.ec2.describe_launch_template_versions().launch_template_id(&id);
+    let versions = versions.send().await.expect("versions").launch_template_versions.unwrap_or_default();
+    let numbers: BTreeSet<_> = versions.iter().filter_map(|one| one.version_number()).collect();
+    assert_eq!(numbers, BTreeSet::from([3, 4]));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use bgform::object;
 use bgform::value::Value;
 
 use super::{create, read, record, update};
-use crate::conformance::World;
+use crate::conformance::{Ground, World};
 
 /// Rule ids by port of the group's ingress.
 async fn ingress(world: &World, id: &str) -> BTreeMap<i32, String> {
@@ -66,4 +66,22 @@ async fn without_an_egress_block_everything_may_go_out() {
     let live = read(&world, "security_group", &id, None).await.expect("read");
     let all = object! { "protocol" => "all", "cidr" => vec!["0.0.0.0/0"], "self" => false };
     assert_eq!(live.inputs["egress"], Value::List(vec![all]));
+}
+
+#[tokio::test]
+async fn a_group_is_deleted_once_its_last_instance_is_gone() {
+    let (world, address) = (World::on(Ground::Sandbox).await, Address::new("security_group", "web"));
+    let id = create(&world.operation(&address, "create"), block(&[80])).await;
+    let image = world.images().await.remove(0);
+    let ec2 = &world.cloud.ec2;
+    let run = ec2.run_instances().image_id(image).instance_type("t3.micro".into()).security_group_ids(&id);
+    let made = run.min_count(1).max_count(1).send().await.expect("an instance");
+    let instance = made.instances()[0].instance_id().expect("an id");
+    ec2.terminate_instances().instance_ids(instance).send().await.expect("terminated");
+    let held = ec2.delete_security_group().group_id(&id).send().await.expect_err("it is held");
+    assert!(format!("{held:?}").contains("DependencyViolation"), "{held:?}");
+    let record = record(&id, read(&world, "security_group", &id, None).await.expect("read"));
+    let op = world.operation(&address, "delete");
+    super::managed("security_group").delete(&op, &record).await.expect("deleted");
+    assert!(read(&world, "security_group", &id, None).await.is_none());
 }

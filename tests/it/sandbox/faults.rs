@@ -1,9 +1,11 @@
 //! Every fault that a sandbox can make, and what bgform makes of it: tried again, waited out, or
 //! told clearly with nothing lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use super::load::{Load, Tally, get};
+use super::load::{Answer, Load, Tally, get};
+use crate::local::Local;
 use crate::product::{Product, Run};
 
 const HELLO: &str = "hello.deploy";
@@ -26,10 +28,29 @@ fn apply(product: &Product, variables: &[&str]) -> Run {
     product.run(&arguments)
 }
 
+/// One request on a connection of its own.
+fn ask(url: &str) -> Answer {
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    get(address, "/", false, &mut None).expect("an answer")
+}
+
+/// Asks until `enough` answers in a row are as wanted.
+#[track_caller]
+fn until(url: &str, enough: usize, wanted: impl Fn(&Answer) -> bool) {
+    let mut row = 0;
+    for _ in 0..3000 {
+        row = if wanted(&ask(url)) { row + 1 } else { 0 };
+        if row == enough {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the last answer is {:?}", ask(url));
+}
+
 /// Blue answers, the stack is as it says, and all of it goes away.
 fn stands_whole(product: &Product, run: &Run) {
-    let address = url(run).trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let answer = get(&address, "/", false, &mut None).expect("an answer");
+    let answer = ask(&url(run));
     assert_eq!((answer.status, answer.release.as_str()), (200, "1.0"), "{}", answer.body);
     product.run(&["plan", HELLO, "--detailed-exitcode"]).exits(0);
     product.run(&["destroy", HELLO, "--auto-approve"]).exits(0);
@@ -117,43 +138,161 @@ fn what_is_not_seen_yet_is_waited_for() {
     stands_whole(&product, &run);
 }
 
-/// Ships green while clients send requests, and says what they saw.
-fn shipped(product: &Product, run: &Run) -> (Run, Tally) {
+/// Ships green while clients send requests, and says what they saw. `lag`: how long blue may still
+/// answer after that.
+fn shipped(product: &Product, run: &Run, lag: Duration) -> (Run, Tally) {
     let load = Load::on(&url(run), 2, 2);
-    let shipped = apply(product, &["green=2.0", "live=green"]);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    let shipped = apply(product, GREEN);
+    std::thread::sleep(lag);
+    load.mark();
+    std::thread::sleep(Duration::from_secs(1));
     (shipped, load.end())
+}
+
+const GREEN: &[&str] = &["green=2.0", "live=green"];
+
+fn only(release: &str, counted: &BTreeMap<String, usize>) -> bool {
+    counted.keys().eq([release])
 }
 
 #[test]
 fn a_change_that_spreads_slowly_fails_no_request() {
     let product = hello(&["propagation=3:2s"]);
     let run = apply(&product, &[]).exits(0);
-    let (run, tally) = shipped(&product, &run);
+    // A node that has not heard of the rule answers 404, as the listener's default action says.
+    until(&url(&run), 200, |answer| answer.status == 200);
+    let (run, tally) = shipped(&product, &run, Duration::from_secs(3));
     run.exits(0);
     assert!(tally.failed.is_empty() && tally.sent > 100, "{tally:?}");
-    assert!(tally.releases.contains_key("1.0"), "{tally:?}");
+    assert!(tally.releases.contains_key("1.0") && only("2.0", &tally.late), "{tally:?}");
 }
 
-/// Green is faulty: nothing shifts, every request is answered by blue, and the message tells why.
-fn is_held_back(fault: &str, says: &[&str]) {
+#[test]
+fn a_slow_boot_is_waited_out() {
     let product = hello(&[]);
     let run = apply(&product, &[]).exits(0);
-    product.local.as_ref().unwrap().faults.add(fault.parse().expect("a fault"));
-    let (run, tally) = shipped(&product, &run);
-    let run = run.exits(1);
-    for text in says {
-        run_says(&run, text);
-    }
+    product.local.as_ref().unwrap().faults.add("slow-boot=hello-hello-green*:8s".parse().unwrap());
+    let (run, tally) = shipped(&product, &run, Duration::ZERO);
+    run.exits(0);
     assert!(tally.failed.is_empty(), "{tally:?}");
-    assert_eq!(tally.releases, BTreeMap::from([("1.0".to_owned(), tally.sent)]));
+    assert!(tally.releases.contains_key("1.0") && only("2.0", &tally.late), "{tally:?}");
+    product.run(&["plan", HELLO, "--detailed-exitcode", "--var", GREEN[0], "--var", GREEN[1]]).exits(0);
 }
 
-fn run_says(run: &Run, text: &str) {
-    assert!(
-        format!("{}{}", run.out, run.err).contains(text),
-        "`{text}` is not said in\n{}\n{}",
-        run.out,
-        run.err
-    );
+/// The stack whose groups are judged by their target groups, and not waited for as long.
+fn judged(grace: &str) -> Product {
+    let product = hello(&[]);
+    let stack = product.path(HELLO);
+    let text = std::fs::read_to_string(&stack).unwrap();
+    let size = "  desired_capacity = 2\n";
+    let more = "  ready_timeout = 30s\n  health_check_type = \"ELB\"\n  health_check_grace_period =";
+    let judged = text.replace(size, &format!("{size}{more} {grace}\n"));
+    assert_ne!(text, judged);
+    product.write(HELLO, &judged);
+    product
+}
+
+#[test]
+fn what_never_gets_healthy_gets_no_request() {
+    let product = judged("5m");
+    let first = apply(&product, &[]).exits(0);
+    let faults = product.local.as_ref().unwrap().faults.clone();
+    faults.add("never-healthy=hello-hello-green*".parse().unwrap());
+    let (run, tally) = shipped(&product, &first, Duration::ZERO);
+    run.exits(1)
+        .says("could not update `autoscaling_group.hello[\"green\"]`: waited until `hello-hello-green-")
+        .says("it did not come within 30s; last seen: i-")
+        .says("is unhealthy (Target.FailedHealthChecks: Health checks failed) in target group `hello-hello-green-")
+        .says("not done: update listener_rule.hello, which waits for autoscaling_group.hello[\"green\"]")
+        .says("mend the cause and run `bgform apply` again: it goes on from here");
+    assert!(tally.failed.is_empty() && only("1.0", &tally.releases), "{tally:?}");
+    assert_eq!(outcomes(&product, "ModifyRule", "ok"), 0);
+
+    // The cause is mended, and the same command goes on from there.
+    faults.clear();
+    let (run, tally) = shipped(&product, &first, Duration::ZERO);
+    run.exits(0);
+    assert!(tally.failed.is_empty() && only("2.0", &tally.late), "{tally:?}");
+}
+
+/// The instance that answered.
+fn by(answer: &Answer) -> String {
+    answer.body.split(' ').find(|word| word.starts_with("i-")).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn one_that_dies_costs_what_it_had_until_its_checks_fail() {
+    let product = judged("0s");
+    let run = apply(&product, &[]).exits(0);
+    let first: BTreeSet<String> = (0..50).map(|_| by(&ask(&url(&run)))).collect();
+    let [dead, alive] = Vec::from_iter(first).try_into().expect("two");
+    let faults = product.local.as_ref().unwrap().faults.clone();
+
+    let load = Load::on(&url(&run), 2, 2);
+    faults.add(format!("dies={dead}:0s").parse().unwrap());
+    // While it counts as healthy, every other request meets it.
+    until(&url(&run), 200, |answer| answer.status == 200);
+    let tally = load.end();
+    let failed: BTreeSet<&str> = tally.failed.iter().map(String::as_str).collect();
+    assert_eq!(failed, BTreeSet::from(["502"]));
+    assert!(tally.failed.len() < tally.sent / 2, "{} of {}", tally.failed.len(), tally.sent);
+
+    // A release and the way back go through: the way back waits until the group has replaced it.
+    let load = Load::on(&url(&run), 2, 2);
+    apply(&product, GREEN).exits(0);
+    apply(&product, &["green=2.0", "live=blue"]).exits(0);
+    let back: BTreeSet<String> = (0..50).map(|_| by(&ask(&url(&run)))).collect();
+    let tally = load.end();
+    assert!(tally.failed.is_empty() && tally.releases.contains_key("2.0"), "{:?}", tally.failed);
+    assert!(back.len() == 2 && back.contains(&alive) && !back.contains(&dead), "{back:?}, dead: {dead}");
+}
+
+#[test]
+fn what_fails_under_traffic_is_gone_back_from_in_one_apply() {
+    let product = hello(&[]);
+    let run = apply(&product, &[]).exits(0);
+    product.local.as_ref().unwrap().faults.add("fails=hello-hello-green*:50".parse().unwrap());
+    let (shipped, tally) = shipped(&product, &run, Duration::ZERO);
+    // The health checks were good when it was shipped.
+    shipped.exits(0);
+    assert!(tally.failed.iter().all(|why| why == "500"), "{tally:?}");
+    until(&url(&run), 1, |answer| answer.status == 500);
+
+    apply(&product, &["green=2.0", "live=blue"]).exits(0).says("Applied: 0 created, 1 updated, 0 deleted");
+    let load = Load::on(&url(&run), 2, 2);
+    std::thread::sleep(Duration::from_secs(1));
+    let tally = load.end();
+    assert!(tally.failed.is_empty() && only("1.0", &tally.releases), "{tally:?}");
+    product.run(&["plan", HELLO, "--detailed-exitcode", "--var", "green=2.0"]).exits(0).says("Nothing to do");
+}
+
+#[test]
+fn a_shift_to_what_never_gets_healthy_is_not_made() {
+    // By the clock of the rehearsal it is waited for 15 minutes.
+    let product = hello(&[]);
+    let rehearse =
+        ["rehearse", HELLO, "--from", "green=1.0", "--from", "live=blue", "--speed", "60", "--rps", "50"];
+    let green = ["--var", GREEN[0], "--var", GREEN[1], "--fault", "never-healthy=hello-hello-green*"];
+    let run = product.run(&[&rehearse[..], &green].concat()).exits(1);
+    run.says("could not update `listener_rule.hello`: waited until the targets that are to get traffic are healthy")
+        .says("it did not come within 15m; last seen: 0 of 2 targets of `hello-hello-green-")
+        .says("is unhealthy (Target.FailedHealthChecks: Health checks failed)")
+        .says("No request was shifted: the weights are as they were")
+        .says(" requests sent, 0 failed;")
+        .says("This release is not ready: it did not go through.");
+}
+
+#[test]
+fn where_there_is_one_address_everything_has_a_port_of_its_own() {
+    let product = Product::on(Local::on_one_address());
+    product.copy_stack(HELLO);
+    let run = apply(&product, &[]).exits(0);
+    let (host, port) =
+        url(&run).trim_end_matches('/').rsplit_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    assert!(host == "http://127.0.0.1" && port.parse::<u16>().unwrap() >= 1024, "{host} {port}");
+    let (green, tally) = shipped(&product, &run, Duration::ZERO);
+    green.exits(0);
+    assert!(tally.failed.is_empty() && only("2.0", &tally.late), "{tally:?}");
+    apply(&product, &[]).exits(0);
+    stands_whole(&product, &run);
 }

@@ -16,11 +16,14 @@ pub struct Tally {
     pub failed: Vec<String>,
     /// Answers by the release that gave them.
     pub releases: BTreeMap<String, usize>,
+    /// Those of them that were asked for after [`Load::mark`].
+    pub late: BTreeMap<String, usize>,
 }
 
 /// Clients at work.
 pub struct Load {
     ended: Arc<AtomicBool>,
+    marked: Arc<AtomicBool>,
     clients: Vec<JoinHandle<Tally>>,
 }
 
@@ -31,12 +34,17 @@ impl Load {
     /// `kept` clients that keep their connection, `fresh` ones that open one for each request.
     pub fn on(url: &str, kept: usize, fresh: usize) -> Self {
         let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let ended = Arc::new(AtomicBool::new(false));
+        let [ended, marked] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let clients = (0..kept + fresh).map(|number| {
-            let (address, ended) = (address.clone(), ended.clone());
-            std::thread::spawn(move || client(&address, number < kept, &ended))
+            let (address, ended, marked) = (address.clone(), ended.clone(), marked.clone());
+            std::thread::spawn(move || client(&address, number < kept, &ended, &marked))
         });
-        Self { clients: clients.collect(), ended }
+        Self { clients: clients.collect(), ended, marked }
+    }
+
+    /// Answers to requests from now on are counted as late ones, too.
+    pub fn mark(&self) {
+        self.marked.store(true, Ordering::Relaxed);
     }
 
     /// Ends the clients after their requests under way.
@@ -47,21 +55,29 @@ impl Load {
             let tally = client.join().expect("a client ends");
             all.sent += tally.sent;
             all.failed.extend(tally.failed);
-            for (release, count) in tally.releases {
-                *all.releases.entry(release).or_default() += count;
+            for (sum, own) in [(&mut all.releases, tally.releases), (&mut all.late, tally.late)] {
+                for (release, count) in own {
+                    *sum.entry(release).or_default() += count;
+                }
             }
         }
         all
     }
 }
 
-fn client(address: &str, keep: bool, ended: &AtomicBool) -> Tally {
+fn client(address: &str, keep: bool, ended: &AtomicBool, marked: &AtomicBool) -> Tally {
     let mut tally = Tally::default();
     let mut kept = None;
     while !ended.load(Ordering::Relaxed) {
         tally.sent += 1;
+        let late = marked.load(Ordering::Relaxed);
         match get(address, "/", keep, &mut kept) {
-            Ok(answer) if answer.status == 200 => *tally.releases.entry(answer.release).or_default() += 1,
+            Ok(answer) if answer.status == 200 => {
+                if late {
+                    *tally.late.entry(answer.release.clone()).or_default() += 1;
+                }
+                *tally.releases.entry(answer.release).or_default() += 1;
+            }
             Ok(answer) => tally.failed.push(answer.status.to_string()),
             Err(error) => {
                 tally.failed.push(error.to_string());

@@ -4,6 +4,7 @@ mod clients;
 mod differences;
 mod faults;
 mod load;
+mod replaced;
 mod time;
 
 /// The explicit stack with a bake that any machine can run, and its file.

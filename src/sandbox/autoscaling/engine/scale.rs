@@ -188,7 +188,6 @@ fn launch_one(state: &mut State, group: &mut Group, now: Timestamp) {
                 id: id.clone(),
                 template: Some(plan.template),
                 instance_type: plan.launch.instance_type,
-                image: plan.launch.image,
                 zone,
                 protected: group.protects_new,
                 weight: plan.weight,

@@ -138,7 +138,7 @@ pub fn listener(address: SocketAddr, rules: Vec<Rule>) -> Listener {
 }
 
 pub fn default_rule(action: Action) -> Rule {
-    Rule { arn: "rule".into(), conditions: Vec::new(), action }
+    Rule { arn: "rule".into(), conditions: Vec::new(), unauthenticated: None, action }
 }
 
 pub fn forward(weights: &[(&str, u32)]) -> Action {

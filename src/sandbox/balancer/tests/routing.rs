@@ -58,6 +58,7 @@ async fn the_first_rule_that_holds_answers() {
     };
     let at = |path: &str, action| Rule {
         conditions: vec![Condition::Path(vec![path.into()])],
+        unauthenticated: None,
         ..default_rule(action)
     };
     let redirect = Action::Redirect {

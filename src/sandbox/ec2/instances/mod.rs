@@ -19,6 +19,7 @@ mod shown;
 mod status;
 
 pub use options::MetadataOptions;
+pub use shown::interface;
 
 /// The calls about instances, by name.
 pub const ACTIONS: Actions = &[
@@ -64,6 +65,8 @@ pub struct Instance {
     /// The id of its network interface, and of what attaches that.
     pub interface: String,
     pub interface_attachment: String,
+    #[serde(default)]
+    pub interface_description: String,
     pub security_groups: Vec<String>,
     pub user_data: Option<Vec<u8>>,
     /// Name or ARN of the instance profile.
@@ -270,6 +273,7 @@ impl Instance {
             own_port: None,
             interface: "eni-0123456789abcdef0".to_owned(),
             interface_attachment: "eni-attach-0123456789abcdef0".to_owned(),
+            interface_description: String::new(),
             security_groups: Vec::new(),
             user_data: None,
             profile: None,

@@ -59,21 +59,27 @@ pub fn architecture(state: &State, instance: &Instance) -> String {
         .map_or_else(|| "x86_64".to_owned(), |image| image.architecture.clone())
 }
 
-fn interface(state: &State, instance: &Instance) -> Value {
+/// Its network interface (API_InstanceNetworkInterface).
+pub fn interface(state: &State, instance: &Instance) -> Value {
     let address = instance.private_address.to_string();
     let name = private_name(state, instance);
     let association = public_address(state, instance)
         .map(|public| json!({ "ipOwnerId": "amazon", "publicDnsName": public, "publicIp": public }));
     let [a, b, c, d] = instance.private_address.octets();
+    let attached = match instance.state {
+        InstanceState::Pending => "attaching",
+        InstanceState::ShuttingDown => "detaching",
+        _ => "attached",
+    };
     json!({
         "networkInterfaceId": instance.interface, "subnetId": instance.subnet, "vpcId": instance.vpc,
-        "description": "", "ownerId": state.account, "status": "in-use",
+        "description": instance.interface_description, "ownerId": state.account, "status": "in-use",
         "macAddress": format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}"),
         "privateIpAddress": address, "privateDnsName": name,
         "sourceDestCheck": instance.attributes.source_dest_check, "groupSet": groups(state, instance),
         "attachment": {
             "attachmentId": instance.interface_attachment, "deviceIndex": 0, "networkCardIndex": 0,
-            "status": if instance.state == InstanceState::Pending { "attaching" } else { "attached" },
+            "status": attached,
             "attachTime": format!("{:.3}", instance.launched_at), "deleteOnTermination": true,
         },
         "association": association,
@@ -132,6 +138,7 @@ pub fn shown(state: &State, instance: &Instance) -> Value {
         "networkInterfaceSet": list(vec![interface(state, instance)]),
         "iamInstanceProfile": instance.profile.as_ref().map(|profile| profiles::shown(state, profile)),
         "ebsOptimized": attributes.ebs_optimized, "enaSupport": true,
+        "sriovNetSupport": "simple",
         "cpuOptions": { "coreCount": 1, "threadsPerCore": 2 },
         "capacityReservationSpecification": { "capacityReservationPreference": "open" },
         "hibernationOptions": { "configured": false }, "enclaveOptions": { "enabled": false },

@@ -7,14 +7,16 @@ use super::super::super::state::{Network, State};
 use super::super::InstanceState;
 use super::super::placement::Place;
 
-/// The first ports of the loopback interface that instances get, and the first that the system gives
-/// to outgoing connections itself.
+/// Ports of an address that instances share: below those that the system gives to outgoing
+/// connections itself.
 const PORTS: std::ops::Range<u16> = 20_000..32_768;
 
-/// Whether an instance has this address.
-pub fn in_use(state: &State, address: Ipv4Addr) -> bool {
+/// Whether something in a VPC has this address. The last 256 of the region's own are its load
+/// balancers'.
+fn in_use(state: &State, vpc: &str, address: Ipv4Addr) -> bool {
     let mut live = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
-    live.any(|one| one.private_address == address)
+    (address.is_loopback() && address.octets()[2] == 255)
+        || live.any(|one| one.private_address == address && one.vpc == vpc)
 }
 
 /// A free address of the subnet, or the one that is asked for. The first four and the last one are
@@ -30,7 +32,7 @@ pub fn take(state: &mut State, place: &Place, asked: Option<Ipv4Addr>) -> Result
                 "Invalid value '{asked}' for address. Address is not in the subnet's address range or is reserved."
             )));
         }
-        if in_use(state, asked) {
+        if in_use(state, &place.vpc, asked) {
             return Err(Refusal::new("InvalidIPAddress.InUse", format!("Address {asked} is in use.")));
         }
         return Ok(asked);
@@ -39,7 +41,7 @@ pub fn take(state: &mut State, place: &Place, asked: Option<Ipv4Addr>) -> Result
     let after = state.ec2.last_address.get(&place.subnet).map_or(0, |last| last.wrapping_sub(first) + 1);
     let free = (0..count)
         .map(|step| Ipv4Addr::from(first + (after.wrapping_add(step)) % count))
-        .find(|address| !in_use(state, *address))
+        .find(|address| !in_use(state, &place.vpc, *address))
         .ok_or_else(|| {
             Refusal::new(
                 "InsufficientFreeAddressesInSubnet",
@@ -53,21 +55,22 @@ pub fn take(state: &mut State, place: &Place, asked: Option<Ipv4Addr>) -> Result
     Ok(free)
 }
 
-/// Where the system has only 127.0.0.1: a port there that no instance has.
-pub fn take_port(state: &mut State) -> Result<Option<u16>, Refusal> {
-    if state.network != Network::Ports {
+/// A port of the shared address that no instance has, where an instance with this address needs one.
+pub fn take_port(state: &mut State, address: Ipv4Addr) -> Result<Option<u16>, Refusal> {
+    if !state.network.shares(address) {
         return Ok(None);
     }
+    let ports = match state.network {
+        Network::Ports { first } => first + Network::LISTENERS + 1..first + Network::SHARE,
+        Network::Addresses { .. } => PORTS,
+    };
     let live = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
     let used: Vec<u16> = live.filter_map(|one| one.own_port).collect();
-    let after = state.ec2.last_port.map_or(0, |last| last.saturating_sub(PORTS.start) + 1);
-    let count = PORTS.end - PORTS.start;
-    let free = (0..count).map(|step| PORTS.start + (after + step) % count).find(|port| !used.contains(port));
+    let after = state.ec2.last_port.map_or(0, |last| last.saturating_sub(ports.start) + 1);
+    let count = ports.end - ports.start;
+    let free = (0..count).map(|step| ports.start + (after + step) % count).find(|port| !used.contains(port));
     state.ec2.last_port = free.or(state.ec2.last_port);
     free.map(Some).ok_or_else(|| {
-        Refusal::new(
-            "InsufficientInstanceCapacity",
-            "The sandbox has no free port of 127.0.0.1 for an instance.",
-        )
+        Refusal::new("InsufficientInstanceCapacity", "The sandbox has no free port for an instance.")
     })
 }

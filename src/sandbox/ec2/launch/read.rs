@@ -89,6 +89,7 @@ fn interfaces(params: &Params, launch: &mut Launch) -> Result<(), Refusal> {
         launch.security_groups = first.texts("Groups");
     }
     launch.public = first.flag("AssociatePublicIpAddress")?;
+    launch.interface_description = first.text("Description");
     launch.private_address = address(first)?.or(launch.private_address);
     Ok(())
 }
@@ -170,6 +171,7 @@ impl Launch {
             group: self.group.or(base.group),
             client_token: self.client_token.or(base.client_token),
             private_address: self.private_address.or(base.private_address),
+            interface_description: self.interface_description.or(base.interface_description),
             public: self.public.or(base.public),
             devices,
             metadata: self.metadata.over(base.metadata),

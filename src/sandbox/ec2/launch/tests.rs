@@ -37,9 +37,9 @@ fn addresses_are_never_given_twice_nor_at_once_again() {
 
 #[test]
 fn without_addresses_every_instance_has_a_port() {
-    let mut state = region(Network::Ports);
+    let mut state = region(Network::Ports { first: 20_000 });
     let ids = [0, 1].map(|_| launch(&mut state, &one(), Timestamp::UNIX_EPOCH).unwrap());
-    assert_eq!(ids.map(|id| state.ec2.instances[&id].own_port), [Some(20_000), Some(20_001)]);
+    assert_eq!(ids.map(|id| state.ec2.instances[&id].own_port), [Some(20_201), Some(20_202)]);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_type_must_be_one_and_fit_the_image() {
 
 #[test]
 fn refusals_of_a_launch() {
-    let mut state = region(Network::Ports);
+    let mut state = region(Network::Ports { first: 20_000 });
     let mut code = |change: Launch| launch(&mut state, &change, Timestamp::UNIX_EPOCH).unwrap_err().code;
     assert_eq!(code(Launch { image: "ami-1".to_owned(), ..one() }), "InvalidAMIID.Malformed");
     assert_eq!(code(Launch { image: "ami-00000000".to_owned(), ..one() }), "InvalidAMIID.NotFound");

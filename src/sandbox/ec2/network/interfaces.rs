@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::super::api::{Call, Refusal};
 use super::super::super::state::State;
 use super::super::list::{List, list};
-use super::super::{Instance, InstanceState, tags};
+use super::super::{Instance, InstanceState, instances, tags};
 
 const INTERFACES: List = List {
     ids: ("NetworkInterfaceId", "networkInterfaceId"),
@@ -40,11 +40,6 @@ const INTERFACES: List = List {
     ],
 };
 
-/// The id of an instance's interface: `eni-` with the digits of the instance's own.
-pub fn id_of(instance: &str) -> String {
-    format!("eni-{}", instance.trim_start_matches("i-"))
-}
-
 /// All interfaces, as DescribeNetworkInterfaces shows them.
 pub fn all(state: &State) -> Vec<Value> {
     let alive = state.ec2.instances.values().filter(|instance| instance.state != InstanceState::Terminated);
@@ -56,54 +51,24 @@ pub fn describe_network_interfaces(call: &mut Call) -> Result<Value, Refusal> {
     list(call, &INTERFACES, all(call.state))
 }
 
+/// What the instance says of it, and what only this call tells (API_NetworkInterface).
 fn shown(state: &State, instance: &Instance) -> Value {
-    let id = id_of(&instance.id);
-    let digits = instance.id.trim_start_matches("i-");
-    let [_, b, c, d] = instance.private_address.octets();
-    let groups: Vec<_> = instance
-        .security_groups
-        .iter()
-        .map(|id| {
-            let name = state.ec2.security_groups.get(id).map(|group| group.name.as_str());
-            json!({ "groupId": id, "groupName": name })
-        })
-        .collect();
+    let mut shown = instances::interface(state, instance);
     let zone_id = state.ec2.subnets.get(&instance.subnet).map(|subnet| subnet.zone_id.as_str());
-    let attached = match instance.state {
-        InstanceState::Pending => "attaching",
-        InstanceState::ShuttingDown => "detaching",
-        _ => "attached",
-    };
-    json!({
-        "attachment": {
-            "attachTime": format!("{:.3}", instance.launched_at),
-            "attachmentId": format!("eni-attach-{digits}"),
-            "deleteOnTermination": true,
-            "deviceIndex": 0,
-            "networkCardIndex": 0,
-            "instanceId": instance.id,
-            "instanceOwnerId": state.account,
-            "status": attached,
-        },
+    let more = json!({
         "availabilityZone": instance.zone,
-        "description": "",
-        "groupSet": groups,
-        "interfaceType": "interface",
-        "ipv6AddressesSet": [],
-        "macAddress": format!("0a:7f:1f:{b:02x}:{c:02x}:{d:02x}"),
-        "networkInterfaceId": id,
-        "ownerId": state.account,
-        "privateIpAddress": instance.private_address.to_string(),
-        "privateIpAddressesSet": [{
-            "primary": true,
-            "privateIpAddress": instance.private_address.to_string(),
-        }],
-        "requesterManaged": false,
-        "sourceDestCheck": true,
-        "status": "in-use",
-        "subnetId": instance.subnet,
-        "tagSet": tags::shown(&tags::of(state, &id)),
-        "vpcId": instance.vpc,
         "availabilityZoneId": zone_id,
-    })
+        "requesterManaged": false,
+        "tagSet": tags::shown(&tags::of(state, &instance.interface)),
+    });
+    let of = json!({ "instanceId": instance.id, "instanceOwnerId": state.account });
+    extend(Some(&mut shown), more);
+    extend(shown.get_mut("attachment"), of);
+    shown
+}
+
+fn extend(object: Option<&mut Value>, more: Value) {
+    if let (Some(Value::Object(object)), Value::Object(more)) = (object, more) {
+        object.extend(more);
+    }
 }

@@ -1,7 +1,10 @@
 //! VPCs, subnets, zones, network interfaces, and what else of a network is only looked up.
 
 mod interfaces;
+mod make;
 mod routing;
+#[cfg(test)]
+mod tests;
 mod vpcs;
 mod zones;
 
@@ -10,10 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::super::api::Actions;
 use super::super::state::{State, new_id};
 use super::security_groups;
-pub use interfaces::{all as interfaces, id_of as interface_id};
+pub use interfaces::all as interfaces;
 
 /// The calls about networks, by name.
 pub const ACTIONS: Actions = &[
+    ("CreateVpc", make::create_vpc),
+    ("DeleteVpc", make::delete_vpc),
+    ("CreateSubnet", make::create_subnet),
+    ("DeleteSubnet", make::delete_subnet),
     ("DescribeVpcs", vpcs::describe_vpcs),
     ("DescribeVpcAttribute", vpcs::describe_vpc_attribute),
     ("DescribeSubnets", vpcs::describe_subnets),
@@ -62,19 +69,11 @@ pub struct Subnet {
 
 /// Puts in the default VPC, a default subnet in each zone, the default security group.
 pub fn furnish(state: &mut State) {
-    let vpc = Vpc {
-        id: new_id("vpc"),
-        cidr: state.network.cidr(),
-        is_default: true,
-        cidr_association: new_id("vpc-cidr-assoc"),
-        main_route_table: new_id("rtb"),
-        route_association: new_id("rtbassoc"),
-        internet_gateway: Some(new_id("igw")),
-        network_acl: new_id("acl"),
-        dhcp_options: new_id("dopt"),
-    };
-    let id = vpc.id.clone();
-    state.ec2.vpcs.insert(id.clone(), vpc);
+    let id = add_vpc(state, state.network.cidr(), None);
+    if let Some(vpc) = state.ec2.vpcs.get_mut(&id) {
+        vpc.is_default = true;
+        vpc.internet_gateway = Some(new_id("igw"));
+    }
     for (index, (zone, zone_id)) in state.zones().into_iter().enumerate() {
         let subnet = Subnet {
             id: new_id("subnet"),
@@ -88,7 +87,25 @@ pub fn furnish(state: &mut State) {
         };
         state.ec2.subnets.insert(subnet.id.clone(), subnet);
     }
+}
+
+/// Puts in a VPC with what each has from the start; its id. DHCP options that are not given are new.
+fn add_vpc(state: &mut State, cidr: String, dhcp_options: Option<String>) -> String {
+    let vpc = Vpc {
+        id: new_id("vpc"),
+        cidr,
+        is_default: false,
+        cidr_association: new_id("vpc-cidr-assoc"),
+        main_route_table: new_id("rtb"),
+        route_association: new_id("rtbassoc"),
+        internet_gateway: None,
+        network_acl: new_id("acl"),
+        dhcp_options: dhcp_options.unwrap_or_else(|| new_id("dopt")),
+    };
+    let id = vpc.id.clone();
+    state.ec2.vpcs.insert(id.clone(), vpc);
     security_groups::furnish(state, &id);
+    id
 }
 
 /// The default VPC.

@@ -56,7 +56,8 @@ pub fn describe_vpcs(call: &mut Call) -> Result<Value, Refusal> {
     list(call, &VPCS, vpcs)
 }
 
-fn shown_vpc(state: &State, vpc: &Vpc) -> Value {
+/// As answers have it (API_Vpc).
+pub fn shown_vpc(state: &State, vpc: &Vpc) -> Value {
     json!({
         "ownerId": state.account,
         "instanceTenancy": "default",
@@ -101,7 +102,8 @@ pub fn describe_subnets(call: &mut Call) -> Result<Value, Refusal> {
     list(call, &SUBNETS, subnets)
 }
 
-fn shown_subnet(state: &State, subnet: &Subnet) -> Value {
+/// As answers have it (API_Subnet).
+pub fn shown_subnet(state: &State, subnet: &Subnet) -> Value {
     json!({
         "availabilityZoneId": subnet.zone_id,
         "mapCustomerOwnedIpOnLaunch": false,

@@ -1,5 +1,7 @@
 //! Changes of volumes in use.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,9 +16,21 @@ use super::{Shape, Volume, check_id};
 pub struct Modification {
     pub from: Shape,
     pub started: Timestamp,
+    /// When those before it began, as far as they still count.
+    #[serde(default)]
+    pub earlier: Vec<Timestamp>,
 }
 
+/// How often a volume is modified in how long (API_ModifyVolume).
+const MODIFICATIONS: usize = 4;
+const PERIOD: Duration = Duration::from_secs(24 * 3600);
+
 impl Modification {
+    /// When this one and those before it began.
+    fn starts(&self) -> Vec<Timestamp> {
+        self.earlier.iter().copied().chain([self.started]).collect()
+    }
+
     /// `modifying`, `optimizing`, `completed` (EBS user guide, monitoring-volume-modifications), with
     /// the percentage, and the end.
     fn progress(&self, pace: &Pace, now: Timestamp) -> (&'static str, u8, Option<Timestamp>) {
@@ -31,18 +45,30 @@ impl Modification {
     }
 }
 
-/// API_ModifyVolume. Volumes do not shrink; one that is being modified takes no second change.
+/// API_ModifyVolume. Volumes do not shrink; one takes a second change once the first is completed,
+/// and four within 24 hours.
 pub fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let id = call.params.required("VolumeId")?;
     check_id(call.state, &id)?;
     let (now, pace) = (call.now, call.state.pace.clone());
     let params = call.params;
+    let since = now.saturating_sub(PERIOD).unwrap_or(Timestamp::MIN);
     let Some(volume) = call.state.ec2.volumes.get_mut(&id) else { return Err(Refusal::missing("VolumeId")) };
     if let Some((word @ ("modifying" | "optimizing"), ..)) =
         volume.modification.as_ref().map(|change| change.progress(&pace, now))
     {
         let message = format!("Volume {id} is in modification state '{word}' and cannot be modified now.");
         return Err(Refusal::new("IncorrectModificationState", message));
+    }
+    let mut earlier = volume.modification.as_ref().map(Modification::starts).unwrap_or_default();
+    earlier.retain(|started| *started > since);
+    if earlier.len() >= MODIFICATIONS {
+        return Err(Refusal::new(
+            "VolumeModificationRateExceeded",
+            format!(
+                "You've reached the maximum modification rate of volume {id}: {MODIFICATIONS} within 24 hours."
+            ),
+        ));
     }
     let from = volume.size.clone();
     let kind = params.text("VolumeType").unwrap_or_else(|| from.kind.clone());
@@ -55,7 +81,7 @@ pub fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let throughput = params.number("Throughput")?;
     let iops = iops.or(from.iops.filter(|_| kind != "gp2" && (same || kind.starts_with("io"))));
     volume.size = Shape::of(size, &kind, iops, throughput.or(from.throughput.filter(|_| same)))?;
-    volume.modification = Some(Modification { from, started: now });
+    volume.modification = Some(Modification { from, started: now, earlier });
     Ok(json!({ "volumeModification": shown(volume, &pace, now) }))
 }
 
