@@ -15,8 +15,8 @@ use crate::deployment::mailbox::Mailbox;
 use crate::deployment::run::{End, Ended};
 use crate::deployment::tell::tell as rollout_ended;
 use crate::lang::program::Program;
-use crate::plan::render::{Style, render, show_value};
 use crate::plan::Options;
+use crate::plan::render::{Style, render, show_value};
 use crate::state::{Journal, Snapshot, Store};
 use crate::value::Value;
 

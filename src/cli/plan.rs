@@ -9,11 +9,12 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::deployment::decide::{Author, Intent, Wrong, decide};
 use crate::deployment::story::story;
+use crate::deployment::verify::{self, Proof};
 use crate::kind::autoscaling_group::fleet::observe_one;
 use crate::lang::program::Program;
+use crate::lang::scope::Known;
 use crate::plan::document::document;
 use crate::plan::render::{Style, render};
-use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, PlanError};
 use crate::state::{Holder, OpenOperation, Snapshot};
 use crate::value::Value;
@@ -92,6 +93,8 @@ pub struct Rollouts {
     pub intents: Vec<Intent>,
     /// The size of the live fleet of each, where it is known.
     pub capacities: HashMap<String, u32>,
+    /// What was proved of each rollout.
+    pub proofs: HashMap<String, Proof>,
     pub existing: Option<(Vec<(Address, Value)>, Known)>,
 }
 
@@ -104,7 +107,11 @@ impl Rollouts {
     /// What follows the plan of resources, for people.
     pub fn story(&self) -> String {
         let told = self.intents.iter().map(|intent| {
-            let lines = story(intent, self.capacities.get(&intent.name).copied());
+            let mut lines = story(intent, self.capacities.get(&intent.name).copied());
+            if let Some(Proof { points, .. }) = self.proofs.get(&intent.name) {
+                let line = format!("  Proved: at each of the {points} points where it can be cut short, a healthy fleet that is large enough has the traffic.");
+                lines.extend([line, String::new()]);
+            }
             lines.iter().map(|line| format!("{line}\n")).collect::<String>()
         });
         told.collect()
@@ -176,8 +183,14 @@ pub async fn plan(global: &Global, program: &Program, options: &Options) -> Resu
                     tokio::join!(cloud.account(), with_deployments(&cloud, program, &snapshot, options));
                 (account?, made.map(|(rollouts, made)| (rollouts, Ok(made)))?)
             } else {
-                let basis =
-                    Basis { cloud: &cloud, program, snapshot: &snapshot, options, existing: None, part: None };
+                let basis = Basis {
+                    cloud: &cloud,
+                    program,
+                    snapshot: &snapshot,
+                    options,
+                    existing: None,
+                    part: None,
+                };
                 let (account, made) = tokio::join!(cloud.account(), plan::make(basis));
                 (account?, (Rollouts::default(), made))
             };
@@ -194,7 +207,8 @@ pub async fn plan(global: &Global, program: &Program, options: &Options) -> Resu
     let (rollouts, made) = match has_deployments {
         true => with_deployments(&cloud, program, &snapshot, options).await?,
         false => {
-            let basis = Basis { cloud: &cloud, program, snapshot: &snapshot, options, existing: None, part: None };
+            let basis =
+                Basis { cloud: &cloud, program, snapshot: &snapshot, options, existing: None, part: None };
             (Rollouts::default(), plan::make(basis).await?)
         }
     };
@@ -224,15 +238,22 @@ async fn with_deployments(
             capacities.insert(intent.name.clone(), capacity);
         }
     }
-    let shown = intents.iter().map(|intent| {
-        (intent.name.clone(), intent.raised(capacities.get(&intent.name).copied()))
-    });
+    let mut proofs = HashMap::new();
+    for intent in &intents {
+        let Some(capacity) = capacities.get(&intent.name) else { continue };
+        let Some(start) = verify::start(&intent.facts, *capacity) else { continue };
+        let proof = verify::prove(start, &verify::moves(&intent.facts, *capacity), *capacity);
+        let unproved = |broken| PlanError::Unproved { deployment: intent.name.clone(), broken };
+        proofs.insert(intent.name.clone(), proof.map_err(unproved)?);
+    }
+    let shown = intents
+        .iter()
+        .map(|intent| (intent.name.clone(), intent.raised(capacities.get(&intent.name).copied())));
     program.stand(&shown.collect());
     let existing = Some((answers, known));
-    let basis =
-        Basis { cloud, program: &program, snapshot, options, existing: existing.clone(), part: None };
+    let basis = Basis { cloud, program: &program, snapshot, options, existing: existing.clone(), part: None };
     let made = plan::make(basis).await?;
-    Ok((Rollouts { intents, capacities, existing }, made))
+    Ok((Rollouts { intents, capacities, proofs, existing }, made))
 }
 
 /// How many instances the fleet that a rollout replaces is to have at the moment.

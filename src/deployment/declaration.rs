@@ -24,12 +24,17 @@ impl Declaration {
     /// Mistakes that no single attribute shows.
     pub fn check(&self, at: Span, mistakes: &mut Vec<Mistake>) {
         let mut wrong = |message: String, help: &str| {
-            mistakes.push(Mistake::new("bgform::lang::does_not_fit", message).at(at, "this deployment").help(help));
+            mistakes.push(
+                Mistake::new("bgform::lang::does_not_fit", message).at(at, "this deployment").help(help),
+            );
         };
         if let Strategy::Canary { steps, .. } = &self.strategy
             && (steps.is_empty() || steps.windows(2).any(|pair| pair[0] >= pair[1]))
         {
-            wrong("the steps of a canary rise".to_owned(), "write steps = [5%, 25%, 50%]; 100% is always the last");
+            wrong(
+                "the steps of a canary rise".to_owned(),
+                "write steps = [5%, 25%, 50%]; 100% is always the last",
+            );
         }
         for gate in &self.gate {
             match gate.checks() {

@@ -33,13 +33,23 @@ pub fn fingerprint(
     Some(hex::encode(digest.finalize())[..16].to_owned())
 }
 
-fn inputs(program: &Program, address: &Address, known: &Known, mistakes: &mut Vec<Mistake>) -> Option<Object> {
+fn inputs(
+    program: &Program,
+    address: &Address,
+    known: &Known,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Object> {
     let node = program.nodes.iter().find(|node| node.address == *address)?;
     Some(program.evaluate(node, known, mistakes)?.inputs)
 }
 
 /// A value with what its references mean in place of them.
-fn said(program: &Program, value: &Value, known: &Known, mistakes: &mut Vec<Mistake>) -> Option<serde_json::Value> {
+fn said(
+    program: &Program,
+    value: &Value,
+    known: &Known,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<serde_json::Value> {
     Some(match value.unmark().0 {
         Value::Ref(reference) => {
             let address = &reference.address;
@@ -64,9 +74,12 @@ fn said(program: &Program, value: &Value, known: &Known, mistakes: &mut Vec<Mist
                 }
             }
         }
-        Value::Unknown(unknown) => serde_json::Value::from(format!("{}.{}", unknown.address, unknown.attribute)),
+        Value::Unknown(unknown) => {
+            serde_json::Value::from(format!("{}.{}", unknown.address, unknown.attribute))
+        }
         Value::List(items) => {
-            let items: Option<Vec<_>> = items.iter().map(|item| said(program, item, known, mistakes)).collect();
+            let items: Option<Vec<_>> =
+                items.iter().map(|item| said(program, item, known, mistakes)).collect();
             serde_json::Value::from(items?)
         }
         Value::Object(members) => {

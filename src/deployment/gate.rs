@@ -75,7 +75,8 @@ async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) -> Verdict {
     let Some((program, arguments)) = command.split_first() else {
         return Verdict::Failed("its command is empty".to_owned());
     };
-    let folder = if ground.folder.as_os_str().is_empty() { PathBuf::from(".") } else { ground.folder.clone() };
+    let folder =
+        if ground.folder.as_os_str().is_empty() { PathBuf::from(".") } else { ground.folder.clone() };
     let mut process = tokio::process::Command::new(program);
     process
         .args(arguments)

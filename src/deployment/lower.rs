@@ -195,7 +195,9 @@ impl Sizes {
             Sizing::AtLeast(n) => [at_least(min, n), at_least(max, n), null()],
             Sizing::Raised(n) => [at_least(min, n), at_least(max, n), Some(number(n, span))],
             // Zero, in a form that keeps the mistakes of what was written.
-            Sizing::Empty => [min.map(|_| number(0, span)), max.map(|_| number(0, span)), Some(number(0, span))],
+            Sizing::Empty => {
+                [min.map(|_| number(0, span)), max.map(|_| number(0, span)), Some(number(0, span))]
+            }
         }
     }
 }
@@ -235,7 +237,14 @@ fn rule(
 }
 
 /// The rule above `nested` that sends requests with the preview's header to the new colour.
-fn preview(nested: &Block, name: &Name, own: &Name, priority: u32, to: Colour, deployment: &Block) -> (Name, Block) {
+fn preview(
+    nested: &Block,
+    name: &Name,
+    own: &Name,
+    priority: u32,
+    to: Colour,
+    deployment: &Block,
+) -> (Name, Block) {
     let span = nested.keyword.span;
     let own = Name { text: format!("{}-preview", own.text), span: own.span };
     let mut block = named(nested, &own);

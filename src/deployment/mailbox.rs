@@ -15,8 +15,12 @@ pub enum Message {
     Promote,
     Pause,
     /// Go back now.
-    Abort { by: String },
-    Approve { gate: String },
+    Abort {
+        by: String,
+    },
+    Approve {
+        gate: String,
+    },
 }
 
 /// The messages of one stack.
@@ -33,7 +37,10 @@ impl Mailbox {
     /// # Errors
     /// When the file cannot be written.
     pub fn put(&self, deployment: &str, message: &Message) -> Result<(), StateError> {
-        let unwritable = |error: std::io::Error| StateError::Unwritable { path: self.folder.clone(), reason: error.to_string() };
+        let unwritable = |error: std::io::Error| StateError::Unwritable {
+            path: self.folder.clone(),
+            reason: error.to_string(),
+        };
         std::fs::create_dir_all(&self.folder).map_err(unwritable)?;
         // Names sort by time, and no two are the same.
         let now = crate::clock::now().as_nanosecond();
@@ -53,7 +60,9 @@ impl Mailbox {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(StateError::Unwritable { path: self.folder.clone(), reason: error.to_string() }),
+            Err(error) => {
+                return Err(StateError::Unwritable { path: self.folder.clone(), reason: error.to_string() });
+            }
         };
         let start = format!("{deployment}.");
         let is_ours = |path: &PathBuf| {

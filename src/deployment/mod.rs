@@ -24,6 +24,7 @@ pub mod schema;
 pub mod story;
 pub mod strategy;
 pub mod tell;
+pub mod verify;
 mod watch;
 
 pub use declaration::Declaration;

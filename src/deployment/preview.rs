@@ -32,7 +32,9 @@ pub async fn priorities(
         let free = (1..own).rev().find(|priority| !taken.contains(priority) && !found.contains(priority));
         let Some(free) = free else {
             return Err(Error::failed(
-                format!("no priority above {own} is free on the listener, and the preview of `{address}` needs one"),
+                format!(
+                    "no priority above {own} is free on the listener, and the preview of `{address}` needs one"
+                ),
                 "give the deployment's rule a larger number, so that one is free before it",
             ));
         };

@@ -56,15 +56,30 @@ pub struct Ended {
 
 #[derive(Debug)]
 pub enum End {
-    Shipped { release: String, colour: Colour, retires: Option<Retirement> },
+    Shipped {
+        release: String,
+        colour: Colour,
+        retires: Option<Retirement>,
+    },
     /// The traffic is on the old colour, if there is one.
-    WentBack { release: String, reason: String },
+    WentBack {
+        release: String,
+        reason: String,
+    },
     /// It failed and stays as it is; `on_failure = "hold"`.
-    Held { release: String, reason: String },
+    Held {
+        release: String,
+        reason: String,
+    },
     /// Cut short; the next apply goes on.
-    Interrupted { release: String },
+    Interrupted {
+        release: String,
+    },
     /// Not even the way back could be gone.
-    Stuck { release: String, error: Failure },
+    Stuck {
+        release: String,
+        error: Failure,
+    },
 }
 
 /// Why a stage failed.
@@ -131,10 +146,13 @@ impl Rolling<'_> {
                 Err(Failure::Interrupted) => return End::Interrupted { release: release.to_owned() },
                 Err(failure) => break failure,
             }
-            if let Err(error) = self.change(|_, rollout| {
-                rollout.at += 1;
-                rollout.served = Duration::ZERO;
-            }).await {
+            if let Err(error) = self
+                .change(|_, rollout| {
+                    rollout.at += 1;
+                    rollout.served = Duration::ZERO;
+                })
+                .await
+            {
                 break Failure::State(error);
             }
         };
@@ -241,7 +259,9 @@ impl Rolling<'_> {
     /// Waits until the colour has the instances that it should have, all of them healthy targets.
     async fn healthy(&self, colour: Colour) -> Result<(), Failure> {
         let address = self.address("autoscaling_group", colour);
-        let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else { return Ok(()) };
+        let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else {
+            return Ok(());
+        };
         let op = self.operation(&address);
         let limit = match record.inputs.get("ready_timeout") {
             Some(crate::value::Value::Duration(limit)) => *limit,
@@ -268,7 +288,8 @@ impl Rolling<'_> {
     async fn shift(&self, to: Colour, old: Option<Colour>, new: u8) -> Result<(), Failure> {
         if let (Some(old), true) = (old, new > self.facts().weight(to)) {
             let (there, here) = (self.fleet(old).await?, self.fleet(to).await?);
-            let desired = |fleet: &Option<Fleet>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());
+            let desired =
+                |fleet: &Option<Fleet>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());
             if desired(&there) > desired(&here) {
                 let capacity = desired(&there);
                 self.tell(&format!("{to} grows to {capacity} instances, as many as {old} has by now"));
@@ -302,7 +323,8 @@ impl Rolling<'_> {
                 written = waited;
                 self.change(|_, rollout| rollout.served = waited).await?;
             }
-            let left = crate::value::format_duration(Duration::from_secs(time.saturating_sub(waited).as_secs()));
+            let left =
+                crate::value::format_duration(Duration::from_secs(time.saturating_sub(waited).as_secs()));
             match rollout.course {
                 Course::Paused => self.say("paused; `bgform promote` goes on, `bgform abort` goes back"),
                 _ => self.say(&format!("{left} left of this step")),
@@ -339,7 +361,8 @@ impl Rolling<'_> {
                 }
                 Message::Abort { by } => {
                     let reason = format!("{by} asked for it");
-                    self.change(|_, rollout| rollout.course = Course::Back { reason: reason.clone() }).await?;
+                    self.change(|_, rollout| rollout.course = Course::Back { reason: reason.clone() })
+                        .await?;
                     return Err(Failure::Asked { reason });
                 }
             }
@@ -467,7 +490,10 @@ impl Rolling<'_> {
     async fn preview(&self, on: bool) -> Result<(), Failure> {
         let priorities = match on {
             false => Vec::new(),
-            true => super::preview::priorities(self.run.cloud, &self.run.journal.snapshot(), &self.rules()).await?,
+            true => {
+                super::preview::priorities(self.run.cloud, &self.run.journal.snapshot(), &self.rules())
+                    .await?
+            }
         };
         self.change(|facts, _| facts.previews = priorities).await?;
         self.agree(&self.rules()).await
@@ -484,7 +510,12 @@ impl Rolling<'_> {
             .await?;
             return self.agree(&self.groups()).await;
         }
-        let at = super::retirement::schedule(&self.operation(&self.address("autoscaling_group", old)), &self.group(old), after).await?;
+        let at = super::retirement::schedule(
+            &self.operation(&self.address("autoscaling_group", old)),
+            &self.group(old),
+            after,
+        )
+        .await?;
         self.change(|facts, _| {
             facts.sizing.insert(old, Sizing::Left);
             facts.retirement = Some(Retirement { colour: old, at });

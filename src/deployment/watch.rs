@@ -21,7 +21,9 @@ pub async fn alarms(cloud: &Cloud, names: &[String]) -> Result<Verdict, Error> {
     for name in names {
         match found.iter().find(|(found, _)| *found == Some(name)) {
             None => return Ok(Verdict::Failed(format!("there is no alarm `{name}` in {}", cloud.region))),
-            Some((_, Some(StateValue::Alarm))) => return Ok(Verdict::Failed(format!("alarm `{name}` is in ALARM"))),
+            Some((_, Some(StateValue::Alarm))) => {
+                return Ok(Verdict::Failed(format!("alarm `{name}` is in ALARM")));
+            }
             Some((_, Some(StateValue::Ok))) => {}
             Some(_) => return Ok(Verdict::NotYet(format!("alarm `{name}` has INSUFFICIENT_DATA"))),
         }

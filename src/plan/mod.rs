@@ -92,6 +92,8 @@ pub enum PlanError {
     NoSuchAddress { address: Address, guess: Option<String> },
     #[error("{0}")]
     Deployment(#[from] crate::deployment::decide::Refused),
+    #[error("the rollout of `{deployment}` would leave traffic without a home, at {broken}")]
+    Unproved { deployment: String, broken: crate::deployment::verify::Broken },
     #[error("the state holds `{address}`, of a kind that this bgform does not have")]
     UnknownKind { address: Address },
 }
@@ -115,6 +117,7 @@ impl PlanError {
             Self::NoSuchAddress { .. } => "bgform::plan::no_such_address",
             Self::UnknownKind { .. } => "bgform::plan::unknown_kind",
             Self::Deployment(_) => "bgform::plan::under_way",
+            Self::Unproved { .. } => "bgform::plan::unproved",
         }
     }
 
@@ -148,6 +151,11 @@ impl PlanError {
             Self::NoSuchAddress { guess: Some(guess), .. } => format!("did you mean `{guess}`?"),
             Self::NoSuchAddress { guess: None, .. } => "`bgform state list` shows what there is".to_owned(),
             Self::Deployment(refused) => refused.help(),
+            Self::Unproved { .. } => {
+                "nothing was changed. The live fleet needs a capacity of at least 1, and no step may take away \
+                 what still carries traffic; `bgform status` shows what stands"
+                    .to_owned()
+            }
             Self::UnknownKind { .. } => {
                 "it was applied by another version: use that one, or a later one".to_owned()
             }

@@ -66,9 +66,12 @@ impl Program {
             Ok(declaration) => Some(declaration),
             Err(mismatch) => {
                 mistakes.push(
-                    Mistake::new("bgform::lang::does_not_fit", format!("this deployment cannot be read: {mismatch}"))
-                        .at(name.span, "this one")
-                        .help("this is a fault of bgform; report it with the block as it is written"),
+                    Mistake::new(
+                        "bgform::lang::does_not_fit",
+                        format!("this deployment cannot be read: {mismatch}"),
+                    )
+                    .at(name.span, "this one")
+                    .help("this is a fault of bgform; report it with the block as it is written"),
                 );
                 None
             }
