@@ -592,8 +592,8 @@ impl Rolling<'_> {
         let snapshot = self.run.journal.snapshot();
         let mut program = self.run.program.clone();
         program.stand(&snapshot.deployments);
-        let part = Part { addresses: addresses.clone(), known: self.run.known.clone() };
-        let options = Options { allow_outage: false, ..Options::default() };
+        let part = Part { addresses: addresses.clone(), known: self.known() };
+        let options = Options::default();
         let basis = Basis {
             cloud: self.run.cloud,
             program: &program,
