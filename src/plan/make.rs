@@ -12,6 +12,7 @@ use super::verify::verify;
 use super::{Basis, Made, Options, PlanError, addresses_by_id, closure, kept_by};
 use crate::address::Address;
 use crate::diagnostic::did_you_mean;
+use crate::kind::schema::Schema;
 use crate::kind::{self, AnyKind, Live};
 use crate::lang::program::{Evaluated, Node, Program};
 use crate::lang::scope::{Facts, Known};
@@ -247,7 +248,7 @@ impl Decide<'_> {
         let address = &node.address;
         let schema = kind.schema();
         let before = overlaid(record, live);
-        self.ignore_changes(address, record, &before, &mut inputs);
+        self.ignore_changes(schema, address, record, &before, &mut inputs);
         self.drift(kind, address, record, live);
         let changes = diff(schema, &before, &inputs, &record.inputs);
         let forced = self.options.replace.iter().any(|given| given.selects(address));
@@ -300,10 +301,25 @@ impl Decide<'_> {
         Ok(outputs)
     }
 
-    /// What is kept is as it is where it was declared, and nobody's where it never was.
-    fn ignore_changes(&self, address: &Address, record: &Record, before: &Object, inputs: &mut Object) {
+    /// What is kept stays as it is: in the words of the record where that is still true, and undeclared
+    /// where it never was declared.
+    fn ignore_changes(
+        &self,
+        schema: &Schema,
+        address: &Address,
+        record: &Record,
+        before: &Object,
+        inputs: &mut Object,
+    ) {
         for name in self.program.kept_attributes(address) {
-            match before.get(name).filter(|_| record.inputs.contains_key(name)) {
+            let kept = match (record.inputs.get(name), before.get(name), schema.attribute(name)) {
+                (Some(declared), Some(live), Some(attribute)) if attribute.ty.agrees(declared, live) => {
+                    Some(declared)
+                }
+                (Some(_), live, _) => live,
+                (None, ..) => None,
+            };
+            match kept {
                 Some(value) => inputs.insert(name.to_owned(), value.clone()),
                 None => inputs.shift_remove(name),
             };
