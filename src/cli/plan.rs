@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use futures_util::future::try_join_all;
+
 use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::deployment::decide::{Author, Intent, Wrong, decide};
+use crate::deployment::preflight::{Finding, preflight};
 use crate::deployment::story::story;
 use crate::deployment::verify::{self, Proof};
 use crate::kind::autoscaling_group::fleet::observe_one;
@@ -93,6 +96,8 @@ pub struct Rollouts {
     pub intents: Vec<Intent>,
     /// The size of the live fleet of each, where it is known.
     pub capacities: HashMap<String, u32>,
+    /// What is to be known before.
+    pub findings: Vec<Finding>,
     /// What was proved of each rollout.
     pub proofs: HashMap<String, Proof>,
     pub existing: Option<(Vec<(Address, Value)>, Known)>,
@@ -111,6 +116,9 @@ impl Rollouts {
             if let Some(Proof { points, .. }) = self.proofs.get(&intent.name) {
                 let line = format!("  Proved: at each of the {points} points where it can be cut short, a healthy fleet that is large enough has the traffic.");
                 lines.extend([line, String::new()]);
+            }
+            for Finding { address, message, help, page, .. } in self.findings.iter().filter(|one| one.address.name == intent.name) {
+                lines.extend([format!("  Note: {address}: {message}."), format!("        {help}; see {page}"), String::new()]);
             }
             lines.iter().map(|line| format!("{line}\n")).collect::<String>()
         });
@@ -238,6 +246,13 @@ async fn with_deployments(
             capacities.insert(intent.name.clone(), capacity);
         }
     }
+    let looks = intents
+        .iter()
+        .map(|intent| preflight(cloud, &program, &known, intent, capacities.get(&intent.name).copied()));
+    let findings: Vec<Finding> = try_join_all(looks).await?.into_iter().flatten().collect();
+    if let Some(refusing) = findings.iter().find(|finding| finding.refuses) {
+        return Err(PlanError::Preflight(refusing.clone()).into());
+    }
     let mut proofs = HashMap::new();
     for intent in &intents {
         let Some(capacity) = capacities.get(&intent.name) else { continue };
@@ -253,7 +268,7 @@ async fn with_deployments(
     let existing = Some((answers, known));
     let basis = Basis { cloud, program: &program, snapshot, options, existing: existing.clone(), part: None };
     let made = plan::make(basis).await?;
-    Ok((Rollouts { intents, capacities, proofs, existing }, made))
+    Ok((Rollouts { intents, capacities, findings, proofs, existing }, made))
 }
 
 /// How many instances the fleet that a rollout replaces is to have at the moment.

@@ -16,6 +16,7 @@ mod fingerprint;
 pub mod gate;
 pub mod lower;
 pub mod mailbox;
+pub mod preflight;
 mod preview;
 mod remote;
 mod retirement;

@@ -94,6 +94,8 @@ pub enum PlanError {
     Deployment(#[from] crate::deployment::decide::Refused),
     #[error("the rollout of `{deployment}` would leave traffic without a home, at {broken}")]
     Unproved { deployment: String, broken: crate::deployment::verify::Broken },
+    #[error("`{}`: {}", .0.address, .0.message)]
+    Preflight(crate::deployment::preflight::Finding),
     #[error("the state holds `{address}`, of a kind that this bgform does not have")]
     UnknownKind { address: Address },
 }
@@ -118,6 +120,7 @@ impl PlanError {
             Self::UnknownKind { .. } => "bgform::plan::unknown_kind",
             Self::Deployment(_) => "bgform::plan::under_way",
             Self::Unproved { .. } => "bgform::plan::unproved",
+            Self::Preflight(_) => "bgform::plan::preflight",
         }
     }
 
@@ -151,6 +154,7 @@ impl PlanError {
             Self::NoSuchAddress { guess: Some(guess), .. } => format!("did you mean `{guess}`?"),
             Self::NoSuchAddress { guess: None, .. } => "`bgform state list` shows what there is".to_owned(),
             Self::Deployment(refused) => refused.help(),
+            Self::Preflight(found) => format!("nothing was changed. {}; see {}", found.help, found.page),
             Self::Unproved { .. } => {
                 "nothing was changed. The live fleet needs a capacity of at least 1, and no step may take away \
                  what still carries traffic; `bgform status` shows what stands"
