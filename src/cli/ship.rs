@@ -31,7 +31,7 @@ impl Work<'_> {
         rollouts: Rollouts,
         options: &Options,
     ) -> Result<(Outcome, Vec<Ended>), CliError> {
-        if !rollouts.any() {
+        if rollouts.intents.is_empty() {
             let outcome = self.apply(self.program, made).await?;
             if options.destroy && outcome.is_complete() {
                 self.forget().await?;
@@ -70,6 +70,7 @@ impl Work<'_> {
             lineage: &lineage,
             parallelism: self.parallelism,
             known: &outcome.known,
+            from_records: false,
         };
         let ended = run(&stages, &rollouts.intents).await;
         Ok((outcome, ended))

@@ -56,6 +56,8 @@ pub enum What {
 pub enum Refused {
     #[error("release {under_way} of `{deployment}` is under way, and this is {wanted}")]
     UnderWay { deployment: String, under_way: String, wanted: String },
+    #[error("`{deployment}` is on its way back to {under_way}, and this is {wanted}")]
+    GoesBack { deployment: String, under_way: String, wanted: String },
 }
 
 impl Refused {
@@ -65,6 +67,9 @@ impl Refused {
                 "end it with that release (`bgform apply` goes on), go back with `bgform abort`, or pass \
                  --supersede: the traffic goes back to the old colour first, and {under_way} is given up"
             ),
+            Self::GoesBack { under_way, .. } => {
+                format!("`bgform rollback` ends the way back to {under_way}; then apply again")
+            }
         }
     }
 }
@@ -145,9 +150,21 @@ fn about(
         return Ok((What::First, Deployment { rollout: Some(first), ..Deployment::first() }));
     };
     let mut facts = standing.clone();
+    if let (Some(live), None) = (facts.live, &facts.rollout)
+        && facts.has_retired(live.other(), crate::clock::now())
+    {
+        facts.retired(live.other());
+    }
     if let Some(under_way) = &standing.rollout {
         if under_way.release.fingerprint == release.fingerprint {
             return Ok((What::GoOn, facts));
+        }
+        if !supersede && under_way.is_back() {
+            return Err(Refused::GoesBack {
+                deployment: name.to_owned(),
+                under_way: under_way.release.label.clone(),
+                wanted: release.label,
+            });
         }
         if !supersede {
             return Err(Refused::UnderWay {

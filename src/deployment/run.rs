@@ -26,6 +26,7 @@ use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part, PlanError};
 use crate::state::deployment::{Colour, Course, Deployment, Ending, Retirement, Rollout, Sizing, Stage};
 use crate::state::{Change, Entry, Journal, StateError};
+use crate::value::Value;
 
 /// How often a wait looks at what it waits for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -45,6 +46,8 @@ pub struct Run<'a> {
     pub parallelism: usize,
     /// Facts of what is no part of a deployment.
     pub known: &'a Known,
+    /// Whether resources are made from the records of state alone, for a program without variables.
+    pub from_records: bool,
 }
 
 /// How a rollout ended, or stands.
@@ -101,14 +104,14 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
 }
 
 /// One deployment on its way.
-struct Rolling<'a> {
-    run: &'a Run<'a>,
-    name: &'a str,
-    declaration: &'a Declaration,
+pub(super) struct Rolling<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) name: &'a str,
+    pub(super) declaration: &'a Declaration,
 }
 
 impl Rolling<'_> {
-    async fn to_the_end(&self, release: &str) -> End {
+    pub(super) async fn to_the_end(&self, release: &str) -> End {
         let failure = loop {
             let (facts, rollout) = match self.rollout() {
                 Some(found) => found,
@@ -116,6 +119,9 @@ impl Rolling<'_> {
             };
             if let Course::Back { reason } = &rollout.course {
                 break Failure::Asked { reason: reason.clone() };
+            }
+            if let Course::Held { reason } = rollout.course {
+                return End::Held { release: release.to_owned(), reason };
             }
             let Some(stage) = rollout.stage().cloned() else {
                 match self.finish(facts).await {
@@ -126,7 +132,11 @@ impl Rolling<'_> {
             if self.run.shutdown.is_draining() {
                 return End::Interrupted { release: release.to_owned() };
             }
-            match self.stage(&stage).await {
+            let done = match self.while_paused().await {
+                Ok(()) => self.stage(&stage).await,
+                Err(failure) => Err(failure),
+            };
+            match done {
                 Ok(()) => {}
                 Err(Failure::Interrupted) => return End::Interrupted { release: release.to_owned() },
                 Err(failure) => break failure,
@@ -142,7 +152,7 @@ impl Rolling<'_> {
     }
 
     /// A stage failed: back, or held, as the deployment says.
-    async fn failed(&self, release: &str, failure: Failure) -> End {
+    pub(super) async fn failed(&self, release: &str, failure: Failure) -> End {
         let (release, reason) = (release.to_owned(), failure.to_string());
         let asked = matches!(failure, Failure::Asked { .. });
         if let Failure::State(_) = failure {
@@ -162,23 +172,23 @@ impl Rolling<'_> {
         }
     }
 
-    fn facts(&self) -> Deployment {
+    pub(super) fn facts(&self) -> Deployment {
         self.run.journal.snapshot().deployments.get(self.name).cloned().unwrap_or_default()
     }
 
-    fn rollout(&self) -> Option<(Deployment, Rollout)> {
+    pub(super) fn rollout(&self) -> Option<(Deployment, Rollout)> {
         let facts = self.facts();
         let rollout = facts.rollout.clone()?;
         Some((facts, rollout))
     }
 
-    async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
+    pub(super) async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
         let change = Change::Deployment { name: self.name.to_owned(), facts: Some(Box::new(facts)) };
         self.run.journal.append(Entry::Fact { change }).await
     }
 
     /// Changes the facts of the rollout under way and writes them down.
-    async fn change(&self, change: impl FnOnce(&mut Deployment, &mut Rollout)) -> Result<(), StateError> {
+    pub(super) async fn change(&self, change: impl FnOnce(&mut Deployment, &mut Rollout)) -> Result<(), StateError> {
         let mut facts = self.facts();
         if let Some(mut rollout) = facts.rollout.take() {
             change(&mut facts, &mut rollout);
@@ -191,7 +201,7 @@ impl Rolling<'_> {
         self.run.reporter.progress(&Address::new("deployment", self.name), text);
     }
 
-    fn tell(&self, text: &str) {
+    pub(super) fn tell(&self, text: &str) {
         self.run.reporter.told(&Address::new("deployment", self.name), text);
     }
 
@@ -226,9 +236,12 @@ impl Rolling<'_> {
             Some(old) => self.fleet(old).await?.map(|fleet| fleet.desired.unsigned_abs()),
             None => None,
         };
-        self.change(|facts, _| {
+        let bounds = old.filter(|old| self.facts().sizing(*old) == Sizing::File).and_then(|old| self.bounds(old));
+        self.change(|facts, rollout| {
             facts.retirement = None;
-            facts.no_way_back = None;
+            // A gate of this rollout may have closed the way back already.
+            facts.no_way_back = facts.no_way_back.take().filter(|gate| rollout.passed.contains(gate));
+            facts.bounds = bounds.or(facts.bounds);
         })
         .await?;
         let mut facts = self.facts();
@@ -236,6 +249,15 @@ impl Rolling<'_> {
         self.keep(facts).await?;
         self.agree(&self.addresses()).await?;
         self.healthy(to).await
+    }
+
+    /// The minimum and maximum that a group's record has.
+    fn bounds(&self, colour: Colour) -> Option<[u32; 2]> {
+        let snapshot = self.run.journal.snapshot();
+        let record = snapshot.resources.get(&self.address("autoscaling_group", colour))?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds sizes")]
+        let size = |name: &str| record.inputs.get(name).and_then(Value::as_number).map(|size| size as u32);
+        Some([size("min_size")?, size("max_size")?])
     }
 
     /// Waits until the colour has the instances that it should have, all of them healthy targets.
@@ -251,11 +273,37 @@ impl Rolling<'_> {
         let waits = ready(&op, &record.id, Wanted::HealthyTargetsBeside(&none), limit);
         tokio::select! {
             fleet = waits => Ok(fleet.map(drop)?),
+            failure = self.listening() => Err(failure),
             () = self.run.shutdown.draining() => Err(Failure::Interrupted),
         }
     }
 
-    async fn fleet(&self, colour: Colour) -> Result<Option<Fleet>, Failure> {
+    /// Heeds messages until one of them, or the mailbox itself, ends the stage.
+    async fn listening(&self) -> Failure {
+        loop {
+            if let Err(failure) = self.heed().await {
+                return failure;
+            }
+            self.run.cloud.clock.sleep(LOOK).await;
+        }
+    }
+
+    /// Stays before a stage while it is paused.
+    async fn while_paused(&self) -> Result<(), Failure> {
+        loop {
+            self.heed().await?;
+            if self.rollout().is_none_or(|(_, rollout)| rollout.course != Course::Paused) {
+                return Ok(());
+            }
+            self.say("paused; `bgform promote` goes on, `bgform abort` goes back");
+            tokio::select! {
+                () = self.run.cloud.clock.sleep(LOOK) => {}
+                () = self.run.shutdown.draining() => return Err(Failure::Interrupted),
+            }
+        }
+    }
+
+    pub(super) async fn fleet(&self, colour: Colour) -> Result<Option<Fleet>, Failure> {
         let address = self.address("autoscaling_group", colour);
         let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else {
             return Ok(None);
@@ -266,6 +314,9 @@ impl Rolling<'_> {
     /// Gives the new colour `new` percent of the traffic. Before it gets more than it has, it is as
     /// large as the old one has become meanwhile.
     async fn shift(&self, to: Colour, old: Option<Colour>, new: u8) -> Result<(), Failure> {
+        if self.rollout().is_some_and(|(_, rollout)| rollout.is_back()) {
+            return self.shift_back(to, old, new).await;
+        }
         if let (Some(old), true) = (old, new > self.facts().weight(to)) {
             let (there, here) = (self.fleet(old).await?, self.fleet(to).await?);
             let desired = |fleet: &Option<Fleet>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());
@@ -293,7 +344,7 @@ impl Rolling<'_> {
         loop {
             self.heed().await?;
             let Some((_, rollout)) = self.rollout() else { return Ok(()) };
-            let waited = served + clock.monotonic().saturating_sub(began);
+            let waited = (served + clock.monotonic().saturating_sub(began)).max(rollout.served);
             if waited >= time && rollout.course == Course::Forward {
                 return Ok(());
             }
@@ -487,13 +538,13 @@ impl Rolling<'_> {
         let at = super::retirement::schedule(&self.operation(&self.address("autoscaling_group", old)), &self.group(old), after).await?;
         self.change(|facts, _| {
             facts.sizing.insert(old, Sizing::Left);
-            facts.retirement = Some(Retirement { colour: old, at });
+            facts.retirement = Some(Retirement { colour: old, at, after });
         })
         .await?;
         Ok(())
     }
 
-    async fn unschedule(&self, colour: Colour) -> Result<(), Failure> {
+    pub(super) async fn unschedule(&self, colour: Colour) -> Result<(), Failure> {
         if self.facts().retirement.is_some_and(|retirement| retirement.colour == colour) {
             let address = self.address("autoscaling_group", colour);
             super::retirement::unschedule(&self.operation(&address), &self.group(colour)).await?;
@@ -502,7 +553,7 @@ impl Rolling<'_> {
     }
 
     /// The Auto Scaling group's name.
-    fn group(&self, colour: Colour) -> String {
+    pub(super) fn group(&self, colour: Colour) -> String {
         let snapshot = self.run.journal.snapshot();
         let record = snapshot.resources.get(&self.address("autoscaling_group", colour));
         record.map(|record| record.id.clone()).unwrap_or_default()
@@ -510,13 +561,20 @@ impl Rolling<'_> {
 
     /// All stages are done: the new colour is the live one, and as large as its policies want it.
     async fn finish(&self, mut facts: Deployment) -> Result<(), Failure> {
-        let Some(rollout) = &facts.rollout else { return Ok(()) };
+        let Some(rollout) = facts.rollout.clone() else { return Ok(()) };
         let to = rollout.to;
+        let is_back = rollout.is_back();
         facts.live = Some(to);
-        facts.releases.insert(to, rollout.release.clone());
-        facts.sizing.insert(to, Sizing::File);
         facts.shift(to, 100);
-        facts.give_up(Ending::Shipped, None);
+        match is_back {
+            // Who shipped it, and when, stays as it was; its size is pinned until the other is retired.
+            true => facts.went_back(),
+            false => {
+                facts.releases.insert(to, rollout.release);
+                facts.sizing.insert(to, Sizing::File);
+                facts.give_up(Ending::Shipped, None);
+            }
+        }
         self.keep(facts).await?;
         self.agree(&self.groups()).await
     }
@@ -544,12 +602,22 @@ impl Rolling<'_> {
             self.agree(&self.rules()).await?;
             self.tell(&format!("{} has all traffic again", to.other()));
         }
+        // What carries the traffic again is not emptied.
+        if let Some(live) = facts.live {
+            self.unschedule(live).await?;
+        }
         let mut facts = self.facts();
         facts.previews = Vec::new();
-        if let Some(live) = facts.live {
+        if rollout.is_back() {
+            // What stood by stands by as before; what was raised for this is not kept.
+            if rollout.stages.contains(&Stage::Raise) {
+                facts.retired(to);
+            }
+        } else if let Some(live) = facts.live {
             facts.sizing.insert(live, Sizing::File);
             facts.sizing.insert(to, Sizing::Empty);
             facts.releases.remove(&to);
+            facts.retirement = None;
         }
         facts.give_up(ending, Some(reason.to_owned()));
         self.keep(facts).await?;
@@ -557,8 +625,14 @@ impl Rolling<'_> {
     }
 
     /// Makes these resources as the facts say that they are to be.
-    async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
+    pub(super) async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
+        if self.run.from_records {
+            let facts = self.facts();
+            let plan = super::records::plan(self.run.cloud, &snapshot, self.name, &facts, addresses).await;
+            let plan = plan.map_err(|error| Failure::Plan(Box::new(error)))?;
+            return self.apply(self.run.program, &plan, self.known()).await;
+        }
         let mut program = self.run.program.clone();
         program.stand(&snapshot.deployments);
         let part = Part { addresses: addresses.clone(), known: self.run.known.clone() };
@@ -572,19 +646,23 @@ impl Rolling<'_> {
             part: Some(part),
         };
         let made = plan::make(basis).await.map_err(|error| Failure::Plan(Box::new(error)))?;
-        if made.plan.steps.is_empty() {
+        self.apply(&program, &made.plan, made.known).await
+    }
+
+    async fn apply(&self, program: &Program, plan: &plan::Plan, known: Known) -> Result<(), Failure> {
+        if plan.steps.is_empty() {
             return Ok(());
         }
         let context = Context {
             cloud: self.run.cloud,
-            program: &program,
-            plan: &made.plan,
+            program,
+            plan,
             journal: self.run.journal,
             reporter: self.run.reporter,
             shutdown: self.run.shutdown,
             parallelism: self.run.parallelism,
         };
-        let outcome = apply::apply(&context, made.known).await?;
+        let outcome = apply::apply(&context, known).await?;
         match outcome.failed.into_iter().next() {
             Some(failed) => Err(Failure::Step { address: failed.address, error: failed.error }),
             None if outcome.interrupted => Err(Failure::Interrupted),
@@ -599,22 +677,26 @@ impl Rolling<'_> {
         known
     }
 
-    fn address(&self, kind: &str, colour: Colour) -> Address {
+    pub(super) fn address(&self, kind: &str, colour: Colour) -> Address {
         Address::new(kind, self.name).with_key(colour.name())
     }
 
-    fn groups(&self) -> BTreeSet<Address> {
+    pub(super) fn groups(&self) -> BTreeSet<Address> {
         Colour::BOTH.map(|colour| self.address("autoscaling_group", colour)).into()
     }
 
     /// The deployment's rules, those in state and those in the stack.
-    fn rules(&self) -> BTreeSet<Address> {
+    pub(super) fn rules(&self) -> BTreeSet<Address> {
         self.addresses().into_iter().filter(|address| address.kind == "listener_rule").collect()
     }
 
     /// Everything that the deployment is made of.
     fn addresses(&self) -> BTreeSet<Address> {
         let snapshot = self.run.journal.snapshot();
+        if self.run.from_records {
+            let all = snapshot.resources.keys().filter(|address| super::lower::is_of(address, self.name));
+            return all.cloned().collect();
+        }
         let mut program = self.run.program.clone();
         program.stand(&snapshot.deployments);
         let declared = program.nodes.iter().map(|node| node.address.clone());

@@ -12,7 +12,14 @@ use crate::value::format_duration;
 /// carries the traffic now.
 pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
     let Some(rollout) = &intent.facts.rollout else { return Vec::new() };
-    let mut lines = vec![headline(intent, rollout), String::new()];
+    let mut lines = vec![headline(intent, rollout)];
+    let taken_back = intent.facts.taken_back(&rollout.release.fingerprint);
+    if let Some(last) = taken_back.filter(|_| intent.what != What::GoOn) {
+        let reason = last.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        lines.push(format!("  {} was taken back at {:.0}{reason}.", last.release.label, last.ended));
+        lines.push("  This ships it again, as a new rollout; to leave it, apply the release that is live.".to_owned());
+    }
+    lines.push(String::new());
     let old = intent.facts.live.filter(|live| *live != rollout.to);
     let mut weight = intent.facts.weight(rollout.to);
     let rows: Vec<[String; 4]> = rollout
@@ -63,6 +70,7 @@ fn headline(intent: &Intent, rollout: &Rollout) -> String {
     let how = format!("{} {}", rollout.strategy, shares.join(" → "));
     let also = match intent.what {
         What::GoOn => " (goes on where it was)",
+        What::BackToStanding if facts.taken_back(&rollout.release.fingerprint).is_some() => " (it stands by)",
         What::BackToStanding => " (the release that stands by: a rollback)",
         _ => "",
     };
