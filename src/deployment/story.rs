@@ -69,6 +69,7 @@ fn headline(intent: &Intent, rollout: &Rollout) -> String {
         .collect();
     let how = format!("{} {}", rollout.strategy, shares.join(" → "));
     let also = match intent.what {
+        What::GoOn if rollout.is_back() => "",
         What::GoOn => " (goes on where it was)",
         What::BackToStanding if facts.taken_back(&rollout.release.fingerprint).is_some() => " (it stands by)",
         What::BackToStanding => " (the release that stands by: a rollback)",
