@@ -266,6 +266,10 @@ impl Rolling<'_> {
     /// Gives the new colour `new` percent of the traffic. Before it gets more than it has, it is as
     /// large as the old one has become meanwhile.
     async fn shift(&self, to: Colour, old: Option<Colour>, new: u8) -> Result<(), Failure> {
+        if self.facts().retirement.is_some_and(|retirement| retirement.colour == to) {
+            self.unschedule(to).await?;
+            self.change(|facts, _| facts.retirement = None).await?;
+        }
         if let (Some(old), true) = (old, new > self.facts().weight(to)) {
             let (there, here) = (self.fleet(old).await?, self.fleet(to).await?);
             let desired = |fleet: &Option<Fleet>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());

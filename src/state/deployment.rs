@@ -117,6 +117,9 @@ pub enum Course {
     Held { reason: String },
 }
 
+/// The strategy of a rollout that is the way back to the release before.
+pub const BACK: &str = "rollback";
+
 /// A release on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollout {
@@ -142,6 +145,11 @@ pub struct Rollout {
 impl Rollout {
     pub fn stage(&self) -> Option<&Stage> {
         self.stages.get(self.at)
+    }
+
+    /// Whether it goes back to the release before, as it ran then: what is in the file has no part in it.
+    pub fn is_back(&self) -> bool {
+        self.strategy == BACK
     }
 
     /// Whether the new colour has been given its release: before, it is as it was.
@@ -265,7 +273,8 @@ impl Deployment {
     /// Whether what ships with a colour is to be as the file says: it is being raised. Otherwise it
     /// is as it was when the colour was raised.
     pub fn follows_file(&self, colour: Colour) -> bool {
-        self.rollout.as_ref().is_some_and(|rollout| rollout.to == colour && rollout.has_raised())
+        let follows = |rollout: &Rollout| rollout.to == colour && rollout.has_raised() && !rollout.is_back();
+        self.rollout.as_ref().is_some_and(follows)
     }
 }
 
