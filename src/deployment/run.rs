@@ -317,6 +317,10 @@ impl Rolling<'_> {
         if self.rollout().is_some_and(|(_, rollout)| rollout.is_back()) {
             return self.shift_back(to, old, new).await;
         }
+        if self.facts().retirement.is_some_and(|retirement| retirement.colour == to) {
+            self.unschedule(to).await?;
+            self.change(|facts, _| facts.retirement = None).await?;
+        }
         if let (Some(old), true) = (old, new > self.facts().weight(to)) {
             let (there, here) = (self.fleet(old).await?, self.fleet(to).await?);
             let desired = |fleet: &Option<Fleet>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());
