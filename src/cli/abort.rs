@@ -41,7 +41,7 @@ pub async fn take_back(global: &Global, site: &Site, command: &str) -> Result<Ex
     })
 }
 
-/// The old colour must be able to carry everything, and what was done be undone by going back.
+/// What was done must be undone by going back.
 fn can_go_back(name: &str, facts: &Deployment, rollout: &Rollout) -> Result<(), CliError> {
     let old = rollout.to.other();
     if let Some(gate) = facts.no_way_back.as_ref().filter(|gate| rollout.passed.contains(*gate)) {
@@ -51,15 +51,6 @@ fn can_go_back(name: &str, facts: &Deployment, rollout: &Rollout) -> Result<(), 
             code: "bgform::deployment::irreversible",
             message: refused.to_string(),
             help: refused.help(),
-        });
-    }
-    if facts.live == Some(old) && facts.weight(rollout.to) == 100 && facts.has_retired(old, crate::clock::now()) {
-        return Err(CliError::Refused {
-            code: "bgform::deployment::retired",
-            message: format!("{old} of `{name}` has been emptied already, so there is nothing to go back to at once"),
-            help: "nothing was changed. Let `bgform apply` end this rollout; `bgform rollback` then raises the old \
-                   colour again"
-                .to_owned(),
         });
     }
     Ok(())

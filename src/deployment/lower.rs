@@ -213,7 +213,7 @@ impl Sizes {
         match sizing {
             Sizing::File | Sizing::Left => [min, max, written(&self.desired).or_else(null)],
             Sizing::AtLeast(n) => [at_least(min, n), at_least(max, n), null()],
-            Sizing::Raised(n) => [at_least(min, n), at_least(max, n), Some(number(n, span))],
+            Sizing::Raised(n) => [at_least(min.clone(), n), at_least(max, n), at_least(min, n)],
             // Zero, in a form that keeps the mistakes of what was written.
             Sizing::Empty => [min.map(|_| number(0, span)), max.map(|_| number(0, span)), Some(number(0, span))],
         }

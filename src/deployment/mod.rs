@@ -14,6 +14,7 @@ pub mod decide;
 pub mod declaration;
 mod fingerprint;
 pub mod gate;
+mod health;
 pub mod lower;
 pub mod mailbox;
 pub mod picture;
