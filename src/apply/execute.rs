@@ -64,6 +64,14 @@ impl<'a> Shared<'a> {
 
     /// The inputs with what is known now, held against what the plan knew.
     fn inputs(&self, kind: &'static dyn AnyKind, step: &Step) -> Result<(Evaluated, Object), StepError> {
+        if let (true, Some(record)) = (self.context.plan.from_records, &step.record) {
+            let evaluated = Evaluated {
+                inputs: step.inputs.clone(),
+                depends_on: record.depends_on.iter().cloned().collect(),
+                prevent_destroy: record.prevent_destroy,
+            };
+            return Ok((evaluated, step.inputs.clone()));
+        }
         let unknown = || StepError::Evaluate(format!("`{}` is not in the stack", step.address));
         let node = self.nodes.get(&step.address).ok_or_else(unknown)?;
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -88,7 +88,7 @@ async fn remember(context: &Context<'_>) -> Result<(), StateError> {
 
 /// After the last step: what was kept and is no longer used goes, and outputs are written down.
 async fn finish(context: &Context<'_>, shared: &Shared<'_>, outcome: &mut Outcome) -> Result<(), StateError> {
-    if !outcome.is_complete() {
+    if !outcome.is_complete() || context.plan.from_records {
         return Ok(());
     }
     for (address, result) in shared.release().await {

@@ -127,7 +127,7 @@ fn style(global: &Global) -> Style {
 }
 
 /// Ends what an earlier run has left open, before anything is planned.
-async fn recover_first(
+pub async fn recover_first(
     global: &Global,
     program: &Program,
     store: &Store,
@@ -229,6 +229,11 @@ fn agreed(ask: &Ask, saved: bool, plan: &crate::plan::Plan, options: &Options) -
             _ => Ok(()),
         };
     }
+    ask_at_terminal()
+}
+
+/// Asks at the terminal.
+pub fn ask_at_terminal() -> Result<(), CliError> {
     print!("\nDo this? Only `yes` is a yes: ");
     std::io::stdout().flush().ok();
     let mut answer = String::new();

@@ -6,24 +6,33 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+mod abort;
 mod apply;
+mod approve;
 mod completions;
 mod context;
 mod destroy;
 mod fmt;
 mod graph;
+mod history;
 mod import;
 mod locate;
+mod pause;
 mod permissions;
 mod plan;
 mod progress;
+mod promote;
 mod rehearse;
 mod report;
+mod retire;
+mod rollback;
+mod rollout;
 pub mod sandbox;
 mod saved;
 mod ship;
 mod show;
 mod state;
+mod status;
 mod validate;
 
 pub use report::CliError;
@@ -141,6 +150,22 @@ pub enum Command {
     Apply(apply::ApplyArgs),
     /// Take everything away that the stack made
     Destroy(destroy::DestroyArgs),
+    /// Show which release each deployment runs, and how far a rollout is
+    Status(status::StatusArgs),
+    /// Show what was shipped: who, when, from which commit, and how it ended
+    History(history::HistoryArgs),
+    /// Go on with a rollout now, whatever time is left
+    Promote(promote::PromoteArgs),
+    /// Keep a rollout where it is until `promote` or `abort`
+    Pause(pause::PauseArgs),
+    /// Give the approval that a gate waits for
+    Approve(approve::ApproveArgs),
+    /// Take the release that is under way back, now
+    Abort(abort::AbortArgs),
+    /// Go back to the release before
+    Rollback(rollback::RollbackArgs),
+    /// Empty the colour that stands by
+    Retire(retire::RetireArgs),
     /// Take over a resource that exists already
     Import(import::ImportArgs),
     /// Show what the state knows
@@ -190,6 +215,14 @@ async fn command(args: Args) -> Result<Exit, CliError> {
         Command::Plan(args) => plan::run(global, args).await,
         Command::Apply(args) => apply::run(global, args).await,
         Command::Destroy(args) => destroy::run(global, args).await,
+        Command::Status(args) => status::run(global, args).await,
+        Command::History(args) => history::run(global, args),
+        Command::Promote(args) => promote::run(global, args).await,
+        Command::Pause(args) => pause::run(global, args).await,
+        Command::Approve(args) => approve::run(global, args).await,
+        Command::Abort(args) => abort::run(global, args).await,
+        Command::Rollback(args) => rollback::run(global, args).await,
+        Command::Retire(args) => retire::run(global, args).await,
         Command::Show(args) => show::run(global, args),
         Command::State(args) => state::run(global, args).await,
         Command::Import(args) => import::run(global, args).await,

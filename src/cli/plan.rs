@@ -9,7 +9,7 @@ use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
 use crate::cloud::Cloud;
-use crate::deployment::decide::{Author, Intent, Wrong, decide};
+use crate::deployment::decide::{Author, Intent, What, Wrong, decide};
 use crate::deployment::preflight::{Finding, preflight};
 use crate::deployment::story::story;
 use crate::deployment::verify::{self, Proof};
@@ -106,7 +106,7 @@ pub struct Rollouts {
 impl Rollouts {
     /// Whether any deployment has a way to go.
     pub fn any(&self) -> bool {
-        self.intents.iter().any(|intent| intent.facts.rollout.is_some())
+        self.intents.iter().any(|intent| intent.facts.rollout.is_some() || intent.what == What::GiveUp)
     }
 
     /// What follows the plan of resources, for people.

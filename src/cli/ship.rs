@@ -6,6 +6,7 @@ use super::progress::Progress;
 use crate::apply::shutdown::Shutdown;
 use crate::apply::{self, Context, Outcome};
 use crate::cloud::Cloud;
+use crate::deployment::lower::is_of;
 use crate::deployment::mailbox::Mailbox;
 use crate::deployment::run::{Ended, Run, run};
 use crate::lang::program::Program;
@@ -31,10 +32,10 @@ impl Work<'_> {
         rollouts: Rollouts,
         options: &Options,
     ) -> Result<(Outcome, Vec<Ended>), CliError> {
-        if !rollouts.any() {
+        if rollouts.intents.is_empty() {
             let outcome = self.apply(self.program, made).await?;
-            if options.destroy && outcome.is_complete() {
-                self.forget().await?;
+            if outcome.is_complete() {
+                self.forget(options.destroy).await?;
             }
             return Ok((outcome, Vec::new()));
         }
@@ -70,8 +71,10 @@ impl Work<'_> {
             lineage: &lineage,
             parallelism: self.parallelism,
             known: &outcome.known,
+            from_records: false,
         };
         let ended = run(&stages, &rollouts.intents).await;
+        self.forget(false).await?;
         Ok((outcome, ended))
     }
 
@@ -89,13 +92,16 @@ impl Work<'_> {
         apply::apply(&context, known).await
     }
 
-    /// After all was taken away, nothing is known of deployments.
-    async fn forget(&self) -> Result<(), StateError> {
+    /// Nothing is known any more of deployments whose resources are gone: all of them were destroyed,
+    /// or their block is no longer in the stack.
+    async fn forget(&self, destroyed: bool) -> Result<(), StateError> {
         let snapshot = self.journal.snapshot();
-        if !snapshot.resources.is_empty() {
-            return Ok(());
-        }
         for name in snapshot.deployments.keys() {
+            let is_declared = self.program.declarations.deployments.contains_key(name);
+            let has_resources = snapshot.resources.keys().any(|address| is_of(address, name));
+            if (is_declared && !destroyed) || has_resources {
+                continue;
+            }
             let change = Change::Deployment { name: name.clone(), facts: None };
             self.journal.append(Entry::Fact { change }).await?;
         }

@@ -10,7 +10,7 @@ use super::strategy;
 use crate::diagnostic::Mistake;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
-use crate::state::deployment::{Colour, Course, Deployment, Release, Rollout, Stage};
+use crate::state::deployment::{BACK, Colour, Course, Deployment, Ending, Release, Rollout, Sizing, Stage};
 
 /// What a plan does about one deployment.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,8 +27,8 @@ impl Intent {
     pub fn raised(&self, capacity: Option<u32>) -> Deployment {
         let mut facts = self.facts.clone();
         let Some(rollout) = &mut facts.rollout else { return facts };
-        let raise = rollout.stages.iter().position(|stage| *stage == Stage::Raise).unwrap_or_default();
-        if rollout.at > raise {
+        let Some(raise) = rollout.stages.iter().position(|stage| *stage == Stage::Raise) else { return facts };
+        if rollout.at > raise || rollout.course != Course::Forward {
             return facts;
         }
         rollout.at = raise;
@@ -49,6 +49,8 @@ pub enum What {
     BackToStanding,
     /// The rollout that was begun.
     GoOn,
+    /// The release that is live stays, and the one under way is given up.
+    GiveUp,
 }
 
 /// Why a deployment cannot go where its file says.
@@ -56,6 +58,8 @@ pub enum What {
 pub enum Refused {
     #[error("release {under_way} of `{deployment}` is under way, and this is {wanted}")]
     UnderWay { deployment: String, under_way: String, wanted: String },
+    #[error("`{deployment}` is on its way back to {under_way}, and this is {wanted}")]
+    GoesBack { deployment: String, under_way: String, wanted: String },
 }
 
 impl Refused {
@@ -65,6 +69,9 @@ impl Refused {
                 "end it with that release (`bgform apply` goes on), go back with `bgform abort`, or pass \
                  --supersede: the traffic goes back to the old colour first, and {under_way} is given up"
             ),
+            Self::GoesBack { under_way, .. } => {
+                format!("`bgform rollback` ends the way back to {under_way}; then apply again")
+            }
         }
     }
 }
@@ -145,9 +152,21 @@ fn about(
         return Ok((What::First, Deployment { rollout: Some(first), ..Deployment::first() }));
     };
     let mut facts = standing.clone();
+    if let (Some(live), None) = (facts.live, &facts.rollout)
+        && facts.has_retired(live.other(), crate::clock::now())
+    {
+        facts.retired(live.other());
+    }
     if let Some(under_way) = &standing.rollout {
         if under_way.release.fingerprint == release.fingerprint {
             return Ok((What::GoOn, facts));
+        }
+        if !supersede && under_way.is_back() {
+            return Err(Refused::GoesBack {
+                deployment: name.to_owned(),
+                under_way: under_way.release.label.clone(),
+                wanted: release.label,
+            });
         }
         if !supersede {
             return Err(Refused::UnderWay {
@@ -156,7 +175,7 @@ fn about(
                 wanted: release.label,
             });
         }
-        facts.give_up(crate::state::deployment::Ending::Superseded, None);
+        supersede_by(&mut facts, &release.label);
     }
     let Some(live) = facts.live else {
         let first = rollout(release, Colour::Blue, strategy::first(declaration));
@@ -167,14 +186,35 @@ fn about(
         facts.releases.get(&colour).is_some_and(|one| one.fingerprint == release.fingerprint)
     };
     if runs(live) {
-        return Ok((What::Nothing, facts));
+        let given_up = standing.rollout.is_some();
+        return Ok((if given_up { What::GiveUp } else { What::Nothing }, facts));
     }
     let idle = live.other();
     let what = if runs(idle) && facts.stands_by(idle) { What::BackToStanding } else { What::Ship };
+    if what == What::BackToStanding {
+        let after = declaration.strategy.retire_after();
+        let stages = vec![Stage::Shift { new: 100 }, Stage::Settle, Stage::Retire { after }];
+        facts.rollout = Some(Rollout { strategy: BACK.to_owned(), ..rollout(release, idle, stages) });
+        return Ok((what, facts));
+    }
     let mut stages = strategy::stages(declaration);
-    if what == What::Ship && facts.stands_by(idle) {
+    if facts.stands_by(idle) {
         stages.insert(0, Stage::Empty);
     }
     facts.rollout = Some(rollout(release, idle, stages));
     Ok((what, facts))
+}
+
+/// The rollout under way is given up for the release `label`: the live colour has all traffic again,
+/// and the new one is taken down.
+fn supersede_by(facts: &mut Deployment, label: &str) {
+    let Some(to) = facts.rollout.as_ref().map(|rollout| rollout.to) else { return };
+    facts.give_up(Ending::Superseded, Some(format!("{label} was shipped in its place")));
+    facts.previews = Vec::new();
+    if let Some(live) = facts.live {
+        facts.shift(live, 100);
+        facts.sizing.insert(live, Sizing::File);
+        facts.sizing.insert(to, Sizing::Empty);
+        facts.releases.remove(&to);
+    }
 }

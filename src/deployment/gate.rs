@@ -83,6 +83,8 @@ async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) -> Verdict {
         .current_dir(folder)
         .envs(ground.environment.iter().cloned())
         .stdin(Stdio::null())
+        // An interrupt at the terminal is for bgform, which lets the command end.
+        .process_group(0)
         .kill_on_drop(true);
     let limit = Duration::from_secs(gate.timeout);
     let output = tokio::select! {

@@ -22,6 +22,8 @@ pub struct Lowered {
     pub blocks: Vec<(Name, Block)>,
     /// Attributes that stay as they are on the resource at this address, if it exists.
     pub frozen: HashMap<Address, Vec<&'static str>>,
+    /// Attributes that scaling policies and retirements change: that they differ is no drift.
+    pub others: HashMap<Address, Vec<&'static str>>,
 }
 
 /// What of a group decides what runs on its instances.
@@ -68,6 +70,11 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
             Sizing::Left => &["min_size", "max_size", "desired_capacity"],
             Sizing::Raised(_) | Sizing::Empty => &[],
         };
+        let others: &[&str] = match facts.sizing(colour) {
+            Sizing::File | Sizing::AtLeast(_) => &["desired_capacity"],
+            Sizing::Raised(_) | Sizing::Left | Sizing::Empty => &["min_size", "max_size", "desired_capacity"],
+        };
+        lowered.others.insert(at("autoscaling_group"), others.to_vec());
         let launched: &[&str] = if follows { &[] } else { &LAUNCHED };
         lowered.frozen.insert(at("autoscaling_group"), [sizes, launched].concat());
         if !follows {
@@ -138,8 +145,20 @@ fn named(nested: &Block, name: &Name) -> Block {
     Block { labels: vec![name.clone()], ..nested.clone() }
 }
 
+/// A name that the author gave, with the colour after it: no two resources have the same.
+fn coloured(block: &mut Block) {
+    for name in block.body.attributes.iter_mut().filter(|one| one.name.text == "name") {
+        let span = name.value.span;
+        let parts = at(Node::List(vec![name.value.clone(), member(word("each", span), "key", span)]), span);
+        let function = Name { text: "join".to_owned(), span };
+        let arguments = vec![text("-", span), parts];
+        name.value = at(Node::Call { function, arguments, spread: false }, span);
+    }
+}
+
 fn target_group(nested: &Block, name: &Name) -> Block {
     let mut block = named(nested, name);
+    coloured(&mut block);
     let span = nested.keyword.span;
     block.body.attributes.push(colours(span));
     block
@@ -147,6 +166,7 @@ fn target_group(nested: &Block, name: &Name) -> Block {
 
 fn group(nested: &Block, name: &Name, facts: &Deployment) -> Block {
     let mut block = named(nested, name);
+    coloured(&mut block);
     let span = nested.keyword.span;
     let mut take = |wanted: &str| {
         let place = block.body.attributes.iter().position(|one| one.name.text == wanted)?;
@@ -193,7 +213,7 @@ impl Sizes {
         match sizing {
             Sizing::File | Sizing::Left => [min, max, written(&self.desired).or_else(null)],
             Sizing::AtLeast(n) => [at_least(min, n), at_least(max, n), null()],
-            Sizing::Raised(n) => [at_least(min, n), at_least(max, n), Some(number(n, span))],
+            Sizing::Raised(n) => [at_least(min.clone(), n), at_least(max, n), at_least(min, n)],
             // Zero, in a form that keeps the mistakes of what was written.
             Sizing::Empty => {
                 [min.map(|_| number(0, span)), max.map(|_| number(0, span)), Some(number(0, span))]

@@ -34,13 +34,12 @@ impl Mailbox {
         Self { folder: store.folder().join("mailbox") }
     }
 
+    /// Answers with the file that holds the message until it is taken.
+    ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn put(&self, deployment: &str, message: &Message) -> Result<(), StateError> {
-        let unwritable = |error: std::io::Error| StateError::Unwritable {
-            path: self.folder.clone(),
-            reason: error.to_string(),
-        };
+    pub fn put(&self, deployment: &str, message: &Message) -> Result<PathBuf, StateError> {
+        let unwritable = |error: std::io::Error| StateError::Unwritable { path: self.folder.clone(), reason: error.to_string() };
         std::fs::create_dir_all(&self.folder).map_err(unwritable)?;
         // Names sort by time, and no two are the same.
         let now = crate::clock::now().as_nanosecond();
@@ -48,8 +47,9 @@ impl Mailbox {
         let text = serde_json::to_vec(message).unwrap_or_default();
         let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(unwritable)?;
         std::io::Write::write_all(&mut file, &text).map_err(unwritable)?;
-        file.persist(self.folder.join(format!("{name}.json"))).map_err(|error| unwritable(error.error))?;
-        Ok(())
+        let path = self.folder.join(format!("{name}.json"));
+        file.persist(&path).map_err(|error| unwritable(error.error))?;
+        Ok(path)
     }
 
     /// Takes the messages to a deployment out, the oldest first. What does not read is dropped.

@@ -15,10 +15,10 @@ use crate::state::Snapshot;
 pub async fn priorities(
     cloud: &Cloud,
     snapshot: &Snapshot,
-    rules: &BTreeSet<Address>,
+    rules: &[Address],
 ) -> Result<Vec<u32>, Error> {
     let mut found = Vec::new();
-    for address in rules.iter().filter(|address| !address.name.ends_with("-preview")) {
+    for address in rules {
         let Some(record) = snapshot.resources.get(address) else { continue };
         let text = |name: &str| record.inputs.get(name).and_then(|value| value.as_str().map(str::to_owned));
         let (Some(listener), Some(own)) =

@@ -26,11 +26,15 @@ use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part, PlanError};
 use crate::state::deployment::{Colour, Course, Deployment, Ending, Retirement, Rollout, Sizing, Stage};
 use crate::state::{Change, Entry, Journal, StateError};
+use crate::value::Value;
 
 /// How often a wait looks at what it waits for.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long the old colour has to answer what it was sent, after it got its last request.
 const SETTLE: Duration = Duration::from_secs(5);
+
+/// How long a wait under traffic goes on when AWS does not answer whether all is well.
+const BLIND: Duration = Duration::from_secs(60);
 
 /// What rollouts are carried out with.
 pub struct Run<'a> {
@@ -45,6 +49,8 @@ pub struct Run<'a> {
     pub parallelism: usize,
     /// Facts of what is no part of a deployment.
     pub known: &'a Known,
+    /// Whether resources are made from the records of state alone, for a program without variables.
+    pub from_records: bool,
 }
 
 /// How a rollout ended, or stands.
@@ -56,16 +62,9 @@ pub struct Ended {
 
 #[derive(Debug)]
 pub enum End {
-    Shipped {
-        release: String,
-        colour: Colour,
-        retires: Option<Retirement>,
-    },
-    /// The traffic is on the old colour, if there is one.
-    WentBack {
-        release: String,
-        reason: String,
-    },
+    Shipped { release: String, colour: Colour, retires: Option<Retirement> },
+    /// The traffic is on the old colour, `1.0 on blue`; none where it was the first release.
+    WentBack { release: String, reason: String, stands: Option<String> },
     /// It failed and stays as it is; `on_failure = "hold"`.
     Held {
         release: String,
@@ -95,6 +94,8 @@ pub enum Failure {
     Cloud(#[from] Error),
     #[error("gate \"{gate}\" did not pass: {reason}")]
     Gate { gate: String, reason: String },
+    #[error("{colour} does not hold what it was given: {reason}")]
+    Unhealthy { colour: Colour, reason: String },
     #[error("{reason}")]
     Asked { reason: String },
     #[error("interrupted")]
@@ -116,32 +117,31 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
 }
 
 /// One deployment on its way.
-struct Rolling<'a> {
-    run: &'a Run<'a>,
-    name: &'a str,
-    declaration: &'a Declaration,
+pub(super) struct Rolling<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) name: &'a str,
+    pub(super) declaration: &'a Declaration,
 }
 
 impl Rolling<'_> {
-    async fn to_the_end(&self, release: &str) -> End {
+    pub(super) async fn to_the_end(&self, release: &str) -> End {
         let failure = loop {
-            let (facts, rollout) = match self.rollout() {
-                Some(found) => found,
-                None => return self.shipped(release),
-            };
+            let Some((_, rollout)) = self.rollout() else { return self.shipped(release) };
             if let Course::Back { reason } = &rollout.course {
                 break Failure::Asked { reason: reason.clone() };
             }
             let Some(stage) = rollout.stage().cloned() else {
-                match self.finish(facts).await {
-                    Ok(()) => return self.shipped(release),
-                    Err(failure) => break failure,
-                }
+                // Every promise of the release is kept by now: a call that fails is no reason to go back.
+                return match self.finish(rollout.to).await {
+                    Ok(()) => self.shipped(release),
+                    Err(Failure::Interrupted) => End::Interrupted { release: release.to_owned() },
+                    Err(error) => End::Stuck { release: release.to_owned(), error },
+                };
             };
             if self.run.shutdown.is_draining() {
                 return End::Interrupted { release: release.to_owned() };
             }
-            match self.stage(&stage).await {
+            match self.enter(&stage, rollout.course).await {
                 Ok(()) => {}
                 Err(Failure::Interrupted) => return End::Interrupted { release: release.to_owned() },
                 Err(failure) => break failure,
@@ -160,13 +160,20 @@ impl Rolling<'_> {
     }
 
     /// A stage failed: back, or held, as the deployment says.
-    async fn failed(&self, release: &str, failure: Failure) -> End {
+    pub(super) async fn failed(&self, release: &str, failure: Failure) -> End {
         let (release, reason) = (release.to_owned(), failure.to_string());
         let asked = matches!(failure, Failure::Asked { .. });
         if let Failure::State(_) = failure {
             return End::Stuck { release, error: failure };
         }
-        if self.declaration.on_failure == OnFailure::Hold && !asked {
+        let passed = self.rollout().and_then(|(facts, rollout)| {
+            facts.no_way_back.filter(|gate| rollout.passed.contains(gate))
+        });
+        let reason = match &passed {
+            Some(gate) => format!("{reason}; gate \"{gate}\" was passed, and there is no way back from it"),
+            None => reason,
+        };
+        if passed.is_some() || (self.declaration.on_failure == OnFailure::Hold && !asked) {
             let held = Course::Held { reason: reason.clone() };
             return match self.change(|_, rollout| rollout.course = held).await {
                 Ok(()) => End::Held { release, reason },
@@ -174,29 +181,39 @@ impl Rolling<'_> {
             };
         }
         match self.go_back(&reason, if asked { Ending::Aborted } else { Ending::RolledBack }).await {
-            Ok(()) => End::WentBack { release, reason },
+            Ok(()) => End::WentBack { release, reason, stands: self.stands() },
             Err(Failure::Interrupted) => End::Interrupted { release },
             Err(error) => End::Stuck { release, error },
         }
     }
 
-    fn facts(&self) -> Deployment {
+    /// What carries the traffic: `1.0 on blue`.
+    fn stands(&self) -> Option<String> {
+        let facts = self.facts();
+        let live = facts.live?;
+        Some(match facts.releases.get(&live) {
+            Some(release) => format!("{} on {live}", release.label),
+            None => live.to_string(),
+        })
+    }
+
+    pub(super) fn facts(&self) -> Deployment {
         self.run.journal.snapshot().deployments.get(self.name).cloned().unwrap_or_default()
     }
 
-    fn rollout(&self) -> Option<(Deployment, Rollout)> {
+    pub(super) fn rollout(&self) -> Option<(Deployment, Rollout)> {
         let facts = self.facts();
         let rollout = facts.rollout.clone()?;
         Some((facts, rollout))
     }
 
-    async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
+    pub(super) async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
         let change = Change::Deployment { name: self.name.to_owned(), facts: Some(Box::new(facts)) };
         self.run.journal.append(Entry::Fact { change }).await
     }
 
     /// Changes the facts of the rollout under way and writes them down.
-    async fn change(&self, change: impl FnOnce(&mut Deployment, &mut Rollout)) -> Result<(), StateError> {
+    pub(super) async fn change(&self, change: impl FnOnce(&mut Deployment, &mut Rollout)) -> Result<(), StateError> {
         let mut facts = self.facts();
         if let Some(mut rollout) = facts.rollout.take() {
             change(&mut facts, &mut rollout);
@@ -209,8 +226,24 @@ impl Rolling<'_> {
         self.run.reporter.progress(&Address::new("deployment", self.name), text);
     }
 
-    fn tell(&self, text: &str) {
+    pub(super) fn tell(&self, text: &str) {
         self.run.reporter.told(&Address::new("deployment", self.name), text);
+    }
+
+    /// Does a stage, once nobody holds the rollout up: one that is paused waits here, and the failed
+    /// stage of one that is held is tried again.
+    async fn enter(&self, stage: &Stage, course: Course) -> Result<(), Failure> {
+        self.heed().await?;
+        match (course, stage) {
+            (Course::Held { reason }, _) => {
+                self.tell(&format!("was held ({reason}); that step is tried again"));
+                self.change(|_, rollout| rollout.course = Course::Forward).await?;
+            }
+            // These wait themselves.
+            (_, Stage::Hold { .. } | Stage::Settle) => {}
+            _ => self.hold(Duration::ZERO, false).await?,
+        }
+        self.stage(stage).await
     }
 
     async fn stage(&self, stage: &Stage) -> Result<(), Failure> {
@@ -231,8 +264,8 @@ impl Rolling<'_> {
             Stage::Raise => self.raise(to, old).await,
             Stage::Preview { on } => self.preview(*on).await,
             Stage::Shift { new } => self.shift(to, old, *new).await,
-            Stage::Hold { time } => self.hold(*time).await,
-            Stage::Settle => self.hold(SETTLE).await,
+            Stage::Hold { time } => self.hold(*time, facts.weight(to) < 100).await,
+            Stage::Settle => self.hold(SETTLE, true).await,
             Stage::Retire { after } => self.retire(old, *after).await,
         }
     }
@@ -244,16 +277,40 @@ impl Rolling<'_> {
             Some(old) => self.fleet(old).await?.map(|fleet| fleet.desired.unsigned_abs()),
             None => None,
         };
-        self.change(|facts, _| {
+        let bounds = old.filter(|old| self.facts().sizing(*old) == Sizing::File).and_then(|old| self.bounds(old));
+        self.change(|facts, rollout| {
             facts.retirement = None;
-            facts.no_way_back = None;
+            // A gate of this rollout may have closed the way back already.
+            facts.no_way_back = facts.no_way_back.take().filter(|gate| rollout.passed.contains(gate));
+            facts.bounds = bounds.or(facts.bounds);
         })
         .await?;
         let mut facts = self.facts();
         facts.raise(capacity);
         self.keep(facts).await?;
         self.agree(&self.addresses()).await?;
-        self.healthy(to).await
+        self.healthy(to).await?;
+        self.pin(to).await
+    }
+
+    /// From here on scaling policies may add to the colour's instances, and none may take them away.
+    async fn pin(&self, colour: Colour) -> Result<(), Failure> {
+        Ok(self
+            .change(|facts, _| {
+                if let Sizing::Raised(capacity) = facts.sizing(colour) {
+                    facts.sizing.insert(colour, Sizing::AtLeast(capacity));
+                }
+            })
+            .await?)
+    }
+
+    /// The minimum and maximum that a group's record has.
+    fn bounds(&self, colour: Colour) -> Option<[u32; 2]> {
+        let snapshot = self.run.journal.snapshot();
+        let record = snapshot.resources.get(&self.address("autoscaling_group", colour))?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds sizes")]
+        let size = |name: &str| record.inputs.get(name).and_then(Value::as_number).map(|size| size as u32);
+        Some([size("min_size")?, size("max_size")?])
     }
 
     /// Waits until the colour has the instances that it should have, all of them healthy targets.
@@ -267,15 +324,17 @@ impl Rolling<'_> {
             Some(crate::value::Value::Duration(limit)) => *limit,
             _ => Duration::from_secs(600),
         };
-        let none = BTreeSet::new();
-        let waits = ready(&op, &record.id, Wanted::HealthyTargetsBeside(&none), limit);
-        tokio::select! {
-            fleet = waits => Ok(fleet.map(drop)?),
-            () = self.run.shutdown.draining() => Err(Failure::Interrupted),
+        let mut waits = std::pin::pin!(ready(&op, &record.id, Wanted::HealthyTargets, limit));
+        loop {
+            tokio::select! {
+                fleet = &mut waits => return Ok(fleet.map(drop)?),
+                () = self.run.shutdown.draining() => return Err(Failure::Interrupted),
+                () = self.run.cloud.clock.sleep(LOOK) => self.heed().await?,
+            }
         }
     }
 
-    async fn fleet(&self, colour: Colour) -> Result<Option<Fleet>, Failure> {
+    pub(super) async fn fleet(&self, colour: Colour) -> Result<Option<Fleet>, Failure> {
         let address = self.address("autoscaling_group", colour);
         let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else {
             return Ok(None);
@@ -286,6 +345,13 @@ impl Rolling<'_> {
     /// Gives the new colour `new` percent of the traffic. Before it gets more than it has, it is as
     /// large as the old one has become meanwhile.
     async fn shift(&self, to: Colour, old: Option<Colour>, new: u8) -> Result<(), Failure> {
+        if self.rollout().is_some_and(|(_, rollout)| rollout.is_back()) {
+            return self.shift_back(to, old, new).await;
+        }
+        if self.facts().retirement.is_some_and(|retirement| retirement.colour == to) {
+            self.unschedule(to).await?;
+            self.change(|facts, _| facts.retirement = None).await?;
+        }
         if let (Some(old), true) = (old, new > self.facts().weight(to)) {
             let (there, here) = (self.fleet(old).await?, self.fleet(to).await?);
             let desired =
@@ -298,6 +364,7 @@ impl Rolling<'_> {
                 self.keep(facts).await?;
                 self.agree(&self.groups()).await?;
                 self.healthy(to).await?;
+                self.pin(to).await?;
             }
         }
         self.change(|facts, _| facts.shift(to, new)).await?;
@@ -306,19 +373,28 @@ impl Rolling<'_> {
         Ok(())
     }
 
-    /// Waits, and goes on serving what was served before an interruption; a message ends it.
-    async fn hold(&self, time: Duration) -> Result<(), Failure> {
+    /// Waits, and goes on serving what was served before an interruption; a message ends it. What has
+    /// weight must stay healthy meanwhile, and with `guarded` the gates `at = "shift"` must hold.
+    async fn hold(&self, time: Duration, guarded: bool) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
-        let (began, mut written) = (clock.monotonic(), served);
+        let (began, mut written, mut seen) = (clock.monotonic(), served, clock.monotonic());
         loop {
             self.heed().await?;
             let Some((_, rollout)) = self.rollout() else { return Ok(()) };
-            let waited = served + clock.monotonic().saturating_sub(began);
+            let now = clock.monotonic();
+            // A promotion counts as all of it served.
+            let waited = rollout.served.max(served + now.saturating_sub(began));
             if waited >= time && rollout.course == Course::Forward {
                 return Ok(());
             }
-            self.guards().await?;
+            match self.guards(guarded).await {
+                Ok(()) => seen = now,
+                Err(Failure::Cloud(error)) if now.saturating_sub(seen) < BLIND => {
+                    self.say(&format!("cannot look whether all is well: {error}"));
+                }
+                Err(failure) => return Err(failure),
+            }
             if waited.saturating_sub(written) >= Duration::from_secs(5) {
                 written = waited;
                 self.change(|_, rollout| rollout.served = waited).await?;
@@ -371,8 +447,13 @@ impl Rolling<'_> {
     }
 
     /// What has to hold all the time that weights move.
-    async fn guards(&self) -> Result<(), Failure> {
-        if self.facts().weights.values().filter(|weight| **weight > 0).count() < 2 {
+    async fn guards(&self, gates: bool) -> Result<(), Failure> {
+        let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
+        if facts.live.is_none_or(|live| live == rollout.to) || facts.weight(rollout.to) == 0 {
+            return Ok(());
+        }
+        self.carries(&facts, rollout.to).await?;
+        if !gates {
             return Ok(());
         }
         for gate in self.declaration.gate.iter().filter(|gate| gate.at == Moment::Shift) {
@@ -382,6 +463,21 @@ impl Rolling<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A colour with weight still has healthy targets, and as many as it was raised to.
+    async fn carries(&self, facts: &Deployment, colour: Colour) -> Result<(), Failure> {
+        let snapshot = self.run.journal.snapshot();
+        let id = |kind| snapshot.resources.get(&self.address(kind, colour)).map(|record| record.id.clone());
+        let (Some(targets), Some(group)) = (id("target_group"), id("autoscaling_group")) else { return Ok(()) };
+        let least = match facts.sizing(colour) {
+            Sizing::AtLeast(least) | Sizing::Raised(least) => least,
+            _ => 0,
+        };
+        match super::health::ill(self.run.cloud, &targets, &group, least).await? {
+            Some(reason) => Err(Failure::Unhealthy { colour, reason }),
+            None => Ok(()),
+        }
     }
 
     /// Passes a gate once; one that was passed is not looked at again.
@@ -406,7 +502,14 @@ impl Rolling<'_> {
                     "waiting for approval{}; `bgform approve \"{name}\"` gives it",
                     if asked.message.is_empty() { String::new() } else { format!(" ({})", asked.message) }
                 )),
-                (None, _) => gate::check(&gate, &self.ground(&gate)?).await?,
+                (None, _) => {
+                let ground = self.ground(&gate)?;
+                tokio::select! {
+                    verdict = gate::check(&gate, &ground) => verdict?,
+                    // The first interrupt lets a command that is running end.
+                        () = self.run.shutdown.at_once() => return Err(Failure::Interrupted),
+                    }
+                }
             };
             let late = clock.monotonic().saturating_sub(began) >= Duration::from_secs(gate.timeout);
             match verdict {
@@ -488,11 +591,14 @@ impl Rolling<'_> {
 
     /// Puts the preview rules in place, or takes them away.
     async fn preview(&self, on: bool) -> Result<(), Failure> {
+        let standing = self.facts().previews;
         let priorities = match on {
             false => Vec::new(),
+            // Chosen before an interruption.
+            true if !standing.is_empty() => standing,
             true => {
-                super::preview::priorities(self.run.cloud, &self.run.journal.snapshot(), &self.rules())
-                    .await?
+                let snapshot = self.run.journal.snapshot();
+                super::preview::priorities(self.run.cloud, &snapshot, &self.written_rules()).await?
             }
         };
         self.change(|facts, _| facts.previews = priorities).await?;
@@ -518,13 +624,13 @@ impl Rolling<'_> {
         .await?;
         self.change(|facts, _| {
             facts.sizing.insert(old, Sizing::Left);
-            facts.retirement = Some(Retirement { colour: old, at });
+            facts.retirement = Some(Retirement { colour: old, at, after });
         })
         .await?;
         Ok(())
     }
 
-    async fn unschedule(&self, colour: Colour) -> Result<(), Failure> {
+    pub(super) async fn unschedule(&self, colour: Colour) -> Result<(), Failure> {
         if self.facts().retirement.is_some_and(|retirement| retirement.colour == colour) {
             let address = self.address("autoscaling_group", colour);
             super::retirement::unschedule(&self.operation(&address), &self.group(colour)).await?;
@@ -533,23 +639,37 @@ impl Rolling<'_> {
     }
 
     /// The Auto Scaling group's name.
-    fn group(&self, colour: Colour) -> String {
+    pub(super) fn group(&self, colour: Colour) -> String {
         let snapshot = self.run.journal.snapshot();
         let record = snapshot.resources.get(&self.address("autoscaling_group", colour));
         record.map(|record| record.id.clone()).unwrap_or_default()
     }
 
-    /// All stages are done: the new colour is the live one, and as large as its policies want it.
-    async fn finish(&self, mut facts: Deployment) -> Result<(), Failure> {
-        let Some(rollout) = &facts.rollout else { return Ok(()) };
-        let to = rollout.to;
+    /// All stages are done: the new colour is as large as its policies want it, and the live one.
+    async fn finish(&self, to: Colour) -> Result<(), Failure> {
+        // Who went back wants its size pinned until the other is retired.
+        let is_back = self.rollout().is_some_and(|(_, rollout)| rollout.is_back());
+        self.change(|facts, _| {
+            if !is_back {
+                facts.sizing.insert(to, Sizing::File);
+            }
+            facts.shift(to, 100);
+        })
+        .await?;
+        self.agree(&self.groups()).await?;
+        let mut facts = self.facts();
         facts.live = Some(to);
-        facts.releases.insert(to, rollout.release.clone());
-        facts.sizing.insert(to, Sizing::File);
-        facts.shift(to, 100);
-        facts.give_up(Ending::Shipped, None);
-        self.keep(facts).await?;
-        self.agree(&self.groups()).await
+        match is_back {
+            // Who shipped it, and when, stays as it was.
+            true => facts.went_back(),
+            false => {
+                if let Some(rollout) = &facts.rollout {
+                    facts.releases.insert(to, rollout.release.clone());
+                }
+                facts.give_up(Ending::Shipped, None);
+            }
+        }
+        Ok(self.keep(facts).await?)
     }
 
     fn shipped(&self, release: &str) -> End {
@@ -561,39 +681,95 @@ impl Rolling<'_> {
     /// The weights first, in one change of each rule; then the rest.
     async fn go_back(&self, reason: &str, ending: Ending) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
-        let to = rollout.to;
+        let (to, old) = (rollout.to, facts.live.filter(|live| *live != rollout.to));
         let course = Course::Back { reason: reason.to_owned() };
-        let moved = facts.live.is_some() && facts.weight(to) > 0;
-        self.change(|facts, rollout| {
-            rollout.course = course;
-            if facts.live.is_some() {
-                facts.shift(to, 0);
+        self.change(|_, rollout| rollout.course = course).await?;
+        if let Some(old) = old {
+            self.raise_again(old, to).await?;
+            let moved = facts.weight(to) > 0;
+            self.change(|facts, _| facts.shift(to, 0)).await?;
+            // What takes traffic from a colour that failed is not put off by an interrupt; a second one ends it.
+            let (calm, rules) = (Shutdown::default(), self.rules());
+            tokio::select! {
+                back = self.agree_under(&rules, &calm, false) => back?,
+                () = self.run.shutdown.at_once() => return Err(Failure::Interrupted),
             }
-        })
-        .await?;
-        if moved {
-            self.agree(&self.rules()).await?;
-            self.tell(&format!("{} has all traffic again", to.other()));
+            if moved {
+                self.tell(&format!("{old} has all traffic again"));
+                tokio::select! {
+                    () = self.run.cloud.clock.sleep(SETTLE) => {}
+                    () = self.run.shutdown.draining() => return Err(Failure::Interrupted),
+                }
+            }
+        }
+        if !facts.previews.is_empty() {
+            self.change(|facts, _| facts.previews = Vec::new()).await?;
+            // Requests that ask for the preview are those of the live rule from here on.
+            self.agree_under(&self.rules(), self.run.shutdown, true).await?;
+        }
+        // What stood by before stands by on; only what was raised for this rollout is emptied.
+        if let Some(old) = old.filter(|_| rollout.has_raised()) {
+            self.change(|facts, _| {
+                facts.sizing.insert(old, Sizing::File);
+                facts.sizing.insert(to, Sizing::Empty);
+            })
+            .await?;
+            self.agree(&self.addresses()).await?;
         }
         let mut facts = self.facts();
-        facts.previews = Vec::new();
-        if let Some(live) = facts.live {
-            facts.sizing.insert(live, Sizing::File);
-            facts.sizing.insert(to, Sizing::Empty);
+        if old.is_some() && rollout.has_raised() && !rollout.is_back() {
             facts.releases.remove(&to);
         }
         facts.give_up(ending, Some(reason.to_owned()));
-        self.keep(facts).await?;
-        self.agree(&self.addresses()).await
+        Ok(self.keep(facts).await?)
+    }
+
+    /// An old colour that was retired is raised again before it gets traffic; one that is about to be
+    /// is kept.
+    async fn raise_again(&self, old: Colour, to: Colour) -> Result<(), Failure> {
+        let facts = self.facts();
+        if !matches!(facts.sizing(old), Sizing::Empty | Sizing::Left) {
+            return Ok(());
+        }
+        self.unschedule(old).await?;
+        let desired = |fleet: Option<Fleet>| fleet.map_or(0, |fleet| fleet.desired.unsigned_abs());
+        let capacity = desired(self.fleet(to).await?).max(1);
+        let there = desired(self.fleet(old).await?);
+        self.change(|facts, _| {
+            facts.retirement = None;
+            facts.sizing.insert(old, Sizing::Raised(capacity.max(there)));
+        })
+        .await?;
+        if there < capacity {
+            self.tell(&format!("{old} is raised to {capacity} instances again before it gets traffic"));
+        }
+        self.agree(&self.groups()).await?;
+        self.healthy(old).await?;
+        self.pin(old).await
     }
 
     /// Makes these resources as the facts say that they are to be.
-    async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
+    pub(super) async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
+        self.agree_under(addresses, self.run.shutdown, false).await
+    }
+
+    async fn agree_under(
+        &self,
+        addresses: &BTreeSet<Address>,
+        shutdown: &Shutdown,
+        allow_outage: bool,
+    ) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
+        if self.run.from_records {
+            let facts = self.facts();
+            let plan = super::records::plan(self.run.cloud, &snapshot, self.name, &facts, addresses).await;
+            let plan = plan.map_err(|error| Failure::Plan(Box::new(error)))?;
+            return self.apply(self.run.program, &plan, self.known(), shutdown).await;
+        }
         let mut program = self.run.program.clone();
         program.stand(&snapshot.deployments);
         let part = Part { addresses: addresses.clone(), known: self.known() };
-        let options = Options::default();
+        let options = Options { allow_outage, ..Options::default() };
         let basis = Basis {
             cloud: self.run.cloud,
             program: &program,
@@ -603,19 +779,29 @@ impl Rolling<'_> {
             part: Some(part),
         };
         let made = plan::make(basis).await.map_err(|error| Failure::Plan(Box::new(error)))?;
-        if made.plan.steps.is_empty() {
+        self.apply(&program, &made.plan, made.known, shutdown).await
+    }
+
+    async fn apply(
+        &self,
+        program: &Program,
+        plan: &plan::Plan,
+        known: Known,
+        shutdown: &Shutdown,
+    ) -> Result<(), Failure> {
+        if plan.steps.is_empty() {
             return Ok(());
         }
         let context = Context {
             cloud: self.run.cloud,
-            program: &program,
-            plan: &made.plan,
+            program,
+            plan,
             journal: self.run.journal,
             reporter: self.run.reporter,
-            shutdown: self.run.shutdown,
+            shutdown,
             parallelism: self.run.parallelism,
         };
-        let outcome = apply::apply(&context, made.known).await?;
+        let outcome = apply::apply(&context, known).await?;
         match outcome.failed.into_iter().next() {
             Some(failed) => Err(Failure::Step { address: failed.address, error: failed.error }),
             None if outcome.interrupted => Err(Failure::Interrupted),
@@ -630,22 +816,37 @@ impl Rolling<'_> {
         known
     }
 
-    fn address(&self, kind: &str, colour: Colour) -> Address {
+    pub(super) fn address(&self, kind: &str, colour: Colour) -> Address {
         Address::new(kind, self.name).with_key(colour.name())
     }
 
-    fn groups(&self) -> BTreeSet<Address> {
+    pub(super) fn groups(&self) -> BTreeSet<Address> {
         Colour::BOTH.map(|colour| self.address("autoscaling_group", colour)).into()
     }
 
     /// The deployment's rules, those in state and those in the stack.
-    fn rules(&self) -> BTreeSet<Address> {
+    pub(super) fn rules(&self) -> BTreeSet<Address> {
         self.addresses().into_iter().filter(|address| address.kind == "listener_rule").collect()
+    }
+
+    /// The rules that the author wrote, in that order.
+    fn written_rules(&self) -> Vec<Address> {
+        let declared = self.run.program.declarations.resources.keys();
+        let ours = |address: &&Address| {
+            address.kind == "listener_rule"
+                && super::lower::is_of(address, self.name)
+                && !address.name.ends_with("-preview")
+        };
+        declared.filter(ours).cloned().collect()
     }
 
     /// Everything that the deployment is made of.
     fn addresses(&self) -> BTreeSet<Address> {
         let snapshot = self.run.journal.snapshot();
+        if self.run.from_records {
+            let all = snapshot.resources.keys().filter(|address| super::lower::is_of(address, self.name));
+            return all.cloned().collect();
+        }
         let mut program = self.run.program.clone();
         program.stand(&snapshot.deployments);
         let declared = program.nodes.iter().map(|node| node.address.clone());

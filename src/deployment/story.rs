@@ -5,14 +5,25 @@ use std::time::Duration;
 
 use super::decide::{Intent, What};
 use super::declaration::Gate;
-use crate::state::deployment::{Colour, Rollout, Stage};
+use crate::state::deployment::{Colour, Course, Ending, Rollout, Stage};
 use crate::value::format_duration;
 
 /// The lines of one deployment; none where it does nothing. `capacity` is the size of the fleet that
 /// carries the traffic now.
 pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
-    let Some(rollout) = &intent.facts.rollout else { return Vec::new() };
-    let mut lines = vec![headline(intent, rollout), String::new()];
+    let Some(rollout) = &intent.facts.rollout else { return given_up(intent) };
+    if let Course::Back { reason } = &rollout.course {
+        let (label, to) = (&rollout.release.label, rollout.to);
+        return vec![format!("{}: {label} on {to} goes back: {reason}", intent.name), String::new()];
+    }
+    let mut lines = vec![headline(intent, rollout)];
+    let taken_back = intent.facts.taken_back(&rollout.release.fingerprint);
+    if let Some(last) = taken_back.filter(|_| intent.what != What::GoOn) {
+        let reason = last.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        lines.push(format!("  {} was taken back at {:.0}{reason}.", last.release.label, last.ended));
+        lines.push("  This ships it again, as a new rollout; to leave it, apply the release that is live.".to_owned());
+    }
+    lines.push(String::new());
     let old = intent.facts.live.filter(|live| *live != rollout.to);
     let mut weight = intent.facts.weight(rollout.to);
     let rows: Vec<[String; 4]> = rollout
@@ -47,6 +58,18 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
     lines
 }
 
+/// What stands once another release has been given up.
+fn given_up(intent: &Intent) -> Vec<String> {
+    let (name, facts) = (&intent.name, &intent.facts);
+    let (What::GiveUp, Some(live), Some(last)) = (intent.what, facts.live, facts.history.last()) else {
+        return Vec::new();
+    };
+    let label = facts.releases.get(&live).map_or("what is live", |release| release.label.as_str());
+    let (other, colour) = (&last.release.label, last.colour);
+    let line = format!("{name}: {label} on {live} stays live and has all traffic again, {other} on {colour} is given up");
+    vec![line, String::new()]
+}
+
 /// `web: 1.0.1 on blue, live → 1.0.2 on green, canary 5% → 25% → 100%`
 fn headline(intent: &Intent, rollout: &Rollout) -> String {
     let (name, to, label) = (&intent.name, rollout.to, &rollout.release.label);
@@ -62,9 +85,18 @@ fn headline(intent: &Intent, rollout: &Rollout) -> String {
         .collect();
     let how = format!("{} {}", rollout.strategy, shares.join(" → "));
     let also = match intent.what {
+        What::GoOn if rollout.is_back() => "",
         What::GoOn => " (goes on where it was)",
+        What::BackToStanding if facts.taken_back(&rollout.release.fingerprint).is_some() => " (it stands by)",
         What::BackToStanding => " (the release that stands by: a rollback)",
         _ => "",
+    };
+    let superseded = facts.history.last().filter(|last| {
+        last.ending == Ending::Superseded && rollout.at == 0 && last.ended >= rollout.release.began
+    });
+    let also = match superseded {
+        Some(last) => format!("{also}; {} on {} is given up first", last.release.label, last.colour),
+        None => also.to_owned(),
     };
     match live {
         Some((live, old)) => format!("{name}: {old} on {live}, live → {label} on {to}, {how}{also}"),

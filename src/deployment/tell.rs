@@ -11,17 +11,23 @@ pub fn tell(ended: &Ended) -> String {
             retirement.colour, retirement.at
         ),
         End::Shipped { release, colour, retires: None } => format!("{name}: {release} is live on {colour}."),
-        End::WentBack { release, reason } => {
-            format!("{name}: {release} was taken back: {reason}. The old release carries all traffic.")
-        }
+        End::WentBack { release, reason, stands: Some(stands) } => format!(
+            "{name}: {release} was taken back; {stands} carries all traffic.\n  Why: {reason}"
+        ),
+        End::WentBack { release, reason, stands: None } => format!(
+            "{name}: {release}, the first release, did not go through, and there is none to go back to.\n  \
+             Why: {reason}\n  What was made stands as it is; mend the cause and run `bgform apply` again."
+        ),
         End::Held { release, reason } => format!(
-            "{name}: {release} is held where it is: {reason}. `bgform promote` goes on, `bgform abort` goes back."
+            "{name}: {release} is held where it is.\n  Why: {reason}\n  `bgform apply` tries the failed step \
+             again, `bgform promote` goes on, `bgform abort` goes back."
         ),
         End::Interrupted { release } => {
             format!("{name}: {release} was interrupted; `bgform apply` goes on from this step.")
         }
         End::Stuck { release, error } => format!(
-            "{name}: {release} could neither go on nor back: {error}. Nothing more was tried; `bgform apply` tries again."
+            "{name}: {release} can go neither on nor back.\n  Why: {error}\n  Nothing more was tried; `bgform \
+             apply` tries again from this step."
         ),
     }
 }

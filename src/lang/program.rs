@@ -57,6 +57,8 @@ pub struct Program {
     pub nodes: Vec<Node>,
     /// Attributes of a deployment's colours that stay as they are, by address.
     frozen: HashMap<Address, Vec<&'static str>>,
+    /// Attributes of theirs that scaling policies and retirements change.
+    others: HashMap<Address, Vec<&'static str>>,
     /// How many of the sources are the stack's own files.
     own: usize,
     files: Arc<dyn ReadFile>,
@@ -125,6 +127,7 @@ impl Program {
             keys: HashMap::new(),
             nodes: Vec::new(),
             frozen: HashMap::new(),
+            others: HashMap::new(),
             own: input.own,
             files: input.reader,
             read: Arc::default(),
@@ -209,6 +212,11 @@ impl Program {
         let declared = self.declarations.resources.get(&address.block());
         let ignored = declared.into_iter().flat_map(|one| &one.ignore_changes).map(|name| name.text.as_str());
         ignored.chain(self.frozen.get(address).into_iter().flatten().copied()).collect()
+    }
+
+    /// The attributes of one instance that others change rightly.
+    pub fn changed_by_others(&self, address: &Address) -> &[&'static str] {
+        self.others.get(address).map_or(&[], Vec::as_slice)
     }
 
     /// Evaluates one block with what is known. `None` when there was a mistake.

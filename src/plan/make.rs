@@ -12,10 +12,10 @@ use super::verify::verify;
 use super::{Basis, Made, Options, PlanError, addresses_by_id, closure, kept_by};
 use crate::address::Address;
 use crate::diagnostic::did_you_mean;
-use crate::kind::schema::Schema;
 use crate::kind::{self, AnyKind, Live};
 use crate::lang::program::{Evaluated, Node, Program};
 use crate::lang::scope::{Facts, Known};
+use crate::state::deployment::Colour;
 use crate::state::{Record, Snapshot};
 use crate::value::{Object, Value};
 
@@ -34,7 +34,10 @@ pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
     let selected = match part {
         Some(part) => {
             items.retain(|item| part.addresses.contains(item.address));
-            known.extend(part.known);
+            // What state has by now is newer than what was known when the part's facts were gathered.
+            for (address, facts) in part.known {
+                known.entry(address).or_insert(facts);
+            }
             Some(part.addresses)
         }
         None => select(program, snapshot, options),
@@ -248,7 +251,7 @@ impl Decide<'_> {
         let address = &node.address;
         let schema = kind.schema();
         let before = overlaid(record, live);
-        self.ignore_changes(schema, address, record, &before, &mut inputs);
+        self.ignore_changes(address, record, &before, &mut inputs);
         self.drift(kind, address, record, live);
         let changes = diff(schema, &before, &inputs, &record.inputs);
         let forced = self.options.replace.iter().any(|given| given.selects(address));
@@ -301,33 +304,21 @@ impl Decide<'_> {
         Ok(outputs)
     }
 
-    /// What is kept stays as it is: in the words of the record where that is still true, and undeclared
-    /// where it never was declared.
-    fn ignore_changes(
-        &self,
-        schema: &Schema,
-        address: &Address,
-        record: &Record,
-        before: &Object,
-        inputs: &mut Object,
-    ) {
+    /// An attribute that is left as it is, is as it is now, as far as it was ever declared: the rest
+    /// is the API's own choice, and must not be taken for something that the author took away later.
+    fn ignore_changes(&self, address: &Address, record: &Record, before: &Object, inputs: &mut Object) {
         for name in self.program.kept_attributes(address) {
-            let kept = match (record.inputs.get(name), before.get(name), schema.attribute(name)) {
-                (Some(declared), Some(live), Some(attribute)) if attribute.ty.agrees(declared, live) => {
-                    Some(declared)
-                }
-                (Some(_), live, _) => live,
-                (None, ..) => None,
-            };
-            match kept {
-                Some(value) => inputs.insert(name.to_owned(), value.clone()),
+            match record.inputs.get(name).zip(before.get(name)) {
+                Some((declared, now)) => inputs.insert(name.to_owned(), declared_part(now, declared)),
                 None => inputs.shift_remove(name),
             };
         }
     }
 
     fn drift(&mut self, kind: &'static dyn AnyKind, address: &Address, record: &Record, live: &Live) {
-        let changes = drift(kind.schema(), &record.inputs, &live.inputs);
+        let mut changes = drift(kind.schema(), &record.inputs, &live.inputs);
+        let others = self.program.changed_by_others(address);
+        changes.retain(|change| !others.contains(&change.attribute()));
         if changes.is_empty() {
             return;
         }
@@ -520,8 +511,32 @@ impl Decide<'_> {
             plan.outputs = output_changes(&snapshot.outputs, &Object::new());
         }
         plan.steps = order(loose)?;
-        verify(&plan, &unchanged, &addresses, options)?;
+        verify(&plan, &unchanged, &addresses, &before_first_release(snapshot), options)?;
         Ok(Made { plan, known })
+    }
+}
+
+/// The target groups of deployments that have had no release yet: whatever has weight in their rules,
+/// nobody relies on it.
+fn before_first_release(snapshot: &Snapshot) -> BTreeSet<String> {
+    let names = snapshot.deployments.iter().filter(|(_, facts)| facts.live.is_none()).map(|(name, _)| name);
+    let groups = names.flat_map(|name| {
+        Colour::BOTH.map(|colour| Address::new("target_group", name).with_key(colour.name()).to_string())
+    });
+    groups.collect()
+}
+
+/// Of what is, the members that were declared.
+fn declared_part(now: &Value, declared: &Value) -> Value {
+    match (now, declared) {
+        (Value::Object(now), Value::Object(declared)) => {
+            let both = declared.iter().filter_map(|(name, declared)| Some((name, now.get(name)?, declared)));
+            Value::Object(both.map(|(name, now, declared)| (name.clone(), declared_part(now, declared))).collect())
+        }
+        (Value::List(now), Value::List(declared)) if now.len() == declared.len() => {
+            Value::List(now.iter().zip(declared).map(|(now, declared)| declared_part(now, declared)).collect())
+        }
+        _ => now.clone(),
     }
 }
 

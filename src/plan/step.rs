@@ -124,6 +124,9 @@ pub struct Plan {
     pub answers: Vec<(Address, Value)>,
     /// Whether the plan takes everything away.
     pub destroys: bool,
+    /// Whether its steps were made from records of state alone: their inputs are as they are, and the
+    /// stack is not evaluated.
+    pub from_records: bool,
     /// How many resources were looked at.
     pub resources: usize,
 }

@@ -2,7 +2,7 @@
 //! and not changed in a way that empties them. A plan comes in; it goes through or is refused
 //! with the step named.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::diff::changed_attributes;
 use super::observe::overlaid;
@@ -14,12 +14,14 @@ use crate::kind;
 use crate::value::Value;
 
 /// Refuses a plan that would drop traffic. `unchanged` is the weight of each target group in
-/// rules that get no step, `addresses` what stands for each id. First releases and `destroy` are exempt: nothing carries traffic
-/// before, or nothing is to carry any after.
+/// rules that get no step, `addresses` what stands for each id, `first` the target groups of
+/// deployments before their first release. First releases and `destroy` are exempt: nothing carries
+/// traffic before, or nothing is to carry any after.
 pub fn verify(
     plan: &Plan,
     unchanged: &BTreeMap<String, u32>,
     addresses: &HashMap<String, Address>,
+    first: &BTreeSet<String>,
     options: &Options,
 ) -> Result<(), PlanError> {
     if options.destroy {
@@ -32,7 +34,7 @@ pub fn verify(
             takes_away(plan, unchanged, step)?;
         }
         for group in &step.traffic.serves {
-            if !carries_throughout(plan, unchanged, group) {
+            if first.contains(group) || !carries_throughout(plan, unchanged, group) {
                 continue;
             }
             serving(plan, step, group, options)?;

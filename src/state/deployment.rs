@@ -117,6 +117,9 @@ pub enum Course {
     Held { reason: String },
 }
 
+/// The strategy of a rollout that is the way back to the release before.
+pub const BACK: &str = "rollback";
+
 /// A release on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollout {
@@ -144,6 +147,19 @@ impl Rollout {
         self.stages.get(self.at)
     }
 
+    /// How much of the time of the stage under way is left; none where it is not for a time.
+    pub fn left(&self) -> Option<Duration> {
+        match self.stage()? {
+            Stage::Hold { time } => Some(time.saturating_sub(self.served)),
+            _ => None,
+        }
+    }
+
+    /// Whether it goes back to the release before, as it ran then: what is in the file has no part in it.
+    pub fn is_back(&self) -> bool {
+        self.strategy == BACK
+    }
+
     /// Whether the new colour has been given its release: before, it is as it was.
     pub fn has_raised(&self) -> bool {
         self.stages.iter().take(self.at + 1).any(|stage| *stage == Stage::Raise)
@@ -155,6 +171,9 @@ impl Rollout {
 pub struct Retirement {
     pub colour: Colour,
     pub at: Timestamp,
+    /// How long the colour stands by in all.
+    #[serde(with = "seconds", default)]
+    pub after: Duration,
 }
 
 /// How a rollout ended.
@@ -201,6 +220,8 @@ pub struct Deployment {
     pub rollout: Option<Rollout>,
     /// A gate that cannot be taken back was passed since the live colour took over: its name.
     pub no_way_back: Option<String>,
+    /// The file's minimum and maximum size, as they were when sizes were last pinned.
+    pub bounds: Option<[u32; 2]>,
     /// The latest last.
     pub history: Vec<Shipped>,
 }
@@ -230,6 +251,14 @@ impl Deployment {
         }
     }
 
+    /// What a colour runs, or is being given to run.
+    pub fn running(&self, colour: Colour) -> Option<&Release> {
+        match &self.rollout {
+            Some(rollout) if rollout.to == colour && rollout.has_raised() => Some(&rollout.release),
+            _ => self.releases.get(&colour),
+        }
+    }
+
     /// Whether a colour without traffic still has its instances, as far as is known.
     pub fn stands_by(&self, colour: Colour) -> bool {
         self.live.is_some_and(|live| live != colour) && self.sizing(colour) != Sizing::Empty
@@ -238,13 +267,22 @@ impl Deployment {
     /// The rollout ends here, and is written into the history.
     pub fn give_up(&mut self, ending: Ending, reason: Option<String>) {
         let Some(rollout) = self.rollout.take() else { return };
-        self.history.push(Shipped {
-            release: rollout.release,
-            colour: rollout.to,
-            ended: crate::clock::now(),
-            ending,
-            reason,
-        });
+        self.remember(rollout.release, rollout.to, ending, reason);
+    }
+
+    /// The way back has been gone: the release that it left is the one that is written into the
+    /// history, with who went back.
+    pub fn went_back(&mut self) {
+        let Some(rollout) = self.rollout.take() else { return };
+        let reason = format!("{} went back to {}", rollout.release.by, rollout.release.label);
+        let left = rollout.to.other();
+        if let Some(release) = self.releases.get(&left).cloned() {
+            self.remember(release, left, Ending::RolledBack, Some(reason));
+        }
+    }
+
+    fn remember(&mut self, release: Release, colour: Colour, ending: Ending, reason: Option<String>) {
+        self.history.push(Shipped { release, colour, ended: crate::clock::now(), ending, reason });
         let excess = self.history.len().saturating_sub(KEPT);
         self.history.drain(..excess);
     }
@@ -257,6 +295,25 @@ impl Deployment {
         self.sizing.get(&colour).copied().unwrap_or_default()
     }
 
+    /// How the release of this fingerprint ended, if it was taken back the last time that it was shipped.
+    pub fn taken_back(&self, fingerprint: &str) -> Option<&Shipped> {
+        let last = self.history.iter().rev().find(|one| one.release.fingerprint == fingerprint)?;
+        matches!(last.ending, Ending::RolledBack | Ending::Aborted).then_some(last)
+    }
+
+    /// Whether the colour's time to stand by is over.
+    pub fn has_retired(&self, colour: Colour, now: Timestamp) -> bool {
+        self.sizing(colour) == Sizing::Empty
+            || self.retirement.as_ref().is_some_and(|one| one.colour == colour && one.at <= now)
+    }
+
+    /// The colour is empty by now, and its way back needs a raise: sizes are the file's again.
+    pub fn retired(&mut self, colour: Colour) {
+        self.sizing.insert(colour, Sizing::Empty);
+        self.sizing.insert(colour.other(), Sizing::File);
+        self.retirement = self.retirement.take().filter(|one| one.colour != colour);
+    }
+
     /// The weights that give the new colour `new` percent of the traffic.
     pub fn shift(&mut self, to: Colour, new: u8) {
         self.weights = BTreeMap::from([(to, new), (to.other(), 100u8.saturating_sub(new))]);
@@ -265,7 +322,8 @@ impl Deployment {
     /// Whether what ships with a colour is to be as the file says: it is being raised. Otherwise it
     /// is as it was when the colour was raised.
     pub fn follows_file(&self, colour: Colour) -> bool {
-        self.rollout.as_ref().is_some_and(|rollout| rollout.to == colour && rollout.has_raised())
+        let follows = |rollout: &Rollout| rollout.to == colour && rollout.has_raised() && !rollout.is_back();
+        self.rollout.as_ref().is_some_and(follows)
     }
 }
 

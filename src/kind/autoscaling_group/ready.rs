@@ -16,6 +16,8 @@ use crate::kind::elbv2::name_in;
 
 /// After so many launches that failed since the wait began, it is not going to be.
 const FAILURES: usize = 3;
+/// As many targets are told of.
+const SHOWN: usize = 5;
 
 /// What has to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Wanted<'a> {
     /// And healthy in the group's target groups, where it is judged by them and they are in use;
     /// but for these instances, which are to be replaced.
     HealthyTargetsBeside(&'a BTreeSet<String>),
+    /// And healthy in the group's target groups, whoever judges the instances.
+    HealthyTargets,
 }
 
 /// Waits, and returns the group as it then is.
@@ -35,10 +39,15 @@ pub async fn ready(
     limit: Duration,
 ) -> Result<Fleet, Error> {
     let failures = Failures::default();
-    let healthy = match wanted {
-        Wanted::InService => "",
-        Wanted::HealthyTargetsBeside(_) => ", healthy where its target groups judge it",
+    let none = BTreeSet::new();
+    let (healthy, beside, judged_anyway) = match wanted {
+        Wanted::InService => ("", None, false),
+        Wanted::HealthyTargetsBeside(beside) => (", healthy where its target groups judge it", Some(beside), false),
+        Wanted::HealthyTargets => (", every one a healthy target", Some(&none), true),
     };
+    // Instances that were never healthy are replaced, and those that follow do not tell why.
+    let why = Mutex::new(String::new());
+    let why = || why.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let until = format!("`{name}` has its desired capacity in service{healthy}");
     op.wait(&until, limit, || async {
         let Some(fleet) = observe_one(op.cloud, name).await? else { return Ok(Poll::Gone) };
@@ -47,13 +56,24 @@ pub async fn ready(
         }
         if !fleet.settled() {
             let failed = failures.since_the_first_look(&failed_activities(op.cloud, name).await?);
-            return Ok(judge(&fleet, &failed));
+            let before = match why().as_str() {
+                "" => String::new(),
+                why => format!("; before that {why}"),
+            };
+            return Ok(match judge(&fleet, &failed) {
+                Poll::Pending(seen) => Poll::Pending(seen + &before),
+                Poll::Failed(seen) => Poll::Failed(seen + &before),
+                other => other,
+            });
         }
-        if let Wanted::HealthyTargetsBeside(old) = wanted
-            && fleet.judged_by_targets
+        if let Some(beside) = beside
+            && (fleet.judged_by_targets || judged_anyway)
         {
             for target_group in &fleet.target_groups {
-                if let Some(seen) = unhealthy_target(op.cloud, &fleet, target_group, old).await? {
+                if let Some(seen) = unhealthy_targets(op.cloud, &fleet, target_group, beside).await? {
+                    if seen.contains(" unhealthy ") {
+                        why().clone_from(&seen);
+                    }
                     return Ok(Poll::Pending(seen));
                 }
             }
@@ -110,9 +130,9 @@ async fn failed_activities(cloud: &Cloud, name: &str) -> Result<Vec<(String, Str
     Ok(answer.activities().iter().filter(failed).map(message).collect())
 }
 
-/// An instance in service that is no healthy target, if there is one. A target group that no
+/// The instances in service that are no healthy targets, one after the other. A target group that no
 /// listener uses checks nobody (`unused`), and so holds nobody up.
-async fn unhealthy_target(
+async fn unhealthy_targets(
     cloud: &Cloud,
     fleet: &Fleet,
     arn: &str,
@@ -131,11 +151,14 @@ async fn unhealthy_target(
         matches!(health.and_then(|health| health.state()), Some(state) if ["healthy", "unused"].contains(&state.as_str()))
     };
     let judged = fleet.members.iter().filter(|member| member.in_service() && !beside.contains(&member.id));
-    let unfit = judged.into_iter().find(|member| !fit(&member.id));
-    Ok(unfit.map(|member| {
-        let told = target(&member.id).map_or_else(|| format!("{} is not registered", member.id), told);
-        format!("{told} in target group `{}`", name_in(arn))
-    }))
+    let unfit: Vec<String> = judged
+        .filter(|member| !fit(&member.id))
+        .map(|member| target(&member.id).map_or_else(|| format!("{} is not registered", member.id), told))
+        .collect();
+    let shown = unfit.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let more = unfit.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    Ok((!unfit.is_empty()).then(|| format!("{shown}{more} in target group `{}`", name_in(arn))))
 }
 
 #[cfg(test)]

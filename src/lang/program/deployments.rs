@@ -21,10 +21,12 @@ impl Program {
         let first = Deployment::first();
         let mut blocks = Vec::new();
         self.frozen.clear();
+        self.others.clear();
         for (text, (name, block)) in &self.declarations.deployments {
             let lowered = lower(name, block, facts.get(text).unwrap_or(&first), mistakes);
             blocks.extend(lowered.blocks);
             self.frozen.extend(lowered.frozen);
+            self.others.extend(lowered.others);
         }
         declare_lowered(&mut self.declarations, blocks, &Registry, mistakes);
     }

@@ -1,0 +1,34 @@
+//! `bgform promote`: a rollout goes on now.
+
+use std::time::Duration;
+
+use super::rollout::{Site, Which, under_way};
+use super::{CliError, Exit, Global};
+use crate::deployment::mailbox::Message;
+use crate::state::deployment::Course;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The time that is left of the step under way is skipped, and a rollout that is paused or held \
+                        goes on. Gates are not: each has to pass. Where no apply runs, it is written down, and the \
+                        next `bgform apply` goes on at once.\n\n\
+                        Examples:\n  bgform promote\n  bgform promote stacks/shop.deploy --deployment web")]
+pub struct PromoteArgs {
+    #[command(flatten)]
+    which: Which,
+}
+
+pub async fn run(global: &Global, args: PromoteArgs) -> Result<Exit, CliError> {
+    let site = Site::find(global, &args.which)?;
+    let (name, facts) = site.one(&site.snapshot()?)?;
+    let label = under_way(&name, &facts)?.release.label.clone();
+    let Some(lock) = site.lock_or_tell(&name, &Message::Promote, "bgform promote").await? else {
+        return Ok(Exit::Done);
+    };
+    site.note(global, &lock, |_, rollout| {
+        rollout.course = Course::Forward;
+        rollout.served = Duration::MAX / 4;
+    })
+    .await?;
+    println!("{name}: no apply runs; the next `bgform apply` of {label} goes on at once.");
+    Ok(Exit::Done)
+}

@@ -1,0 +1,58 @@
+//! `bgform retire --now`: the colour that stands by is emptied before its time.
+
+use super::rollout::{Session, Site, Which};
+use super::{CliError, Exit, Global};
+use crate::deployment::standing::{intent, retire};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The scheduled retirement is called off and the group's sizes become 0. From then on \
+                        `bgform rollback` has to raise the old release again before it gets traffic.\n\n\
+                        Examples:\n  bgform retire --now\n  bgform retire --now stacks/shop.deploy --deployment web")]
+pub struct RetireArgs {
+    #[command(flatten)]
+    which: Which,
+    /// At once; without it, the time that the strategy's `retire_after` gives is left as it is.
+    #[arg(long)]
+    now: bool,
+}
+
+pub async fn run(global: &Global, args: RetireArgs) -> Result<Exit, CliError> {
+    let site = Site::find(global, &args.which)?;
+    if !args.now {
+        return Err(CliError::usage(
+            "bgform::cli::retire",
+            "a colour is retired by itself when its time has come",
+            "pass --now to empty it at once; `bgform status` shows when it is due",
+        ));
+    }
+    let lock = site.store.lock("bgform retire")?;
+    let session = Session::begin(&site, global, &lock).await?;
+    let (name, facts) = site.one(&session.journal.snapshot())?;
+    if let Some(rollout) = &facts.rollout {
+        return Err(CliError::Refused {
+            code: "bgform::deployment::under_way",
+            message: format!("release {} of `{name}` is under way", rollout.release.label),
+            help: "nothing was changed. `bgform promote` and `bgform apply` end it, with its gates; `bgform abort` \
+                   goes back"
+                .to_owned(),
+        });
+    }
+    let Some(idle) = facts.live.map(|live| live.other()) else {
+        println!("{name}: nothing is live yet, and nothing stands by.");
+        return Ok(Exit::Done);
+    };
+    if facts.has_retired(idle, crate::clock::now()) {
+        println!("{name}: {idle} is empty already.");
+        return Ok(Exit::Done);
+    }
+    let label = facts.releases.get(&idle).map_or("its release", |release| &release.label).to_owned();
+    let done = retire(&session.run(), &intent(&name, facts)).await;
+    session.end(&site, &lock)?;
+    done.map_err(|failure| CliError::Refused {
+        code: "bgform::deployment::retire",
+        message: format!("{idle} of `{name}` could not be emptied: {failure}"),
+        help: "what was done is in the state; run the same command again".to_owned(),
+    })?;
+    println!("{name}: {idle} with {label} is emptied; `bgform rollback` would raise it again.");
+    Ok(Exit::Done)
+}

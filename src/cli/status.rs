@@ -1,0 +1,118 @@
+//! `bgform status`: which release each deployment runs and how far a rollout is, from state and from
+//! what AWS shows. Needs no variable and no lock, so that it works beside a running apply.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::rollout::{Site, Which};
+use super::{CliError, Exit, Global, report};
+use crate::clock;
+use crate::deployment::seen::{Seen, see};
+use crate::deployment::picture::lines;
+use crate::state::deployment::{Colour, Deployment};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The JSON has `format` bgform.status and `version` 1: deployments, each with name, live, \
+                        colours (colour, release, weight and live_weight in percent, desired, in_service, targets, \
+                        healthy, reasons), retirement, rollout (release, to, strategy, stages, at, left in seconds, \
+                        course), no_way_back. live_weight is what the rule says, weight what state does.\n\n\
+                        Examples:\n  bgform status\n  bgform status --watch\n  \
+                        bgform status --json | jq -r '.deployments[0].live'")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Look again every 2 seconds until interrupted.
+    #[arg(long)]
+    watch: bool,
+    /// Print JSON (format bgform.status, version 1); with --watch a line each time.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The time between two looks.
+const LOOK: Duration = Duration::from_secs(2);
+
+pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
+    let site = Site::find(global, &args.which)?;
+    let (_, cloud) = site.connect(global, &site.snapshot()?).await?;
+    let live_view = args.watch && !args.json && std::io::stdout().is_terminal();
+    let mut drawn = 0;
+    loop {
+        let snapshot = site.snapshot()?;
+        let all = site.all(&snapshot)?;
+        let mut seen = Vec::new();
+        for (name, facts) in &all {
+            seen.push((name.as_str(), facts, see(&cloud, &snapshot, name).await?));
+        }
+        let now = cloud.clock.now();
+        let text = match (args.json, args.watch) {
+            (true, watch) => {
+                let all: Vec<Json> = seen.iter().map(|(name, facts, seen)| document(name, facts, seen)).collect();
+                let document = json!({ "format": "bgform.status", "version": 1, "deployments": all });
+                if watch { format!("{document}\n") } else { format!("{document:#}\n") }
+            }
+            (false, _) => {
+                let told = seen.iter().map(|(name, facts, seen)| lines(name, facts, seen, now).join("\n") + "\n");
+                told.collect::<Vec<_>>().join("\n")
+            }
+        };
+        if live_view && drawn > 0 {
+            // Up to where the last one began, and everything below it away.
+            print!("\x1b[{drawn}A\x1b[J");
+        }
+        drawn = text.lines().count();
+        report::out(&text);
+        if !args.watch {
+            return Ok(Exit::Done);
+        }
+        if !live_view && !args.json {
+            report::out("\n");
+        }
+        std::io::stdout().flush().ok();
+        clock::sleep(LOOK).await;
+    }
+}
+
+fn document(name: &str, facts: &Deployment, seen: &Seen) -> Json {
+    let colours: Vec<Json> = Colour::BOTH
+        .into_iter()
+        .filter(|colour| facts.live.is_some() || facts.releases.contains_key(colour) || facts.rollout.is_some())
+        .map(|colour| {
+            let fleet = seen.fleet(colour);
+            json!({
+                "colour": colour,
+                "release": facts.running(colour).map(|release| &release.label),
+                "weight": facts.weight(colour),
+                "live_weight": seen.weights.as_ref().map(|weights| weights.get(&colour).copied().unwrap_or_default()),
+                "desired": fleet.desired,
+                "in_service": fleet.in_service,
+                "targets": fleet.targets,
+                "healthy": fleet.healthy,
+                "reasons": fleet.reasons,
+            })
+        })
+        .collect();
+    let rollout = facts.rollout.as_ref().map(|rollout| {
+        json!({
+            "release": rollout.release.label,
+            "by": rollout.release.by,
+            "to": rollout.to,
+            "strategy": rollout.strategy,
+            "stages": rollout.stages,
+            "at": rollout.at,
+            "left": rollout.left().map(|left| left.as_secs()),
+            "passed": rollout.passed,
+            "course": rollout.course,
+        })
+    });
+    json!({
+        "name": name,
+        "live": facts.live,
+        "colours": colours,
+        "retirement": facts.retirement.as_ref().map(|one| json!({ "colour": one.colour, "at": one.at.to_string() })),
+        "rollout": rollout,
+        "no_way_back": facts.no_way_back,
+    })
+}

@@ -1,0 +1,197 @@
+//! A deployment's rules and groups as its facts say that they are to be, from the records of state
+//! alone: weights and sizes change, all else stays as it was applied. So the way back needs neither
+//! the stack's variables nor a file without mistakes.
+
+use std::collections::BTreeSet;
+
+use crate::address::Address;
+use crate::cloud::Cloud;
+use crate::kind::{self, Live};
+use crate::plan::diff::diff;
+use crate::plan::observe::{Item, overlaid, read_all, remembered};
+use crate::plan::step::{Action, Step};
+use crate::plan::{Plan, PlanError};
+use crate::state::deployment::{Colour, Deployment, Sizing};
+use crate::state::{Record, Snapshot};
+use crate::value::{Object, Value};
+
+/// The steps that make these resources of the deployment `name` agree with its facts. Groups are read,
+/// since their capacity is their policies'; a rule is read by the step that writes it.
+///
+/// # Errors
+/// When a group cannot be read.
+pub async fn plan(
+    cloud: &Cloud,
+    snapshot: &Snapshot,
+    name: &str,
+    facts: &Deployment,
+    addresses: &BTreeSet<Address>,
+) -> Result<Plan, PlanError> {
+    let records = snapshot.resources.iter().filter(|(address, _)| addresses.contains(*address));
+    let (groups, others): (Vec<_>, Vec<_>) =
+        records.partition(|(address, _)| address.kind == "autoscaling_group");
+    let mut steps = Vec::new();
+    for (address, record) in others.into_iter().filter(|(address, _)| address.kind == "listener_rule") {
+        if address.name.ends_with("-preview") {
+            if facts.previews.is_empty() {
+                let action = Action::Delete { id: record.id.clone(), deposed: false };
+                steps.push(step(address, record, remembered(record), record.inputs.clone(), action));
+            }
+            continue;
+        }
+        let inputs = weighed(record, |group| weight(snapshot, name, facts, group));
+        steps.extend(update(address, record, remembered(record), inputs));
+    }
+    let items: Vec<Item<'_>> = groups
+        .iter()
+        .map(|(address, record)| Item { address, record, declared: record.inputs.keys().cloned().collect() })
+        .collect();
+    let live = match items.is_empty() {
+        true => Vec::new(),
+        false => {
+            read_all(cloud, &items).await.map_err(|(address, error)| PlanError::Read { address, error })?
+        }
+    };
+    for ((address, record), live) in groups.into_iter().zip(live) {
+        // One that is gone is made again by a plan of the whole stack.
+        let Some(live) = live else { continue };
+        let Some(colour) = Colour::BOTH.into_iter().find(|colour| address.key.as_deref() == Some(colour.name()))
+        else {
+            continue;
+        };
+        let inputs = sized(overlaid(record, &live), facts.sizing(colour), facts.bounds);
+        steps.extend(update(address, record, live, inputs));
+    }
+    let resources = addresses.len();
+    Ok(Plan { steps, resources, from_records: true, ..Plan::default() })
+}
+
+/// The step that takes a resource to these inputs; none where it has them.
+fn update(address: &Address, record: &Record, live: Live, inputs: Object) -> Option<Step> {
+    let step = step(address, record, live, inputs, Action::Update);
+    (!step.changes.is_empty()).then_some(step)
+}
+
+fn step(address: &Address, record: &Record, live: Live, inputs: Object, action: Action) -> Step {
+    let before = overlaid(record, &live);
+    let changes = kind::find_managed(&address.kind)
+        .map(|kind| diff(kind.schema(), &before, &inputs, &record.inputs))
+        .unwrap_or_default();
+    Step {
+        address: address.clone(),
+        action,
+        changes,
+        after: Vec::new(),
+        inputs,
+        record: Some(record.clone()),
+        live: Some(live),
+        traffic: Default::default(),
+    }
+}
+
+/// What the facts give the colour that a target group belongs to; none for another's.
+fn weight(snapshot: &Snapshot, name: &str, facts: &Deployment, group: &str) -> Option<u8> {
+    Colour::BOTH.into_iter().find_map(|colour| {
+        let address = Address::new("target_group", name).with_key(colour.name());
+        let record = snapshot.resources.get(&address)?;
+        (record.id == group).then(|| facts.weight(colour))
+    })
+}
+
+/// A rule's inputs with these weights.
+fn weighed(record: &Record, weight: impl Fn(&str) -> Option<u8>) -> Object {
+    let mut inputs = record.inputs.clone();
+    let Some(Value::List(actions)) = inputs.get_mut("action") else { return inputs };
+    for action in actions {
+        let Value::Object(members) = action else { continue };
+        let Some(Value::List(groups)) = members.get_mut("target_group") else { continue };
+        for group in groups {
+            let Value::Object(group) = group else { continue };
+            let named = group.get("group").and_then(Value::as_str).and_then(&weight);
+            if let Some(named) = named {
+                group.insert("weight".to_owned(), i32::from(named).into());
+            }
+        }
+    }
+    inputs
+}
+
+/// A group's inputs with these sizes; `bounds` are the file's minimum and maximum, where they are known.
+fn sized(mut inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object {
+    let now = |name: &str| inputs.get(name).and_then(Value::as_number).unwrap_or_default();
+    let pinned = |n: u32| (now("min_size").max(n.into()), now("max_size").max(n.into()));
+    let (min, max, desired) = match sizing {
+        Sizing::Left => return inputs,
+        Sizing::File => match bounds {
+            None => return inputs,
+            Some([min, max]) => {
+                let (min, max) = (f64::from(min), f64::from(max));
+                (min, max, Some(now("desired_capacity").clamp(min, max.max(min))))
+            }
+        },
+        Sizing::AtLeast(n) => {
+            let (min, max) = pinned(n);
+            (min, max, Some(now("desired_capacity").max(n.into())))
+        }
+        Sizing::Raised(n) => {
+            let (min, max) = pinned(n);
+            (min, max, Some(n.into()))
+        }
+        Sizing::Empty => (0.0, 0.0, Some(0.0)),
+    };
+    inputs.insert("min_size".to_owned(), Value::Number(min));
+    inputs.insert("max_size".to_owned(), Value::Number(max));
+    if let Some(desired) = desired {
+        inputs.insert("desired_capacity".to_owned(), Value::Number(desired));
+    }
+    inputs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object;
+
+    fn members(value: Value) -> Object {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn only_the_weights_of_its_own_groups_change() {
+        let group = |arn: &str, weight: i32| object! { "group" => arn, "weight" => weight };
+        let rule = |weights: [i32; 3]| {
+            let groups = ["blue", "green", "else"].into_iter().zip(weights);
+            let groups: Vec<Value> = groups.map(|(arn, weight)| group(arn, weight)).collect();
+            let action = object! { "type" => "forward", "target_group" => Value::List(groups) };
+            members(object! { "priority" => 10, "action" => Value::List(vec![action]) })
+        };
+        let record = Record {
+            id: "rule".to_owned(),
+            inputs: rule([0, 100, 1]),
+            outputs: Object::new(),
+            generation: 0,
+            depends_on: Vec::new(),
+            prevent_destroy: false,
+            unfinished: false,
+        };
+        let wanted = |group: &str| match group {
+            "blue" => Some(100),
+            "green" => Some(0),
+            _ => None,
+        };
+        assert_eq!(weighed(&record, wanted), rule([100, 0, 1]));
+    }
+
+    #[test]
+    fn sizes_are_pinned_upwards_and_come_back_to_the_file() {
+        let group = |min: i32, max: i32, desired: i32| {
+            members(object! { "min_size" => min, "max_size" => max, "desired_capacity" => desired })
+        };
+        let sized = |sizing| super::sized(group(2, 4, 3), sizing, Some([1, 4]));
+        assert_eq!(sized(Sizing::AtLeast(3)), group(3, 4, 3));
+        assert_eq!(sized(Sizing::Raised(6)), group(6, 6, 6));
+        assert_eq!(sized(Sizing::Empty), group(0, 0, 0));
+        assert_eq!(sized(Sizing::File), group(1, 4, 3));
+        assert_eq!(sized(Sizing::Left), group(2, 4, 3));
+    }
+}
