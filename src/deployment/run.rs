@@ -343,6 +343,7 @@ impl Rolling<'_> {
         let clock = &self.run.cloud.clock;
         let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
         let (began, mut written, mut seen) = (clock.monotonic(), served, clock.monotonic());
+        let mut paused = false;
         loop {
             self.heed().await?;
             let Some((_, rollout)) = self.rollout() else { return Ok(()) };
@@ -365,7 +366,10 @@ impl Rolling<'_> {
             }
             let left = crate::value::format_duration(Duration::from_secs(time.saturating_sub(waited).as_secs()));
             match rollout.course {
-                Course::Paused => self.say("paused; `bgform promote` goes on, `bgform abort` goes back"),
+                Course::Paused if !std::mem::replace(&mut paused, true) => {
+                    self.tell("paused; `bgform promote` goes on, `bgform abort` goes back");
+                }
+                Course::Paused => {}
                 _ => self.say(&format!("{left} left of this step")),
             }
             let pause = LOOK.min(time.saturating_sub(waited).max(Duration::from_millis(50)));
@@ -488,7 +492,12 @@ impl Rolling<'_> {
                     return Ok(());
                 }
                 Verdict::NotYet(seen) if !late && !gate.is_exhausted(attempts) => {
-                    self.say(&format!("gate \"{name}\": {seen}"));
+                    let seen = format!("gate \"{name}\": {seen}");
+                    match gate.approval.is_some() && attempts == 1 {
+                        // Somebody has to be asked, where there is no terminal too.
+                        true => self.tell(&seen),
+                        false => self.say(&seen),
+                    }
                     tokio::select! {
                         () = clock.sleep(gate.pause()) => {}
                         () = self.run.shutdown.draining() => return Err(Failure::Interrupted),

@@ -43,7 +43,9 @@ fn answers_500() {
     let scene = Scene::of(&canary(20, "1m"));
     scene.fault("fails=ship-web-green*:200");
     let (run, tally) = fails(&scene);
-    run.says("green does not hold what it was given: 0 of 2 targets are healthy, i-");
+    run.says("green does not hold what it was given:")
+        .says("of 2 targets are healthy, i-")
+        .says("is unhealthy (Target.ResponseCodeMismatch: Health checks failed with these codes: [500])");
     assert!(tally.failed.iter().all(|why| why == "500") && !tally.failed.is_empty(), "{tally:?}");
     at_most(&tally, 20);
 }
