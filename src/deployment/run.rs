@@ -337,8 +337,8 @@ impl Rolling<'_> {
         Ok(())
     }
 
-    /// Waits, and goes on serving what was served before an interruption; a message ends it. What has
-    /// weight must stay healthy meanwhile, and with `guarded` the gates `at = "shift"` must hold.
+    /// Waits, and goes on serving what was served before an interruption; a message ends it. With
+    /// `guarded`, what has weight must stay healthy meanwhile, and the gates `at = "shift"` must hold.
     async fn hold(&self, time: Duration, guarded: bool) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
@@ -353,7 +353,7 @@ impl Rolling<'_> {
             if waited >= time && rollout.course == Course::Forward {
                 return Ok(());
             }
-            match self.guards(guarded).await {
+            match if guarded { self.guards().await } else { Ok(()) } {
                 Ok(()) => seen = now,
                 Err(Failure::Cloud(error)) if now.saturating_sub(seen) < BLIND => {
                     self.say(&format!("cannot look whether all is well: {error}"));
@@ -413,15 +413,12 @@ impl Rolling<'_> {
     }
 
     /// What has to hold all the time that weights move.
-    async fn guards(&self, gates: bool) -> Result<(), Failure> {
+    async fn guards(&self) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
         if facts.live.is_none_or(|live| live == rollout.to) || facts.weight(rollout.to) == 0 {
             return Ok(());
         }
         self.carries(&facts, rollout.to).await?;
-        if !gates {
-            return Ok(());
-        }
         for gate in self.declaration.gate.iter().filter(|gate| gate.at == Moment::Shift) {
             let Some(gate) = self.evaluated(&gate.name) else { continue };
             if let Verdict::Failed(reason) = gate::check(&gate, &self.ground(&gate)?).await? {
@@ -545,6 +542,7 @@ impl Rolling<'_> {
             environment: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             folder: self.run.program.folder(),
             group: group.map(|record| record.id.clone()),
+            since: facts.history.iter().rev().find(|one| one.colour == to).map(|one| one.ended),
             rule: snapshot.resources.get(&self.rule_of_gates()).cloned(),
             headers: match facts.previews.is_empty() {
                 true => Default::default(),
@@ -647,7 +645,7 @@ impl Rolling<'_> {
             // What takes traffic from a colour that failed is not put off by an interrupt; a second one ends it.
             let (calm, rules) = (Shutdown::default(), self.rules());
             tokio::select! {
-                back = self.agree_under(&rules, &calm, false) => back?,
+                back = self.agree_under(&rules, &calm, true) => back?,
                 () = self.run.shutdown.at_once() => return Err(Failure::Interrupted),
             }
             if moved {
@@ -712,13 +710,13 @@ impl Rolling<'_> {
         &self,
         addresses: &BTreeSet<Address>,
         shutdown: &Shutdown,
-        allow_outage: bool,
+        way_back: bool,
     ) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
         let mut program = self.run.program.clone();
         program.stand(&snapshot.deployments);
         let part = Part { addresses: addresses.clone(), known: self.known() };
-        let options = Options { allow_outage, ..Options::default() };
+        let options = Options { allow_outage: way_back, ..Options::default() };
         let basis = Basis {
             cloud: self.run.cloud,
             program: &program,
@@ -739,6 +737,7 @@ impl Rolling<'_> {
             reporter: self.run.reporter,
             shutdown,
             parallelism: self.run.parallelism,
+            way_back,
         };
         let outcome = apply::apply(&context, made.known).await?;
         match outcome.failed.into_iter().next() {

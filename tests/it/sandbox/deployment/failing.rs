@@ -25,11 +25,12 @@ fn at_most(tally: &Tally, share: usize) {
 }
 
 fn never_healthy() {
-    let scene = Scene::of(&canary(25, "3s"));
+    let scene = Scene::of(&canary(25, "1s"));
+    scene.rewrite("= 25s", "= 15s");
     scene.fault("never-healthy=ship-web-green*");
     let (run, tally) = fails(&scene);
     none_failed(&tally);
-    let run = run.says("it did not come within 25s; last seen: i-");
+    let run = run.says("it did not come within 15s; last seen: i-");
     let why = run.out.lines().find(|line| line.contains("Why:")).expect("the cause");
     // Target by target.
     assert_eq!(why.matches("is unhealthy (Target.FailedHealthChecks: Health checks failed)").count(), 2, "{why}");
