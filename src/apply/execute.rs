@@ -136,6 +136,7 @@ impl<'a> Shared<'a> {
     fn operation<'b>(&'b self, address: &'b Address, id: &str, generation: u32) -> Operation<'b> {
         Operation::new(self.context.cloud, address, id, &self.stack, &self.lineage, self.context.reporter)
             .of_generation(generation)
+            .on_the_way_back(self.context.way_back)
             .journalled(self.context.journal)
     }
 

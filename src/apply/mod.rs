@@ -34,6 +34,8 @@ pub struct Context<'a> {
     pub shutdown: &'a Shutdown,
     /// How many steps may be under way at once.
     pub parallelism: usize,
+    /// Traffic leaves what fails: it goes to a group as soon as one of its targets is healthy.
+    pub way_back: bool,
 }
 
 /// A step that was carried out.

@@ -60,6 +60,8 @@ pub struct Operation<'a> {
     /// How many times this address has been replaced.
     pub generation: u32,
     pub reporter: &'a dyn Reporter,
+    /// Whether traffic leaves what fails, which is not to wait for every target.
+    pub way_back: bool,
     /// Where calls are written down before they go out; none in tests of a kind alone.
     journal: Option<&'a Journal>,
     /// How many mutating calls were begun.
@@ -108,6 +110,7 @@ impl<'a> Operation<'a> {
             lineage,
             generation: 0,
             reporter,
+            way_back: false,
             journal: None,
             ordinal,
             refused,
@@ -118,6 +121,11 @@ impl<'a> Operation<'a> {
     #[must_use]
     pub fn journalled(self, journal: &'a Journal) -> Self {
         Self { journal: Some(journal), ..self }
+    }
+
+    #[must_use]
+    pub fn on_the_way_back(self, way_back: bool) -> Self {
+        Self { way_back, ..self }
     }
 
     #[must_use]

@@ -234,6 +234,7 @@ impl Rehearsal<'_> {
             reporter: told,
             shutdown: self.shutdown,
             parallelism: 10,
+            way_back: false,
         };
         let outcome = apply::apply(&context, known).await;
         let snapshot = end(&store, &lock, journal)?;

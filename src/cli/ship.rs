@@ -88,6 +88,7 @@ impl Work<'_> {
             reporter: self.progress,
             shutdown: self.shutdown,
             parallelism: self.parallelism,
+            way_back: false,
         };
         apply::apply(&context, known).await
     }

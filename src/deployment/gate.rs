@@ -44,6 +44,8 @@ pub struct Ground<'a> {
     pub folder: PathBuf,
     /// The new colour's Auto Scaling group, by name.
     pub group: Option<String>,
+    /// When the new colour was last taken from another release: what was measured before is that one's.
+    pub since: Option<jiff::Timestamp>,
     /// The deployment's first rule.
     pub rule: Option<Record>,
     /// Headers that send a request to the new colour while the preview stands.
@@ -63,7 +65,7 @@ pub async fn check(gate: &Gate, ground: &Ground<'_>) -> Result<Verdict, Error> {
         return super::watch::alarms(ground.cloud, &alarm.names).await;
     }
     if let Some(metric) = &gate.metric {
-        return super::watch::metric(ground.cloud, metric).await;
+        return super::watch::metric(ground.cloud, metric, ground.since).await;
     }
     if let Some(commands) = &gate.remote {
         return super::remote::run(ground.cloud, ground.group.as_deref(), commands, gate.timeout).await;

@@ -78,15 +78,20 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
         let launched: &[&str] = if follows { &[] } else { &LAUNCHED };
         lowered.frozen.insert(at("autoscaling_group"), [sizes, launched].concat());
         if !follows {
-            lowered.frozen.insert(at("target_group"), settings_of_target_groups());
+            lowered.frozen.insert(at("target_group"), settings_of("target_group"));
         }
+    }
+    // A version is made for a colour that is raised: after a release was gone back from, the newest
+    // one is nobody's, and is not made again.
+    if !Colour::BOTH.into_iter().any(|colour| facts.follows_file(colour)) {
+        lowered.frozen.insert(Address::new("launch_template", &name.text), settings_of("launch_template"));
     }
     lowered
 }
 
-/// All that says how a target is reached and judged.
-fn settings_of_target_groups() -> Vec<&'static str> {
-    let schema = kind::find_managed("target_group").map(|kind| kind.schema());
+/// All that reaches an instance, or says how it is reached and judged.
+fn settings_of(kind: &str) -> Vec<&'static str> {
+    let schema = kind::find_managed(kind).map(|kind| kind.schema());
     let attributes = schema.into_iter().flat_map(|schema| &schema.attributes);
     attributes.map(|attribute| attribute.name).filter(|name| *name != "tags").collect()
 }

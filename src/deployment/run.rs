@@ -373,12 +373,13 @@ impl Rolling<'_> {
         Ok(())
     }
 
-    /// Waits, and goes on serving what was served before an interruption; a message ends it. What has
-    /// weight must stay healthy meanwhile, and with `guarded` the gates `at = "shift"` must hold.
+    /// Waits, and goes on serving what was served before an interruption; a message ends it. With
+    /// `guarded`, what has weight must stay healthy meanwhile, and the gates `at = "shift"` must hold.
     async fn hold(&self, time: Duration, guarded: bool) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
         let (began, mut written, mut seen) = (clock.monotonic(), served, clock.monotonic());
+        let mut paused = false;
         loop {
             self.heed().await?;
             let Some((_, rollout)) = self.rollout() else { return Ok(()) };
@@ -388,7 +389,7 @@ impl Rolling<'_> {
             if waited >= time && rollout.course == Course::Forward {
                 return Ok(());
             }
-            match self.guards(guarded).await {
+            match if guarded { self.guards().await } else { Ok(()) } {
                 Ok(()) => seen = now,
                 Err(Failure::Cloud(error)) if now.saturating_sub(seen) < BLIND => {
                     self.say(&format!("cannot look whether all is well: {error}"));
@@ -402,7 +403,10 @@ impl Rolling<'_> {
             let left =
                 crate::value::format_duration(Duration::from_secs(time.saturating_sub(waited).as_secs()));
             match rollout.course {
-                Course::Paused => self.say("paused; `bgform promote` goes on, `bgform abort` goes back"),
+                Course::Paused if !std::mem::replace(&mut paused, true) => {
+                    self.tell("paused; `bgform promote` goes on, `bgform abort` goes back");
+                }
+                Course::Paused => {}
                 _ => self.say(&format!("{left} left of this step")),
             }
             let pause = LOOK.min(time.saturating_sub(waited).max(Duration::from_millis(50)));
@@ -447,15 +451,12 @@ impl Rolling<'_> {
     }
 
     /// What has to hold all the time that weights move.
-    async fn guards(&self, gates: bool) -> Result<(), Failure> {
+    async fn guards(&self) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
         if facts.live.is_none_or(|live| live == rollout.to) || facts.weight(rollout.to) == 0 {
             return Ok(());
         }
         self.carries(&facts, rollout.to).await?;
-        if !gates {
-            return Ok(());
-        }
         for gate in self.declaration.gate.iter().filter(|gate| gate.at == Moment::Shift) {
             let Some(gate) = self.evaluated(&gate.name) else { continue };
             if let Verdict::Failed(reason) = gate::check(&gate, &self.ground(&gate)?).await? {
@@ -526,7 +527,12 @@ impl Rolling<'_> {
                     return Ok(());
                 }
                 Verdict::NotYet(seen) if !late && !gate.is_exhausted(attempts) => {
-                    self.say(&format!("gate \"{name}\": {seen}"));
+                    let seen = format!("gate \"{name}\": {seen}");
+                    match gate.approval.is_some() && attempts == 1 {
+                        // Somebody has to be asked, where there is no terminal too.
+                        true => self.tell(&seen),
+                        false => self.say(&seen),
+                    }
                     tokio::select! {
                         () = clock.sleep(gate.pause()) => {}
                         () = self.run.shutdown.draining() => return Err(Failure::Interrupted),
@@ -574,6 +580,7 @@ impl Rolling<'_> {
             environment: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             folder: self.run.program.folder(),
             group: group.map(|record| record.id.clone()),
+            since: facts.history.iter().rev().find(|one| one.colour == to).map(|one| one.ended),
             rule: snapshot.resources.get(&self.rule_of_gates()).cloned(),
             headers: match facts.previews.is_empty() {
                 true => Default::default(),
@@ -691,7 +698,7 @@ impl Rolling<'_> {
             // What takes traffic from a colour that failed is not put off by an interrupt; a second one ends it.
             let (calm, rules) = (Shutdown::default(), self.rules());
             tokio::select! {
-                back = self.agree_under(&rules, &calm, false) => back?,
+                back = self.agree_under(&rules, &calm, true) => back?,
                 () = self.run.shutdown.at_once() => return Err(Failure::Interrupted),
             }
             if moved {
@@ -757,7 +764,7 @@ impl Rolling<'_> {
         &self,
         addresses: &BTreeSet<Address>,
         shutdown: &Shutdown,
-        allow_outage: bool,
+        way_back: bool,
     ) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
         if self.run.from_records {
@@ -769,7 +776,7 @@ impl Rolling<'_> {
         let mut program = self.run.program.clone();
         program.stand(&snapshot.deployments);
         let part = Part { addresses: addresses.clone(), known: self.known() };
-        let options = Options { allow_outage, ..Options::default() };
+        let options = Options { allow_outage: way_back, ..Options::default() };
         let basis = Basis {
             cloud: self.run.cloud,
             program: &program,
@@ -800,6 +807,7 @@ impl Rolling<'_> {
             reporter: self.run.reporter,
             shutdown,
             parallelism: self.run.parallelism,
+            way_back,
         };
         let outcome = apply::apply(&context, known).await?;
         match outcome.failed.into_iter().next() {

@@ -2,6 +2,8 @@
 
 use aws_sdk_cloudwatch::types::{Dimension, StateValue, Statistic};
 
+use jiff::Timestamp;
+
 use super::declaration::Metric;
 use super::gate::Verdict;
 use crate::cloud::Cloud;
@@ -32,8 +34,9 @@ pub async fn alarms(cloud: &Cloud, names: &[String]) -> Result<Verdict, Error> {
 }
 
 /// The latest whole period of a metric lies within its bounds; without a data point there is nothing
-/// that could be out of them (API_GetMetricStatistics).
-pub async fn metric(cloud: &Cloud, metric: &Metric) -> Result<Verdict, Error> {
+/// that could be out of them (API_GetMetricStatistics). A period that began before `since` does not
+/// count.
+pub async fn metric(cloud: &Cloud, metric: &Metric, since: Option<Timestamp>) -> Result<Verdict, Error> {
     let period = i64::try_from(metric.period).unwrap_or(60).max(60);
     let now = cloud.clock.now().as_second();
     let end = now - now.rem_euclid(period) + period;
@@ -66,7 +69,11 @@ pub async fn metric(cloud: &Cloud, metric: &Metric) -> Result<Verdict, Error> {
         Statistic::Minimum => point.minimum(),
         _ => point.maximum(),
     };
-    for value in answer.datapoints().iter().filter_map(value) {
+    let since = since.map_or(i64::MIN, |since| since.as_second());
+    let own = |point: &&aws_sdk_cloudwatch::types::Datapoint| {
+        point.timestamp().is_none_or(|began| began.secs() >= since)
+    };
+    for value in answer.datapoints().iter().filter(own).filter_map(value) {
         let (name, statistic) = (&metric.name, &metric.statistic);
         if let Some(max) = metric.max.filter(|max| value > *max) {
             return Ok(Verdict::Failed(format!("the {statistic} of {name} is {value}, more than {max}")));

@@ -132,7 +132,8 @@ pub async fn wait_for_first(op: &Operation<'_>, actions: &[Action]) -> Result<()
 }
 
 /// Waits until every registered target of each group is healthy. A group without any is an error,
-/// unless this is `first`: nobody is served yet.
+/// unless this is `first`: nobody is served yet. On the way back one healthy target is enough: the
+/// requests come from where it is worse.
 async fn wait_until_healthy(op: &Operation<'_>, groups: &[String], first: bool) -> Result<(), Error> {
     if groups.is_empty() {
         return Ok(());
@@ -148,7 +149,10 @@ async fn wait_until_healthy(op: &Operation<'_>, groups: &[String], first: bool) 
                      the weights are as they were",
                 ));
             }
-            waiting.extend(not_healthy(arn, &targets));
+            let some = targets.iter().any(|one| state(one) == Some(&TargetHealthStateEnum::Healthy));
+            if !(op.way_back && some) {
+                waiting.extend(not_healthy(arn, &targets));
+            }
         }
         Ok(match waiting.as_slice() {
             [] => Poll::Ready(()),

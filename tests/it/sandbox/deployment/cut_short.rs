@@ -128,6 +128,36 @@ fn a_canary_that_is_cut_short_anywhere_goes_on_there() {
     }
 }
 
+/// The release is given up, and that is cut short too: the next apply ends it.
+#[test]
+fn a_way_back_that_is_cut_short_is_gone_to_its_end() {
+    let ends = |text: &'static str, signal: Signal| {
+        let scene = Scene::of(&super::canary(25, "1h"));
+        let load = scene.load();
+        let mut under = scene.begin("2.0");
+        under.until("green has 25% of the traffic");
+        scene.abort();
+        if text.is_empty() {
+            // The call that moves the weights is carried out, and nobody hears of it.
+            assert!(scene.product.wire.kill(under.child, 0, Moment::BeforeItsAnswer), "it had ended before");
+        } else {
+            under.until(text);
+            under.signal(signal);
+            let code = under.end().code;
+            assert!(code == 4 || code == -1, "{code}");
+        }
+        let run = scene.apply("2.0").exits(1);
+        run.says("web: 2.0 was taken back; 1.0 on blue carries all traffic. Why: ada@desk asked for it");
+        none_failed(&load.end());
+        scene.stands("1.0");
+    };
+    side_by_side(&[
+        ("the call", &|| ends("", Signal::KILL)),
+        ("killed", &|| ends("blue has all traffic again", Signal::KILL)),
+        ("interrupted", &|| ends("blue has all traffic again", Signal::INT)),
+    ]);
+}
+
 #[test]
 fn soak_time_served_counts() {
     let scene = Scene::of(&super::canary(25, "12s"));

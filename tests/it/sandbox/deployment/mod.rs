@@ -169,7 +169,7 @@ impl Scene {
     }
 
     fn load(&self) -> Load {
-        Load::on(&self.url, 2, 2)
+        Load::on(&self.url, 1, 1)
     }
 
     fn fault(&self, fault: &str) {

@@ -107,6 +107,25 @@ fn promoted_out_of_an_hour() {
     none_failed(&load.end());
 }
 
+/// One of the old colour's instances is ill: the way back does not wait for it.
+fn back_though_the_old_colour_is_not_whole() {
+    let scene = Scene::of(&canary(25, "1h"));
+    let mut under = scene.begin("2.0");
+    under.until("green has 25% of the traffic");
+    let address = scene.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let bodies = std::iter::repeat_with(|| get(&address, "/", false, &mut None).expect("an answer").body);
+    let blue = bodies.take(100).find(|body| body.starts_with("hello from 1.0")).expect("blue answers");
+    let ill = blue.split(' ').find(|word| word.starts_with("i-")).expect("an instance").to_owned();
+    scene.fault(&format!("never-healthy={ill}"));
+    std::thread::sleep(Duration::from_secs(12));
+    let load = scene.load();
+    scene.abort();
+    under.until("blue has all traffic again");
+    under.end().exits(1);
+    none_failed(&load.end());
+    scene.stands("1.0");
+}
+
 #[test]
 fn rollouts_keep_apart_and_follow_what_happens_meanwhile() {
     side_by_side(&[
@@ -114,6 +133,7 @@ fn rollouts_keep_apart_and_follow_what_happens_meanwhile() {
         ("growth", &the_live_colour_grows),
         ("hold", &held_where_it_failed),
         ("pause", &paused_until_promoted),
+        ("a way back to what is not whole", &back_though_the_old_colour_is_not_whole),
         ("promote", &promoted_out_of_an_hour),
     ]);
 }
