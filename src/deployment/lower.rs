@@ -145,9 +145,12 @@ fn ours(nested: &Block, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// The nested block with the deployment's name.
+/// The nested block with the deployment's name, without what bgform sets itself.
 fn named(nested: &Block, name: &Name) -> Block {
-    Block { labels: vec![name.clone()], ..nested.clone() }
+    let mut block = Block { labels: vec![name.clone()], ..nested.clone() };
+    let kind = nested.keyword.text.as_str();
+    block.body.attributes.retain(|one| !OURS.contains(&(kind, &one.name.text)));
+    block
 }
 
 /// A name that the author gave, with the colour after it: no two resources have the same.

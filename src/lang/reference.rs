@@ -4,15 +4,17 @@
 use std::fmt::Write;
 
 use super::{functions, notation};
+use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::kind;
 use crate::kind::schema::{Attribute, OnChange, Output, Schema, Type};
 use crate::value::Value;
 
-/// Every managed kind, every kind that `existing` reads, and every function.
+/// Deployments, every managed kind, every kind that `existing` reads, and every function.
 pub fn reference() -> String {
     let mut text = String::new();
+    deployment(&mut text);
     text.push_str(
-        "### Resource kinds\n\n\
+        "\n### Resource kinds\n\n\
          Every one also takes `for_each`, `depends_on` and `lifecycle { prevent_destroy, ignore_changes }`. An \
          attribute without a default that is not written is AWS's own choice and is left alone.\n",
     );
@@ -34,6 +36,32 @@ pub fn reference() -> String {
         let _ = writeln!(text, "| {} | {} |", code(function.signature), cell(function.doc));
     }
     text
+}
+
+fn deployment(text: &mut String) {
+    let nested = NESTED.map(|(kind, many)| format!("`{kind}`{}", if many { ", once or more" } else { "" }));
+    let _ = write!(
+        text,
+        "### `deployment`\n\n\
+         One service, kept in two colours. It nests {}, with the attributes that these kinds have; a `name` of theirs \
+         gets the colour after it. Beside them:\n\n\
+         | attribute | value | default | |\n|---|---|---|---|\n",
+        nested.join("; ")
+    );
+    // A gate's name is its label.
+    let is_label = |row: &Row<'_>| row.path == "gate.name";
+    for row in rows(&ATTRIBUTES, "", OnChange::Update).into_iter().filter(|row| !is_label(row)) {
+        let path = row.path.replacen("gate", "gate \"NAME\"", usize::from(row.path.starts_with("gate")));
+        let Row { attribute, .. } = row;
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} |",
+            code(&path),
+            cell(&described(&attribute.ty)),
+            default(attribute),
+            cell(attribute.doc)
+        );
+    }
 }
 
 fn managed(text: &mut String, schema: &Schema) {

@@ -5,6 +5,7 @@ mod autoscaling_group;
 mod cli;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod conformance;
+mod deployment;
 mod ec2;
 mod examples;
 mod kills;

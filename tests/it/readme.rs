@@ -66,9 +66,33 @@ fn the_stacks_of_the_repository_are_formatted_and_the_explicit_one_is_the_exampl
     product.copy_stack("explicit.deploy");
     product.run(&["fmt", "--check", "explicit.deploy"]).exits(0);
     product.run(&["validate", "explicit.deploy"]).exits(0).says("is valid: 14 resources");
+    for name in ["shop.deploy", "canary.deploy", "release.deploy"] {
+        product.copy_stack(name);
+        product.run(&["fmt", "--check", name]).exits(0);
+        product.run(&["validate", name, "--var", "release=1.0"]).exits(0);
+    }
     product.copy_stack("hello.deploy");
     product.run(&["fmt", "--check", "hello.deploy"]).exits(0);
     product.run(&["validate", "hello.deploy"]).exits(0).says("is valid: 9 resources");
+}
+
+#[test]
+fn the_stories_in_the_readme_are_told() {
+    let marked = README.split("<!-- story: kept by tests/it/readme.rs -->").skip(1);
+    let block = |rest: &str| rest.split("```text\n").nth(1).and_then(|rest| rest.split("```").next().map(str::to_owned));
+    let stories: Vec<String> = marked.filter_map(block).collect();
+    let product = crate::product::Product::on_sandbox(&[]);
+    product.copy_stack("release.deploy");
+    let release = |command: &[&str], release: &str| {
+        let release = format!("release={release}");
+        product.run(&[command, &["release.deploy", "--var", &release]].concat()).exits(0)
+    };
+    release(&["apply", "--auto-approve"], "1.0").says("web: 1.0 is live on blue.");
+    let told = [release(&["apply", "--auto-approve"], "2.0"), release(&["plan"], "1.0")];
+    assert_eq!(stories.len(), told.len());
+    for (story, run) in stories.iter().zip(told) {
+        assert!(run.out.contains(story.as_str()), "{story}\nis not in\n{}", run.out);
+    }
 }
 
 #[test]
