@@ -8,9 +8,11 @@ use crate::deployment::standing::{NoWay, abort, intent};
 use crate::state::deployment::{Deployment, Rollout};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The old colour gets all traffic at once, then the new one is emptied. An apply that runs does \
+#[command(
+    after_help = "The old colour gets all traffic at once, then the new one is emptied. An apply that runs does \
                         it, and ends; where none runs, this command does.\n\n\
-                        Examples:\n  bgform abort\n  bgform abort stacks/shop.deploy --deployment web")]
+                        Examples:\n  bgform abort\n  bgform abort stacks/shop.deploy --deployment web"
+)]
 pub struct AbortArgs {
     #[command(flatten)]
     which: Which,

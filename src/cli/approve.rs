@@ -9,9 +9,11 @@ use crate::diagnostic::did_you_mean;
 use crate::state::deployment::{Rollout, Stage};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "It may be given before the rollout has come to the gate, and counts for this rollout only.\n\n\
+#[command(
+    after_help = "It may be given before the rollout has come to the gate, and counts for this rollout only.\n\n\
                         Examples:\n  bgform approve \"go live\"\n  \
-                        bgform approve \"go live\" stacks/shop.deploy --deployment web")]
+                        bgform approve \"go live\" stacks/shop.deploy --deployment web"
+)]
 pub struct ApproveArgs {
     /// The gate, by its name in the stack.
     #[arg(value_name = "GATE")]

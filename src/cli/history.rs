@@ -8,11 +8,13 @@ use super::{CliError, Exit, Global, report};
 use crate::state::deployment::{Ending, Shipped};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The latest is first; 200 are kept of each deployment. The JSON has `format` bgform.history and \
+#[command(
+    after_help = "The latest is first; 200 are kept of each deployment. The JSON has `format` bgform.history and \
                         `version` 1: `shipped`, each with deployment, release, colour, by, commit, began, ended, ending \
                         (shipped, rolled_back, aborted, superseded) and reason.\n\n\
                         Examples:\n  bgform history\n  bgform history stacks/shop.deploy --deployment web\n  \
-                        bgform history --json | jq -r '.shipped[0].release'")]
+                        bgform history --json | jq -r '.shipped[0].release'"
+)]
 pub struct HistoryArgs {
     #[command(flatten)]
     which: Which,
@@ -32,7 +34,9 @@ pub fn run(global: &Global, args: HistoryArgs) -> Result<Exit, CliError> {
             let shipped: Vec<Json> = shipped.iter().map(|(name, one)| document(name, one)).collect();
             format!("{:#}\n", json!({ "format": "bgform.history", "version": 1, "shipped": shipped }))
         }
-        false if shipped.is_empty() => "No rollout has ended yet; `bgform status` shows the one under way.\n".to_owned(),
+        false if shipped.is_empty() => {
+            "No rollout has ended yet; `bgform status` shows the one under way.\n".to_owned()
+        }
         false => table(&shipped.iter().map(|(name, one)| row(name, one)).collect::<Vec<_>>(), ""),
     };
     report::out(&text);

@@ -6,9 +6,11 @@ use crate::deployment::mailbox::Message;
 use crate::state::deployment::Course;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The weights stay as they are, and gates with at = \"shift\" are still watched, until \
+#[command(
+    after_help = "The weights stay as they are, and gates with at = \"shift\" are still watched, until \
                         `bgform promote` goes on or `bgform abort` goes back.\n\n\
-                        Examples:\n  bgform pause\n  bgform pause stacks/shop.deploy --deployment web")]
+                        Examples:\n  bgform pause\n  bgform pause stacks/shop.deploy --deployment web"
+)]
 pub struct PauseArgs {
     #[command(flatten)]
     which: Which,

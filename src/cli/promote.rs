@@ -8,10 +8,12 @@ use crate::deployment::mailbox::Message;
 use crate::state::deployment::Course;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The time that is left of the step under way is skipped, and a rollout that is paused or held \
+#[command(
+    after_help = "The time that is left of the step under way is skipped, and a rollout that is paused or held \
                         goes on. Gates are not: each has to pass. Where no apply runs, it is written down, and the \
                         next `bgform apply` goes on at once.\n\n\
-                        Examples:\n  bgform promote\n  bgform promote stacks/shop.deploy --deployment web")]
+                        Examples:\n  bgform promote\n  bgform promote stacks/shop.deploy --deployment web"
+)]
 pub struct PromoteArgs {
     #[command(flatten)]
     which: Which,

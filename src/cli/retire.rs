@@ -5,9 +5,11 @@ use super::{CliError, Exit, Global};
 use crate::deployment::standing::{intent, retire};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The scheduled retirement is called off and the group's sizes become 0. From then on \
+#[command(
+    after_help = "The scheduled retirement is called off and the group's sizes become 0. From then on \
                         `bgform rollback` has to raise the old release again before it gets traffic.\n\n\
-                        Examples:\n  bgform retire --now\n  bgform retire --now stacks/shop.deploy --deployment web")]
+                        Examples:\n  bgform retire --now\n  bgform retire --now stacks/shop.deploy --deployment web"
+)]
 pub struct RetireArgs {
     #[command(flatten)]
     which: Which,

@@ -15,12 +15,14 @@ use crate::state::LockGuard;
 use crate::state::deployment::Course;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "While the old colour stands, all traffic is back on it after one change of the listener rule, \
+#[command(
+    after_help = "While the old colour stands, all traffic is back on it after one change of the listener rule, \
                         and nothing is asked. The release that is left stands by as long as the old one did. A \
                         release that is still under way is taken back as by `bgform abort`. After a gate that is \
                         irreversible has passed there is no way back, and it says so.\n\n\
                         Examples:\n  bgform rollback\n  bgform rollback --to 1.0.1\n  \
-                        bgform rollback stacks/shop.deploy --deployment web --auto-approve")]
+                        bgform rollback stacks/shop.deploy --deployment web --auto-approve"
+)]
 pub struct RollbackArgs {
     #[command(flatten)]
     which: Which,
@@ -84,7 +86,8 @@ async fn go(site: &Site, session: Session, lock: &LockGuard, intent: Intent) -> 
 /// What raising it again will do.
 async fn show(session: &Session, intent: &Intent) -> Result<(), CliError> {
     let snapshot = session.journal.snapshot();
-    let live = intent.facts.live.map(|live| Address::new("autoscaling_group", &intent.name).with_key(live.name()));
+    let live =
+        intent.facts.live.map(|live| Address::new("autoscaling_group", &intent.name).with_key(live.name()));
     let group = live.and_then(|address| snapshot.resources.get(&address).map(|record| record.id.clone()));
     let capacity = match group {
         Some(group) => observe_one(&session.cloud, &group).await?.map(|fleet| fleet.desired.unsigned_abs()),
@@ -112,7 +115,9 @@ fn agreed(auto_approve: bool) -> Result<(), CliError> {
 fn refused(no_way: NoWay) -> CliError {
     let (message, help) = (no_way.to_string(), no_way.help());
     match no_way {
-        NoWay::Irreversible { .. } => CliError::Refused { code: "bgform::deployment::irreversible", message, help },
+        NoWay::Irreversible { .. } => {
+            CliError::Refused { code: "bgform::deployment::irreversible", message, help }
+        }
         _ => CliError::usage("bgform::deployment::no_way_back", message, help),
     }
 }

@@ -199,7 +199,8 @@ impl Session {
         let (lineage, known) = (snapshot.lineage.clone(), remembered_outputs(&snapshot));
         let journal = site.store.begin_session(lock, snapshot)?;
         let shutdown = Arc::new(Shutdown::default());
-        shutdown.listen(|_| eprintln!("\nInterrupted: what is under way is ended; the same command goes on."));
+        shutdown
+            .listen(|_| eprintln!("\nInterrupted: what is under way is ended; the same command goes on."));
         let mailbox = Mailbox::of(&site.store);
         Ok(Self { cloud, program, journal, mailbox, shutdown, progress, lineage, known })
     }

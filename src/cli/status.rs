@@ -9,17 +9,19 @@ use serde_json::{Value as Json, json};
 use super::rollout::{Site, Which};
 use super::{CliError, Exit, Global, report};
 use crate::clock;
-use crate::deployment::seen::{Seen, see};
 use crate::deployment::picture::lines;
+use crate::deployment::seen::{Seen, see};
 use crate::state::deployment::{Colour, Deployment};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The JSON has `format` bgform.status and `version` 1: deployments, each with name, live, \
+#[command(
+    after_help = "The JSON has `format` bgform.status and `version` 1: deployments, each with name, live, \
                         colours (colour, release, weight and live_weight in percent, desired, in_service, targets, \
                         healthy, reasons), retirement, rollout (release, to, strategy, stages, at, left in seconds, \
                         course), no_way_back. live_weight is what the rule says, weight what state does.\n\n\
                         Examples:\n  bgform status\n  bgform status --watch\n  \
-                        bgform status --json | jq -r '.deployments[0].live'")]
+                        bgform status --json | jq -r '.deployments[0].live'"
+)]
 pub struct StatusArgs {
     #[command(flatten)]
     which: Which,
@@ -49,12 +51,14 @@ pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
         let now = cloud.clock.now();
         let text = match (args.json, args.watch) {
             (true, watch) => {
-                let all: Vec<Json> = seen.iter().map(|(name, facts, seen)| document(name, facts, seen)).collect();
+                let all: Vec<Json> =
+                    seen.iter().map(|(name, facts, seen)| document(name, facts, seen)).collect();
                 let document = json!({ "format": "bgform.status", "version": 1, "deployments": all });
                 if watch { format!("{document}\n") } else { format!("{document:#}\n") }
             }
             (false, _) => {
-                let told = seen.iter().map(|(name, facts, seen)| lines(name, facts, seen, now).join("\n") + "\n");
+                let told =
+                    seen.iter().map(|(name, facts, seen)| lines(name, facts, seen, now).join("\n") + "\n");
                 told.collect::<Vec<_>>().join("\n")
             }
         };

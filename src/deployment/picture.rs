@@ -14,14 +14,19 @@ pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec
     let mut lines = vec![match (&live, &facts.rollout) {
         (Some(live), None) => format!("{name}: {live}, live"),
         (Some(live), Some(rollout)) => {
-            format!("{name}: {live}, live → {} on {}, {}", rollout.release.label, rollout.to, rollout.strategy)
+            format!(
+                "{name}: {live}, live → {} on {}, {}",
+                rollout.release.label, rollout.to, rollout.strategy
+            )
         }
         (None, Some(rollout)) => format!("{name}: first release {} on {}", rollout.release.label, rollout.to),
         (None, None) => format!("{name}: nothing is live"),
     }];
-    let rows: Vec<[String; 5]> = Colour::BOTH.into_iter().map(|colour| row(facts, seen, colour, now)).collect();
+    let rows: Vec<[String; 5]> =
+        Colour::BOTH.into_iter().map(|colour| row(facts, seen, colour, now)).collect();
     let cell = |row: &[String; 5], column: usize| row.get(column).cloned().unwrap_or_default();
-    let width = |column: usize| rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or_default();
+    let width =
+        |column: usize| rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or_default();
     for row in &rows {
         let cells: Vec<String> = (0..5).map(|at| format!("{:1$}", cell(row, at), width(at))).collect();
         lines.push(format!("  {}", cells.join("  ").trim_end()));
@@ -30,12 +35,14 @@ pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec
         lines.extend(seen.fleet(colour).reasons.iter().map(|reason| format!("  {colour}: {reason}")));
     }
     if let Some(weights) = &seen.weights {
-        let moved = Colour::BOTH.into_iter().any(|colour| {
-            weights.get(&colour).copied().unwrap_or_default() != facts.weight(colour)
-        });
+        let moved = Colour::BOTH
+            .into_iter()
+            .any(|colour| weights.get(&colour).copied().unwrap_or_default() != facts.weight(colour));
         if moved {
             let [blue, green] = Colour::BOTH.map(|colour| facts.weight(colour));
-            lines.push(format!("  state has blue {blue}%, green {green}%: the rule is being changed, or somebody else did it"));
+            lines.push(format!(
+                "  state has blue {blue}%, green {green}%: the rule is being changed, or somebody else did it"
+            ));
         }
     }
     if let Some(rollout) = &facts.rollout {
@@ -53,7 +60,11 @@ fn row(facts: &Deployment, seen: &Seen, colour: Colour, now: Timestamp) -> [Stri
     let health = match (standing.targets, standing.desired) {
         (0, 0) => "empty".to_owned(),
         (0, desired) => format!("0 of {desired} registered"),
-        (targets, desired) => format!("{} of {} healthy", standing.healthy, u32::try_from(targets).unwrap_or(desired).max(desired)),
+        (targets, desired) => format!(
+            "{} of {} healthy",
+            standing.healthy,
+            u32::try_from(targets).unwrap_or(desired).max(desired)
+        ),
     };
     let role = match (&facts.rollout, facts.live == Some(colour)) {
         (_, true) => "live".to_owned(),
@@ -63,7 +74,9 @@ fn row(facts: &Deployment, seen: &Seen, colour: Colour, now: Timestamp) -> [Stri
                 let left = Duration::try_from(one.at.duration_since(now)).unwrap_or_default();
                 format!("stands by, retired in {}", rounded(left))
             }
-            _ if facts.has_retired(colour, now) && facts.releases.contains_key(&colour) => "retired".to_owned(),
+            _ if facts.has_retired(colour, now) && facts.releases.contains_key(&colour) => {
+                "retired".to_owned()
+            }
             _ if facts.releases.contains_key(&colour) => "stands by".to_owned(),
             _ => String::new(),
         },
@@ -84,7 +97,9 @@ fn under_way(rollout: &Rollout) -> Vec<String> {
     }
     match &rollout.course {
         Course::Forward => {}
-        Course::Paused => lines.push("  paused: `bgform promote` goes on, `bgform abort` goes back".to_owned()),
+        Course::Paused => {
+            lines.push("  paused: `bgform promote` goes on, `bgform abort` goes back".to_owned())
+        }
         Course::Back { reason } => lines.push(format!("  goes back: {reason}")),
         Course::Held { reason } => {
             lines.push(format!("  held: {reason}; `bgform promote` goes on, `bgform abort` goes back"));
@@ -124,7 +139,9 @@ fn way_back(facts: &Deployment, now: Timestamp) -> String {
         Some(old) if facts.has_retired(live.other(), now) => {
             format!("way back: {} on {} is raised again (`bgform rollback`)", old.label, live.other())
         }
-        Some(old) => format!("way back: one rule change to {} on {} (`bgform rollback`)", old.label, live.other()),
+        Some(old) => {
+            format!("way back: one rule change to {} on {} (`bgform rollback`)", old.label, live.other())
+        }
     }
 }
 
@@ -148,7 +165,13 @@ mod tests {
 
     fn release(label: &str) -> Release {
         let began = Timestamp::UNIX_EPOCH;
-        Release { label: label.to_owned(), fingerprint: label.to_owned(), began, by: "a@b".to_owned(), commit: None }
+        Release {
+            label: label.to_owned(),
+            fingerprint: label.to_owned(),
+            began,
+            by: "a@b".to_owned(),
+            commit: None,
+        }
     }
 
     #[test]

@@ -55,11 +55,16 @@ pub async fn plan(
     for ((address, record), live) in groups.into_iter().zip(live) {
         // One that is gone is made again by a plan of the whole stack.
         let Some(live) = live else { continue };
-        let Some(colour) = Colour::BOTH.into_iter().find(|colour| address.key.as_deref() == Some(colour.name()))
+        let Some(colour) =
+            Colour::BOTH.into_iter().find(|colour| address.key.as_deref() == Some(colour.name()))
         else {
             continue;
         };
-        let inputs = sized(overlaid(record, &live), facts.sizing(colour), facts.bounds);
+        // What nobody declared stays undeclared: a name that was read would count as the author's.
+        let mut inputs = overlaid(record, &live);
+        let sizes = |name: &str| ["min_size", "max_size", "desired_capacity"].contains(&name);
+        inputs.retain(|name, _| sizes(name) || record.inputs.contains_key(name));
+        let inputs = sized(inputs, facts.sizing(colour), facts.bounds);
         steps.extend(update(address, record, live, inputs));
     }
     let resources = addresses.len();

@@ -34,7 +34,9 @@ pub enum NoWay {
 impl NoWay {
     pub fn help(&self) -> String {
         match self {
-            Self::First { .. } => "nothing was changed. Ship a release that mends it: bgform apply".to_owned(),
+            Self::First { .. } => {
+                "nothing was changed. Ship a release that mends it: bgform apply".to_owned()
+            }
             Self::Irreversible { release, .. } => format!(
                 "nothing was changed. What the gate did, such as a change of the database, is not undone by going \
                  back, and {release} was not made for it: ship a release that fits it with `bgform apply`"
@@ -89,7 +91,8 @@ pub fn back(
     }
     let raises = facts.has_retired(to, now);
     let after = facts.retirement.as_ref().map(|one| one.after).filter(|after| !after.is_zero());
-    let mut stages = vec![Stage::Shift { new: 100 }, Stage::Settle, Stage::Retire { after: after.unwrap_or(AFTER) }];
+    let mut stages =
+        vec![Stage::Shift { new: 100 }, Stage::Settle, Stage::Retire { after: after.unwrap_or(AFTER) }];
     if raises {
         stages.insert(0, Stage::Raise);
     }
@@ -196,7 +199,13 @@ mod tests {
 
     fn release(label: &str) -> Release {
         let began = Timestamp::UNIX_EPOCH;
-        Release { label: label.to_owned(), fingerprint: label.to_owned(), began, by: "a@b".to_owned(), commit: None }
+        Release {
+            label: label.to_owned(),
+            fingerprint: label.to_owned(),
+            began,
+            by: "a@b".to_owned(),
+            commit: None,
+        }
     }
 
     /// 2.0 on green, live; 1.0 on blue, which stands by for 1,000 s.
@@ -231,8 +240,12 @@ mod tests {
     #[test]
     fn there_is_no_way_behind_a_gate_that_is_irreversible_and_to_what_no_colour_has() {
         let closed = Deployment { no_way_back: Some("contract".to_owned()), ..facts() };
-        assert!(matches!(way(&closed, None, 10), Err(NoWay::Irreversible { gate, .. }) if gate == "contract"));
-        assert!(matches!(way(&facts(), Some("0.9"), 10), Err(NoWay::Unknown { there, .. }) if there == "1.0"));
+        assert!(
+            matches!(way(&closed, None, 10), Err(NoWay::Irreversible { gate, .. }) if gate == "contract")
+        );
+        assert!(
+            matches!(way(&facts(), Some("0.9"), 10), Err(NoWay::Unknown { there, .. }) if there == "1.0")
+        );
         assert!(matches!(way(&facts(), Some("2.0"), 10), Err(NoWay::Live { .. })));
         let mut first = facts();
         first.releases.remove(&Colour::Blue);
