@@ -27,11 +27,12 @@ impl Intent {
     pub fn raised(&self, capacity: Option<u32>) -> Deployment {
         let mut facts = self.facts.clone();
         let Some(rollout) = &mut facts.rollout else { return facts };
-        let raise = rollout.stages.iter().position(|stage| *stage == Stage::Raise).unwrap_or_default();
+        let raise = rollout.stages.iter().position(Stage::launches).unwrap_or_default();
         if rollout.at > raise {
             return facts;
         }
         rollout.at = raise;
+        rollout.acting = true;
         facts.raise(capacity);
         facts
     }
@@ -56,11 +57,20 @@ pub enum What {
 pub enum Refused {
     #[error("release {under_way} of `{deployment}` is under way, and this is {wanted}")]
     UnderWay { deployment: String, under_way: String, wanted: String },
+    #[error(
+        "release {release} of `{deployment}` changes its target group, and strategy \"{strategy}\" keeps the one \
+         that carries the traffic"
+    )]
+    JudgedOtherwise { deployment: String, strategy: &'static str, release: String },
 }
 
 impl Refused {
     pub fn help(&self) -> String {
         match self {
+            Self::JudgedOtherwise { strategy, .. } => format!(
+                "ship this one with strategy \"blue_green\", which gives it the idle colour's target group, and the \
+                 next one with \"{strategy}\" again; or leave port, protocol and health check as they were"
+            ),
             Self::UnderWay { under_way, .. } => format!(
                 "end it with that release (`bgform apply` goes on), go back with `bgform abort`, or pass \
                  --supersede: the traffic goes back to the old colour first, and {under_way} is given up"
@@ -93,12 +103,13 @@ pub fn decide(
         let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
         let read = program.deployment(name, &sides, known, &mut mistakes);
         let digest = fingerprint(program, name, known, &mut mistakes);
-        let (Some(declaration), Some(fingerprint)) = (read, digest) else {
+        let (Some(declaration), Some((fingerprint, judged))) = (read, digest) else {
             return Err(Wrong::Mistakes(mistakes));
         };
         let release = Release {
             label: declaration.release.clone(),
             fingerprint,
+            judged,
             began: crate::clock::now(),
             by: author.by.clone(),
             commit: author.commit.clone(),
@@ -139,6 +150,9 @@ fn about(
         passed: Default::default(),
         approved: Default::default(),
         course: Course::Forward,
+        origin: None,
+        batches: Default::default(),
+        acting: false,
     };
     let Some(standing) = standing else {
         let first = rollout(release, Colour::Blue, strategy::first(declaration));
@@ -171,10 +185,20 @@ fn about(
     }
     let idle = live.other();
     let what = if runs(idle) && facts.stands_by(idle) { What::BackToStanding } else { What::Ship };
-    let mut stages = strategy::stages(declaration);
+    let (to, mut stages) = match what {
+        What::Ship if declaration.strategy.keeps_colour() => (live, strategy::in_one_colour(declaration)),
+        _ => (idle, strategy::stages(declaration)),
+    };
+    if to == live && facts.releases.get(&live).is_some_and(|one| one.is_judged_otherwise(&release)) {
+        return Err(Refused::JudgedOtherwise {
+            deployment: name.to_owned(),
+            strategy: declaration.strategy.name(),
+            release: release.label,
+        });
+    }
     if what == What::Ship && facts.stands_by(idle) {
         stages.insert(0, Stage::Empty);
     }
-    facts.rollout = Some(rollout(release, idle, stages));
+    facts.rollout = Some(rollout(release, to, stages));
     Ok((what, facts))
 }

@@ -24,7 +24,7 @@ use crate::kind::autoscaling_group::ready::{Wanted, ready};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part, PlanError};
-use crate::state::deployment::{Colour, Course, Deployment, Ending, Retirement, Rollout, Sizing, Stage};
+use crate::state::deployment::{Colour, Course, Deployment, Ending, Origin, Retirement, Rollout, Sizing, Stage};
 use crate::state::{Change, Entry, Journal, StateError};
 
 /// How often a wait looks at what it waits for.
@@ -101,10 +101,10 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
 }
 
 /// One deployment on its way.
-struct Rolling<'a> {
-    run: &'a Run<'a>,
+pub(super) struct Rolling<'a> {
+    pub(super) run: &'a Run<'a>,
     name: &'a str,
-    declaration: &'a Declaration,
+    pub(super) declaration: &'a Declaration,
 }
 
 impl Rolling<'_> {
@@ -162,23 +162,23 @@ impl Rolling<'_> {
         }
     }
 
-    fn facts(&self) -> Deployment {
+    pub(super) fn facts(&self) -> Deployment {
         self.run.journal.snapshot().deployments.get(self.name).cloned().unwrap_or_default()
     }
 
-    fn rollout(&self) -> Option<(Deployment, Rollout)> {
+    pub(super) fn rollout(&self) -> Option<(Deployment, Rollout)> {
         let facts = self.facts();
         let rollout = facts.rollout.clone()?;
         Some((facts, rollout))
     }
 
-    async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
+    pub(super) async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
         let change = Change::Deployment { name: self.name.to_owned(), facts: Some(Box::new(facts)) };
         self.run.journal.append(Entry::Fact { change }).await
     }
 
     /// Changes the facts of the rollout under way and writes them down.
-    async fn change(&self, change: impl FnOnce(&mut Deployment, &mut Rollout)) -> Result<(), StateError> {
+    pub(super) async fn change(&self, change: impl FnOnce(&mut Deployment, &mut Rollout)) -> Result<(), StateError> {
         let mut facts = self.facts();
         if let Some(mut rollout) = facts.rollout.take() {
             change(&mut facts, &mut rollout);
@@ -187,11 +187,11 @@ impl Rolling<'_> {
         self.keep(facts).await
     }
 
-    fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         self.run.reporter.progress(&Address::new("deployment", self.name), text);
     }
 
-    fn tell(&self, text: &str) {
+    pub(super) fn tell(&self, text: &str) {
         self.run.reporter.told(&Address::new("deployment", self.name), text);
     }
 
@@ -201,16 +201,20 @@ impl Rolling<'_> {
         match stage {
             Stage::Gate { name } => self.gate(name).await,
             Stage::Empty => {
-                self.unschedule(to).await?;
+                let idle = if facts.live == Some(to) { to.other() } else { to };
+                self.unschedule(idle).await?;
                 self.change(|facts, _| {
-                    facts.sizing.insert(to, Sizing::Empty);
-                    facts.releases.remove(&to);
+                    facts.sizing.insert(idle, Sizing::Empty);
+                    facts.releases.remove(&idle);
                     facts.retirement = None;
                 })
                 .await?;
                 self.agree(&self.groups()).await
             }
             Stage::Raise => self.raise(to, old).await,
+            Stage::Refresh => super::rolling::perform(self, to).await,
+            Stage::InPlace { batch } => super::in_place::perform(self, to, *batch).await,
+            Stage::Pin => super::in_place::pin(self, to).await,
             Stage::Preview { on } => self.preview(*on).await,
             Stage::Shift { new } => self.shift(to, old, *new).await,
             Stage::Hold { time } => self.hold(*time).await,
@@ -239,14 +243,11 @@ impl Rolling<'_> {
     }
 
     /// Waits until the colour has the instances that it should have, all of them healthy targets.
-    async fn healthy(&self, colour: Colour) -> Result<(), Failure> {
+    pub(super) async fn healthy(&self, colour: Colour) -> Result<(), Failure> {
         let address = self.address("autoscaling_group", colour);
         let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else { return Ok(()) };
         let op = self.operation(&address);
-        let limit = match record.inputs.get("ready_timeout") {
-            Some(crate::value::Value::Duration(limit)) => *limit,
-            _ => Duration::from_secs(600),
-        };
+        let limit = self.limit(colour);
         let none = BTreeSet::new();
         let waits = ready(&op, &record.id, Wanted::HealthyTargetsBeside(&none), limit);
         tokio::select! {
@@ -255,7 +256,17 @@ impl Rolling<'_> {
         }
     }
 
-    async fn fleet(&self, colour: Colour) -> Result<Option<Fleet>, Failure> {
+    /// How long the colour's instances may take to come into service.
+    pub(super) fn limit(&self, colour: Colour) -> Duration {
+        let snapshot = self.run.journal.snapshot();
+        let record = snapshot.resources.get(&self.address("autoscaling_group", colour));
+        match record.and_then(|record| record.inputs.get("ready_timeout")) {
+            Some(crate::value::Value::Duration(limit)) => *limit,
+            _ => Duration::from_secs(600),
+        }
+    }
+
+    pub(super) async fn fleet(&self, colour: Colour) -> Result<Option<Fleet>, Failure> {
         let address = self.address("autoscaling_group", colour);
         let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else {
             return Ok(None);
@@ -286,7 +297,7 @@ impl Rolling<'_> {
     }
 
     /// Waits, and goes on serving what was served before an interruption; a message ends it.
-    async fn hold(&self, time: Duration) -> Result<(), Failure> {
+    pub(super) async fn hold(&self, time: Duration) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
         let (began, mut written) = (clock.monotonic(), served);
@@ -319,7 +330,7 @@ impl Rolling<'_> {
     }
 
     /// What people have asked for from elsewhere.
-    async fn heed(&self) -> Result<(), Failure> {
+    pub(super) async fn heed(&self) -> Result<(), Failure> {
         for message in self.run.mailbox.take(self.name)? {
             match message {
                 Message::Pause => self.change(|_, rollout| rollout.course = Course::Paused).await?,
@@ -348,8 +359,10 @@ impl Rolling<'_> {
     }
 
     /// What has to hold all the time that weights move.
-    async fn guards(&self) -> Result<(), Failure> {
-        if self.facts().weights.values().filter(|weight| **weight > 0).count() < 2 {
+    pub(super) async fn guards(&self) -> Result<(), Failure> {
+        let facts = self.facts();
+        let in_one_colour = facts.rollout.as_ref().is_some_and(|rollout| facts.live == Some(rollout.to));
+        if !in_one_colour && facts.weights.values().filter(|weight| **weight > 0).count() < 2 {
             return Ok(());
         }
         for gate in self.declaration.gate.iter().filter(|gate| gate.at == Moment::Shift) {
@@ -420,7 +433,7 @@ impl Rolling<'_> {
         let sides = Sides {
             name: self.name,
             new: rollout.to,
-            releases: [&rollout.release.label, label(rollout.to.other())],
+            releases: [&rollout.release.label, label(facts.live.unwrap_or(rollout.to.other()))],
         };
         let known = self.known();
         let declaration = self.run.program.deployment(self.name, &sides, &known, &mut Vec::new())?;
@@ -439,7 +452,7 @@ impl Rolling<'_> {
             ("BGFORM_DEPLOYMENT", self.name),
             ("BGFORM_GATE", &gate.name),
             ("BGFORM_RELEASE", rollout.map_or("", |rollout| rollout.release.label.as_str())),
-            ("BGFORM_OLD_RELEASE", label(to.other())),
+            ("BGFORM_OLD_RELEASE", label(facts.live.unwrap_or(to.other()))),
             ("BGFORM_COLOUR", to.name()),
             ("BGFORM_REGION", &self.run.cloud.region),
         ];
@@ -502,7 +515,7 @@ impl Rolling<'_> {
     }
 
     /// The Auto Scaling group's name.
-    fn group(&self, colour: Colour) -> String {
+    pub(super) fn group(&self, colour: Colour) -> String {
         let snapshot = self.run.journal.snapshot();
         let record = snapshot.resources.get(&self.address("autoscaling_group", colour));
         record.map(|record| record.id.clone()).unwrap_or_default()
@@ -531,6 +544,9 @@ impl Rolling<'_> {
     async fn go_back(&self, reason: &str, ending: Ending) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
         let to = rollout.to;
+        if facts.live == Some(to) {
+            return self.go_back_in_one_colour(to, reason, ending).await;
+        }
         let course = Course::Back { reason: reason.to_owned() };
         let moved = facts.live.is_some() && facts.weight(to) > 0;
         self.change(|facts, rollout| {
@@ -556,11 +572,50 @@ impl Rolling<'_> {
         self.agree(&self.addresses()).await
     }
 
+    /// The live colour's own instances are given back what they ran before.
+    async fn go_back_in_one_colour(&self, live: Colour, reason: &str, ending: Ending) -> Result<(), Failure> {
+        let course = Course::Back { reason: reason.to_owned() };
+        self.change(|_, rollout| rollout.course = course).await?;
+        if let Some((_, rollout)) = self.rollout()
+            && let Some(origin) = &rollout.origin
+        {
+            self.tell(&format!("{live} goes back to the release that it had: {reason}"));
+            match rollout.stages.contains(&Stage::Refresh) {
+                true => super::rolling::back(self, live, origin).await?,
+                false => super::in_place::back(self, live, origin, &rollout.batches).await?,
+            }
+        }
+        let mut facts = self.facts();
+        facts.sizing.insert(live, Sizing::File);
+        facts.give_up(ending, Some(reason.to_owned()));
+        self.keep(facts).await?;
+        self.agree(&self.addresses()).await
+    }
+
+    /// What the live colour launches from is a fact before a release takes its place there.
+    pub(super) async fn note_origin(&self, live: Colour) -> Result<(), Failure> {
+        if self.rollout().is_none_or(|(_, rollout)| rollout.origin.is_some()) {
+            return Ok(());
+        }
+        let template = self.fleet(live).await?.and_then(|fleet| fleet.template);
+        let origin = template.map(|one| Origin { template: one.id, version: one.version });
+        Ok(self.change(|_, rollout| rollout.origin = origin).await?)
+    }
+
     /// Makes these resources as the facts say that they are to be.
-    async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
+    pub(super) async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
+        self.agree_as(addresses, false).await
+    }
+
+    /// The same; `acting` says whether a stage that changes the live colour is what does it.
+    pub(super) async fn agree_as(&self, addresses: &BTreeSet<Address>, acting: bool) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
+        let mut deployments = snapshot.deployments.clone();
+        if let Some(rollout) = deployments.get_mut(self.name).and_then(|facts| facts.rollout.as_mut()) {
+            rollout.acting = acting;
+        }
         let mut program = self.run.program.clone();
-        program.stand(&snapshot.deployments);
+        program.stand(&deployments);
         let part = Part { addresses: addresses.clone(), known: self.run.known.clone() };
         let options = Options { allow_outage: false, ..Options::default() };
         let basis = Basis {
@@ -599,11 +654,11 @@ impl Rolling<'_> {
         known
     }
 
-    fn address(&self, kind: &str, colour: Colour) -> Address {
+    pub(super) fn address(&self, kind: &str, colour: Colour) -> Address {
         Address::new(kind, self.name).with_key(colour.name())
     }
 
-    fn groups(&self) -> BTreeSet<Address> {
+    pub(super) fn groups(&self) -> BTreeSet<Address> {
         Colour::BOTH.map(|colour| self.address("autoscaling_group", colour)).into()
     }
 
@@ -613,7 +668,7 @@ impl Rolling<'_> {
     }
 
     /// Everything that the deployment is made of.
-    fn addresses(&self) -> BTreeSet<Address> {
+    pub(super) fn addresses(&self) -> BTreeSet<Address> {
         let snapshot = self.run.journal.snapshot();
         let mut program = self.run.program.clone();
         program.stand(&snapshot.deployments);
@@ -622,7 +677,7 @@ impl Rolling<'_> {
         all.into_iter().filter(|address| super::lower::is_of(address, self.name)).collect()
     }
 
-    fn operation<'b>(&'b self, address: &'b Address) -> Operation<'b> {
+    pub(super) fn operation<'b>(&'b self, address: &'b Address) -> Operation<'b> {
         let Run { cloud, program, reporter, lineage, .. } = self.run;
         Operation::new(cloud, address, "", &program.settings.name, lineage, *reporter)
     }

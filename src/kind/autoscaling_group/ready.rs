@@ -112,7 +112,7 @@ async fn failed_activities(cloud: &Cloud, name: &str) -> Result<Vec<(String, Str
 
 /// An instance in service that is no healthy target, if there is one. A target group that no
 /// listener uses checks nobody (`unused`), and so holds nobody up.
-async fn unhealthy_target(
+pub async fn unhealthy_target(
     cloud: &Cloud,
     fleet: &Fleet,
     arn: &str,
