@@ -203,6 +203,10 @@ impl Rollout {
 
     /// Whether the new colour has been given its release: before, it is as it was.
     pub fn has_raised(&self) -> bool {
+        // On its way back the live colour is what it was.
+        if self.origin.is_some() && matches!(self.course, Course::Back { .. }) {
+            return false;
+        }
         let past = self.stages.iter().take(self.at).any(Stage::launches);
         past || self.stage().is_some_and(|stage| *stage == Stage::Raise || (stage.launches() && self.acting))
     }

@@ -117,7 +117,7 @@ output "url" {
 
 const ROLLING: &str = r#"strategy "rolling" {
     min_healthy      = 50%
-    max_healthy      = 200%
+    max_healthy      = 150%
     checkpoints      = [50%]
     checkpoint_delay = 1s
   }"#;
@@ -198,7 +198,7 @@ fn rolling_ships_with_no_failed_request_and_its_file_is_then_as_it_stands() {
 #[test]
 fn rolling_goes_back_after_a_gate_with_no_failed_request() {
     let product = rolling();
-    let (run, _) = ships(&product, "2.0", "exit 7", 4);
+    let (run, _) = ships(&product, "2.0", "exit 7", 1);
     let run = run.says("gate \"smoke\" did not pass");
     only(&url(&run), "1.0");
     assert_eq!(calls(&product, "StartInstanceRefresh"), 2);
@@ -207,7 +207,7 @@ fn rolling_goes_back_after_a_gate_with_no_failed_request() {
 #[test]
 fn rolling_turns_round_when_its_instances_never_get_healthy() {
     let product = rolling();
-    let (run, tally) = ships(&product, "stuck", "true", 4);
+    let (run, tally) = ships(&product, "stuck", "true", 1);
     let run = run.says("no further instance became healthy");
     assert_eq!(tally.releases.keys().collect::<Vec<_>>(), ["1.0"]);
     only(&url(&run), "1.0");
@@ -230,7 +230,7 @@ fn in_place_ships_on_the_same_instances_with_no_failed_request() {
 #[test]
 fn in_place_goes_back_after_a_gate_with_no_failed_request() {
     let product = in_place();
-    let (run, _) = ships(&product, "2.0", "exit 7", 4);
+    let (run, _) = ships(&product, "2.0", "exit 7", 1);
     only(&url(&run), "1.0");
     assert_eq!(calls(&product, "TerminateInstanceInAutoScalingGroup"), 3);
 }
@@ -238,7 +238,7 @@ fn in_place_goes_back_after_a_gate_with_no_failed_request() {
 #[test]
 fn in_place_gives_no_traffic_to_a_batch_that_does_not_get_healthy_and_goes_back() {
     let product = in_place();
-    let (run, tally) = ships(&product, "stuck", "true", 4);
+    let (run, tally) = ships(&product, "stuck", "true", 1);
     assert_eq!(tally.releases.keys().collect::<Vec<_>>(), ["1.0"]);
     only(&url(&run), "1.0");
 }
