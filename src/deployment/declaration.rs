@@ -24,16 +24,24 @@ impl Declaration {
     /// Mistakes that no single attribute shows.
     pub fn check(&self, at: Span, mistakes: &mut Vec<Mistake>) {
         let mut wrong = |message: String, help: &str| {
-            mistakes.push(Mistake::new("bgform::lang::does_not_fit", message).at(at, "this deployment").help(help));
+            mistakes.push(
+                Mistake::new("bgform::lang::does_not_fit", message).at(at, "this deployment").help(help),
+            );
         };
         if let Strategy::Canary { steps, .. } = &self.strategy
             && (steps.is_empty() || steps.windows(2).any(|pair| pair[0] >= pair[1]))
         {
-            wrong("the steps of a canary rise".to_owned(), "write steps = [5%, 25%, 50%]; 100% is always the last");
+            wrong(
+                "the steps of a canary rise".to_owned(),
+                "write steps = [5%, 25%, 50%]; 100% is always the last",
+            );
         }
         if let Strategy::Rolling { checkpoints, checkpoint_delay, .. } = &self.strategy {
             if checkpoints.windows(2).any(|pair| pair[0] >= pair[1]) {
-                wrong("the checkpoints of a rolling strategy rise".to_owned(), "write checkpoints = [20%, 50%]");
+                wrong(
+                    "the checkpoints of a rolling strategy rise".to_owned(),
+                    "write checkpoints = [20%, 50%]",
+                );
             }
             if checkpoint_delay.is_some() && checkpoints.is_empty() {
                 wrong(
@@ -45,7 +53,10 @@ impl Declaration {
         if let Strategy::InPlace { run, .. } = &self.strategy
             && run.is_empty()
         {
-            wrong("an in_place strategy runs nothing".to_owned(), "write run = [\"...\"], the commands of a release");
+            wrong(
+                "an in_place strategy runs nothing".to_owned(),
+                "write run = [\"...\"], the commands of a release",
+            );
         }
         let one_colour = self.strategy.keeps_colour();
         if one_colour && self.preview.is_some() {
@@ -55,7 +66,8 @@ impl Declaration {
             );
         }
         for gate in &self.gate {
-            if one_colour && gate.at == Moment::BeforeShift && (gate.http.is_some() || gate.remote.is_some()) {
+            if one_colour && gate.at == Moment::BeforeShift && (gate.http.is_some() || gate.remote.is_some())
+            {
                 wrong(
                     format!(
                         "gate \"{}\" asks the new release before any instance has it: \"{}\" gives it to those that \
@@ -136,9 +148,20 @@ pub enum OnFailure {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Strategy {
-    BlueGreen { overlap: u64, retire_after: u64 },
-    Canary { steps: Vec<f64>, interval: u64, retire_after: u64 },
-    Linear { step: f64, interval: u64, retire_after: u64 },
+    BlueGreen {
+        overlap: u64,
+        retire_after: u64,
+    },
+    Canary {
+        steps: Vec<f64>,
+        interval: u64,
+        retire_after: u64,
+    },
+    Linear {
+        step: f64,
+        interval: u64,
+        retire_after: u64,
+    },
     Rolling {
         min_healthy: f64,
         max_healthy: f64,
@@ -147,7 +170,11 @@ pub enum Strategy {
         #[serde(default)]
         checkpoint_delay: Option<u64>,
     },
-    InPlace { batch: f64, run: Vec<String>, timeout: u64 },
+    InPlace {
+        batch: f64,
+        run: Vec<String>,
+        timeout: u64,
+    },
 }
 
 impl Strategy {

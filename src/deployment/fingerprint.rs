@@ -43,13 +43,23 @@ fn short(digest: impl AsRef<[u8]>) -> String {
     hex::encode(digest).chars().take(16).collect()
 }
 
-fn inputs(program: &Program, address: &Address, known: &Known, mistakes: &mut Vec<Mistake>) -> Option<Object> {
+fn inputs(
+    program: &Program,
+    address: &Address,
+    known: &Known,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Object> {
     let node = program.nodes.iter().find(|node| node.address == *address)?;
     Some(program.evaluate(node, known, mistakes)?.inputs)
 }
 
 /// A value with what its references mean in place of them.
-fn said(program: &Program, value: &Value, known: &Known, mistakes: &mut Vec<Mistake>) -> Option<serde_json::Value> {
+fn said(
+    program: &Program,
+    value: &Value,
+    known: &Known,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<serde_json::Value> {
     Some(match value.unmark().0 {
         Value::Ref(reference) => {
             let address = &reference.address;
@@ -74,9 +84,12 @@ fn said(program: &Program, value: &Value, known: &Known, mistakes: &mut Vec<Mist
                 }
             }
         }
-        Value::Unknown(unknown) => serde_json::Value::from(format!("{}.{}", unknown.address, unknown.attribute)),
+        Value::Unknown(unknown) => {
+            serde_json::Value::from(format!("{}.{}", unknown.address, unknown.attribute))
+        }
         Value::List(items) => {
-            let items: Option<Vec<_>> = items.iter().map(|item| said(program, item, known, mistakes)).collect();
+            let items: Option<Vec<_>> =
+                items.iter().map(|item| said(program, item, known, mistakes)).collect();
             serde_json::Value::from(items?)
         }
         Value::Object(members) => {

@@ -89,7 +89,10 @@ fn choose(
     let size = size(serving.len(), batch);
     if !left.is_empty() && size == serving.len() && batch < 100.0 {
         return Err(Error::failed(
-            format!("`{}` has one instance in service, and no batch of it leaves another to carry the traffic", fleet.name),
+            format!(
+                "`{}` has one instance in service, and no batch of it leaves another to carry the traffic",
+                fleet.name
+            ),
             "have two instances at least (`min_size = 2`), or say that an outage is meant: `batch = 100%`",
         ));
     }
@@ -97,7 +100,12 @@ fn choose(
 }
 
 /// So many of `serving` instances are `batch` percent, rounded down and at least one.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a count")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a count"
+)]
 fn size(serving: usize, batch: f64) -> usize {
     ((serving as f64 * batch / 100.0).floor() as usize).max(1)
 }
@@ -118,9 +126,11 @@ async fn one(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
         let units = i32::try_from(serving).unwrap_or(i32::MAX);
         if fleet.desired.saturating_sub(units) < fleet.min {
             let lower = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-            rolling.change(|facts, _| {
-                facts.sizing.insert(live, Sizing::Standby(lower));
-            }).await?;
+            rolling
+                .change(|facts, _| {
+                    facts.sizing.insert(live, Sizing::Standby(lower));
+                })
+                .await?;
             rolling.agree(&rolling.groups()).await?;
         }
         rolling.say(&format!("{told} leave the traffic for the new release"));

@@ -43,7 +43,12 @@ pub fn group(mut group: Block, deployment: &Block, mistakes: &mut Vec<Mistake>) 
 }
 
 fn not_ours(group: &mut Block, strategy: &str, mistakes: &mut Vec<Mistake>) {
-    let names = group.body.attributes.iter().map(|one| &one.name).chain(group.body.blocks.iter().map(|one| &one.keyword));
+    let names = group
+        .body
+        .attributes
+        .iter()
+        .map(|one| &one.name)
+        .chain(group.body.blocks.iter().map(|one| &one.keyword));
     let written: Vec<Name> = names.filter(|name| OURS.contains(&name.text.as_str())).cloned().collect();
     for name in written {
         mistakes.push(

@@ -35,8 +35,14 @@ pub async fn run(
     let address = Address::new("deployment", group.unwrap_or_default());
     let op = Operation::new(cloud, &address, "gate", "", "", &Silent);
     let limit = Duration::from_secs(timeout);
-    let script =
-        Script { instance: &instance, who: instance.clone(), commands, timeout: limit, reach: limit, help: "" };
+    let script = Script {
+        instance: &instance,
+        who: instance.clone(),
+        commands,
+        timeout: limit,
+        reach: limit,
+        help: "",
+    };
     match shell::run(&op, &script).await {
         Ok(()) => Ok(Verdict::Passed),
         Err(error @ (Error::Failed { .. } | Error::Wait { .. })) => Ok(Verdict::Failed(error.to_string())),

@@ -6,8 +6,12 @@ use crate::kind::schema::{Attribute, Type, attribute};
 use crate::value::Value;
 
 /// The kinds that a deployment nests: name, and whether it may have several.
-pub const NESTED: [(&str, bool); 4] =
-    [("launch_template", false), ("autoscaling_group", false), ("target_group", false), ("listener_rule", true)];
+pub const NESTED: [(&str, bool); 4] = [
+    ("launch_template", false),
+    ("autoscaling_group", false),
+    ("target_group", false),
+    ("listener_rule", true),
+];
 
 pub const MOMENTS: &[&str] =
     &["before_launch", "before_shift", "shift", "after_shift", "before_retire", "after_retire"];
@@ -16,8 +20,12 @@ const DAY: u64 = 86_400;
 
 pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
     vec![
-        attribute("release", Type::String { max: 128 }, "What the release is called, in plans, `status` and `history`.")
-            .required(),
+        attribute(
+            "release",
+            Type::String { max: 128 },
+            "What the release is called, in plans, `status` and `history`.",
+        )
+        .required(),
         attribute(
             "on_failure",
             Type::Choice(&["rollback", "hold"]),
@@ -38,7 +46,11 @@ pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
             ]),
             "Lets requests with a header reach the new colour before the shift.",
         ),
-        attribute("gate", Type::Blocks { attributes: gate(), ordered: true, max: 50 }, "What must pass before a rollout goes on."),
+        attribute(
+            "gate",
+            Type::Blocks { attributes: gate(), ordered: true, max: 50 },
+            "What must pass before a rollout goes on.",
+        ),
     ]
 });
 
@@ -139,8 +151,12 @@ fn strategies() -> Type {
 fn gate() -> Vec<Attribute> {
     vec![
         attribute("name", Type::String { max: 128 }, "Its label.").required(),
-        attribute("at", Type::Choice(MOMENTS), "When it has to pass; `shift`: all the time that weights move and hold.")
-            .required(),
+        attribute(
+            "at",
+            Type::Choice(MOMENTS),
+            "When it has to pass; `shift`: all the time that weights move and hold.",
+        )
+        .required(),
         attribute(
             "http",
             Type::Block(vec![
@@ -148,18 +164,30 @@ fn gate() -> Vec<Attribute> {
                 attribute("status", Type::Integer { min: 100, max: 599 }, "The status that passes.")
                     .default(200.0),
                 attribute("body", Type::String { max: 4096 }, "A text that the body holds."),
-                attribute("attempts", Type::Integer { min: 1, max: 1000 }, "After so many that did not pass it fails.")
-                    .default(5.0),
-                attribute("interval", Type::Duration { min: 0, max: 3600 }, "The pause between two attempts.")
-                    .default_seconds(5),
+                attribute(
+                    "attempts",
+                    Type::Integer { min: 1, max: 1000 },
+                    "After so many that did not pass it fails.",
+                )
+                .default(5.0),
+                attribute(
+                    "interval",
+                    Type::Duration { min: 0, max: 3600 },
+                    "The pause between two attempts.",
+                )
+                .default_seconds(5),
             ]),
             "A request to the new colour; before the shift through the preview rule.",
         ),
         attribute(
             "alarm",
             Type::Block(vec![
-                attribute("names", Type::String { max: 255 }.set(), "CloudWatch alarms, all of which have to be OK.")
-                    .required(),
+                attribute(
+                    "names",
+                    Type::String { max: 255 }.set(),
+                    "CloudWatch alarms, all of which have to be OK.",
+                )
+                .required(),
             ]),
             "CloudWatch alarms. One that is missing is an error; INSUFFICIENT_DATA waits.",
         ),
@@ -175,7 +203,8 @@ fn gate() -> Vec<Attribute> {
                     "The statistic over a period.",
                 )
                 .required(),
-                attribute("period", Type::Duration { min: 60, max: DAY }, "Whole minutes.").default_seconds(60),
+                attribute("period", Type::Duration { min: 60, max: DAY }, "Whole minutes.")
+                    .default_seconds(60),
                 attribute("max", Type::Number { min: -1e15, max: 1e15 }, "More than this fails."),
                 attribute("min", Type::Number { min: -1e15, max: 1e15 }, "Less than this fails."),
             ]),
@@ -197,6 +226,7 @@ fn gate() -> Vec<Attribute> {
             "Waits for `bgform approve`.",
         ),
         attribute("irreversible", Type::Bool, "Once it has passed, there is no way back.").default(false),
-        attribute("timeout", Type::Duration { min: 1, max: 7 * DAY }, "How long it may take.").default_seconds(1800),
+        attribute("timeout", Type::Duration { min: 1, max: 7 * DAY }, "How long it may take.")
+            .default_seconds(1800),
     ]
 }

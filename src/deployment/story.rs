@@ -107,7 +107,9 @@ fn said(
         Stage::Refresh => refreshed(intent, to),
         Stage::InPlace { batch } => {
             let of = capacity.map(|n| format!(" of {n}")).unwrap_or_default();
-            format!("give   {label} to the instances{of} on {to}, {batch}% at a time on standby; each batch healthy")
+            format!(
+                "give   {label} to the instances{of} on {to}, {batch}% at a time on standby; each batch healthy"
+            )
         }
         Stage::Pin => format!("pin    what {to} launches from now on to {label}"),
         Stage::Preview { on: true } => format!("show   {to} to requests with the preview's header"),
@@ -150,7 +152,8 @@ fn back(stage: &Stage, old: Option<Colour>, weight: u8) -> String {
 
 /// `replace blue's instances by an instance refresh, 50% → 100%; at least 90% healthy`
 fn refreshed(intent: &Intent, live: Colour) -> String {
-    let Strategy::Rolling { min_healthy, checkpoints, checkpoint_delay, .. } = &intent.declaration.strategy else {
+    let Strategy::Rolling { min_healthy, checkpoints, checkpoint_delay, .. } = &intent.declaration.strategy
+    else {
         return format!("roll   {live}'s instances by an instance refresh");
     };
     let mut stops: Vec<String> = checkpoints.iter().map(|share| format!("{share}%")).collect();

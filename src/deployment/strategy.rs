@@ -50,12 +50,21 @@ pub fn in_one_colour(declaration: &Declaration) -> Vec<Stage> {
 
 fn shifts(strategy: &Strategy) -> Vec<Stage> {
     let (shares, held) = match strategy {
-        Strategy::BlueGreen { overlap: 0, .. } | Strategy::Rolling { .. } | Strategy::InPlace { .. } => (Vec::new(), 0),
+        Strategy::BlueGreen { overlap: 0, .. } | Strategy::Rolling { .. } | Strategy::InPlace { .. } => {
+            (Vec::new(), 0)
+        }
         Strategy::BlueGreen { overlap, .. } => (vec![50], *overlap),
-        Strategy::Canary { steps, interval, .. } => (steps.iter().map(|step| percent(*step)).collect(), *interval),
+        Strategy::Canary { steps, interval, .. } => {
+            (steps.iter().map(|step| percent(*step)).collect(), *interval)
+        }
         Strategy::Linear { step, interval, .. } => {
             let step = percent(*step).max(1);
-            (std::iter::successors(Some(step), |share| share.checked_add(step)).take_while(|share| *share < 100).collect(), *interval)
+            (
+                std::iter::successors(Some(step), |share| share.checked_add(step))
+                    .take_while(|share| *share < 100)
+                    .collect(),
+                *interval,
+            )
         }
     };
     let time = Duration::from_secs(held);
@@ -65,7 +74,11 @@ fn shifts(strategy: &Strategy) -> Vec<Stage> {
     stages
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds it from 1 to 99")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the schema bounds it from 1 to 99"
+)]
 fn percent(share: f64) -> u8 {
     share.round() as u8
 }

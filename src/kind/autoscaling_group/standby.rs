@@ -22,10 +22,17 @@ pub fn of<'a>(fleet: &'a Fleet, ids: &'a BTreeSet<String>) -> impl Iterator<Item
 /// Puts those of `ids` that are in service on standby and waits until all are: they are deregistered,
 /// and have answered the requests that they had (user guide, as-enter-exit-standby). The desired
 /// capacity becomes less by as many.
-pub async fn enter(op: &Operation<'_>, group: &str, ids: &BTreeSet<String>, limit: Duration) -> Result<(), Error> {
+pub async fn enter(
+    op: &Operation<'_>,
+    group: &str,
+    ids: &BTreeSet<String>,
+    limit: Duration,
+) -> Result<(), Error> {
     let fleet = there(op, group).await?;
-    let serving: Vec<String> =
-        of(&fleet, ids).filter(|member| member.state == "InService").map(|member| member.id.clone()).collect();
+    let serving: Vec<String> = of(&fleet, ids)
+        .filter(|member| member.state == "InService")
+        .map(|member| member.id.clone())
+        .collect();
     let client = &op.cloud.autoscaling;
     for some in serving.chunks(INSTANCES) {
         op.call(Service::AutoScaling, "EnterStandby", Repeat::OnThrottle, || {
@@ -47,7 +54,12 @@ pub async fn enter(op: &Operation<'_>, group: &str, ids: &BTreeSet<String>, limi
 
 /// Brings those of `ids` that are on standby back and waits until every one of them is in service
 /// and a healthy target. One that is replaced meanwhile was not fit.
-pub async fn exit(op: &Operation<'_>, group: &str, ids: &BTreeSet<String>, limit: Duration) -> Result<(), Error> {
+pub async fn exit(
+    op: &Operation<'_>,
+    group: &str,
+    ids: &BTreeSet<String>,
+    limit: Duration,
+) -> Result<(), Error> {
     let fleet = there(op, group).await?;
     let standing: Vec<String> =
         of(&fleet, ids).filter(|member| member.state == "Standby").map(|member| member.id.clone()).collect();
@@ -69,7 +81,8 @@ pub async fn exit(op: &Operation<'_>, group: &str, ids: &BTreeSet<String>, limit
                 _ => return Ok(Poll::Failed(format!("{id} was unhealthy and is being replaced"))),
             }
         }
-        let others = fleet.members.iter().map(|member| member.id.clone()).filter(|id| !ids.contains(id)).collect();
+        let others =
+            fleet.members.iter().map(|member| member.id.clone()).filter(|id| !ids.contains(id)).collect();
         for target_group in &fleet.target_groups {
             if let Some(seen) = unhealthy_target(op.cloud, &fleet, target_group, &others).await? {
                 return Ok(Poll::Pending(seen));
@@ -102,7 +115,11 @@ pub async fn grow(op: &Operation<'_>, group: &str, desired: i32) -> Result<(), E
     }
     let client = &op.cloud.autoscaling;
     op.call(Service::AutoScaling, "SetDesiredCapacity", Repeat::Safe, || {
-        client.set_desired_capacity().auto_scaling_group_name(group).desired_capacity(desired.min(fleet.max)).send()
+        client
+            .set_desired_capacity()
+            .auto_scaling_group_name(group)
+            .desired_capacity(desired.min(fleet.max))
+            .send()
     })
     .await
     .map(drop)

@@ -249,5 +249,9 @@ fn another_target_group_is_refused_where_the_live_one_would_have_to_change() {
     apply(&product, "1.0", "true").exits(0);
     let text = std::fs::read_to_string(product.path(FILE)).expect("the stack");
     product.write(FILE, &text.replace("/healthz", "/other"));
-    product.run(&["plan", FILE, "--var", "release=2.0"]).exits(1).says("changes its target group").says("blue_green");
+    product
+        .run(&["plan", FILE, "--var", "release=2.0"])
+        .exits(1)
+        .says("changes its target group")
+        .says("blue_green");
 }
