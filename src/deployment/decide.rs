@@ -27,11 +27,12 @@ impl Intent {
     pub fn raised(&self, capacity: Option<u32>) -> Deployment {
         let mut facts = self.facts.clone();
         let Some(rollout) = &mut facts.rollout else { return facts };
-        let Some(raise) = rollout.stages.iter().position(|stage| *stage == Stage::Raise) else { return facts };
+        let Some(raise) = rollout.stages.iter().position(Stage::launches) else { return facts };
         if rollout.at > raise || rollout.course != Course::Forward {
             return facts;
         }
         rollout.at = raise;
+        rollout.acting = true;
         facts.raise(capacity);
         facts
     }
@@ -60,11 +61,20 @@ pub enum Refused {
     UnderWay { deployment: String, under_way: String, wanted: String },
     #[error("`{deployment}` is on its way back to {under_way}, and this is {wanted}")]
     GoesBack { deployment: String, under_way: String, wanted: String },
+    #[error(
+        "release {release} of `{deployment}` changes its target group, and strategy \"{strategy}\" keeps the one \
+         that carries the traffic"
+    )]
+    JudgedOtherwise { deployment: String, strategy: &'static str, release: String },
 }
 
 impl Refused {
     pub fn help(&self) -> String {
         match self {
+            Self::JudgedOtherwise { strategy, .. } => format!(
+                "ship this one with strategy \"blue_green\", which gives it the idle colour's target group, and the \
+                 next one with \"{strategy}\" again; or leave port, protocol and health check as they were"
+            ),
             Self::UnderWay { under_way, .. } => format!(
                 "end it with that release (`bgform apply` goes on), go back with `bgform abort`, or pass \
                  --supersede: the traffic goes back to the old colour first, and {under_way} is given up"
@@ -100,12 +110,13 @@ pub fn decide(
         let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
         let read = program.deployment(name, &sides, known, &mut mistakes);
         let digest = fingerprint(program, name, known, &mut mistakes);
-        let (Some(declaration), Some(fingerprint)) = (read, digest) else {
+        let (Some(declaration), Some((fingerprint, judged))) = (read, digest) else {
             return Err(Wrong::Mistakes(mistakes));
         };
         let release = Release {
             label: declaration.release.clone(),
             fingerprint,
+            judged,
             began: crate::clock::now(),
             by: author.by.clone(),
             commit: author.commit.clone(),
@@ -146,6 +157,9 @@ fn about(
         passed: Default::default(),
         approved: Default::default(),
         course: Course::Forward,
+        origin: None,
+        batches: Default::default(),
+        acting: false,
     };
     let Some(standing) = standing else {
         let first = rollout(release, Colour::Blue, strategy::first(declaration));
@@ -197,11 +211,21 @@ fn about(
         facts.rollout = Some(Rollout { strategy: BACK.to_owned(), ..rollout(release, idle, stages) });
         return Ok((what, facts));
     }
-    let mut stages = strategy::stages(declaration);
+    let (to, mut stages) = match declaration.strategy.keeps_colour() {
+        true => (live, strategy::in_one_colour(declaration)),
+        false => (idle, strategy::stages(declaration)),
+    };
+    if to == live && facts.releases.get(&live).is_some_and(|one| one.is_judged_otherwise(&release)) {
+        return Err(Refused::JudgedOtherwise {
+            deployment: name.to_owned(),
+            strategy: declaration.strategy.name(),
+            release: release.label,
+        });
+    }
     if facts.stands_by(idle) {
         stages.insert(0, Stage::Empty);
     }
-    facts.rollout = Some(rollout(release, idle, stages));
+    facts.rollout = Some(rollout(release, to, stages));
     Ok((what, facts))
 }
 

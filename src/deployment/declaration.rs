@@ -36,7 +36,49 @@ impl Declaration {
                 "write steps = [5%, 25%, 50%]; 100% is always the last",
             );
         }
+        if let Strategy::Rolling { checkpoints, checkpoint_delay, .. } = &self.strategy {
+            if checkpoints.windows(2).any(|pair| pair[0] >= pair[1]) {
+                wrong(
+                    "the checkpoints of a rolling strategy rise".to_owned(),
+                    "write checkpoints = [20%, 50%]",
+                );
+            }
+            if checkpoint_delay.is_some() && checkpoints.is_empty() {
+                wrong(
+                    "checkpoint_delay says how long to pause at checkpoints, and there are none".to_owned(),
+                    "write checkpoints = [50%], or take checkpoint_delay away",
+                );
+            }
+        }
+        if let Strategy::InPlace { run, .. } = &self.strategy
+            && run.is_empty()
+        {
+            wrong(
+                "an in_place strategy runs nothing".to_owned(),
+                "write run = [\"...\"], the commands of a release",
+            );
+        }
+        let one_colour = self.strategy.keeps_colour();
+        if one_colour && self.preview.is_some() {
+            wrong(
+                format!("strategy \"{}\" has no second colour to preview", self.strategy.name()),
+                "take preview away, or write strategy \"blue_green\"",
+            );
+        }
         for gate in &self.gate {
+            if one_colour && gate.at == Moment::BeforeShift && (gate.http.is_some() || gate.remote.is_some())
+            {
+                wrong(
+                    format!(
+                        "gate \"{}\" asks the new release before any instance has it: \"{}\" gives it to those that \
+                         carry the traffic",
+                        gate.name,
+                        self.strategy.name()
+                    ),
+                    "write at = \"after_shift\"",
+                );
+                continue;
+            }
             match gate.checks() {
                 1 => {}
                 0 => wrong(
@@ -106,9 +148,33 @@ pub enum OnFailure {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Strategy {
-    BlueGreen { overlap: u64, retire_after: u64 },
-    Canary { steps: Vec<f64>, interval: u64, retire_after: u64 },
-    Linear { step: f64, interval: u64, retire_after: u64 },
+    BlueGreen {
+        overlap: u64,
+        retire_after: u64,
+    },
+    Canary {
+        steps: Vec<f64>,
+        interval: u64,
+        retire_after: u64,
+    },
+    Linear {
+        step: f64,
+        interval: u64,
+        retire_after: u64,
+    },
+    Rolling {
+        min_healthy: f64,
+        max_healthy: f64,
+        #[serde(default)]
+        checkpoints: Vec<f64>,
+        #[serde(default)]
+        checkpoint_delay: Option<u64>,
+    },
+    InPlace {
+        batch: f64,
+        run: Vec<String>,
+        timeout: u64,
+    },
 }
 
 impl Strategy {
@@ -117,7 +183,14 @@ impl Strategy {
             Self::BlueGreen { .. } => "blue_green",
             Self::Canary { .. } => "canary",
             Self::Linear { .. } => "linear",
+            Self::Rolling { .. } => "rolling",
+            Self::InPlace { .. } => "in_place",
         }
+    }
+
+    /// Whether a release takes the place of the old one in the colour that carries the traffic.
+    pub fn keeps_colour(&self) -> bool {
+        matches!(self, Self::Rolling { .. } | Self::InPlace { .. })
     }
 
     /// How long the old colour stands by.
@@ -126,6 +199,8 @@ impl Strategy {
             Self::BlueGreen { retire_after, .. }
             | Self::Canary { retire_after, .. }
             | Self::Linear { retire_after, .. } => Duration::from_secs(*retire_after),
+            // They leave no old colour; one that an earlier strategy has left stands by for as long.
+            Self::Rolling { .. } | Self::InPlace { .. } => Duration::from_secs(3600),
         }
     }
 }

@@ -12,13 +12,15 @@ use crate::state::deployment::Colour;
 use crate::value::{Object, Value};
 
 /// The digest of what a deployment's file says of its instances, with what is known: `existing`
-/// resources count by their id, images that are baked by what they are baked from.
+/// resources count by their id, images that are baked by what they are baked from. And the digest of
+/// the target group alone.
 pub fn fingerprint(
     program: &Program,
     name: &str,
     known: &Known,
     mistakes: &mut Vec<Mistake>,
-) -> Option<String> {
+) -> Option<(String, String)> {
+    let mut judged = String::new();
     let mut digest = Sha256::new();
     for kind in ["launch_template", "target_group", "autoscaling_group"] {
         let all = Address::new(kind, name);
@@ -28,9 +30,17 @@ pub fn fingerprint(
             "autoscaling_group" => inputs.retain(|name, _| name == "mixed_instances"),
             _ => inputs.retain(|name, _| !OF_NO_RELEASE.contains(&name.as_str())),
         }
-        digest.update(said(program, &Value::Object(inputs), known, mistakes)?.to_string());
+        let text = said(program, &Value::Object(inputs), known, mistakes)?.to_string();
+        if kind == "target_group" {
+            judged = short(Sha256::digest(&text));
+        }
+        digest.update(text);
     }
-    Some(hex::encode(digest.finalize())[..16].to_owned())
+    Some((short(digest.finalize()), judged))
+}
+
+fn short(digest: impl AsRef<[u8]>) -> String {
+    hex::encode(digest).chars().take(16).collect()
 }
 
 fn inputs(

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 
+use super::one_colour;
 use super::schema::NESTED;
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span};
@@ -55,9 +56,12 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
         for (place, nested) in written.iter().enumerate().take(if many { usize::MAX } else { 1 }) {
             ours(nested, mistakes);
             match kind {
-                "launch_template" => lowered.blocks.push((name.clone(), named(nested, name))),
+                "launch_template" => lowered.blocks.push((name.clone(), one_colour::template(named(nested, name), block))),
                 "target_group" => lowered.blocks.push((name.clone(), target_group(nested, name))),
-                "autoscaling_group" => lowered.blocks.push((name.clone(), group(nested, name, facts))),
+                "autoscaling_group" => {
+                    let group = group(nested, name, facts);
+                    lowered.blocks.push((name.clone(), one_colour::group(group, block, mistakes)));
+                }
                 _ => rule(nested, name, place, facts, block, &mut lowered, mistakes),
             }
         }
@@ -66,18 +70,19 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
         let at = |kind: &str| Address::new(kind, &name.text).with_key(colour.name());
         let follows = facts.follows_file(colour);
         let sizes: &[&str] = match facts.sizing(colour) {
-            Sizing::File | Sizing::AtLeast(_) => &["desired_capacity"],
+            Sizing::File | Sizing::Standby(_) | Sizing::AtLeast(_) => &["desired_capacity"],
             Sizing::Left => &["min_size", "max_size", "desired_capacity"],
             Sizing::Raised(_) | Sizing::Empty => &[],
         };
         let others: &[&str] = match facts.sizing(colour) {
-            Sizing::File | Sizing::AtLeast(_) => &["desired_capacity"],
+            Sizing::File | Sizing::Standby(_) | Sizing::AtLeast(_) => &["desired_capacity"],
             Sizing::Raised(_) | Sizing::Left | Sizing::Empty => &["min_size", "max_size", "desired_capacity"],
         };
         lowered.others.insert(at("autoscaling_group"), others.to_vec());
         let launched: &[&str] = if follows { &[] } else { &LAUNCHED };
         lowered.frozen.insert(at("autoscaling_group"), [sizes, launched].concat());
-        if !follows {
+        // A target group that carries traffic stays as it is, whatever the strategy.
+        if !follows || facts.live == Some(colour) {
             lowered.frozen.insert(at("target_group"), settings_of("target_group"));
         }
     }
@@ -220,6 +225,7 @@ impl Sizes {
         let null = || Some(at(Node::Null, span));
         match sizing {
             Sizing::File | Sizing::Left => [min, max, written(&self.desired).or_else(null)],
+            Sizing::Standby(n) => [min.map(|bound| less(bound, n, span)), max, null()],
             Sizing::AtLeast(n) => [at_least(min, n), at_least(max, n), null()],
             Sizing::Raised(n) => [at_least(min.clone(), n), at_least(max, n), at_least(min, n)],
             // Zero, in a form that keeps the mistakes of what was written.
@@ -368,11 +374,11 @@ fn sides_of_body(body: &mut Body, sides: &Sides<'_>) {
     body.blocks.iter_mut().for_each(|block| sides_of_body(&mut block.body, sides));
 }
 
-fn attribute(name: &str, value: Expr, span: Span) -> Attribute {
+pub(super) fn attribute(name: &str, value: Expr, span: Span) -> Attribute {
     Attribute { name: Name { text: name.to_owned(), span }, value }
 }
 
-fn nested_block(
+pub(super) fn nested_block(
     keyword: &str,
     label: Option<&str>,
     attributes: Vec<Attribute>,
@@ -398,17 +404,23 @@ fn by_colour(blue: Expr, green: Expr, span: Span) -> Expr {
     at(Node::Conditional { condition: Box::new(at(is_blue, span)), yes, no }, span)
 }
 
+/// `max(0, a - n)`
+fn less(a: Expr, n: u32, span: Span) -> Expr {
+    let rest = Node::Binary(Binary::Subtract, Box::new(a), Box::new(number(n, span)));
+    larger(number(0, span), at(rest, span), span)
+}
+
 /// `max(a, b)`
 fn larger(a: Expr, b: Expr, span: Span) -> Expr {
     let function = Name { text: "max".to_owned(), span };
     at(Node::Call { function, arguments: vec![a, b], spread: false }, span)
 }
 
-fn at(node: Node, span: Span) -> Expr {
+pub(super) fn at(node: Node, span: Span) -> Expr {
     Expr { node, span }
 }
 
-fn text(text: &str, span: Span) -> Expr {
+pub(super) fn text(text: &str, span: Span) -> Expr {
     at(Node::String(text.to_owned()), span)
 }
 

@@ -126,7 +126,8 @@ fn sized(mut inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object
     let now = |name: &str| inputs.get(name).and_then(Value::as_number).unwrap_or_default();
     let pinned = |n: u32| (now("min_size").max(n.into()), now("max_size").max(n.into()));
     let (min, max, desired) = match sizing {
-        Sizing::Left => return inputs,
+        // Who is on standby is the business of the run that put it there.
+        Sizing::Left | Sizing::Standby(_) => return inputs,
         Sizing::File => match bounds {
             None => return inputs,
             Some([min, max]) => {

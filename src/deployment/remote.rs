@@ -1,16 +1,21 @@
-//! Shell commands on one instance of the new colour, through Systems Manager.
+//! A gate's shell commands on one instance of the new colour.
 
 use std::time::Duration;
 
-use aws_sdk_ssm::types::CommandInvocationStatus;
-
 use super::gate::Verdict;
-use crate::cloud::error::{Error, Service};
-use crate::cloud::{Cloud, Repeat};
+use crate::address::Address;
+use crate::apply::operation::{Operation, Reporter};
+use crate::cloud::Cloud;
+use crate::cloud::error::Error;
 use crate::kind::autoscaling_group::fleet::observe_one;
+use crate::kind::shell::{self, Script};
 
-/// As many characters of a failed command's output are shown.
-const SHOWN: usize = 2000;
+/// A gate tells its verdict, and nothing meanwhile.
+struct Silent;
+
+impl Reporter for Silent {
+    fn progress(&self, _address: &Address, _text: &str) {}
+}
 
 /// Runs the commands on the first instance in service and waits until they have ended.
 pub async fn run(
@@ -27,57 +32,20 @@ pub async fn run(
     let Some(instance) = member.map(|member| member.id) else {
         return Ok(Verdict::NotYet("no instance of the new colour is in service".to_owned()));
     };
-    let script: Vec<String> = std::iter::once("set -e".to_owned()).chain(commands.iter().cloned()).collect();
-    let sent = cloud
-        .send(Service::Ssm, "SendCommand", Repeat::OnThrottle, || {
-            cloud
-                .ssm
-                .send_command()
-                .document_name("AWS-RunShellScript")
-                .instance_ids(&instance)
-                .parameters("commands", script.clone())
-                .parameters("executionTimeout", vec![timeout.to_string()])
-                .send()
-        })
-        .await;
-    let id = match sent {
-        Ok(answer) => answer.command.and_then(|command| command.command_id).unwrap_or_default(),
-        Err(error) if error.is_not_found() => {
-            return Ok(Verdict::NotYet(format!("Systems Manager does not know {instance} yet")));
-        }
-        Err(error) => return Err(error),
+    let address = Address::new("deployment", group.unwrap_or_default());
+    let op = Operation::new(cloud, &address, "gate", "", "", &Silent);
+    let limit = Duration::from_secs(timeout);
+    let script = Script {
+        instance: &instance,
+        who: instance.clone(),
+        commands,
+        timeout: limit,
+        reach: limit,
+        help: "",
     };
-    let began = cloud.clock.monotonic();
-    loop {
-        let answer = cloud
-            .read(Service::Ssm, "GetCommandInvocation", || {
-                cloud.ssm.get_command_invocation().command_id(&id).instance_id(&instance).send()
-            })
-            .await;
-        use CommandInvocationStatus::{Cancelling, Delayed, InProgress, Pending, Success};
-        match answer {
-            Ok(answer) => match answer.status() {
-                Some(Success) => return Ok(Verdict::Passed),
-                None | Some(Pending | InProgress | Delayed | Cancelling) => {}
-                Some(status) => {
-                    let said = [answer.standard_output_content(), answer.standard_error_content()];
-                    let said: String = said.into_iter().flatten().collect();
-                    let skipped = said.chars().count().saturating_sub(SHOWN);
-                    let last: String = said.chars().skip(skipped).collect();
-                    let code = answer.response_code();
-                    return Ok(Verdict::Failed(format!(
-                        "the commands on {instance} ended with {}, exit code {code}:\n{last}",
-                        status.as_str()
-                    )));
-                }
-            },
-            // Taken, but not there yet.
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error),
-        }
-        if cloud.clock.monotonic().saturating_sub(began) > Duration::from_secs(timeout) {
-            return Ok(Verdict::Failed(format!("the commands on {instance} did not end in time")));
-        }
-        cloud.clock.sleep(Duration::from_secs(1)).await;
+    match shell::run(&op, &script).await {
+        Ok(()) => Ok(Verdict::Passed),
+        Err(error @ (Error::Failed { .. } | Error::Wait { .. })) => Ok(Verdict::Failed(error.to_string())),
+        Err(error) => Err(error),
     }
 }

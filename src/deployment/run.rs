@@ -24,7 +24,7 @@ use crate::kind::autoscaling_group::ready::{Wanted, ready};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part, PlanError};
-use crate::state::deployment::{Colour, Course, Deployment, Ending, Retirement, Rollout, Sizing, Stage};
+use crate::state::deployment::{Colour, Course, Deployment, Ending, Origin, Retirement, Rollout, Sizing, Stage};
 use crate::state::{Change, Entry, Journal, StateError};
 use crate::value::Value;
 
@@ -222,7 +222,7 @@ impl Rolling<'_> {
         self.keep(facts).await
     }
 
-    fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         self.run.reporter.progress(&Address::new("deployment", self.name), text);
     }
 
@@ -252,16 +252,20 @@ impl Rolling<'_> {
         match stage {
             Stage::Gate { name } => self.gate(name).await,
             Stage::Empty => {
-                self.unschedule(to).await?;
+                let idle = if facts.live == Some(to) { to.other() } else { to };
+                self.unschedule(idle).await?;
                 self.change(|facts, _| {
-                    facts.sizing.insert(to, Sizing::Empty);
-                    facts.releases.remove(&to);
+                    facts.sizing.insert(idle, Sizing::Empty);
+                    facts.releases.remove(&idle);
                     facts.retirement = None;
                 })
                 .await?;
                 self.agree(&self.groups()).await
             }
             Stage::Raise => self.raise(to, old).await,
+            Stage::Refresh => super::rolling::perform(self, to).await,
+            Stage::InPlace { batch } => super::in_place::perform(self, to, *batch).await,
+            Stage::Pin => super::in_place::pin(self, to).await,
             Stage::Preview { on } => self.preview(*on).await,
             Stage::Shift { new } => self.shift(to, old, *new).await,
             Stage::Hold { time } => self.hold(*time, facts.weight(to) < 100).await,
@@ -314,23 +318,30 @@ impl Rolling<'_> {
     }
 
     /// Waits until the colour has the instances that it should have, all of them healthy targets.
-    async fn healthy(&self, colour: Colour) -> Result<(), Failure> {
+    pub(super) async fn healthy(&self, colour: Colour) -> Result<(), Failure> {
         let address = self.address("autoscaling_group", colour);
         let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else {
             return Ok(());
         };
         let op = self.operation(&address);
-        let limit = match record.inputs.get("ready_timeout") {
-            Some(crate::value::Value::Duration(limit)) => *limit,
-            _ => Duration::from_secs(600),
-        };
-        let mut waits = std::pin::pin!(ready(&op, &record.id, Wanted::HealthyTargets, limit));
+        let mut waits =
+            std::pin::pin!(ready(&op, &record.id, Wanted::HealthyTargets, self.limit(colour)));
         loop {
             tokio::select! {
                 fleet = &mut waits => return Ok(fleet.map(drop)?),
                 () = self.run.shutdown.draining() => return Err(Failure::Interrupted),
                 () = self.run.cloud.clock.sleep(LOOK) => self.heed().await?,
             }
+        }
+    }
+
+    /// How long the colour's instances may take to come into service.
+    pub(super) fn limit(&self, colour: Colour) -> Duration {
+        let snapshot = self.run.journal.snapshot();
+        let record = snapshot.resources.get(&self.address("autoscaling_group", colour));
+        match record.and_then(|record| record.inputs.get("ready_timeout")) {
+            Some(crate::value::Value::Duration(limit)) => *limit,
+            _ => Duration::from_secs(600),
         }
     }
 
@@ -375,7 +386,7 @@ impl Rolling<'_> {
 
     /// Waits, and goes on serving what was served before an interruption; a message ends it. With
     /// `guarded`, what has weight must stay healthy meanwhile, and the gates `at = "shift"` must hold.
-    async fn hold(&self, time: Duration, guarded: bool) -> Result<(), Failure> {
+    pub(super) async fn hold(&self, time: Duration, guarded: bool) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
         let (began, mut written, mut seen) = (clock.monotonic(), served, clock.monotonic());
@@ -421,7 +432,7 @@ impl Rolling<'_> {
     }
 
     /// What people have asked for from elsewhere.
-    async fn heed(&self) -> Result<(), Failure> {
+    pub(super) async fn heed(&self) -> Result<(), Failure> {
         for message in self.run.mailbox.take(self.name)? {
             match message {
                 Message::Pause => self.change(|_, rollout| rollout.course = Course::Paused).await?,
@@ -451,12 +462,15 @@ impl Rolling<'_> {
     }
 
     /// What has to hold all the time that weights move.
-    async fn guards(&self) -> Result<(), Failure> {
+    pub(super) async fn guards(&self) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
-        if facts.live.is_none_or(|live| live == rollout.to) || facts.weight(rollout.to) == 0 {
+        let in_one_colour = facts.live == Some(rollout.to);
+        if !in_one_colour && (facts.live.is_none() || facts.weight(rollout.to) == 0) {
             return Ok(());
         }
-        self.carries(&facts, rollout.to).await?;
+        if !in_one_colour {
+            self.carries(&facts, rollout.to).await?;
+        }
         for gate in self.declaration.gate.iter().filter(|gate| gate.at == Moment::Shift) {
             let Some(gate) = self.evaluated(&gate.name) else { continue };
             if let Verdict::Failed(reason) = gate::check(&gate, &self.ground(&gate)?).await? {
@@ -552,7 +566,7 @@ impl Rolling<'_> {
         let sides = Sides {
             name: self.name,
             new: rollout.to,
-            releases: [&rollout.release.label, label(rollout.to.other())],
+            releases: [&rollout.release.label, label(facts.live.unwrap_or(rollout.to.other()))],
         };
         let known = self.known();
         let declaration = self.run.program.deployment(self.name, &sides, &known, &mut Vec::new())?;
@@ -571,7 +585,7 @@ impl Rolling<'_> {
             ("BGFORM_DEPLOYMENT", self.name),
             ("BGFORM_GATE", &gate.name),
             ("BGFORM_RELEASE", rollout.map_or("", |rollout| rollout.release.label.as_str())),
-            ("BGFORM_OLD_RELEASE", label(to.other())),
+            ("BGFORM_OLD_RELEASE", label(facts.live.unwrap_or(to.other()))),
             ("BGFORM_COLOUR", to.name()),
             ("BGFORM_REGION", &self.run.cloud.region),
         ];
@@ -689,6 +703,9 @@ impl Rolling<'_> {
     async fn go_back(&self, reason: &str, ending: Ending) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
         let (to, old) = (rollout.to, facts.live.filter(|live| *live != rollout.to));
+        if facts.live == Some(to) {
+            return self.go_back_in_one_colour(to, reason, ending).await;
+        }
         let course = Course::Back { reason: reason.to_owned() };
         self.change(|_, rollout| rollout.course = course).await?;
         if let Some(old) = old {
@@ -698,7 +715,7 @@ impl Rolling<'_> {
             // What takes traffic from a colour that failed is not put off by an interrupt; a second one ends it.
             let (calm, rules) = (Shutdown::default(), self.rules());
             tokio::select! {
-                back = self.agree_under(&rules, &calm, true) => back?,
+                back = self.agree_under(&rules, &calm, true, false) => back?,
                 () = self.run.shutdown.at_once() => return Err(Failure::Interrupted),
             }
             if moved {
@@ -712,7 +729,7 @@ impl Rolling<'_> {
         if !facts.previews.is_empty() {
             self.change(|facts, _| facts.previews = Vec::new()).await?;
             // Requests that ask for the preview are those of the live rule from here on.
-            self.agree_under(&self.rules(), self.run.shutdown, true).await?;
+            self.agree_under(&self.rules(), self.run.shutdown, true, false).await?;
         }
         // What stood by before stands by on; only what was raised for this rollout is emptied.
         if let Some(old) = old.filter(|_| rollout.has_raised()) {
@@ -755,9 +772,44 @@ impl Rolling<'_> {
         self.pin(old).await
     }
 
+    /// The live colour's own instances are given back what they ran before.
+    async fn go_back_in_one_colour(&self, live: Colour, reason: &str, ending: Ending) -> Result<(), Failure> {
+        let course = Course::Back { reason: reason.to_owned() };
+        self.change(|_, rollout| rollout.course = course).await?;
+        if let Some((_, rollout)) = self.rollout()
+            && let Some(origin) = &rollout.origin
+        {
+            self.tell(&format!("{live} goes back to the release that it had: {reason}"));
+            match rollout.stages.contains(&Stage::Refresh) {
+                true => super::rolling::back(self, live, origin).await?,
+                false => super::in_place::back(self, live, origin, &rollout.batches).await?,
+            }
+        }
+        let mut facts = self.facts();
+        facts.sizing.insert(live, Sizing::File);
+        facts.give_up(ending, Some(reason.to_owned()));
+        self.keep(facts).await?;
+        self.agree(&self.addresses()).await
+    }
+
+    /// What the live colour launches from is a fact before a release takes its place there.
+    pub(super) async fn note_origin(&self, live: Colour) -> Result<(), Failure> {
+        if self.rollout().is_none_or(|(_, rollout)| rollout.origin.is_some()) {
+            return Ok(());
+        }
+        let template = self.fleet(live).await?.and_then(|fleet| fleet.template);
+        let origin = template.map(|one| Origin { template: one.id, version: one.version });
+        Ok(self.change(|_, rollout| rollout.origin = origin).await?)
+    }
+
     /// Makes these resources as the facts say that they are to be.
     pub(super) async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
-        self.agree_under(addresses, self.run.shutdown, false).await
+        self.agree_as(addresses, false).await
+    }
+
+    /// The same; `acting` says whether a stage that changes the live colour is what does it.
+    pub(super) async fn agree_as(&self, addresses: &BTreeSet<Address>, acting: bool) -> Result<(), Failure> {
+        self.agree_under(addresses, self.run.shutdown, false, acting).await
     }
 
     async fn agree_under(
@@ -765,16 +817,21 @@ impl Rolling<'_> {
         addresses: &BTreeSet<Address>,
         shutdown: &Shutdown,
         way_back: bool,
+        acting: bool,
     ) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
         if self.run.from_records {
             let facts = self.facts();
             let plan = super::records::plan(self.run.cloud, &snapshot, self.name, &facts, addresses).await;
             let plan = plan.map_err(|error| Failure::Plan(Box::new(error)))?;
-            return self.apply(self.run.program, &plan, self.known(), shutdown).await;
+            return self.apply(self.run.program, &plan, self.known(), shutdown, way_back).await;
+        }
+        let mut deployments = snapshot.deployments.clone();
+        if let Some(rollout) = deployments.get_mut(self.name).and_then(|facts| facts.rollout.as_mut()) {
+            rollout.acting = acting;
         }
         let mut program = self.run.program.clone();
-        program.stand(&snapshot.deployments);
+        program.stand(&deployments);
         let part = Part { addresses: addresses.clone(), known: self.known() };
         let options = Options { allow_outage: way_back, ..Options::default() };
         let basis = Basis {
@@ -786,7 +843,7 @@ impl Rolling<'_> {
             part: Some(part),
         };
         let made = plan::make(basis).await.map_err(|error| Failure::Plan(Box::new(error)))?;
-        self.apply(&program, &made.plan, made.known, shutdown).await
+        self.apply(&program, &made.plan, made.known, shutdown, way_back).await
     }
 
     async fn apply(
@@ -795,6 +852,7 @@ impl Rolling<'_> {
         plan: &plan::Plan,
         known: Known,
         shutdown: &Shutdown,
+        way_back: bool,
     ) -> Result<(), Failure> {
         if plan.steps.is_empty() {
             return Ok(());
@@ -849,7 +907,7 @@ impl Rolling<'_> {
     }
 
     /// Everything that the deployment is made of.
-    fn addresses(&self) -> BTreeSet<Address> {
+    pub(super) fn addresses(&self) -> BTreeSet<Address> {
         let snapshot = self.run.journal.snapshot();
         if self.run.from_records {
             let all = snapshot.resources.keys().filter(|address| super::lower::is_of(address, self.name));
@@ -862,7 +920,7 @@ impl Rolling<'_> {
         all.into_iter().filter(|address| super::lower::is_of(address, self.name)).collect()
     }
 
-    fn operation<'b>(&'b self, address: &'b Address) -> Operation<'b> {
+    pub(super) fn operation<'b>(&'b self, address: &'b Address) -> Operation<'b> {
         let Run { cloud, program, reporter, lineage, .. } = self.run;
         Operation::new(cloud, address, "", &program.settings.name, lineage, *reporter)
     }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::kind::schema::{Attribute, Type, attribute};
+use crate::value::Value;
 
 /// The kinds that a deployment nests: name, and whether it may have several.
 pub const NESTED: [(&str, bool); 4] = [
@@ -99,6 +100,55 @@ fn strategies() -> Type {
                     .required(),
                     attribute("interval", time(), "How long each share is held.").required(),
                     retire_after(),
+                ],
+            ),
+            (
+                "rolling",
+                vec![
+                    attribute(
+                        "min_healthy",
+                        Type::Percent { min: 0.0, max: 100.0 },
+                        "What stays healthy while the live colour's instances are replaced.",
+                    )
+                    .default(Value::Percent(90.0)),
+                    attribute(
+                        "max_healthy",
+                        Type::Percent { min: 100.0, max: 200.0 },
+                        "How far the colour may grow meanwhile.",
+                    )
+                    .default(Value::Percent(110.0)),
+                    attribute(
+                        "checkpoints",
+                        Type::Percent { min: 1.0, max: 100.0 }.list(),
+                        "Shares of the instances after which it pauses, rising; 100% is always the last.",
+                    ),
+                    attribute(
+                        "checkpoint_delay",
+                        Type::Duration { min: 0, max: 2 * DAY },
+                        "How long it pauses at each.",
+                    ),
+                ],
+            ),
+            (
+                "in_place",
+                vec![
+                    attribute(
+                        "batch",
+                        Type::Percent { min: 1.0, max: 100.0 },
+                        "The share of the running instances that is out of service at a time: rounded down, and at \
+                         least one.",
+                    )
+                    .default(Value::Percent(50.0)),
+                    attribute(
+                        "run",
+                        Type::String { max: 65_536 }.list(),
+                        "Shell commands that bring the release to an instance, by Systems Manager while it is out \
+                         of service. Instances launched later run them at the end of their user data. They have to \
+                         bear being run twice.",
+                    )
+                    .required(),
+                    attribute("timeout", Type::Duration { min: 1, max: DAY }, "How long the commands may run.")
+                        .default_seconds(1800),
                 ],
             ),
         ],

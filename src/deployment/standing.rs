@@ -109,6 +109,9 @@ pub fn back(
         served: Duration::ZERO,
         passed: Default::default(),
         approved: Default::default(),
+        origin: None,
+        batches: Default::default(),
+        acting: false,
         course: Course::Forward,
     });
     Ok(Back { intent: intent(name, facts), raises })

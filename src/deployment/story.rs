@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::decide::{Intent, What};
-use super::declaration::Gate;
+use super::declaration::{Gate, Strategy};
 use crate::state::deployment::{Colour, Course, Ending, Rollout, Stage};
 use crate::value::format_duration;
 
@@ -40,7 +40,11 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
             };
             let done = if place < rollout.at { "done" } else { "" };
             let text = said(stage, intent, rollout, old, capacity);
-            [text, weights, back(stage, old, weight), done.to_owned()]
+            let back = match intent.facts.live == Some(rollout.to) {
+                true => back_in_one_colour(stage, place, rollout).to_owned(),
+                false => back(stage, old, weight),
+            };
+            [text, weights, back, done.to_owned()]
         })
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
@@ -84,6 +88,7 @@ fn headline(intent: &Intent, rollout: &Rollout) -> String {
         })
         .collect();
     let how = format!("{} {}", rollout.strategy, shares.join(" → "));
+    let how = how.trim_end();
     let also = match intent.what {
         What::GoOn if rollout.is_back() => "",
         What::GoOn => " (goes on where it was)",
@@ -99,6 +104,9 @@ fn headline(intent: &Intent, rollout: &Rollout) -> String {
         None => also.to_owned(),
     };
     match live {
+        Some((live, old)) if live == rollout.to => {
+            format!("{name}: {old} on {live}, live → {label} there as well, {how}{also}")
+        }
         Some((live, old)) => format!("{name}: {old} on {live}, live → {label} on {to}, {how}{also}"),
         None => format!("{name}: first release {label} on {to}{also}"),
     }
@@ -118,6 +126,7 @@ fn said(
             format!("gate   {name}{}", gate.map(how).unwrap_or_default())
         }
         Stage::Empty => {
+            let to = if intent.facts.live == Some(to) { to.other() } else { to };
             let there = intent.facts.releases.get(&to).map_or("what stands by", |release| &release.label);
             format!("empty  {to} of {there}, which is no way back from then on")
         }
@@ -127,6 +136,14 @@ fn said(
             }
             _ => format!("raise  {to} with {label}; all healthy"),
         },
+        Stage::Refresh => refreshed(intent, to),
+        Stage::InPlace { batch } => {
+            let of = capacity.map(|n| format!(" of {n}")).unwrap_or_default();
+            format!(
+                "give   {label} to the instances{of} on {to}, {batch}% at a time on standby; each batch healthy"
+            )
+        }
+        Stage::Pin => format!("pin    what {to} launches from now on to {label}"),
         Stage::Preview { on: true } => format!("show   {to} to requests with the preview's header"),
         Stage::Preview { on: false } => "hide   the preview's rule goes".to_owned(),
         Stage::Shift { new } => format!("shift  {new}% to {to}"),
@@ -162,6 +179,36 @@ fn back(stage: &Stage, old: Option<Colour>, weight: u8) -> String {
         (Stage::Retire { after }, Some(old)) if after.is_zero() => format!("back: {old} is raised again"),
         (_, Some(_)) if weight == 0 => "back: nothing to undo".to_owned(),
         (_, Some(_)) => "back: one rule change".to_owned(),
+    }
+}
+
+/// `replace blue's instances by an instance refresh, 50% → 100%; at least 90% healthy`
+fn refreshed(intent: &Intent, live: Colour) -> String {
+    let Strategy::Rolling { min_healthy, checkpoints, checkpoint_delay, .. } = &intent.declaration.strategy
+    else {
+        return format!("roll   {live}'s instances by an instance refresh");
+    };
+    let mut stops: Vec<String> = checkpoints.iter().map(|share| format!("{share}%")).collect();
+    if checkpoints.last() != Some(&100.0) {
+        stops.push("100%".to_owned());
+    }
+    let pause = checkpoint_delay.filter(|_| !checkpoints.is_empty()).map(Duration::from_secs);
+    let pause = pause.map(|pause| format!(", {} at each", format_duration(pause))).unwrap_or_default();
+    format!(
+        "roll   {live}'s instances by an instance refresh, {}{pause}; at least {min_healthy}% healthy",
+        stops.join(" → ")
+    )
+}
+
+/// The way back from a step where the release takes the place of the old one.
+fn back_in_one_colour(stage: &Stage, place: usize, rollout: &Rollout) -> &'static str {
+    let begun = |stage: &Stage| matches!(stage, Stage::Refresh | Stage::InPlace { .. });
+    match stage {
+        Stage::Refresh => "back: the refresh is turned round",
+        _ if rollout.stages.iter().take(place + 1).any(begun) => {
+            "back: instances are replaced from the old version"
+        }
+        _ => "back: nothing to undo",
     }
 }
 

@@ -21,11 +21,12 @@ pub mod fleet;
 mod parts;
 mod read;
 pub mod ready;
-mod refresh;
-mod roll;
+pub mod refresh;
+pub mod roll;
 mod schema;
 mod sdk;
-mod spec;
+pub mod spec;
+pub mod standby;
 mod update;
 
 use fleet::{Fleet, observe_one};
@@ -55,6 +56,7 @@ impl Kind for AutoscalingGroup {
             ],
             write: &[
                 "autoscaling:AttachLoadBalancerTargetGroups",
+                "autoscaling:CancelInstanceRefresh",
                 "autoscaling:CreateAutoScalingGroup",
                 "autoscaling:CreateOrUpdateTags",
                 "autoscaling:DeleteAutoScalingGroup",
@@ -67,9 +69,13 @@ impl Kind for AutoscalingGroup {
                 "autoscaling:DetachLoadBalancerTargetGroups",
                 "autoscaling:DisableMetricsCollection",
                 "autoscaling:EnableMetricsCollection",
+                "autoscaling:EnterStandby",
+                "autoscaling:ExitStandby",
                 "autoscaling:PutLifecycleHook",
                 "autoscaling:PutScalingPolicy",
                 "autoscaling:ResumeProcesses",
+                "autoscaling:RollbackInstanceRefresh",
+                "autoscaling:SetDesiredCapacity",
                 "autoscaling:StartInstanceRefresh",
                 "autoscaling:SuspendProcesses",
                 "autoscaling:TerminateInstanceInAutoScalingGroup",
@@ -152,7 +158,8 @@ impl Kind for AutoscalingGroup {
 
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)> {
         let refreshes = after.get("instance_refresh").is_some_and(|refresh| !refresh.is_null());
-        (changed.contains("launch_template") && !refreshes).then(|| {
+        let keeps = after.get("outdated_instances").and_then(Value::as_str) == Some("keep");
+        (changed.contains("launch_template") && !refreshes && !keeps).then(|| {
             (
                 "a new launch_template version ends the running instances one by one while they carry \
                  traffic"

@@ -26,6 +26,7 @@ pub mod listener;
 pub mod listener_rule;
 pub mod load_balancer;
 pub mod schema;
+pub mod shell;
 pub mod security_group;
 pub mod subnet;
 pub mod target_group;
@@ -236,7 +237,7 @@ pub trait AnyKind: Send + Sync {
 }
 
 /// The typed spec of canonical inputs.
-fn typed<K: Kind>(kind: &K, inputs: &Object) -> Result<K::Spec, Error> {
+pub fn typed<K: Kind>(kind: &K, inputs: &Object) -> Result<K::Spec, Error> {
     let canonical = Value::Object(kind.schema().canonical(inputs.clone()));
     serde_json::from_value(canonical.to_plain_json()).map_err(|mismatch| Error::Failed {
         message: format!("the inputs of this `{}` do not fit its spec: {mismatch}", kind.schema().kind),

@@ -48,12 +48,23 @@ pub struct Release {
     pub label: String,
     /// The digest of everything that reaches an instance or says how it is judged.
     pub fingerprint: String,
+    /// The digest of what says how its instances are reached and judged: the target group. Empty in
+    /// states that were written before it was kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub judged: String,
     pub began: Timestamp,
     /// Who shipped it, as `user@host`.
     pub by: String,
     /// The commit of the checkout that holds the stack, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+}
+
+impl Release {
+    /// Whether `other` needs a target group with other settings.
+    pub fn is_judged_otherwise(&self, other: &Self) -> bool {
+        !self.judged.is_empty() && self.judged != other.judged
+    }
 }
 
 /// What decides the sizes of a colour's Auto Scaling group.
@@ -67,6 +78,8 @@ pub enum Sizing {
     AtLeast(u32),
     /// So many instances now, and never fewer.
     Raised(u32),
+    /// The file, with the minimum lower by so many: they are on standby while they are given a release.
+    Standby(u32),
     /// As it is: it stands by, and its retirement may come at any moment.
     Left,
     /// None.
@@ -84,6 +97,13 @@ pub enum Stage {
     Empty,
     /// The new colour is raised and every one of its targets is healthy.
     Raise,
+    /// An instance refresh brings the new release to the colour that carries the traffic.
+    Refresh,
+    /// The live colour's instances are given the new release by commands, at most this share of them,
+    /// in percent, at a time.
+    InPlace { batch: f64 },
+    /// What the live colour launches from now on is of the new release.
+    Pin,
     /// The preview rule sends to the new colour, or is taken away again.
     Preview { on: bool },
     /// So much of the traffic, in percent, goes to the new colour.
@@ -101,6 +121,13 @@ pub enum Stage {
         #[serde(with = "seconds")]
         after: Duration,
     },
+}
+
+impl Stage {
+    /// Whether it gives a colour its release: what the file says of it holds from then on.
+    pub fn launches(&self) -> bool {
+        matches!(self, Self::Raise | Self::Refresh | Self::Pin)
+    }
 }
 
 /// Whether a rollout goes on.
@@ -140,6 +167,36 @@ pub struct Rollout {
     #[serde(default)]
     pub approved: BTreeSet<String>,
     pub course: Course,
+    /// What the live colour launched from before, where the release is to take its place there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    #[serde(default)]
+    pub batches: Batches,
+    /// Whether a stage that changes the live colour is being performed, or shown: what a run before
+    /// it puts in order must not do the stage's work.
+    #[serde(skip)]
+    pub acting: bool,
+}
+
+/// A version of a launch template, by id and number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    pub template: String,
+    pub version: String,
+}
+
+/// How far a release is that is given to running instances, by their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Batches {
+    /// They have it and are healthy.
+    pub done: BTreeSet<String>,
+    /// Taken out of traffic for it, or about to be.
+    pub current: BTreeSet<String>,
+    /// The commands have succeeded on all of the current ones.
+    pub ran: bool,
+    /// The capacity that was wanted before the current ones were taken out.
+    pub desired: i32,
 }
 
 impl Rollout {
@@ -162,7 +219,12 @@ impl Rollout {
 
     /// Whether the new colour has been given its release: before, it is as it was.
     pub fn has_raised(&self) -> bool {
-        self.stages.iter().take(self.at + 1).any(|stage| *stage == Stage::Raise)
+        // On its way back the live colour is what it was.
+        if self.origin.is_some() && matches!(self.course, Course::Back { .. }) {
+            return false;
+        }
+        let past = self.stages.iter().take(self.at).any(Stage::launches);
+        past || self.stage().is_some_and(|stage| *stage == Stage::Raise || (stage.launches() && self.acting))
     }
 }
 

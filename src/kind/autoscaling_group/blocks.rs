@@ -122,6 +122,14 @@ pub fn own() -> Vec<Attribute> {
         )
         .api(NOT_AT_CREATE),
         attribute(
+            "outdated_instances",
+            Type::Choice(&["replace", "keep"]),
+            "What becomes of running instances when what they are launched from changes: they are replaced, or \
+             kept, and only later ones are launched from it.",
+        )
+        .default("replace")
+        .api(NOT_AT_CREATE),
+        attribute(
             "ready_timeout",
             Type::Duration { min: 1, max: 86_400 },
             "How long to wait for instances to come into service.",

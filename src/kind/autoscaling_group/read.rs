@@ -62,7 +62,12 @@ fn group_as_live(group: &AutoScalingGroup, fleet: &Fleet, wanted: &Wanted<'_>) -
     set("min_size", fleet.min.into());
     set("max_size", fleet.max.into());
     set("desired_capacity", fleet.desired.into());
-    set("launch_template", fleet.stands_at().map(template_value).into());
+    let keeps = wanted.last.and_then(|record| record.inputs.get("outdated_instances"));
+    let stands_at = match keeps.and_then(Value::as_str) {
+        Some("keep") => fleet.template.clone(),
+        _ => fleet.stands_at(),
+    };
+    set("launch_template", stands_at.map(template_value).into());
     let subnets = group.vpc_zone_identifier().unwrap_or_default().split(',');
     set("subnets", subnets.map(str::trim).filter(|id| !id.is_empty()).collect::<Vec<_>>().into());
     set("mixed_instances", mixed_value(fleet));
@@ -95,7 +100,7 @@ fn group_as_live(group: &AutoScalingGroup, fleet: &Fleet, wanted: &Wanted<'_>) -
     let tags = declared.map(|tag| (tag.key().unwrap_or_default(), tag.value().unwrap_or_default()));
     set("tags", Value::Object(tags.map(|(key, value)| (key.to_owned(), value.into())).collect()));
     // What is bgform's own is not AWS's to say: only the author changes it.
-    for own in ["instance_refresh", "ready_timeout"] {
+    for own in ["instance_refresh", "outdated_instances", "ready_timeout"] {
         let default = || super::schema::SCHEMA.attribute(own).and_then(|attribute| attribute.default.clone());
         set(own, last(own).cloned().or_else(default).into());
     }

@@ -132,7 +132,7 @@ async fn failed_activities(cloud: &Cloud, name: &str) -> Result<Vec<(String, Str
 
 /// The instances in service that are no healthy targets, one after the other. A target group that no
 /// listener uses checks nobody (`unused`), and so holds nobody up.
-async fn unhealthy_targets(
+pub async fn unhealthy_targets(
     cloud: &Cloud,
     fleet: &Fleet,
     arn: &str,

@@ -12,6 +12,9 @@ use crate::cloud::error::{Error, Service};
 
 /// The code of StartInstanceRefresh when there is one already: one at a time for each group.
 const UNDER_WAY: &str = "InstanceRefreshInProgress";
+/// The codes of RollbackInstanceRefresh when there is none to turn round, or it has nowhere to go.
+const NONE_ACTIVE: &str = "ActiveInstanceRefreshNotFound";
+const IRREVERSIBLE: &str = "IrreversibleInstanceRefresh";
 
 /// One refresh as it was last seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +151,72 @@ pub async fn refresh(op: &Operation<'_>, group: &str, spec: &Spec, how: &Refresh
                 "mend the cause and run `bgform apply` again: it starts another one",
             ))
         }
+    }
+}
+
+/// What a refresh that is under way has come to: how far it is in percent, and that in words.
+pub async fn under_way(op: &Operation<'_>, group: &str) -> Result<Option<(i32, String)>, Error> {
+    let seen = describe(op, group, None).await?;
+    Ok(seen.iter().find(|one| !one.ended()).map(|one| (one.percentage, one.summary())))
+}
+
+/// Turns a refresh that goes forward round (API_RollbackInstanceRefresh); one that cannot be is
+/// cancelled. Does not wait.
+pub async fn turn_back(op: &Operation<'_>, group: &str) -> Result<(), Error> {
+    if !describe(op, group, None).await?.iter().any(Seen::goes_on) {
+        return Ok(());
+    }
+    let client = &op.cloud.autoscaling;
+    let turned = op
+        .call(Service::AutoScaling, "RollbackInstanceRefresh", Repeat::OnThrottle, || {
+            client.rollback_instance_refresh().auto_scaling_group_name(group).send()
+        })
+        .await;
+    let Err(error) = turned else { return Ok(()) };
+    match code(&error) {
+        Some(NONE_ACTIVE) => return Ok(()),
+        Some(IRREVERSIBLE) => {}
+        _ => return Err(error),
+    }
+    let cancelled = op
+        .call(Service::AutoScaling, "CancelInstanceRefresh", Repeat::OnThrottle, || {
+            client.cancel_instance_refresh().auto_scaling_group_name(group).send()
+        })
+        .await;
+    match cancelled {
+        Err(error) if code(&error) != Some(NONE_ACTIVE) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn code(error: &Error) -> Option<&str> {
+    match error {
+        Error::Cloud(error) => error.code.as_deref(),
+        _ => None,
+    }
+}
+
+/// Takes the group back to the version that `spec` names: what goes forward is turned round, and
+/// where instances of another version are left then, another refresh replaces them.
+pub async fn back(op: &Operation<'_>, group: &str, spec: &Spec, how: &Refresh) -> Result<(), Error> {
+    turn_back(op, group).await?;
+    op.wait(&format!("no instance refresh of `{group}` is under way"), how.timeout(), || async {
+        Ok(match under_way(op, group).await? {
+            None => Poll::Ready(()),
+            Some((_, seen)) => Poll::Pending(seen),
+        })
+    })
+    .await?;
+    let wanted = spec.template()?;
+    let fleet = observe_one(op.cloud, group).await?;
+    let is_back = fleet.is_some_and(|fleet| {
+        let mut running = fleet.members.iter().filter(|member| !member.leaving());
+        fleet.template.as_ref() == Some(&wanted)
+            && running.all(|member| member.template.as_ref() == Some(&wanted))
+    });
+    match is_back {
+        true => Ok(()),
+        false => refresh(op, group, spec, how).await,
     }
 }
 

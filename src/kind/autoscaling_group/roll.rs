@@ -74,6 +74,27 @@ pub async fn roll(
     }
 }
 
+/// Replaces these instances, one after the other, each once the one before has a successor that is a
+/// healthy target. Those that are gone already are passed over.
+pub async fn replace(
+    op: &Operation<'_>,
+    group: &str,
+    ids: &BTreeSet<String>,
+    limit: Duration,
+) -> Result<(), Error> {
+    loop {
+        let fleet = ready(op, group, Wanted::HealthyTargetsBeside(ids), limit).await?;
+        match next(&fleet, ids) {
+            Next::Done => return Ok(()),
+            Next::OnStandby(id) => end(op, group, &id, limit).await?,
+            Next::End { id, left } => {
+                op.progress(&format!("replacing {id}, {left} left"));
+                end(op, group, &id, limit).await?;
+            }
+        }
+    }
+}
+
 /// Ids of the instances that do not run `template`.
 fn outdated(fleet: &Fleet, versions: &BTreeMap<String, Template>, template: &Template) -> BTreeSet<String> {
     let runs = |member: &Member| versions.get(&member.id).or(member.template.as_ref()) == Some(template);

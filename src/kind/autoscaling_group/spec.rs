@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::AutoscalingGroup;
 use super::fleet::Template;
 use crate::cloud::error::Error;
-use crate::kind::Tags;
+use crate::kind::{Tags, typed};
+use crate::value::Object;
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Spec {
@@ -49,6 +51,7 @@ pub struct Spec {
     #[serde(default)]
     pub scaling_policy: Vec<Policy>,
     pub instance_refresh: Option<Refresh>,
+    pub outdated_instances: Outdated,
     /// Seconds.
     ready_timeout: u64,
 }
@@ -146,6 +149,14 @@ pub struct Metric {
     pub period: Option<i32>,
 }
 
+/// What becomes of running instances when what they are launched from changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outdated {
+    Replace,
+    Keep,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 pub struct Refresh {
     pub min_healthy: f64,
@@ -180,7 +191,46 @@ impl Spec {
     }
 }
 
+impl Spec {
+    /// What a group's inputs, as state has them, say.
+    pub fn of(inputs: &Object) -> Result<Self, Error> {
+        typed(&AutoscalingGroup, inputs)
+    }
+
+    /// How long a new instance is not counted by an instance refresh (user guide,
+    /// understand-instance-refresh-default-values).
+    pub fn warmup(&self) -> Duration {
+        let seconds = self.default_instance_warmup.unwrap_or(self.health_check_grace_period);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+    }
+
+    /// The same, launched from this version.
+    #[must_use]
+    pub fn at(&self, template: &Template) -> Self {
+        let latest_version = Number::Text(template.version.clone());
+        Self { launch_template: Some(Version { id: template.id.clone(), latest_version }), ..self.clone() }
+    }
+}
+
 impl Refresh {
+    /// A refresh that takes a group back: without pauses, and with nowhere to go back to itself.
+    pub fn back(min_healthy: f64, max_healthy: f64) -> Self {
+        Self {
+            min_healthy,
+            max_healthy: Some(max_healthy),
+            checkpoints: None,
+            checkpoint_delay: None,
+            instance_warmup: None,
+            bake_time: None,
+            skip_matching: true,
+            auto_rollback: false,
+            alarms: Vec::new(),
+            scale_in_protected_instances: "Refresh".to_owned(),
+            standby_instances: "Terminate".to_owned(),
+            timeout: 12 * 3600,
+        }
+    }
+
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }

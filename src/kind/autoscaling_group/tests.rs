@@ -176,6 +176,7 @@ fn a_new_version_is_refused_under_traffic_unless_it_is_an_instance_refresh() {
     };
     assert!(refused("launch_template", object! {}));
     assert!(!refused("launch_template", object! { "instance_refresh" => object! {} }));
+    assert!(!refused("launch_template", object! { "outdated_instances" => "keep" }));
     assert!(!refused("max_size", object! {}));
 }
 

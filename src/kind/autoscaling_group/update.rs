@@ -5,7 +5,7 @@ use aws_sdk_autoscaling::types::MixedInstancesPolicy;
 
 use super::fleet::{Fleet, observe_one};
 use super::ready::{Wanted, ready};
-use super::spec::Spec;
+use super::spec::{Outdated, Spec};
 use super::{parts, refresh, roll};
 use crate::apply::operation::Operation;
 use crate::cloud::Repeat;
@@ -40,7 +40,7 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
             "somebody has deleted it; run `bgform plan`, which makes it again",
         )
     })?;
-    let replace = update.touches("launch_template");
+    let replace = update.touches("launch_template") && after.outdated_instances == Outdated::Replace;
     // Without instances there is nothing to refresh, and the group itself takes the version.
     let how = after.instance_refresh.as_ref().filter(|_| replace && !fleet.members.is_empty());
     let launched = how.is_none() && update.touches_any(&["launch_template", "mixed_instances"]);

@@ -1,0 +1,87 @@
+//! What the strategies that keep the live colour add to the resources of a deployment: `rolling` an
+//! `instance_refresh` of its groups, `in_place` its commands at the end of the user data, so that
+//! instances launched later get the release too. Evaluates nothing.
+
+use super::lower::{at, attribute, nested_block, text};
+use crate::diagnostic::{Mistake, Span};
+use crate::lang::ast::{Block, Expr, Name, Node};
+
+/// The attributes of `strategy "rolling"` that are those of an instance refresh.
+const REFRESH: [&str; 4] = ["min_healthy", "max_healthy", "checkpoints", "checkpoint_delay"];
+/// What a group of such a deployment may not say itself.
+const OURS: [&str; 2] = ["instance_refresh", "outdated_instances"];
+
+fn strategy<'a>(deployment: &'a Block, name: &str) -> Option<&'a Block> {
+    let mut strategies = deployment.body.blocks.iter().filter(|block| block.keyword.text == "strategy");
+    strategies.find(|block| block.labels.first().is_some_and(|label| label.text == name))
+}
+
+fn value<'a>(block: &'a Block, name: &str) -> Option<&'a Expr> {
+    block.body.attributes.iter().find(|one| one.name.text == name).map(|one| &one.value)
+}
+
+/// The group as the strategy wants its running instances to be treated.
+pub fn group(mut group: Block, deployment: &Block, mistakes: &mut Vec<Mistake>) -> Block {
+    let span = group.keyword.span;
+    if let Some(rolling) = strategy(deployment, "rolling") {
+        not_ours(&mut group, "rolling", mistakes);
+        let written = rolling.body.attributes.iter().filter(|one| REFRESH.contains(&one.name.text.as_str()));
+        let mut members: Vec<_> = written.cloned().collect();
+        for (name, default) in [("min_healthy", 90.0), ("max_healthy", 110.0)] {
+            if value(rolling, name).is_none() {
+                members.push(attribute(name, at(Node::Percent(default), span), span));
+            }
+        }
+        members.push(attribute("auto_rollback", at(Node::Bool(true), span), span));
+        group.body.blocks.push(nested_block("instance_refresh", None, members, Vec::new(), span));
+    }
+    if strategy(deployment, "in_place").is_some() {
+        not_ours(&mut group, "in_place", mistakes);
+        group.body.attributes.push(attribute("outdated_instances", text("keep", span), span));
+    }
+    group
+}
+
+fn not_ours(group: &mut Block, strategy: &str, mistakes: &mut Vec<Mistake>) {
+    let names = group
+        .body
+        .attributes
+        .iter()
+        .map(|one| &one.name)
+        .chain(group.body.blocks.iter().map(|one| &one.keyword));
+    let written: Vec<Name> = names.filter(|name| OURS.contains(&name.text.as_str())).cloned().collect();
+    for name in written {
+        mistakes.push(
+            Mistake::new(
+                "bgform::lang::not_here",
+                format!("strategy \"{strategy}\" sets `{}` of its groups itself", name.text),
+            )
+            .at(name.span, "leave this out")
+            .help("what the strategy says of it is in its own block"),
+        );
+    }
+    group.body.attributes.retain(|one| !OURS.contains(&one.name.text.as_str()));
+    group.body.blocks.retain(|one| !OURS.contains(&one.keyword.text.as_str()));
+}
+
+/// The launch template with the strategy's commands after the author's user data:
+/// `join("\n", concat([user_data], run))`. Without user data it is a shell script of its own.
+pub fn template(mut template: Block, deployment: &Block) -> Block {
+    let span = template.keyword.span;
+    let run = strategy(deployment, "in_place").and_then(|strategy| value(strategy, "run"));
+    let Some(run) = run.cloned() else { return template };
+    let place = template.body.attributes.iter().position(|one| one.name.text == "user_data");
+    let first = match place {
+        Some(place) => template.body.attributes.remove(place).value,
+        None => text("#!/bin/sh\nset -e", span),
+    };
+    let lines = call("concat", vec![at(Node::List(vec![first]), span), run], span);
+    let whole = call("join", vec![text("\n", span), lines], span);
+    template.body.attributes.push(attribute("user_data", whole, span));
+    template
+}
+
+fn call(function: &str, arguments: Vec<Expr>, span: Span) -> Expr {
+    let function = Name { text: function.to_owned(), span };
+    at(Node::Call { function, arguments, spread: false }, span)
+}

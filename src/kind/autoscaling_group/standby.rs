@@ -1,0 +1,152 @@
+//! Instances out of service and back, and what a group launches: what a release in place needs.
+//! Whoever calls says which instances; nothing here decides.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::fleet::{Fleet, Member, observe_one};
+use super::ready::unhealthy_targets;
+use super::spec::Spec;
+use crate::apply::operation::{Operation, Poll};
+use crate::cloud::Repeat;
+use crate::cloud::error::{Error, Service};
+
+/// At most so many instances a call (API_EnterStandby, API_ExitStandby).
+const INSTANCES: usize = 20;
+
+/// The members that these ids name.
+pub fn of<'a>(fleet: &'a Fleet, ids: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Member> {
+    fleet.members.iter().filter(|member| ids.contains(&member.id))
+}
+
+/// Puts those of `ids` that are in service on standby and waits until all are: they are deregistered,
+/// and have answered the requests that they had (user guide, as-enter-exit-standby). The desired
+/// capacity becomes less by as many.
+pub async fn enter(
+    op: &Operation<'_>,
+    group: &str,
+    ids: &BTreeSet<String>,
+    limit: Duration,
+) -> Result<(), Error> {
+    let fleet = there(op, group).await?;
+    let serving: Vec<String> = of(&fleet, ids)
+        .filter(|member| member.state == "InService")
+        .map(|member| member.id.clone())
+        .collect();
+    let client = &op.cloud.autoscaling;
+    for some in serving.chunks(INSTANCES) {
+        op.call(Service::AutoScaling, "EnterStandby", Repeat::OnThrottle, || {
+            let call = client.enter_standby().auto_scaling_group_name(group);
+            call.set_instance_ids(Some(some.to_vec())).should_decrement_desired_capacity(true).send()
+        })
+        .await?;
+    }
+    op.wait(&format!("{} are on standby", told(ids)), limit, || async {
+        let fleet = there(op, group).await?;
+        let mut waits = of(&fleet, ids).filter(|member| !member.leaving() && member.state != "Standby");
+        Ok(match waits.next() {
+            None => Poll::Ready(()),
+            Some(member) => Poll::Pending(format!("{} is {}", member.id, member.state)),
+        })
+    })
+    .await
+}
+
+/// Brings those of `ids` that are on standby back and waits until every one of them is in service
+/// and a healthy target. One that is replaced meanwhile was not fit.
+pub async fn exit(
+    op: &Operation<'_>,
+    group: &str,
+    ids: &BTreeSet<String>,
+    limit: Duration,
+) -> Result<(), Error> {
+    let fleet = there(op, group).await?;
+    let standing: Vec<String> =
+        of(&fleet, ids).filter(|member| member.state == "Standby").map(|member| member.id.clone()).collect();
+    let client = &op.cloud.autoscaling;
+    for some in standing.chunks(INSTANCES) {
+        op.call(Service::AutoScaling, "ExitStandby", Repeat::OnThrottle, || {
+            client.exit_standby().auto_scaling_group_name(group).set_instance_ids(Some(some.to_vec())).send()
+        })
+        .await?;
+    }
+    op.wait(&format!("{} are healthy targets again", told(ids)), limit, || async {
+        let fleet = there(op, group).await?;
+        for id in ids {
+            match fleet.members.iter().find(|member| member.id == *id) {
+                Some(member) if member.in_service() => {}
+                Some(member) if !member.leaving() && member.healthy => {
+                    return Ok(Poll::Pending(format!("{id} is {}", member.state)));
+                }
+                _ => return Ok(Poll::Failed(format!("{id} was unhealthy and is being replaced"))),
+            }
+        }
+        let others =
+            fleet.members.iter().map(|member| member.id.clone()).filter(|id| !ids.contains(id)).collect();
+        for target_group in &fleet.target_groups {
+            if let Some(seen) = unhealthy_targets(op.cloud, &fleet, target_group, &others).await? {
+                return Ok(Poll::Pending(seen));
+            }
+        }
+        Ok(Poll::Ready(()))
+    })
+    .await
+}
+
+/// Ends those of `ids` that are on standby, or on their way there; they serve nobody.
+pub async fn end(op: &Operation<'_>, group: &str, ids: &BTreeSet<String>) -> Result<(), Error> {
+    let fleet = there(op, group).await?;
+    let client = &op.cloud.autoscaling;
+    for member in of(&fleet, ids).filter(|member| member.state.contains("Standby")) {
+        op.call(Service::AutoScaling, "TerminateInstanceInAutoScalingGroup", Repeat::OnThrottle, || {
+            let call = client.terminate_instance_in_auto_scaling_group().instance_id(&member.id);
+            call.should_decrement_desired_capacity(false).send()
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// At least this desired capacity.
+pub async fn grow(op: &Operation<'_>, group: &str, desired: i32) -> Result<(), Error> {
+    let fleet = there(op, group).await?;
+    if fleet.desired >= desired {
+        return Ok(());
+    }
+    let client = &op.cloud.autoscaling;
+    op.call(Service::AutoScaling, "SetDesiredCapacity", Repeat::Safe, || {
+        client
+            .set_desired_capacity()
+            .auto_scaling_group_name(group)
+            .desired_capacity(desired.min(fleet.max))
+            .send()
+    })
+    .await
+    .map(drop)
+}
+
+/// Has the group launch from the version that `spec` names; what runs stays.
+pub async fn pin(op: &Operation<'_>, group: &str, spec: &Spec) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
+    let (mixed, template) = (spec.mixed_instances_policy()?, spec.template()?.specification());
+    op.call(Service::AutoScaling, "UpdateAutoScalingGroup", Repeat::Safe, || {
+        let call = client.update_auto_scaling_group().auto_scaling_group_name(group);
+        match &mixed {
+            Some(mixed) => call.mixed_instances_policy(mixed.clone()),
+            None => call.launch_template(template.clone()),
+        }
+        .send()
+    })
+    .await
+    .map(drop)
+}
+
+async fn there(op: &Operation<'_>, group: &str) -> Result<Fleet, Error> {
+    observe_one(op.cloud, group).await?.ok_or_else(|| {
+        Error::failed(format!("the group `{group}` is gone"), "somebody has deleted it; run `bgform plan`")
+    })
+}
+
+fn told(ids: &BTreeSet<String>) -> String {
+    ids.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
