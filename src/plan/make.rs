@@ -247,7 +247,7 @@ impl Decide<'_> {
         let address = &node.address;
         let schema = kind.schema();
         let before = overlaid(record, live);
-        self.ignore_changes(address, &before, &mut inputs);
+        self.ignore_changes(address, record, &before, &mut inputs);
         self.drift(kind, address, record, live);
         let changes = diff(schema, &before, &inputs, &record.inputs);
         let forced = self.options.replace.iter().any(|given| given.selects(address));
@@ -300,9 +300,10 @@ impl Decide<'_> {
         Ok(outputs)
     }
 
-    fn ignore_changes(&self, address: &Address, before: &Object, inputs: &mut Object) {
+    /// What is ignored stays as it is; what was never declared is not declared by that.
+    fn ignore_changes(&self, address: &Address, record: &Record, before: &Object, inputs: &mut Object) {
         for name in self.program.kept_attributes(address) {
-            match before.get(name) {
+            match before.get(name).filter(|_| record.inputs.contains_key(name)) {
                 Some(value) => inputs.insert(name.to_owned(), value.clone()),
                 None => inputs.shift_remove(name),
             };
