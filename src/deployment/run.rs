@@ -529,15 +529,14 @@ impl Rolling<'_> {
             let late = clock.monotonic().saturating_sub(began) >= Duration::from_secs(gate.timeout);
             match verdict {
                 Verdict::Passed => {
-                    self.tell(&format!("gate \"{name}\" passed"));
-                    let (irreversible, name) = (gate.irreversible, name.to_owned());
                     self.change(|facts, rollout| {
-                        if irreversible {
-                            facts.no_way_back = Some(name.clone());
+                        if gate.irreversible {
+                            facts.no_way_back = Some(name.to_owned());
                         }
-                        rollout.passed.insert(name);
+                        rollout.passed.insert(name.to_owned());
                     })
                     .await?;
+                    self.tell(&format!("gate \"{name}\" passed"));
                     return Ok(());
                 }
                 Verdict::NotYet(seen) if !late && !gate.is_exhausted(attempts) => {

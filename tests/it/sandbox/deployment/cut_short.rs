@@ -55,7 +55,8 @@ fn cut(scene: &Scene, release: &str, cut: Cut) -> (Run, Run) {
     };
     if let Cut::After(_, _, signal) = cut {
         let code = if signal == Signal::KILL { -1 } else { 4 };
-        assert_eq!(first.code, code, "{cut:?}\n{}\n{}", first.out, first.err);
+        // The last of its stages may have been over.
+        assert!([code, 0].contains(&first.code), "{cut:?}\n{}\n{}", first.out, first.err);
     }
     (first, scene.apply(release))
 }
@@ -86,13 +87,13 @@ fn converges(points: &[Cut]) {
 /// What an apply says as its stages begin or end.
 const STAGES: [&str; 8] = [
     "gate \"expand\" passed",
-    "autoscaling_group.web[",
+    "updated autoscaling_group.web[",
     "gate \"smoke\" passed",
     "has 25% of the traffic",
     "has 50% of the traffic",
     "has 100% of the traffic",
     "gate \"after\" passed",
-    "launch_template.web",
+    "updated launch_template.web",
 ];
 const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::KILL];
 

@@ -24,6 +24,9 @@ fn ships_and_goes_back(strategy: &str, when: &str) {
     let tally = load.end();
     none_failed(&tally);
     assert!(tally.releases.contains_key("3.0") && tally.late.keys().eq(["2.0"]), "{tally:?}");
+    // The colours' target groups are never made again.
+    let calls = scene.product.local.as_ref().expect("a sandbox").calls();
+    assert_eq!(calls.matches("CreateTargetGroup ok").count(), 2, "{calls}");
     run.says("green has all traffic again")
         .says("web: 3.0 was taken back; 2.0 on green carries all traffic. Why: ada@desk asked for it");
     scene.stands("2.0");
