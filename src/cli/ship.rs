@@ -33,7 +33,9 @@ impl Work<'_> {
         options: &Options,
     ) -> Result<(Outcome, Vec<Ended>), CliError> {
         if rollouts.intents.is_empty() {
-            let outcome = self.apply(self.program, made).await?;
+            let mut program = self.program.clone();
+            program.stand(&self.journal.snapshot().deployments);
+            let outcome = self.apply(&program, made).await?;
             if outcome.is_complete() {
                 self.forget(options.destroy).await?;
             }

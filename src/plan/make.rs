@@ -511,19 +511,19 @@ impl Decide<'_> {
             plan.outputs = output_changes(&snapshot.outputs, &Object::new());
         }
         plan.steps = order(loose)?;
-        verify(&plan, &unchanged, &addresses, &before_first_release(snapshot), options)?;
+        verify(&plan, &unchanged, &addresses, &without_traffic(snapshot), options)?;
         Ok(Made { plan, known })
     }
 }
 
-/// The target groups of deployments that have had no release yet: whatever has weight in their rules,
-/// nobody relies on it.
-fn before_first_release(snapshot: &Snapshot) -> BTreeSet<String> {
-    let names = snapshot.deployments.iter().filter(|(_, facts)| facts.live.is_none()).map(|(name, _)| name);
-    let groups = names.flat_map(|name| {
-        Colour::BOTH.map(|colour| Address::new("target_group", name).with_key(colour.name()).to_string())
+/// The target groups of deployments that nobody relies on, whatever forwards to them: of those that
+/// have had no release yet, and of colours that only a preview reaches.
+fn without_traffic(snapshot: &Snapshot) -> BTreeSet<String> {
+    let colours = snapshot.deployments.iter().flat_map(|(name, facts)| {
+        let idle = |colour: &Colour| facts.live.is_none() || facts.weight(*colour) == 0;
+        Colour::BOTH.into_iter().filter(idle).map(move |colour| (name, colour))
     });
-    groups.collect()
+    colours.map(|(name, colour)| Address::new("target_group", name).with_key(colour.name()).to_string()).collect()
 }
 
 /// Of what is, the members that were declared.

@@ -14,14 +14,14 @@ use crate::kind;
 use crate::value::Value;
 
 /// Refuses a plan that would drop traffic. `unchanged` is the weight of each target group in
-/// rules that get no step, `addresses` what stands for each id, `first` the target groups of
-/// deployments before their first release. First releases and `destroy` are exempt: nothing carries
+/// rules that get no step, `addresses` what stands for each id, `idle` the target groups of
+/// deployments that nobody relies on. First releases and `destroy` are exempt: nothing carries
 /// traffic before, or nothing is to carry any after.
 pub fn verify(
     plan: &Plan,
     unchanged: &BTreeMap<String, u32>,
     addresses: &HashMap<String, Address>,
-    first: &BTreeSet<String>,
+    idle: &BTreeSet<String>,
     options: &Options,
 ) -> Result<(), PlanError> {
     if options.destroy {
@@ -31,10 +31,10 @@ pub fn verify(
         if !options.allow_outage {
             leaves(plan, unchanged, addresses, step)?;
             makes_room(plan, step)?;
-            takes_away(plan, unchanged, step)?;
+            takes_away(plan, unchanged, idle, step)?;
         }
         for group in &step.traffic.serves {
-            if first.contains(group) || !carries_throughout(plan, unchanged, group) {
+            if idle.contains(group) || !carries_throughout(plan, unchanged, group) {
                 continue;
             }
             serving(plan, step, group, options)?;
@@ -79,11 +79,17 @@ fn leaves(
 }
 
 /// Refuses to delete what forwards to a group that nothing else gives weight to afterwards.
-fn takes_away(plan: &Plan, unchanged: &BTreeMap<String, u32>, step: &Step) -> Result<(), PlanError> {
+fn takes_away(
+    plan: &Plan,
+    unchanged: &BTreeMap<String, u32>,
+    idle: &BTreeSet<String>,
+    step: &Step,
+) -> Result<(), PlanError> {
     if !step.action.is_delete() {
         return Ok(());
     }
     let carried = step.traffic.weights.iter().filter(|(_, (before, _))| *before > 0).map(|(group, _)| group);
+    let carried = carried.filter(|group| !idle.contains(*group));
     let has_a_home = |group: &String| {
         let given = |other: &Step| other.traffic.weights.get(group).is_some_and(|(_, after)| *after > 0);
         unchanged.get(group).is_some_and(|weight| *weight > 0) || plan.steps.iter().any(given)

@@ -79,7 +79,9 @@ fn the_stacks_of_the_repository_are_formatted_and_the_explicit_one_is_the_exampl
 #[test]
 fn the_stories_in_the_readme_are_told() {
     let marked = README.split("<!-- story: kept by tests/it/readme.rs -->").skip(1);
-    let block = |rest: &str| rest.split("```text\n").nth(1).and_then(|rest| rest.split("```").next().map(str::to_owned));
+    let block = |rest: &str| {
+        rest.split("```text\n").nth(1).and_then(|rest| rest.split("```").next().map(str::to_owned))
+    };
     let stories: Vec<String> = marked.filter_map(block).collect();
     let product = crate::product::Product::on_sandbox(&[]);
     product.copy_stack("release.deploy");
