@@ -124,7 +124,8 @@ fn weighed(record: &Record, weight: impl Fn(&str) -> Option<u8>) -> Object {
 /// A group's inputs with these sizes; `bounds` are the file's minimum and maximum, where they are known.
 fn sized(mut inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object {
     let now = |name: &str| inputs.get(name).and_then(Value::as_number).unwrap_or_default();
-    let pinned = |n: u32| (now("min_size").max(n.into()), now("max_size").max(n.into()));
+    let [least, most] = bounds.unwrap_or_default();
+    let pinned = |n: u32| (now("min_size").max(n.max(least).into()), now("max_size").max(n.max(most).into()));
     let (min, max, desired) = match sizing {
         // Who is on standby is the business of the run that put it there.
         Sizing::Left | Sizing::Standby(_) => return inputs,

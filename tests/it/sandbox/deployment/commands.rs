@@ -113,6 +113,9 @@ fn the_old_colour_is_retired() {
     type_in(&scene, &["rollback", "--auto-approve", "--to", "1.0"]).exits(0).says("1.0 is live on blue");
     none_failed(&load.end());
     answers(&scene, "1.0");
+    // What nobody declared is not in the state now, so that nothing of what is live would be replaced.
+    let plan = scene.product.run(&["plan", STACK, "--var", "release=1.0"]).exits(0);
+    assert!(!plan.out.contains("replace"), "{}", plan.out);
 }
 
 fn there_is_no_way_back() {
