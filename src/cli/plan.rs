@@ -153,7 +153,7 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     if global.verbose {
         eprintln!("{} API calls", cloud.calls());
     }
-    match args.detailed_exitcode && !(made.plan.is_empty() && !rollouts.any()) {
+    match args.detailed_exitcode && (!made.plan.is_empty() || rollouts.any()) {
         true => Ok(Exit::Changes),
         false => Ok(Exit::Done),
     }

@@ -13,14 +13,20 @@ const SHOWN: usize = 5;
 /// What is wrong with a colour, `None` where nothing is: a target that fails its checks, or a group
 /// with less than `least` capacity in service. Both colours had all their targets healthy before
 /// either got weight.
-pub async fn ill(cloud: &Cloud, target_group: &str, group: &str, least: u32) -> Result<Option<String>, Error> {
+pub async fn ill(
+    cloud: &Cloud,
+    target_group: &str,
+    group: &str,
+    least: u32,
+) -> Result<Option<String>, Error> {
     let answer = cloud
         .read(Service::Elbv2, "DescribeTargetHealth", || {
             cloud.elbv2.describe_target_health().target_group_arn(target_group).send()
         })
         .await?;
     let targets = answer.target_health_descriptions();
-    let state = |one: &TargetHealthDescription| one.target_health().and_then(|health| health.state()).cloned();
+    let state =
+        |one: &TargetHealthDescription| one.target_health().and_then(|health| health.state()).cloned();
     let healthy = targets.iter().filter(|one| state(one) == Some(TargetHealthStateEnum::Healthy)).count();
     let failing = |one: &&TargetHealthDescription| {
         state(one).is_some_and(|state| state.as_str().starts_with("unhealthy"))

@@ -31,7 +31,8 @@ fn gated() -> String {
         )
     };
     let strategy = "  strategy \"canary\" {\n    steps        = [25%, 50%]\n    interval     = 2s\n    retire_after = 10m\n  }\n";
-    let gates = [gate("expand", "before_launch"), gate("smoke", "before_shift"), gate("after", "after_shift")];
+    let gates =
+        [gate("expand", "before_launch"), gate("smoke", "before_shift"), gate("after", "after_shift")];
     format!("{strategy}  preview {{\n    header = {{ \"X-Preview\" = \"next\" }}\n  }}\n{}", gates.concat())
 }
 
@@ -46,7 +47,8 @@ fn cut(scene: &Scene, release: &str, cut: Cut) -> (Run, Run) {
             under.end()
         }
         Cut::Around(call, moment) => {
-            let mut command = scene.product.command(&Scene::arguments(release).each_ref().map(String::as_str));
+            let mut command =
+                scene.product.command(&Scene::arguments(release).each_ref().map(String::as_str));
             let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
             let killed = scene.product.wire.kill(child, call, moment);
             assert!(killed, "{cut:?}: it had ended before");
@@ -110,7 +112,8 @@ fn points() -> Vec<Vec<Cut>> {
             vec![Cut::Around(6, Moment::BeforeItsAnswer), after(4, 500, 0)],
         ];
     }
-    let signals = (0..STAGES.len()).flat_map(|stage| (0..3).flat_map(move |signal| [0, 700].map(|wait| after(stage, wait, signal))));
+    let signals = (0..STAGES.len())
+        .flat_map(|stage| (0..3).flat_map(move |signal| [0, 700].map(|wait| after(stage, wait, signal))));
     let moments = [Moment::BeforeIt, Moment::BeforeItsAnswer, Moment::AfterItsAnswer];
     // The first release after the first has no colour to empty; the others do.
     let calls = (0..11).flat_map(|call| moments.map(|moment| Cut::Around(call, moment)));

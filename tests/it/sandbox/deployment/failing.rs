@@ -8,7 +8,8 @@ use crate::sandbox::load::Tally;
 /// Ships 2.0, which does not go through; what clients saw meanwhile.
 fn fails(scene: &Scene) -> (Run, Tally) {
     let load = scene.load();
-    let run = scene.apply("2.0").exits(1).says("web: 2.0 was taken back; 1.0 on blue carries all traffic. Why:");
+    let run =
+        scene.apply("2.0").exits(1).says("web: 2.0 was taken back; 1.0 on blue carries all traffic. Why:");
     load.mark();
     std::thread::sleep(std::time::Duration::from_millis(500));
     let tally = load.end();
@@ -33,7 +34,11 @@ fn never_healthy() {
     let run = run.says("it did not come within 15s; last seen: i-");
     let why = run.out.lines().find(|line| line.contains("Why:")).expect("the cause");
     // Target by target.
-    assert_eq!(why.matches("is unhealthy (Target.FailedHealthChecks: Health checks failed)").count(), 2, "{why}");
+    assert_eq!(
+        why.matches("is unhealthy (Target.FailedHealthChecks: Health checks failed)").count(),
+        2,
+        "{why}"
+    );
     // The cause is mended, and the same command ships it.
     scene.mend();
     scene.apply("2.0").exits(0);

@@ -71,7 +71,11 @@ fn held_where_it_failed() {
             .says("`bgform apply` tries the failed step again");
     }
     scene.product.write("ready", "");
-    scene.apply("2.0").exits(0).says("was held (gate \"ready\" did not pass").says("web: 2.0 is live on green");
+    scene
+        .apply("2.0")
+        .exits(0)
+        .says("was held (gate \"ready\" did not pass")
+        .says("web: 2.0 is live on green");
     none_failed(&load.end());
     scene.stands("2.0");
 }
