@@ -192,7 +192,8 @@ impl SavedPlan {
     }
 
     pub fn options(&self) -> Options {
-        let Chosen { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage } = self.options.clone();
+        let Chosen { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage } =
+            self.options.clone();
         Options { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage }
     }
 

@@ -56,7 +56,9 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
         for (place, nested) in written.iter().enumerate().take(if many { usize::MAX } else { 1 }) {
             ours(nested, mistakes);
             match kind {
-                "launch_template" => lowered.blocks.push((name.clone(), one_colour::template(named(nested, name), block))),
+                "launch_template" => {
+                    lowered.blocks.push((name.clone(), one_colour::template(named(nested, name), block)))
+                }
                 "target_group" => lowered.blocks.push((name.clone(), target_group(nested, name))),
                 "autoscaling_group" => {
                     let group = group(nested, name, facts);

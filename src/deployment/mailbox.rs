@@ -39,7 +39,10 @@ impl Mailbox {
     /// # Errors
     /// When the file cannot be written.
     pub fn put(&self, deployment: &str, message: &Message) -> Result<PathBuf, StateError> {
-        let unwritable = |error: std::io::Error| StateError::Unwritable { path: self.folder.clone(), reason: error.to_string() };
+        let unwritable = |error: std::io::Error| StateError::Unwritable {
+            path: self.folder.clone(),
+            reason: error.to_string(),
+        };
         std::fs::create_dir_all(&self.folder).map_err(unwritable)?;
         // Names sort by time, and no two are the same.
         let now = crate::clock::now().as_nanosecond();

@@ -12,11 +12,7 @@ use crate::state::Snapshot;
 ///
 /// # Errors
 /// When there is no free one, or the listener's rules cannot be read.
-pub async fn priorities(
-    cloud: &Cloud,
-    snapshot: &Snapshot,
-    rules: &[Address],
-) -> Result<Vec<u32>, Error> {
+pub async fn priorities(cloud: &Cloud, snapshot: &Snapshot, rules: &[Address]) -> Result<Vec<u32>, Error> {
     let mut found = Vec::new();
     for address in rules {
         let Some(record) = snapshot.resources.get(address) else { continue };

@@ -24,7 +24,9 @@ use crate::kind::autoscaling_group::ready::{Wanted, ready};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part, PlanError};
-use crate::state::deployment::{Colour, Course, Deployment, Ending, Origin, Retirement, Rollout, Sizing, Stage};
+use crate::state::deployment::{
+    Colour, Course, Deployment, Ending, Origin, Retirement, Rollout, Sizing, Stage,
+};
 use crate::state::{Change, Entry, Journal, StateError};
 use crate::value::Value;
 
@@ -62,9 +64,17 @@ pub struct Ended {
 
 #[derive(Debug)]
 pub enum End {
-    Shipped { release: String, colour: Colour, retires: Option<Retirement> },
+    Shipped {
+        release: String,
+        colour: Colour,
+        retires: Option<Retirement>,
+    },
     /// The traffic is on the old colour, `1.0 on blue`; none where it was the first release.
-    WentBack { release: String, reason: String, stands: Option<String> },
+    WentBack {
+        release: String,
+        reason: String,
+        stands: Option<String>,
+    },
     /// It failed and stays as it is; `on_failure = "hold"`.
     Held {
         release: String,
@@ -166,9 +176,9 @@ impl Rolling<'_> {
         if let Failure::State(_) = failure {
             return End::Stuck { release, error: failure };
         }
-        let passed = self.rollout().and_then(|(facts, rollout)| {
-            facts.no_way_back.filter(|gate| rollout.passed.contains(gate))
-        });
+        let passed = self
+            .rollout()
+            .and_then(|(facts, rollout)| facts.no_way_back.filter(|gate| rollout.passed.contains(gate)));
         let reason = match &passed {
             Some(gate) => format!("{reason}; gate \"{gate}\" was passed, and there is no way back from it"),
             None => reason,
@@ -213,7 +223,10 @@ impl Rolling<'_> {
     }
 
     /// Changes the facts of the rollout under way and writes them down.
-    pub(super) async fn change(&self, change: impl FnOnce(&mut Deployment, &mut Rollout)) -> Result<(), StateError> {
+    pub(super) async fn change(
+        &self,
+        change: impl FnOnce(&mut Deployment, &mut Rollout),
+    ) -> Result<(), StateError> {
         let mut facts = self.facts();
         if let Some(mut rollout) = facts.rollout.take() {
             change(&mut facts, &mut rollout);
@@ -281,7 +294,8 @@ impl Rolling<'_> {
             Some(old) => self.fleet(old).await?.map(|fleet| fleet.desired.unsigned_abs()),
             None => None,
         };
-        let bounds = old.filter(|old| self.facts().sizing(*old) == Sizing::File).and_then(|old| self.bounds(old));
+        let bounds =
+            old.filter(|old| self.facts().sizing(*old) == Sizing::File).and_then(|old| self.bounds(old));
         self.change(|facts, rollout| {
             facts.retirement = None;
             // A gate of this rollout may have closed the way back already.
@@ -324,8 +338,7 @@ impl Rolling<'_> {
             return Ok(());
         };
         let op = self.operation(&address);
-        let mut waits =
-            std::pin::pin!(ready(&op, &record.id, Wanted::HealthyTargets, self.limit(colour)));
+        let mut waits = std::pin::pin!(ready(&op, &record.id, Wanted::HealthyTargets, self.limit(colour)));
         loop {
             tokio::select! {
                 fleet = &mut waits => return Ok(fleet.map(drop)?),
@@ -484,7 +497,9 @@ impl Rolling<'_> {
     async fn carries(&self, facts: &Deployment, colour: Colour) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
         let id = |kind| snapshot.resources.get(&self.address(kind, colour)).map(|record| record.id.clone());
-        let (Some(targets), Some(group)) = (id("target_group"), id("autoscaling_group")) else { return Ok(()) };
+        let (Some(targets), Some(group)) = (id("target_group"), id("autoscaling_group")) else {
+            return Ok(());
+        };
         let least = match facts.sizing(colour) {
             Sizing::AtLeast(least) | Sizing::Raised(least) => least,
             _ => 0,
@@ -518,8 +533,8 @@ impl Rolling<'_> {
                     if asked.message.is_empty() { String::new() } else { format!(" ({})", asked.message) }
                 )),
                 (None, _) => {
-                let ground = self.ground(&gate)?;
-                tokio::select! {
+                    let ground = self.ground(&gate)?;
+                    tokio::select! {
                     verdict = gate::check(&gate, &ground) => verdict?,
                     // The first interrupt lets a command that is running end.
                         () = self.run.shutdown.at_once() => return Err(Failure::Interrupted),

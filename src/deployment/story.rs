@@ -21,7 +21,10 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
     if let Some(last) = taken_back.filter(|_| intent.what != What::GoOn) {
         let reason = last.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         lines.push(format!("  {} was taken back at {:.0}{reason}.", last.release.label, last.ended));
-        lines.push("  This ships it again, as a new rollout; to leave it, apply the release that is live.".to_owned());
+        lines.push(
+            "  This ships it again, as a new rollout; to leave it, apply the release that is live."
+                .to_owned(),
+        );
     }
     lines.push(String::new());
     let old = intent.facts.live.filter(|live| *live != rollout.to);
@@ -70,7 +73,9 @@ fn given_up(intent: &Intent) -> Vec<String> {
     };
     let label = facts.releases.get(&live).map_or("what is live", |release| release.label.as_str());
     let (other, colour) = (&last.release.label, last.colour);
-    let line = format!("{name}: {label} on {live} stays live and has all traffic again, {other} on {colour} is given up");
+    let line = format!(
+        "{name}: {label} on {live} stays live and has all traffic again, {other} on {colour} is given up"
+    );
     vec![line, String::new()]
 }
 

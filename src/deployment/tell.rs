@@ -11,9 +11,9 @@ pub fn tell(ended: &Ended) -> String {
             retirement.colour, retirement.at
         ),
         End::Shipped { release, colour, retires: None } => format!("{name}: {release} is live on {colour}."),
-        End::WentBack { release, reason, stands: Some(stands) } => format!(
-            "{name}: {release} was taken back; {stands} carries all traffic.\n  Why: {reason}"
-        ),
+        End::WentBack { release, reason, stands: Some(stands) } => {
+            format!("{name}: {release} was taken back; {stands} carries all traffic.\n  Why: {reason}")
+        }
         End::WentBack { release, reason, stands: None } => format!(
             "{name}: {release}, the first release, did not go through, and there is none to go back to.\n  \
              Why: {reason}\n  What was made stands as it is; mend the cause and run `bgform apply` again."

@@ -523,7 +523,9 @@ fn without_traffic(snapshot: &Snapshot) -> BTreeSet<String> {
         let idle = |colour: &Colour| facts.live.is_none() || facts.weight(*colour) == 0;
         Colour::BOTH.into_iter().filter(idle).map(move |colour| (name, colour))
     });
-    colours.map(|(name, colour)| Address::new("target_group", name).with_key(colour.name()).to_string()).collect()
+    colours
+        .map(|(name, colour)| Address::new("target_group", name).with_key(colour.name()).to_string())
+        .collect()
 }
 
 /// Of what is, the members that were declared.
@@ -531,11 +533,13 @@ fn declared_part(now: &Value, declared: &Value) -> Value {
     match (now, declared) {
         (Value::Object(now), Value::Object(declared)) => {
             let both = declared.iter().filter_map(|(name, declared)| Some((name, now.get(name)?, declared)));
-            Value::Object(both.map(|(name, now, declared)| (name.clone(), declared_part(now, declared))).collect())
+            Value::Object(
+                both.map(|(name, now, declared)| (name.clone(), declared_part(now, declared))).collect(),
+            )
         }
-        (Value::List(now), Value::List(declared)) if now.len() == declared.len() => {
-            Value::List(now.iter().zip(declared).map(|(now, declared)| declared_part(now, declared)).collect())
-        }
+        (Value::List(now), Value::List(declared)) if now.len() == declared.len() => Value::List(
+            now.iter().zip(declared).map(|(now, declared)| declared_part(now, declared)).collect(),
+        ),
         _ => now.clone(),
     }
 }

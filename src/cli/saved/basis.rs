@@ -84,7 +84,8 @@ impl File {
 
 impl Chosen {
     pub(super) fn of(options: &Options) -> Self {
-        let Options { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage } = options.clone();
+        let Options { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage } =
+            options.clone();
         Self { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage }
     }
 }

@@ -42,7 +42,9 @@ pub async fn ready(
     let none = BTreeSet::new();
     let (healthy, beside, judged_anyway) = match wanted {
         Wanted::InService => ("", None, false),
-        Wanted::HealthyTargetsBeside(beside) => (", healthy where its target groups judge it", Some(beside), false),
+        Wanted::HealthyTargetsBeside(beside) => {
+            (", healthy where its target groups judge it", Some(beside), false)
+        }
         Wanted::HealthyTargets => (", every one a healthy target", Some(&none), true),
     };
     // Instances that were never healthy are replaced, and those that follow do not tell why.

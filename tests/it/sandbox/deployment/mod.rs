@@ -117,7 +117,9 @@ fn deployment(name: &str, release: &str, path: &str, priority: u32, more: &str) 
 
 /// A canary whose one step is held this long.
 fn canary(share: u32, hold: &str) -> String {
-    format!("  strategy \"canary\" {{\n    steps        = [{share}%]\n    interval     = {hold}\n    retire_after = 10m\n  }}\n")
+    format!(
+        "  strategy \"canary\" {{\n    steps        = [{share}%]\n    interval     = {hold}\n    retire_after = 10m\n  }}\n"
+    )
 }
 
 /// A stack on a sandbox of its own, and its address.
@@ -164,7 +166,8 @@ impl Scene {
         let arguments = Self::arguments(release);
         let mut command = self.product.command(&arguments.each_ref().map(String::as_str));
         let paths = ["out", "err"].map(|name| self.product.path(name));
-        let [out, err] = paths.each_ref().map(|path| Stdio::from(std::fs::File::create(path).expect("a file")));
+        let [out, err] =
+            paths.each_ref().map(|path| Stdio::from(std::fs::File::create(path).expect("a file")));
         let child = command.stdout(out).stderr(err).spawn().expect("the binary runs");
         Under { child, paths }
     }
@@ -245,7 +248,13 @@ impl Under {
 
 #[track_caller]
 fn none_failed(tally: &Tally) {
-    assert!(tally.failed.is_empty() && tally.sent > 100, "{} of {}: {:?}", tally.failed.len(), tally.sent, tally);
+    assert!(
+        tally.failed.is_empty() && tally.sent > 100,
+        "{} of {}: {:?}",
+        tally.failed.len(),
+        tally.sent,
+        tally
+    );
 }
 
 /// Runs all of them side by side; they wait much and work little.
