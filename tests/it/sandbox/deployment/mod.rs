@@ -1,7 +1,7 @@
 //! Rollouts of a `deployment` under real traffic, shipped, failed, cut short and gone back from.
 
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bgform::deployment::mailbox::{Mailbox, Message};
 use bgform::state::Store;
@@ -217,11 +217,11 @@ impl Under {
     /// Waits until it has said this; whether it did before it ended.
     #[track_caller]
     fn until(&mut self, text: &str) {
-        let began = Instant::now();
+        let began = bgform::clock::monotonic();
         while !self.said().contains(text) {
             let ended = self.child.try_wait().expect("a child");
             assert!(
-                ended.is_none() && began.elapsed() < Duration::from_secs(90),
+                ended.is_none() && bgform::clock::monotonic().saturating_sub(began) < Duration::from_secs(90),
                 "`{text}` was not said:\n{}",
                 self.said()
             );
