@@ -39,11 +39,9 @@ pub async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure>
 
 /// Ends with the first reason for which the refresh has to be turned round.
 async fn watch(rolling: &Rolling<'_>, live: Colour) -> Failure {
-    loop {
-        match stalled(rolling, live).await {
-            Ok(never) => match never {},
-            Err(failure) => return failure,
-        }
+    match stalled(rolling, live).await {
+        Ok(never) => match never {},
+        Err(failure) => failure,
     }
 }
 

@@ -205,6 +205,7 @@ mod tests {
         Release {
             label: label.to_owned(),
             fingerprint: label.to_owned(),
+            judged: String::new(),
             began,
             by: "a@b".to_owned(),
             commit: None,

@@ -10,8 +10,8 @@ use crate::diagnostic::{FileId, Mistake, Sources};
 
 pub(super) const EXAMPLES: [&str; 3] = [
     include_str!("../../stacks/explicit.deploy"),
-    include_str!("../../tests/fixtures/shop.deploy"),
-    include_str!("../../tests/fixtures/canary.deploy"),
+    include_str!("../../stacks/shop.deploy"),
+    include_str!("../../stacks/canary.deploy"),
 ];
 
 fn read(text: &str) -> (Files, Vec<Mistake>) {
