@@ -109,6 +109,7 @@ pub fn past(verb: &str) -> &str {
         "update" => "updated",
         "delete" => "deleted",
         "forget" => "forgot",
+        "ship" => "shipped",
         other => other,
     }
 }

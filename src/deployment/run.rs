@@ -122,7 +122,18 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
     let name = intent.name.clone();
     let rolling = Rolling { run, name: &name, declaration: &intent.declaration };
     let release = intent.facts.rollout.as_ref()?.release.label.clone();
+    let (address, clock) = (Address::new("deployment", &name), &run.cloud.clock);
+    let began = clock.monotonic();
+    run.reporter.began(&address, "ship");
     let end = rolling.to_the_end(&release).await;
+    match &end {
+        End::Shipped { .. } => run.reporter.done(&address, "ship", clock.monotonic().saturating_sub(began)),
+        End::WentBack { reason, .. } | End::Held { reason, .. } => {
+            run.reporter.failed(&address, "ship", reason);
+        }
+        End::Interrupted { .. } => run.reporter.failed(&address, "ship", "interrupted"),
+        End::Stuck { error, .. } => run.reporter.failed(&address, "ship", &error.to_string()),
+    }
     Some(Ended { name, end })
 }
 
