@@ -190,6 +190,7 @@ pub fn moves(facts: &Deployment, capacity: u32) -> Vec<Move> {
     let Some(rollout) = &facts.rollout else { return Vec::new() };
     let (to, old) = (rollout.to, rollout.to.other());
     let mut moves: Vec<Move> = Vec::new();
+    let raised = rollout.stages.contains(&Stage::Raise);
     for (number, stage) in rollout.stages.iter().enumerate().skip(rollout.at) {
         let effects = match stage {
             Stage::Empty => vec![("empty", Effect::Unscheduled(to)), ("empty", Effect::Size(to, 0))],
@@ -201,7 +202,16 @@ pub fn moves(facts: &Deployment, capacity: u32) -> Vec<Move> {
             Stage::Shift { new } => {
                 let mut weights = [100 - new; 2];
                 weights[to as usize] = *new;
-                vec![("shift", Effect::Weights(weights[0], weights[1]))]
+                let mut effects = Vec::new();
+                if !raised {
+                    // What stands by is kept from its retirement, made as large as the live one, and
+                    // waited for, before it gets weight.
+                    effects.push(("shift", Effect::Unscheduled(to)));
+                    effects.push(("shift", Effect::Size(to, capacity)));
+                    effects.push(("shift", Effect::Healthy(to)));
+                }
+                effects.push(("shift", Effect::Weights(weights[0], weights[1])));
+                effects
             }
             Stage::Retire { after } if after.is_zero() => vec![("retire", Effect::Size(old, 0))],
             Stage::Retire { .. } => vec![("retire", Effect::Scheduled(old))],

@@ -91,6 +91,7 @@ async fn plain(world: &World) -> Trial {
         )
         .untold("instance_refresh", "it is bgform's own, and no setting of the group")
         .untold("ready_timeout", "it is bgform's own, and no setting of the group")
+        .untold("outdated_instances", "it is bgform's own, and no setting of the group")
         .twin(object! { "scaling_policy" => vec![policy("twin", 50)] })
 }
 
