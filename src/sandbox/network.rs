@@ -1,6 +1,7 @@
 //! The part of the loopback network that is a region's own.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 
 use super::state::Network;
 
@@ -17,15 +18,19 @@ const CLAIM: ([u8; 2], u16) = ([255, 254], 4577);
 /// (from 32768 on Linux, from 49152 elsewhere).
 const SHARES: std::ops::Range<u16> = 20_000..32_000;
 
+/// So many ranges there are, from 127.31.0.0/16 on (the default VPC of AWS is 172.31).
+const OCTETS: u32 = 220;
+
 /// The port at which a port of the API is really listened on: one below 1024, which only root may
 /// listen on, is 10000 above it.
 pub fn served(port: u16) -> u16 {
     if port < 1024 { port + 10_000 } else { port }
 }
 
-/// Claims `wanted`, or where that is None the first free range. Where the system has only
-/// 127.0.0.1: the first free share of ports. `Err`: it is in use, or all are.
-pub fn claim(wanted: Option<Network>) -> Result<Claim, std::io::Error> {
+/// Claims `wanted`, or where that is None the first free range, from one on that `folder` decides: a
+/// sandbox that is down for a moment does not lose its range to the next one that starts. Where the
+/// system has only 127.0.0.1: the first free share of ports. `Err`: it is in use, or all are.
+pub fn claim(wanted: Option<Network>, folder: &Path) -> Result<Claim, std::io::Error> {
     let take = |octet: u8| {
         let address = Ipv4Addr::new(127, octet, CLAIM.0[0], CLAIM.0[1]);
         TcpListener::bind((address, CLAIM.1))
@@ -38,9 +43,11 @@ pub fn claim(wanted: Option<Network>) -> Result<Claim, std::io::Error> {
     match wanted {
         Some(Network::Ports { first }) => share(first),
         Some(Network::Addresses { octet }) => take(octet),
-        // 31, as the default VPC of AWS has 172.31; then the others.
-        None => std::iter::once(31)
-            .chain(32..=250)
+        None => (0..OCTETS)
+            .map(|step| {
+                31 + (crc32fast::hash(folder.as_os_str().as_encoded_bytes()) % OCTETS + step) % OCTETS
+            })
+            .filter_map(|octet| u8::try_from(octet).ok())
             .map(take)
             .chain(SHARES.step_by(usize::from(Network::SHARE)).map(share))
             .find(Result::is_ok)
@@ -55,9 +62,9 @@ mod tests {
     #[test]
     fn a_share_of_ports_has_one_owner() {
         let wanted = Some(Network::Ports { first: 19_000 });
-        let held = claim(wanted).unwrap();
-        assert!(claim(wanted).is_err());
+        let held = claim(wanted, Path::new("")).unwrap();
+        assert!(claim(wanted, Path::new("")).is_err());
         drop(held);
-        assert!(claim(wanted).is_ok());
+        assert!(claim(wanted, Path::new("")).is_ok());
     }
 }

@@ -99,7 +99,7 @@ impl Region {
             Err(error) => return Err(failed("read")(error)),
         };
         let now = setup.clock.now();
-        let claim = network::claim(old.as_ref().map(|state| state.network))
+        let claim = network::claim(old.as_ref().map(|state| state.network), &setup.folder)
             .map_err(|_| OpenError::Network { folder: setup.folder.clone() })?;
         let state = old.unwrap_or_else(|| State::new(&setup.name, claim.network, setup.pace.clone(), now));
         let (reports, inbox) = mpsc::unbounded_channel();
