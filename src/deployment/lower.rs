@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use super::one_colour;
 use super::schema::NESTED;
 use crate::address::Address;
-use crate::diagnostic::{Mistake, Span};
+use crate::diagnostic::{Mistake, Span, did_you_mean};
 use crate::kind;
 use crate::lang::ast::{Attribute, Binary, Block, Body, Expr, Name, Node};
 use crate::state::deployment::{Colour, Deployment, Sizing};
@@ -115,7 +115,10 @@ fn check(
         [] if !block.broken => mistakes.push(
             Mistake::new("bgform::lang::missing_block", format!("`deployment` needs a `{kind}` block"))
                 .at(name.span, format!("`{kind}` is not written here"))
-                .help(format!("write {kind} {{ ... }} in it, with the attributes of that kind")),
+                .help(match misspelt(block, kind) {
+                    Some(word) => format!("did you mean `{kind}` where it says `{word}`?"),
+                    None => format!("write {kind} {{ ... }} in it, with the attributes of that kind"),
+                }),
         ),
         [first, second, ..] if !many => mistakes.push(
             Mistake::new("bgform::lang::duplicate", format!("`{kind}` is written twice"))
@@ -134,6 +137,12 @@ fn check(
             );
         }
     }
+}
+
+/// The keyword of a block in it that looks like this kind.
+fn misspelt<'a>(block: &'a Block, kind: &str) -> Option<&'a str> {
+    let words = block.body.blocks.iter().map(|one| one.keyword.text.as_str());
+    words.filter(|word| *word != kind).find(|word| did_you_mean(word, [kind]).is_some())
 }
 
 fn ours(nested: &Block, mistakes: &mut Vec<Mistake>) {

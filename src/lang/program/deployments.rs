@@ -6,7 +6,7 @@ use super::{Names, Program, Registry, member_kind};
 use crate::address::Address;
 use crate::deployment::Declaration;
 use crate::deployment::lower::{Sides, is_of, lower, own_body};
-use crate::deployment::schema::ATTRIBUTES;
+use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::diagnostic::Mistake;
 use crate::lang::check::{Check, Place};
 use crate::lang::declare::declare_lowered;
@@ -24,6 +24,12 @@ impl Program {
         self.others.clear();
         for (text, (name, block)) in &self.declarations.deployments {
             let lowered = lower(name, block, facts.get(text).unwrap_or(&first), mistakes);
+            // A nested block that is missing is told once, not at everything that needs it.
+            for (kind, _) in NESTED {
+                if !lowered.blocks.iter().any(|(_, block)| block.keyword.text == kind) {
+                    self.declarations.broken.insert((kind.to_owned(), text.clone()));
+                }
+            }
             blocks.extend(lowered.blocks);
             self.frozen.extend(lowered.frozen);
             self.others.extend(lowered.others);
