@@ -1,0 +1,141 @@
+use std::collections::BTreeSet;
+
+use super::{Failure, Rolling, Run};
+use crate::address::Address;
+use crate::apply::operation::Operation;
+use crate::apply::shutdown::Shutdown;
+use crate::apply::{self, Context};
+use crate::deployment::{lower, records};
+use crate::lang::program::Program;
+use crate::lang::scope::Known;
+use crate::plan::{self, Basis, Options, Part};
+use crate::state::deployment::Colour;
+
+impl Rolling<'_> {
+    /// Makes these resources as the facts say that they are to be.
+    pub(in crate::deployment) async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
+        self.agree_as(addresses, false).await
+    }
+
+    /// The same; `acting` says whether a stage that changes the live colour is what does it.
+    pub(in crate::deployment) async fn agree_as(
+        &self,
+        addresses: &BTreeSet<Address>,
+        acting: bool,
+    ) -> Result<(), Failure> {
+        self.agree_under(addresses, self.run.shutdown, false, acting).await
+    }
+
+    pub(super) async fn agree_under(
+        &self,
+        addresses: &BTreeSet<Address>,
+        shutdown: &Shutdown,
+        way_back: bool,
+        acting: bool,
+    ) -> Result<(), Failure> {
+        let snapshot = self.run.journal.snapshot();
+        if self.run.from_records {
+            let facts = self.facts();
+            let plan = records::plan(self.run.cloud, &snapshot, self.name, &facts, addresses).await;
+            let plan = plan.map_err(|error| Failure::Plan(Box::new(error)))?;
+            return self.apply(self.run.program, &plan, self.known(), shutdown, way_back).await;
+        }
+        let mut deployments = snapshot.deployments.clone();
+        if let Some(rollout) = deployments.get_mut(self.name).and_then(|facts| facts.rollout.as_mut()) {
+            rollout.acting = acting;
+        }
+        let mut program = self.run.program.clone();
+        program.stand(&deployments);
+        let part = Part { addresses: addresses.clone(), known: self.known() };
+        let options = Options { allow_outage: way_back, ..Options::default() };
+        let basis = Basis {
+            cloud: self.run.cloud,
+            program: &program,
+            snapshot: &snapshot,
+            options: &options,
+            existing: None,
+            part: Some(part),
+        };
+        let made = plan::make(basis).await.map_err(|error| Failure::Plan(Box::new(error)))?;
+        self.apply(&program, &made.plan, made.known, shutdown, way_back).await
+    }
+
+    pub(super) async fn apply(
+        &self,
+        program: &Program,
+        plan: &plan::Plan,
+        known: Known,
+        shutdown: &Shutdown,
+        way_back: bool,
+    ) -> Result<(), Failure> {
+        if plan.steps.is_empty() {
+            return Ok(());
+        }
+        let context = Context {
+            cloud: self.run.cloud,
+            program,
+            plan,
+            journal: self.run.journal,
+            reporter: self.run.reporter,
+            shutdown,
+            parallelism: self.run.parallelism,
+            way_back,
+        };
+        let outcome = apply::apply(&context, known).await?;
+        match outcome.failed.into_iter().next() {
+            Some(failed) => Err(Failure::Step { address: failed.address, error: failed.error }),
+            None if outcome.interrupted => Err(Failure::Interrupted),
+            None => Ok(()),
+        }
+    }
+
+    /// What is known of everything, as state has it by now.
+    pub(super) fn known(&self) -> Known {
+        let mut known = self.run.known.clone();
+        known.extend(plan::remembered_outputs(&self.run.journal.snapshot()));
+        known
+    }
+
+    pub(in crate::deployment) fn address(&self, kind: &str, colour: Colour) -> Address {
+        Address::new(kind, self.name).with_key(colour.name())
+    }
+
+    pub(in crate::deployment) fn groups(&self) -> BTreeSet<Address> {
+        Colour::BOTH.map(|colour| self.address("autoscaling_group", colour)).into()
+    }
+
+    /// The deployment's rules, those in state and those in the stack.
+    pub(in crate::deployment) fn rules(&self) -> BTreeSet<Address> {
+        self.addresses().into_iter().filter(|address| address.kind == "listener_rule").collect()
+    }
+
+    /// The rules that the author wrote, in that order.
+    pub(super) fn written_rules(&self) -> Vec<Address> {
+        let declared = self.run.program.declarations.resources.keys();
+        let ours = |address: &&Address| {
+            address.kind == "listener_rule"
+                && lower::is_of(address, self.name)
+                && !address.name.ends_with("-preview")
+        };
+        declared.filter(ours).cloned().collect()
+    }
+
+    /// Everything that the deployment is made of.
+    pub(in crate::deployment) fn addresses(&self) -> BTreeSet<Address> {
+        let snapshot = self.run.journal.snapshot();
+        if self.run.from_records {
+            let all = snapshot.resources.keys().filter(|address| lower::is_of(address, self.name));
+            return all.cloned().collect();
+        }
+        let mut program = self.run.program.clone();
+        program.stand(&snapshot.deployments);
+        let declared = program.nodes.iter().map(|node| node.address.clone());
+        let all: BTreeSet<Address> = declared.chain(snapshot.resources.keys().cloned()).collect();
+        all.into_iter().filter(|address| lower::is_of(address, self.name)).collect()
+    }
+
+    pub(in crate::deployment) fn operation<'b>(&'b self, address: &'b Address) -> Operation<'b> {
+        let Run { cloud, program, reporter, lineage, .. } = self.run;
+        Operation::new(cloud, address, "", &program.settings.name, lineage, *reporter)
+    }
+}

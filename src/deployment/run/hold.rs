@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use super::{Failure, LOOK, Rolling};
+use crate::deployment::declaration::Moment;
+use crate::deployment::gate::{self, Verdict};
+use crate::deployment::health;
+use crate::deployment::mailbox::Message;
+use crate::state::deployment::{Colour, Course, Deployment, Sizing};
+use crate::value::format_duration;
+
+/// How long a wait under traffic goes on when AWS does not answer whether all is well.
+const BLIND: Duration = Duration::from_secs(60);
+
+impl Rolling<'_> {
+    /// Waits, and goes on serving what was served before an interruption; a message ends it. With
+    /// `guarded`, what has weight must stay healthy meanwhile, and the gates `at = "shift"` must hold.
+    pub(in crate::deployment) async fn hold(&self, time: Duration, guarded: bool) -> Result<(), Failure> {
+        let clock = &self.run.cloud.clock;
+        let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
+        let (began, mut written, mut seen) = (clock.monotonic(), served, clock.monotonic());
+        let mut paused = false;
+        loop {
+            self.heed().await?;
+            let Some((_, rollout)) = self.rollout() else { return Ok(()) };
+            let now = clock.monotonic();
+            // A promotion counts as all of it served.
+            let waited = rollout.served.max(served + now.saturating_sub(began));
+            if waited >= time && rollout.course == Course::Forward {
+                return Ok(());
+            }
+            match if guarded { self.guards().await } else { Ok(()) } {
+                Ok(()) => seen = now,
+                Err(Failure::Cloud(error)) if now.saturating_sub(seen) < BLIND => {
+                    self.say(&format!("cannot look whether all is well: {error}"));
+                }
+                Err(failure) => return Err(failure),
+            }
+            if waited.saturating_sub(written) >= Duration::from_secs(5) {
+                written = waited;
+                self.change(|_, rollout| rollout.served = waited).await?;
+            }
+            let left = format_duration(Duration::from_secs(time.saturating_sub(waited).as_secs()));
+            match rollout.course {
+                Course::Paused if !std::mem::replace(&mut paused, true) => {
+                    self.tell("paused; `bgform promote` goes on, `bgform abort` goes back");
+                }
+                Course::Paused => {}
+                _ => self.say(&format!("{left} left of this step")),
+            }
+            let pause = LOOK.min(time.saturating_sub(waited).max(Duration::from_millis(50)));
+            tokio::select! {
+                () = clock.sleep(pause) => {}
+                () = self.run.shutdown.draining() => {
+                    self.change(|_, rollout| rollout.served = waited).await?;
+                    return Err(Failure::Interrupted);
+                }
+            }
+        }
+    }
+
+    /// What people have asked for from elsewhere.
+    pub(in crate::deployment) async fn heed(&self) -> Result<(), Failure> {
+        for message in self.run.mailbox.take(self.name)? {
+            match message {
+                Message::Pause => self.change(|_, rollout| rollout.course = Course::Paused).await?,
+                Message::Promote => {
+                    self.tell("promoted");
+                    self.change(|_, rollout| {
+                        rollout.course = Course::Forward;
+                        rollout.served = Duration::MAX / 4;
+                    })
+                    .await?;
+                }
+                Message::Approve { gate } => {
+                    self.change(|_, rollout| {
+                        rollout.approved.insert(gate);
+                    })
+                    .await?;
+                }
+                Message::Abort { by } => {
+                    let reason = format!("{by} asked for it");
+                    self.change(|_, rollout| rollout.course = Course::Back { reason: reason.clone() })
+                        .await?;
+                    return Err(Failure::Asked { reason });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What has to hold all the time that weights move.
+    pub(in crate::deployment) async fn guards(&self) -> Result<(), Failure> {
+        let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
+        let in_one_colour = facts.live == Some(rollout.to);
+        if !in_one_colour && (facts.live.is_none() || facts.weight(rollout.to) == 0) {
+            return Ok(());
+        }
+        if !in_one_colour {
+            self.carries(&facts, rollout.to).await?;
+        }
+        for gate in self.declaration.gate.iter().filter(|gate| gate.at == Moment::Shift) {
+            let Some(gate) = self.evaluated(&gate.name) else { continue };
+            if let Verdict::Failed(reason) = gate::check(&gate, &self.ground(&gate)?).await? {
+                return Err(Failure::Gate { gate: gate.name, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// A colour with weight still has healthy targets, and as many as it was raised to.
+    pub(super) async fn carries(&self, facts: &Deployment, colour: Colour) -> Result<(), Failure> {
+        let snapshot = self.run.journal.snapshot();
+        let id = |kind| snapshot.resources.get(&self.address(kind, colour)).map(|record| record.id.clone());
+        let (Some(targets), Some(group)) = (id("target_group"), id("autoscaling_group")) else {
+            return Ok(());
+        };
+        let least = match facts.sizing(colour) {
+            Sizing::AtLeast(least) | Sizing::Raised(least) => least,
+            _ => 0,
+        };
+        match health::ill(self.run.cloud, &targets, &group, least).await? {
+            Some(reason) => Err(Failure::Unhealthy { colour, reason }),
+            None => Ok(()),
+        }
+    }
+}
