@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::names;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::kind::{self, Live};
@@ -32,7 +33,7 @@ pub async fn plan(
         records.partition(|(address, _)| address.kind == "autoscaling_group");
     let mut steps = Vec::new();
     for (address, record) in others.into_iter().filter(|(address, _)| address.kind == "listener_rule") {
-        if address.name.ends_with("-preview") {
+        if names::is_preview(address, name) {
             if facts.previews.is_empty() {
                 let action = Action::Delete { id: record.id.clone(), deposed: false };
                 steps.push(step(address, record, remembered(record), record.inputs.clone(), action));
