@@ -129,7 +129,11 @@ impl Rollouts {
 
 pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     let files = context::stack_files(args.stack.stack.as_deref())?;
-    let program = context::program_given(&files, &args.stack.variables)?;
+    let (program, global) = match args.destroy {
+        true => context::program_to_destroy(global, &files, &args.stack.variables)?,
+        false => (context::program_given(&files, &args.stack.variables)?, global.clone()),
+    };
+    let global = &global;
     let options = args.options.options(args.destroy);
     let planned = plan(global, &program, &options).await?;
     let Planned { cloud, snapshot, open, made, rollouts } = &planned;

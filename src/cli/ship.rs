@@ -6,8 +6,8 @@ use super::progress::Progress;
 use crate::apply::shutdown::Shutdown;
 use crate::apply::{self, Context, Outcome};
 use crate::cloud::Cloud;
-use crate::deployment::lower::is_of;
 use crate::deployment::mailbox::Mailbox;
+use crate::deployment::names::in_state;
 use crate::deployment::run::{Ended, Run, run};
 use crate::lang::program::Program;
 use crate::plan::{self, Basis, Made, Options};
@@ -101,7 +101,7 @@ impl Work<'_> {
         let snapshot = self.journal.snapshot();
         for name in snapshot.deployments.keys() {
             let is_declared = self.program.declarations.deployments.contains_key(name);
-            let has_resources = snapshot.resources.keys().any(|address| is_of(address, name));
+            let has_resources = !in_state(&snapshot, name).is_empty();
             if (is_declared && !destroyed) || has_resources {
                 continue;
             }

@@ -230,6 +230,12 @@ impl Rollout {
         retires.is_some_and(|retires| self.at >= retires)
     }
 
+    /// Whether all traffic has moved, and the old colour only stands by until gates let it retire.
+    pub fn waits_to_retire(&self, facts: &Deployment) -> bool {
+        let holds = matches!(self.stage(), Some(Stage::Hold { .. }));
+        holds && self.course == Course::Forward && !self.is_back() && facts.weight(self.to) == 100
+    }
+
     /// Whether it goes back to the release before, as it ran then: what is in the file has no part in it.
     pub fn is_back(&self) -> bool {
         self.strategy == BACK

@@ -16,6 +16,7 @@ mod local;
 mod mishaps;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod moto;
+mod names;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod product;
 mod readme;
