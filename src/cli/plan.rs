@@ -9,7 +9,9 @@ use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
 use crate::cloud::Cloud;
+use crate::deployment::adopt::{Adoption, adopt};
 use crate::deployment::decide::{Author, Intent, What, Wrong, decide};
+use crate::deployment::lower::Sides;
 use crate::deployment::preflight::{Finding, preflight};
 use crate::deployment::story::story;
 use crate::deployment::verify::{self, Proof};
@@ -19,6 +21,7 @@ use crate::lang::scope::Known;
 use crate::plan::document::document;
 use crate::plan::render::{Style, render};
 use crate::plan::{self, Basis, Made, Options, PlanError};
+use crate::state::deployment::{Colour, Deployment};
 use crate::state::{Holder, OpenOperation, Snapshot};
 use crate::value::Value;
 
@@ -101,18 +104,36 @@ pub struct Rollouts {
     /// What was proved of each rollout.
     pub proofs: HashMap<String, Proof>,
     pub existing: Option<(Vec<(Address, Value)>, Known)>,
+    /// What is taken over, by no call; state does not have it yet.
+    pub adopted: Vec<Adoption>,
 }
 
 impl Rollouts {
     /// Whether any deployment has a way to go.
     pub fn any(&self) -> bool {
-        self.intents.iter().any(|intent| intent.facts.rollout.is_some() || intent.what == What::GiveUp)
+        let goes = |intent: &Intent| {
+            let pins = intent.facts.adopted.as_ref().is_some_and(|adopted| adopted.pin.is_some());
+            intent.facts.rollout.is_some() || matches!(intent.what, What::GiveUp | What::Adopt) || pins
+        };
+        self.intents.iter().any(goes)
+    }
+
+    /// State as the plan was made from it: with what is taken over.
+    pub fn basis(&self, snapshot: &Snapshot) -> Snapshot {
+        with_adopted(snapshot, &self.adopted)
     }
 
     /// What follows the plan of resources, for people.
     pub fn story(&self) -> String {
         let told = self.intents.iter().map(|intent| {
             let mut lines = story(intent, self.capacities.get(&intent.name).copied());
+            let adopted = self.adopted.iter().filter(|adoption| adoption.name == intent.name);
+            for line in adopted.flat_map(|adoption| &adoption.lines) {
+                lines.extend([format!("  {line}.")]);
+            }
+            if intent.what == What::Adopt {
+                lines.push(String::new());
+            }
             if let Some(Proof { points, .. }) = self.proofs.get(&intent.name) {
                 let line = format!("  Proved: at each of the {points} points where it can be cut short, a healthy fleet that is large enough has the traffic.");
                 lines.extend([line, String::new()]);
@@ -133,13 +154,14 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     let planned = plan(global, &program, &options).await?;
     let Planned { cloud, snapshot, open, made, rollouts } = &planned;
     let style = Style { colour: report::colour(global) };
+    let basis = rollouts.basis(snapshot);
     match args.json {
-        true => println!("{:#}", document(&made.plan, snapshot)),
+        true => println!("{:#}", document(&made.plan, &basis)),
         false => {
             if !open.is_empty() {
                 eprintln!("{}", cut_short(open));
             }
-            print!("{}{}", rollouts.story(), render(&made.plan, snapshot, &style));
+            print!("{}{}", rollouts.story(), render(&made.plan, &basis, &style));
         }
     }
     if let Some(path) = &args.out {
@@ -235,6 +257,12 @@ async fn with_deployments(
     let mut known = plan::remembered_outputs(snapshot);
     let answers =
         plan::observe::read_existing(cloud, &program, snapshot, options.upgrade, &mut known).await?;
+    let adopted = adoptions(cloud, &program, snapshot, &known).await?;
+    let snapshot = &with_adopted(snapshot, &adopted);
+    if !adopted.is_empty() {
+        program.stand(&snapshot.deployments);
+        known.extend(plan::remembered_outputs(snapshot));
+    }
     let intents = decide(&program, &snapshot.deployments, &known, &author(&program), options.supersede)
         .map_err(|wrong| match wrong {
             Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes),
@@ -268,7 +296,48 @@ async fn with_deployments(
     let existing = Some((answers, known));
     let basis = Basis { cloud, program: &program, snapshot, options, existing: existing.clone(), part: None };
     let made = plan::make(basis).await?;
-    Ok((Rollouts { intents, capacities, findings, proofs, existing }, made))
+    Ok((Rollouts { intents, capacities, findings, proofs, existing, adopted }, made))
+}
+
+/// What deployments that have shipped nothing yet take over.
+async fn adoptions(
+    cloud: &Cloud,
+    program: &Program,
+    snapshot: &Snapshot,
+    known: &Known,
+) -> Result<Vec<Adoption>, PlanError> {
+    let mut all = Vec::new();
+    for name in program.declarations.deployments.keys() {
+        let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
+        let mut mistakes = Vec::new();
+        let Some(declaration) = program.deployment(name, &sides, known, &mut mistakes) else {
+            return Err(PlanError::stack(program, mistakes));
+        };
+        let Some(wanted) = declaration.adopt else { continue };
+        let group = &wanted.autoscaling_group;
+        match snapshot.deployments.get(name) {
+            None => all.push(adopt(cloud, program, snapshot, known, name, group).await?),
+            Some(facts) if facts.adopted.as_ref().is_some_and(|adopted| adopted.group == *group) => {}
+            Some(_) => {
+                return Err(PlanError::NotAdopted {
+                    deployment: name.clone(),
+                    reason: format!("it has a first colour already, which is not `{group}`"),
+                    help: "take `adopt` away; for another service, write another deployment".to_owned(),
+                });
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn with_adopted(snapshot: &Snapshot, adopted: &[Adoption]) -> Snapshot {
+    let mut snapshot = snapshot.clone();
+    for adoption in adopted {
+        adoption.changes().for_each(|change| snapshot.apply(&change));
+        let facts = Deployment::adopting(adoption.adopted.clone());
+        snapshot.deployments.insert(adoption.name.clone(), facts);
+    }
+    snapshot
 }
 
 /// How many instances the fleet that a rollout replaces is to have at the moment.

@@ -124,6 +124,7 @@ pub fn intent(name: &str, facts: Deployment) -> Intent {
         release,
         on_failure: OnFailure::Rollback,
         strategy: Strategy::BlueGreen { overlap: 0, retire_after: AFTER.as_secs() },
+        adopt: None,
         preview: None,
         gate: Vec::new(),
     };

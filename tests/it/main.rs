@@ -1,5 +1,6 @@
 //! One integration binary (each one links the whole SDK), grouped by what it proves.
 
+mod adoption;
 mod applying;
 mod autoscaling_group;
 mod cli;
