@@ -254,6 +254,8 @@ pub struct Gate {
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Http {
+    #[serde(default)]
+    pub host: Option<String>,
     pub path: String,
     pub status: u16,
     #[serde(default)]

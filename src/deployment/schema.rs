@@ -181,6 +181,12 @@ fn gate() -> Vec<Attribute> {
         attribute(
             "http",
             Type::Block(vec![
+                attribute(
+                    "host",
+                    Type::String { max: 253 },
+                    "The host that is asked for and that an HTTPS listener's certificate is for; that of the first \
+                     rule where it has one.",
+                ),
                 attribute("path", Type::String { max: 2048 }, "The path.").default("/"),
                 attribute("status", Type::Integer { min: 100, max: 599 }, "The status that passes.")
                     .default(200.0),
