@@ -6,10 +6,10 @@
 use crate::address::Address;
 use crate::apply::operation::Operation;
 use crate::cloud::Cloud;
-use crate::cloud::error::Error;
+use crate::cloud::error::{Error, Service};
 use crate::kind::autoscaling_group::fleet::{Fleet, Template, observe_one};
 use crate::kind::autoscaling_group::pin_to;
-use crate::kind::elbv2::name_in;
+use crate::kind::elbv2::{name_in, pages};
 use crate::lang::program::{Node, Program};
 use crate::lang::scope::{Facts, Known};
 use crate::plan::PlanError;
@@ -117,6 +117,7 @@ impl Taking<'_> {
                  migrate-to-launch-templates.html): that replaces no instance",
             );
         };
+        self.alone_on(&template, group).await?;
         let groups: Vec<&String> = fleet.target_groups.iter().collect();
         let targets = match groups.as_slice() {
             [only] => (*only).clone(),
@@ -141,6 +142,7 @@ impl Taking<'_> {
         let taken = self.one(Address::new("autoscaling_group", self.name).with_key(colour), group).await?;
         same_place(&taken, &fleet)?;
         let mut lines = vec![self.template(&template), self.targets(&fleet, &targets).await?];
+        lines.extend(self.many_versions());
         lines.extend(rules::take(&mut self, &targets).await?);
         lines.extend(self.later());
         let pin = template.number().is_none().then(|| self.newest(&template)).flatten();
@@ -151,6 +153,28 @@ impl Taking<'_> {
         }
         let adopted = Adopted { group: group.to_owned(), pin };
         Ok(Adoption { name: self.name.to_owned(), adopted, records, lines })
+    }
+
+    /// Nobody else launches whatever version of the template is the newest.
+    async fn alone_on(&self, template: &Template, group: &str) -> Result<(), Stop> {
+        let autoscaling = &self.cloud.autoscaling;
+        let fleets = pages(|token| async move {
+            let describe = autoscaling.describe_auto_scaling_groups().max_records(100).set_next_token(token);
+            let send = || describe.clone().send();
+            let page = self.cloud.read(Service::AutoScaling, "DescribeAutoScalingGroups", send).await?;
+            Ok((page.auto_scaling_groups.unwrap_or_default(), page.next_token))
+        });
+        let fleets = fleets.await?;
+        let follows = |fleet: &Fleet| {
+            let launched = fleet.template.as_ref();
+            fleet.name != group && launched.is_some_and(|one| one.id == template.id && one.number().is_none())
+        };
+        let Some(other) = fleets.iter().map(Fleet::from_sdk).find(follows) else { return Ok(()) };
+        let version = other.template.map(|template| template.version).unwrap_or_default();
+        refused(
+            format!("`{}` launches {version} of the same launch template, and would launch the next release", other.name),
+            "pin that group to a version's number, or give it a template of its own",
+        )
     }
 
     fn node(&self, address: &Address) -> Option<&Node> {
@@ -201,6 +225,19 @@ impl Taking<'_> {
             ),
             None => format!("launch template {name}, version {}", template.version),
         }
+    }
+
+    /// How many versions of it there are, where a release would take some of them away.
+    fn many_versions(&self) -> Option<String> {
+        let template = self.taken.first()?;
+        let count = template.live.outputs.get("versions").and_then(Value::as_list)?.len();
+        let keep = template.inputs.get("keep_versions").and_then(Value::as_number)?;
+        (count as f64 > keep).then(|| {
+            format!(
+                "the template has {count} versions; the next release keeps the newest {keep} and those in use, as \
+                 `keep_versions` says"
+            )
+        })
     }
 
     /// The number that `$Latest` or `$Default` stands for now.

@@ -231,6 +231,8 @@ deployment "web" {
 pub const IMAGE_OF_SANDBOX: &str = "bgform-hello-*";
 const IMAGE: &str = "amzn2-ami-hvm-2.0.*-x86_64-gp2";
 
+const README: &str = include_str!("../../README.md");
+
 struct Shop {
     product: Product,
     by_hand: ByHand,
@@ -271,11 +273,16 @@ async fn what_runs_becomes_the_first_colour_and_the_next_release_ships_beside_it
     let shop = Shop::new().await;
     let instances = shop.by_hand.instances().await;
     let plan = shop.run("plan", "1.0").exits(0);
-    plan.says("web: adopts shop-prod as 1.0 on blue, live; traffic is not touched")
+    let plan = plan.says("web: adopts shop-prod as 1.0 on blue, live; traffic is not touched")
         .says("launch template shop; the group is pinned to its version 2 where it says $Latest")
         .says("target group shop-prod, 3 of 3 targets healthy")
         .says("100% to blue, as it is; green is named beside it with 0%")
         .says("the file differs in target_group.deregistration_delay: blue stays as it runs");
+    let told = README.split("<!-- adoption: kept by tests/it/adoption.rs -->").nth(1).unwrap();
+    let told = told.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let listener = shop.by_hand.listener.rsplit('/').next().unwrap();
+    let told = told.replace("1de434a55164d629", listener);
+    assert!(plan.out.starts_with(&told), "{told}\nis not how it begins:\n{}", plan.out);
     assert!(shop.changed().is_empty());
     assert!(!shop.product.path("state").exists());
 
@@ -353,6 +360,13 @@ async fn what_cannot_be_adopted_without_touching_traffic_is_refused_with_the_rea
     refused(&[], "priority 11 of listener", "write it as a `listener_rule \"label\"`");
     let elbv2 = &shop.by_hand.cloud.elbv2;
     elbv2.delete_rule().rule_arn(keeps).send().await.unwrap();
+
+    let latest = LaunchTemplateSpecification::builder().launch_template_id(&shop.by_hand.template).version("$Latest");
+    let autoscaling = &shop.by_hand.cloud.autoscaling;
+    let batch = autoscaling.create_auto_scaling_group().auto_scaling_group_name("batch").min_size(0).max_size(0);
+    batch.launch_template(latest.build()).availability_zones("us-east-1a").send().await.unwrap();
+    refused(&[], "`batch` launches $Latest of the same launch template", "pin that group to a version's number");
+    autoscaling.delete_auto_scaling_group().auto_scaling_group_name("batch").force_delete(true).send().await.unwrap();
 
     let attach = shop.by_hand.cloud.autoscaling.attach_load_balancer_target_groups();
     attach.auto_scaling_group_name(GROUP).target_group_arns(&old).send().await.unwrap();
