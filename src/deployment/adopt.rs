@@ -33,8 +33,10 @@ pub struct Adoption {
 impl Adoption {
     /// The records as state takes them up.
     pub fn changes(&self) -> impl Iterator<Item = Change> + '_ {
-        let put =
-            |(address, record): &(Address, Record)| Change::Put { address: address.clone(), record: record.clone() };
+        let put = |(address, record): &(Address, Record)| Change::Put {
+            address: address.clone(),
+            record: record.clone(),
+        };
         self.records.iter().map(put)
     }
 }
@@ -130,7 +132,10 @@ impl Taking<'_> {
             many => {
                 let names: Vec<&str> = many.iter().map(|arn| name_in(arn)).collect();
                 return refused(
-                    format!("`{group}` is attached to {}, and a deployment keeps each colour in one", names.join(" and ")),
+                    format!(
+                        "`{group}` is attached to {}, and a deployment keeps each colour in one",
+                        names.join(" and ")
+                    ),
                     "detach all but the one whose traffic the deployment is to shift; what reaches the others would \
                      not follow a release",
                 );
@@ -172,7 +177,10 @@ impl Taking<'_> {
         let Some(other) = fleets.iter().map(Fleet::from_sdk).find(follows) else { return Ok(()) };
         let version = other.template.map(|template| template.version).unwrap_or_default();
         refused(
-            format!("`{}` launches {version} of the same launch template, and would launch the next release", other.name),
+            format!(
+                "`{}` launches {version} of the same launch template, and would launch the next release",
+                other.name
+            ),
             "pin that group to a version's number, or give it a template of its own",
         )
     }
@@ -215,7 +223,8 @@ impl Taking<'_> {
 
     /// `launch template shop (lt-1), pinned to version 3 where it says $Latest`
     fn template(&self, template: &Template) -> String {
-        let name = self.taken.first().and_then(|taken| taken.live.outputs.get("name")).and_then(Value::as_str);
+        let name =
+            self.taken.first().and_then(|taken| taken.live.outputs.get("name")).and_then(Value::as_str);
         let name = name.unwrap_or(&template.id);
         match template.number().is_none().then(|| self.newest(template)).flatten() {
             Some(Origin { version, .. }) => format!(
@@ -253,7 +262,11 @@ impl Taking<'_> {
         let foreign = health.iter().find(|(id, _)| !fleet.members.iter().any(|member| member.id == *id));
         if let Some((id, _)) = foreign {
             return refused(
-                format!("{id} is registered with target group {} and is no instance of `{}`", name_in(arn), fleet.name),
+                format!(
+                    "{id} is registered with target group {} and is no instance of `{}`",
+                    name_in(arn),
+                    fleet.name
+                ),
                 "the next release would be too small by what that one serves: attach it to the group, or deregister it",
             );
         }
@@ -263,18 +276,23 @@ impl Taking<'_> {
 
     /// What the file says otherwise of what ships with a colour.
     fn later(&self) -> Option<String> {
-        let paths = self.taken.iter().filter(|taken| taken.address.kind != "listener_rule").flat_map(|taken| {
-            let ships = |attribute: &str| match taken.address.kind.as_str() {
-                "autoscaling_group" => attribute == "mixed_instances",
-                _ => !super::lower::OF_NO_RELEASE.contains(&attribute),
-            };
-            let changes = taken.changes_but(&["name"]).into_iter().filter(|change| ships(change.attribute()));
-            let kind = &taken.address.kind;
-            changes.map(move |change| format!("{kind}.{}", change.path)).collect::<Vec<_>>()
-        });
+        let paths =
+            self.taken.iter().filter(|taken| taken.address.kind != "listener_rule").flat_map(|taken| {
+                let ships = |attribute: &str| match taken.address.kind.as_str() {
+                    "autoscaling_group" => attribute == "mixed_instances",
+                    _ => !super::lower::OF_NO_RELEASE.contains(&attribute),
+                };
+                let changes =
+                    taken.changes_but(&["name"]).into_iter().filter(|change| ships(change.attribute()));
+                let kind = &taken.address.kind;
+                changes.map(move |change| format!("{kind}.{}", change.path)).collect::<Vec<_>>()
+            });
         let paths: Vec<String> = paths.collect();
         (!paths.is_empty()).then(|| {
-            format!("the file differs in {}: blue stays as it runs, and the next release has it", paths.join(", "))
+            format!(
+                "the file differs in {}: blue stays as it runs, and the next release has it",
+                paths.join(", ")
+            )
         })
     }
 }
@@ -284,7 +302,10 @@ fn same_place(taken: &Taken, fleet: &Fleet) -> Result<(), Stop> {
     let most = taken.inputs.get("max_size").and_then(Value::as_number);
     if let Some(most) = most.filter(|most| *most < f64::from(fleet.desired)) {
         return refused(
-            format!("`{}` has {} instances, and max_size = {most} would end some of them", fleet.name, fleet.desired),
+            format!(
+                "`{}` has {} instances, and max_size = {most} would end some of them",
+                fleet.name, fleet.desired
+            ),
             format!("write max_size = {} or more", fleet.max.max(fleet.desired)),
         );
     }

@@ -67,7 +67,8 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
 
 /// What stands where another release has been given up, or was never shipped.
 fn without_rollout(intent: &Intent) -> Vec<String> {
-    if let (What::Adopt, Some(adopted), Some(live)) = (intent.what, &intent.facts.adopted, intent.facts.live) {
+    if let (What::Adopt, Some(adopted), Some(live)) = (intent.what, &intent.facts.adopted, intent.facts.live)
+    {
         let label = intent.facts.releases.get(&live).map_or("what runs", |release| release.label.as_str());
         let line = format!(
             "{}: adopts {} as {label} on {live}, live; traffic is not touched",

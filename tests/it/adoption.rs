@@ -40,13 +40,22 @@ impl ByHand {
             .instance_type("t3.micro".into())
             .user_data(user_data)
             .build();
-        let made = cloud.ec2.create_launch_template().launch_template_name("shop").launch_template_data(data.clone());
+        let made = cloud
+            .ec2
+            .create_launch_template()
+            .launch_template_name("shop")
+            .launch_template_data(data.clone());
         let template = made.send().await.unwrap().launch_template.unwrap().launch_template_id.unwrap();
         let next = cloud.ec2.create_launch_template_version().launch_template_id(&template);
         next.launch_template_data(data).send().await.unwrap();
 
         let elbv2 = &cloud.elbv2;
-        let targets = elbv2.create_target_group().name("shop-prod").protocol(ProtocolEnum::Http).port(8080).vpc_id(&vpc);
+        let targets = elbv2
+            .create_target_group()
+            .name("shop-prod")
+            .protocol(ProtocolEnum::Http)
+            .port(8080)
+            .vpc_id(&vpc);
         let targets = targets
             .health_check_path("/healthz")
             .health_check_interval_seconds(5)
@@ -54,20 +63,24 @@ impl ByHand {
             .healthy_threshold_count(2)
             .unhealthy_threshold_count(2);
         let targets = targets.send().await.unwrap().target_groups()[0].target_group_arn().unwrap().to_owned();
-        let balancer = elbv2.create_load_balancer().name("shop").set_subnets(Some(ids.clone())).send().await.unwrap();
+        let balancer =
+            elbv2.create_load_balancer().name("shop").set_subnets(Some(ids.clone())).send().await.unwrap();
         let balancer = &balancer.load_balancers()[0];
         let nothing = Action::builder().r#type(ActionTypeEnum::FixedResponse).fixed_response_config(
-            aws_sdk_elasticloadbalancingv2::types::FixedResponseActionConfig::builder().status_code("404").build(),
+            aws_sdk_elasticloadbalancingv2::types::FixedResponseActionConfig::builder()
+                .status_code("404")
+                .build(),
         );
         let listener = elbv2.create_listener().load_balancer_arn(balancer.load_balancer_arn().unwrap());
         let listener = listener.protocol(ProtocolEnum::Http).port(80).default_actions(nothing.build());
         let listener = listener.send().await.unwrap().listeners()[0].listener_arn().unwrap().to_owned();
         let url = format!("http://{}/", balancer.dns_name().unwrap());
-        let by_hand =
-            Self { cloud, listener, rule: String::new(), targets, template, url, vpc };
+        let by_hand = Self { cloud, listener, rule: String::new(), targets, template, url, vpc };
         let rule = by_hand.rule_at(10, "/*", plain(&by_hand.targets)).await;
-        let latest =
-            LaunchTemplateSpecification::builder().launch_template_id(&by_hand.template).version("$Latest").build();
+        let latest = LaunchTemplateSpecification::builder()
+            .launch_template_id(&by_hand.template)
+            .version("$Latest")
+            .build();
         let group = by_hand.cloud.autoscaling.create_auto_scaling_group().auto_scaling_group_name(GROUP);
         let group = group.launch_template(latest).min_size(2).max_size(6).desired_capacity(3);
         let group = group.vpc_zone_identifier(ids.join(",")).target_group_arns(&by_hand.targets);
@@ -102,7 +115,8 @@ impl ByHand {
     /// The ids of its instances, sorted.
     pub async fn instances(&self) -> Vec<String> {
         let group = self.group().await;
-        let mut ids: Vec<String> = group.instances().iter().filter_map(|one| one.instance_id.clone()).collect();
+        let mut ids: Vec<String> =
+            group.instances().iter().filter_map(|one| one.instance_id.clone()).collect();
         ids.sort();
         ids
     }
@@ -114,7 +128,9 @@ impl ByHand {
             let health = self.cloud.elbv2.describe_target_health().target_group_arn(&self.targets);
             let health = health.send().await.unwrap().target_health_descriptions.unwrap_or_default();
             let state = |one: &&aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription| {
-                one.target_health().and_then(|health| health.state()).is_some_and(|state| state.as_str() == "healthy")
+                one.target_health()
+                    .and_then(|health| health.state())
+                    .is_some_and(|state| state.as_str() == "healthy")
             };
             if health.iter().filter(state).count() == count {
                 return;
@@ -143,12 +159,14 @@ pub fn plain(group: &str) -> Action {
 }
 
 fn weighted(groups: &[(&str, i32)]) -> Action {
-    let tuples = groups.iter().map(|(arn, weight)| TargetGroupTuple::builder().target_group_arn(*arn).weight(*weight).build());
+    let tuples = groups
+        .iter()
+        .map(|(arn, weight)| TargetGroupTuple::builder().target_group_arn(*arn).weight(*weight).build());
     let forward = ForwardActionConfig::builder().set_target_groups(Some(tuples.collect())).build();
     Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward).build()
 }
 
-const STACK: &str = r##"stack "shop" {
+pub const STACK: &str = r##"stack "shop" {
   region = "us-east-1"
 }
 
@@ -229,7 +247,7 @@ deployment "web" {
 
 /// The image of every sandbox: it answers with the content of its file `release`.
 pub const IMAGE_OF_SANDBOX: &str = "bgform-hello-*";
-const IMAGE: &str = "amzn2-ami-hvm-2.0.*-x86_64-gp2";
+pub const IMAGE: &str = "amzn2-ami-hvm-2.0.*-x86_64-gp2";
 
 const README: &str = include_str!("../../README.md");
 
@@ -273,7 +291,8 @@ async fn what_runs_becomes_the_first_colour_and_the_next_release_ships_beside_it
     let shop = Shop::new().await;
     let instances = shop.by_hand.instances().await;
     let plan = shop.run("plan", "1.0").exits(0);
-    let plan = plan.says("web: adopts shop-prod as 1.0 on blue, live; traffic is not touched")
+    let plan = plan
+        .says("web: adopts shop-prod as 1.0 on blue, live; traffic is not touched")
         .says("launch template shop; the group is pinned to its version 2 where it says $Latest")
         .says("target group shop-prod, 3 of 3 targets healthy")
         .says("100% to blue, as it is; green is named beside it with 0%")
@@ -294,7 +313,8 @@ async fn what_runs_becomes_the_first_colour_and_the_next_release_ships_beside_it
     assert_eq!(shop.by_hand.instances().await, instances);
     let attributes = shop.by_hand.cloud.elbv2.describe_target_group_attributes();
     let attributes = attributes.target_group_arn(&shop.by_hand.targets).send().await.unwrap();
-    let delay = attributes.attributes().iter().find(|one| one.key() == Some("deregistration_delay.timeout_seconds"));
+    let delay =
+        attributes.attributes().iter().find(|one| one.key() == Some("deregistration_delay.timeout_seconds"));
     assert_eq!(delay.and_then(|delay| delay.value()), Some("300"), "what ships with a colour stays");
     let group = shop.by_hand.group().await;
     assert_eq!(group.launch_template().unwrap().version(), Some("2"));
@@ -328,7 +348,10 @@ async fn a_weighted_forward_is_adopted_with_the_group_that_has_all_of_it() {
     let shop = Shop::new().await;
     let old = shop.by_hand.another("shop-old").await;
     shop.by_hand.forwards(weighted(&[(&shop.by_hand.targets, 70), (&old, 30)])).await;
-    shop.run("plan", "1.0").exits(1).says("gives 70 to shop-prod and 30 to shop-old").says("shift all of it to shop-prod first");
+    shop.run("plan", "1.0")
+        .exits(1)
+        .says("gives 70 to shop-prod and 30 to shop-old")
+        .says("shift all of it to shop-prod first");
     shop.by_hand.forwards(weighted(&[(&shop.by_hand.targets, 7), (&old, 0)])).await;
     shop.run("plan", "1.0").exits(0).says("in place of shop-old, which has no weight and stays as it is");
     shop.run("apply", "1.0").exits(0);
@@ -355,18 +378,34 @@ async fn what_cannot_be_adopted_without_touching_traffic_is_refused_with_the_rea
     let old = shop.by_hand.another("shop-old").await;
     shop.by_hand.forwards(plain(&old)).await;
     let keeps = shop.by_hand.rule_at(11, "/api/*", plain(&shop.by_hand.targets)).await;
-    refused(&[], "sends nothing to shop-prod: it forwards to shop-old", "name the rule that sends to this one");
+    refused(
+        &[],
+        "sends nothing to shop-prod: it forwards to shop-old",
+        "name the rule that sends to this one",
+    );
     shop.by_hand.forwards(plain(&shop.by_hand.targets)).await;
     refused(&[], "priority 11 of listener", "write it as a `listener_rule \"label\"`");
     let elbv2 = &shop.by_hand.cloud.elbv2;
     elbv2.delete_rule().rule_arn(keeps).send().await.unwrap();
 
-    let latest = LaunchTemplateSpecification::builder().launch_template_id(&shop.by_hand.template).version("$Latest");
+    let latest =
+        LaunchTemplateSpecification::builder().launch_template_id(&shop.by_hand.template).version("$Latest");
     let autoscaling = &shop.by_hand.cloud.autoscaling;
-    let batch = autoscaling.create_auto_scaling_group().auto_scaling_group_name("batch").min_size(0).max_size(0);
+    let batch =
+        autoscaling.create_auto_scaling_group().auto_scaling_group_name("batch").min_size(0).max_size(0);
     batch.launch_template(latest.build()).availability_zones("us-east-1a").send().await.unwrap();
-    refused(&[], "`batch` launches $Latest of the same launch template", "pin that group to a version's number");
-    autoscaling.delete_auto_scaling_group().auto_scaling_group_name("batch").force_delete(true).send().await.unwrap();
+    refused(
+        &[],
+        "`batch` launches $Latest of the same launch template",
+        "pin that group to a version's number",
+    );
+    autoscaling
+        .delete_auto_scaling_group()
+        .auto_scaling_group_name("batch")
+        .force_delete(true)
+        .send()
+        .await
+        .unwrap();
 
     let attach = shop.by_hand.cloud.autoscaling.attach_load_balancer_target_groups();
     attach.auto_scaling_group_name(GROUP).target_group_arns(&old).send().await.unwrap();

@@ -19,6 +19,7 @@ mod mishaps;
 mod moto;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod product;
+mod preflight;
 mod readme;
 mod reference;
 mod sandbox;

@@ -79,13 +79,16 @@ pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<Str
             all_of.push(listener);
         }
         mine.push(route.arn().to_owned());
-        lines.push(format!("{}: 100% to blue, as it is; green is named beside it with 0%{left}", route.called()));
+        lines.push(format!(
+            "{}: 100% to blue, as it is; green is named beside it with 0%{left}",
+            route.called()
+        ));
     }
     // Nothing comes to the default action of a listener where a rule takes everything.
     let unreachable = |route: &Route| route.is_default() && all_of.contains(&route.listener);
-    let other = routes
-        .iter()
-        .find(|route| route.names(group) && !mine.iter().any(|arn| arn == route.arn()) && !unreachable(route));
+    let other = routes.iter().find(|route| {
+        route.names(group) && !mine.iter().any(|arn| arn == route.arn()) && !unreachable(route)
+    });
     match other {
         None => Ok(lines),
         Some(route) => refused(
@@ -105,7 +108,9 @@ fn written(taking: &Taking<'_>) -> Vec<Address> {
     let nodes = taking.program.nodes.iter().map(|node| &node.address);
     nodes
         .filter(|address| {
-            address.kind == "listener_rule" && is_of(address, taking.name) && !address.name.ends_with("-preview")
+            address.kind == "listener_rule"
+                && is_of(address, taking.name)
+                && !address.name.ends_with("-preview")
         })
         .cloned()
         .collect()
@@ -140,11 +145,16 @@ fn not_there<T>(
     group: &str,
 ) -> Result<T, Stop> {
     let of_listener = || routes.iter().filter(|route| route.listener == listener);
-    let reason =
-        format!("`{address}` stands for no rule: listener {} has none with priority {priority}", listener_name(listener));
+    let reason = format!(
+        "`{address}` stands for no rule: listener {} has none with priority {priority}",
+        listener_name(listener)
+    );
     let numbered = of_listener().filter(|route| route.names(group)).find_map(Route::priority);
     if let Some(number) = numbered {
-        return refused(reason, format!("write priority = {number}: that rule forwards to {}", name_in(group)));
+        return refused(
+            reason,
+            format!("write priority = {number}: that rule forwards to {}", name_in(group)),
+        );
     }
     if of_listener().any(|route| route.is_default() && route.names(group)) {
         return refused(
@@ -155,7 +165,10 @@ fn not_there<T>(
     }
     if of_listener().next().is_none() {
         return refused(
-            format!("target group {} has no traffic from the load balancer of `{address}`'s listener", name_in(group)),
+            format!(
+                "target group {} has no traffic from the load balancer of `{address}`'s listener",
+                name_in(group)
+            ),
             "name the listener whose rule forwards to it",
         );
     }
@@ -187,7 +200,12 @@ fn same_requests(taken: &Taken, route: &Route) -> Result<(), Stop> {
         return Ok(());
     }
     refused(
-        format!("{} does {}, and the file says {}", route.called(), live.join(", then "), said.join(", then ")),
+        format!(
+            "{} does {}, and the file says {}",
+            route.called(),
+            live.join(", then "),
+            said.join(", then ")
+        ),
         "write the actions before the forward as they are; the forward itself is the deployment's",
     )
 }
@@ -203,7 +221,12 @@ fn all_weight(taken: &Taken, route: &Route, group: &str) -> Result<String, Stop>
     if weight == 0 {
         let where_to: Vec<&str> = others.iter().map(|(arn, _)| name_in(arn)).collect();
         return refused(
-            format!("{} sends nothing to {}: it forwards to {}", route.called(), name_in(group), where_to.join(" and ")),
+            format!(
+                "{} sends nothing to {}: it forwards to {}",
+                route.called(),
+                name_in(group),
+                where_to.join(" and ")
+            ),
             "adopt the group that has the traffic, or name the rule that sends to this one",
         );
     }
@@ -239,7 +262,9 @@ fn takes_everything(taken: &Taken) -> bool {
 async fn routes(cloud: &Cloud, group: &str) -> Result<Vec<Route>, Error> {
     let elbv2 = &cloud.elbv2;
     let described = cloud
-        .read(Service::Elbv2, "DescribeTargetGroups", || elbv2.describe_target_groups().target_group_arns(group).send())
+        .read(Service::Elbv2, "DescribeTargetGroups", || {
+            elbv2.describe_target_groups().target_group_arns(group).send()
+        })
         .await?;
     let balancers = described.target_groups.unwrap_or_default();
     let balancers = balancers.iter().flat_map(|group| group.load_balancer_arns());

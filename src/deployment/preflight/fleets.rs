@@ -9,17 +9,21 @@ use crate::address::Address;
 use crate::cloud::error::{Error, Service};
 use crate::value::Value;
 
-const PROCESSES: &str = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-suspend-resume-processes.html";
+const PROCESSES: &str =
+    "https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-suspend-resume-processes.html";
 
 /// Processes without which an instance neither comes up nor gets requests.
-const NEEDED: [(&str, &str); 2] =
-    [("Launch", "launches no instance"), ("AddToLoadBalancer", "registers no instance with its target group")];
+const NEEDED: [(&str, &str); 2] = [
+    ("Launch", "launches no instance"),
+    ("AddToLoadBalancer", "registers no instance with its target group"),
+];
 
 /// The groups of both colours launch instances and register them. What was suspended by hand is
 /// resumed by the plan, unless its author ignores it.
 pub(super) fn suspended(ground: &Ground<'_>, one: &Begins<'_>) -> Vec<Finding> {
     let old = Address::new("autoscaling_group", &one.intent.name).with_key(one.rollout.to.other().name());
-    let ignored = |address: &Address| ground.program.kept_attributes(address).contains(&"suspended_processes");
+    let ignored =
+        |address: &Address| ground.program.kept_attributes(address).contains(&"suspended_processes");
     let mut found = Vec::new();
     for (address, refuses) in [(&one.group, true), (&old, false)] {
         let declared = one.fleet.get("suspended_processes").and_then(Value::as_list).unwrap_or_default();
@@ -70,7 +74,8 @@ pub(super) async fn images(ground: &Ground<'_>, begins: &[Begins<'_>]) -> Result
     let mut found = Vec::new();
     for one in begins {
         let Some(template) = one.live.and_then(|live| live.template.as_ref()) else { continue };
-        let Some(record) = ground.snapshot.resources.get(&Address::new("launch_template", &one.intent.name)) else {
+        let Some(record) = ground.snapshot.resources.get(&Address::new("launch_template", &one.intent.name))
+        else {
             continue;
         };
         if record.id != template.id {
@@ -80,14 +85,16 @@ pub(super) async fn images(ground: &Ground<'_>, begins: &[Begins<'_>]) -> Result
             .with_key(one.intent.facts.live.unwrap_or(one.rollout.to.other()).name());
         let versions = record.outputs.get("versions").and_then(Value::as_list).unwrap_or_default();
         let number = template.number();
-        let version = versions
-            .iter()
-            .find(|version| number.is_some() && version.get("version").as_number() == number.map(|n| n as f64));
+        let version = versions.iter().find(|version| {
+            number.is_some() && version.get("version").as_number() == number.map(|n| n as f64)
+        });
         match version.map(|version| version.get("image").as_str().map(str::to_owned)) {
             Some(Some(image)) => wanted.entry(image).or_default().push(address),
             Some(None) => {}
             None if versions.is_empty() || number.is_none() => {}
-            None => found.push(gone(&address, &format!("version {} of its launch template", template.version))),
+            None => {
+                found.push(gone(&address, &format!("version {} of its launch template", template.version)))
+            }
         }
     }
     // An id that is not one (a parameter's name) is resolved at launch.

@@ -58,7 +58,9 @@ fn types(one: &Begins<'_>) -> BTreeSet<String> {
     let named: BTreeSet<String> =
         overrides.iter().filter_map(|one| one.get("instance_type").as_str().map(str::to_owned)).collect();
     match named.is_empty() {
-        true => one.template.get("instance_type").and_then(Value::as_str).map(str::to_owned).into_iter().collect(),
+        true => {
+            one.template.get("instance_type").and_then(Value::as_str).map(str::to_owned).into_iter().collect()
+        }
         false => named,
     }
 }
@@ -72,7 +74,8 @@ async fn offered(
     if types.is_empty() {
         return Ok(zones);
     }
-    let wanted = Filter::builder().name("instance-type").set_values(Some(types.into_iter().collect())).build();
+    let wanted =
+        Filter::builder().name("instance-type").set_values(Some(types.into_iter().collect())).build();
     let mut token = None;
     loop {
         let page = cloud
@@ -120,21 +123,27 @@ fn zones(
     if types.is_empty() || zones.is_empty() {
         return None;
     }
-    let has = |zone: &str| types.iter().any(|name| offered.get(name).is_some_and(|zones| zones.contains(zone)));
+    let has =
+        |zone: &str| types.iter().any(|name| offered.get(name).is_some_and(|zones| zones.contains(zone)));
     let (with, without): (Vec<&str>, Vec<&str>) = zones.into_iter().partition(|zone| has(zone));
     if without.is_empty() {
         return None;
     }
     let types = types.into_iter().collect::<Vec<_>>().join(", ");
-    let balanced = one.fleet.get("availability_zone_distribution").and_then(Value::as_str) == Some("balanced-only");
+    let balanced =
+        one.fleet.get("availability_zone_distribution").and_then(Value::as_str) == Some("balanced-only");
     let lacking = without.join(", ");
     Some(Finding {
         address: one.group.clone(),
         refuses: with.is_empty() || balanced,
         message: match (with.is_empty(), balanced) {
             (true, _) => format!("{types} is offered in none of its subnets' zones ({lacking})"),
-            (_, true) => format!("{types} is not offered in {lacking}, and the group keeps its zones balanced"),
-            _ => format!("{types} is not offered in {lacking}: what is launched there fails first, and goes elsewhere"),
+            (_, true) => {
+                format!("{types} is not offered in {lacking}, and the group keeps its zones balanced")
+            }
+            _ => format!(
+                "{types} is not offered in {lacking}: what is launched there fails first, and goes elsewhere"
+            ),
         },
         help: format!("leave out the subnets in {lacking}, or choose a type that is offered there"),
         page: "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-discovery.html",

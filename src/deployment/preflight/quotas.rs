@@ -14,7 +14,8 @@ use crate::kind::listener_rule::rules_of;
 use crate::plan::step::{Action, Step};
 use crate::state::deployment::Stage;
 
-const ELB: &str = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html";
+const ELB: &str =
+    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html";
 const SCALING: &str = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html";
 
 /// What is counted, and how much of it there is and comes.
@@ -61,7 +62,9 @@ fn exceeded(count: &Count, most: Option<usize>) -> Option<Finding> {
         refuses: true,
         message: match there {
             0 => format!("{added} {what} are more than the account's quota of {most}"),
-            _ => format!("there are {there} {what}, {added} more are to be made, and the account's quota is {most}"),
+            _ => format!(
+                "there are {there} {what}, {added} more are to be made, and the account's quota is {most}"
+            ),
         },
         help: "take away what nobody uses, or ask AWS for a higher quota (Service Quotas console)".to_owned(),
         page: ELB,
@@ -76,7 +79,9 @@ fn made<'a>(steps: &'a [Step], kind: &str) -> Vec<&'a Address> {
         })
     };
     let of_kind = steps.iter().filter(|step| {
-        step.address.kind == kind && matches!(step.action, Action::Create { .. }) && !goes_first(&step.address)
+        step.address.kind == kind
+            && matches!(step.action, Action::Create { .. })
+            && !goes_first(&step.address)
     });
     of_kind.map(|step| &step.address).collect()
 }

@@ -24,7 +24,8 @@ impl Shop {
 
     /// Whether the apply was killed before the answer to its first mutating call.
     fn killed(&self) -> bool {
-        let mut command = self.product.command(&Self::arguments("apply", "1.0").each_ref().map(String::as_str));
+        let mut command =
+            self.product.command(&Self::arguments("apply", "1.0").each_ref().map(String::as_str));
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
         self.product.wire.kill(child, 0, Moment::BeforeItsAnswer)
     }
@@ -67,7 +68,10 @@ fn what_runs_is_adopted_under_load_with_no_failed_request() {
     assert!(tally.releases.keys().eq(["1.0"]), "{tally:?}");
 
     let load = Load::on(&by_hand.url, 1, 1);
-    shop.run("apply", "2.0").exits(0).says("web: 1.0 on blue, live → 2.0 on green").says("web: 2.0 is live on green.");
+    shop.run("apply", "2.0")
+        .exits(0)
+        .says("web: 1.0 on blue, live → 2.0 on green")
+        .says("web: 2.0 is live on green.");
     shop.product.run(&["rollback", "shop.deploy"]).exits(0).says("1.0 is live on blue");
     load.mark();
     std::thread::sleep(std::time::Duration::from_millis(500));
