@@ -6,10 +6,10 @@
 use crate::address::Address;
 use crate::apply::operation::Operation;
 use crate::cloud::Cloud;
-use crate::cloud::error::{Error, Service};
-use crate::kind::autoscaling_group::fleet::{Fleet, Template, observe_one};
+use crate::cloud::error::Error;
+use crate::kind::autoscaling_group::fleet::{Template, observe_one};
 use crate::kind::autoscaling_group::pin_to;
-use crate::kind::elbv2::{name_in, pages};
+use crate::kind::elbv2::name_in;
 use crate::lang::program::{Node, Program};
 use crate::lang::scope::{Facts, Known};
 use crate::plan::PlanError;
@@ -18,6 +18,7 @@ use crate::state::deployment::{Adopted, Colour, Origin};
 use crate::state::{Change, Record, Snapshot};
 use crate::value::Value;
 
+mod group;
 mod rules;
 
 /// A deployment whose first colour is taken over.
@@ -145,7 +146,7 @@ impl Taking<'_> {
         self.one(Address::new("launch_template", self.name), &template.id).await?;
         self.one(Address::new("target_group", self.name).with_key(colour), &targets).await?;
         let taken = self.one(Address::new("autoscaling_group", self.name).with_key(colour), group).await?;
-        same_place(&taken, &fleet)?;
+        group::same_place(&taken, &fleet)?;
         let mut lines = vec![self.template(&template), self.targets(&fleet, &targets).await?];
         lines.extend(self.many_versions());
         lines.extend(rules::take(&mut self, &targets).await?);
@@ -158,31 +159,6 @@ impl Taking<'_> {
         }
         let adopted = Adopted { group: group.to_owned(), pin };
         Ok(Adoption { name: self.name.to_owned(), adopted, records, lines })
-    }
-
-    /// Nobody else launches whatever version of the template is the newest.
-    async fn alone_on(&self, template: &Template, group: &str) -> Result<(), Stop> {
-        let autoscaling = &self.cloud.autoscaling;
-        let fleets = pages(|token| async move {
-            let describe = autoscaling.describe_auto_scaling_groups().max_records(100).set_next_token(token);
-            let send = || describe.clone().send();
-            let page = self.cloud.read(Service::AutoScaling, "DescribeAutoScalingGroups", send).await?;
-            Ok((page.auto_scaling_groups.unwrap_or_default(), page.next_token))
-        });
-        let fleets = fleets.await?;
-        let follows = |fleet: &Fleet| {
-            let launched = fleet.template.as_ref();
-            fleet.name != group && launched.is_some_and(|one| one.id == template.id && one.number().is_none())
-        };
-        let Some(other) = fleets.iter().map(Fleet::from_sdk).find(follows) else { return Ok(()) };
-        let version = other.template.map(|template| template.version).unwrap_or_default();
-        refused(
-            format!(
-                "`{}` launches {version} of the same launch template, and would launch the next release",
-                other.name
-            ),
-            "pin that group to a version's number, or give it a template of its own",
-        )
     }
 
     fn node(&self, address: &Address) -> Option<&Node> {
@@ -256,24 +232,6 @@ impl Taking<'_> {
         Some(Origin { template: template.id.clone(), version: format!("{number:.0}") })
     }
 
-    /// Every target is an instance of the group: the next release is as large as the group.
-    async fn targets(&self, fleet: &Fleet, arn: &str) -> Result<String, Stop> {
-        let health = rules::health(self.cloud, arn).await?;
-        let foreign = health.iter().find(|(id, _)| !fleet.members.iter().any(|member| member.id == *id));
-        if let Some((id, _)) = foreign {
-            return refused(
-                format!(
-                    "{id} is registered with target group {} and is no instance of `{}`",
-                    name_in(arn),
-                    fleet.name
-                ),
-                "the next release would be too small by what that one serves: attach it to the group, or deregister it",
-            );
-        }
-        let healthy = health.iter().filter(|(_, healthy)| *healthy).count();
-        Ok(format!("target group {}, {healthy} of {} targets healthy", name_in(arn), health.len()))
-    }
-
     /// What the file says otherwise of what ships with a colour.
     fn later(&self) -> Option<String> {
         let paths =
@@ -295,35 +253,6 @@ impl Taking<'_> {
             )
         })
     }
-}
-
-/// A change of these would launch or end instances of a fleet that is only to be taken over.
-fn same_place(taken: &Taken, fleet: &Fleet) -> Result<(), Stop> {
-    let most = taken.inputs.get("max_size").and_then(Value::as_number);
-    if let Some(most) = most.filter(|most| *most < f64::from(fleet.desired)) {
-        return refused(
-            format!(
-                "`{}` has {} instances, and max_size = {most} would end some of them",
-                fleet.name, fleet.desired
-            ),
-            format!("write max_size = {} or more", fleet.max.max(fleet.desired)),
-        );
-    }
-    let subnets = |value: Option<&Value>| -> Option<std::collections::BTreeSet<String>> {
-        value?.as_list()?.iter().map(|one| one.as_str().map(str::to_owned)).collect()
-    };
-    let (live, said) = (subnets(taken.live.inputs.get("subnets")), subnets(taken.inputs.get("subnets")));
-    if let (Some(live), Some(said)) = (live, said)
-        && live != said
-    {
-        let list = |ids: std::collections::BTreeSet<String>| ids.into_iter().collect::<Vec<_>>().join(", ");
-        return refused(
-            format!("`{}` is in the subnets {}, and the file says {}", fleet.name, list(live), list(said)),
-            "write the same subnets: a change of them moves instances (https://docs.aws.amazon.com/autoscaling/ec2/\
-             userguide/auto-scaling-benefits.html#AutoScalingBehavior.InstanceUsage); change them once it is adopted",
-        );
-    }
-    Ok(())
 }
 
 /// Pins the group to the version that it would launch from now. No instance notices; from then on a

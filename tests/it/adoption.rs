@@ -194,6 +194,7 @@ existing listener "http" {
 
 deployment "web" {
   release = var.release
+  settle  = 1s
 
   adopt {
     autoscaling_group = "shop-prod"

@@ -16,7 +16,7 @@ use crate::kind::autoscaling_group::fleet::{Fleet, observe_one};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, PlanError};
-use crate::state::deployment::{Colour, Deployment};
+use crate::state::deployment::{Colour, Deployment, Rollout};
 use crate::state::{Holder, Snapshot};
 use crate::value::Value;
 
@@ -108,6 +108,10 @@ pub(super) async fn with_deployments(
     let mut proofs = HashMap::new();
     for intent in &intents {
         let Some(capacity) = capacities.get(&intent.name) else { continue };
+        // No traffic is moved any more.
+        if intent.facts.rollout.as_ref().is_none_or(Rollout::has_shipped) {
+            continue;
+        }
         let Some(start) = verify::start(&intent.facts, *capacity) else { continue };
         let proof = verify::prove(start, &verify::moves(&intent.facts, *capacity), *capacity);
         let unproved = |broken| PlanError::Unproved { deployment: intent.name.clone(), broken };
@@ -172,10 +176,12 @@ fn with_adopted(snapshot: &Snapshot, adopted: &[Adoption]) -> Snapshot {
     snapshot
 }
 
-/// The fleet that a rollout replaces, as it is at the moment.
+/// The fleet that carries most of the traffic, as it is at the moment.
 async fn live_fleet(cloud: &Cloud, snapshot: &Snapshot, intent: &Intent) -> Result<Option<Fleet>, CliError> {
-    let (Some(_), Some(live)) = (&intent.facts.rollout, intent.facts.live) else { return Ok(None) };
-    let address = Address::new("autoscaling_group", &intent.name).with_key(live.name());
+    let (Some(_), Some(_)) = (&intent.facts.rollout, intent.facts.live) else { return Ok(None) };
+    let carries = Colour::BOTH.into_iter().max_by_key(|colour| intent.facts.weight(*colour));
+    let Some(carries) = carries else { return Ok(None) };
+    let address = Address::new("autoscaling_group", &intent.name).with_key(carries.name());
     let Some(record) = snapshot.resources.get(&address) else { return Ok(None) };
     Ok(observe_one(cloud, &record.id).await?)
 }

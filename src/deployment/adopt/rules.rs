@@ -1,7 +1,7 @@
 //! The rules that a deployment takes over: each has to send all that it forwards to the adopted
 //! target group, and nothing else may go there.
 
-use aws_sdk_elasticloadbalancingv2::types::{ActionTypeEnum, Rule, TargetHealthStateEnum};
+use aws_sdk_elasticloadbalancingv2::types::{ActionTypeEnum, Rule};
 
 use super::{Stop, Taking, refused};
 use crate::address::Address;
@@ -282,21 +282,4 @@ async fn routes(cloud: &Cloud, group: &str) -> Result<Vec<Route>, Error> {
         }
     }
     Ok(routes)
-}
-
-/// The registered targets, each with whether it is healthy; those on their way out are not.
-pub(super) async fn health(cloud: &Cloud, group: &str) -> Result<Vec<(String, bool)>, Error> {
-    let send = || cloud.elbv2.describe_target_health().target_group_arn(group).send();
-    let answer = cloud.read(Service::Elbv2, "DescribeTargetHealth", send).await?;
-    let state = |one: &aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription| {
-        one.target_health().and_then(|health| health.state()).cloned()
-    };
-    let targets = answer.target_health_descriptions.unwrap_or_default();
-    let there = targets.iter().filter(|one| state(one) != Some(TargetHealthStateEnum::Draining));
-    Ok(there
-        .filter_map(|one| {
-            let id = one.target().and_then(|target| target.id())?.to_owned();
-            Some((id, state(one) == Some(TargetHealthStateEnum::Healthy)))
-        })
-        .collect())
 }
