@@ -50,6 +50,7 @@ pub fn is_of(address: &Address, name: &str) -> bool {
 /// Lowers a deployment as it stands; mistakes are those of its own shape.
 pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<Mistake>) -> Lowered {
     let mut lowered = Lowered::default();
+    one_colour::check(block, mistakes);
     for (kind, many) in NESTED {
         let written: Vec<&Block> = block.body.blocks.iter().filter(|one| one.keyword.text == kind).collect();
         check(name, block, kind, many, &written, mistakes);

@@ -131,6 +131,15 @@ fn way_back(facts: &Deployment, now: Timestamp) -> String {
     if let Some(gate) = &facts.no_way_back {
         return format!("way back: none, gate \"{gate}\" is irreversible and has passed");
     }
+    if let Some(rollout) = facts.rollout.as_ref().filter(|rollout| rollout.to == live) {
+        return match rollout.origin {
+            None => "way back: nothing to undo (`bgform abort`)".to_owned(),
+            Some(_) => format!(
+                "way back: {live}'s instances with {} are replaced by ones of the old release (`bgform abort`)",
+                rollout.release.label
+            ),
+        };
+    }
     if let Some(rollout) = &facts.rollout {
         return match facts.weight(rollout.to) {
             0 => "way back: nothing to undo (`bgform abort`)".to_owned(),

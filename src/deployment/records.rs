@@ -71,10 +71,11 @@ pub async fn plan(
     Ok(Plan { steps, resources, from_records: true, ..Plan::default() })
 }
 
-/// The step that takes a resource to these inputs; none where it has them.
+/// The step that takes a resource to these inputs, or ends what was cut short there; none where there
+/// is nothing to do.
 fn update(address: &Address, record: &Record, live: Live, inputs: Object) -> Option<Step> {
     let step = step(address, record, live, inputs, Action::Update);
-    (!step.changes.is_empty()).then_some(step)
+    (!step.changes.is_empty() || record.unfinished).then_some(step)
 }
 
 fn step(address: &Address, record: &Record, live: Live, inputs: Object, action: Action) -> Step {

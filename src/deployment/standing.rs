@@ -132,10 +132,27 @@ pub fn intent(name: &str, facts: Deployment) -> Intent {
 
 /// Takes the release under way back, now.
 pub async fn abort(run: &Run<'_>, intent: &Intent, by: &str) -> Option<Ended> {
-    let rolling = Rolling { run, name: &intent.name, declaration: &intent.declaration };
+    let rolling = Rolling::new(run, &intent.name, &intent.declaration);
     let release = intent.facts.rollout.as_ref()?.release.label.clone();
     let end = rolling.failed(&release, Failure::Asked { reason: format!("{by} asked for it") }).await;
     Some(Ended { name: intent.name.clone(), end })
+}
+
+/// Keeps the release under way where it is. A refresh goes on at AWS without anybody, and is cancelled.
+/// Whether there was one to cancel.
+///
+/// # Errors
+/// When a call fails, or the state cannot be written.
+pub async fn pause(run: &Run<'_>, intent: &Intent) -> Result<bool, Failure> {
+    let rolling = Rolling::new(run, &intent.name, &intent.declaration);
+    let Some((_, rollout)) = rolling.rollout() else { return Ok(false) };
+    let forward = !matches!(rollout.course, Course::Back { .. });
+    let refreshes = forward && rollout.stage() == Some(&Stage::Refresh) && rollout.origin.is_some();
+    rolling.change(|_, rollout| rollout.course = Course::Paused).await?;
+    if refreshes {
+        super::rolling::cancel(&rolling, rollout.to).await?;
+    }
+    Ok(refreshes)
 }
 
 /// Empties the colour that stands by, now.
@@ -143,7 +160,7 @@ pub async fn abort(run: &Run<'_>, intent: &Intent, by: &str) -> Option<Ended> {
 /// # Errors
 /// When a call fails, or the state cannot be written.
 pub async fn retire(run: &Run<'_>, intent: &Intent) -> Result<(), Failure> {
-    let rolling = Rolling { run, name: &intent.name, declaration: &intent.declaration };
+    let rolling = Rolling::new(run, &intent.name, &intent.declaration);
     let mut facts = rolling.facts();
     let Some(live) = facts.live else { return Ok(()) };
     let idle = live.other();

@@ -13,14 +13,11 @@ impl Rolling<'_> {
         if let Failure::State(_) = failure {
             return End::Stuck { release, error: failure };
         }
-        let passed = self
-            .rollout()
-            .and_then(|(facts, rollout)| facts.no_way_back.filter(|gate| rollout.passed.contains(gate)));
-        let reason = match &passed {
+        let reason = match self.point_of_no_return() {
             Some(gate) => format!("{reason}; gate \"{gate}\" was passed, and there is no way back from it"),
             None => reason,
         };
-        if passed.is_some() || (self.declaration.on_failure == OnFailure::Hold && !asked) {
+        if self.stays(asked) {
             let held = Course::Held { reason: reason.clone() };
             return match self.change(|_, rollout| rollout.course = held).await {
                 Ok(()) => End::Held { release, reason },
@@ -32,6 +29,18 @@ impl Rolling<'_> {
             Err(Failure::Interrupted) => End::Interrupted { release },
             Err(error) => End::Stuck { release, error },
         }
+    }
+
+    /// A gate of this rollout that has passed and cannot be taken back.
+    fn point_of_no_return(&self) -> Option<String> {
+        let (facts, rollout) = self.rollout()?;
+        facts.no_way_back.filter(|gate| rollout.passed.contains(gate))
+    }
+
+    /// Whether all stays as it is after a failure, for a person to look at; `asked` says that a person
+    /// asked for the way back.
+    pub(in crate::deployment) fn stays(&self, asked: bool) -> bool {
+        self.point_of_no_return().is_some() || (self.declaration.on_failure == OnFailure::Hold && !asked)
     }
 
     /// What carries the traffic: `1.0 on blue`.

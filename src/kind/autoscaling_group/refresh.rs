@@ -174,10 +174,16 @@ pub async fn turn_back(op: &Operation<'_>, group: &str) -> Result<(), Error> {
         .await;
     let Err(error) = turned else { return Ok(()) };
     match code(&error) {
-        Some(NONE_ACTIVE) => return Ok(()),
-        Some(IRREVERSIBLE) => {}
-        _ => return Err(error),
+        Some(NONE_ACTIVE) => Ok(()),
+        Some(IRREVERSIBLE) => cancel(op, group).await,
+        _ => Err(error),
     }
+}
+
+/// Cancels the refresh that is under way, if there is one: what was replaced stays, and so does the
+/// rest (API_CancelInstanceRefresh). Does not wait.
+pub async fn cancel(op: &Operation<'_>, group: &str) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
     let cancelled = op
         .call(Service::AutoScaling, "CancelInstanceRefresh", Repeat::OnThrottle, || {
             client.cancel_instance_refresh().auto_scaling_group_name(group).send()

@@ -12,6 +12,7 @@ use crate::product::{Product, Run};
 mod commands;
 mod cut_short;
 mod failing;
+mod one_colour;
 mod shipping;
 mod together;
 
@@ -194,6 +195,19 @@ impl Scene {
         self.put("web", &Message::Abort { by: "ada@desk".to_owned() });
     }
 
+    /// How often the sandbox has carried this out.
+    fn calls(&self, action: &str) -> usize {
+        let calls = self.product.local.as_ref().expect("a sandbox").calls();
+        calls.matches(&format!("{action} ok")).count()
+    }
+
+    /// The releases that answer now, asked often enough to see both.
+    fn releases(&self) -> Vec<String> {
+        let address = self.url.trim_start_matches("http://").trim_end_matches('/');
+        let all = (0..50).map(|_| get(address, "/", false, &mut None).expect("an answer").release);
+        all.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The state has nothing left to be done, and this release answers everything.
     #[track_caller]
     fn stands(&self, release: &str) {
@@ -217,12 +231,19 @@ impl Under {
     /// Waits until it has said this; whether it did before it ended.
     #[track_caller]
     fn until(&mut self, text: &str) {
+        let paths = self.paths.clone();
+        self.until_so(|| said(&paths).contains(text));
+    }
+
+    /// Waits until this is so; it must be before it ends.
+    #[track_caller]
+    fn until_so(&mut self, holds: impl Fn() -> bool) {
         let began = bgform::clock::monotonic();
-        while !self.said().contains(text) {
+        while !holds() {
             let ended = self.child.try_wait().expect("a child");
             assert!(
                 ended.is_none() && bgform::clock::monotonic().saturating_sub(began) < Duration::from_secs(90),
-                "`{text}` was not said:\n{}",
+                "it did not come to this:\n{}",
                 self.said()
             );
             std::thread::sleep(Duration::from_millis(10));
@@ -230,7 +251,7 @@ impl Under {
     }
 
     fn said(&self) -> String {
-        self.paths.iter().map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
+        said(&self.paths)
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
@@ -244,6 +265,10 @@ impl Under {
         let [out, err] = self.paths.map(|path| std::fs::read_to_string(path).expect("it was written"));
         Run { code: status.code().unwrap_or(-1), out, err }
     }
+}
+
+fn said(paths: &[std::path::PathBuf; 2]) -> String {
+    paths.iter().map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
 }
 
 #[track_caller]
