@@ -66,6 +66,11 @@ pub enum Refused {
          that carries the traffic"
     )]
     JudgedOtherwise { deployment: String, strategy: &'static str, release: String },
+    #[error(
+        "release {under_way} of `{deployment}` is on instances of the live colour already, and nothing can take its \
+         place before they have gone back"
+    )]
+    OnLive { deployment: String, under_way: String, wanted: String },
 }
 
 impl Refused {
@@ -78,6 +83,10 @@ impl Refused {
             Self::UnderWay { under_way, .. } => format!(
                 "end it with that release (`bgform apply` goes on), go back with `bgform abort`, or pass \
                  --supersede: the traffic goes back to the old colour first, and {under_way} is given up"
+            ),
+            Self::OnLive { under_way, wanted, .. } => format!(
+                "go back with `bgform abort` and apply {wanted} then, or end {under_way} with its own file (`bgform \
+                 apply` goes on)"
             ),
             Self::GoesBack { under_way, .. } => {
                 format!("`bgform rollback` ends the way back to {under_way}; then apply again")
@@ -189,6 +198,13 @@ fn about(
                 wanted: release.label,
             });
         }
+        if under_way.origin.is_some() && facts.live == Some(under_way.to) {
+            return Err(Refused::OnLive {
+                deployment: name.to_owned(),
+                under_way: under_way.release.label.clone(),
+                wanted: release.label,
+            });
+        }
         supersede_by(&mut facts, &release.label);
     }
     let Some(live) = facts.live else {
@@ -223,7 +239,9 @@ fn about(
         });
     }
     if facts.stands_by(idle) {
-        stages.insert(0, Stage::Empty);
+        // What the release does not need stands by until it has come through.
+        let place = if to == live { stages.len() } else { 0 };
+        stages.insert(place, Stage::Empty);
     }
     facts.rollout = Some(rollout(release, to, stages));
     Ok((what, facts))
@@ -235,7 +253,7 @@ fn supersede_by(facts: &mut Deployment, label: &str) {
     let Some(to) = facts.rollout.as_ref().map(|rollout| rollout.to) else { return };
     facts.give_up(Ending::Superseded, Some(format!("{label} was shipped in its place")));
     facts.previews = Vec::new();
-    if let Some(live) = facts.live {
+    if let Some(live) = facts.live.filter(|live| *live != to) {
         facts.shift(live, 100);
         facts.sizing.insert(live, Sizing::File);
         facts.sizing.insert(to, Sizing::Empty);

@@ -28,7 +28,7 @@ pub struct Lowered {
 }
 
 /// What of a group decides what runs on its instances.
-const LAUNCHED: [&str; 2] = ["launch_template", "mixed_instances"];
+pub const LAUNCHED: [&str; 2] = ["launch_template", "mixed_instances"];
 /// What changes in place whichever colour it is: it reaches no instance.
 pub const OF_NO_RELEASE: [&str; 2] = ["tags", "name"];
 /// What bgform sets itself, so that an author cannot.

@@ -182,14 +182,62 @@ pub async fn back(rolling: &Rolling<'_>, live: Colour, origin: &Origin) -> Resul
         Strategy::Rolling { min_healthy, max_healthy, .. } => Refresh::back(min_healthy, max_healthy),
         _ => Refresh::back(90.0, 110.0),
     };
-    let address = rolling.address("autoscaling_group", live);
-    let (op, group) = (rolling.operation(&address), rolling.group(live));
-    let spec = spec(rolling, live)?.at(&template(origin));
-    let gone = rolling.unless_interrupted(async { Ok(refresh::back(&op, &group, &spec, &how).await?) }).await;
+    let gone = rolling.unless_interrupted(bring_back(rolling, live, origin, how)).await;
     if let Err(Failure::Interrupted) = gone {
         goes_on_back(rolling);
     }
     gone?;
+    rolling.healthy(live).await
+}
+
+async fn bring_back(
+    rolling: &Rolling<'_>,
+    live: Colour,
+    origin: &Origin,
+    how: Refresh,
+) -> Result<(), Failure> {
+    let address = rolling.address("autoscaling_group", live);
+    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    let spec = spec(rolling, live)?.at(&template(origin));
+    Ok(refresh::back(&op, &group, &spec, &how).await?)
+}
+
+/// The release before comes back to the live colour: a stage of its own, where that release was
+/// replaced by one that was shipped to its end.
+pub async fn restore(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
+    let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
+    let Some(origin) = &rollout.origin else { return Ok(()) };
+    // In place an instance may have the release that is left, though it was launched from that version.
+    let mut how = Refresh::back(90.0, 110.0);
+    how.skip_matching = false;
+    let mut restored = std::pin::pin!(bring_back(rolling, live, origin, how));
+    match rolling.watched(restored.as_mut(), async || Ok(())).await {
+        Ok(()) => {
+            rolling.learn_what_launches(live).await?;
+            rolling.healthy(live).await
+        }
+        Err(Stop::Failed(Failure::Interrupted)) => {
+            rolling.tell("AWS goes on with the way back by itself; `bgform rollback` waits for its end");
+            Err(Failure::Interrupted)
+        }
+        Err(Stop::Failed(failure)) => Err(failure),
+        Err(Stop::Paused) => Ok(()),
+    }
+}
+
+/// What was on its way to the origin's version stays where it was: the refresh to it is turned round.
+pub async fn stay(rolling: &Rolling<'_>, live: Colour, origin: &Origin) -> Result<(), Failure> {
+    let standing = rolling.fleet(live).await?.and_then(|fleet| fleet.template);
+    if standing.as_ref() == Some(&template(origin)) {
+        return Err(Failure::Cloud(Error::failed(
+            format!("{live} has gone back already"),
+            "`bgform rollback` ends it; then ship what is wanted with `bgform apply`",
+        )));
+    }
+    let address = rolling.address("autoscaling_group", live);
+    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    let turned = async { Ok(refresh::turned_back(&op, &group, Refresh::back(90.0, 110.0).timeout()).await?) };
+    rolling.unless_interrupted(turned).await?;
     rolling.healthy(live).await
 }
 

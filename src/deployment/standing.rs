@@ -54,7 +54,8 @@ impl NoWay {
 #[derive(Debug, Clone)]
 pub struct Back {
     pub intent: Intent,
-    /// Whether the colour was emptied and has to be raised first.
+    /// Whether instances have to be launched first: the colour was emptied, or the release before was
+    /// replaced in the live one.
     pub raises: bool,
 }
 
@@ -75,8 +76,11 @@ pub fn back(
         let live = "the one that it waits for".to_owned();
         return Err(NoWay::First { deployment, live });
     };
-    let (to, running) = (live.other(), label(live).unwrap_or_default());
-    let before = facts.releases.get(&to);
+    let running = label(live).unwrap_or_default();
+    let (to, before) = match &facts.replaced {
+        Some(replaced) => (live, Some(&replaced.release)),
+        None => (live.other(), facts.releases.get(&live.other())),
+    };
     if let Some(wanted) = wanted.filter(|wanted| before.is_none_or(|before| before.label != **wanted)) {
         let wanted = wanted.to_owned();
         return Err(match (wanted == running, before) {
@@ -89,12 +93,14 @@ pub fn back(
     if let Some(gate) = &facts.no_way_back {
         return Err(NoWay::Irreversible { deployment, release: before.label.clone(), gate: gate.clone() });
     }
-    let raises = facts.has_retired(to, now);
+    let raises = to == live || facts.has_retired(to, now);
     let after = facts.retirement.as_ref().map(|one| one.after).filter(|after| !after.is_zero());
     let mut stages =
         vec![Stage::Shift { new: 100 }, Stage::Settle, Stage::Retire { after: after.unwrap_or(AFTER) }];
-    if raises {
-        stages.insert(0, Stage::Raise);
+    match &facts.replaced {
+        Some(_) => stages = vec![Stage::Restore],
+        None if raises => stages.insert(0, Stage::Raise),
+        None => {}
     }
     let mut release = before.clone();
     release.began = now;
@@ -109,7 +115,7 @@ pub fn back(
         served: Duration::ZERO,
         passed: Default::default(),
         approved: Default::default(),
-        origin: None,
+        origin: facts.replaced.as_ref().map(|replaced| replaced.origin.clone()),
         batches: Default::default(),
         acting: false,
         course: Course::Forward,

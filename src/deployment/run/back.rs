@@ -139,11 +139,14 @@ impl Rolling<'_> {
             && let Some(origin) = &rollout.origin
         {
             self.tell(&format!("{live} goes back to the release that it had: {reason}"));
-            match rollout.stages.contains(&Stage::Refresh) {
-                true => rolling::back(self, live, origin).await?,
-                false => in_place::back(self, live, origin, &rollout.batches).await?,
+            let does = |stage: Stage| rollout.stages.contains(&stage);
+            match (does(Stage::Restore), does(Stage::Refresh)) {
+                (true, _) => rolling::stay(self, live, origin).await?,
+                (false, true) => rolling::back(self, live, origin).await?,
+                (false, false) => in_place::back(self, live, origin, &rollout.batches).await?,
             }
         }
+        self.learn_what_launches(live).await?;
         let mut facts = self.facts();
         facts.sizing.insert(live, Sizing::File);
         facts.give_up(ending, Some(reason.to_owned()));
@@ -158,6 +161,11 @@ impl Rolling<'_> {
         }
         let template = self.fleet(live).await?.and_then(|fleet| fleet.template);
         let origin = template.map(|one| Origin { template: one.id, version: one.version });
-        Ok(self.change(|_, rollout| rollout.origin = origin).await?)
+        let change = self.change(|facts, rollout| {
+            rollout.origin = origin;
+            // A gate of an earlier release has nothing to say about the way back from this one.
+            facts.no_way_back = facts.no_way_back.take().filter(|gate| rollout.passed.contains(gate));
+        });
+        Ok(change.await?)
     }
 }

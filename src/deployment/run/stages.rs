@@ -4,7 +4,7 @@ use super::{Failure, LOOK, Rolling, SETTLE};
 use crate::deployment::{in_place, preview, retirement, rolling};
 use crate::kind::autoscaling_group::fleet::{Fleet, observe_one};
 use crate::kind::autoscaling_group::ready::{Wanted, ready};
-use crate::state::deployment::{Colour, Course, Ending, Retirement, Sizing, Stage};
+use crate::state::deployment::{Colour, Course, Ending, Replaced, Retirement, Sizing, Stage};
 use crate::value::Value;
 
 impl Rolling<'_> {
@@ -42,6 +42,7 @@ impl Rolling<'_> {
             }
             Stage::Raise => self.raise(to, old).await,
             Stage::Refresh => rolling::perform(self, to).await,
+            Stage::Restore => rolling::restore(self, to).await,
             Stage::InPlace { batch } => in_place::perform(self, to, *batch).await,
             Stage::Pin => in_place::pin(self, to).await,
             Stage::Preview { on } => self.preview(*on).await,
@@ -231,13 +232,21 @@ impl Rolling<'_> {
         .await?;
         self.agree(&self.groups()).await?;
         let mut facts = self.facts();
+        let before = facts.releases.get(&to).cloned().filter(|_| facts.live == Some(to));
         facts.live = Some(to);
         match is_back {
             // Who shipped it, and when, stays as it was.
             true => facts.went_back(),
             false => {
                 if let Some(rollout) = &facts.rollout {
+                    let origin = rollout.origin.clone();
                     facts.releases.insert(to, rollout.release.clone());
+                    facts.replaced =
+                        before.zip(origin).map(|(release, origin)| Replaced { release, origin });
+                }
+                if facts.replaced.is_some() {
+                    // What the other colour had is no longer the release before.
+                    facts.releases.remove(&to.other());
                 }
                 facts.give_up(Ending::Shipped, None);
             }

@@ -164,8 +164,11 @@ impl Scene {
 
     /// Begins to apply; what it says goes to files.
     fn begin(&self, release: &str) -> Under {
-        let arguments = Self::arguments(release);
-        let mut command = self.product.command(&arguments.each_ref().map(String::as_str));
+        self.begin_with(&Self::arguments(release).each_ref().map(String::as_str))
+    }
+
+    fn begin_with(&self, arguments: &[&str]) -> Under {
+        let mut command = self.product.command(arguments);
         let paths = ["out", "err"].map(|name| self.product.path(name));
         let [out, err] =
             paths.each_ref().map(|path| Stdio::from(std::fs::File::create(path).expect("a file")));

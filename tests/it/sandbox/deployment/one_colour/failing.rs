@@ -1,6 +1,6 @@
 //! Releases that are not fit, in the colour that carries the traffic.
 
-use super::{IN_PLACE, ROLLING, in_place, none_failed, rolling, scene, ships, side_by_side};
+use super::{DATA, IN_PLACE, ROLLING, begun, in_place, none_failed, rolling, scene, ships, side_by_side};
 use crate::sandbox::deployment::Scene;
 
 /// The lines that say why.
@@ -75,6 +75,36 @@ fn in_place_falls_ill() {
     assert!(tally.failed.len() * 2 <= tally.sent, "{} of {}", tally.failed.len(), tally.sent);
 }
 
+/// An alarm that fires while instances are replaced takes the release back at once.
+fn alarm(strategy: &str, data: &str) {
+    let gate =
+        "\n\n  gate \"errors\" {\n    at = \"shift\"\n    alarm {\n      names = [\"errors\"]\n    }\n  }";
+    let scene = scene(&format!("{strategy}{gate}"), data);
+    set_alarm(&scene, "OK");
+    let load = scene.load();
+    let mut under = begun(&scene);
+    set_alarm(&scene, "ALARM");
+    under.until("alarm `errors` is in ALARM");
+    under.end().exits(1).says("gate \"errors\" did not pass: alarm `errors` is in ALARM");
+    none_failed(&load.end());
+    scene.stands("1.0");
+}
+
+/// Keeps the alarm's state until it is set again.
+fn set_alarm(scene: &Scene, state: &str) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let cloudwatch = scene.product.cloud().await.cloudwatch;
+        let alarm =
+            cloudwatch.put_metric_alarm().alarm_name("errors").namespace("tests").metric_name("errors");
+        let alarm = alarm.statistic("Sum".into()).period(60).evaluation_periods(1).threshold(1.0);
+        let alarm = alarm.comparison_operator("GreaterThanThreshold".into()).treat_missing_data("ignore");
+        alarm.send().await.expect("an alarm");
+        let set = cloudwatch.set_alarm_state().alarm_name("errors").state_value(state.into());
+        set.state_reason("a test").send().await.expect("its state");
+    });
+}
+
 /// What failed stays for a person to look at, and once it is mended the next apply goes on with it.
 fn held(scene: &Scene, mended: &std::path::Path) {
     scene.rewrite("  release = var.release\n", "  release = var.release\n  on_failure = \"hold\"\n");
@@ -110,6 +140,8 @@ fn what_is_not_fit_is_taken_off_the_live_colour_and_the_cause_is_told() {
         ("in place, never healthy", &in_place_never_healthy),
         ("in place, commands", &in_place_commands_fail),
         ("in place, ill", &in_place_falls_ill),
+        ("rolling, alarm", &|| alarm(&ROLLING.replace("= 1s", "= 20s"), DATA)),
+        ("in place, alarm", &|| alarm(&IN_PLACE.replace("sleep 1; fi", "sleep 4; fi"), ":")),
     ]);
 }
 

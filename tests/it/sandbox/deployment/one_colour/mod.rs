@@ -5,6 +5,7 @@ use super::{STACK, Scene, Under, none_failed, side_by_side};
 use crate::product::Run;
 use crate::sandbox::load::Tally;
 
+mod changes;
 mod cut_short;
 mod failing;
 mod led;
@@ -131,7 +132,8 @@ fn ships(scene: &Scene, release: &str, code: i32, stands: &str) -> (Run, Tally) 
     let load = scene.load();
     let run = scene.apply(release);
     load.mark();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    // A request that an instance that hangs had taken may have to be given up first.
+    std::thread::sleep(std::time::Duration::from_secs(3));
     let tally = load.end();
     println!("{}{}\n{} requests, {:?}", run.out, run.err, tally.sent, tally.releases);
     let run = run.exits(code);
