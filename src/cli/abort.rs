@@ -10,7 +10,9 @@ use crate::state::deployment::{Deployment, Rollout};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The old colour gets all traffic at once, then the new one is emptied. An apply that runs does \
-                        it, and ends; where none runs, this command does.\n\n\
+                        it, and ends; where none runs, this command does. With strategy \"rolling\" the instance \
+                        refresh is turned round, and with \"in_place\" the instances that were given the new \
+                        release are replaced by ones of the old.\n\n\
                         Examples:\n  bgform abort\n  bgform abort stacks/shop.deploy --deployment web"
 )]
 pub struct AbortArgs {

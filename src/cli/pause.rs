@@ -1,14 +1,16 @@
 //! `bgform pause`: a rollout stays where it is.
 
-use super::rollout::{Site, Which, under_way};
+use super::rollout::{Session, Site, Which, under_way};
 use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
-use crate::state::deployment::Course;
+use crate::deployment::standing::{intent, pause};
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The weights stay as they are, and gates with at = \"shift\" are still watched, until \
-                        `bgform promote` goes on or `bgform abort` goes back.\n\n\
+                        `bgform promote` goes on or `bgform abort` goes back. In place, the batch under way is \
+                        ended first. AWS cannot pause an instance refresh: it is cancelled, which leaves its \
+                        instances as they are by then, and going on starts another one for the rest.\n\n\
                         Examples:\n  bgform pause\n  bgform pause stacks/shop.deploy --deployment web"
 )]
 pub struct PauseArgs {
@@ -23,7 +25,25 @@ pub async fn run(global: &Global, args: PauseArgs) -> Result<Exit, CliError> {
     let Some(lock) = site.lock_or_tell(&name, &Message::Pause, "bgform pause").await? else {
         return Ok(Exit::Done);
     };
-    site.note(global, &lock, |_, rollout| rollout.course = Course::Paused).await?;
-    println!("{name}: {label} is paused; `bgform promote` lets the next `bgform apply` go on.");
-    Ok(Exit::Done)
+    let session = Session::begin(&site, global, &lock).await?;
+    let (name, facts) = site.one(&session.journal.snapshot())?;
+    under_way(&name, &facts)?;
+    let paused = pause(&session.run(), &intent(&name, facts)).await;
+    session.end(&site, &lock)?;
+    match paused {
+        Ok(cancelled) => {
+            let refresh = match cancelled {
+                true => " Its instance refresh is cancelled, and another one will replace the rest.",
+                false => "",
+            };
+            println!("{name}: {label} is paused; `bgform promote` lets the next `bgform apply` go on.{refresh}");
+            Ok(Exit::Done)
+        }
+        Err(failure) => Err(CliError::Refused {
+            code: "bgform::deployment::not_paused",
+            message: format!("{label} of `{name}` may go on at AWS: {failure}"),
+            help: "its instance refresh could not be cancelled; the state has it as paused. Run `bgform pause` again"
+                .to_owned(),
+        }),
+    }
 }

@@ -1,5 +1,6 @@
 //! `bgform rollback`: back to the release before. While its colour stands, that is one change of the
-//! rule; once it is retired, it is raised again first, after asking.
+//! rule; once it is retired, it is raised again first, after asking. What was replaced in the live
+//! colour comes back there.
 
 use super::abort::take_back;
 use super::apply::ask_at_terminal;
@@ -17,7 +18,8 @@ use crate::state::deployment::Course;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "While the old colour stands, all traffic is back on it after one change of the listener rule, \
-                        and nothing is asked. The release that is left stands by as long as the old one did. A \
+                        and nothing is asked. A release that was shipped with strategy \"rolling\" or \"in_place\" has \
+                        no old colour: after asking, an instance refresh brings the release before back. The release that is left stands by as long as the old one did. A \
                         release that is still under way is taken back as by `bgform abort`. After a gate that is \
                         irreversible has passed there is no way back, and it says so.\n\n\
                         Examples:\n  bgform rollback\n  bgform rollback --to 1.0.1\n  \
@@ -29,7 +31,7 @@ pub struct RollbackArgs {
     /// Only if this is the release to go back to.
     #[arg(long, value_name = "RELEASE")]
     to: Option<String>,
-    /// Do not ask where the old colour has to be raised again.
+    /// Do not ask where instances of the old release have to be launched.
     #[arg(long)]
     auto_approve: bool,
 }
@@ -105,7 +107,7 @@ fn agreed(auto_approve: bool) -> Result<(), CliError> {
         true => Ok(()),
         false if !std::io::stdin().is_terminal() => Err(CliError::usage(
             "bgform::cli::no_terminal",
-            "the old colour has been retired; raising it again is asked for first, and there is no terminal to ask at",
+            "the old release has no instances; launching them is asked for first, and there is no terminal to ask at",
             "nothing was changed. Pass --auto-approve",
         )),
         false => ask_at_terminal(),

@@ -76,6 +76,11 @@ pub enum Refused {
         "release {under_way} of `{deployment}` is under way and has gate \"{gate}\" before it, which the stack has no more"
     )]
     GateGone { deployment: String, under_way: String, gate: String },
+    #[error(
+        "release {under_way} of `{deployment}` is on instances of the live colour already, and nothing can take its \
+         place before they have gone back"
+    )]
+    OnLive { deployment: String, under_way: String, wanted: String },
 }
 
 impl Refused {
@@ -96,6 +101,10 @@ impl Refused {
             Self::GateGone { gate, .. } => format!(
                 "nothing was changed. Put gate \"{gate}\" back into the stack until this release is shipped, or go \
                  back with `bgform abort`"
+            ),
+            Self::OnLive { under_way, wanted, .. } => format!(
+                "go back with `bgform abort` and apply {wanted} then, or end {under_way} with its own file (`bgform \
+                 apply` goes on)"
             ),
             Self::GoesBack { under_way, .. } => {
                 format!("`bgform rollback` ends the way back to {under_way}; then apply again")
@@ -231,11 +240,13 @@ fn about(
             facts.arrived();
         } else if let Some(gate) = standing.closed_by() {
             return Err(Refused::irreversible(name, gate, &facts));
-        } else if facts
-            .releases
-            .get(&under_way.to.other())
-            .is_some_and(|old| old.fingerprint == release.fingerprint)
-        {
+        } else if under_way.origin.is_some() && facts.live == Some(under_way.to) {
+            return Err(Refused::OnLive {
+                deployment: name.to_owned(),
+                under_way: under_way.release.label.clone(),
+                wanted: release.label,
+            });
+        } else if facts.live.is_some_and(|live| live != under_way.to && runs(&facts, live, &release)) {
             let reason = format!("{} stays in its place", release.label);
             if let Some(rollout) = &mut facts.rollout {
                 rollout.course = Course::Back { reason, asked: true };
@@ -250,14 +261,13 @@ fn about(
         facts.rollout = Some(first);
         return Ok((What::First, facts));
     };
-    let runs = |colour: Colour| {
-        facts.releases.get(&colour).is_some_and(|one| one.fingerprint == release.fingerprint)
-    };
-    if runs(live) {
-        return Ok((What::Nothing, facts));
+    if runs(&facts, live, &release) {
+        let given_up = standing.rollout.as_ref().is_some_and(|rollout| !rollout.has_shipped());
+        return Ok((if given_up { What::GiveUp } else { What::Nothing }, facts));
     }
     let idle = live.other();
-    let what = if runs(idle) && facts.stands_by(idle) { What::BackToStanding } else { What::Ship };
+    let what =
+        if runs(&facts, idle, &release) && facts.stands_by(idle) { What::BackToStanding } else { What::Ship };
     if what == What::BackToStanding {
         if let Some(gate) = &facts.no_way_back {
             return Err(Refused::irreversible(name, gate, &facts));
@@ -279,9 +289,10 @@ fn about(
         });
     }
     if facts.stands_by(idle) {
-        // What has to pass before instances are touched may be refused, and costs no way back then.
+        // What the release does not need stands by until it has come through. Otherwise: what has to pass
+        // before instances are touched may be refused, and costs no way back then.
         let first = stages.iter().position(|stage| !matches!(stage, Stage::Gate { .. })).unwrap_or_default();
-        stages.insert(first, Stage::Empty);
+        stages.insert(if to == live { stages.len() } else { first }, Stage::Empty);
     }
     facts.rollout = Some(rollout(release, to, stages));
     Ok((what, facts))
@@ -299,16 +310,18 @@ impl Refused {
     }
 }
 
+fn runs(facts: &Deployment, colour: Colour, release: &Release) -> bool {
+    facts.releases.get(&colour).is_some_and(|one| one.fingerprint == release.fingerprint)
+}
+
 /// The rollout under way is given up for the release `label`: the live colour has all traffic again,
 /// and the new one is emptied by the first stage of the release that comes.
 fn supersede_by(facts: &mut Deployment, label: &str) {
     let Some(to) = facts.rollout.as_ref().map(|rollout| rollout.to) else { return };
     facts.give_up(Ending::Superseded, Some(format!("{label} was shipped in its place")));
     facts.previews = Vec::new();
-    if let Some(live) = facts.live {
+    if let Some(live) = facts.live.filter(|live| *live != to) {
         facts.shift(live, 100);
-        if to != live {
-            facts.releases.remove(&to);
-        }
+        facts.releases.remove(&to);
     }
 }

@@ -70,8 +70,8 @@ impl Declaration {
             );
         }
         for gate in &self.gate {
-            if one_colour && gate.at == Moment::BeforeShift && (gate.http.is_some() || gate.remote.is_some())
-            {
+            let before = matches!(gate.at, Moment::BeforeLaunch | Moment::BeforeShift);
+            if one_colour && before && (gate.http.is_some() || gate.remote.is_some()) {
                 wrong(
                     format!(
                         "gate \"{}\" asks the new release before any instance has it: \"{}\" gives it to those that \
@@ -82,6 +82,16 @@ impl Declaration {
                     "write at = \"after_shift\"",
                 );
                 continue;
+            }
+            if one_colour && gate.at == Moment::BeforeRetire {
+                wrong(
+                    format!(
+                        "gate \"{}\" is passed before the old colour is retired, and strategy \"{}\" has none",
+                        gate.name,
+                        self.strategy.name()
+                    ),
+                    "write at = \"after_shift\", when every instance has the new release",
+                );
             }
             match gate.checks() {
                 1 => {}

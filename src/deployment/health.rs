@@ -1,10 +1,12 @@
 //! Whether a colour that was given traffic still carries it. Looks, and changes nothing.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
 
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
-use crate::kind::autoscaling_group::fleet::observe_one;
+use crate::kind::autoscaling_group::fleet::{Fleet, observe_one};
 use crate::kind::elbv2::cutover::told;
 
 /// As many targets are told of.
@@ -19,14 +21,7 @@ pub async fn ill(
     group: &str,
     least: u32,
 ) -> Result<Option<String>, Error> {
-    let answer = cloud
-        .read(Service::Elbv2, "DescribeTargetHealth", || {
-            cloud.elbv2.describe_target_health().target_group_arn(target_group).send()
-        })
-        .await?;
-    let targets = answer.target_health_descriptions();
-    let state =
-        |one: &TargetHealthDescription| one.target_health().and_then(|health| health.state()).cloned();
+    let targets = targets(cloud, target_group).await?;
     let healthy = targets.iter().filter(|one| state(one) == Some(TargetHealthStateEnum::Healthy)).count();
     let failing = |one: &&TargetHealthDescription| {
         state(one).is_some_and(|state| state.as_str().starts_with("unhealthy"))
@@ -47,4 +42,71 @@ pub async fn ill(
     Ok((!enough).then(|| {
         format!("{healthy} of {} targets are healthy, and `{group}` has {}", targets.len(), fleet.summary())
     }))
+}
+
+/// The instances with the new release that have been healthy targets, of a colour in which both
+/// releases serve.
+#[derive(Debug, Default)]
+pub struct Served(BTreeSet<String>);
+
+/// What is wrong with instances that have the new release, in words.
+#[derive(Debug, Default)]
+pub struct Unfit {
+    /// They were healthy targets and fail their checks now.
+    pub fell_ill: Option<String>,
+    /// They have not been healthy yet.
+    pub not_yet: Option<String>,
+}
+
+impl Served {
+    /// These have been healthy before.
+    pub fn of(ids: BTreeSet<String>) -> Self {
+        Self(ids)
+    }
+
+    /// Looks at those of the fleet that have the new release.
+    pub async fn look(
+        &mut self,
+        cloud: &Cloud,
+        fleet: &Fleet,
+        new: &BTreeSet<String>,
+    ) -> Result<Unfit, Error> {
+        let (mut fell_ill, mut not_yet) = (BTreeSet::new(), BTreeSet::new());
+        for target_group in &fleet.target_groups {
+            for target in targets(cloud, target_group).await? {
+                let Some(id) = target.target().and_then(|target| target.id()) else { continue };
+                if !new.contains(id) {
+                    continue;
+                }
+                match state(&target) {
+                    Some(TargetHealthStateEnum::Healthy) => {
+                        self.0.insert(id.to_owned());
+                    }
+                    Some(state) if state.as_str().starts_with("unhealthy") => {
+                        let ill = if self.0.contains(id) { &mut fell_ill } else { &mut not_yet };
+                        ill.insert(told(&target));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let shown = |ill: BTreeSet<String>| {
+            let shown: Vec<_> = ill.into_iter().take(SHOWN).collect();
+            (!shown.is_empty()).then(|| shown.join(", "))
+        };
+        Ok(Unfit { fell_ill: shown(fell_ill), not_yet: shown(not_yet) })
+    }
+}
+
+fn state(target: &TargetHealthDescription) -> Option<TargetHealthStateEnum> {
+    target.target_health().and_then(|health| health.state()).cloned()
+}
+
+async fn targets(cloud: &Cloud, target_group: &str) -> Result<Vec<TargetHealthDescription>, Error> {
+    let answer = cloud
+        .read(Service::Elbv2, "DescribeTargetHealth", || {
+            cloud.elbv2.describe_target_health().target_group_arn(target_group).send()
+        })
+        .await?;
+    Ok(answer.target_health_descriptions.unwrap_or_default())
 }

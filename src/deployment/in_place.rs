@@ -9,13 +9,14 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 
 use super::declaration::Strategy;
-use super::rolling::{spec, template};
-use super::run::{Failure, Rolling};
+use super::health::Served;
+use super::rolling::{is_later, spec, template};
+use super::run::{Failure, Rolling, Stop};
 use crate::cloud::error::Error;
 use crate::kind::autoscaling_group::fleet::{Fleet, Member};
 use crate::kind::autoscaling_group::{roll, standby};
 use crate::kind::shell::{self, Script};
-use crate::state::deployment::{Batches, Colour, Origin, Sizing};
+use crate::state::deployment::{Batches, Colour, Course, Origin, Sizing};
 
 /// How long the slowest deregistration may take (3600 s), and a little more.
 const DRAIN: Duration = Duration::from_secs(3900);
@@ -35,8 +36,18 @@ pub async fn pin(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
         _ => 50.0,
     };
     let origin = rollout.origin.as_ref().map(template);
-    walk(rolling, live, batch, |member| member.template.is_some() && member.template == origin).await?;
-    rolling.healthy(live).await
+    let launched_before = |member: &Member| member.template.is_some() && member.template == origin;
+    loop {
+        walk(rolling, live, batch, launched_before).await?;
+        // What was being launched as the group was pinned comes into service only now.
+        rolling.healthy(live).await?;
+        let (Some((_, rollout)), Some(fleet)) = (rolling.rollout(), rolling.fleet(live).await?) else {
+            return Ok(());
+        };
+        if choose(&fleet, &rollout.batches.done, batch, launched_before)?.is_empty() {
+            return Ok(());
+        }
+    }
 }
 
 /// Batch after batch of those instances that `wants` it.
@@ -44,20 +55,20 @@ async fn walk(
     rolling: &Rolling<'_>,
     live: Colour,
     batch: f64,
-    wants: impl Fn(&Member) -> bool,
+    wants: impl Fn(&Member) -> bool + Copy,
 ) -> Result<(), Failure> {
     loop {
         // Messages and pauses.
-        rolling.hold(Duration::ZERO, false).await?;
-        rolling.guards().await?;
+        rolling.hold(Duration::ZERO, true).await?;
         if rolling.run.shutdown.is_draining() {
             return Err(Failure::Interrupted);
         }
         let (Some((_, rollout)), Some(fleet)) = (rolling.rollout(), rolling.fleet(live).await?) else {
             return Ok(());
         };
-        if rollout.batches.current.is_empty() {
-            let chosen = choose(&fleet, &rollout.batches.done, batch, &wants)?;
+        let resumed = !rollout.batches.current.is_empty();
+        if !resumed {
+            let chosen = choose(&fleet, &rollout.batches.done, batch, wants)?;
             if chosen.is_empty() {
                 return Ok(());
             }
@@ -69,7 +80,57 @@ async fn walk(
                 })
                 .await?;
         }
-        one(rolling, live).await?;
+        let mut watch = Watch { rolling, live, served: Served::of(rollout.batches.done), paused: false };
+        let mut batch = std::pin::pin!(one(rolling, live, resumed));
+        match rolling.watched(batch.as_mut(), async || watch.look().await).await {
+            Ok(()) => {}
+            Err(Stop::Paused) => {}
+            Err(Stop::Failed(failure)) => return Err(told(rolling, live, failure).await),
+        }
+    }
+}
+
+/// What a batch that was not ended leaves, for the person who reads it.
+async fn told(rolling: &Rolling<'_>, live: Colour, failure: Failure) -> Failure {
+    let asked = matches!(failure, Failure::Asked { .. });
+    let interrupted = matches!(failure, Failure::Interrupted);
+    let Some((_, rollout)) = rolling.rollout().filter(|_| interrupted || rolling.stays(asked)) else {
+        return failure;
+    };
+    let Ok(Some(fleet)) = rolling.fleet(live).await else { return failure };
+    let out = standby::of(&fleet, &rollout.batches.current).filter(|member| member.state.contains("Standby"));
+    let out: Vec<_> = out.map(|member| member.id.as_str()).collect();
+    if !out.is_empty() {
+        let commands = if interrupted { ", and commands that run there go on" } else { "" };
+        let out = out.join(", ");
+        rolling.tell(&format!(
+            "on standby, without traffic, until `bgform apply` or `bgform abort`: {out}{commands}"
+        ));
+    }
+    failure
+}
+
+/// What is looked at while a batch is on its way.
+struct Watch<'a> {
+    rolling: &'a Rolling<'a>,
+    live: Colour,
+    served: Served,
+    paused: bool,
+}
+
+impl Watch<'_> {
+    async fn look(&mut self) -> Result<(), Stop> {
+        let (rolling, live) = (self.rolling, self.live);
+        let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
+        if rollout.course == Course::Paused && !std::mem::replace(&mut self.paused, true) {
+            rolling.tell("the batch under way is ended first; then it is paused");
+        }
+        let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
+        let unfit = self.served.look(rolling.run.cloud, &fleet, &rollout.batches.done).await?;
+        match unfit.fell_ill {
+            Some(reason) => Err(Failure::Unhealthy { colour: live, reason }.into()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -111,7 +172,7 @@ fn size(serving: usize, batch: f64) -> usize {
 }
 
 /// Takes the current batch through standby, the commands and back into service.
-async fn one(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
+async fn one(rolling: &Rolling<'_>, live: Colour, resumed: bool) -> Result<(), Failure> {
     let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
     let address = rolling.address("autoscaling_group", live);
     let (op, group) = (rolling.operation(&address), rolling.group(live));
@@ -126,8 +187,11 @@ async fn one(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
         let units = i32::try_from(serving).unwrap_or(i32::MAX);
         if fleet.desired.saturating_sub(units) < fleet.min {
             let lower = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+            // The way back from records alone has the file's bounds from here.
+            let bounds = rolling.bounds(live).filter(|_| rolling.facts().sizing(live) == Sizing::File);
             rolling
                 .change(|facts, _| {
+                    facts.bounds = bounds.or(facts.bounds);
                     facts.sizing.insert(live, Sizing::Standby(lower));
                 })
                 .await?;
@@ -135,7 +199,7 @@ async fn one(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
         }
         rolling.say(&format!("{told} leave the traffic for the new release"));
         standby::enter(&op, &group, &ids, DRAIN).await?;
-        run(rolling, live, &ids).await?;
+        run(rolling, live, &ids, resumed).await?;
         rolling.change(|_, rollout| rollout.batches.ran = true).await?;
     }
     standby::exit(&op, &group, &ids, rolling.limit(live)).await?;
@@ -152,8 +216,14 @@ async fn one(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The strategy's commands on all of these at once.
-async fn run(rolling: &Rolling<'_>, live: Colour, ids: &BTreeSet<String>) -> Result<(), Failure> {
+/// The strategy's commands on all of these at once; where the batch was begun by an earlier run, what
+/// that run sent is not sent again.
+async fn run(
+    rolling: &Rolling<'_>,
+    live: Colour,
+    ids: &BTreeSet<String>,
+    resumed: bool,
+) -> Result<(), Failure> {
     let Strategy::InPlace { run, timeout, .. } = &rolling.declaration.strategy else {
         return Err(Failure::Cloud(Error::failed(
             "the strategy is no longer `in_place`, and the commands of this release are gone with it",
@@ -162,11 +232,17 @@ async fn run(rolling: &Rolling<'_>, live: Colour, ids: &BTreeSet<String>) -> Res
     };
     let address = rolling.address("autoscaling_group", live);
     let op = rolling.operation(&address);
+    // No other rollout has the same, though it ships the same release again.
+    let name = rolling.rollout().map(|(_, rollout)| {
+        format!("bgform {} {}", rollout.release.fingerprint, rollout.release.began.as_millisecond())
+    });
     let scripts: Vec<Script<'_>> = ids
         .iter()
         .map(|id| Script {
             instance: id,
             who: format!("`{id}`"),
+            name: name.clone().unwrap_or_default(),
+            resumed,
             commands: run,
             timeout: Duration::from_secs(*timeout),
             reach: rolling.limit(live),
@@ -188,33 +264,32 @@ pub async fn back(
 ) -> Result<(), Failure> {
     let address = rolling.address("autoscaling_group", live);
     let (op, group) = (rolling.operation(&address), rolling.group(live));
-    let origin = template(origin);
-    standby::pin(&op, &group, &spec(rolling, live)?.at(&origin)).await?;
-    standby::end(&op, &group, &batches.current).await?;
-    if !batches.current.is_empty() {
-        standby::grow(&op, &group, batches.desired).await?;
-    }
     rolling
-        .change(|facts, _| {
-            facts.sizing.insert(live, Sizing::File);
+        .unless_interrupted(async {
+            standby::pin(&op, &group, &spec(rolling, live)?.at(&template(origin))).await?;
+            standby::end(&op, &group, &batches.current).await?;
+            if !batches.current.is_empty() {
+                standby::grow(&op, &group, batches.desired).await?;
+            }
+            rolling
+                .change(|facts, _| {
+                    facts.sizing.insert(live, Sizing::File);
+                })
+                .await?;
+            rolling.agree(&rolling.groups()).await?;
+            let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
+            let touched = touched(&fleet, origin, batches);
+            Ok(roll::replace(&op, &group, &touched, rolling.limit(live)).await?)
         })
         .await?;
-    rolling.agree(&rolling.groups()).await?;
-    let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
-    let touched = touched(&fleet, &origin.version, batches);
-    roll::replace(&op, &group, &touched, rolling.limit(live)).await?;
     rolling.healthy(live).await
 }
 
 /// The instances that may have the new release: by its commands, or by being launched from a later
 /// version than the origin's.
-fn touched(fleet: &Fleet, origin: &str, batches: &Batches) -> BTreeSet<String> {
-    let origin: Option<u64> = origin.parse().ok();
-    let later = |member: &Member| {
-        member.template.as_ref().and_then(|one| one.number()).zip(origin).is_some_and(|(is, was)| is > was)
-    };
+fn touched(fleet: &Fleet, origin: &Origin, batches: &Batches) -> BTreeSet<String> {
     let given = |member: &Member| batches.done.contains(&member.id) || batches.current.contains(&member.id);
-    let all = fleet.members.iter().filter(|member| given(member) || later(member));
+    let all = fleet.members.iter().filter(|member| given(member) || is_later(member, origin));
     all.map(|member| member.id.clone()).collect()
 }
 

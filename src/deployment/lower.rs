@@ -28,7 +28,7 @@ pub struct Lowered {
 }
 
 /// What of a group decides what runs on its instances.
-const LAUNCHED: [&str; 2] = ["launch_template", "mixed_instances"];
+pub const LAUNCHED: [&str; 2] = ["launch_template", "mixed_instances"];
 /// What changes in place whichever colour it is: it reaches no instance.
 pub const OF_NO_RELEASE: [&str; 2] = ["tags", "name"];
 /// What bgform sets itself, so that an author cannot.
@@ -42,6 +42,7 @@ const OURS: [(&str, &str); 4] = [
 /// Lowers a deployment as it stands; mistakes are those of its own shape.
 pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<Mistake>) -> Lowered {
     let mut lowered = Lowered::default();
+    one_colour::check(block, mistakes);
     for (kind, many) in NESTED {
         let written: Vec<&Block> = block.body.blocks.iter().filter(|one| one.keyword.text == kind).collect();
         check(name, block, kind, many, &written, mistakes);

@@ -4,7 +4,7 @@
 
 use super::lower::{at, attribute, nested_block, text};
 use crate::diagnostic::{Mistake, Span};
-use crate::lang::ast::{Block, Expr, Name, Node};
+use crate::lang::ast::{Binary, Block, Body, Expr, Name, Node};
 
 /// The attributes of `strategy "rolling"` that are those of an instance refresh.
 const REFRESH: [&str; 4] = ["min_healthy", "max_healthy", "checkpoints", "checkpoint_delay"];
@@ -32,7 +32,7 @@ pub fn group(mut group: Block, deployment: &Block, mistakes: &mut Vec<Mistake>) 
                 members.push(attribute(name, at(Node::Percent(default), span), span));
             }
         }
-        members.push(attribute("auto_rollback", at(Node::Bool(true), span), span));
+        members.push(attribute("auto_rollback", turns_back(deployment, span), span));
         group.body.blocks.push(nested_block("instance_refresh", None, members, Vec::new(), span));
     }
     if strategy(deployment, "in_place").is_some() {
@@ -40,6 +40,61 @@ pub fn group(mut group: Block, deployment: &Block, mistakes: &mut Vec<Mistake>) 
         group.body.attributes.push(attribute("outdated_instances", text("keep", span), span));
     }
     group
+}
+
+/// A refresh that failed goes back by itself unless it is to stay as it is: `on_failure != "hold"`.
+fn turns_back(deployment: &Block, span: Span) -> Expr {
+    match value(deployment, "on_failure") {
+        None => at(Node::Bool(true), span),
+        Some(written) => {
+            let (written, hold) = (Box::new(written.clone()), Box::new(text("hold", span)));
+            at(Node::Binary(Binary::NotEqual, written, hold), span)
+        }
+    }
+}
+
+/// Tells what a gate names that is not there while one colour has both releases.
+pub fn check(deployment: &Block, mistakes: &mut Vec<Mistake>) {
+    let strategies = deployment.body.blocks.iter().filter(|block| block.keyword.text == "strategy");
+    let labels = strategies.filter_map(|block| block.labels.first());
+    let Some(kept) =
+        labels.map(|label| label.text.as_str()).find(|text| ["rolling", "in_place"].contains(text))
+    else {
+        return;
+    };
+    for gate in deployment.body.blocks.iter().filter(|block| block.keyword.text == "gate") {
+        named(&gate.body, kept, mistakes);
+    }
+}
+
+fn named(body: &Body, strategy: &str, mistakes: &mut Vec<Mistake>) {
+    for attribute in &body.attributes {
+        // Only walked; the copy is what the walk asks for.
+        old_colour(&mut attribute.value.clone(), strategy, mistakes);
+    }
+    body.blocks.iter().for_each(|block| named(&block.body, strategy, mistakes));
+}
+
+fn old_colour(expr: &mut Expr, strategy: &str, mistakes: &mut Vec<Mistake>) {
+    if let Node::Attribute(target, what) = &expr.node
+        && let Node::Name(side) = &target.node
+        && side == "old"
+    {
+        if what.text != "release" {
+            mistakes.push(
+                Mistake::new(
+                    "bgform::lang::not_here",
+                    format!(
+                        "strategy \"{strategy}\" has no old colour: both releases are in the one that is live"
+                    ),
+                )
+                .at(expr.span, "this is not there")
+                .help(format!("write new.{}, which is the live colour's; old.release is there", what.text)),
+            );
+        }
+        return;
+    }
+    expr.children_mut(&mut |child| old_colour(child, strategy, mistakes));
 }
 
 fn not_ours(group: &mut Block, strategy: &str, mistakes: &mut Vec<Mistake>) {

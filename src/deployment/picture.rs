@@ -114,6 +114,7 @@ fn said(stage: &Stage) -> String {
         Stage::Empty => "empty".to_owned(),
         Stage::Raise => "raise".to_owned(),
         Stage::Refresh => "instance refresh".to_owned(),
+        Stage::Restore => "instance refresh back".to_owned(),
         Stage::InPlace { batch } => format!("in place, {batch}% at a time"),
         Stage::Pin => "pin what is launched later".to_owned(),
         Stage::Preview { on: true } => "preview".to_owned(),
@@ -130,6 +131,19 @@ fn way_back(facts: &Deployment, now: Timestamp) -> String {
     let Some(live) = facts.live else { return "way back: none, it is the first release".to_owned() };
     if let Some(gate) = &facts.no_way_back {
         return format!("way back: none, gate \"{gate}\" is irreversible and was begun");
+    }
+    if let (Some(replaced), None) = (&facts.replaced, &facts.rollout) {
+        let label = &replaced.release.label;
+        return format!("way back: {live}'s instances are replaced by ones of {label} (`bgform rollback`)");
+    }
+    if let Some(rollout) = facts.rollout.as_ref().filter(|rollout| rollout.to == live) {
+        return match rollout.origin {
+            None => "way back: nothing to undo (`bgform abort`)".to_owned(),
+            Some(_) => format!(
+                "way back: {live}'s instances with {} are replaced by ones of the old release (`bgform abort`)",
+                rollout.release.label
+            ),
+        };
     }
     if let Some(rollout) = &facts.rollout {
         return match facts.weight(rollout.to) {

@@ -78,10 +78,35 @@ pub async fn plan(
     Ok(Plan { steps, resources, from_records: true, ..Plan::default() })
 }
 
-/// The step that takes a resource to these inputs; none where it has them.
+/// A group's record with what it launches as AWS has it now, for a way back that went past the plan;
+/// none where it is gone, or has that already.
+///
+/// # Errors
+/// When the group cannot be read.
+pub async fn relaunched(
+    cloud: &Cloud,
+    snapshot: &Snapshot,
+    address: &Address,
+) -> Result<Option<Record>, PlanError> {
+    let Some(record) = snapshot.resources.get(address) else { return Ok(None) };
+    let declared = record.inputs.keys().cloned().collect();
+    let read = read_all(cloud, &[Item { address, record, declared }]).await;
+    let read = read.map_err(|(address, error)| PlanError::Read { address, error })?;
+    let Some(live) = read.into_iter().next().flatten() else { return Ok(None) };
+    let mut inputs = record.inputs.clone();
+    for (name, value) in overlaid(record, &live) {
+        if super::lower::LAUNCHED.contains(&name.as_str()) {
+            inputs.insert(name, value);
+        }
+    }
+    Ok((inputs != record.inputs).then(|| Record { inputs, ..record.clone() }))
+}
+
+/// The step that takes a resource to these inputs, or ends what was cut short there; none where there
+/// is nothing to do.
 fn update(address: &Address, record: &Record, live: Live, inputs: Object) -> Option<Step> {
     let step = step(address, record, live, inputs, Action::Update);
-    (!step.changes.is_empty()).then_some(step)
+    (!step.changes.is_empty() || record.unfinished).then_some(step)
 }
 
 fn step(address: &Address, record: &Record, live: Live, inputs: Object, action: Action) -> Step {

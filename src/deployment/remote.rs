@@ -38,6 +38,8 @@ pub async fn run(
     let script = Script {
         instance: &instance,
         who: instance.clone(),
+        name: "bgform gate".to_owned(),
+        resumed: false,
         commands,
         timeout: limit,
         reach: limit,

@@ -9,7 +9,9 @@ mod gates;
 mod hold;
 mod retire;
 mod stages;
+mod watched;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -28,6 +30,8 @@ use crate::lang::scope::Known;
 use crate::plan::PlanError;
 use crate::state::deployment::{Colour, Course, Deployment, Retirement, Rollout};
 use crate::state::{Change, Entry, Journal, StateError};
+
+pub(in crate::deployment) use watched::Stop;
 
 /// How often a wait looks at what it waits for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -124,7 +128,7 @@ pub async fn run(run: &Run<'_>, intents: &[Intent]) -> Vec<Ended> {
 
 async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
     let name = intent.name.clone();
-    let rolling = Rolling { run, name: &name, declaration: &intent.declaration };
+    let rolling = Rolling::new(run, &name, &intent.declaration);
     let release = intent.facts.rollout.as_ref()?.release.label.clone();
     let (address, clock) = (Address::new("deployment", &name), &run.cloud.clock);
     let began = clock.monotonic();
@@ -146,6 +150,15 @@ pub(super) struct Rolling<'a> {
     pub(super) run: &'a Run<'a>,
     pub(super) name: &'a str,
     pub(super) declaration: &'a Declaration,
+    /// The facts that were handed to the journal last: it shows them only once they are on the disk,
+    /// and what changes them meanwhile must not undo them.
+    latest: Mutex<Option<Deployment>>,
+}
+
+impl<'a> Rolling<'a> {
+    pub(super) fn new(run: &'a Run<'a>, name: &'a str, declaration: &'a Declaration) -> Self {
+        Self { run, name, declaration, latest: Mutex::new(None) }
+    }
 }
 
 impl Rolling<'_> {
@@ -187,7 +200,10 @@ impl Rolling<'_> {
     }
 
     pub(super) fn facts(&self) -> Deployment {
-        self.run.journal.snapshot().deployments.get(self.name).cloned().unwrap_or_default()
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        latest.unwrap_or_else(|| {
+            self.run.journal.snapshot().deployments.get(self.name).cloned().unwrap_or_default()
+        })
     }
 
     pub(super) fn rollout(&self) -> Option<(Deployment, Rollout)> {
@@ -197,6 +213,7 @@ impl Rolling<'_> {
     }
 
     pub(super) async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts.clone());
         let change = Change::Deployment { name: self.name.to_owned(), facts: Some(Box::new(facts)) };
         self.run.journal.append(Entry::Fact { change }).await
     }

@@ -128,7 +128,8 @@ fn strategies() -> Type {
                     attribute(
                         "min_healthy",
                         Type::Percent { min: 0.0, max: 100.0 },
-                        "What stays healthy while the live colour's instances are replaced.",
+                        "What stays healthy while the live colour's instances are replaced; instances launched \
+                         meanwhile, by scaling too, have the new release.",
                     )
                     .default(Value::Percent(90.0)),
                     attribute(
@@ -140,7 +141,8 @@ fn strategies() -> Type {
                     attribute(
                         "checkpoints",
                         Type::Percent { min: 1.0, max: 100.0 }.list(),
-                        "Shares of the instances after which it pauses, rising; 100% is always the last.",
+                        "Shares of the instances after which it pauses, rising; 100% is always the last. AWS \
+                         passes them by itself: `promote` cannot end one early.",
                     ),
                     attribute(
                         "checkpoint_delay",
@@ -163,8 +165,9 @@ fn strategies() -> Type {
                         "run",
                         Type::String { max: 65_536 }.list(),
                         "Shell commands that bring the release to an instance, by Systems Manager while it is out \
-                         of service. Instances launched later run them at the end of their user data. They have to \
-                         bear being run twice.",
+                         of service. Instances launched before all have the release are of the old one, and get a \
+                         batch of their own; those launched later run the commands at the end of their user data. \
+                         They have to bear being run twice.",
                     )
                     .required(),
                     attribute("timeout", Type::Duration { min: 1, max: DAY }, "How long the commands may run.")
@@ -182,7 +185,8 @@ fn gate() -> Vec<Attribute> {
         attribute(
             "at",
             Type::Choice(MOMENTS),
-            "When it has to pass; `shift`: all the time that weights move and hold.",
+            "When it has to pass; `shift`: all the time that weights move and hold, or that instances of the live \
+             colour are given the release.",
         )
         .required(),
         attribute(
@@ -252,7 +256,8 @@ fn gate() -> Vec<Attribute> {
         attribute(
             "remote",
             Type::String { max: 65_536 }.list(),
-            "Shell commands run on one instance of the new colour by Systems Manager.",
+            "Shell commands run on one instance of the new colour by Systems Manager; with strategy `rolling` or \
+             `in_place` of the live one, once all have the release.",
         ),
         attribute(
             "approval",

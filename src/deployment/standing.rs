@@ -53,7 +53,8 @@ impl NoWay {
 #[derive(Debug, Clone)]
 pub struct Back {
     pub intent: Intent,
-    /// Whether the colour was emptied and has to be raised first.
+    /// Whether instances have to be launched first: the colour was emptied, or the release before was
+    /// replaced in the live one.
     pub raises: bool,
 }
 
@@ -74,8 +75,11 @@ pub fn back(
         let live = "the one that it waits for".to_owned();
         return Err(NoWay::First { deployment, live });
     };
-    let (to, running) = (live.other(), label(live).unwrap_or_default());
-    let before = facts.releases.get(&to);
+    let running = label(live).unwrap_or_default();
+    let (to, before) = match &facts.replaced {
+        Some(replaced) => (live, Some(&replaced.release)),
+        None => (live.other(), facts.releases.get(&live.other())),
+    };
     if let Some(wanted) = wanted.filter(|wanted| before.is_none_or(|before| before.label != **wanted)) {
         let wanted = wanted.to_owned();
         return Err(match (wanted == running, before) {
@@ -88,12 +92,14 @@ pub fn back(
     if let Some(gate) = &facts.no_way_back {
         return Err(NoWay::Irreversible { deployment, release: before.label.clone(), gate: gate.clone() });
     }
-    let raises = facts.has_retired(to, now);
+    let raises = to == live || facts.has_retired(to, now);
     let after = facts.retirement.as_ref().map(|one| one.after).filter(|after| !after.is_zero());
     let mut stages =
         vec![Stage::Shift { new: 100 }, Stage::Settle, Stage::Retire { after: after.unwrap_or(AFTER) }];
-    if raises {
-        stages.insert(0, Stage::Raise);
+    match &facts.replaced {
+        Some(_) => stages = vec![Stage::Restore],
+        None if raises => stages.insert(0, Stage::Raise),
+        None => {}
     }
     let mut release = before.clone();
     release.began = now;
@@ -109,7 +115,7 @@ pub fn back(
         passed: Default::default(),
         begun: None,
         approved: Default::default(),
-        origin: None,
+        origin: facts.replaced.as_ref().map(|replaced| replaced.origin.clone()),
         batches: Default::default(),
         acting: false,
         course: Course::Forward,
@@ -134,10 +140,27 @@ pub fn intent(name: &str, facts: Deployment) -> Intent {
 
 /// Takes the release under way back, now.
 pub async fn abort(run: &Run<'_>, intent: &Intent, by: &str) -> Option<Ended> {
-    let rolling = Rolling { run, name: &intent.name, declaration: &intent.declaration };
+    let rolling = Rolling::new(run, &intent.name, &intent.declaration);
     let release = intent.facts.rollout.as_ref()?.release.label.clone();
     let end = rolling.failed(&release, Failure::Asked { reason: format!("{by} asked for it") }).await;
     Some(Ended { name: intent.name.clone(), end })
+}
+
+/// Keeps the release under way where it is. A refresh goes on at AWS without anybody, and is cancelled.
+/// Whether there was one to cancel.
+///
+/// # Errors
+/// When a call fails, or the state cannot be written.
+pub async fn pause(run: &Run<'_>, intent: &Intent) -> Result<bool, Failure> {
+    let rolling = Rolling::new(run, &intent.name, &intent.declaration);
+    let Some((_, rollout)) = rolling.rollout() else { return Ok(false) };
+    let forward = !matches!(rollout.course, Course::Back { .. });
+    let refreshes = forward && rollout.stage() == Some(&Stage::Refresh) && rollout.origin.is_some();
+    rolling.change(|_, rollout| rollout.course = Course::Paused).await?;
+    if refreshes {
+        super::rolling::cancel(&rolling, rollout.to).await?;
+    }
+    Ok(refreshes)
 }
 
 /// Empties the colour that stands by, now.
@@ -145,7 +168,7 @@ pub async fn abort(run: &Run<'_>, intent: &Intent, by: &str) -> Option<Ended> {
 /// # Errors
 /// When a call fails, or the state cannot be written.
 pub async fn retire(run: &Run<'_>, intent: &Intent) -> Result<(), Failure> {
-    let rolling = Rolling { run, name: &intent.name, declaration: &intent.declaration };
+    let rolling = Rolling::new(run, &intent.name, &intent.declaration);
     let Some(live) = rolling.facts().live else { return Ok(()) };
     rolling.empty(live.other()).await?;
     rolling.change_facts(|facts| facts.retired(live.other())).await?;

@@ -151,6 +151,9 @@ fn said(
             _ => format!("raise  {to} with {label}; all healthy"),
         },
         Stage::Refresh => refreshed(intent, to),
+        Stage::Restore => {
+            format!("roll   {to}'s instances back to {label} by an instance refresh; at least 90% healthy")
+        }
         Stage::InPlace { batch } => {
             let of = capacity.map(|n| format!(" of {n}")).unwrap_or_default();
             format!(
@@ -220,7 +223,7 @@ fn refreshed(intent: &Intent, live: Colour) -> String {
 fn back_in_one_colour(stage: &Stage, place: usize, rollout: &Rollout) -> &'static str {
     let begun = |stage: &Stage| matches!(stage, Stage::Refresh | Stage::InPlace { .. });
     match stage {
-        Stage::Refresh => "back: the refresh is turned round",
+        Stage::Refresh | Stage::Restore => "back: the refresh is turned round",
         _ if rollout.stages.iter().take(place + 1).any(begun) => {
             "back: instances are replaced from the old version"
         }

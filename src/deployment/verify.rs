@@ -193,7 +193,10 @@ pub fn moves(facts: &Deployment, capacity: u32) -> Vec<Move> {
     let raised = rollout.stages.contains(&Stage::Raise);
     for (number, stage) in rollout.stages.iter().enumerate().skip(rollout.at) {
         let effects = match stage {
-            Stage::Empty => vec![("empty", Effect::Unscheduled(to)), ("empty", Effect::Size(to, 0))],
+            Stage::Empty => {
+                let idle = if facts.live == Some(to) { old } else { to };
+                vec![("empty", Effect::Unscheduled(idle)), ("empty", Effect::Size(idle, 0))]
+            }
             Stage::Raise => vec![
                 ("raise", Effect::Unscheduled(to)),
                 ("raise", Effect::Size(to, capacity)),

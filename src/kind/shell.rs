@@ -21,6 +21,11 @@ pub struct Script<'a> {
     pub instance: &'a str,
     /// What the instance is called in messages, such as ``the source `i-1` ``.
     pub who: String,
+    /// What the run is called at Systems Manager; at most 100 characters (API_SendCommand, Comment).
+    pub name: String,
+    /// Whether an earlier process may have sent it: a run of that name on the instance that goes on,
+    /// or has succeeded, is then the one.
+    pub resumed: bool,
     pub commands: &'a [String],
     /// How long the commands may run.
     pub timeout: Duration,
@@ -36,7 +41,11 @@ pub struct Script<'a> {
 /// [`Error::Failed`] when they did not, with how they ended and the end of what they said, or when
 /// the instance was not reached; others when AWS cannot be asked.
 pub async fn run(op: &Operation<'_>, script: &Script<'_>) -> Result<(), Error> {
-    let id = send(op, script).await?;
+    let earlier = if script.resumed { sent_before(op, script).await? } else { None };
+    let id = match earlier {
+        Some(id) => id,
+        None => send(op, script).await?,
+    };
     op.progress(&format!("running {} commands on {}", script.commands.len(), script.instance));
     let until = format!("the commands of {} have ended", script.instance);
     let ended = op.wait(&until, script.timeout + DELIVERY, || ended(op, script, &id)).await;
@@ -58,8 +67,7 @@ async fn send(op: &Operation<'_>, script: &Script<'_>) -> Result<String, Error> 
     let ssm = &op.cloud.ssm;
     let lines: Vec<String> =
         std::iter::once("set -e".to_owned()).chain(script.commands.iter().cloned()).collect();
-    // API_SendCommand takes 100 characters.
-    let comment: String = format!("bgform {}", op.id).chars().take(100).collect();
+    let comment: String = script.name.chars().take(100).collect();
     let timeout = script.timeout.as_secs_f64().ceil().to_string();
     let sent = op
         .wait(&format!("Systems Manager reaches {}", script.instance), script.reach, || async {
@@ -97,6 +105,24 @@ async fn send(op: &Operation<'_>, script: &Script<'_>) -> Result<String, Error> 
         )),
         other => other,
     }
+}
+
+/// The id of the run of that name which goes on or has succeeded on the instance, if there is one.
+async fn sent_before(op: &Operation<'_>, script: &Script<'_>) -> Result<Option<String>, Error> {
+    use CommandInvocationStatus::{Delayed, InProgress, Pending, Success};
+    let send = || op.cloud.ssm.list_command_invocations().instance_id(script.instance).send();
+    let answer = match op.cloud.read(Service::Ssm, "ListCommandInvocations", send).await {
+        Ok(answer) => answer,
+        // Systems Manager does not know the instance, so it has run nothing there.
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // The newest first.
+    let found = answer.command_invocations().iter().find(|one| {
+        one.comment() == Some(script.name.as_str())
+            && matches!(one.status(), Some(Pending | InProgress | Delayed | Success))
+    });
+    Ok(found.and_then(|one| one.command_id()).map(str::to_owned))
 }
 
 async fn ended(
@@ -152,6 +178,8 @@ mod tests {
         let script = Script {
             instance: "i-1",
             who: "the source `i-1`".to_owned(),
+            name: String::new(),
+            resumed: false,
             commands: &[],
             timeout: Duration::ZERO,
             reach: Duration::ZERO,

@@ -104,6 +104,8 @@ pub enum Stage {
     InPlace { batch: f64 },
     /// What the live colour launches from now on is of the new release.
     Pin,
+    /// An instance refresh brings the release before back to the colour that carries the traffic.
+    Restore,
     /// The preview rule sends to the new colour, or is taken away again.
     Preview { on: bool },
     /// So much of the traffic, in percent, goes to the new colour.
@@ -183,6 +185,13 @@ pub struct Rollout {
     /// it puts in order must not do the stage's work.
     #[serde(skip)]
     pub acting: bool,
+}
+
+/// What the live colour ran until a release took its place there: the way back from that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    pub release: Release,
+    pub origin: Origin,
 }
 
 /// A version of a launch template, by id and number.
@@ -328,6 +337,8 @@ pub struct Deployment {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settle: Option<u64>,
     pub rollout: Option<Rollout>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Replaced>,
     /// A gate that cannot be taken back was begun since the live colour took over: its name.
     pub no_way_back: Option<String>,
     /// The file's minimum and maximum size, as they were when sizes were last pinned.
@@ -397,12 +408,19 @@ impl Deployment {
     pub fn arrived(&mut self) {
         let Some(rollout) = &self.rollout else { return };
         let to = rollout.to;
+        let before = self.releases.get(&to).cloned().filter(|_| self.live == Some(to));
         self.live = Some(to);
         match rollout.is_back() {
             // Who shipped it, and when, stays as it was.
             true => self.went_back(),
             false => {
+                let origin = rollout.origin.clone();
                 self.releases.insert(to, rollout.release.clone());
+                self.replaced = before.zip(origin).map(|(release, origin)| Replaced { release, origin });
+                if self.replaced.is_some() {
+                    // What the other colour had is no longer the release before.
+                    self.releases.remove(&to.other());
+                }
                 self.give_up(Ending::Shipped, None);
             }
         }
@@ -424,9 +442,13 @@ impl Deployment {
     pub fn went_back(&mut self) {
         let Some(rollout) = self.rollout.take() else { return };
         let reason = format!("{} went back to {}", rollout.release.by, rollout.release.label);
-        let left = rollout.to.other();
+        let restores = rollout.stages.contains(&Stage::Restore);
+        let left = if restores { rollout.to } else { rollout.to.other() };
         if let Some(release) = self.releases.get(&left).cloned() {
             self.remember(release, left, Ending::RolledBack, Some(reason));
+        }
+        if let Some(replaced) = self.replaced.take().filter(|_| restores) {
+            self.releases.insert(rollout.to, replaced.release);
         }
     }
 

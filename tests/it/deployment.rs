@@ -441,6 +441,15 @@ fn mistakes_in_a_deployment_are_told_one_by_one() {
     );
     let listener = &SERVICE[SERVICE.find("  listener_rule {").unwrap()..SERVICE.find("  strategy").unwrap()];
     let canary = "  strategy \"canary\" {\n    steps    = [50%, 5%]\n    interval = 1s\n";
+    let whole = "  strategy \"blue_green\" {\n    retire_after = 1h\n  }\n";
+    let kept = |gate: &str| format!("  gate \"go\" {{\n{gate}  }}\n\n  strategy \"rolling\" {{\n  }}\n");
+    let metric = "    at = \"shift\"\n    metric {\n      namespace = \"a\"\n      name = \"b\"\n      statistic = \"Sum\"\n      \
+                  max = 1\n      dimensions = { TargetGroup = old.target_group.arn_suffix, Release = old.release }\n    }\n";
+    let (old, retire, early) = (
+        kept(metric),
+        kept("    at = \"before_retire\"\n    command = [\"true\"]\n"),
+        kept("    at = \"before_launch\"\n    http {\n      path = \"/\"\n    }\n"),
+    );
     let twice = format!("  strategy \"blue_green\" {{\n  }}\n\n{}", ASKS.0);
     let cases: &[(&str, &str, &str)] = &[
         (listener, "", "`deployment` needs a `listener_rule` block"),
@@ -457,6 +466,9 @@ fn mistakes_in_a_deployment_are_told_one_by_one() {
             "a deployment sets `target_groups` of its `autoscaling_group` itself",
         ),
         ("min_size = 2", "min_sise = 2", "min_sise"),
+        (whole, &old, "strategy \"rolling\" has no old colour"),
+        (whole, &retire, "passed before the old colour is retired, and strategy \"rolling\" has none"),
+        (whole, &early, "asks the new release before any instance has it"),
     ];
     for (old, new, said) in cases {
         service.says(&[(old, new)]);

@@ -18,9 +18,9 @@ mod mishaps;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod moto;
 mod names;
+mod preflight;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod product;
-mod preflight;
 mod readme;
 mod reference;
 mod sandbox;

@@ -163,12 +163,19 @@ impl Under {
     /// Waits until it has said this.
     #[track_caller]
     pub fn until(&mut self, text: &str) {
+        let paths = self.paths.clone();
+        self.until_so(|| said(&paths).contains(text));
+    }
+
+    /// Waits until this is so; it must be before it ends.
+    #[track_caller]
+    pub fn until_so(&mut self, holds: impl Fn() -> bool) {
         let began = bgform::clock::monotonic();
-        while !self.said().contains(text) {
+        while !holds() {
             let ended = self.child.try_wait().expect("a child");
             assert!(
                 ended.is_none() && bgform::clock::monotonic().saturating_sub(began) < Duration::from_secs(90),
-                "`{text}` was not said:\n{}",
+                "it did not come to this:\n{}",
                 self.said()
             );
             std::thread::sleep(Duration::from_millis(10));
@@ -176,7 +183,7 @@ impl Under {
     }
 
     pub fn said(&self) -> String {
-        self.paths.iter().map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
+        said(&self.paths)
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
@@ -190,6 +197,10 @@ impl Under {
         let [out, err] = self.paths.map(|path| std::fs::read_to_string(path).expect("it was written"));
         Run { code: status.code().unwrap_or(-1), out, err }
     }
+}
+
+fn said(paths: &[PathBuf; 2]) -> String {
+    paths.iter().map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
 }
 
 /// Runs a command to its end.

@@ -7,7 +7,7 @@ use super::{Stop, Taking, refused};
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
-use crate::deployment::lower::is_of;
+use crate::deployment::names;
 use crate::kind::elbv2::{name_in, pages};
 use crate::kind::{self, listener_rule::rules_of};
 use crate::plan::PlanError;
@@ -109,8 +109,8 @@ fn written(taking: &Taking<'_>) -> Vec<Address> {
     nodes
         .filter(|address| {
             address.kind == "listener_rule"
-                && is_of(address, taking.name)
-                && !address.name.ends_with("-preview")
+                && taking.program.is_of(address, taking.name)
+                && !names::is_preview(address, taking.name)
         })
         .cloned()
         .collect()

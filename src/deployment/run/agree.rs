@@ -10,6 +10,7 @@ use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part};
 use crate::state::deployment::Colour;
+use crate::state::{Change, Entry};
 
 impl Rolling<'_> {
     /// Makes these resources as the facts say that they are to be.
@@ -24,6 +25,17 @@ impl Rolling<'_> {
         acting: bool,
     ) -> Result<(), Failure> {
         self.agree_under(addresses, self.run.shutdown, false, acting).await
+    }
+
+    /// The state has what the colour's group launches now, after a way back that went past the plan.
+    pub(in crate::deployment) async fn learn_what_launches(&self, colour: Colour) -> Result<(), Failure> {
+        let (address, snapshot) = (self.address("autoscaling_group", colour), self.run.journal.snapshot());
+        let record = records::relaunched(self.run.cloud, &snapshot, &address).await;
+        if let Some(record) = record.map_err(|error| Failure::Plan(Box::new(error)))? {
+            let change = Change::Put { address, record };
+            self.run.journal.append(Entry::Fact { change }).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn agree_under(

@@ -16,20 +16,14 @@ impl Rolling<'_> {
         if let Failure::State(_) = failure {
             return End::Stuck { release, error: failure };
         }
-        let facts = self.facts();
-        let reason = match facts.closed_by() {
+        let reason = match self.facts().closed_by() {
             Some(gate) => {
                 format!("{reason}; gate \"{gate}\" is irreversible, and there is no way back from it")
             }
             None => reason,
         };
-        // A release that has arrived is not taken back because its old colour could not be retired.
-        let has_shipped = facts.rollout.as_ref().is_some_and(|rollout| rollout.has_shipped());
-        let holds = self.declaration.on_failure == OnFailure::Hold
-            || has_shipped
-            || matches!(failure, Failure::Moved { .. });
         let going_back = asked || matches!(failure, Failure::Resumed { .. });
-        if facts.closed_by().is_some() || (holds && !going_back) {
+        if self.stays(going_back) || matches!(failure, Failure::Moved { .. }) {
             let held = Course::Held { reason: reason.clone() };
             return match self.change(|_, rollout| rollout.course = held).await {
                 Ok(()) => End::Held { release, reason },
@@ -41,6 +35,16 @@ impl Rolling<'_> {
             Err(Failure::Interrupted) => End::Interrupted { release },
             Err(error) => End::Stuck { release, error },
         }
+    }
+
+    /// Whether all stays as it is after a failure, for a person to look at; `asked` says that a person
+    /// asked for the way back.
+    pub(in crate::deployment) fn stays(&self, asked: bool) -> bool {
+        let facts = self.facts();
+        // A release that has arrived is not taken back because its old colour could not be retired.
+        let has_shipped = facts.rollout.as_ref().is_some_and(|rollout| rollout.has_shipped());
+        let holds = has_shipped || self.declaration.on_failure == OnFailure::Hold;
+        facts.closed_by().is_some() || (holds && !asked)
     }
 
     /// What carries the traffic: `1.0 on blue`.
@@ -146,11 +150,14 @@ impl Rolling<'_> {
             && let Some(origin) = &rollout.origin
         {
             self.tell(&format!("{live} goes back to the release that it had: {reason}"));
-            match rollout.stages.contains(&Stage::Refresh) {
-                true => rolling::back(self, live, origin).await?,
-                false => in_place::back(self, live, origin, &rollout.batches).await?,
+            let does = |stage: Stage| rollout.stages.contains(&stage);
+            match (does(Stage::Restore), does(Stage::Refresh)) {
+                (true, _) => rolling::stay(self, live, origin).await?,
+                (false, true) => rolling::back(self, live, origin).await?,
+                (false, false) => in_place::back(self, live, origin, &rollout.batches).await?,
             }
         }
+        self.learn_what_launches(live).await?;
         let mut facts = self.facts();
         facts.sizing.insert(live, Sizing::File);
         facts.give_up(ending, Some(reason.to_owned()));
@@ -165,6 +172,11 @@ impl Rolling<'_> {
         }
         let template = self.fleet(live).await?.and_then(|fleet| fleet.template);
         let origin = template.map(|one| Origin { template: one.id, version: one.version });
-        Ok(self.change(|_, rollout| rollout.origin = origin).await?)
+        let change = self.change(|facts, rollout| {
+            rollout.origin = origin;
+            // A gate of an earlier release has nothing to say about the way back from this one.
+            facts.no_way_back = facts.no_way_back.take().filter(|gate| rollout.passed.contains(gate));
+        });
+        Ok(change.await?)
     }
 }

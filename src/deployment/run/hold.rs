@@ -9,7 +9,7 @@ use crate::state::deployment::{Colour, Course, Deployment, Sizing};
 use crate::value::format_duration;
 
 /// How long a wait under traffic goes on when AWS does not answer whether all is well.
-const BLIND: Duration = Duration::from_secs(60);
+pub(super) const BLIND: Duration = Duration::from_secs(60);
 
 /// A gate that neither holds nor fails by now, and how long it may take.
 pub(in crate::deployment) struct NotYet {

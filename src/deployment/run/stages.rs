@@ -36,6 +36,7 @@ impl Rolling<'_> {
             }
             Stage::Raise => self.raise(to, old).await,
             Stage::Refresh => rolling::perform(self, to).await,
+            Stage::Restore => rolling::restore(self, to).await,
             Stage::InPlace { batch } => in_place::perform(self, to, *batch).await,
             Stage::Pin => in_place::pin(self, to).await,
             Stage::Preview { on } => self.preview(*on).await,
@@ -87,7 +88,7 @@ impl Rolling<'_> {
     }
 
     /// The minimum and maximum that a group's record has.
-    pub(super) fn bounds(&self, colour: Colour) -> Option<[u32; 2]> {
+    pub(in crate::deployment) fn bounds(&self, colour: Colour) -> Option<[u32; 2]> {
         let snapshot = self.run.journal.snapshot();
         let record = snapshot.resources.get(&self.address("autoscaling_group", colour))?;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds sizes")]

@@ -1,6 +1,8 @@
 //! An instance refresh: starts one for the wanted version, or follows the one that is under way for
 //! it, to its end. What to do and what an end means are decided apart from the calls.
 
+use std::time::Duration;
+
 use aws_sdk_autoscaling::types::{DesiredConfiguration, InstanceRefresh, InstanceRefreshStatus};
 
 use super::fleet::{Template, observe_one};
@@ -174,10 +176,16 @@ pub async fn turn_back(op: &Operation<'_>, group: &str) -> Result<(), Error> {
         .await;
     let Err(error) = turned else { return Ok(()) };
     match code(&error) {
-        Some(NONE_ACTIVE) => return Ok(()),
-        Some(IRREVERSIBLE) => {}
-        _ => return Err(error),
+        Some(NONE_ACTIVE) => Ok(()),
+        Some(IRREVERSIBLE) => cancel(op, group).await,
+        _ => Err(error),
     }
+}
+
+/// Cancels the refresh that is under way, if there is one: what was replaced stays, and so does the
+/// rest (API_CancelInstanceRefresh). Does not wait.
+pub async fn cancel(op: &Operation<'_>, group: &str) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
     let cancelled = op
         .call(Service::AutoScaling, "CancelInstanceRefresh", Repeat::OnThrottle, || {
             client.cancel_instance_refresh().auto_scaling_group_name(group).send()
@@ -196,18 +204,25 @@ fn code(error: &Error) -> Option<&str> {
     }
 }
 
-/// Takes the group back to the version that `spec` names: what goes forward is turned round, and
-/// where instances of another version are left then, another refresh replaces them.
-pub async fn back(op: &Operation<'_>, group: &str, spec: &Spec, how: &Refresh) -> Result<(), Error> {
+/// Turns a refresh that goes forward round and waits until none is under way.
+pub async fn turned_back(op: &Operation<'_>, group: &str, limit: Duration) -> Result<(), Error> {
     turn_back(op, group).await?;
-    op.wait(&format!("no instance refresh of `{group}` is under way"), how.timeout(), || async {
+    op.wait(&format!("no instance refresh of `{group}` is under way"), limit, || async {
         Ok(match under_way(op, group).await? {
             None => Poll::Ready(()),
             Some((_, seen)) => Poll::Pending(seen),
         })
     })
-    .await?;
+    .await
+}
+
+/// Takes the group back to the version that `spec` names: what goes forward to another one is turned
+/// round, and where instances of another version are left then, another refresh replaces them.
+pub async fn back(op: &Operation<'_>, group: &str, spec: &Spec, how: &Refresh) -> Result<(), Error> {
     let wanted = spec.template()?;
+    if let Next::After(_) = next(&describe(op, group, None).await?, &wanted) {
+        turned_back(op, group, how.timeout()).await?;
+    }
     let fleet = observe_one(op.cloud, group).await?;
     let is_back = fleet.is_some_and(|fleet| {
         let mut running = fleet.members.iter().filter(|member| !member.leaving());

@@ -12,6 +12,8 @@ pub async fn run(op: &Operation<'_>, spec: &Spec) -> Result<(), Error> {
     let script = Script {
         instance: &spec.source,
         who: format!("the source `{}`", spec.source),
+        name: format!("bgform {}", op.id),
+        resumed: false,
         commands: &spec.run,
         timeout: Duration::from_secs_f64(spec.command_timeout),
         reach: Duration::from_secs_f64(spec.ready_timeout),

@@ -6,7 +6,6 @@ mod differences;
 mod faults;
 mod load;
 mod replaced;
-mod rolling;
 mod time;
 
 /// The explicit stack with a bake that any machine can run, and its file.

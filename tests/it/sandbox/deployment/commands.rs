@@ -14,18 +14,18 @@ fn scene(more: &str) -> Scene {
     scene
 }
 
-fn type_in(scene: &Scene, command: &[&str]) -> Run {
+pub fn type_in(scene: &Scene, command: &[&str]) -> Run {
     scene.product.run(&[command, &[STACK]].concat())
 }
 
-fn status(scene: &Scene) -> Json {
+pub fn status(scene: &Scene) -> Json {
     let run = type_in(scene, &["status", "--json"]).exits(0);
     let document: Json = serde_json::from_str(&run.out).expect("JSON");
     document["deployments"][0].clone()
 }
 
 /// The release that answers now, asked often enough to see both.
-fn answers(scene: &Scene, release: &str) {
+pub fn answers(scene: &Scene, release: &str) {
     let address = scene.url.trim_start_matches("http://").trim_end_matches('/');
     for _ in 0..50 {
         let answer = get(address, "/", false, &mut None).expect("an answer");

@@ -16,9 +16,11 @@ use crate::wire::{Moment, is_read};
 
 /// Where an apply is cut short.
 #[derive(Debug, Clone, Copy)]
-enum Cut {
+pub enum Cut {
     /// By a signal, this long after it has said this.
     After(&'static str, Duration, Signal),
+    /// By a signal, this long after so many calls of this action.
+    Called(&'static str, usize, Duration, Signal),
     /// By SIGKILL around its mutating call of this number.
     Around(usize, Moment),
 }
@@ -38,11 +40,19 @@ fn gated() -> String {
 }
 
 /// Cuts the apply of `release` short and applies again; both runs.
-fn cut(scene: &Scene, release: &str, cut: Cut) -> (Run, Run) {
+pub fn cut(scene: &Scene, release: &str, cut: Cut) -> (Run, Run) {
     let first = match cut {
         Cut::After(text, wait, signal) => {
             let mut under = scene.begin(release);
             under.until(text);
+            std::thread::sleep(wait);
+            under.signal(signal);
+            under.end()
+        }
+        Cut::Called(action, times, wait, signal) => {
+            let before = scene.calls(action);
+            let mut under = scene.begin(release);
+            under.until_so(|| scene.calls(action) >= before + times);
             std::thread::sleep(wait);
             under.signal(signal);
             under.end()
@@ -56,7 +66,7 @@ fn cut(scene: &Scene, release: &str, cut: Cut) -> (Run, Run) {
             Run { code: -1, out: String::new(), err: String::new() }
         }
     };
-    if let Cut::After(_, _, signal) = cut {
+    if let Cut::After(_, _, signal) | Cut::Called(_, _, _, signal) = cut {
         let code = if signal == Signal::KILL { -1 } else { 4 };
         // The last of its stages may have been over.
         assert!([code, 0].contains(&first.code), "{cut:?}\n{}\n{}", first.out, first.err);
@@ -114,7 +124,7 @@ const STAGES: [&str; 8] = [
     "gate \"after\" passed",
     "updated launch_template.web",
 ];
-const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::KILL];
+pub const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::KILL];
 
 fn after(stage: usize, wait: u64, signal: usize) -> Cut {
     Cut::After(STAGES[stage], Duration::from_millis(wait), SIGNALS[signal])

@@ -10,6 +10,7 @@ mod adopted;
 mod commands;
 mod cut_short;
 mod failing;
+mod one_colour;
 mod shipping;
 mod together;
 
@@ -162,8 +163,11 @@ impl Scene {
 
     /// Begins to apply; what it says goes to files.
     fn begin(&self, release: &str) -> Under {
-        let arguments = Self::arguments(release);
-        self.product.begin(&arguments.each_ref().map(String::as_str))
+        self.begin_with(&Self::arguments(release).each_ref().map(String::as_str))
+    }
+
+    fn begin_with(&self, arguments: &[&str]) -> Under {
+        self.product.begin(arguments)
     }
 
     fn load(&self) -> Load {
@@ -186,6 +190,19 @@ impl Scene {
 
     fn abort(&self) {
         self.put("web", &Message::Abort { by: "ada@desk".to_owned() });
+    }
+
+    /// How often the sandbox has carried this out.
+    fn calls(&self, action: &str) -> usize {
+        let calls = self.product.local.as_ref().expect("a sandbox").calls();
+        calls.matches(&format!("{action} ok")).count()
+    }
+
+    /// The releases that answer now, asked often enough to see both.
+    fn releases(&self) -> Vec<String> {
+        let address = self.url.trim_start_matches("http://").trim_end_matches('/');
+        let all = (0..50).map(|_| get(address, "/", false, &mut None).expect("an answer").release);
+        all.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
     /// The state has nothing left to be done, and this release answers everything.
