@@ -10,11 +10,12 @@ pub struct Needed {
 }
 
 /// Every rollout: the subnets' free addresses before it, the health of what has weight in its course,
-/// the retirement of the old colour. Also what leaves no old colour may find one that another strategy
+/// the requests of what has none, the retirement of the old colour. Also what leaves no old colour may find one that another strategy
 /// has left.
-const ROLLOUT: [&str; 5] = [
+const ROLLOUT: [&str; 6] = [
     "autoscaling:DeleteScheduledAction",
     "autoscaling:PutScheduledUpdateGroupAction",
+    "cloudwatch:GetMetricStatistics",
     "ec2:DescribeSubnets",
     "elasticloadbalancing:DescribeRules",
     "elasticloadbalancing:DescribeTargetHealth",
