@@ -176,7 +176,7 @@ async fn go_on(
             .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
     }
     let plan = &made.plan;
-    print!("{}{}", rollouts.story(), render(plan, &snapshot, &style(global)));
+    print!("{}{}", rollouts.story(), render(plan, &rollouts.basis(&snapshot), &style(global)));
     let moves = rollouts.any() || !plan.is_empty();
     if moves {
         agreed(ask, saved.is_some(), plan, options)?;

@@ -80,10 +80,18 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
             lowered.frozen.insert(at("target_group"), settings_of("target_group"));
         }
     }
+    let template = Address::new("launch_template", &name.text);
     // A version is made for a colour that is raised: after a release was gone back from, the newest
     // one is nobody's, and is not made again.
     if !Colour::BOTH.into_iter().any(|colour| facts.follows_file(colour)) {
-        lowered.frozen.insert(Address::new("launch_template", &name.text), settings_of("launch_template"));
+        lowered.frozen.insert(template.clone(), settings_of("launch_template"));
+    }
+    if facts.adopted.is_some() {
+        let blue = |kind: &str| Address::new(kind, &name.text).with_key(Colour::Blue.name());
+        // What was taken over keeps its name.
+        for address in [template, blue("target_group"), blue("autoscaling_group")] {
+            lowered.frozen.entry(address).or_default().push("name");
+        }
     }
     lowered
 }

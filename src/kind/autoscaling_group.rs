@@ -29,6 +29,8 @@ pub mod spec;
 pub mod standby;
 mod update;
 
+pub use update::pin_to;
+
 use fleet::{Fleet, observe_one};
 use spec::Spec;
 

@@ -6,6 +6,7 @@ use bgform::state::Store;
 use super::load::{Load, Tally, get};
 use crate::product::{Product, Run, Under};
 
+mod adopted;
 mod commands;
 mod cut_short;
 mod failing;
