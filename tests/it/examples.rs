@@ -29,7 +29,7 @@ async fn the_shop_ships_three_releases_goes_back_retires_and_goes() {
     let product = Product::on_moto();
     let cloud = product.cloud().await;
     let before = everything(&cloud).await;
-    product.copy_stack("shop.deploy");
+    write_example(&product, "shop.deploy");
     let apply = |release: &str| {
         let release = format!("release={release}");
         product.run(&["apply", "shop.deploy", "--auto-approve", "--var", &release]).exits(0)
@@ -140,7 +140,15 @@ async fn the_checkouts_traffic_goes_back_when_cloudwatch_says_so() {
     assert!(!checkout.migrations().contains("contract"));
 }
 
-/// The checkout, byte for byte, with what it finds in its account and folder.
+/// The example, byte for byte but for the time that a load balancer of AWS may take to know a rule.
+fn write_example(product: &Product, stack: &str) {
+    product.copy_stack(stack);
+    let text = std::fs::read_to_string(product.path(stack)).unwrap();
+    let release = text.lines().find(|line| line.trim_start().starts_with("release ")).expect("a release");
+    product.write(stack, &text.replace(release, &format!("{release}\n  settle = 1s")));
+}
+
+/// The checkout with what it finds in its account and folder.
 struct Checkout {
     product: Product,
 }
@@ -148,7 +156,7 @@ struct Checkout {
 impl Checkout {
     async fn new() -> Self {
         let product = Product::on_moto();
-        product.copy_stack(CHECKOUT);
+        write_example(&product, CHECKOUT);
         let script = product
             .write("migrate.sh", "#!/bin/sh\necho \"$1 $BGFORM_RELEASE $BGFORM_COLOUR\" >> migrations\n");
         ended(std::process::Command::new("chmod").arg("+x").arg(script)).exits(0);

@@ -7,7 +7,6 @@ use super::{Stop, Taking, refused};
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
-use crate::deployment::names;
 use crate::kind::elbv2::{name_in, pages};
 use crate::kind::{self, listener_rule::rules_of};
 use crate::plan::PlanError;
@@ -105,15 +104,7 @@ pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<Str
 
 /// The rules that the author wrote.
 fn written(taking: &Taking<'_>) -> Vec<Address> {
-    let nodes = taking.program.nodes.iter().map(|node| &node.address);
-    nodes
-        .filter(|address| {
-            address.kind == "listener_rule"
-                && taking.program.is_of(address, taking.name)
-                && !names::is_preview(address, taking.name)
-        })
-        .cloned()
-        .collect()
+    taking.program.written_rules(taking.name).cloned().collect()
 }
 
 /// The listener and the priority that the file says.

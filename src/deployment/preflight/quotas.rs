@@ -9,7 +9,6 @@ use super::{Begins, Finding, Ground};
 use crate::address::Address;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::deployment::names;
 use crate::kind::elbv2::{name_in, pages};
 use crate::kind::listener_rule::rules_of;
 use crate::plan::step::{Action, Step};
@@ -143,11 +142,7 @@ fn balancer_of(listener: &str) -> Option<String> {
 /// The listeners that a deployment's rules are at, one for each rule; those that are made now are left
 /// out, since nothing else is there yet.
 fn listeners(ground: &Ground<'_>, name: &str) -> Vec<(Address, String)> {
-    let rules = ground.program.nodes.iter().map(|node| &node.address).filter(|address| {
-        address.kind == "listener_rule"
-            && ground.program.is_of(address, name)
-            && !names::is_preview(address, name)
-    });
+    let rules = ground.program.written_rules(name);
     let of = |address: &Address| ground.inputs(address)?.get("listener")?.as_str().map(str::to_owned);
     rules.filter_map(|address| Some((address.clone(), of(address)?))).collect()
 }

@@ -169,11 +169,11 @@ impl Rolling<'_> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
         let weights = seen::weights(self.run.cloud, &self.run.journal.snapshot(), self.name).await?;
         let Some(found) = weights.and_then(|weights| weights.get(&to).copied()) else { return Ok(()) };
-        let earlier = rollout.stages.iter().take(rollout.at).filter_map(|stage| match stage {
+        let mut earlier = rollout.stages.iter().take(rollout.at).filter_map(|stage| match stage {
             Stage::Shift { new } => Some(*new),
             _ => None,
         });
-        let before = earlier.last().unwrap_or_default();
+        let before = earlier.next_back().unwrap_or_default();
         if facts.live.is_none() || [before, new].contains(&found) {
             return Ok(());
         }

@@ -59,6 +59,16 @@ impl Program {
         self.lowered.get(&address.block()).is_some_and(|owner| owner == deployment)
     }
 
+    /// The rules of a deployment that its author wrote: its previews are not among them.
+    pub fn written_rules<'a>(&'a self, deployment: &'a str) -> impl Iterator<Item = &'a Address> {
+        let rules = self.nodes.iter().map(|node| &node.address);
+        rules.filter(move |address| {
+            address.kind == "listener_rule"
+                && self.is_of(address, deployment)
+                && !names::is_preview(address, deployment)
+        })
+    }
+
     /// What a deployment says of its own, with what is known; what is not known yet is `""`.
     pub fn deployment(
         &self,
