@@ -2,8 +2,10 @@
 //! Whoever adds a call to a rollout adds it here; tests/it/examples.rs compares with the wire.
 
 use super::declaration::{Declaration, Gate, Strategy};
+use super::preflight;
 
 /// Actions, and who needs them: `gate "smoke"`.
+#[derive(Clone)]
 pub struct Needed {
     pub actions: &'static [&'static str],
     pub whom: String,
@@ -30,7 +32,10 @@ const LISTENER: [&str; 2] =
 
 /// What shipping and taking back needs.
 pub fn needed(name: &str, declaration: &Declaration) -> Vec<Needed> {
-    let mut all = vec![Needed { actions: &ROLLOUT, whom: format!("deployment \"{name}\"") }];
+    let whom = format!("deployment \"{name}\"");
+    let mut all = [ROLLOUT.as_slice(), &preflight::ACTIONS]
+        .map(|actions| Needed { actions, whom: whom.clone() })
+        .to_vec();
     if let Strategy::InPlace { .. } = declaration.strategy {
         let whom = format!("strategy \"{}\"", declaration.strategy.name());
         all.extend([&COMMANDS, &STANDBY].map(|actions| Needed { actions, whom: whom.clone() }));
@@ -70,13 +75,12 @@ mod tests {
                 gate
             })
             .collect();
-        let declaration = json!({ "release": "", "on_failure": "hold", "strategy": strategy, "gate": gates });
+        let declaration =
+            json!({ "release": "", "on_failure": "hold", "settle": 1, "strategy": strategy, "gate": gates });
         let all = needed("web", &serde_json::from_value(declaration).unwrap());
-        all.iter()
-            .flat_map(|needed| needed.actions)
-            .filter(|action| !ROLLOUT.contains(action))
-            .copied()
-            .collect()
+        let whoever = "deployment \"web\"";
+        let own = all.iter().filter(|needed| needed.whom != whoever);
+        own.flat_map(|needed| needed.actions).copied().collect()
     }
 
     #[test]

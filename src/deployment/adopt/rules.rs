@@ -7,7 +7,6 @@ use super::{Stop, Taking, refused};
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
-use crate::deployment::lower::is_of;
 use crate::kind::elbv2::{name_in, pages};
 use crate::kind::{self, listener_rule::rules_of};
 use crate::plan::PlanError;
@@ -66,7 +65,7 @@ pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<Str
     let routes = routes(taking.cloud, group).await?;
     let mut mine: Vec<String> = Vec::new();
     let (mut lines, mut all_of) = (Vec::new(), Vec::new());
-    for address in written(taking) {
+    for address in taking.program.rules_of(taking.name) {
         let (listener, priority) = place(taking, &address)?;
         let here = |route: &&Route| route.listener == listener && route.priority() == Some(priority);
         let Some(route) = routes.iter().find(here) else {
@@ -101,19 +100,6 @@ pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<Str
             },
         ),
     }
-}
-
-/// The rules that the author wrote.
-fn written(taking: &Taking<'_>) -> Vec<Address> {
-    let nodes = taking.program.nodes.iter().map(|node| &node.address);
-    nodes
-        .filter(|address| {
-            address.kind == "listener_rule"
-                && is_of(address, taking.name)
-                && !address.name.ends_with("-preview")
-        })
-        .cloned()
-        .collect()
 }
 
 /// The listener and the priority that the file says.

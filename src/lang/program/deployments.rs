@@ -7,6 +7,7 @@ use crate::address::Address;
 use crate::deployment::Declaration;
 use crate::deployment::lower::{Sides, lower, own_body};
 use crate::deployment::names;
+use crate::deployment::names;
 use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::diagnostic::Mistake;
 use crate::lang::check::{Check, Place};
@@ -57,6 +58,16 @@ impl Program {
     /// Whether a resource that is declared is one of those that a deployment is made of.
     pub fn is_of(&self, address: &Address, deployment: &str) -> bool {
         self.lowered.get(&address.block()).is_some_and(|owner| owner == deployment)
+    }
+
+    /// The rules that the author of a deployment wrote, in that order, without the previews above them.
+    pub fn rules_of(&self, deployment: &str) -> Vec<Address> {
+        let ours = |address: &&Address| {
+            address.kind == "listener_rule"
+                && self.is_of(address, deployment)
+                && !names::is_preview(address, deployment)
+        };
+        self.declarations.resources.keys().filter(ours).cloned().collect()
     }
 
     /// What a deployment says of its own, with what is known; what is not known yet is `""`.
