@@ -5,7 +5,6 @@ use super::declaration::{Declaration, Gate, Strategy};
 use super::preflight;
 
 /// Actions, and who needs them: `gate "smoke"`.
-#[derive(Clone)]
 pub struct Needed {
     pub actions: &'static [&'static str],
     pub whom: String,
@@ -33,9 +32,10 @@ const LISTENER: [&str; 2] =
 /// What shipping and taking back needs.
 pub fn needed(name: &str, declaration: &Declaration) -> Vec<Needed> {
     let whom = format!("deployment \"{name}\"");
-    let mut all = [ROLLOUT.as_slice(), &preflight::ACTIONS]
-        .map(|actions| Needed { actions, whom: whom.clone() })
-        .to_vec();
+    let mut all = vec![
+        Needed { actions: &ROLLOUT, whom: whom.clone() },
+        Needed { actions: &preflight::ACTIONS, whom },
+    ];
     if let Strategy::InPlace { .. } = declaration.strategy {
         let whom = format!("strategy \"{}\"", declaration.strategy.name());
         all.extend([&COMMANDS, &STANDBY].map(|actions| Needed { actions, whom: whom.clone() }));
