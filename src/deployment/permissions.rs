@@ -32,10 +32,8 @@ const LISTENER: [&str; 2] =
 /// What shipping and taking back needs.
 pub fn needed(name: &str, declaration: &Declaration) -> Vec<Needed> {
     let whom = format!("deployment \"{name}\"");
-    let mut all = vec![
-        Needed { actions: &ROLLOUT, whom: whom.clone() },
-        Needed { actions: &preflight::ACTIONS, whom },
-    ];
+    let mut all =
+        vec![Needed { actions: &ROLLOUT, whom: whom.clone() }, Needed { actions: &preflight::ACTIONS, whom }];
     if let Strategy::InPlace { .. } = declaration.strategy {
         let whom = format!("strategy \"{}\"", declaration.strategy.name());
         all.extend([&COMMANDS, &STANDBY].map(|actions| Needed { actions, whom: whom.clone() }));
