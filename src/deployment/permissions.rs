@@ -2,6 +2,7 @@
 //! Whoever adds a call to a rollout adds it here; tests/it/examples.rs compares with the wire.
 
 use super::declaration::{Declaration, Gate, Strategy};
+use super::preflight;
 
 /// Actions, and who needs them: `gate "smoke"`.
 pub struct Needed {
@@ -9,22 +10,13 @@ pub struct Needed {
     pub whom: String,
 }
 
-/// What is looked at before a rollout (`preflight`) and for a fleet that is adopted (`adopt`), beside
-/// what the nested kinds read.
-const BEFORE: [&str; 6] = [
-    "autoscaling:DescribeAccountLimits",
-    "ec2:DescribeImages",
-    "ec2:DescribeInstanceTypeOfferings",
-    "ec2:DescribeSubnets",
-    "elasticloadbalancing:DescribeAccountLimits",
-    "elasticloadbalancing:DescribeListeners",
-];
-/// Every rollout: the health of what has weight, the requests of what has none, the retirement of the
-/// old colour. A strategy that leaves none may find one that another has left.
+/// Every rollout: the subnets' free addresses before it, the health of what has weight in its course,
+/// the retirement of the old colour. Also what leaves no old colour may find one that another strategy
+/// has left.
 const ROLLOUT: [&str; 5] = [
     "autoscaling:DeleteScheduledAction",
     "autoscaling:PutScheduledUpdateGroupAction",
-    "cloudwatch:GetMetricStatistics",
+    "ec2:DescribeSubnets",
     "elasticloadbalancing:DescribeRules",
     "elasticloadbalancing:DescribeTargetHealth",
 ];
@@ -40,7 +32,8 @@ const LISTENER: [&str; 2] =
 /// What shipping and taking back needs.
 pub fn needed(name: &str, declaration: &Declaration) -> Vec<Needed> {
     let whom = format!("deployment \"{name}\"");
-    let mut all = vec![Needed { actions: &BEFORE, whom: whom.clone() }, Needed { actions: &ROLLOUT, whom }];
+    let mut all =
+        vec![Needed { actions: &ROLLOUT, whom: whom.clone() }, Needed { actions: &preflight::ACTIONS, whom }];
     if let Strategy::InPlace { .. } = declaration.strategy {
         let whom = format!("strategy \"{}\"", declaration.strategy.name());
         all.extend([&COMMANDS, &STANDBY].map(|actions| Needed { actions, whom: whom.clone() }));
@@ -80,14 +73,12 @@ mod tests {
                 gate
             })
             .collect();
-        let declaration = json!({ "release": "", "on_failure": "hold", "settle": 120, "strategy": strategy, "gate": gates });
+        let declaration =
+            json!({ "release": "", "on_failure": "hold", "settle": 1, "strategy": strategy, "gate": gates });
         let all = needed("web", &serde_json::from_value(declaration).unwrap());
-        let all = &all[2..];
-        all.iter()
-            .flat_map(|needed| needed.actions)
-            .filter(|action| !ROLLOUT.contains(action))
-            .copied()
-            .collect()
+        let whoever = "deployment \"web\"";
+        let own = all.iter().filter(|needed| needed.whom != whoever);
+        own.flat_map(|needed| needed.actions).copied().collect()
     }
 
     #[test]

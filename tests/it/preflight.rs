@@ -162,5 +162,5 @@ fn a_name_that_is_too_long_with_its_colour_is_a_mistake_of_the_file() {
     product.write("shop.deploy", &stack("abcdefghijklmnopqrstuvwxyz"));
     validate().exits(0);
     product.write("shop.deploy", &stack("abcdefghijklmnopqrstuvwxyz0"));
-    validate().exits(2).says("abcdefghijklmnopqrstuvwxyz0-green");
+    validate().exits(2).says("`name` is at most 32 characters").says("this is 33 characters");
 }

@@ -65,7 +65,7 @@ pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<Str
     let routes = routes(taking.cloud, group).await?;
     let mut mine: Vec<String> = Vec::new();
     let (mut lines, mut all_of) = (Vec::new(), Vec::new());
-    for address in written(taking) {
+    for address in taking.program.rules_of(taking.name) {
         let (listener, priority) = place(taking, &address)?;
         let here = |route: &&Route| route.listener == listener && route.priority() == Some(priority);
         let Some(route) = routes.iter().find(here) else {
@@ -100,11 +100,6 @@ pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<Str
             },
         ),
     }
-}
-
-/// The rules that the author wrote.
-fn written(taking: &Taking<'_>) -> Vec<Address> {
-    taking.program.written_rules(taking.name).cloned().collect()
 }
 
 /// The listener and the priority that the file says.

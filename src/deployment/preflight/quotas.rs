@@ -142,9 +142,9 @@ fn balancer_of(listener: &str) -> Option<String> {
 /// The listeners that a deployment's rules are at, one for each rule; those that are made now are left
 /// out, since nothing else is there yet.
 fn listeners(ground: &Ground<'_>, name: &str) -> Vec<(Address, String)> {
-    let rules = ground.program.written_rules(name);
     let of = |address: &Address| ground.inputs(address)?.get("listener")?.as_str().map(str::to_owned);
-    rules.filter_map(|address| Some((address.clone(), of(address)?))).collect()
+    let rules = ground.program.rules_of(name).into_iter();
+    rules.filter_map(|address| of(&address).map(|listener| (address, listener))).collect()
 }
 
 /// Target groups of the region and of each load balancer.

@@ -123,13 +123,7 @@ impl Rolling<'_> {
 
     /// The rules that the author wrote, in that order.
     pub(super) fn written_rules(&self) -> Vec<Address> {
-        let declared = self.run.program.declarations.resources.keys();
-        let ours = |address: &&Address| {
-            address.kind == "listener_rule"
-                && self.run.program.is_of(address, self.name)
-                && !names::is_preview(address, self.name)
-        };
-        declared.filter(ours).cloned().collect()
+        self.run.program.rules_of(self.name)
     }
 
     /// Everything that the deployment is made of.

@@ -7,6 +7,7 @@ use crate::address::Address;
 use crate::deployment::Declaration;
 use crate::deployment::lower::{Sides, lower, own_body};
 use crate::deployment::names;
+use crate::deployment::names;
 use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::diagnostic::Mistake;
 use crate::lang::check::{Check, Place};
@@ -59,14 +60,14 @@ impl Program {
         self.lowered.get(&address.block()).is_some_and(|owner| owner == deployment)
     }
 
-    /// The rules of a deployment that its author wrote: its previews are not among them.
-    pub fn written_rules<'a>(&'a self, deployment: &'a str) -> impl Iterator<Item = &'a Address> {
-        let rules = self.nodes.iter().map(|node| &node.address);
-        rules.filter(move |address| {
+    /// The rules that the author of a deployment wrote, in that order, without the previews above them.
+    pub fn rules_of(&self, deployment: &str) -> Vec<Address> {
+        let ours = |address: &&Address| {
             address.kind == "listener_rule"
                 && self.is_of(address, deployment)
                 && !names::is_preview(address, deployment)
-        })
+        };
+        self.declarations.resources.keys().filter(ours).cloned().collect()
     }
 
     /// What a deployment says of its own, with what is known; what is not known yet is `""`.
