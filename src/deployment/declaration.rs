@@ -13,6 +13,8 @@ use crate::diagnostic::{Mistake, Span};
 pub struct Declaration {
     pub release: String,
     pub on_failure: OnFailure,
+    /// Seconds.
+    pub settle: u64,
     pub strategy: Strategy,
     #[serde(default)]
     pub preview: Option<Preview>,
@@ -255,6 +257,8 @@ pub struct Gate {
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Http {
+    #[serde(default)]
+    pub host: Option<String>,
     pub path: String,
     pub status: u16,
     #[serde(default)]

@@ -24,6 +24,7 @@ pub mod preflight;
 mod preview;
 mod records;
 mod remote;
+mod request;
 mod retirement;
 mod rolling;
 pub mod run;

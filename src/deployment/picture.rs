@@ -69,7 +69,7 @@ fn row(facts: &Deployment, seen: &Seen, colour: Colour, now: Timestamp) -> [Stri
     let role = match (&facts.rollout, facts.live == Some(colour)) {
         (_, true) => "live".to_owned(),
         (Some(rollout), false) if rollout.to == colour => "new".to_owned(),
-        _ => match &facts.retirement {
+        _ => match facts.due() {
             Some(one) if one.colour == colour && one.at > now => {
                 let left = Duration::try_from(one.at.duration_since(now)).unwrap_or_default();
                 format!("stands by, retired in {}", rounded(left))
@@ -100,7 +100,7 @@ fn under_way(rollout: &Rollout) -> Vec<String> {
         Course::Paused => {
             lines.push("  paused: `bgform promote` goes on, `bgform abort` goes back".to_owned())
         }
-        Course::Back { reason } => lines.push(format!("  goes back: {reason}")),
+        Course::Back { reason, .. } => lines.push(format!("  goes back: {reason}")),
         Course::Held { reason } => {
             lines.push(format!("  held: {reason}; `bgform promote` goes on, `bgform abort` goes back"));
         }
@@ -130,7 +130,7 @@ fn said(stage: &Stage) -> String {
 fn way_back(facts: &Deployment, now: Timestamp) -> String {
     let Some(live) = facts.live else { return "way back: none, it is the first release".to_owned() };
     if let Some(gate) = &facts.no_way_back {
-        return format!("way back: none, gate \"{gate}\" is irreversible and has passed");
+        return format!("way back: none, gate \"{gate}\" is irreversible and was begun");
     }
     if let (Some(replaced), None) = (&facts.replaced, &facts.rollout) {
         let label = &replaced.release.label;

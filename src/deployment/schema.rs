@@ -33,6 +33,13 @@ pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
              everything stays as it is for a person to look at.",
         )
         .default("rollback"),
+        attribute(
+            "settle",
+            Type::Duration { min: 0, max: 3600 },
+            "How long a colour keeps its instances at least after it has lost its weight, watched all the time: a \
+             load balancer's nodes learn of a rule change one after the other.",
+        )
+        .default_seconds(120),
         attribute("strategy", strategies(), "How a release takes over.").required(),
         attribute(
             "preview",
@@ -172,6 +179,12 @@ fn gate() -> Vec<Attribute> {
         attribute(
             "http",
             Type::Block(vec![
+                attribute(
+                    "host",
+                    Type::String { max: 253 },
+                    "The host that is asked for and that an HTTPS listener's certificate is for; that of the first \
+                     rule where it has one.",
+                ),
                 attribute("path", Type::String { max: 2048 }, "The path.").default("/"),
                 attribute("status", Type::Integer { min: 100, max: 599 }, "The status that passes.")
                     .default(200.0),

@@ -5,13 +5,14 @@
 //! around it; without it a few of them.
 
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::{Scene, none_failed, side_by_side};
 use crate::product::Run;
-use crate::wire::Moment;
+use crate::wire::{Moment, is_read};
 
 /// Where an apply is cut short.
 #[derive(Debug, Clone, Copy)]
@@ -73,11 +74,21 @@ pub fn cut(scene: &Scene, release: &str, cut: Cut) -> (Run, Run) {
     (first, scene.apply(release))
 }
 
+/// What was tried, and what came of it; every other outcome has ended the test.
+#[derive(Debug, Default)]
+struct Table {
+    signals: usize,
+    calls: usize,
+    requests: usize,
+}
+
 /// Ships a release after the other, each cut short at another point.
-fn converges(points: &[Cut]) {
+fn converges(points: &[Cut], table: &Mutex<Table>) {
     let scene = Scene::of(&gated());
+    // A colour that has to be emptied first takes more calls than one that never was.
+    scene.apply("2.0").exits(0);
     for (number, point) in points.iter().enumerate() {
-        let release = format!("{}.0", number + 2);
+        let release = format!("{}.0", number + 3);
         let load = scene.load();
         let (first, again) = cut(&scene, &release, *point);
         load.mark();
@@ -93,6 +104,12 @@ fn converges(points: &[Cut]) {
         let wanted = ["expand", "smoke", "after"].map(|gate| format!("{release} {gate}"));
         assert_eq!(passed, wanted, "{point:?}");
         scene.stands(&release);
+        let mut table = table.lock().expect("no panic");
+        match point {
+            Cut::After(..) => table.signals += 1,
+            Cut::Around(..) => table.calls += 1,
+        }
+        table.requests += tally.sent;
     }
 }
 
@@ -125,21 +142,36 @@ fn points() -> Vec<Vec<Cut>> {
     let signals = (0..STAGES.len())
         .flat_map(|stage| (0..3).flat_map(move |signal| [0, 700].map(|wait| after(stage, wait, signal))));
     let moments = [Moment::BeforeIt, Moment::BeforeItsAnswer, Moment::AfterItsAnswer];
-    // The first release after the first has no colour to empty; the others do.
-    let calls = (0..11).flat_map(|call| moments.map(|moment| Cut::Around(call, moment)));
+    let calls = (0..mutating_calls()).flat_map(|call| moments.map(|moment| Cut::Around(call, moment)));
     let all: Vec<Cut> = signals.chain(calls).collect();
     all.chunks(10).map(<[Cut]>::to_vec).collect()
 }
 
+/// How many an undisturbed release makes that empties the colour of the one before the last.
+fn mutating_calls() -> usize {
+    let scene = Scene::of(&gated());
+    scene.apply("2.0").exits(0);
+    scene.product.wire.take();
+    scene.apply("3.0").exits(0);
+    scene.product.wire.take().iter().filter(|action| !is_read(action)).count()
+}
+
 #[test]
 fn a_canary_that_is_cut_short_anywhere_goes_on_there() {
+    let table = Mutex::new(Table::default());
+    let table = &table;
     for stacks in points().chunks(4) {
-        let runs: Vec<_> = stacks.iter().map(|points| move || converges(points)).collect();
+        let runs: Vec<_> = stacks.iter().map(|points| move || converges(points, table)).collect();
         let names: Vec<String> = stacks.iter().map(|points| format!("{points:?}")).collect();
         let scenes: Vec<(&str, &(dyn Fn() + Sync))> =
             names.iter().zip(&runs).map(|(name, run)| (name.as_str(), run as &(dyn Fn() + Sync))).collect();
         side_by_side(&scenes);
     }
+    let Table { signals, calls, requests } = *table.lock().expect("no panic");
+    eprintln!(
+        "cut short by a signal {signals} times, by SIGKILL around a mutating call {calls} times: all converged, \
+         no gate was passed twice, {requests} requests, 0 failed"
+    );
 }
 
 /// The release is given up, and that is cut short too: the next apply ends it.

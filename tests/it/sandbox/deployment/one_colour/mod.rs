@@ -16,6 +16,7 @@ mod led;
 const DEPLOYMENT: &str = r#"
 deployment "web" {
   release = var.release
+  settle  = 1s
 
   launch_template {
     image         = image.hello
