@@ -23,7 +23,18 @@ pub async fn run(global: &Global, args: PromoteArgs) -> Result<Exit, CliError> {
     let site = Site::find(global, &args.which)?;
     let (name, facts) = site.one(&site.snapshot()?)?;
     let label = under_way(&name, &facts)?.release.label.clone();
-    let Some(lock) = site.lock_or_tell(&name, &Message::Promote, "bgform promote").await? else {
+    promote(global, &site, &name, "bgform promote", &format!("of {label} goes on at once")).await
+}
+
+/// Has the rollout go on now: the apply that runs, or else the next one, which `then` is said of.
+pub async fn promote(
+    global: &Global,
+    site: &Site,
+    name: &str,
+    command: &str,
+    then: &str,
+) -> Result<Exit, CliError> {
+    let Some(lock) = site.lock_or_tell(name, &Message::Promote, command).await? else {
         return Ok(Exit::Done);
     };
     site.note(global, &lock, |_, rollout| {
@@ -31,6 +42,6 @@ pub async fn run(global: &Global, args: PromoteArgs) -> Result<Exit, CliError> {
         rollout.served = Duration::MAX / 4;
     })
     .await?;
-    println!("{name}: no apply runs; the next `bgform apply` of {label} goes on at once.");
+    println!("{name}: no apply runs; the next `bgform apply` {then}.");
     Ok(Exit::Done)
 }

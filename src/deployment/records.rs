@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::names;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::kind::{self, Live};
@@ -46,7 +47,7 @@ pub async fn plan(
             // A plan of the whole stack makes it again.
             None => continue,
         };
-        if is_rule && address.name.ends_with("-preview") {
+        if is_rule && names::is_preview(address, name) {
             if facts.previews.is_empty() {
                 let action = Action::Delete { id: record.id.clone(), deposed: false };
                 steps.push(step(address, record, live, record.inputs.clone(), action));

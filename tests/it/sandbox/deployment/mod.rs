@@ -1,14 +1,12 @@
 //! Rollouts of a `deployment` under real traffic, shipped, failed, cut short and gone back from.
 
-use std::process::{Child, Stdio};
-use std::time::Duration;
-
 use bgform::deployment::mailbox::{Mailbox, Message};
 use bgform::state::Store;
 
 use super::load::{Load, Tally, get};
-use crate::product::{Product, Run};
+use crate::product::{Product, Run, Under};
 
+mod adopted;
 mod commands;
 mod cut_short;
 mod failing;
@@ -169,12 +167,7 @@ impl Scene {
     }
 
     fn begin_with(&self, arguments: &[&str]) -> Under {
-        let mut command = self.product.command(arguments);
-        let paths = ["out", "err"].map(|name| self.product.path(name));
-        let [out, err] =
-            paths.each_ref().map(|path| Stdio::from(std::fs::File::create(path).expect("a file")));
-        let child = command.stdout(out).stderr(err).spawn().expect("the binary runs");
-        Under { child, paths }
+        self.product.begin(arguments)
     }
 
     fn load(&self) -> Load {
@@ -223,56 +216,6 @@ impl Scene {
             assert_eq!((answer.status, answer.release.as_str()), (200, release));
         }
     }
-}
-
-/// An apply under way.
-struct Under {
-    child: Child,
-    paths: [std::path::PathBuf; 2],
-}
-
-impl Under {
-    /// Waits until it has said this; whether it did before it ended.
-    #[track_caller]
-    fn until(&mut self, text: &str) {
-        let paths = self.paths.clone();
-        self.until_so(|| said(&paths).contains(text));
-    }
-
-    /// Waits until this is so; it must be before it ends.
-    #[track_caller]
-    fn until_so(&mut self, holds: impl Fn() -> bool) {
-        let began = bgform::clock::monotonic();
-        while !holds() {
-            let ended = self.child.try_wait().expect("a child");
-            assert!(
-                ended.is_none() && bgform::clock::monotonic().saturating_sub(began) < Duration::from_secs(90),
-                "it did not come to this:\n{}",
-                self.said()
-            );
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn said(&self) -> String {
-        said(&self.paths)
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        // One that has ended by itself is no matter.
-        let _ = rustix::process::kill_process(pid.expect("a process"), signal);
-    }
-
-    fn end(mut self) -> Run {
-        let status = self.child.wait().expect("it ends");
-        let [out, err] = self.paths.map(|path| std::fs::read_to_string(path).expect("it was written"));
-        Run { code: status.code().unwrap_or(-1), out, err }
-    }
-}
-
-fn said(paths: &[std::path::PathBuf; 2]) -> String {
-    paths.iter().map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
 }
 
 #[track_caller]
