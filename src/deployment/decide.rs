@@ -69,6 +69,11 @@ pub enum Refused {
     )]
     JudgedOtherwise { deployment: String, strategy: &'static str, release: String },
     #[error(
+        "release {under_way} of `{deployment}` is on instances of the live colour already, and nothing can take its \
+         place before they have gone back"
+    )]
+    OnLive { deployment: String, under_way: String, wanted: String },
+    #[error(
         "gate \"{gate}\" of `{deployment}` is irreversible and was begun, so that nothing goes back to {old}"
     )]
     Irreversible { deployment: String, gate: String, old: String },
@@ -76,11 +81,6 @@ pub enum Refused {
         "release {under_way} of `{deployment}` is under way and has gate \"{gate}\" before it, which the stack has no more"
     )]
     GateGone { deployment: String, under_way: String, gate: String },
-    #[error(
-        "release {under_way} of `{deployment}` is on instances of the live colour already, and nothing can take its \
-         place before they have gone back"
-    )]
-    OnLive { deployment: String, under_way: String, wanted: String },
 }
 
 impl Refused {
@@ -94,6 +94,10 @@ impl Refused {
                 "end it with that release (`bgform apply` goes on), go back with `bgform abort`, or pass \
                  --supersede: the traffic goes back to the old colour first, and {under_way} is given up"
             ),
+            Self::OnLive { under_way, wanted, .. } => format!(
+                "go back with `bgform abort` and apply {wanted} then, or end {under_way} with its own file (`bgform \
+                 apply` goes on)"
+            ),
             Self::Irreversible { .. } => "nothing was changed. What the gate did, such as a change of the database, is \
                                           not undone by going back: go on with the release under way, or ship \
                                           another one that fits it"
@@ -101,10 +105,6 @@ impl Refused {
             Self::GateGone { gate, .. } => format!(
                 "nothing was changed. Put gate \"{gate}\" back into the stack until this release is shipped, or go \
                  back with `bgform abort`"
-            ),
-            Self::OnLive { under_way, wanted, .. } => format!(
-                "go back with `bgform abort` and apply {wanted} then, or end {under_way} with its own file (`bgform \
-                 apply` goes on)"
             ),
             Self::GoesBack { under_way, .. } => {
                 format!("`bgform rollback` ends the way back to {under_way}; then apply again")
@@ -236,22 +236,24 @@ fn about(
                 wanted: release.label,
             });
         }
+        let on_live = facts.live == Some(under_way.to);
+        let old = if on_live { under_way.to } else { under_way.to.other() };
         if under_way.has_shipped() {
             facts.arrived();
         } else if let Some(gate) = standing.closed_by() {
             return Err(Refused::irreversible(name, gate, &facts));
-        } else if under_way.origin.is_some() && facts.live == Some(under_way.to) {
-            return Err(Refused::OnLive {
-                deployment: name.to_owned(),
-                under_way: under_way.release.label.clone(),
-                wanted: release.label,
-            });
-        } else if facts.live.is_some_and(|live| live != under_way.to && runs(&facts, live, &release)) {
+        } else if facts.releases.get(&old).is_some_and(|old| old.fingerprint == release.fingerprint) {
             let reason = format!("{} stays in its place", release.label);
             if let Some(rollout) = &mut facts.rollout {
                 rollout.course = Course::Back { reason, asked: true };
             }
             return Ok((What::GiveUp, facts));
+        } else if on_live && under_way.origin.is_some() {
+            return Err(Refused::OnLive {
+                deployment: name.to_owned(),
+                under_way: under_way.release.label.clone(),
+                wanted: release.label,
+            });
         } else {
             supersede_by(&mut facts, &release.label);
         }
@@ -289,10 +291,11 @@ fn about(
         });
     }
     if facts.stands_by(idle) {
-        // What the release does not need stands by until it has come through. Otherwise: what has to pass
-        // before instances are touched may be refused, and costs no way back then.
+        // What has to pass before instances are touched may be refused, and costs no way back then. What
+        // the release does not need stands by until it has come through.
         let first = stages.iter().position(|stage| !matches!(stage, Stage::Gate { .. })).unwrap_or_default();
-        stages.insert(if to == live { stages.len() } else { first }, Stage::Empty);
+        let place = if to == live { stages.len() } else { first };
+        stages.insert(place, Stage::Empty);
     }
     facts.rollout = Some(rollout(release, to, stages));
     Ok((what, facts))

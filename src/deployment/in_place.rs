@@ -45,7 +45,7 @@ pub async fn pin(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
             return Ok(());
         };
         if choose(&fleet, &rollout.batches.done, batch, launched_before)?.is_empty() {
-            return Ok(());
+            return rolling.hold(Duration::ZERO, true).await;
         }
     }
 }
@@ -92,9 +92,8 @@ async fn walk(
 
 /// What a batch that was not ended leaves, for the person who reads it.
 async fn told(rolling: &Rolling<'_>, live: Colour, failure: Failure) -> Failure {
-    let asked = matches!(failure, Failure::Asked { .. });
     let interrupted = matches!(failure, Failure::Interrupted);
-    let Some((_, rollout)) = rolling.rollout().filter(|_| interrupted || rolling.stays(asked)) else {
+    let Some((_, rollout)) = rolling.rollout().filter(|_| interrupted || rolling.stays(&failure)) else {
         return failure;
     };
     let Ok(Some(fleet)) = rolling.fleet(live).await else { return failure };

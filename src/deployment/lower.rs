@@ -71,7 +71,9 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
         };
         let others: &[&str] = match facts.sizing(colour) {
             Sizing::File | Sizing::Standby(_) | Sizing::AtLeast(_) => &["desired_capacity"],
-            Sizing::Raised(_) | Sizing::Left | Sizing::Empty => &["min_size", "max_size", "desired_capacity"],
+            Sizing::Raised(_) | Sizing::Left => &["min_size", "max_size", "desired_capacity"],
+            // Without instances it stands at the version of its pin, whatever they ran.
+            Sizing::Empty => &["min_size", "max_size", "desired_capacity", "launch_template"],
         };
         lowered.others.insert(at("autoscaling_group"), others.to_vec());
         let launched: &[&str] = if follows { &[] } else { &LAUNCHED };

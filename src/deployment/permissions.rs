@@ -22,9 +22,13 @@ const ROLLOUT: [&str; 5] = [
 ];
 /// Commands by Systems Manager (`kind::shell`).
 const COMMANDS: [&str; 3] = ["ssm:CancelCommand", "ssm:GetCommandInvocation", "ssm:SendCommand"];
-/// Batches on standby (`kind::autoscaling_group::standby`).
-const STANDBY: [&str; 3] =
-    ["autoscaling:EnterStandby", "autoscaling:ExitStandby", "autoscaling:SetDesiredCapacity"];
+/// Batches on standby (`kind::autoscaling_group::standby`), and commands that an earlier run has sent.
+const STANDBY: [&str; 4] = [
+    "autoscaling:EnterStandby",
+    "autoscaling:ExitStandby",
+    "autoscaling:SetDesiredCapacity",
+    "ssm:ListCommandInvocations",
+];
 /// Where a request reaches the listener of the deployment's rule.
 const LISTENER: [&str; 2] =
     ["elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancers"];

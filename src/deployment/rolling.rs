@@ -24,7 +24,11 @@ pub async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure>
         let mut refreshed = std::pin::pin!(rolling.agree_as(&addresses, true));
         let mut watch = Watch::begin(rolling, live);
         let stop = match rolling.watched(refreshed.as_mut(), async || watch.look().await).await {
-            Ok(()) => return rolling.healthy(live).await,
+            Ok(()) => {
+                rolling.healthy(live).await?;
+                // A gate that does not know yet is waited for.
+                return rolling.hold(Duration::ZERO, true).await;
+            }
             Err(stop) => stop,
         };
         match stop {
@@ -79,13 +83,13 @@ async fn ended(
             }
             return Ok(());
         }
-        _ if rolling.stays(asked) => {
+        _ if rolling.stays(failure) => {
             rolling.tell(&format!("the refresh is cancelled, and {live} stays as it is by then: {failure}"));
             refresh::cancel(&op, &group).await
         }
         _ => {
             // Before the call: who comes after a kill in between must not begin it again.
-            let course = Course::Back { reason: failure.to_string() };
+            let course = Course::Back { reason: failure.to_string(), asked };
             rolling.change(|_, rollout| rollout.course = course).await?;
             rolling.tell(&format!("the refresh is turned round: {failure}"));
             refresh::turn_back(&op, &group).await

@@ -429,6 +429,37 @@ fn names_carry_the_colour_and_are_refused_when_too_long() {
     service.run("plan", "1.0", &[]).exits(2).says("32 characters");
 }
 
+/// Commands on running instances: moto runs none of them and calls each a success.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_place_ships_and_fails_on_moto() {
+    let service = Service::new();
+    let in_place = "  strategy \"in_place\" {\n    run = [\"echo ${var.release}\"]\n  }\n";
+    let whole = "  strategy \"blue_green\" {\n    retire_after = 1h\n  }\n";
+    service.says(&[(whole, in_place)]);
+    service.ships("1.0");
+    service.ships("2.0").says("2.0 is live on blue");
+    assert_eq!((service.sizes("blue").await, service.weights().await), ([2, 4, 2], [100, 0]));
+    let fails =
+        format!("  gate \"smoke\" {{\n    at = \"after_shift\"\n    command = [\"false\"]\n  }}\n{in_place}");
+    service.says(&[(whole, &fails)]);
+    service.run("apply", "3.0", &[]).exits(1).says("3.0 was taken back; 2.0 on blue carries all traffic");
+    assert_eq!(service.sizes("blue").await, [2, 4, 2]);
+    service.run("plan", "2.0", &["--detailed-exitcode"]).exits(0);
+    service.product.run(&["destroy", "service.deploy", "--auto-approve"]).exits(0);
+}
+
+/// moto has no instance refresh: the release fails, the message tells why, and the old one stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn rolling_fails_on_moto_and_leaves_the_old_release() {
+    let service = Service::new();
+    let whole = "  strategy \"blue_green\" {\n    retire_after = 1h\n  }\n";
+    service.says(&[(whole, "  strategy \"rolling\" {\n  }\n")]);
+    service.ships("1.0");
+    let run = service.run("apply", "2.0", &[]).exits(1);
+    println!("{}{}", run.out, run.err);
+    assert_eq!((service.sizes("blue").await, service.weights().await), ([2, 4, 2], [100, 0]));
+}
+
 /// Each mistake is one diagnostic that says what to write.
 #[test]
 fn mistakes_in_a_deployment_are_told_one_by_one() {

@@ -164,18 +164,18 @@ impl Under {
     #[track_caller]
     pub fn until(&mut self, text: &str) {
         let paths = self.paths.clone();
-        self.until_so(|| said(&paths).contains(text));
+        self.until_so(text, || said(&paths).contains(text));
     }
 
-    /// Waits until this is so; it must be before it ends.
+    /// Waits until this holds, which is called `what`; it must before it ends.
     #[track_caller]
-    pub fn until_so(&mut self, holds: impl Fn() -> bool) {
+    pub fn until_so(&mut self, what: &str, holds: impl Fn() -> bool) {
         let began = bgform::clock::monotonic();
         while !holds() {
             let ended = self.child.try_wait().expect("a child");
             assert!(
                 ended.is_none() && bgform::clock::monotonic().saturating_sub(began) < Duration::from_secs(90),
-                "it did not come to this:\n{}",
+                "it did not come to `{what}`:\n{}",
                 self.said()
             );
             std::thread::sleep(Duration::from_millis(10));

@@ -61,7 +61,8 @@ impl Rollouts {
             if intent.what == What::Adopt {
                 lines.push(String::new());
             }
-            if let Some(Proof { points, .. }) = self.proofs.get(&intent.name) {
+            // What keeps its colour moves neither weights nor sizes: the refresh and the batches hold the rest.
+            if let Some(Proof { points, moves: 1.. }) = self.proofs.get(&intent.name) {
                 let line = format!("  Proved: at each of the {points} points where it can be cut short, a healthy fleet that is large enough has the traffic.");
                 lines.extend([line, String::new()]);
             }

@@ -22,8 +22,7 @@ impl Rolling<'_> {
             }
             None => reason,
         };
-        let going_back = asked || matches!(failure, Failure::Resumed { .. });
-        if self.stays(going_back) || matches!(failure, Failure::Moved { .. }) {
+        if self.stays(&failure) {
             let held = Course::Held { reason: reason.clone() };
             return match self.change(|_, rollout| rollout.course = held).await {
                 Ok(()) => End::Held { release, reason },
@@ -37,14 +36,16 @@ impl Rolling<'_> {
         }
     }
 
-    /// Whether all stays as it is after a failure, for a person to look at; `asked` says that a person
-    /// asked for the way back.
-    pub(in crate::deployment) fn stays(&self, asked: bool) -> bool {
+    /// Whether all stays as it is after this failure, for a person to look at.
+    pub(in crate::deployment) fn stays(&self, failure: &Failure) -> bool {
         let facts = self.facts();
         // A release that has arrived is not taken back because its old colour could not be retired.
         let has_shipped = facts.rollout.as_ref().is_some_and(|rollout| rollout.has_shipped());
-        let holds = has_shipped || self.declaration.on_failure == OnFailure::Hold;
-        facts.closed_by().is_some() || (holds && !asked)
+        let holds = self.declaration.on_failure == OnFailure::Hold
+            || has_shipped
+            || matches!(failure, Failure::Moved { .. });
+        let going_back = matches!(failure, Failure::Asked { .. } | Failure::Resumed { .. });
+        facts.closed_by().is_some() || (holds && !going_back)
     }
 
     /// What carries the traffic: `1.0 on blue`.
@@ -175,7 +176,7 @@ impl Rolling<'_> {
         let change = self.change(|facts, rollout| {
             rollout.origin = origin;
             // A gate of an earlier release has nothing to say about the way back from this one.
-            facts.no_way_back = facts.no_way_back.take().filter(|gate| rollout.passed.contains(gate));
+            facts.no_way_back = facts.no_way_back.take().filter(|gate| rollout.has_reached(gate));
         });
         Ok(change.await?)
     }

@@ -57,7 +57,7 @@ impl Rolling<'_> {
             // Not beside the work: a message that is taken out has to be written down.
             self.heed().await?;
             let all_is_well = match self.guards().await {
-                Ok(()) => look().await,
+                Ok(_) => look().await,
                 Err(failure) => Err(failure.into()),
             };
             let now = clock.monotonic();

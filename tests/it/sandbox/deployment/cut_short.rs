@@ -52,7 +52,7 @@ pub fn cut(scene: &Scene, release: &str, cut: Cut) -> (Run, Run) {
         Cut::Called(action, times, wait, signal) => {
             let before = scene.calls(action);
             let mut under = scene.begin(release);
-            under.until_so(|| scene.calls(action) >= before + times);
+            under.until_so(action, || scene.calls(action) >= before + times);
             std::thread::sleep(wait);
             under.signal(signal);
             under.end()
@@ -106,7 +106,7 @@ fn converges(points: &[Cut], table: &Mutex<Table>) {
         scene.stands(&release);
         let mut table = table.lock().expect("no panic");
         match point {
-            Cut::After(..) => table.signals += 1,
+            Cut::After(..) | Cut::Called(..) => table.signals += 1,
             Cut::Around(..) => table.calls += 1,
         }
         table.requests += tally.sent;

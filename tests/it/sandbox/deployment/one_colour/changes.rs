@@ -95,7 +95,9 @@ fn taken_back_in_two_goes(signal: rustix::process::Signal, then: &[&str], stands
     let load = scene.load();
     let started = scene.calls("StartInstanceRefresh");
     let mut under = scene.begin_with(&["rollback", STACK, "--auto-approve"]);
-    under.until_so(|| scene.calls("StartInstanceRefresh") > started && scene.releases().len() == 2);
+    under.until_so("a refresh", || {
+        scene.calls("StartInstanceRefresh") > started && scene.releases().len() == 2
+    });
     under.signal(signal);
     let run = under.end();
     assert!([4, -1].contains(&run.code), "{}\n{}", run.out, run.err);

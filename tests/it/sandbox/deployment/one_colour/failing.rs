@@ -107,7 +107,7 @@ fn set_alarm(scene: &Scene, state: &str) {
 
 /// What failed stays for a person to look at, and once it is mended the next apply goes on with it.
 fn held(scene: &Scene, mended: &std::path::Path) {
-    scene.rewrite("  release = var.release\n", "  release = var.release\n  on_failure = \"hold\"\n");
+    scene.rewrite("  settle  = 1s\n", "  settle  = 1s\n  on_failure = \"hold\"\n");
     let load = scene.load();
     scene.apply("2.0").exits(1).says("2.0 is held where it is.");
     assert_eq!(scene.calls("RollbackInstanceRefresh"), 0);

@@ -79,7 +79,7 @@ fn in_place_is_paused_and_promoted() {
     let scene = without_variables(in_place_slowly());
     let load = scene.load();
     let mut under = scene.begin("2.0");
-    under.until_so(|| scene.calls("SendCommand") == 1);
+    under.until_so("a command", || scene.calls("SendCommand") == 1);
     type_in(&scene, &["pause"]).exits(0).says("has taken it");
     under.until("the batch under way is ended first");
     under.until("paused; `bgform promote` goes on");

@@ -1,8 +1,8 @@
 //! Releases that take the place of the old one in the colour that carries the traffic: by an
 //! instance refresh, and by commands on running instances; under load, forth and back.
 
-use super::{STACK, Scene, Under, none_failed, side_by_side};
-use crate::product::Run;
+use super::{STACK, Scene, none_failed, side_by_side};
+use crate::product::{Run, Under};
 use crate::sandbox::load::Tally;
 
 mod changes;
@@ -16,6 +16,7 @@ mod led;
 const DEPLOYMENT: &str = r#"
 deployment "web" {
   release = var.release
+  settle  = 1s
 
   launch_template {
     image         = image.hello
@@ -118,7 +119,7 @@ fn in_place_slowly() -> Scene {
 /// Begins 2.0 and waits until an instance has it.
 fn begun(scene: &Scene) -> Under {
     let mut under = scene.begin("2.0");
-    under.until_so(|| scene.releases() == ["1.0", "2.0"]);
+    under.until_so("both releases", || scene.releases() == ["1.0", "2.0"]);
     under
 }
 
