@@ -19,11 +19,11 @@ pub struct PauseArgs {
 pub async fn run(global: &Global, args: PauseArgs) -> Result<Exit, CliError> {
     let site = Site::find(global, &args.which)?;
     let (name, facts) = site.one(&site.snapshot()?)?;
-    let label = under_way(&name, &facts)?.release.label.clone();
-    let Some(lock) = site.lock_or_tell(&name, &Message::Pause, "bgform pause").await? else {
+    let release = under_way(&name, &facts)?.release.clone();
+    let Some(lock) = site.lock_or_tell(&name, &release, &Message::Pause, "bgform pause").await? else {
         return Ok(Exit::Done);
     };
-    site.note(global, &lock, |_, rollout| rollout.course = Course::Paused).await?;
-    println!("{name}: {label} is paused; `bgform promote` lets the next `bgform apply` go on.");
+    site.note(global, &lock, &release, |_, rollout| rollout.course = Course::Paused).await?;
+    println!("{name}: {} is paused; `bgform promote` lets the next `bgform apply` go on.", release.label);
     Ok(Exit::Done)
 }

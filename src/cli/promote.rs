@@ -22,15 +22,15 @@ pub struct PromoteArgs {
 pub async fn run(global: &Global, args: PromoteArgs) -> Result<Exit, CliError> {
     let site = Site::find(global, &args.which)?;
     let (name, facts) = site.one(&site.snapshot()?)?;
-    let label = under_way(&name, &facts)?.release.label.clone();
-    let Some(lock) = site.lock_or_tell(&name, &Message::Promote, "bgform promote").await? else {
+    let release = under_way(&name, &facts)?.release.clone();
+    let Some(lock) = site.lock_or_tell(&name, &release, &Message::Promote, "bgform promote").await? else {
         return Ok(Exit::Done);
     };
-    site.note(global, &lock, |_, rollout| {
+    site.note(global, &lock, &release, |_, rollout| {
         rollout.course = Course::Forward;
         rollout.served = Duration::MAX / 4;
     })
     .await?;
-    println!("{name}: no apply runs; the next `bgform apply` of {label} goes on at once.");
+    println!("{name}: no apply runs; the next `bgform apply` of {} goes on at once.", release.label);
     Ok(Exit::Done)
 }

@@ -18,7 +18,7 @@ use crate::diagnostic::did_you_mean;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::remembered_outputs;
-use crate::state::deployment::{Deployment, Rollout};
+use crate::state::deployment::{Deployment, Release, Rollout};
 use crate::state::{Change, Entry, Holder, Journal, LockGuard, Snapshot, StateError, Store};
 
 /// Which deployment a command is about.
@@ -97,6 +97,7 @@ impl Site {
     pub async fn lock_or_tell(
         &self,
         deployment: &str,
+        about: &Release,
         message: &Message,
         command: &str,
     ) -> Result<Option<LockGuard>, CliError> {
@@ -106,7 +107,7 @@ impl Site {
             Err(error) => return Err(error.into()),
         };
         let mailbox = Mailbox::of(&self.store);
-        let sent = mailbox.put(deployment, message)?;
+        let sent = mailbox.put(deployment, about, message)?;
         let began = clock::monotonic();
         while clock::monotonic().saturating_sub(began) < PATIENCE {
             if !sent.exists() {
@@ -132,11 +133,12 @@ impl Site {
         &self,
         global: &Global,
         lock: &LockGuard,
+        about: &Release,
         change: impl FnOnce(&mut Deployment, &mut Rollout),
     ) -> Result<(), CliError> {
         let session = Session::begin(self, global, lock).await?;
         let (name, mut facts) = self.one(&session.journal.snapshot())?;
-        under_way(&name, &facts)?;
+        still_under_way(&name, &facts, about)?;
         if let Some(mut rollout) = facts.rollout.take() {
             change(&mut facts, &mut rollout);
             facts.rollout = Some(rollout);
@@ -168,6 +170,26 @@ pub fn under_way<'a>(name: &str, facts: &'a Deployment) -> Result<&'a Rollout, C
                before"
             .to_owned(),
     })
+}
+
+/// The rollout that a command was given for, which may have ended while it waited for the lock.
+pub fn still_under_way<'a>(
+    name: &str,
+    facts: &'a Deployment,
+    about: &Release,
+) -> Result<&'a Rollout, CliError> {
+    let rollout = under_way(name, facts)?;
+    match rollout.release == *about {
+        true => Ok(rollout),
+        false => Err(CliError::Refused {
+            code: "bgform::deployment::nothing_under_way",
+            message: format!(
+                "{} of `{name}` has ended meanwhile, and {} is under way",
+                about.label, rollout.release.label
+            ),
+            help: "nothing was changed. `bgform status` shows what stands".to_owned(),
+        }),
+    }
 }
 
 /// Who gives a command, as `user@host`.

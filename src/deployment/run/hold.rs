@@ -60,7 +60,12 @@ impl Rolling<'_> {
 
     /// What people have asked for from elsewhere.
     pub(in crate::deployment) async fn heed(&self) -> Result<(), Failure> {
-        for message in self.run.mailbox.take(self.name)? {
+        let Some((_, rollout)) = self.rollout() else { return Ok(()) };
+        let taken = self.run.mailbox.take(self.name, Some(&rollout.release))?;
+        for (label, message) in taken.stale {
+            self.tell(&format!("`{message}` was meant for {label} as it was shipped then, and is dropped"));
+        }
+        for message in taken.messages {
             match message {
                 Message::Pause => self.change(|_, rollout| rollout.course = Course::Paused).await?,
                 Message::Promote => {
