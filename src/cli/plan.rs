@@ -10,6 +10,7 @@ use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::deployment::decide::{Author, Intent, What, Wrong, decide};
+use crate::deployment::lower::is_of;
 use crate::deployment::preflight::{Finding, preflight};
 use crate::deployment::story::story;
 use crate::deployment::verify::{self, Proof};
@@ -235,11 +236,17 @@ async fn with_deployments(
     let mut known = plan::remembered_outputs(snapshot);
     let answers =
         plan::observe::read_existing(cloud, &program, snapshot, options.upgrade, &mut known).await?;
-    let intents = decide(&program, &snapshot.deployments, &known, &author(&program), options.supersede)
-        .map_err(|wrong| match wrong {
-            Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes),
-            Wrong::Refused(refused) => PlanError::Deployment(refused),
-        })?;
+    // A deployment goes on as a whole, where a target selects a part of it.
+    let selected = plan::targeted(&program, options);
+    let goes = |name: &str| {
+        selected.as_ref().is_none_or(|selected| selected.iter().any(|address| is_of(address, name)))
+    };
+    let intents =
+        decide(&program, &goes, &snapshot.deployments, &known, &author(&program), options.supersede)
+            .map_err(|wrong| match wrong {
+                Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes),
+                Wrong::Refused(refused) => PlanError::Deployment(refused),
+            })?;
     let mut capacities = HashMap::new();
     for intent in &intents {
         if let Some(capacity) = live_capacity(cloud, snapshot, intent).await? {
@@ -264,7 +271,9 @@ async fn with_deployments(
     let shown = intents
         .iter()
         .map(|intent| (intent.name.clone(), intent.raised(capacities.get(&intent.name).copied())));
-    program.stand(&shown.collect());
+    let mut standing = snapshot.deployments.clone();
+    standing.extend(shown);
+    program.stand(&standing);
     let existing = Some((answers, known));
     let basis = Basis { cloud, program: &program, snapshot, options, existing: existing.clone(), part: None };
     let made = plan::make(basis).await?;

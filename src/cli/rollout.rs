@@ -39,7 +39,7 @@ pub struct Site {
     which: Option<String>,
 }
 
-/// How long a running apply is given to take a message before it is said that it has not yet.
+/// After how long it is said that a running apply has not taken a message yet.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Site {
@@ -92,8 +92,8 @@ impl Site {
         Ok((program, cloud))
     }
 
-    /// Takes the lock, or hands the message to the apply that has it. None where that took it, or
-    /// will; what it said is printed.
+    /// Takes the lock, or hands the message to the apply that has it, and waits until that has taken
+    /// it or has ended. None where it was taken; what became of it is said there.
     pub async fn lock_or_tell(
         &self,
         deployment: &str,
@@ -103,13 +103,18 @@ impl Site {
     ) -> Result<Option<LockGuard>, CliError> {
         let holder = match self.store.lock(command) {
             Ok(lock) => return Ok(Some(lock)),
-            Err(StateError::Locked { holder: Some(holder), .. }) => holder,
+            Err(StateError::Locked { holder: Some(holder), path, help }) => match holder.command.as_str() {
+                // There will be nothing left to lead or to go back to.
+                "bgform destroy" => {
+                    return Err(StateError::Locked { holder: Some(holder), path, help }.into());
+                }
+                _ => holder,
+            },
             Err(error) => return Err(error.into()),
         };
-        let mailbox = Mailbox::of(&self.store);
-        let sent = mailbox.put(deployment, about, message)?;
-        let began = clock::monotonic();
-        while clock::monotonic().saturating_sub(began) < PATIENCE {
+        let sent = Mailbox::of(&self.store).put(deployment, about, message)?;
+        let (began, mut told) = (clock::monotonic(), false);
+        loop {
             if !sent.exists() {
                 println!("{deployment}: {holder} has taken it, and does so now.");
                 return Ok(None);
@@ -122,10 +127,14 @@ impl Site {
                 println!("{deployment}: {holder} has taken it, and has ended.");
                 return Ok(None);
             }
+            if clock::monotonic().saturating_sub(began) >= PATIENCE && !std::mem::replace(&mut told, true) {
+                println!(
+                    "{deployment}: {holder} has not taken it yet: it is at a step of {deployment} that it ends first. \
+                     This waits until it does, or has ended; interrupted, it leaves the request there."
+                );
+            }
             clock::sleep(Duration::from_millis(100)).await;
         }
-        println!("{deployment}: {holder} has not looked yet; it takes it once the call under way has ended.");
-        Ok(None)
     }
 
     /// Changes the rollout under way in the state, where no apply runs.
@@ -259,6 +268,6 @@ pub fn told(ended: &Ended) -> Exit {
     match ended.end {
         End::Shipped { .. } => Exit::Done,
         End::Interrupted { .. } => Exit::Interrupted,
-        End::WentBack { .. } | End::Held { .. } | End::Stuck { .. } => Exit::Failed,
+        End::WentBack { .. } | End::Held { .. } | End::Waits { .. } | End::Stuck { .. } => Exit::Failed,
     }
 }

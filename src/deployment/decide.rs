@@ -93,19 +93,20 @@ pub struct Author {
     pub commit: Option<String>,
 }
 
-/// Decides about every deployment of a stack.
+/// Decides about every deployment of a stack that `goes` wants.
 ///
 /// # Errors
 /// Mistakes of the stack that need the account to be seen; the first refusal.
 pub fn decide(
     program: &Program,
+    goes: &dyn Fn(&str) -> bool,
     facts: &IndexMap<String, Deployment>,
     known: &Known,
     author: &Author,
     supersede: bool,
 ) -> Result<Vec<Intent>, Wrong> {
     let mut intents = Vec::new();
-    for name in program.declarations.deployments.keys() {
+    for name in program.declarations.deployments.keys().filter(|name| goes(name)) {
         let mut mistakes = Vec::new();
         let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
         let read = program.deployment(name, &sides, known, &mut mistakes);

@@ -1,5 +1,5 @@
-//! What people ask of a rollout from another terminal: `promote`, `pause`, `abort`, `approve`. A
-//! message is a file beside the state; a running apply takes them in the order in which they came.
+//! What people ask of a rollout from another terminal: `promote`, `pause`, `abort`, `approve`,
+//! `rollback`. A message is a file beside the state; a running apply takes them in the order in which they came.
 //! Each names the release that it is about: one that was left behind never reaches another rollout.
 
 use std::fmt;
@@ -25,6 +25,13 @@ pub enum Message {
     Approve {
         gate: String,
     },
+    /// Go back from a release that was shipped: to this one, if it is named. `raise` says that it was
+    /// agreed to raise an old colour that has been emptied.
+    Rollback {
+        to: Option<String>,
+        by: String,
+        raise: bool,
+    },
 }
 
 impl fmt::Display for Message {
@@ -33,6 +40,7 @@ impl fmt::Display for Message {
             Self::Promote => f.write_str("promote"),
             Self::Pause => f.write_str("pause"),
             Self::Abort { by } => write!(f, "abort, by {by}"),
+            Self::Rollback { by, .. } => write!(f, "rollback, by {by}"),
             Self::Approve { gate } => write!(f, "approve \"{gate}\""),
         }
     }
@@ -96,15 +104,15 @@ impl Mailbox {
         Ok(path)
     }
 
-    /// Takes the messages to a deployment out, the oldest first; `about` is the release that they
-    /// have to be about. What does not read is dropped.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn take(&self, deployment: &str, about: Option<&Release>) -> Result<Taken, StateError> {
+    /// Whether a message to a deployment waits.
+    pub fn has(&self, deployment: &str) -> bool {
+        self.files(deployment).is_ok_and(|files| !files.is_empty())
+    }
+
+    fn files(&self, deployment: &str) -> Result<Vec<PathBuf>, StateError> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Taken::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => {
                 return Err(StateError::Unwritable { path: self.folder.clone(), reason: error.to_string() });
             }
@@ -114,8 +122,16 @@ impl Mailbox {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             name.starts_with(&start) && name.ends_with(".json")
         };
-        let mut files: Vec<PathBuf> =
-            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_ours).collect();
+        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_ours).collect())
+    }
+
+    /// Takes the messages to a deployment out, the oldest first; `about` is the release that they
+    /// have to be about. What does not read is dropped.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn take(&self, deployment: &str, about: Option<&Release>) -> Result<Taken, StateError> {
+        let mut files = self.files(deployment)?;
         files.sort();
         let mut taken = Taken::default();
         for file in files {

@@ -135,7 +135,7 @@ pub async fn abort(run: &Run<'_>, intent: &Intent, by: &str) -> Option<Ended> {
     let rolling = Rolling { run, name: &intent.name, declaration: &intent.declaration };
     let release = intent.facts.rollout.as_ref()?.release.label.clone();
     let end = rolling.failed(&release, Failure::Asked { reason: format!("{by} asked for it") }).await;
-    Some(Ended { name: intent.name.clone(), end })
+    Some(Ended::of(run, &intent.name, end))
 }
 
 /// Empties the colour that stands by, now.

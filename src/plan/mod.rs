@@ -25,7 +25,7 @@ pub mod step;
 mod summary;
 mod verify;
 
-pub use make::{make, remembered_outputs};
+pub use make::{make, remembered_outputs, targeted, with_dependencies};
 pub use step::Plan;
 
 /// What the command line asks of a plan.

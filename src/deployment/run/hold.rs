@@ -63,19 +63,14 @@ impl Rolling<'_> {
         let Some((_, rollout)) = self.rollout() else { return Ok(()) };
         let taken = self.run.mailbox.take(self.name, Some(&rollout.release))?;
         for (label, message) in taken.stale {
-            self.tell(&format!("`{message}` was meant for {label} as it was shipped then, and is dropped"));
+            self.stale(&label, &message);
         }
         for message in taken.messages {
             match message {
                 Message::Pause => self.change(|_, rollout| rollout.course = Course::Paused).await?,
-                Message::Promote => {
-                    self.tell("promoted");
-                    self.change(|_, rollout| {
-                        rollout.course = Course::Forward;
-                        rollout.served = Duration::MAX / 4;
-                    })
-                    .await?;
-                }
+                Message::Promote => self.promote().await?,
+                // What is under way is on its way back.
+                Message::Rollback { .. } => {}
                 Message::Approve { gate } => {
                     self.change(|_, rollout| {
                         rollout.approved.insert(gate);

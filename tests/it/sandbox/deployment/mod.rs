@@ -9,6 +9,7 @@ use bgform::state::Store;
 use super::load::{Load, Tally, get};
 use crate::product::{Product, Run};
 
+mod asked;
 mod commands;
 mod cut_short;
 mod failing;
