@@ -226,8 +226,9 @@ impl<'a> Shared<'a> {
         let (evaluated, inputs) = self.inputs(kind, step)?;
         let _turn = self.turn(kind, step, &inputs).await;
         let planned = changed_attributes(&step.changes);
-        let (mut live, before) = match planned.is_empty() {
-            // Nothing is overwritten: an operation that was cut short is ended.
+        // Nobody was asked about a plan from records, so no time has gone by since it was made; where
+        // nothing is planned, an operation that was cut short is ended.
+        let (mut live, before) = match planned.is_empty() || self.context.plan.from_records {
             true => (seen.clone(), overlaid(record, seen)),
             false => self.reread(kind, step, record, seen, &planned).await?,
         };

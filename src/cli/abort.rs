@@ -51,7 +51,7 @@ pub async fn take_back(global: &Global, site: &Site, command: &str) -> Result<Ex
 /// What was done must be undone by going back.
 fn can_go_back(name: &str, facts: &Deployment, rollout: &Rollout) -> Result<(), CliError> {
     let old = rollout.to.other();
-    if let Some(gate) = facts.no_way_back.as_ref().filter(|gate| rollout.passed.contains(*gate)) {
+    if let Some(gate) = facts.closed_by() {
         let release = facts.releases.get(&old).map_or("the old release", |release| &release.label).to_owned();
         let refused = NoWay::Irreversible { deployment: name.to_owned(), release, gate: gate.clone() };
         return Err(CliError::Refused {

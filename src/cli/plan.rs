@@ -20,6 +20,7 @@ use crate::lang::scope::Known;
 use crate::plan::document::document;
 use crate::plan::render::{Style, render};
 use crate::plan::{self, Basis, Made, Options, PlanError};
+use crate::state::deployment::{Colour, Rollout};
 use crate::state::{Holder, OpenOperation, Snapshot};
 use crate::value::Value;
 
@@ -263,6 +264,10 @@ async fn with_deployments(
     let mut proofs = HashMap::new();
     for intent in &intents {
         let Some(capacity) = capacities.get(&intent.name) else { continue };
+        // No traffic is moved any more.
+        if intent.facts.rollout.as_ref().is_none_or(Rollout::has_shipped) {
+            continue;
+        }
         let Some(start) = verify::start(&intent.facts, *capacity) else { continue };
         let proof = verify::prove(start, &verify::moves(&intent.facts, *capacity), *capacity);
         let unproved = |broken| PlanError::Unproved { deployment: intent.name.clone(), broken };
@@ -280,10 +285,12 @@ async fn with_deployments(
     Ok((Rollouts { intents, capacities, findings, proofs, existing }, made))
 }
 
-/// How many instances the fleet that a rollout replaces is to have at the moment.
+/// How many instances the fleet that carries most of the traffic is to have at the moment.
 async fn live_capacity(cloud: &Cloud, snapshot: &Snapshot, intent: &Intent) -> Result<Option<u32>, CliError> {
-    let (Some(_), Some(live)) = (&intent.facts.rollout, intent.facts.live) else { return Ok(None) };
-    let address = Address::new("autoscaling_group", &intent.name).with_key(live.name());
+    let (Some(_), Some(_)) = (&intent.facts.rollout, intent.facts.live) else { return Ok(None) };
+    let carries = Colour::BOTH.into_iter().max_by_key(|colour| intent.facts.weight(*colour));
+    let Some(carries) = carries else { return Ok(None) };
+    let address = Address::new("autoscaling_group", &intent.name).with_key(carries.name());
     let Some(record) = snapshot.resources.get(&address) else { return Ok(None) };
     let fleet = observe_one(cloud, &record.id).await?;
     Ok(fleet.map(|fleet| fleet.desired.unsigned_abs()))

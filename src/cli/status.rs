@@ -115,7 +115,7 @@ fn document(name: &str, facts: &Deployment, seen: &Seen) -> Json {
         "name": name,
         "live": facts.live,
         "colours": colours,
-        "retirement": facts.retirement.as_ref().map(|one| json!({ "colour": one.colour, "at": one.at.to_string() })),
+        "retirement": facts.due().map(|one| json!({ "colour": one.colour, "at": one.at.to_string() })),
         "rollout": rollout,
         "no_way_back": facts.no_way_back,
     })

@@ -10,7 +10,7 @@ use super::strategy;
 use crate::diagnostic::Mistake;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
-use crate::state::deployment::{BACK, Colour, Course, Deployment, Ending, Release, Rollout, Sizing, Stage};
+use crate::state::deployment::{BACK, Colour, Course, Deployment, Ending, Release, Rollout, Stage};
 
 /// What a plan does about one deployment.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,7 @@ pub enum What {
     BackToStanding,
     /// The rollout that was begun.
     GoOn,
-    /// The release that is live stays, and the one under way is given up.
+    /// The release that is live stays, and the one under way goes back.
     GiveUp,
 }
 
@@ -66,6 +66,14 @@ pub enum Refused {
          that carries the traffic"
     )]
     JudgedOtherwise { deployment: String, strategy: &'static str, release: String },
+    #[error(
+        "gate \"{gate}\" of `{deployment}` is irreversible and was begun, so that nothing goes back to {old}"
+    )]
+    Irreversible { deployment: String, gate: String, old: String },
+    #[error(
+        "release {under_way} of `{deployment}` is under way and has gate \"{gate}\" before it, which the stack has no more"
+    )]
+    GateGone { deployment: String, under_way: String, gate: String },
 }
 
 impl Refused {
@@ -78,6 +86,14 @@ impl Refused {
             Self::UnderWay { under_way, .. } => format!(
                 "end it with that release (`bgform apply` goes on), go back with `bgform abort`, or pass \
                  --supersede: the traffic goes back to the old colour first, and {under_way} is given up"
+            ),
+            Self::Irreversible { .. } => "nothing was changed. What the gate did, such as a change of the database, is \
+                                          not undone by going back: go on with the release under way, or ship \
+                                          another one that fits it"
+                .to_owned(),
+            Self::GateGone { gate, .. } => format!(
+                "nothing was changed. Put gate \"{gate}\" back into the stack until this release is shipped, or go \
+                 back with `bgform abort`"
             ),
             Self::GoesBack { under_way, .. } => {
                 format!("`bgform rollback` ends the way back to {under_way}; then apply again")
@@ -156,6 +172,7 @@ fn about(
         at: 0,
         served: std::time::Duration::ZERO,
         passed: Default::default(),
+        begun: None,
         approved: Default::default(),
         course: Course::Forward,
         origin: None,
@@ -167,6 +184,7 @@ fn about(
         return Ok((What::First, Deployment { rollout: Some(first), ..Deployment::first() }));
     };
     let mut facts = standing.clone();
+    facts.settle = Some(declaration.settle);
     if let (Some(live), None) = (facts.live, &facts.rollout)
         && facts.has_retired(live.other(), crate::clock::now())
     {
@@ -174,7 +192,21 @@ fn about(
     }
     if let Some(under_way) = &standing.rollout {
         if under_way.release.fingerprint == release.fingerprint {
-            return Ok((What::GoOn, facts));
+            let left = under_way.stages.iter().skip(under_way.at);
+            let gone = left.into_iter().find_map(|stage| match stage {
+                Stage::Gate { name } if !declaration.gate.iter().any(|gate| gate.name == *name) => Some(name),
+                _ => None,
+            });
+            return match (gone, &under_way.course) {
+                (Some(gate), Course::Forward | Course::Paused | Course::Held { .. }) => {
+                    Err(Refused::GateGone {
+                        deployment: name.to_owned(),
+                        under_way: under_way.release.label.clone(),
+                        gate: gate.clone(),
+                    })
+                }
+                _ => Ok((What::GoOn, facts)),
+            };
         }
         if !supersede && under_way.is_back() {
             return Err(Refused::GoesBack {
@@ -190,7 +222,23 @@ fn about(
                 wanted: release.label,
             });
         }
-        supersede_by(&mut facts, &release.label);
+        if under_way.has_shipped() {
+            facts.arrived();
+        } else if let Some(gate) = standing.closed_by() {
+            return Err(Refused::irreversible(name, gate, &facts));
+        } else if facts
+            .releases
+            .get(&under_way.to.other())
+            .is_some_and(|old| old.fingerprint == release.fingerprint)
+        {
+            let reason = format!("{} stays in its place", release.label);
+            if let Some(rollout) = &mut facts.rollout {
+                rollout.course = Course::Back { reason, asked: true };
+            }
+            return Ok((What::GiveUp, facts));
+        } else {
+            supersede_by(&mut facts, &release.label);
+        }
     }
     let Some(live) = facts.live else {
         let first = rollout(release, Colour::Blue, strategy::first(declaration));
@@ -201,12 +249,14 @@ fn about(
         facts.releases.get(&colour).is_some_and(|one| one.fingerprint == release.fingerprint)
     };
     if runs(live) {
-        let given_up = standing.rollout.is_some();
-        return Ok((if given_up { What::GiveUp } else { What::Nothing }, facts));
+        return Ok((What::Nothing, facts));
     }
     let idle = live.other();
     let what = if runs(idle) && facts.stands_by(idle) { What::BackToStanding } else { What::Ship };
     if what == What::BackToStanding {
+        if let Some(gate) = &facts.no_way_back {
+            return Err(Refused::irreversible(name, gate, &facts));
+        }
         let after = declaration.strategy.retire_after();
         let stages = vec![Stage::Shift { new: 100 }, Stage::Settle, Stage::Retire { after }];
         facts.rollout = Some(Rollout { strategy: BACK.to_owned(), ..rollout(release, idle, stages) });
@@ -224,22 +274,36 @@ fn about(
         });
     }
     if facts.stands_by(idle) {
-        stages.insert(0, Stage::Empty);
+        // What has to pass before instances are touched may be refused, and costs no way back then.
+        let first = stages.iter().position(|stage| !matches!(stage, Stage::Gate { .. })).unwrap_or_default();
+        stages.insert(first, Stage::Empty);
     }
     facts.rollout = Some(rollout(release, to, stages));
     Ok((what, facts))
 }
 
+impl Refused {
+    fn irreversible(deployment: &str, gate: &str, facts: &Deployment) -> Self {
+        let old = facts.live.map(|live| if facts.rollout.is_some() { live } else { live.other() });
+        let old = old.and_then(|old| facts.releases.get(&old));
+        Self::Irreversible {
+            deployment: deployment.to_owned(),
+            gate: gate.to_owned(),
+            old: old.map_or_else(|| "the release before".to_owned(), |release| release.label.clone()),
+        }
+    }
+}
+
 /// The rollout under way is given up for the release `label`: the live colour has all traffic again,
-/// and the new one is taken down.
+/// and the new one is emptied by the first stage of the release that comes.
 fn supersede_by(facts: &mut Deployment, label: &str) {
     let Some(to) = facts.rollout.as_ref().map(|rollout| rollout.to) else { return };
     facts.give_up(Ending::Superseded, Some(format!("{label} was shipped in its place")));
     facts.previews = Vec::new();
     if let Some(live) = facts.live {
         facts.shift(live, 100);
-        facts.sizing.insert(live, Sizing::File);
-        facts.sizing.insert(to, Sizing::Empty);
-        facts.releases.remove(&to);
+        if to != live {
+            facts.releases.remove(&to);
+        }
     }
 }

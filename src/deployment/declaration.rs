@@ -13,6 +13,8 @@ use crate::diagnostic::{Mistake, Span};
 pub struct Declaration {
     pub release: String,
     pub on_failure: OnFailure,
+    /// Seconds.
+    pub settle: u64,
     pub strategy: Strategy,
     #[serde(default)]
     pub preview: Option<Preview>,

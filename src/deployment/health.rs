@@ -36,10 +36,12 @@ pub async fn ill(
         let shown = failing.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
         return Ok(Some(format!("{healthy} of {} targets are healthy, {shown}", targets.len())));
     }
-    if healthy == targets.len() && healthy > 0 {
+    let is_raised = u32::try_from(healthy).unwrap_or(u32::MAX) >= least;
+    if healthy == targets.len() && healthy > 0 && is_raised {
         return Ok(None);
     }
-    // One that comes or goes is the group's business as long as enough are there.
+    // One that comes or goes is the group's business as long as enough are there; with weighted
+    // instance types, fewer of them have the capacity.
     let Some(fleet) = observe_one(cloud, group).await? else { return Ok(Some(format!("`{group}` is gone"))) };
     let enough = fleet.capacity_in_service().unsigned_abs() >= least && healthy > 0;
     Ok((!enough).then(|| {

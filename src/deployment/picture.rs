@@ -46,7 +46,7 @@ pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec
         }
     }
     if let Some(rollout) = &facts.rollout {
-        lines.extend(under_way(rollout, facts.closed().is_none()));
+        lines.extend(under_way(rollout, facts.closed_by().is_none()));
     }
     lines.push(format!("  {}", way_back(facts, now)));
     lines
@@ -69,7 +69,7 @@ fn row(facts: &Deployment, seen: &Seen, colour: Colour, now: Timestamp) -> [Stri
     let role = match (&facts.rollout, facts.live == Some(colour)) {
         (_, true) => "live".to_owned(),
         (Some(rollout), false) if rollout.to == colour => "new".to_owned(),
-        _ => match &facts.retirement {
+        _ => match facts.due() {
             Some(one) if one.colour == colour && one.at > now => {
                 let left = Duration::try_from(one.at.duration_since(now)).unwrap_or_default();
                 format!("stands by, retired in {}", rounded(left))
@@ -101,7 +101,7 @@ fn under_way(rollout: &Rollout, back: bool) -> Vec<String> {
         Course::Paused => {
             lines.push(format!("  paused: `bgform promote` goes on{back}"));
         }
-        Course::Back { reason } => lines.push(format!("  goes back: {reason}")),
+        Course::Back { reason, .. } => lines.push(format!("  goes back: {reason}")),
         Course::Held { reason } => {
             lines.push(format!("  held: {reason}; `bgform promote` goes on{back}"));
         }
@@ -130,7 +130,7 @@ fn said(stage: &Stage) -> String {
 fn way_back(facts: &Deployment, now: Timestamp) -> String {
     let Some(live) = facts.live else { return "way back: none, it is the first release".to_owned() };
     if let Some(gate) = &facts.no_way_back {
-        return format!("way back: none, gate \"{gate}\" is irreversible and has passed");
+        return format!("way back: none, gate \"{gate}\" is irreversible and was begun");
     }
     if let Some(rollout) = &facts.rollout {
         return match facts.weight(rollout.to) {

@@ -16,11 +16,11 @@ use crate::state::deployment::{Colour, Deployment, Sizing};
 use crate::state::{Record, Snapshot};
 use crate::value::{Object, Value};
 
-/// The steps that make these resources of the deployment `name` agree with its facts. Groups are read,
-/// since their capacity is their policies'; a rule is read by the step that writes it.
+/// The steps that make these resources of the deployment `name` agree with its facts. Both kinds are
+/// read first: a group's capacity is its policies', and somebody may have moved a rule's weights.
 ///
 /// # Errors
-/// When a group cannot be read.
+/// When one of them cannot be read.
 pub async fn plan(
     cloud: &Cloud,
     snapshot: &Snapshot,
@@ -28,41 +28,47 @@ pub async fn plan(
     facts: &Deployment,
     addresses: &BTreeSet<Address>,
 ) -> Result<Plan, PlanError> {
-    let records = snapshot.resources.iter().filter(|(address, _)| addresses.contains(*address));
-    let (groups, others): (Vec<_>, Vec<_>) =
-        records.partition(|(address, _)| address.kind == "autoscaling_group");
+    let items: Vec<Item<'_>> = snapshot
+        .resources
+        .iter()
+        .filter(|(address, _)| addresses.contains(*address))
+        .filter(|(address, _)| ["listener_rule", "autoscaling_group"].contains(&address.kind.as_str()))
+        .map(|(address, record)| Item { address, record, declared: record.inputs.keys().cloned().collect() })
+        .collect();
+    let read = read_all(cloud, &items).await;
+    let read = read.map_err(|(address, error)| PlanError::Read { address, error })?;
     let mut steps = Vec::new();
-    for (address, record) in others.into_iter().filter(|(address, _)| address.kind == "listener_rule") {
-        if address.name.ends_with("-preview") {
+    for (Item { address, record, .. }, live) in items.iter().zip(read) {
+        let is_rule = address.kind == "listener_rule";
+        let live = match live {
+            Some(live) => live,
+            // The step that changes it says that it is gone.
+            None if is_rule => remembered(record),
+            // A plan of the whole stack makes it again.
+            None => continue,
+        };
+        if is_rule && address.name.ends_with("-preview") {
             if facts.previews.is_empty() {
                 let action = Action::Delete { id: record.id.clone(), deposed: false };
-                steps.push(step(address, record, remembered(record), record.inputs.clone(), action));
+                steps.push(step(address, record, live, record.inputs.clone(), action));
             }
             continue;
         }
-        let inputs = weighed(record, |group| weight(snapshot, name, facts, group));
-        steps.extend(update(address, record, remembered(record), inputs));
-    }
-    let items: Vec<Item<'_>> = groups
-        .iter()
-        .map(|(address, record)| Item { address, record, declared: record.inputs.keys().cloned().collect() })
-        .collect();
-    let live = match items.is_empty() {
-        true => Vec::new(),
-        false => {
-            read_all(cloud, &items).await.map_err(|(address, error)| PlanError::Read { address, error })?
+        let mut inputs = overlaid(record, &live);
+        if is_rule {
+            // Whoever has changed where it sends requests is overruled; the rest is none of this.
+            inputs.retain(|name, _| record.inputs.contains_key(name));
+            let action = record.inputs.get("action").cloned().unwrap_or(Value::Null);
+            inputs.insert("action".to_owned(), weighed(action, |group| weight(snapshot, name, facts, group)));
+            steps.extend(update(address, record, live, inputs));
+            continue;
         }
-    };
-    for ((address, record), live) in groups.into_iter().zip(live) {
-        // One that is gone is made again by a plan of the whole stack.
-        let Some(live) = live else { continue };
         let Some(colour) =
             Colour::BOTH.into_iter().find(|colour| address.key.as_deref() == Some(colour.name()))
         else {
             continue;
         };
         // What nobody declared stays undeclared: a name that was read would count as the author's.
-        let mut inputs = overlaid(record, &live);
         let sizes = |name: &str| ["min_size", "max_size", "desired_capacity"].contains(&name);
         inputs.retain(|name, _| sizes(name) || record.inputs.contains_key(name));
         let inputs = sized(inputs, facts.sizing(colour), facts.bounds);
@@ -140,11 +146,10 @@ fn written_weight(rule: &Record, group: &str) -> Option<f64> {
     member(&ours, "weight").as_ref().and_then(Value::as_number)
 }
 
-/// A rule's inputs with these weights.
-fn weighed(record: &Record, weight: impl Fn(&str) -> Option<u8>) -> Object {
-    let mut inputs = record.inputs.clone();
-    let Some(Value::List(actions)) = inputs.get_mut("action") else { return inputs };
-    for action in actions {
+/// A rule's actions with these weights.
+fn weighed(mut actions: Value, weight: impl Fn(&str) -> Option<u8>) -> Value {
+    let Value::List(list) = &mut actions else { return actions };
+    for action in list {
         let Value::Object(members) = action else { continue };
         let Some(Value::List(groups)) = members.get_mut("target_group") else { continue };
         for group in groups {
@@ -155,7 +160,7 @@ fn weighed(record: &Record, weight: impl Fn(&str) -> Option<u8>) -> Object {
             }
         }
     }
-    inputs
+    actions
 }
 
 /// A group's inputs with these sizes; `bounds` are the file's minimum and maximum, where they are known.
@@ -168,9 +173,10 @@ fn sized(mut inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object
         Sizing::Left | Sizing::Standby(_) => return inputs,
         Sizing::File => match bounds {
             None => return inputs,
+            // A plan of the file puts a maximum right that is higher there by now.
             Some([min, max]) => {
-                let (min, max) = (f64::from(min), f64::from(max));
-                (min, max, Some(now("desired_capacity").clamp(min, max.max(min))))
+                let desired = now("desired_capacity").max(min.into());
+                (min.into(), desired.max(max.into()), Some(desired))
             }
         },
         Sizing::AtLeast(n) => {
@@ -203,27 +209,17 @@ mod tests {
     #[test]
     fn only_the_weights_of_its_own_groups_change() {
         let group = |arn: &str, weight: i32| object! { "group" => arn, "weight" => weight };
-        let rule = |weights: [i32; 3]| {
+        let actions = |weights: [i32; 3]| {
             let groups = ["blue", "green", "else"].into_iter().zip(weights);
             let groups: Vec<Value> = groups.map(|(arn, weight)| group(arn, weight)).collect();
-            let action = object! { "type" => "forward", "target_group" => Value::List(groups) };
-            members(object! { "priority" => 10, "action" => Value::List(vec![action]) })
-        };
-        let record = Record {
-            id: "rule".to_owned(),
-            inputs: rule([0, 100, 1]),
-            outputs: Object::new(),
-            generation: 0,
-            depends_on: Vec::new(),
-            prevent_destroy: false,
-            unfinished: false,
+            Value::List(vec![object! { "type" => "forward", "target_group" => Value::List(groups) }])
         };
         let wanted = |group: &str| match group {
             "blue" => Some(100),
             "green" => Some(0),
             _ => None,
         };
-        assert_eq!(weighed(&record, wanted), rule([100, 0, 1]));
+        assert_eq!(weighed(actions([0, 100, 1]), wanted), actions([100, 0, 1]));
     }
 
     #[test]

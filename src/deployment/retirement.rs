@@ -2,8 +2,6 @@
 //! has come, so that no process has to stay alive for it (API_PutScheduledUpdateGroupAction). Its name
 //! is always the same, so that putting it again moves it.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::apply::operation::Operation;
@@ -12,10 +10,8 @@ use crate::cloud::error::{Error, Service};
 
 const NAME: &str = "bgform-retire";
 
-/// Has the group emptied after `after`; answers when.
-pub async fn schedule(op: &Operation<'_>, group: &str, after: Duration) -> Result<Timestamp, Error> {
-    let now = op.cloud.clock.now();
-    let at = now.checked_add(after).unwrap_or(now);
+/// Has the group emptied at this time.
+pub async fn schedule(op: &Operation<'_>, group: &str, at: Timestamp) -> Result<(), Error> {
     let start = aws_smithy_types::DateTime::from_secs(at.as_second());
     let client = &op.cloud.autoscaling;
     op.call(Service::AutoScaling, "PutScheduledUpdateGroupAction", Repeat::Safe, || {
@@ -29,8 +25,8 @@ pub async fn schedule(op: &Operation<'_>, group: &str, after: Duration) -> Resul
             .desired_capacity(0)
             .send()
     })
-    .await?;
-    Ok(at)
+    .await
+    .map(drop)
 }
 
 /// Takes the action away; one that has acted is gone already.

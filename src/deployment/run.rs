@@ -8,6 +8,7 @@ mod attend;
 mod back;
 mod gates;
 mod hold;
+mod retire;
 mod stages;
 
 use std::time::Duration;
@@ -32,8 +33,6 @@ pub use attend::{beside, run};
 
 /// How often a wait looks at what it waits for.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long the old colour has to answer what it was sent, after it got its last request.
-const SETTLE: Duration = Duration::from_secs(5);
 
 /// What rollouts are carried out with.
 pub struct Run<'a> {
@@ -67,7 +66,7 @@ impl Ended {
     pub fn of(run: &Run<'_>, name: &str, end: End) -> Self {
         let snapshot = run.journal.snapshot();
         let facts = snapshot.deployments.get(name).cloned().unwrap_or_default();
-        let closed = facts.closed().map(str::to_owned);
+        let closed = facts.closed_by().cloned();
         Self { name: name.to_owned(), end, traffic: records::traffic(&snapshot, name, &facts), closed }
     }
 }
@@ -121,8 +120,18 @@ pub enum Failure {
     Gate { gate: String, reason: String },
     #[error("{colour} does not hold what it was given: {reason}")]
     Unhealthy { colour: Colour, reason: String },
+    #[error("{reason}; another rule, or somebody who knows its address, sends them")]
+    Stray { colour: Colour, reason: String },
     #[error("{reason}")]
     Asked { reason: String },
+    /// What was begun goes on in its way back.
+    #[error("{reason}")]
+    Resumed { reason: String },
+    #[error(
+        "somebody has changed the weights of `{address}`: {colour} has {found}% and should have {planned}%; it was \
+         left as it is"
+    )]
+    Moved { address: Address, colour: Colour, found: u8, planned: u8 },
     #[error("interrupted")]
     Interrupted,
 }
@@ -159,8 +168,10 @@ impl Rolling<'_> {
     pub(super) async fn to_the_end(&self, release: &str) -> End {
         let failure = loop {
             let Some((_, rollout)) = self.rollout() else { return self.shipped(release) };
-            if let Course::Back { reason } = &rollout.course {
-                break Failure::Asked { reason: reason.clone() };
+            match &rollout.course {
+                Course::Back { reason, asked: true } => break Failure::Asked { reason: reason.clone() },
+                Course::Back { reason, asked: false } => break Failure::Resumed { reason: reason.clone() },
+                _ => {}
             }
             let Some(stage) = rollout.stage().cloned() else {
                 // Every promise of the release is kept by now: a call that fails is no reason to go back.
@@ -206,6 +217,13 @@ impl Rolling<'_> {
         self.run.journal.append(Entry::Fact { change }).await
     }
 
+    /// Changes the facts and writes them down.
+    pub(super) async fn change_facts(&self, change: impl FnOnce(&mut Deployment)) -> Result<(), StateError> {
+        let mut facts = self.facts();
+        change(&mut facts);
+        self.keep(facts).await
+    }
+
     /// Changes the facts of the rollout under way and writes them down.
     pub(super) async fn change(
         &self,
@@ -245,6 +263,6 @@ impl Rolling<'_> {
     fn shipped(&self, release: &str) -> End {
         let facts = self.facts();
         let colour = facts.live.unwrap_or(Colour::Blue);
-        End::Shipped { release: release.to_owned(), colour, retires: facts.retirement }
+        End::Shipped { release: release.to_owned(), colour, retires: facts.due().cloned() }
     }
 }

@@ -33,6 +33,13 @@ pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
              everything stays as it is for a person to look at.",
         )
         .default("rollback"),
+        attribute(
+            "settle",
+            Type::Duration { min: 0, max: 3600 },
+            "How long a colour keeps its instances at least after it has lost its weight, watched all the time: a \
+             load balancer's nodes learn of a rule change one after the other.",
+        )
+        .default_seconds(120),
         attribute("strategy", strategies(), "How a release takes over.").required(),
         attribute(
             "preview",

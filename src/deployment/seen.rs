@@ -47,12 +47,8 @@ impl Seen {
 /// # Errors
 /// When AWS cannot be asked. What is gone is not seen.
 pub async fn see(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Seen, Error> {
-    let id = |kind: &str, colour: Colour| {
-        let address = Address::new(kind, name).with_key(colour.name());
-        snapshot.resources.get(&address).map(|record| record.id.clone())
-    };
-    let groups: BTreeMap<Colour, String> = by_colour(|colour| id("autoscaling_group", colour));
-    let targets: BTreeMap<Colour, String> = by_colour(|colour| id("target_group", colour));
+    let groups = of_colours(snapshot, "autoscaling_group", name);
+    let targets = of_colours(snapshot, "target_group", name);
     let names: Vec<&str> = groups.values().map(String::as_str).collect();
     let fleets = async {
         match names.is_empty() {
@@ -67,8 +63,7 @@ pub async fn see(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Seen,
         }
         Ok(all)
     };
-    let (fleets, mut standing, weights) =
-        try_join3(fleets, health, weights(cloud, snapshot, name, &targets)).await?;
+    let (fleets, mut standing, weights) = try_join3(fleets, health, weights(cloud, snapshot, name)).await?;
     for (colour, group) in &groups {
         let Some(fleet) = fleets.get(group) else { continue };
         let one = standing.entry(*colour).or_default();
@@ -78,8 +73,13 @@ pub async fn see(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Seen,
     Ok(Seen { weights, fleets: standing })
 }
 
-fn by_colour(of: impl Fn(Colour) -> Option<String>) -> BTreeMap<Colour, String> {
-    Colour::BOTH.into_iter().filter_map(|colour| Some((colour, of(colour)?))).collect()
+/// The ids of both colours' resources of a kind, as far as there are any.
+fn of_colours(snapshot: &Snapshot, kind: &str, name: &str) -> BTreeMap<Colour, String> {
+    let id = |colour: Colour| {
+        let record = snapshot.resources.get(&Address::new(kind, name).with_key(colour.name()))?;
+        Some((colour, record.id.clone()))
+    };
+    Colour::BOTH.into_iter().filter_map(id).collect()
 }
 
 async fn health(cloud: &Cloud, arn: &str) -> Result<Standing, Error> {
@@ -107,12 +107,15 @@ async fn health(cloud: &Cloud, arn: &str) -> Result<Standing, Error> {
 }
 
 /// What the deployment's first rule gives each colour, in percent.
-async fn weights(
+///
+/// # Errors
+/// When AWS cannot be asked.
+pub async fn weights(
     cloud: &Cloud,
     snapshot: &Snapshot,
     name: &str,
-    targets: &BTreeMap<Colour, String>,
 ) -> Result<Option<BTreeMap<Colour, u8>>, Error> {
+    let targets = of_colours(snapshot, "target_group", name);
     let is_rule = |address: &&Address| {
         super::lower::is_of(address, name)
             && address.kind == "listener_rule"

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use super::decide::{Intent, What};
 use super::declaration::{Declaration, OnFailure, Strategy};
 use super::run::{Ended, Failure, Rolling, Run};
-use crate::cloud::error::Error;
 use crate::kind::autoscaling_group::fleet::observe;
 use crate::state::deployment::{BACK, Colour, Course, Deployment, Rollout, Sizing, Stage};
 
@@ -108,6 +107,7 @@ pub fn back(
         at: 0,
         served: Duration::ZERO,
         passed: Default::default(),
+        begun: None,
         approved: Default::default(),
         origin: None,
         batches: Default::default(),
@@ -123,6 +123,7 @@ pub fn intent(name: &str, facts: Deployment) -> Intent {
     let declaration = Declaration {
         release,
         on_failure: OnFailure::Rollback,
+        settle: facts.settle().as_secs(),
         strategy: Strategy::BlueGreen { overlap: 0, retire_after: AFTER.as_secs() },
         preview: None,
         gate: Vec::new(),
@@ -144,54 +145,41 @@ pub async fn abort(run: &Run<'_>, intent: &Intent, by: &str) -> Option<Ended> {
 /// When a call fails, or the state cannot be written.
 pub async fn retire(run: &Run<'_>, intent: &Intent) -> Result<(), Failure> {
     let rolling = Rolling { run, name: &intent.name, declaration: &intent.declaration };
-    let mut facts = rolling.facts();
-    let Some(live) = facts.live else { return Ok(()) };
-    let idle = live.other();
-    rolling.unschedule(idle).await?;
-    facts.retired(idle);
-    rolling.keep(facts).await?;
+    let Some(live) = rolling.facts().live else { return Ok(()) };
+    rolling.empty(live.other()).await?;
+    rolling.change_facts(|facts| facts.retired(live.other())).await?;
     rolling.agree(&rolling.groups()).await
 }
 
 impl Rolling<'_> {
     /// The traffic goes back in one change of each rule, before anything else is put right.
     pub(super) async fn shift_back(&self, to: Colour, old: Option<Colour>, new: u8) -> Result<(), Failure> {
-        let (name, other) = (self.group(to), old.map(|old| self.group(old)));
-        let names: Vec<&str> = std::iter::once(name.as_str()).chain(other.as_deref()).collect();
-        let fleets = observe(self.run.cloud, &names).await?;
-        let desired = |name: &str| fleets.get(name).map_or(0, |fleet| fleet.desired.unsigned_abs());
-        let here = desired(&name);
-        if fleets.get(&name).is_none_or(|fleet| fleet.in_service() == 0) {
-            return Err(Failure::Cloud(Error::failed(
-                format!("{to} has no instance in service"),
-                "the traffic is where it was; `bgform rollback` raises it first once state knows that it is empty",
-            )));
-        }
         let soon = self.run.cloud.clock.now().checked_add(SOON).ok();
         let due = self.facts().retirement.filter(|one| one.colour == to);
         if due.as_ref().is_some_and(|one| soon.is_none_or(|soon| one.at <= soon)) {
             self.call_off(to).await?;
         }
+        let (name, other) = (self.group(to), old.map(|old| self.group(old)));
+        let names: Vec<&str> = std::iter::once(name.as_str()).chain(other.as_deref()).collect();
+        let fleets = observe(self.run.cloud, &names).await?;
+        let desired = |name: &str| fleets.get(name).map_or(0, |fleet| fleet.desired.unsigned_abs());
+        let there = other.as_deref().map_or(0, desired);
+        // AWS, or somebody, has emptied it before its time.
+        if desired(&name) == 0 || fleets.get(&name).is_none_or(|fleet| fleet.in_service() == 0) {
+            self.raise_to(to, there.max(1)).await?;
+        }
+        let here = desired(&name);
         self.change(|facts, _| facts.shift(to, new)).await?;
-        self.agree(&self.rules()).await?;
+        self.agree_back(&self.rules()).await?;
+        self.change(|facts, _| facts.has_shifted(self.run.cloud.clock.now())).await?;
         self.tell(&format!("{to} has {new}% of the traffic"));
         self.call_off(to).await?;
-        let there = other.as_deref().map_or(0, desired);
         let sizing = if there > here { Sizing::Raised(there) } else { Sizing::AtLeast(here) };
         self.change(|facts, _| {
             facts.sizing.insert(to, sizing);
         })
         .await?;
         self.agree(&self.groups()).await
-    }
-
-    /// The colour is not emptied any more.
-    async fn call_off(&self, colour: Colour) -> Result<(), Failure> {
-        if self.facts().retirement.is_none_or(|one| one.colour != colour) {
-            return Ok(());
-        }
-        self.unschedule(colour).await?;
-        Ok(self.change(|facts, _| facts.retirement = None).await?)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::value::format_duration;
 /// carries the traffic now.
 pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
     let Some(rollout) = &intent.facts.rollout else { return given_up(intent) };
-    if let Course::Back { reason } = &rollout.course {
+    if let Course::Back { reason, .. } = &rollout.course {
         let (label, to) = (&rollout.release.label, rollout.to);
         return vec![format!("{}: {label} on {to} goes back: {reason}", intent.name), String::new()];
     }
@@ -57,7 +57,7 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
         lines.push(line.trim_end().to_owned());
     }
     lines.push(String::new());
-    let waits = waits(rollout);
+    let waits = waits(rollout, Duration::from_secs(intent.declaration.settle));
     if waits > Duration::ZERO {
         lines.push(format!("  Its waits add up to {}.", format_duration(waits)));
         lines.push(String::new());
@@ -153,7 +153,9 @@ fn said(
         Stage::Preview { on: false } => "hide   the preview's rule goes".to_owned(),
         Stage::Shift { new } => format!("shift  {new}% to {to}"),
         Stage::Hold { time } => format!("hold   {}", format_duration(*time)),
-        Stage::Settle => "settle".to_owned(),
+        Stage::Settle => {
+            format!("settle {}", format_duration(Duration::from_secs(intent.declaration.settle)))
+        }
         Stage::Retire { after } => {
             let old = old.map_or("the old colour", Colour::name);
             match after.is_zero() {
@@ -218,10 +220,11 @@ fn back_in_one_colour(stage: &Stage, place: usize, rollout: &Rollout) -> &'stati
 }
 
 /// How long a rollout waits at least.
-fn waits(rollout: &Rollout) -> Duration {
+fn waits(rollout: &Rollout, settle: Duration) -> Duration {
     let rest = rollout.stages.iter().skip(rollout.at);
     rest.map(|stage| match stage {
         Stage::Hold { time } => *time,
+        Stage::Settle => settle,
         _ => Duration::ZERO,
     })
     .sum()

@@ -116,6 +116,7 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "release": "2.0",
             "on_failure": "rollback",
+            "settle": 120,
             "strategy": strategy,
             "gate": [
                 gate("contract", "after_retire"),

@@ -9,6 +9,9 @@ use super::gate::Verdict;
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 
+/// A metric of a minute is known after so many seconds.
+const KNOWN: i64 = 180;
+
 /// All alarms have to be OK. One that is missing fails; INSUFFICIENT_DATA waits
 /// (API_DescribeAlarms).
 pub async fn alarms(cloud: &Cloud, names: &[String]) -> Result<Verdict, Error> {
@@ -83,4 +86,39 @@ pub async fn metric(cloud: &Cloud, metric: &Metric, since: Option<Timestamp>) ->
         }
     }
     Ok(Verdict::Passed)
+}
+
+/// How many requests the last minute brought that began after `since` and is known; none where it
+/// brought none, or where CloudWatch cannot be asked. What has no requests has no data points.
+pub async fn requests(cloud: &Cloud, dimensions: &[(&'static str, String)], since: Timestamp) -> Option<u64> {
+    let now = cloud.clock.now().as_second();
+    let first = since.as_second() - since.as_second().rem_euclid(60) + 60;
+    let from = first.max(now - KNOWN);
+    if from >= now {
+        return None;
+    }
+    let time = aws_smithy_types::DateTime::from_secs;
+    let dimensions: Vec<Dimension> = dimensions
+        .iter()
+        .map(|(name, value)| Dimension::builder().name(*name).value(value).build())
+        .collect();
+    let answer = cloud
+        .read(Service::CloudWatch, "GetMetricStatistics", || {
+            cloud
+                .cloudwatch
+                .get_metric_statistics()
+                .namespace("AWS/ApplicationELB")
+                .metric_name("RequestCount")
+                .set_dimensions(Some(dimensions.clone()))
+                .start_time(time(from))
+                .end_time(time(now))
+                .period(60)
+                .statistics(Statistic::Sum)
+                .send()
+        })
+        .await
+        .ok()?;
+    let last = answer.datapoints().iter().max_by_key(|point| point.timestamp().map(|time| time.secs()))?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
+    last.sum().map(|sum| sum as u64).filter(|sum| *sum > 0)
 }

@@ -138,8 +138,12 @@ pub enum Course {
     Forward,
     /// `bgform pause`: it stays where it is until `promote` or `abort`.
     Paused,
-    /// It goes back, for this reason.
-    Back { reason: String },
+    /// It goes back, for this reason; `asked` where somebody wanted it.
+    Back {
+        reason: String,
+        #[serde(default)]
+        asked: bool,
+    },
     /// It failed for this reason and stays, as `on_failure = "hold"` says.
     Held { reason: String },
 }
@@ -163,6 +167,9 @@ pub struct Rollout {
     pub served: Duration,
     /// Gates that were passed.
     pub passed: BTreeSet<String>,
+    /// The irreversible gate that was begun last: what it does may be half done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<String>,
     /// The approvals that were given.
     #[serde(default)]
     pub approved: BTreeSet<String>,
@@ -212,6 +219,17 @@ impl Rollout {
         }
     }
 
+    /// Whether a gate was passed, or begun where that cannot be taken back.
+    pub fn has_reached(&self, gate: &str) -> bool {
+        self.passed.contains(gate) || self.begun.as_deref() == Some(gate)
+    }
+
+    /// Whether nothing is left but to retire the old colour: the release is where it was to come.
+    pub fn has_shipped(&self) -> bool {
+        let retires = self.stages.iter().position(|stage| matches!(stage, Stage::Retire { .. }));
+        retires.is_some_and(|retires| self.at >= retires)
+    }
+
     /// Whether it goes back to the release before, as it ran then: what is in the file has no part in it.
     pub fn is_back(&self) -> bool {
         self.strategy == BACK
@@ -251,6 +269,10 @@ pub enum Ending {
     Superseded,
 }
 
+/// A load balancer's nodes learn of a rule change one after the other, and AWS gives no bound for it:
+/// traffic was seen at weight 0 for up to two minutes (argo-rollouts 4595).
+pub const SETTLE: Duration = Duration::from_secs(120);
+
 /// So many lines of history are kept.
 const KEPT: usize = 200;
 
@@ -278,9 +300,16 @@ pub struct Deployment {
     /// The priorities of the preview rules, in the order of the deployment's rules; none without a
     /// preview.
     pub previews: Vec<u32>,
+    /// The scheduled action that may stand on a colour's group: written before it is made, and taken
+    /// away after it is.
     pub retirement: Option<Retirement>,
+    /// The colours that had weight and have none, and since when; none while the rules are changed.
+    pub unweighted: BTreeMap<Colour, Option<Timestamp>>,
+    /// How long a colour keeps its instances after it has lost its weight, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settle: Option<u64>,
     pub rollout: Option<Rollout>,
-    /// A gate that cannot be taken back was passed since the live colour took over: its name.
+    /// A gate that cannot be taken back was begun since the live colour took over: its name.
     pub no_way_back: Option<String>,
     /// The file's minimum and maximum size, as they were when sizes were last pinned.
     pub bounds: Option<[u32; 2]>,
@@ -326,6 +355,26 @@ impl Deployment {
         self.live.is_some_and(|live| live != colour) && self.sizing(colour) != Sizing::Empty
     }
 
+    /// The release under way is the live one from here on.
+    pub fn arrived(&mut self) {
+        let Some(rollout) = &self.rollout else { return };
+        let to = rollout.to;
+        self.live = Some(to);
+        match rollout.is_back() {
+            // Who shipped it, and when, stays as it was.
+            true => self.went_back(),
+            false => {
+                self.releases.insert(to, rollout.release.clone());
+                self.give_up(Ending::Shipped, None);
+            }
+        }
+    }
+
+    /// The retirement that is to come, of a colour that stands by.
+    pub fn due(&self) -> Option<&Retirement> {
+        self.retirement.as_ref().filter(|one| self.sizing(one.colour) == Sizing::Left)
+    }
+
     /// The rollout ends here, and is written into the history.
     pub fn give_up(&mut self, ending: Ending, reason: Option<String>) {
         let Some(rollout) = self.rollout.take() else { return };
@@ -353,6 +402,10 @@ impl Deployment {
         self.weights.get(&colour).copied().unwrap_or_default()
     }
 
+    pub fn size(&mut self, colour: Colour, sizing: Sizing) {
+        self.sizing.insert(colour, sizing);
+    }
+
     pub fn sizing(&self, colour: Colour) -> Sizing {
         self.sizing.get(&colour).copied().unwrap_or_default()
     }
@@ -369,28 +422,45 @@ impl Deployment {
         self.rollout.as_ref().map(|rollout| &rollout.release).or_else(live)
     }
 
-    /// The gate that the release under way has passed, and from which there is no way back.
-    pub fn closed(&self) -> Option<&str> {
-        let gate = self.no_way_back.as_ref()?;
-        self.rollout.as_ref().filter(|rollout| rollout.passed.contains(gate)).map(|_| gate.as_str())
-    }
-
     /// Whether the colour's time to stand by is over.
     pub fn has_retired(&self, colour: Colour, now: Timestamp) -> bool {
         self.sizing(colour) == Sizing::Empty
             || self.retirement.as_ref().is_some_and(|one| one.colour == colour && one.at <= now)
     }
 
+    /// The colours without weight have lost it by now: the rules were changed.
+    pub fn has_shifted(&mut self, now: Timestamp) {
+        for since in self.unweighted.values_mut() {
+            since.get_or_insert(now);
+        }
+    }
+
+    /// How long a colour keeps its instances after it has lost its weight.
+    pub fn settle(&self) -> Duration {
+        self.settle.map_or(SETTLE, Duration::from_secs)
+    }
+
+    /// The gate of the release under way that there is no way back from.
+    pub fn closed_by(&self) -> Option<&String> {
+        let rollout = self.rollout.as_ref()?;
+        self.no_way_back.as_ref().filter(|gate| rollout.has_reached(gate))
+    }
+
     /// The colour is empty by now, and its way back needs a raise: sizes are the file's again.
     pub fn retired(&mut self, colour: Colour) {
         self.sizing.insert(colour, Sizing::Empty);
         self.sizing.insert(colour.other(), Sizing::File);
-        self.retirement = self.retirement.take().filter(|one| one.colour != colour);
     }
 
     /// The weights that give the new colour `new` percent of the traffic.
     pub fn shift(&mut self, to: Colour, new: u8) {
-        self.weights = BTreeMap::from([(to, new), (to.other(), 100u8.saturating_sub(new))]);
+        for (colour, weight) in [(to, new), (to.other(), 100u8.saturating_sub(new))] {
+            match (self.weights.insert(colour, weight).unwrap_or_default(), weight) {
+                (0, 0) => {}
+                (_, 0) => drop(self.unweighted.insert(colour, None)),
+                _ => drop(self.unweighted.remove(&colour)),
+            }
+        }
     }
 
     /// Whether what ships with a colour is to be as the file says: it is being raised. Otherwise it

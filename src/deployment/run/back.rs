@@ -1,4 +1,7 @@
-use super::{End, Failure, Rolling, SETTLE};
+use std::collections::BTreeSet;
+
+use super::{End, Failure, Rolling};
+use crate::address::Address;
 use crate::apply::shutdown::Shutdown;
 use crate::deployment::declaration::OnFailure;
 use crate::deployment::{in_place, rolling};
@@ -13,14 +16,20 @@ impl Rolling<'_> {
         if let Failure::State(_) = failure {
             return End::Stuck { release, error: failure };
         }
-        let passed = self
-            .rollout()
-            .and_then(|(facts, rollout)| facts.no_way_back.filter(|gate| rollout.passed.contains(gate)));
-        let reason = match &passed {
-            Some(gate) => format!("{reason}; gate \"{gate}\" was passed, and there is no way back from it"),
+        let facts = self.facts();
+        let reason = match facts.closed_by() {
+            Some(gate) => {
+                format!("{reason}; gate \"{gate}\" is irreversible, and there is no way back from it")
+            }
             None => reason,
         };
-        if passed.is_some() || (self.declaration.on_failure == OnFailure::Hold && !asked) {
+        // A release that has arrived is not taken back because its old colour could not be retired.
+        let has_shipped = facts.rollout.as_ref().is_some_and(|rollout| rollout.has_shipped());
+        let holds = self.declaration.on_failure == OnFailure::Hold
+            || has_shipped
+            || matches!(failure, Failure::Moved { .. });
+        let going_back = asked || matches!(failure, Failure::Resumed { .. });
+        if facts.closed_by().is_some() || (holds && !going_back) {
             let held = Course::Held { reason: reason.clone() };
             return match self.change(|_, rollout| rollout.course = held).await {
                 Ok(()) => End::Held { release, reason },
@@ -51,24 +60,16 @@ impl Rolling<'_> {
         if facts.live == Some(to) {
             return self.go_back_in_one_colour(to, reason, ending).await;
         }
-        let course = Course::Back { reason: reason.to_owned() };
+        let course = Course::Back { reason: reason.to_owned(), asked: ending == Ending::Aborted };
         self.change(|_, rollout| rollout.course = course).await?;
         if let Some(old) = old {
             self.raise_again(old, to).await?;
             let moved = facts.weight(to) > 0;
             self.change(|facts, _| facts.shift(to, 0)).await?;
-            // What takes traffic from a colour that failed is not put off by an interrupt; a second one ends it.
-            let (calm, rules) = (Shutdown::default(), self.rules());
-            tokio::select! {
-                back = self.agree_under(&rules, &calm, true, false) => back?,
-                () = self.run.shutdown.at_once() => return Err(Failure::Interrupted),
-            }
+            self.agree_back(&self.rules()).await?;
+            self.change(|facts, _| facts.has_shifted(self.run.cloud.clock.now())).await?;
             if moved {
                 self.tell(&format!("{old} has all traffic again"));
-                tokio::select! {
-                    () = self.run.cloud.clock.sleep(SETTLE) => {}
-                    () = self.run.shutdown.draining() => return Err(Failure::Interrupted),
-                }
             }
         }
         if !facts.previews.is_empty() {
@@ -77,13 +78,14 @@ impl Rolling<'_> {
             self.agree_under(&self.rules(), self.run.shutdown, true, false).await?;
         }
         // What stood by before stands by on; only what was raised for this rollout is emptied.
-        if let Some(old) = old.filter(|_| rollout.has_raised()) {
-            self.change(|facts, _| {
-                facts.sizing.insert(old, Sizing::File);
-                facts.sizing.insert(to, Sizing::Empty);
-            })
-            .await?;
+        let is_nobodys = !facts.releases.contains_key(&to);
+        if let Some(old) = old.filter(|_| rollout.has_raised() || is_nobodys) {
+            self.change_facts(|facts| facts.size(old, Sizing::File)).await?;
+            self.empty(to).await?;
             self.agree(&self.addresses()).await?;
+        } else if old.is_some() && rollout.is_back() && facts.retirement.is_none() {
+            // It stood by for a time before somebody wanted it back.
+            self.schedule(to, self.declaration.strategy.retire_after()).await?;
         }
         let mut facts = self.facts();
         if old.is_some() && rollout.has_raised() && !rollout.is_back() {
@@ -100,21 +102,35 @@ impl Rolling<'_> {
         if !matches!(facts.sizing(old), Sizing::Empty | Sizing::Left) {
             return Ok(());
         }
-        self.unschedule(old).await?;
+        self.call_off(old).await?;
         let desired = |fleet: Option<Fleet>| fleet.map_or(0, |fleet| fleet.desired.unsigned_abs());
         let capacity = desired(self.fleet(to).await?).max(1);
         let there = desired(self.fleet(old).await?);
-        self.change(|facts, _| {
-            facts.retirement = None;
-            facts.sizing.insert(old, Sizing::Raised(capacity.max(there)));
-        })
-        .await?;
         if there < capacity {
-            self.tell(&format!("{old} is raised to {capacity} instances again before it gets traffic"));
+            return self.raise_to(old, capacity).await;
         }
+        self.change_facts(|facts| facts.size(old, Sizing::AtLeast(there))).await?;
+        self.agree(&self.groups()).await
+    }
+
+    /// A colour that is empty, or too small, has so many healthy instances again.
+    pub(in crate::deployment) async fn raise_to(&self, colour: Colour, capacity: u32) -> Result<(), Failure> {
+        self.call_off(colour).await?;
+        self.tell(&format!("{colour} is raised to {capacity} instances again before it gets traffic"));
+        self.change_facts(|facts| facts.size(colour, Sizing::Raised(capacity))).await?;
         self.agree(&self.groups()).await?;
-        self.healthy(old).await?;
-        self.pin(old).await
+        self.healthy(colour).await?;
+        self.pin(colour).await
+    }
+
+    /// Changes rules on the way back. What takes traffic from a colour that failed is not put off by an
+    /// interrupt; a second one ends it.
+    pub(in crate::deployment) async fn agree_back(&self, rules: &BTreeSet<Address>) -> Result<(), Failure> {
+        let calm = Shutdown::default();
+        tokio::select! {
+            back = self.agree_under(rules, &calm, true, false) => back,
+            () = self.run.shutdown.at_once() => Err(Failure::Interrupted),
+        }
     }
 
     /// The live colour's own instances are given back what they ran before.
@@ -124,7 +140,7 @@ impl Rolling<'_> {
         reason: &str,
         ending: Ending,
     ) -> Result<(), Failure> {
-        let course = Course::Back { reason: reason.to_owned() };
+        let course = Course::Back { reason: reason.to_owned(), asked: ending == Ending::Aborted };
         self.change(|_, rollout| rollout.course = course).await?;
         if let Some((_, rollout)) = self.rollout()
             && let Some(origin) = &rollout.origin

@@ -23,6 +23,15 @@ impl Rolling<'_> {
                 let reason = "it is no longer in the stack".to_owned();
                 return Err(Failure::Gate { gate: name.to_owned(), reason });
             };
+            let acts = gate.command.is_some() || gate.remote.is_some();
+            if gate.irreversible && acts && !rollout.has_reached(name) {
+                // Where it fails half way, going back does not undo that half.
+                self.change(|facts, rollout| {
+                    facts.no_way_back = Some(name.to_owned());
+                    rollout.begun = Some(name.to_owned());
+                })
+                .await?;
+            }
             attempts += 1;
             let verdict = match (&gate.approval, rollout.approved.contains(name)) {
                 (Some(_), true) => Verdict::Passed,

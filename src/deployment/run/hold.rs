@@ -11,6 +11,13 @@ use crate::value::format_duration;
 /// How long a wait under traffic goes on when AWS does not answer whether all is well.
 const BLIND: Duration = Duration::from_secs(60);
 
+/// A gate that neither holds nor fails by now, and how long it may take.
+pub(in crate::deployment) struct NotYet {
+    gate: String,
+    reason: String,
+    timeout: Duration,
+}
+
 impl Rolling<'_> {
     /// Waits, and goes on serving what was served before an interruption; a message ends it. With
     /// `guarded`, what has weight must stay healthy meanwhile, and the gates `at = "shift"` must hold.
@@ -18,22 +25,32 @@ impl Rolling<'_> {
         let clock = &self.run.cloud.clock;
         let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
         let (began, mut written, mut seen) = (clock.monotonic(), served, clock.monotonic());
-        let mut paused = false;
+        let (mut paused, mut over) = (false, None);
         loop {
             self.heed().await?;
             let Some((_, rollout)) = self.rollout() else { return Ok(()) };
             let now = clock.monotonic();
             // A promotion counts as all of it served.
             let waited = rollout.served.max(served + now.saturating_sub(began));
-            if waited >= time && rollout.course == Course::Forward {
-                return Ok(());
-            }
-            match if guarded { self.guards().await } else { Ok(()) } {
-                Ok(()) => seen = now,
+            let mut unsure = None;
+            match if guarded { self.guards().await } else { Ok(None) } {
+                Ok(not_yet) => (seen, unsure) = (now, not_yet),
                 Err(Failure::Cloud(error)) if now.saturating_sub(seen) < BLIND => {
                     self.say(&format!("cannot look whether all is well: {error}"));
                 }
                 Err(failure) => return Err(failure),
+            }
+            if waited >= time && rollout.course == Course::Forward {
+                match unsure {
+                    None => return Ok(()),
+                    // A gate that does not know yet is waited for, as long as it may take.
+                    Some(NotYet { gate, reason, timeout })
+                        if now.saturating_sub(*over.get_or_insert(now)) >= timeout =>
+                    {
+                        return Err(Failure::Gate { gate, reason });
+                    }
+                    Some(NotYet { gate, reason, .. }) => self.say(&format!("gate \"{gate}\": {reason}")),
+                }
             }
             if waited.saturating_sub(written) >= Duration::from_secs(5) {
                 written = waited;
@@ -77,10 +94,12 @@ impl Rolling<'_> {
                     })
                     .await?;
                 }
+                // It is on its way back already.
+                Message::Abort { .. } if self.goes_back() => {}
                 Message::Abort { by } => {
                     let reason = format!("{by} asked for it");
-                    self.change(|_, rollout| rollout.course = Course::Back { reason: reason.clone() })
-                        .await?;
+                    let course = Course::Back { reason: reason.clone(), asked: true };
+                    self.change(|_, rollout| rollout.course = course).await?;
                     return Err(Failure::Asked { reason });
                 }
             }
@@ -88,23 +107,36 @@ impl Rolling<'_> {
         Ok(())
     }
 
+    fn goes_back(&self) -> bool {
+        self.rollout().is_some_and(|(_, rollout)| matches!(rollout.course, Course::Back { .. }))
+    }
+
     /// What has to hold all the time that weights move.
-    pub(in crate::deployment) async fn guards(&self) -> Result<(), Failure> {
-        let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
+    pub(in crate::deployment) async fn guards(&self) -> Result<Option<NotYet>, Failure> {
+        let Some((facts, rollout)) = self.rollout() else { return Ok(None) };
         let in_one_colour = facts.live == Some(rollout.to);
         if !in_one_colour && (facts.live.is_none() || facts.weight(rollout.to) == 0) {
-            return Ok(());
+            return Ok(None);
         }
         if !in_one_colour {
             self.carries(&facts, rollout.to).await?;
         }
+        let mut not_yet = None;
         for gate in self.declaration.gate.iter().filter(|gate| gate.at == Moment::Shift) {
-            let Some(gate) = self.evaluated(&gate.name) else { continue };
-            if let Verdict::Failed(reason) = gate::check(&gate, &self.ground(&gate)?).await? {
-                return Err(Failure::Gate { gate: gate.name, reason });
+            let Some(gate) = self.evaluated(&gate.name) else {
+                let reason = "what it looks at is not known".to_owned();
+                return Err(Failure::Gate { gate: gate.name.clone(), reason });
+            };
+            match gate::check(&gate, &self.ground(&gate)?).await? {
+                Verdict::Passed => {}
+                Verdict::Failed(reason) => return Err(Failure::Gate { gate: gate.name, reason }),
+                Verdict::NotYet(reason) => {
+                    let timeout = Duration::from_secs(gate.timeout);
+                    not_yet = not_yet.or(Some(NotYet { gate: gate.name, reason, timeout }));
+                }
             }
         }
-        Ok(())
+        Ok(not_yet)
     }
 
     /// A colour with weight still has healthy targets, and as many as it was raised to.

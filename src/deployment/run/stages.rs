@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use super::{Failure, LOOK, Rolling, SETTLE};
-use crate::deployment::{in_place, preview, retirement, rolling};
+use super::{Failure, LOOK, Rolling};
+use crate::deployment::{in_place, preview, rolling, seen};
 use crate::kind::autoscaling_group::fleet::{Fleet, observe_one};
 use crate::kind::autoscaling_group::ready::{Wanted, ready};
-use crate::state::deployment::{Colour, Course, Ending, Retirement, Sizing, Stage};
+use crate::state::deployment::{Colour, Course, Sizing, Stage};
 use crate::value::Value;
 
 impl Rolling<'_> {
@@ -31,14 +31,8 @@ impl Rolling<'_> {
             Stage::Gate { name } => self.gate(name).await,
             Stage::Empty => {
                 let idle = if facts.live == Some(to) { to.other() } else { to };
-                self.unschedule(idle).await?;
-                self.change(|facts, _| {
-                    facts.sizing.insert(idle, Sizing::Empty);
-                    facts.releases.remove(&idle);
-                    facts.retirement = None;
-                })
-                .await?;
-                self.agree(&self.groups()).await
+                self.change(|facts, _| drop(facts.releases.remove(&idle))).await?;
+                self.empty(idle).await
             }
             Stage::Raise => self.raise(to, old).await,
             Stage::Refresh => rolling::perform(self, to).await,
@@ -47,14 +41,20 @@ impl Rolling<'_> {
             Stage::Preview { on } => self.preview(*on).await,
             Stage::Shift { new } => self.shift(to, old, *new).await,
             Stage::Hold { time } => self.hold(*time, facts.weight(to) < 100).await,
-            Stage::Settle => self.hold(SETTLE, true).await,
+            Stage::Settle => {
+                self.hold(facts.settle(), true).await?;
+                match old {
+                    Some(old) => self.quiet(old).await,
+                    None => Ok(()),
+                }
+            }
             Stage::Retire { after } => self.retire(old, *after).await,
         }
     }
 
     /// The new colour as large as the old one is now, with every target healthy.
     pub(super) async fn raise(&self, to: Colour, old: Option<Colour>) -> Result<(), Failure> {
-        self.unschedule(to).await?;
+        self.call_off(to).await?;
         let capacity = match old {
             Some(old) => self.fleet(old).await?.map(|fleet| fleet.desired.unsigned_abs()),
             None => None,
@@ -62,9 +62,8 @@ impl Rolling<'_> {
         let bounds =
             old.filter(|old| self.facts().sizing(*old) == Sizing::File).and_then(|old| self.bounds(old));
         self.change(|facts, rollout| {
-            facts.retirement = None;
             // A gate of this rollout may have closed the way back already.
-            facts.no_way_back = facts.no_way_back.take().filter(|gate| rollout.passed.contains(gate));
+            facts.no_way_back = facts.no_way_back.take().filter(|gate| rollout.has_reached(gate));
             facts.bounds = bounds.or(facts.bounds);
         })
         .await?;
@@ -137,10 +136,8 @@ impl Rolling<'_> {
         if self.rollout().is_some_and(|(_, rollout)| rollout.is_back()) {
             return self.shift_back(to, old, new).await;
         }
-        if self.facts().retirement.is_some_and(|retirement| retirement.colour == to) {
-            self.unschedule(to).await?;
-            self.change(|facts, _| facts.retirement = None).await?;
-        }
+        self.call_off(to).await?;
+        self.as_it_was_left(to, new).await?;
         if let (Some(old), true) = (old, new > self.facts().weight(to)) {
             let (there, here) = (self.fleet(old).await?, self.fleet(to).await?);
             let desired =
@@ -154,12 +151,32 @@ impl Rolling<'_> {
                 self.agree(&self.groups()).await?;
                 self.healthy(to).await?;
                 self.pin(to).await?;
+            } else {
+                self.healthy(to).await?;
             }
         }
         self.change(|facts, _| facts.shift(to, new)).await?;
         self.agree(&self.rules()).await?;
+        self.change(|facts, _| facts.has_shifted(self.run.cloud.clock.now())).await?;
         self.tell(&format!("{to} has {new}% of the traffic"));
         Ok(())
+    }
+
+    /// Nobody has moved the weights since the shift before; a shift that was cut short may have moved
+    /// them already.
+    async fn as_it_was_left(&self, to: Colour, new: u8) -> Result<(), Failure> {
+        let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
+        let weights = seen::weights(self.run.cloud, &self.run.journal.snapshot(), self.name).await?;
+        let Some(found) = weights.and_then(|weights| weights.get(&to).copied()) else { return Ok(()) };
+        let earlier = rollout.stages.iter().take(rollout.at).filter_map(|stage| match stage {
+            Stage::Shift { new } => Some(*new),
+            _ => None,
+        });
+        let before = earlier.last().unwrap_or_default();
+        if facts.live.is_none() || [before, new].contains(&found) {
+            return Ok(());
+        }
+        Err(Failure::Moved { address: self.rule_of_gates(), colour: to, found, planned: before })
     }
 
     /// Puts the preview rules in place, or takes them away.
@@ -176,39 +193,6 @@ impl Rolling<'_> {
         };
         self.change(|facts, _| facts.previews = priorities).await?;
         self.agree(&self.rules()).await
-    }
-
-    /// The old colour is emptied, now or by AWS when its time has come.
-    pub(super) async fn retire(&self, old: Option<Colour>, after: Duration) -> Result<(), Failure> {
-        let Some(old) = old else { return Ok(()) };
-        if after.is_zero() {
-            self.change(|facts, _| {
-                facts.sizing.insert(old, Sizing::Empty);
-                facts.retirement = None;
-            })
-            .await?;
-            return self.agree(&self.groups()).await;
-        }
-        let at = retirement::schedule(
-            &self.operation(&self.address("autoscaling_group", old)),
-            &self.group(old),
-            after,
-        )
-        .await?;
-        self.change(|facts, _| {
-            facts.sizing.insert(old, Sizing::Left);
-            facts.retirement = Some(Retirement { colour: old, at, after });
-        })
-        .await?;
-        Ok(())
-    }
-
-    pub(in crate::deployment) async fn unschedule(&self, colour: Colour) -> Result<(), Failure> {
-        if self.facts().retirement.is_some_and(|retirement| retirement.colour == colour) {
-            let address = self.address("autoscaling_group", colour);
-            retirement::unschedule(&self.operation(&address), &self.group(colour)).await?;
-        }
-        Ok(())
     }
 
     /// The Auto Scaling group's name.
@@ -231,17 +215,7 @@ impl Rolling<'_> {
         .await?;
         self.agree(&self.groups()).await?;
         let mut facts = self.facts();
-        facts.live = Some(to);
-        match is_back {
-            // Who shipped it, and when, stays as it was.
-            true => facts.went_back(),
-            false => {
-                if let Some(rollout) = &facts.rollout {
-                    facts.releases.insert(to, rollout.release.clone());
-                }
-                facts.give_up(Ending::Shipped, None);
-            }
-        }
+        facts.arrived();
         Ok(self.keep(facts).await?)
     }
 }

@@ -56,6 +56,7 @@ listener "http" {
 
 deployment "web" {
   release = var.release
+  settle  = 1s
 
   launch_template {
     image         = image.hello

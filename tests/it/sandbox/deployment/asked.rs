@@ -109,7 +109,7 @@ fn what_fails_elsewhere_is_in_nobodys_way() {
     let lock = store.lock("test").expect("it is free");
     let snapshot = store.load().expect("it reads").expect("a state").snapshot;
     let mut facts = snapshot.deployments.get("web").expect("facts").clone();
-    facts.rollout.as_mut().expect("a rollout").course = Course::Back { reason: "it burns".to_owned() };
+    facts.rollout.as_mut().expect("a rollout").course = Course::Back { reason: "it burns".to_owned(), asked: true };
     let journal = store.begin_session(&lock, snapshot).expect("a session");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let change = Change::Deployment { name: "web".to_owned(), facts: Some(Box::new(facts)) };

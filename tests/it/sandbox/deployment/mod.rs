@@ -65,6 +65,7 @@ output "url" {
 const DEPLOYMENT: &str = r##"
 deployment "NAME" {
   release = RELEASE
+  settle  = 1s
 
   launch_template {
     image         = image.hello
