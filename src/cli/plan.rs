@@ -14,7 +14,7 @@ use crate::deployment::lower::is_of;
 use crate::deployment::preflight::{Finding, preflight};
 use crate::deployment::story::story;
 use crate::deployment::verify::{self, Proof};
-use crate::kind::autoscaling_group::fleet::observe_one;
+use crate::kind::autoscaling_group::fleet::{Fleet, observe};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::document::document;
@@ -116,7 +116,7 @@ impl Rollouts {
         let told = self.intents.iter().map(|intent| {
             let mut lines = story(intent, self.capacities.get(&intent.name).copied());
             if let Some(Proof { points, .. }) = self.proofs.get(&intent.name) {
-                let line = format!("  Proved: at each of the {points} points where it can be cut short, a healthy fleet that is large enough has the traffic.");
+                let line = format!("  Proved: at each of the {points} points where it, or its way back, can be cut short, a healthy fleet that is large enough has the traffic.");
                 lines.extend([line, String::new()]);
             }
             for Finding { address, message, help, page, .. } in self.findings.iter().filter(|one| one.address.name == intent.name) {
@@ -248,12 +248,18 @@ async fn with_deployments(
                 Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes),
                 Wrong::Refused(refused) => PlanError::Deployment(refused),
             })?;
-    let mut capacities = HashMap::new();
-    for intent in &intents {
-        if let Some(capacity) = live_capacity(cloud, snapshot, intent).await? {
-            capacities.insert(intent.name.clone(), capacity);
+    let (mut capacities, mut idle, mut intents) = (HashMap::new(), HashMap::new(), intents);
+    for intent in &mut intents {
+        let Fleets { carries, other } = fleets(cloud, snapshot, intent).await?;
+        capacities.extend(carries.map(|capacity| (intent.name.clone(), capacity)));
+        idle.extend(other.map(|seen| (intent.name.clone(), seen)));
+        if let (Some(capacity), Some([_, healthy])) = (carries, other)
+            && healthy < capacity
+        {
+            intent.raise_first();
         }
     }
+    let intents = intents;
     let looks = intents
         .iter()
         .map(|intent| preflight(cloud, &program, &known, intent, capacities.get(&intent.name).copied()));
@@ -268,10 +274,10 @@ async fn with_deployments(
         if intent.facts.rollout.as_ref().is_none_or(Rollout::has_shipped) {
             continue;
         }
-        let Some(start) = verify::start(&intent.facts, *capacity) else { continue };
-        let proof = verify::prove(start, &verify::moves(&intent.facts, *capacity), *capacity);
+        let (before, seen) = (snapshot.deployments.get(&intent.name), idle.get(&intent.name).copied());
+        let proof = verify::prove_rollout(before, &intent.facts, *capacity, seen);
         let unproved = |broken| PlanError::Unproved { deployment: intent.name.clone(), broken };
-        proofs.insert(intent.name.clone(), proof.map_err(unproved)?);
+        proofs.extend(proof.map_err(unproved)?.map(|proof| (intent.name.clone(), proof)));
     }
     let shown = intents
         .iter()
@@ -285,15 +291,35 @@ async fn with_deployments(
     Ok((Rollouts { intents, capacities, findings, proofs, existing }, made))
 }
 
-/// How many instances the fleet that carries most of the traffic is to have at the moment.
-async fn live_capacity(cloud: &Cloud, snapshot: &Snapshot, intent: &Intent) -> Result<Option<u32>, CliError> {
-    let (Some(_), Some(_)) = (&intent.facts.rollout, intent.facts.live) else { return Ok(None) };
+/// The sizes of a deployment's fleets, where they are known.
+#[derive(Default)]
+struct Fleets {
+    /// How many instances the one that carries most of the traffic is to have.
+    carries: Option<u32>,
+    /// How many the colour that is not live is to have, and how many are in service.
+    other: Option<[u32; 2]>,
+}
+
+async fn fleets(cloud: &Cloud, snapshot: &Snapshot, intent: &Intent) -> Result<Fleets, CliError> {
+    let (Some(_), Some(live)) = (&intent.facts.rollout, intent.facts.live) else {
+        return Ok(Fleets::default());
+    };
+    let group = |colour: Colour| {
+        let address = Address::new("autoscaling_group", &intent.name).with_key(colour.name());
+        snapshot.resources.get(&address).map(|record| record.id.as_str())
+    };
+    let names: Vec<&str> = Colour::BOTH.into_iter().filter_map(group).collect();
+    if names.is_empty() {
+        return Ok(Fleets::default());
+    }
+    let seen = observe(cloud, &names).await?;
+    let of = |colour: Colour| group(colour).and_then(|name| seen.get(name));
     let carries = Colour::BOTH.into_iter().max_by_key(|colour| intent.facts.weight(*colour));
-    let Some(carries) = carries else { return Ok(None) };
-    let address = Address::new("autoscaling_group", &intent.name).with_key(carries.name());
-    let Some(record) = snapshot.resources.get(&address) else { return Ok(None) };
-    let fleet = observe_one(cloud, &record.id).await?;
-    Ok(fleet.map(|fleet| fleet.desired.unsigned_abs()))
+    let in_service = |fleet: &Fleet| u32::try_from(fleet.in_service()).unwrap_or(u32::MAX);
+    Ok(Fleets {
+        carries: carries.and_then(of).map(|fleet| fleet.desired.unsigned_abs()),
+        other: of(live.other()).map(|fleet| [fleet.desired.unsigned_abs(), in_service(fleet)]),
+    })
 }
 
 /// Who ships, and from which commit of the checkout that holds the stack.

@@ -38,6 +38,18 @@ impl Intent {
     }
 }
 
+impl Intent {
+    /// The release that stands by has fewer instances than carry the traffic: it is raised before it
+    /// gets any.
+    pub fn raise_first(&mut self) {
+        let Some(rollout) = &mut self.facts.rollout else { return };
+        let begins = rollout.is_back() && rollout.at == 0 && rollout.course == Course::Forward;
+        if begins && !rollout.stages.contains(&Stage::Raise) {
+            rollout.stages.insert(0, Stage::Raise);
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// The release that is live is the one that the file says.

@@ -1,6 +1,8 @@
 //! What people ask of one deployment while an apply is at work on another, or has ended with this
 //! one; and what an apply does that is about something else.
 
+use std::time::Duration;
+
 use bgform::deployment::mailbox::Message;
 use bgform::state::deployment::Course;
 use bgform::state::{Change, Entry, Store};
@@ -40,6 +42,7 @@ fn one_goes_back_while_another_ships() {
     let load = scene.load();
     type_in(&scene, &["rollback", "--deployment", "web"]).exits(0).says("has taken it");
     under.until("deployment.web: blue has 100% of the traffic");
+    std::thread::sleep(Duration::from_secs(1));
     none_failed(&load.end());
     answers(&scene, "/", "1.0");
     type_in(&scene, &["promote", "--deployment", "api"]).exits(0).says("has taken it");
