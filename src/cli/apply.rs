@@ -69,9 +69,12 @@ async fn saved(global: &Global, path: &Path, args: &ApplyArgs) -> Result<Exit, C
     }
     let saved = SavedPlan::read(path).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
     let variables = VariableArgs { var: saved.variables(), var_file: Vec::new() };
-    let program = context::program_given(&saved.stack_files(), &variables)?;
-    let global = saved.global(global);
-    carry_out(&global, &program, &saved.options(), &args.ask, Some(&saved), "bgform apply").await
+    let (global, files, options) = (saved.global(global), saved.stack_files(), saved.options());
+    let (program, global) = match options.destroy {
+        true => context::program_to_destroy(&global, &files, &variables)?,
+        false => (context::program_given(&files, &variables)?, global),
+    };
+    carry_out(&global, &program, &options, &args.ask, Some(&saved), "bgform apply").await
 }
 
 /// Locks, recovers, plans, asks and applies; for apply and destroy.
@@ -106,7 +109,7 @@ pub async fn carry_out(
                 .still_holds(program, snapshot, &made.plan)
                 .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
         }
-        print!("{}{}", rollouts.story(), render(&made.plan, snapshot, &style(global)));
+        print!("{}{}", rollouts.story(), render(&made.plan, &rollouts.basis(snapshot), &style(global)));
         let moves = rollouts.any() || !made.plan.is_empty();
         if !moves && (is_first || (made.plan.refreshed.is_empty() && made.plan.answers.is_empty())) {
             return Ok(Exit::Done);

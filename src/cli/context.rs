@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aws_credential_types::Credentials;
 
-use super::{CliError, Global, StackArgs, VariableArgs, Within, sandbox};
+use super::{CliError, Global, StackArgs, VariableArgs, Within, locate, sandbox};
 use crate::apply::operation::STACK_TAG;
 use crate::clock::Clock;
 use crate::cloud::error::Service;
@@ -16,7 +16,7 @@ use crate::diagnostic::{FileId, Mistake, Sources};
 use crate::lang::ast::{Expr, Files};
 use crate::lang::parse::{parse, parse_attributes};
 use crate::lang::program::{Input, Program, ReadFile};
-use crate::lang::variable::Given;
+use crate::lang::variable::{Given, NO_VALUE};
 use crate::state::Snapshot;
 
 pub use super::locate::store;
@@ -110,6 +110,34 @@ pub fn program_given(paths: &[PathBuf], variables: &VariableArgs) -> Result<Prog
         true => Ok(program),
         false => Err(CliError::Mistakes { sources: Box::new(program.sources), mistakes }),
     }
+}
+
+/// The same for taking everything away: what there is, and where, is known from state, so that no
+/// variable has to be given. A stack that has no state is read like any other.
+///
+/// # Errors
+/// All other mistakes at once.
+pub fn program_to_destroy(
+    global: &Global,
+    paths: &[PathBuf],
+    variables: &VariableArgs,
+) -> Result<(Program, Global), CliError> {
+    let (program, mistakes) = read_program(paths, variables)?;
+    let mut global = global.clone();
+    if mistakes.is_empty() {
+        return Ok((program, global));
+    }
+    let loaded = match mistakes.iter().all(|mistake| mistake.code == NO_VALUE) {
+        true => locate::store_of(&global, paths)?.load()?,
+        false => None,
+    };
+    let Some(loaded) = loaded else {
+        return Err(CliError::Mistakes { sources: Box::new(program.sources), mistakes });
+    };
+    if program.settings.region.is_none() {
+        global.region.get_or_insert(loaded.snapshot.region);
+    }
+    Ok((program, global))
 }
 
 /// What can be made of the files though variables have no value or there are mistakes: for

@@ -6,7 +6,8 @@ use crate::address::Address;
 use crate::plan::Options;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  bgform destroy stacks/explicit.deploy\n  bgform destroy --auto-approve")]
+#[command(after_help = "Variables need no value: what there is, is known from state.\n\n\
+                        Examples:\n  bgform destroy stacks/explicit.deploy\n  bgform destroy --auto-approve")]
 pub struct DestroyArgs {
     #[command(flatten)]
     stack: StackArgs,
@@ -18,7 +19,8 @@ pub struct DestroyArgs {
 }
 
 pub async fn run(global: &Global, args: DestroyArgs) -> Result<Exit, CliError> {
-    let program = context::program(&args.stack)?;
+    let files = context::stack_files(args.stack.stack.as_deref())?;
+    let (program, global) = context::program_to_destroy(global, &files, &args.stack.variables)?;
     let options = Options { targets: args.target, destroy: true, ..Options::default() };
-    carry_out(global, &program, &options, &args.ask, None, "bgform destroy").await
+    carry_out(&global, &program, &options, &args.ask, None, "bgform destroy").await
 }

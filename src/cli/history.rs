@@ -11,7 +11,7 @@ use crate::state::deployment::{Ending, Shipped};
 #[command(
     after_help = "The latest is first; 200 are kept of each deployment. The JSON has `format` bgform.history and \
                         `version` 1: `shipped`, each with deployment, release, colour, by, commit, began, ended, ending \
-                        (shipped, rolled_back, aborted, superseded) and reason.\n\n\
+                        (shipped, rolled_back, aborted, superseded, adopted) and reason.\n\n\
                         Examples:\n  bgform history\n  bgform history stacks/shop.deploy --deployment web\n  \
                         bgform history --json | jq -r '.shipped[0].release'"
 )]
@@ -66,6 +66,7 @@ fn word(ending: Ending) -> &'static str {
         Ending::RolledBack => "taken back",
         Ending::Aborted => "aborted",
         Ending::Superseded => "superseded",
+        Ending::Adopted => "adopted",
     }
 }
 

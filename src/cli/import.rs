@@ -1,24 +1,19 @@
 //! `bgform import`: takes over what exists. Reads the resource, keeps it in state, and shows what
 //! the next plan is going to change about it. Changes nothing in the account.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::state::{keep, nothing_open};
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
-use crate::cloud::Cloud;
 use crate::diagnostic::did_you_mean;
-use crate::kind::{self, AnyKind, Live, Wanted};
-use crate::lang::program::{Evaluated, Node, Program};
+use crate::lang::program::{Node, Program};
 use crate::lang::scope::{Facts, Known};
-use crate::plan::PlanError;
-use crate::plan::diff::{AttributeChange, diff};
-use crate::plan::observe::{overlaid, read_existing};
+use crate::plan::diff::AttributeChange;
+use crate::plan::observe::read_existing;
 use crate::plan::render::show_value;
-use crate::plan::resolve::resolve;
+use crate::plan::take_over::take_over;
 use crate::state::{Change, Record, Snapshot};
-use crate::value::{Object, Value};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -44,7 +39,7 @@ pub struct ImportArgs {
 pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
     let ImportArgs { address, id, stack } = args;
     let program = context::program(&stack)?;
-    let (node, kind) = declared(&program, &address)?;
+    let node = declared(&program, &address)?;
     let store = context::store(global, &program)?;
     let loaded = store.load()?;
     let known_before = loaded.is_some();
@@ -65,18 +60,10 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
 
     let mut known = remembered(&snapshot);
     let answers = read_existing(&cloud, &program, &snapshot, false, &mut known).await?;
-    let (evaluated, inputs) = evaluate(&program, node, kind, &known)?;
-    let live = read(&cloud, &program, kind, &address, &id, &inputs).await?;
-    let record = Record {
-        id: live.outputs.get("id").and_then(Value::as_str).unwrap_or(&id).to_owned(),
-        inputs: declared_and_live(&inputs, &live),
-        outputs: live.outputs.clone(),
-        generation: 0,
-        depends_on: evaluated.depends_on.into_iter().collect(),
-        prevent_destroy: evaluated.prevent_destroy,
-        unfinished: false,
-    };
-    let changes = next_changes(&program, kind, &address, &record, &live, inputs);
+    let taken = take_over(&cloud, &program, node, &id, &known).await?;
+    let taken = taken.ok_or_else(|| not_there(&address, &id, &cloud.region))?;
+    let changes = taken.next_changes(&program);
+    let record = taken.record;
 
     let lock = store.lock("bgform import")?;
     let mut facts: Vec<_> =
@@ -88,13 +75,10 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
 }
 
 /// The declaration of what is to be imported.
-fn declared<'a>(
-    program: &'a Program,
-    address: &Address,
-) -> Result<(&'a Node, &'static dyn AnyKind), CliError> {
+fn declared<'a>(program: &'a Program, address: &Address) -> Result<&'a Node, CliError> {
     let found = program.nodes.iter().find(|node| node.address == *address);
-    if let (Some(node), Some(kind)) = (found.filter(|node| node.managed), kind::find_managed(&address.kind)) {
-        return Ok((node, kind));
+    if let Some(node) = found.filter(|node| node.managed) {
+        return Ok(node);
     }
     if found.is_some() {
         return Err(CliError::usage(
@@ -159,79 +143,14 @@ fn remembered(snapshot: &Snapshot) -> Known {
     snapshot.resources.iter().map(|(address, record)| (address.clone(), facts(record))).collect()
 }
 
-fn evaluate(
-    program: &Program,
-    node: &Node,
-    kind: &'static dyn AnyKind,
-    known: &Known,
-) -> Result<(Evaluated, Object), CliError> {
-    let mut mistakes = Vec::new();
-    let Some(evaluated) = program.evaluate(node, known, &mut mistakes) else {
-        return Err(PlanError::stack(program, mistakes).into());
-    };
-    let inputs = resolve(kind.schema(), &evaluated.inputs, known);
-    Ok((evaluated, inputs))
-}
-
-async fn read(
-    cloud: &Cloud,
-    program: &Program,
-    kind: &'static dyn AnyKind,
-    address: &Address,
-    id: &str,
-    inputs: &Object,
-) -> Result<Live, CliError> {
-    let mut declared: BTreeSet<String> = inputs.keys().cloned().collect();
-    if let Some(block) = program.declarations.resources.get(&address.block()) {
-        let body = &block.block.body;
-        declared.extend(body.attributes.iter().map(|attribute| attribute.name.text.clone()));
-        declared.extend(body.blocks.iter().map(|block| block.keyword.text.clone()));
-    }
-    let wanted = [Wanted { address, id, declared: &declared, last: None }];
-    let found = match kind.read(cloud, &wanted).await {
-        Ok(mut live) => live.remove(id),
-        Err(error) if error.is_not_found() => None,
-        Err(error) => return Err(CliError::Cloud { address: Some(address.clone()), error }),
-    };
-    found.ok_or_else(|| CliError::Refused {
+fn not_there(address: &Address, id: &str, region: &str) -> CliError {
+    CliError::Refused {
         code: "bgform::import::not_found",
-        message: format!("there is no `{}` with the id {id} in region {}", address.kind, cloud.region),
+        message: format!("there is no `{}` with the id {id} in region {region}", address.kind),
         help: "nothing was changed. Check the id (an ARN for what Elastic Load Balancing has, the name of an Auto \
                Scaling group), --region and --profile"
             .to_owned(),
-    })
-}
-
-/// Of what is declared, what is: the next plan changes it where the stack says otherwise.
-fn declared_and_live(inputs: &Object, live: &Live) -> Object {
-    inputs
-        .iter()
-        .filter_map(|(name, wanted)| {
-            let value = live.inputs.get(name)?.clone();
-            Some((name.clone(), value.marked_if(wanted.has_sensitive())))
-        })
-        .collect()
-}
-
-/// What the next plan changes about it.
-fn next_changes(
-    program: &Program,
-    kind: &'static dyn AnyKind,
-    address: &Address,
-    record: &Record,
-    live: &Live,
-    mut inputs: Object,
-) -> Vec<AttributeChange> {
-    let before = overlaid(record, live);
-    if let Some(declared) = program.declarations.resources.get(&address.block()) {
-        for name in &declared.ignore_changes {
-            match before.get(&name.text) {
-                Some(value) => inputs.insert(name.text.clone(), value.clone()),
-                None => inputs.shift_remove(&name.text),
-            };
-        }
     }
-    diff(kind.schema(), &before, &inputs, &record.inputs)
 }
 
 fn told(address: &Address, record: &Record, snapshot: &Snapshot, changes: &[AttributeChange]) -> String {

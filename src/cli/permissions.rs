@@ -1,4 +1,5 @@
-//! `bgform permissions`: the IAM actions that a stack's kinds call, as their files declare them.
+//! `bgform permissions`: the IAM actions that a stack's kinds call, as their files declare them, and
+//! those of its deployments' strategies and gates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -7,9 +8,13 @@ use serde_json::{Value as Json, json};
 
 use super::show::table;
 use super::{CliError, Exit, Global, StackArgs, context, report};
+use crate::deployment::lower::Sides;
+use crate::deployment::permissions::needed;
 use crate::kind;
 use crate::lang::ast::Body;
 use crate::lang::program::Program;
+use crate::lang::scope::Known;
+use crate::state::deployment::Colour;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -79,6 +84,13 @@ impl Needed {
             add(&mut read, permissions.read, &address.kind);
             add(&mut write, permissions.write, &address.kind);
             passes_a_role |= mentions_a_role(&declared.block.body);
+        }
+        for name in program.declarations.deployments.keys() {
+            let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
+            let declaration = program.deployment(name, &sides, &Known::new(), &mut Vec::new());
+            for one in declaration.iter().flat_map(|declaration| needed(name, declaration)) {
+                add(&mut write, one.actions, &one.whom);
+            }
         }
         if !passes_a_role {
             write.remove(PASS_ROLE);

@@ -1,5 +1,6 @@
 //! `bgform retire --now`: the colour that stands by is emptied before its time.
 
+use super::promote::promote;
 use super::rollout::{Session, Site, Which};
 use super::{CliError, Exit, Global};
 use crate::deployment::standing::{intent, retire};
@@ -7,7 +8,9 @@ use crate::deployment::standing::{intent, retire};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The scheduled retirement is called off and the group's sizes become 0. From then on \
-                        `bgform rollback` has to raise the old release again before it gets traffic.\n\n\
+                        `bgform rollback` has to raise the old release again before it gets traffic. Where gates \
+                        `before_retire` or `after_retire` are still to pass, it is the apply that retires: the time \
+                        that is left is skipped, as by `bgform promote`.\n\n\
                         Examples:\n  bgform retire --now\n  bgform retire --now stacks/shop.deploy --deployment web"
 )]
 pub struct RetireArgs {
@@ -26,6 +29,11 @@ pub async fn run(global: &Global, args: RetireArgs) -> Result<Exit, CliError> {
             "a colour is retired by itself when its time has come",
             "pass --now to empty it at once; `bgform status` shows when it is due",
         ));
+    }
+    let (name, facts) = site.one(&site.snapshot()?)?;
+    if let Some(rollout) = facts.rollout.as_ref().filter(|rollout| rollout.waits_to_retire(&facts)) {
+        let then = "passes the gates that are left, and retires";
+        return promote(global, &site, &name, &rollout.release, "bgform retire", then).await;
     }
     let lock = site.store.lock("bgform retire")?;
     let session = Session::begin(&site, global, &lock).await?;

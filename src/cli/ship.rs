@@ -5,17 +5,19 @@ use super::CliError;
 use super::plan::Rollouts;
 use super::progress::Progress;
 use crate::address::Address;
+use crate::apply::operation::{Operation, Reporter};
 use crate::apply::shutdown::Shutdown;
 use crate::apply::{self, Context, Outcome};
 use crate::cloud::Cloud;
-use crate::deployment::decide::Intent;
-use crate::deployment::lower::is_of;
+use crate::deployment::adopt;
+use crate::deployment::decide::{Intent, What};
 use crate::deployment::mailbox::Mailbox;
+use crate::deployment::names::in_state;
 use crate::deployment::run::{End, Ended, Run, beside, run};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, remembered_outputs, with_dependencies};
-use crate::state::deployment::Course;
+use crate::state::deployment::{Adopted, Course, Origin};
 use crate::state::{Change, Entry, Journal, Snapshot, StateError};
 
 /// What a plan is carried out with.
@@ -42,7 +44,7 @@ impl Work<'_> {
             let mut program = self.program.clone();
             program.stand(&snapshot.deployments);
             // What is taken away has nowhere to go back to.
-            let free = if options.destroy { Vec::new() } else { untouched(&made, &snapshot) };
+            let free = if options.destroy { Vec::new() } else { untouched(&program, &made, &snapshot) };
             let before = remembered_outputs(&snapshot);
             let records = self.stages(&program, &snapshot.lineage, &before, true);
             let (outcome, asked) = beside(&records, &[], &free, self.apply(&program, made)).await;
@@ -52,10 +54,17 @@ impl Work<'_> {
             }
             return Ok((outcome, asked));
         }
+        // The facts come last: cut short before them, the same is taken over again.
+        for change in rollouts.adopted.iter().flat_map(|adoption| adoption.changes()) {
+            self.journal.append(Entry::Fact { change }).await?;
+        }
         for intent in &rollouts.intents {
             let facts = Some(Box::new(intent.facts.clone()));
             let change = Change::Deployment { name: intent.name.clone(), facts };
             self.journal.append(Entry::Fact { change }).await?;
+        }
+        for intent in &rollouts.intents {
+            self.pin(intent).await?;
         }
         let Rollouts { intents, existing, .. } = rollouts;
         let mut ended = self.back(&intents).await;
@@ -72,7 +81,7 @@ impl Work<'_> {
             part: None,
         };
         let made = plan::make(basis).await?;
-        let free = untouched(&made, &snapshot);
+        let free = untouched(&program, &made, &snapshot);
         let before = remembered_outputs(&snapshot);
         let records = self.stages(&program, &snapshot.lineage, &before, true);
         let (outcome, asked) = beside(&records, &intents, &free, self.apply(&program, made)).await;
@@ -138,6 +147,28 @@ impl Work<'_> {
         }
     }
 
+    /// What was taken over launches what it launched, before anything makes a new version.
+    async fn pin(&self, intent: &Intent) -> Result<(), CliError> {
+        let Some(adopted) = &intent.facts.adopted else { return Ok(()) };
+        let address = Address::new("deployment", &intent.name);
+        if let Some(Origin { version, .. }) = &adopted.pin {
+            let lineage = self.journal.snapshot().lineage;
+            let (stack, reporter) = (&self.program.settings.name, self.progress);
+            let op = Operation::new(self.cloud, &address, "", stack, &lineage, reporter);
+            let pinned = adopt::pin(&op, adopted).await;
+            pinned.map_err(|error| CliError::Cloud { address: Some(address.clone()), error })?;
+            let mut facts = intent.facts.clone();
+            facts.adopted = Some(Adopted { pin: None, ..adopted.clone() });
+            let change = Change::Deployment { name: intent.name.clone(), facts: Some(Box::new(facts)) };
+            self.journal.append(Entry::Fact { change }).await?;
+            self.progress.told(&address, &format!("{} is pinned to version {version}", adopted.group));
+        }
+        if intent.what == What::Adopt {
+            self.progress.told(&address, &format!("{} is adopted; it runs on as it was", adopted.group));
+        }
+        Ok(())
+    }
+
     async fn apply(&self, program: &Program, made: Made) -> Result<Outcome, StateError> {
         let Made { plan, known } = made;
         let context = Context {
@@ -159,7 +190,7 @@ impl Work<'_> {
         let snapshot = self.journal.snapshot();
         for name in snapshot.deployments.keys() {
             let is_declared = self.program.declarations.deployments.contains_key(name);
-            let has_resources = snapshot.resources.keys().any(|address| is_of(address, name));
+            let has_resources = !in_state(&snapshot, name).is_empty();
             if (is_declared && !destroyed) || has_resources {
                 continue;
             }
@@ -171,8 +202,12 @@ impl Work<'_> {
 }
 
 /// The deployments that a plan has no step of.
-fn untouched(made: &Made, snapshot: &Snapshot) -> Vec<String> {
-    let is_free = |name: &&String| !made.plan.steps.iter().any(|step| is_of(&step.address, name));
+fn untouched(program: &Program, made: &Made, snapshot: &Snapshot) -> Vec<String> {
+    let is_free = |name: &&String| {
+        let standing = in_state(snapshot, name);
+        let is_its = |address: &Address| program.is_of(address, name) || standing.contains(address);
+        !made.plan.steps.iter().any(|step| is_its(&step.address))
+    };
     snapshot.deployments.keys().filter(is_free).cloned().collect()
 }
 
@@ -182,7 +217,7 @@ fn missing(program: &Program, name: &str, outcome: &Outcome) -> Option<Address> 
     let failed = outcome.failed.iter().map(|failed| &failed.address);
     let mut missing = failed.chain(outcome.not_done.iter().map(|(address, ..)| address)).peekable();
     missing.peek()?;
-    let ours = program.nodes.iter().map(|node| &node.address).filter(|address| is_of(address, name));
+    let ours = program.nodes.iter().map(|node| &node.address).filter(|address| program.is_of(address, name));
     let needs = with_dependencies(program, ours.cloned().collect());
     missing.find(|address| needs.contains(*address)).cloned()
 }

@@ -54,6 +54,8 @@ impl Intent {
 pub enum What {
     /// The release that is live is the one that the file says.
     Nothing,
+    /// What runs already becomes its first release.
+    Adopt,
     /// The deployment's first release.
     First,
     /// Another release, on the idle colour.
@@ -201,6 +203,10 @@ fn about(
         && facts.has_retired(live.other(), crate::clock::now())
     {
         facts.retired(live.other());
+    }
+    if facts.is_unlabelled() {
+        facts.label(release);
+        return Ok((What::Adopt, facts));
     }
     if let Some(under_way) = &standing.rollout {
         if under_way.release.fingerprint == release.fingerprint {

@@ -17,6 +17,8 @@ pub struct Declaration {
     pub settle: u64,
     pub strategy: Strategy,
     #[serde(default)]
+    pub adopt: Option<Adopt>,
+    #[serde(default)]
     pub preview: Option<Preview>,
     #[serde(default)]
     pub gate: Vec<Gate>,
@@ -205,6 +207,13 @@ impl Strategy {
             Self::Rolling { .. } | Self::InPlace { .. } => Duration::from_secs(3600),
         }
     }
+}
+
+/// What runs already and becomes the first colour.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Adopt {
+    /// A name.
+    pub autoscaling_group: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

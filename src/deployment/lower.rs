@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 
-use super::one_colour;
 use super::schema::NESTED;
+use super::{names, one_colour};
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span, did_you_mean};
 use crate::kind;
@@ -38,14 +38,6 @@ const OURS: [(&str, &str); 4] = [
     ("autoscaling_group", "for_each"),
     ("target_group", "for_each"),
 ];
-
-/// Whether a resource is one of those that the deployment `name` is made of.
-pub fn is_of(address: &Address, name: &str) -> bool {
-    NESTED.iter().any(|(kind, _)| *kind == address.kind)
-        && (address.name == name
-            || (address.kind == "listener_rule"
-                && address.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))))
-}
 
 /// Lowers a deployment as it stands; mistakes are those of its own shape.
 pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<Mistake>) -> Lowered {
@@ -88,10 +80,18 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
             lowered.frozen.insert(at("target_group"), settings_of("target_group"));
         }
     }
+    let template = Address::new("launch_template", &name.text);
     // A version is made for a colour that is raised: after a release was gone back from, the newest
     // one is nobody's, and is not made again.
     if !Colour::BOTH.into_iter().any(|colour| facts.follows_file(colour)) {
-        lowered.frozen.insert(Address::new("launch_template", &name.text), settings_of("launch_template"));
+        lowered.frozen.insert(template.clone(), settings_of("launch_template"));
+    }
+    if facts.adopted.is_some() {
+        let blue = |kind: &str| Address::new(kind, &name.text).with_key(Colour::Blue.name());
+        // What was taken over keeps its name.
+        for address in [template, blue("target_group"), blue("autoscaling_group")] {
+            lowered.frozen.entry(address).or_default().push("name");
+        }
     }
     lowered
 }
@@ -267,7 +267,20 @@ fn rule(
         );
     }
     let own = match nested.labels.first() {
-        Some(label) => Name { text: format!("{}-{}", name.text, label.text), span: label.span },
+        Some(label) => {
+            let own = Name { text: names::rule(&name.text, &label.text), span: label.span };
+            if names::is_preview(&Address::new("listener_rule", &own.text), &name.text) {
+                mistakes.push(
+                    Mistake::new(
+                        "bgform::lang::bad_name",
+                        format!("a rule called `{}` would be taken for a preview", label.text),
+                    )
+                    .at(label.span, "this label")
+                    .help("choose another label: the previews of a deployment's rules end in `-preview`"),
+                );
+            }
+            own
+        }
         None => name.clone(),
     };
     let mut block = named(nested, &own);
@@ -291,7 +304,7 @@ fn preview(
     deployment: &Block,
 ) -> (Name, Block) {
     let span = nested.keyword.span;
-    let own = Name { text: format!("{}-preview", own.text), span: own.span };
+    let own = Name { text: names::preview(&own.text), span: own.span };
     let mut block = named(nested, &own);
     block.body.attributes.retain(|one| one.name.text != "priority");
     block.body.attributes.push(attribute("priority", number(priority, span), span));

@@ -10,6 +10,7 @@
 //! A rollout is a list of [`Stage`](crate::state::deployment::Stage)s that the strategy decided when
 //! it began ([`strategy`]); how far it is, is a fact of state.
 
+pub mod adopt;
 pub mod decide;
 pub mod declaration;
 mod fingerprint;
@@ -18,7 +19,9 @@ mod health;
 mod in_place;
 pub mod lower;
 pub mod mailbox;
+pub mod names;
 mod one_colour;
+pub mod permissions;
 pub mod picture;
 pub mod preflight;
 mod preview;

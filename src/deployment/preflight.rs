@@ -1,17 +1,39 @@
 //! What would go wrong halfway, said before anything is changed. Intents, the stack and reads of the
 //! account come in; findings go out, each with a fix and the AWS page that it comes from.
 
+use std::collections::HashMap;
 use std::time::Duration;
+
+use futures_util::future::try_join3;
 
 use super::decide::Intent;
 use crate::address::Address;
 use crate::cloud::Cloud;
-use crate::cloud::error::{Error, Service};
+use crate::cloud::error::Error;
+use crate::kind::autoscaling_group::fleet::Fleet;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::resolve::resolve;
-use crate::state::deployment::Stage;
+use crate::plan::step::Step;
+use crate::state::Snapshot;
+use crate::state::deployment::{Rollout, Stage};
 use crate::value::{Object, Value, format_duration};
+
+mod fleets;
+mod places;
+mod quotas;
+
+/// The IAM actions of these looks, beside those of the kinds.
+pub const ACTIONS: [&str; 8] = [
+    "autoscaling:DescribeAccountLimits",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeSubnets",
+    "elasticloadbalancing:DescribeAccountLimits",
+    "elasticloadbalancing:DescribeListeners",
+    "elasticloadbalancing:DescribeRules",
+    "elasticloadbalancing:DescribeTargetGroups",
+];
 
 /// Something that a person should know before the rollout begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,39 +46,99 @@ pub struct Finding {
     pub page: &'static str,
 }
 
-/// Looks at every rollout that is about to begin; `capacity` is the size of the live fleet.
+/// What rollouts are held against.
+pub struct Ground<'a> {
+    pub cloud: &'a Cloud,
+    /// As the deployments stand.
+    pub program: &'a Program,
+    pub snapshot: &'a Snapshot,
+    pub known: &'a Known,
+    /// What the plan makes, the new colours raised.
+    pub steps: &'a [Step],
+    /// The live fleet of each deployment, as it is.
+    pub fleets: &'a HashMap<String, Fleet>,
+}
+
+/// One rollout that is about to begin, and what the file says of the colour that it raises.
+struct Begins<'a> {
+    intent: &'a Intent,
+    rollout: &'a Rollout,
+    /// The live fleet, where there is one.
+    live: Option<&'a Fleet>,
+    group: Address,
+    fleet: Object,
+    target_group: Address,
+    targets: Object,
+    template: Object,
+}
+
+impl Begins<'_> {
+    /// How many instances are to be launched beside those that run.
+    fn launches(&self) -> u32 {
+        let said = |name: &str| self.fleet.get(name).and_then(Value::as_number);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds sizes")]
+        let first = || said("desired_capacity").or_else(|| said("min_size")).unwrap_or_default() as u32;
+        self.live.map_or_else(first, |fleet| fleet.desired.unsigned_abs())
+    }
+
+    /// Whether a second fleet comes beside the live one.
+    fn has_raise(&self) -> bool {
+        self.rollout.stages.contains(&Stage::Raise)
+    }
+}
+
+impl Ground<'_> {
+    fn begins<'b>(&'b self, intent: &'b Intent) -> Option<Begins<'b>> {
+        let rollout = intent.facts.rollout.as_ref().filter(|rollout| rollout.at == 0)?;
+        let name = &intent.name;
+        let of = |kind: &str| Address::new(kind, name).with_key(rollout.to.name());
+        let (group, target_group) = (of("autoscaling_group"), of("target_group"));
+        Some(Begins {
+            intent,
+            rollout,
+            live: self.fleets.get(name),
+            fleet: self.inputs(&group)?,
+            targets: self.inputs(&target_group)?,
+            template: self.inputs(&Address::new("launch_template", name))?,
+            group,
+            target_group,
+        })
+    }
+
+    /// What the file says of a resource.
+    fn inputs(&self, address: &Address) -> Option<Object> {
+        let node = self.program.nodes.iter().find(|node| node.address == *address)?;
+        let evaluated = self.program.evaluate(node, self.known, &mut Vec::new())?;
+        let schema = crate::kind::find_managed(&address.kind)?.schema();
+        Some(resolve(schema, &evaluated.inputs, self.known))
+    }
+}
+
+/// Looks at every rollout that is about to begin. The calls are one of each kind of question, and none
+/// where no rollout begins.
 ///
 /// # Errors
 /// When the account cannot be read.
-pub async fn preflight(
-    cloud: &Cloud,
-    program: &Program,
-    known: &Known,
-    intent: &Intent,
-    capacity: Option<u32>,
-) -> Result<Vec<Finding>, Error> {
-    let Some(rollout) = intent.facts.rollout.as_ref().filter(|rollout| rollout.at == 0) else {
-        return Ok(Vec::new());
-    };
-    let inputs = |kind: &str| -> Option<(Address, Object)> {
-        let address = Address::new(kind, &intent.name).with_key(rollout.to.name());
-        let node = program.nodes.iter().find(|node| node.address == address)?;
-        let evaluated = program.evaluate(node, known, &mut Vec::new())?;
-        let schema = crate::kind::find_managed(kind)?.schema();
-        Some((address, resolve(schema, &evaluated.inputs, known)))
-    };
+pub async fn preflight(ground: &Ground<'_>, intents: &[Intent]) -> Result<Vec<Finding>, Error> {
+    let begins: Vec<Begins<'_>> = intents.iter().filter_map(|intent| ground.begins(intent)).collect();
     let mut found = Vec::new();
-    let (Some((target_group, targets)), Some((group, fleet))) =
-        (inputs("target_group"), inputs("autoscaling_group"))
-    else {
-        return Ok(found);
-    };
-    found.extend(sticky(&target_group, &targets));
-    found.extend(drains_longer(&target_group, &targets, &rollout.stages));
-    found.extend(never_healthy_in_time(&group, &fleet, &targets));
-    if let Some(capacity) = capacity.filter(|capacity| *capacity > 0) {
-        found.extend(addresses(cloud, &group, &fleet, capacity).await?);
+    for one in &begins {
+        found.extend(sticky(&one.target_group, &one.targets));
+        found.extend(drains_longer(&one.target_group, &one.targets, &one.rollout.stages));
+        found.extend(never_healthy_in_time(&one.group, &one.fleet, &one.targets));
+        found.extend(fleets::suspended(ground, one));
+        found.extend(fleets::weak(one));
     }
+    if begins.is_empty() {
+        return Ok(found);
+    }
+    let (places, images, quotas) = try_join3(
+        places::look(ground.cloud, &begins),
+        fleets::images(ground, &begins),
+        quotas::look(ground, &begins),
+    )
+    .await?;
+    found.extend(places.into_iter().chain(images).chain(quotas));
     Ok(found)
 }
 
@@ -119,34 +201,6 @@ fn never_healthy_in_time(address: &Address, fleet: &Object, targets: &Object) ->
         help: "shorten the health check's interval or threshold, or raise `ready_timeout`".to_owned(),
         page: "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
     })
-}
-
-/// The subnets have an address for every instance that is to be launched.
-async fn addresses(
-    cloud: &Cloud,
-    address: &Address,
-    fleet: &Object,
-    capacity: u32,
-) -> Result<Option<Finding>, Error> {
-    let ids: Option<Vec<String>> = fleet
-        .get("subnets")
-        .and_then(Value::as_list)
-        .map(|subnets| subnets.iter().filter_map(|subnet| subnet.as_str().map(str::to_owned)).collect());
-    let Some(ids) = ids.filter(|ids| !ids.is_empty()) else { return Ok(None) };
-    let answer = cloud
-        .read(Service::Ec2, "DescribeSubnets", || {
-            cloud.ec2.describe_subnets().set_subnet_ids(Some(ids.clone())).send()
-        })
-        .await?;
-    let free: i64 =
-        answer.subnets().iter().filter_map(|subnet| subnet.available_ip_address_count()).map(i64::from).sum();
-    Ok((free < i64::from(capacity)).then(|| Finding {
-        address: address.clone(),
-        refuses: true,
-        message: format!("its subnets have {free} free addresses, and {capacity} instances are to be launched beside those that run"),
-        help: "give it larger subnets, or scale the live colour in before".to_owned(),
-        page: "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html",
-    }))
 }
 
 #[cfg(test)]

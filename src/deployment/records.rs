@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 
+use super::names;
 use crate::address::Address;
 use crate::cloud::Cloud;
-use crate::deployment::lower::is_of;
+use crate::deployment::names;
 use crate::kind::{self, Live};
 use crate::plan::diff::diff;
 use crate::plan::observe::{Item, overlaid, read_all, remembered};
@@ -47,7 +48,7 @@ pub async fn plan(
             // A plan of the whole stack makes it again.
             None => continue,
         };
-        if is_rule && address.name.ends_with("-preview") {
+        if is_rule && names::is_preview(address, name) {
             if facts.previews.is_empty() {
                 let action = Action::Delete { id: record.id.clone(), deposed: false };
                 steps.push(step(address, record, live, record.inputs.clone(), action));
@@ -112,10 +113,10 @@ fn weight(snapshot: &Snapshot, name: &str, facts: &Deployment, group: &str) -> O
 
 /// Who has the traffic, as the first rule was last written: `1.0 on blue 75%, 2.0 on green 25%`.
 pub fn traffic(snapshot: &Snapshot, name: &str, facts: &Deployment) -> String {
-    let rules = snapshot.resources.iter().filter(|(address, _)| {
-        is_of(address, name) && address.kind == "listener_rule" && !address.name.ends_with("-preview")
-    });
-    let Some((_, rule)) = rules.into_iter().next() else { return "no rule sends it traffic".to_owned() };
+    let ours = names::in_state(snapshot, name);
+    let is_rule = |address: &&Address| address.kind == "listener_rule" && !names::is_preview(address, name);
+    let rule = ours.iter().find(is_rule).and_then(|address| snapshot.resources.get(address));
+    let Some(rule) = rule else { return "no rule sends it traffic".to_owned() };
     let shares = Colour::BOTH.into_iter().filter_map(|colour| {
         let group = snapshot.resources.get(&Address::new("target_group", name).with_key(colour.name()))?;
         let share = written_weight(rule, &group.id).filter(|share| *share > 0.0)?;

@@ -42,6 +42,19 @@ pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
         .default_seconds(120),
         attribute("strategy", strategies(), "How a release takes over.").required(),
         attribute(
+            "adopt",
+            Type::Block(vec![
+                attribute(
+                    "autoscaling_group",
+                    Type::String { max: 255 },
+                    "The name of the group. Its launch template, its target group and the rules that forward to \
+                     it come with it.",
+                )
+                .required(),
+            ]),
+            "What runs already and becomes the blue colour, live, without being touched.",
+        ),
+        attribute(
             "preview",
             Type::Block(vec![
                 attribute(

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
 use futures_util::future::try_join3;
 
+use super::names;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
@@ -116,12 +117,9 @@ pub async fn weights(
     name: &str,
 ) -> Result<Option<BTreeMap<Colour, u8>>, Error> {
     let targets = of_colours(snapshot, "target_group", name);
-    let is_rule = |address: &&Address| {
-        super::lower::is_of(address, name)
-            && address.kind == "listener_rule"
-            && !address.name.ends_with("-preview")
-    };
-    let rule = snapshot.resources.keys().find(is_rule).and_then(|address| snapshot.resources.get(address));
+    let is_rule = |address: &&Address| address.kind == "listener_rule" && !names::is_preview(address, name);
+    let rule =
+        names::in_state(snapshot, name).iter().find(is_rule).and_then(|one| snapshot.resources.get(one));
     let Some(rule) = rule else { return Ok(None) };
     let answer = cloud
         .read(Service::Elbv2, "DescribeRules", || cloud.elbv2.describe_rules().rule_arns(&rule.id).send())

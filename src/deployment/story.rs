@@ -11,7 +11,7 @@ use crate::value::format_duration;
 /// The lines of one deployment; none where it does nothing. `capacity` is the size of the fleet that
 /// carries the traffic now.
 pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
-    let Some(rollout) = &intent.facts.rollout else { return given_up(intent) };
+    let Some(rollout) = &intent.facts.rollout else { return without_rollout(intent) };
     if let Course::Back { reason, .. } = &rollout.course {
         let (label, to) = (&rollout.release.label, rollout.to);
         return vec![format!("{}: {label} on {to} goes back: {reason}", intent.name), String::new()];
@@ -65,8 +65,17 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
     lines
 }
 
-/// What stands once another release has been given up.
-fn given_up(intent: &Intent) -> Vec<String> {
+/// What stands where another release has been given up, or was never shipped.
+fn without_rollout(intent: &Intent) -> Vec<String> {
+    if let (What::Adopt, Some(adopted), Some(live)) = (intent.what, &intent.facts.adopted, intent.facts.live)
+    {
+        let label = intent.facts.releases.get(&live).map_or("what runs", |release| release.label.as_str());
+        let line = format!(
+            "{}: adopts {} as {label} on {live}, live; traffic is not touched",
+            intent.name, adopted.group
+        );
+        return vec![line, String::new()];
+    }
     let (name, facts) = (&intent.name, &intent.facts);
     let (What::GiveUp, Some(live), Some(last)) = (intent.what, facts.live, facts.history.last()) else {
         return Vec::new();

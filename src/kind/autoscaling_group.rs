@@ -29,6 +29,8 @@ pub mod spec;
 pub mod standby;
 mod update;
 
+pub use update::pin_to;
+
 use fleet::{Fleet, observe_one};
 use spec::Spec;
 
@@ -69,13 +71,10 @@ impl Kind for AutoscalingGroup {
                 "autoscaling:DetachLoadBalancerTargetGroups",
                 "autoscaling:DisableMetricsCollection",
                 "autoscaling:EnableMetricsCollection",
-                "autoscaling:EnterStandby",
-                "autoscaling:ExitStandby",
                 "autoscaling:PutLifecycleHook",
                 "autoscaling:PutScalingPolicy",
                 "autoscaling:ResumeProcesses",
                 "autoscaling:RollbackInstanceRefresh",
-                "autoscaling:SetDesiredCapacity",
                 "autoscaling:StartInstanceRefresh",
                 "autoscaling:SuspendProcesses",
                 "autoscaling:TerminateInstanceInAutoScalingGroup",

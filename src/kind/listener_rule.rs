@@ -71,7 +71,7 @@ async fn described(cloud: &Cloud, arns: &[String]) -> Result<Vec<Described>, Err
 }
 
 /// All rules of a listener; none if it is gone.
-async fn rules_of(cloud: &Cloud, listener: &str) -> Result<Vec<Described>, Error> {
+pub async fn rules_of(cloud: &Cloud, listener: &str) -> Result<Vec<Described>, Error> {
     let all = elbv2::pages(|marker| async move {
         let describe = cloud.elbv2.describe_rules().listener_arn(listener).set_marker(marker);
         let answer = cloud.read(SERVICE, "DescribeRules", || describe.clone().send()).await?;

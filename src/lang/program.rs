@@ -55,6 +55,8 @@ pub struct Program {
     pub keys: HashMap<Address, Vec<String>>,
     /// Every instance of every block, dependencies first.
     pub nodes: Vec<Node>,
+    /// The resources that deployments are made of, by address without a key, and whose they are.
+    lowered: HashMap<Address, String>,
     /// Attributes of a deployment's colours that stay as they are, by address.
     frozen: HashMap<Address, Vec<&'static str>>,
     /// Attributes of theirs that scaling policies and retirements change.
@@ -126,6 +128,7 @@ impl Program {
             variables,
             keys: HashMap::new(),
             nodes: Vec::new(),
+            lowered: HashMap::new(),
             frozen: HashMap::new(),
             others: HashMap::new(),
             own: input.own,

@@ -35,6 +35,9 @@ pub enum Given {
     Expr(Expr),
 }
 
+/// The code of the mistake that a variable has neither a value nor a default.
+pub const NO_VALUE: &str = "bgform::lang::no_value";
+
 const NAMES: [&str; 6] = ["any", "string", "number", "bool", "duration", "percent"];
 
 impl VariableType {
@@ -235,7 +238,7 @@ fn one(
         (None, None) => {
             let name = &label.text;
             mistakes.push(
-                Mistake::new("bgform::lang::no_value", format!("variable `{name}` has no value"))
+                Mistake::new(NO_VALUE, format!("variable `{name}` has no value"))
                     .at(label.span, "declared here, without a default")
                     .help(format!("pass --var {name}=..., set BGFORM_VAR_{name}, or give it a default")),
             );

@@ -544,7 +544,7 @@ fn without_traffic(snapshot: &Snapshot) -> BTreeSet<String> {
 }
 
 /// Of what is, the members that were declared.
-fn declared_part(now: &Value, declared: &Value) -> Value {
+pub(super) fn declared_part(now: &Value, declared: &Value) -> Value {
     match (now, declared) {
         (Value::Object(now), Value::Object(declared)) => {
             let both = declared.iter().filter_map(|(name, declared)| Some((name, now.get(name)?, declared)));

@@ -23,6 +23,7 @@ pub mod resolve;
 mod room;
 pub mod step;
 mod summary;
+pub mod take_over;
 mod verify;
 
 pub use make::{make, remembered_outputs, targeted, with_dependencies};
@@ -92,6 +93,8 @@ pub enum PlanError {
     NoSuchAddress { address: Address, guess: Option<String> },
     #[error("{0}")]
     Deployment(#[from] crate::deployment::decide::Refused),
+    #[error("`{deployment}` cannot adopt what runs: {reason}")]
+    NotAdopted { deployment: String, reason: String, help: String },
     #[error("the rollout of `{deployment}` would leave traffic without a home, at {broken}")]
     Unproved { deployment: String, broken: crate::deployment::verify::Broken },
     #[error("`{}`: {}", .0.address, .0.message)]
@@ -119,6 +122,7 @@ impl PlanError {
             Self::NoSuchAddress { .. } => "bgform::plan::no_such_address",
             Self::UnknownKind { .. } => "bgform::plan::unknown_kind",
             Self::Deployment(_) => "bgform::plan::under_way",
+            Self::NotAdopted { .. } => "bgform::plan::not_adopted",
             Self::Unproved { .. } => "bgform::plan::unproved",
             Self::Preflight(_) => "bgform::plan::preflight",
         }
@@ -138,6 +142,7 @@ impl PlanError {
                 "take prevent_destroy away, apply, and try again; or keep what needs it".to_owned()
             }
             Self::UnderTraffic { help, .. } => help.clone(),
+            Self::NotAdopted { help, .. } => format!("nothing was changed. To adopt it: {help}"),
             Self::Outage { .. } => {
                 "shift its weight to the other target group and apply; then take it away. With an outage in \
                  mind, pass --allow-outage"

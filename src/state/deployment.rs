@@ -230,6 +230,12 @@ impl Rollout {
         retires.is_some_and(|retires| self.at >= retires)
     }
 
+    /// Whether all traffic has moved, and the old colour only stands by until gates let it retire.
+    pub fn waits_to_retire(&self, facts: &Deployment) -> bool {
+        let holds = matches!(self.stage(), Some(Stage::Hold { .. }));
+        holds && self.course == Course::Forward && !self.is_back() && facts.weight(self.to) == 100
+    }
+
     /// Whether it goes back to the release before, as it ran then: what is in the file has no part in it.
     pub fn is_back(&self) -> bool {
         self.strategy == BACK
@@ -267,6 +273,8 @@ pub enum Ending {
     Aborted,
     /// Another release took its place before it was done.
     Superseded,
+    /// It ran already, and was taken over as it was.
+    Adopted,
 }
 
 /// A load balancer's nodes learn of a rule change one after the other, and AWS gives no bound for it:
@@ -285,6 +293,17 @@ pub struct Shipped {
     pub ending: Ending,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// What ran before there was a deployment, taken over as its blue colour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopted {
+    /// The Auto Scaling group's name.
+    pub group: String,
+    /// The version that the group is still to be pinned to: it names the newest or the default one,
+    /// and so would launch the next release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Origin>,
 }
 
 /// All that is known of one deployment.
@@ -315,6 +334,8 @@ pub struct Deployment {
     pub bounds: Option<[u32; 2]>,
     /// The latest last.
     pub history: Vec<Shipped>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
 }
 
 impl Deployment {
@@ -325,6 +346,23 @@ impl Deployment {
             sizing: BTreeMap::from([(Colour::Blue, Sizing::File), (Colour::Green, Sizing::Empty)]),
             ..Self::default()
         }
+    }
+
+    /// What runs already as the blue colour, live, before its release has its label.
+    pub fn adopting(adopted: Adopted) -> Self {
+        Self { live: Some(Colour::Blue), adopted: Some(adopted), ..Self::first() }
+    }
+
+    /// Whether it was taken over and its release is not known yet.
+    pub fn is_unlabelled(&self) -> bool {
+        self.adopted.is_some() && self.releases.is_empty() && self.rollout.is_none()
+    }
+
+    /// What was taken over is this release.
+    pub fn label(&mut self, release: Release) {
+        let Some(live) = self.live else { return };
+        self.releases.insert(live, release.clone());
+        self.remember(release, live, Ending::Adopted, None);
     }
 
     /// The sizes while the new colour is raised beside a live one of this capacity: neither may shrink

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::product::{Product, Run, ended};
 
 /// A service without a bake, which retires its old colour after an hour.
-const SERVICE: &str = r##"stack "service" {
+pub const SERVICE: &str = r##"stack "service" {
   region = "us-east-1"
 }
 

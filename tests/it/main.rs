@@ -1,5 +1,6 @@
 //! One integration binary (each one links the whole SDK), grouped by what it proves.
 
+mod adoption;
 mod applying;
 mod autoscaling_group;
 mod cli;
@@ -16,8 +17,10 @@ mod local;
 mod mishaps;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod moto;
+mod names;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod product;
+mod preflight;
 mod readme;
 mod reference;
 mod sandbox;

@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use bgform::clock::Clock;
@@ -128,6 +129,15 @@ impl Product {
         ended(&mut self.command(args))
     }
 
+    /// Begins to run it; what it says goes to files.
+    pub fn begin(&self, args: &[&str]) -> Under {
+        let paths = ["out", "err"].map(|name| self.path(name));
+        let [out, err] =
+            paths.each_ref().map(|path| Stdio::from(std::fs::File::create(path).expect("a file")));
+        let child = self.command(args).stdout(out).stderr(err).spawn().expect("the binary runs");
+        Under { child, paths }
+    }
+
     /// SDK clients that go past the recorder.
     pub async fn cloud(&self) -> Cloud {
         let endpoints =
@@ -140,6 +150,45 @@ impl Product {
         };
         let anyone = Credentials::new("test", "test", None, None, "tests");
         Cloud::connect_as(Some(anyone), &target, Clock::real(), false).await.expect("a server")
+    }
+}
+
+/// The binary under way.
+pub struct Under {
+    pub child: Child,
+    paths: [PathBuf; 2],
+}
+
+impl Under {
+    /// Waits until it has said this.
+    #[track_caller]
+    pub fn until(&mut self, text: &str) {
+        let began = bgform::clock::monotonic();
+        while !self.said().contains(text) {
+            let ended = self.child.try_wait().expect("a child");
+            assert!(
+                ended.is_none() && bgform::clock::monotonic().saturating_sub(began) < Duration::from_secs(90),
+                "`{text}` was not said:\n{}",
+                self.said()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn said(&self) -> String {
+        self.paths.iter().map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        // One that has ended by itself is no matter.
+        let _ = rustix::process::kill_process(pid.expect("a process"), signal);
+    }
+
+    pub fn end(mut self) -> Run {
+        let status = self.child.wait().expect("it ends");
+        let [out, err] = self.paths.map(|path| std::fs::read_to_string(path).expect("it was written"));
+        Run { code: status.code().unwrap_or(-1), out, err }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::address::Address;
 use crate::apply::operation::Operation;
 use crate::apply::shutdown::Shutdown;
 use crate::apply::{self, Context};
-use crate::deployment::{lower, records};
+use crate::deployment::{names, records};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part};
@@ -114,8 +114,8 @@ impl Rolling<'_> {
         let declared = self.run.program.declarations.resources.keys();
         let ours = |address: &&Address| {
             address.kind == "listener_rule"
-                && lower::is_of(address, self.name)
-                && !address.name.ends_with("-preview")
+                && self.run.program.is_of(address, self.name)
+                && !names::is_preview(address, self.name)
         };
         declared.filter(ours).cloned().collect()
     }
@@ -123,15 +123,17 @@ impl Rolling<'_> {
     /// Everything that the deployment is made of.
     pub(in crate::deployment) fn addresses(&self) -> BTreeSet<Address> {
         let snapshot = self.run.journal.snapshot();
+        let in_state = names::in_state(&snapshot, self.name);
         if self.run.from_records {
-            let all = snapshot.resources.keys().filter(|address| lower::is_of(address, self.name));
-            return all.cloned().collect();
+            return in_state;
         }
         let mut program = self.run.program.clone();
         program.stand(&snapshot.deployments);
-        let declared = program.nodes.iter().map(|node| node.address.clone());
-        let all: BTreeSet<Address> = declared.chain(snapshot.resources.keys().cloned()).collect();
-        all.into_iter().filter(|address| lower::is_of(address, self.name)).collect()
+        let declared = program.nodes.iter().map(|node| &node.address);
+        let ours = declared.filter(|address| program.is_of(address, self.name)).cloned();
+        // What is declared as another's by now is no longer this one's.
+        let left = |address: &Address| !program.declarations.resources.contains_key(&address.block());
+        ours.chain(in_state.into_iter().filter(left)).collect()
     }
 
     pub(in crate::deployment) fn operation<'b>(&'b self, address: &'b Address) -> Operation<'b> {

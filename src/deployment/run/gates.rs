@@ -5,6 +5,7 @@ use crate::address::Address;
 use crate::deployment::declaration::Gate;
 use crate::deployment::gate::{self, Verdict};
 use crate::deployment::lower::Sides;
+use crate::deployment::names;
 use crate::state::deployment::Colour;
 
 impl Rolling<'_> {
@@ -127,7 +128,7 @@ impl Rolling<'_> {
     /// The deployment's first rule.
     pub(super) fn rule_of_gates(&self) -> Address {
         let rules = self.rules();
-        let plain = |address: &&Address| !address.name.ends_with("-preview");
+        let plain = |address: &&Address| !names::is_preview(address, self.name);
         rules.iter().find(plain).cloned().unwrap_or_else(|| Address::new("listener_rule", self.name))
     }
 }

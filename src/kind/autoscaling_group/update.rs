@@ -3,7 +3,7 @@
 use aws_sdk_autoscaling::operation::update_auto_scaling_group::builders::UpdateAutoScalingGroupInputBuilder;
 use aws_sdk_autoscaling::types::MixedInstancesPolicy;
 
-use super::fleet::{Fleet, observe_one};
+use super::fleet::{Fleet, Template, observe_one};
 use super::ready::{Wanted, ready};
 use super::spec::{Outdated, Spec};
 use super::{parts, refresh, roll};
@@ -79,6 +79,33 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
         ready(op, group, Wanted::InService, after.ready_timeout()).await?;
     }
     Ok(())
+}
+
+/// Has the group launch from this version from now on; its instances stay as they are.
+///
+/// # Errors
+/// When the group is gone, or the call fails.
+pub async fn pin_to(op: &Operation<'_>, group: &str, template: &Template) -> Result<(), Error> {
+    let fleet = observe_one(op.cloud, group).await?.filter(|fleet| !fleet.deleting).ok_or_else(|| {
+        Error::failed(format!("the group `{group}` is gone"), "somebody has deleted it; run `bgform plan`")
+    })?;
+    if fleet.template.as_ref() == Some(template) {
+        return Ok(());
+    }
+    let mut input = UpdateAutoScalingGroupInputBuilder::default().auto_scaling_group_name(group);
+    input = match &fleet.mixed {
+        None => input.launch_template(template.specification()),
+        Some(mixed) => {
+            let mut policy = said_again(mixed);
+            if let Some(launched) = &mut policy.launch_template {
+                launched.launch_template_specification = Some(template.specification());
+            }
+            input.mixed_instances_policy(policy)
+        }
+    };
+    let client = &op.cloud.autoscaling;
+    let send = || input.clone().send_with(client);
+    op.call(Service::AutoScaling, "UpdateAutoScalingGroup", Repeat::Safe, send).await.map(drop)
 }
 
 /// The input of UpdateAutoScalingGroup with what has changed; `launched` says whether what

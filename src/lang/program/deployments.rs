@@ -5,7 +5,8 @@ use indexmap::IndexMap;
 use super::{Names, Program, Registry, member_kind};
 use crate::address::Address;
 use crate::deployment::Declaration;
-use crate::deployment::lower::{Sides, is_of, lower, own_body};
+use crate::deployment::lower::{Sides, lower, own_body};
+use crate::deployment::names;
 use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::diagnostic::Mistake;
 use crate::lang::check::{Check, Place};
@@ -22,6 +23,7 @@ impl Program {
         let mut blocks = Vec::new();
         self.frozen.clear();
         self.others.clear();
+        self.lowered.clear();
         for (text, (name, block)) in &self.declarations.deployments {
             let lowered = lower(name, block, facts.get(text).unwrap_or(&first), mistakes);
             // A nested block that is missing is told once, not at everything that needs it.
@@ -30,6 +32,9 @@ impl Program {
                     self.declarations.broken.insert((kind.to_owned(), text.clone()));
                 }
             }
+            let addresses =
+                lowered.blocks.iter().map(|(name, block)| Address::new(&block.keyword.text, &name.text));
+            self.lowered.extend(addresses.map(|address| (address, text.clone())));
             blocks.extend(lowered.blocks);
             self.frozen.extend(lowered.frozen);
             self.others.extend(lowered.others);
@@ -39,11 +44,7 @@ impl Program {
 
     /// The same again for facts that have changed; what the stack says was checked before.
     pub fn stand(&mut self, facts: &IndexMap<String, Deployment>) {
-        let names: Vec<&String> = self.declarations.deployments.keys().collect();
-        let of_deployments = |address: &Address| names.iter().any(|name| is_of(address, name));
-        let lowered: Vec<Address> =
-            self.declarations.resources.keys().filter(|address| of_deployments(address)).cloned().collect();
-        for address in lowered {
+        for address in std::mem::take(&mut self.lowered).into_keys() {
             self.declarations.resources.shift_remove(&address);
         }
         self.nodes.clear();
@@ -51,6 +52,11 @@ impl Program {
         let mut known = Vec::new();
         self.lower(facts, &mut known);
         self.expand(&mut known);
+    }
+
+    /// Whether a resource that is declared is one of those that a deployment is made of.
+    pub fn is_of(&self, address: &Address, deployment: &str) -> bool {
+        self.lowered.get(&address.block()).is_some_and(|owner| owner == deployment)
     }
 
     /// What a deployment says of its own, with what is known; what is not known yet is `""`.
@@ -95,7 +101,31 @@ impl Program {
                 && let Some((name, _)) = self.declarations.deployments.get(name)
                 && mistakes.len() == before
             {
+                if declaration.preview.is_some() {
+                    self.check_previews(&name.text, mistakes);
+                }
                 declaration.check(name.span, mistakes);
+            }
+        }
+    }
+
+    /// Nothing else is called as the previews of the deployment's rules are, once they are there.
+    fn check_previews(&self, deployment: &str, mistakes: &mut Vec<Mistake>) {
+        for (address, rule) in &self.declarations.resources {
+            if address.kind != "listener_rule" || !self.is_of(address, deployment) {
+                continue;
+            }
+            let preview = Address::new("listener_rule", names::preview(&address.name));
+            if let Some(other) = self.declarations.resources.get(&preview) {
+                mistakes.push(
+                    Mistake::new(
+                        "bgform::lang::duplicate",
+                        format!("`{preview}` is what the preview of `{address}` is called"),
+                    )
+                    .at(other.name.span, "this is called the same")
+                    .at(rule.name.span, "its preview stands while a release is being shipped")
+                    .help("give one of them another name"),
+                );
             }
         }
     }

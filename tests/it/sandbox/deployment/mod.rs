@@ -1,14 +1,12 @@
 //! Rollouts of a `deployment` under real traffic, shipped, failed, cut short and gone back from.
 
-use std::process::{Child, Stdio};
-use std::time::Duration;
-
 use bgform::deployment::mailbox::{Mailbox, Message};
 use bgform::state::Store;
 
 use super::load::{Load, Tally, get};
-use crate::product::{Product, Run};
+use crate::product::{Product, Run, Under};
 
+mod adopted;
 mod asked;
 mod commands;
 mod cut_short;
@@ -166,12 +164,7 @@ impl Scene {
     /// Begins to apply; what it says goes to files.
     fn begin(&self, release: &str) -> Under {
         let arguments = Self::arguments(release);
-        let mut command = self.product.command(&arguments.each_ref().map(String::as_str));
-        let paths = ["out", "err"].map(|name| self.product.path(name));
-        let [out, err] =
-            paths.each_ref().map(|path| Stdio::from(std::fs::File::create(path).expect("a file")));
-        let child = command.stdout(out).stderr(err).spawn().expect("the binary runs");
-        Under { child, paths }
+        self.product.begin(&arguments.each_ref().map(String::as_str))
     }
 
     fn load(&self) -> Load {
@@ -209,45 +202,6 @@ impl Scene {
             let answer = get(address, "/", false, &mut None).expect("an answer");
             assert_eq!((answer.status, answer.release.as_str()), (200, release));
         }
-    }
-}
-
-/// An apply under way.
-struct Under {
-    child: Child,
-    paths: [std::path::PathBuf; 2],
-}
-
-impl Under {
-    /// Waits until it has said this; whether it did before it ended.
-    #[track_caller]
-    fn until(&mut self, text: &str) {
-        let began = bgform::clock::monotonic();
-        while !self.said().contains(text) {
-            let ended = self.child.try_wait().expect("a child");
-            assert!(
-                ended.is_none() && bgform::clock::monotonic().saturating_sub(began) < Duration::from_secs(90),
-                "`{text}` was not said:\n{}",
-                self.said()
-            );
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn said(&self) -> String {
-        self.paths.iter().map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        // One that has ended by itself is no matter.
-        let _ = rustix::process::kill_process(pid.expect("a process"), signal);
-    }
-
-    fn end(mut self) -> Run {
-        let status = self.child.wait().expect("it ends");
-        let [out, err] = self.paths.map(|path| std::fs::read_to_string(path).expect("it was written"));
-        Run { code: status.code().unwrap_or(-1), out, err }
     }
 }
 

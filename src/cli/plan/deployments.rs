@@ -1,0 +1,238 @@
+//! What deployments are about to do: what is taken over, decided, looked at before, proved. Reads
+//! only, and hands the stack as it will then be to the plan of resources.
+
+use std::collections::HashMap;
+
+use crate::address::Address;
+use crate::cli::CliError;
+use crate::cloud::Cloud;
+use crate::deployment::adopt::{Adoption, adopt};
+use crate::deployment::decide::{Author, Intent, What, Wrong, decide};
+use crate::deployment::lower::Sides;
+use crate::deployment::preflight::{Finding, Ground, preflight};
+use crate::deployment::story::story;
+use crate::deployment::verify::{self, Proof};
+use crate::kind::autoscaling_group::fleet::{Fleet, observe};
+use crate::lang::program::Program;
+use crate::lang::scope::Known;
+use crate::plan::{self, Basis, Made, Options, PlanError};
+use crate::state::deployment::{Colour, Deployment, Rollout};
+use crate::state::{Holder, Snapshot};
+use crate::value::Value;
+
+/// What deployments are about to do, and the reads that it was decided by.
+#[derive(Debug, Default)]
+pub struct Rollouts {
+    pub intents: Vec<Intent>,
+    /// The size of the live fleet of each, where it is known.
+    pub capacities: HashMap<String, u32>,
+    /// What is to be known before.
+    pub findings: Vec<Finding>,
+    /// What was proved of each rollout.
+    pub proofs: HashMap<String, Proof>,
+    pub existing: Option<(Vec<(Address, Value)>, Known)>,
+    /// What is taken over, by no call; state does not have it yet.
+    pub adopted: Vec<Adoption>,
+}
+
+impl Rollouts {
+    /// Whether any deployment has a way to go.
+    pub fn any(&self) -> bool {
+        let goes = |intent: &Intent| {
+            let pins = intent.facts.adopted.as_ref().is_some_and(|adopted| adopted.pin.is_some());
+            intent.facts.rollout.is_some() || matches!(intent.what, What::GiveUp | What::Adopt) || pins
+        };
+        self.intents.iter().any(goes)
+    }
+
+    /// State as the plan was made from it: with what is taken over.
+    pub fn basis(&self, snapshot: &Snapshot) -> Snapshot {
+        with_adopted(snapshot, &self.adopted)
+    }
+
+    /// What follows the plan of resources, for people.
+    pub fn story(&self) -> String {
+        let told = self.intents.iter().map(|intent| {
+            let mut lines = story(intent, self.capacities.get(&intent.name).copied());
+            let adopted = self.adopted.iter().filter(|adoption| adoption.name == intent.name);
+            for line in adopted.flat_map(|adoption| &adoption.lines) {
+                lines.extend([format!("  {line}.")]);
+            }
+            if intent.what == What::Adopt {
+                lines.push(String::new());
+            }
+            if let Some(Proof { points, .. }) = self.proofs.get(&intent.name) {
+                let line = format!("  Proved: at each of the {points} points where it, or its way back, can be cut short, a healthy fleet that is large enough has the traffic.");
+                lines.extend([line, String::new()]);
+            }
+            for Finding { address, message, help, page, .. } in self.findings.iter().filter(|one| one.address.name == intent.name) {
+                lines.extend([format!("  Note: {address}: {message}."), format!("        {help}; see {page}"), String::new()]);
+            }
+            lines.iter().map(|line| format!("{line}\n")).collect::<String>()
+        });
+        told.collect()
+    }
+}
+
+/// Decides about the deployments, and plans as the stack will be once their new colours are raised.
+pub(super) async fn with_deployments(
+    cloud: &Cloud,
+    program: &Program,
+    snapshot: &Snapshot,
+    options: &Options,
+) -> Result<(Rollouts, Made), CliError> {
+    let mut program = program.clone();
+    program.stand(&snapshot.deployments);
+    let mut known = plan::remembered_outputs(snapshot);
+    let answers =
+        plan::observe::read_existing(cloud, &program, snapshot, options.upgrade, &mut known).await?;
+    // A deployment goes on as a whole, where a target selects a part of it.
+    let selected = plan::targeted(&program, options);
+    let goes = |program: &Program, name: &str| {
+        selected.as_ref().is_none_or(|selected| selected.iter().any(|address| program.is_of(address, name)))
+    };
+    let mut adopted = adoptions(cloud, &program, snapshot, &known).await?;
+    adopted.retain(|adoption| goes(&program, &adoption.name));
+    let snapshot = &with_adopted(snapshot, &adopted);
+    if !adopted.is_empty() {
+        program.stand(&snapshot.deployments);
+        known.extend(plan::remembered_outputs(snapshot));
+    }
+    let goes = |name: &str| goes(&program, name);
+    let mut intents =
+        decide(&program, &goes, &snapshot.deployments, &known, &author(&program), options.supersede)
+            .map_err(|wrong| match wrong {
+                Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes),
+                Wrong::Refused(refused) => PlanError::Deployment(refused),
+            })?;
+    let (mut fleets, mut idle) = (HashMap::new(), HashMap::new());
+    for intent in &mut intents {
+        let [carries, other] = both_fleets(cloud, snapshot, intent).await?;
+        let in_service = |fleet: &Fleet| u32::try_from(fleet.in_service()).unwrap_or(u32::MAX);
+        let seen = other.as_ref().map(|fleet| [fleet.desired.unsigned_abs(), in_service(fleet)]);
+        if let (Some(carries), Some([_, healthy])) = (&carries, seen)
+            && healthy < carries.desired.unsigned_abs()
+        {
+            intent.raise_first();
+        }
+        idle.extend(seen.map(|seen| (intent.name.clone(), seen)));
+        fleets.extend(carries.map(|fleet| (intent.name.clone(), fleet)));
+    }
+    let intents = intents;
+    let capacities: HashMap<String, u32> =
+        fleets.iter().map(|(name, fleet)| (name.clone(), fleet.desired.unsigned_abs())).collect();
+    let mut proofs = HashMap::new();
+    for intent in &intents {
+        let Some(capacity) = capacities.get(&intent.name) else { continue };
+        // No traffic is moved any more.
+        if intent.facts.rollout.as_ref().is_none_or(Rollout::has_shipped) {
+            continue;
+        }
+        let (before, seen) = (snapshot.deployments.get(&intent.name), idle.get(&intent.name).copied());
+        let proof = verify::prove_rollout(before, &intent.facts, *capacity, seen);
+        let unproved = |broken| PlanError::Unproved { deployment: intent.name.clone(), broken };
+        proofs.extend(proof.map_err(unproved)?.map(|proof| (intent.name.clone(), proof)));
+    }
+    let shown = intents
+        .iter()
+        .map(|intent| (intent.name.clone(), intent.raised(capacities.get(&intent.name).copied())));
+    let standing = program.clone();
+    let mut stands = snapshot.deployments.clone();
+    stands.extend(shown);
+    program.stand(&stands);
+    let existing = Some((answers, known));
+    let basis = Basis { cloud, program: &program, snapshot, options, existing: existing.clone(), part: None };
+    let made = plan::make(basis).await?;
+    let known = &made.known;
+    let steps = &made.plan.steps;
+    let ground = Ground { cloud, program: &standing, snapshot, known, steps, fleets: &fleets };
+    let findings = preflight(&ground, &intents).await?;
+    if let Some(refusing) = findings.iter().find(|finding| finding.refuses) {
+        return Err(PlanError::Preflight(refusing.clone()).into());
+    }
+    Ok((Rollouts { intents, capacities, findings, proofs, existing, adopted }, made))
+}
+
+/// What deployments that have shipped nothing yet take over.
+async fn adoptions(
+    cloud: &Cloud,
+    program: &Program,
+    snapshot: &Snapshot,
+    known: &Known,
+) -> Result<Vec<Adoption>, PlanError> {
+    let mut all = Vec::new();
+    for name in program.declarations.deployments.keys() {
+        let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
+        let mut mistakes = Vec::new();
+        let Some(declaration) = program.deployment(name, &sides, known, &mut mistakes) else {
+            return Err(PlanError::stack(program, mistakes));
+        };
+        let Some(wanted) = declaration.adopt else { continue };
+        let group = &wanted.autoscaling_group;
+        match snapshot.deployments.get(name) {
+            None => all.push(adopt(cloud, program, snapshot, known, name, group).await?),
+            Some(facts) if facts.adopted.as_ref().is_some_and(|adopted| adopted.group == *group) => {}
+            Some(_) => {
+                return Err(PlanError::NotAdopted {
+                    deployment: name.clone(),
+                    reason: format!("it has a first colour already, which is not `{group}`"),
+                    help: "take `adopt` away; for another service, write another deployment".to_owned(),
+                });
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn with_adopted(snapshot: &Snapshot, adopted: &[Adoption]) -> Snapshot {
+    let mut snapshot = snapshot.clone();
+    for adoption in adopted {
+        adoption.changes().for_each(|change| snapshot.apply(&change));
+        let facts = Deployment::adopting(adoption.adopted.clone());
+        snapshot.deployments.insert(adoption.name.clone(), facts);
+    }
+    snapshot
+}
+
+/// The fleet that carries most of the traffic, and that of the colour that is not live, as they are at
+/// the moment.
+async fn both_fleets(
+    cloud: &Cloud,
+    snapshot: &Snapshot,
+    intent: &Intent,
+) -> Result<[Option<Fleet>; 2], CliError> {
+    let (Some(_), Some(live)) = (&intent.facts.rollout, intent.facts.live) else { return Ok([None, None]) };
+    let group = |colour: Colour| {
+        let address = Address::new("autoscaling_group", &intent.name).with_key(colour.name());
+        snapshot.resources.get(&address).map(|record| record.id.as_str())
+    };
+    let names: Vec<&str> = Colour::BOTH.into_iter().filter_map(group).collect();
+    if names.is_empty() {
+        return Ok([None, None]);
+    }
+    let seen = observe(cloud, &names).await?;
+    let of = |colour: Colour| group(colour).and_then(|name| seen.get(name)).cloned();
+    let carries = Colour::BOTH.into_iter().max_by_key(|colour| intent.facts.weight(*colour));
+    Ok([carries.and_then(of), of(live.other())])
+}
+
+/// Who ships, and from which commit of the checkout that holds the stack.
+fn author(program: &Program) -> Author {
+    let Holder { user, host, .. } = Holder::this_process("");
+    Author { by: format!("{user}@{host}"), commit: commit(&program.folder()) }
+}
+
+/// What `HEAD` of the checkout around a folder names.
+fn commit(folder: &std::path::Path) -> Option<String> {
+    let absolute = std::path::absolute(folder).ok()?;
+    let git = absolute.ancestors().map(|folder| folder.join(".git")).find(|git| git.is_dir())?;
+    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    let head = head.trim();
+    let Some(name) = head.strip_prefix("ref: ") else { return Some(head.to_owned()) };
+    let loose = std::fs::read_to_string(git.join(name)).ok().map(|text| text.trim().to_owned());
+    loose.or_else(|| {
+        let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
+        let line = packed.lines().find(|line| line.ends_with(&format!(" {name}")))?;
+        line.split_once(' ').map(|(commit, _)| commit.to_owned())
+    })
+}
