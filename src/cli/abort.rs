@@ -1,6 +1,6 @@
 //! `bgform abort`: the release that is under way is taken back, now.
 
-use super::rollout::{Session, Site, Which, told, under_way, who};
+use super::rollout::{Session, Site, Which, still_under_way, told, under_way, who};
 use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
 use crate::deployment::run::End;
@@ -27,14 +27,19 @@ pub async fn run(global: &Global, args: AbortArgs) -> Result<Exit, CliError> {
 /// Takes the rollout under way back, through the apply that runs or without one.
 pub async fn take_back(global: &Global, site: &Site, command: &str) -> Result<Exit, CliError> {
     let (name, facts) = site.one(&site.snapshot()?)?;
-    can_go_back(&name, &facts, under_way(&name, &facts)?)?;
+    let rollout = under_way(&name, &facts)?;
+    can_go_back(&name, &facts, rollout)?;
     let by = who();
-    let Some(lock) = site.lock_or_tell(&name, &Message::Abort { by: by.clone() }, command).await? else {
+    let message = Message::Abort { by: by.clone() };
+    let Some(lock) = site.lock_or_tell(&name, &rollout.release, &message, command).await? else {
         return Ok(Exit::Done);
     };
     let session = Session::begin(site, global, &lock).await?;
-    let (name, facts) = site.one(&session.journal.snapshot())?;
-    under_way(&name, &facts)?;
+    let (name, facts) = {
+        let (name, now) = site.one(&session.journal.snapshot())?;
+        can_go_back(&name, &now, still_under_way(&name, &now, &rollout.release)?)?;
+        (name, now)
+    };
     let ended = abort(&session.run(), &intent(&name, facts), &by).await;
     session.end(site, &lock)?;
     let Some(ended) = ended else { return Ok(Exit::Done) };

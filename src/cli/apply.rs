@@ -94,35 +94,53 @@ pub async fn carry_out(
         ));
     }
     let store = context::store(global, program)?;
-    // A first apply that is refused or declined leaves no state behind.
-    if !store.exists() && store.load()?.is_none() {
+    let (progress, asks) = (Progress::new(), !ask.auto_approve && saved.is_none());
+    loop {
+        // A first apply that is refused or declined leaves no state behind.
+        let is_first = !store.exists() && store.load()?.is_none();
+        let lock = if is_first { None } else { Some(store.lock(command)?) };
+        if let Some(lock) = &lock {
+            recover_first(global, program, &store, lock, &progress).await?;
+        }
         let planned = plan(global, program, options).await?;
-        return first(global, program, ask, saved, command, &store, planned, options).await;
+        let Planned { snapshot, made, rollouts, .. } = &planned;
+        if let Some(saved) = saved {
+            saved
+                .still_holds(program, snapshot, &made.plan)
+                .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
+        }
+        print!("{}{}", rollouts.story(), render(&made.plan, &rollouts.basis(snapshot), &style(global)));
+        let moves = rollouts.any() || !made.plan.is_empty();
+        if !moves && (is_first || (made.plan.refreshed.is_empty() && made.plan.answers.is_empty())) {
+            return Ok(Exit::Done);
+        }
+        if !(moves && asks) {
+            if moves {
+                agreed(ask, &made.plan, options)?;
+            }
+            let lock = match lock {
+                Some(lock) => lock,
+                None => store.lock(command)?,
+            };
+            return go_on(global, program, ask, &store, &lock, planned, options, &progress).await;
+        }
+        // Nobody is kept from a way back by a question that waits for its answer.
+        drop(lock);
+        ask_at_terminal()?;
+        let lock = store.lock(command)?;
+        if is_as_planned(&store, snapshot)? {
+            return go_on(global, program, ask, &store, &lock, planned, options, &progress).await;
+        }
+        progress.say("The state was changed while this was asked, and nothing was done. As it is now:");
     }
-    let lock = store.lock(command)?;
-    let progress = Progress::new();
-    recover_first(global, program, &store, &lock, &progress).await?;
-    let planned = plan(global, program, options).await?;
-    go_on(global, program, ask, saved, &store, &lock, planned, options, &progress).await
 }
 
-#[allow(clippy::too_many_arguments, reason = "what the command line said, and where things are")]
-async fn first(
-    global: &Global,
-    program: &Program,
-    ask: &Ask,
-    saved: Option<&SavedPlan>,
-    command: &str,
-    store: &Store,
-    planned: Planned,
-    options: &Options,
-) -> Result<Exit, CliError> {
-    if planned.made.plan.is_empty() && !planned.rollouts.any() {
-        print!("{}", render(&planned.made.plan, &planned.snapshot, &style(global)));
-        return Ok(Exit::Done);
-    }
-    let lock = store.lock(command)?;
-    go_on(global, program, ask, saved, store, &lock, planned, options, &Progress::new()).await
+/// Whether the state is what a plan was made from.
+fn is_as_planned(store: &Store, snapshot: &Snapshot) -> Result<bool, CliError> {
+    Ok(match store.load()? {
+        Some(loaded) => loaded.open.is_empty() && loaded.snapshot == *snapshot,
+        None => snapshot.serial == 0,
+    })
 }
 
 fn style(global: &Global) -> Style {
@@ -162,7 +180,6 @@ async fn go_on(
     global: &Global,
     program: &Program,
     ask: &Ask,
-    saved: Option<&SavedPlan>,
     store: &Store,
     lock: &crate::state::LockGuard,
     planned: Planned,
@@ -170,20 +187,7 @@ async fn go_on(
     progress: &Progress,
 ) -> Result<Exit, CliError> {
     let Planned { cloud, snapshot, made, rollouts, .. } = planned;
-    if let Some(saved) = saved {
-        saved
-            .still_holds(program, &snapshot, &made.plan)
-            .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
-    }
-    let plan = &made.plan;
-    print!("{}{}", rollouts.story(), render(plan, &rollouts.basis(&snapshot), &style(global)));
-    let moves = rollouts.any() || !plan.is_empty();
-    if moves {
-        agreed(ask, saved.is_some(), plan, options)?;
-    }
-    if !moves && plan.refreshed.is_empty() && plan.answers.is_empty() {
-        return Ok(Exit::Done);
-    }
+    let moves = rollouts.any() || !made.plan.is_empty();
     let journal = store.begin_session(lock, snapshot)?;
     let shutdown = Arc::new(Shutdown::default());
     shutdown.listen(|again| match again {
@@ -218,21 +222,21 @@ pub fn end(store: &Store, lock: &crate::state::LockGuard, journal: Journal) -> R
     Ok(snapshot)
 }
 
-/// Asks, unless it was said not to. Declining is a usage error, so that scripts notice.
-fn agreed(ask: &Ask, saved: bool, plan: &crate::plan::Plan, options: &Options) -> Result<(), CliError> {
-    if ask.auto_approve || saved {
-        return match plan.puts_weights_back() {
-            Some(address) if !ask.accept_drift && !options.destroy => Err(CliError::Refused {
-                code: "bgform::apply::weights_moved",
-                message: format!("somebody has moved the traffic of `{address}`, and this plan would move it back"),
-                help: "nothing was changed. If the stack is right, pass --accept-drift; if they are, write their \
-                       weights into the stack"
+/// Whether what was agreed to beforehand covers this plan.
+fn agreed(ask: &Ask, plan: &crate::plan::Plan, options: &Options) -> Result<(), CliError> {
+    match plan.puts_weights_back() {
+        Some(address) if !ask.accept_drift && !options.destroy => Err(CliError::Refused {
+            code: "bgform::apply::weights_moved",
+            message: format!(
+                "somebody has moved the traffic of `{address}`, and this plan would move it back"
+            ),
+            help:
+                "nothing was changed. If the stack is right, pass --accept-drift; if they are, write their \
+                   weights into the stack"
                     .to_owned(),
-            }),
-            _ => Ok(()),
-        };
+        }),
+        _ => Ok(()),
     }
-    ask_at_terminal()
 }
 
 /// Asks at the terminal.
@@ -284,6 +288,9 @@ fn tell(outcome: &Outcome, rolled: &[Ended], snapshot: &Snapshot, was_empty: boo
                 None => println!("  not done: {verb} {address}"),
             }
         }
+        for ended in rolled {
+            println!("{}", rollout_ended(ended));
+        }
         println!("What was done is in the state; `bgform apply` goes on from here.");
         return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Failed };
     }
@@ -294,7 +301,8 @@ fn tell(outcome: &Outcome, rolled: &[Ended], snapshot: &Snapshot, was_empty: boo
         println!("{name} = {}", shown(value));
     }
     let ends = || rolled.iter().map(|ended| &ended.end);
-    if ends().any(|end| matches!(end, End::WentBack { .. } | End::Held { .. } | End::Stuck { .. })) {
+    let failed = |end: &End| !matches!(end, End::Shipped { .. } | End::Interrupted { .. });
+    if ends().any(failed) {
         return Exit::Failed;
     }
     match ends().any(|end| matches!(end, End::Interrupted { .. })) {

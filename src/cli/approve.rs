@@ -37,11 +37,11 @@ pub async fn run(global: &Global, args: ApproveArgs) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let message = Message::Approve { gate: gate.clone() };
-    let Some(lock) = site.lock_or_tell(&name, &message, "bgform approve").await? else {
+    let Some(lock) = site.lock_or_tell(&name, &rollout.release, &message, "bgform approve").await? else {
         return Ok(Exit::Done);
     };
     let noted = gate.clone();
-    site.note(global, &lock, |_, rollout| {
+    site.note(global, &lock, &rollout.release, |_, rollout| {
         rollout.approved.insert(noted);
     })
     .await?;

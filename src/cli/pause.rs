@@ -1,6 +1,6 @@
 //! `bgform pause`: a rollout stays where it is.
 
-use super::rollout::{Session, Site, Which, under_way};
+use super::rollout::{Session, Site, Which, still_under_way, under_way};
 use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
 use crate::deployment::standing::{intent, pause};
@@ -21,13 +21,14 @@ pub struct PauseArgs {
 pub async fn run(global: &Global, args: PauseArgs) -> Result<Exit, CliError> {
     let site = Site::find(global, &args.which)?;
     let (name, facts) = site.one(&site.snapshot()?)?;
-    let label = under_way(&name, &facts)?.release.label.clone();
-    let Some(lock) = site.lock_or_tell(&name, &Message::Pause, "bgform pause").await? else {
+    let release = under_way(&name, &facts)?.release.clone();
+    let Some(lock) = site.lock_or_tell(&name, &release, &Message::Pause, "bgform pause").await? else {
         return Ok(Exit::Done);
     };
     let session = Session::begin(&site, global, &lock).await?;
     let (name, facts) = site.one(&session.journal.snapshot())?;
-    under_way(&name, &facts)?;
+    still_under_way(&name, &facts, &release)?;
+    let label = release.label;
     let paused = pause(&session.run(), &intent(&name, facts)).await;
     session.end(&site, &lock)?;
     match paused {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::rollout::{Site, Which, under_way};
 use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
-use crate::state::deployment::Course;
+use crate::state::deployment::{Course, Release};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -22,8 +22,9 @@ pub struct PromoteArgs {
 pub async fn run(global: &Global, args: PromoteArgs) -> Result<Exit, CliError> {
     let site = Site::find(global, &args.which)?;
     let (name, facts) = site.one(&site.snapshot()?)?;
-    let label = under_way(&name, &facts)?.release.label.clone();
-    promote(global, &site, &name, "bgform promote", &format!("of {label} goes on at once")).await
+    let release = under_way(&name, &facts)?.release.clone();
+    let then = format!("of {} goes on at once", release.label);
+    promote(global, &site, &name, &release, "bgform promote", &then).await
 }
 
 /// Has the rollout go on now: the apply that runs, or else the next one, which `then` is said of.
@@ -31,13 +32,14 @@ pub async fn promote(
     global: &Global,
     site: &Site,
     name: &str,
+    release: &Release,
     command: &str,
     then: &str,
 ) -> Result<Exit, CliError> {
-    let Some(lock) = site.lock_or_tell(name, &Message::Promote, command).await? else {
+    let Some(lock) = site.lock_or_tell(name, release, &Message::Promote, command).await? else {
         return Ok(Exit::Done);
     };
-    site.note(global, &lock, |_, rollout| {
+    site.note(global, &lock, release, |_, rollout| {
         rollout.course = Course::Forward;
         rollout.served = Duration::MAX / 4;
     })

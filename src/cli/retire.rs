@@ -31,9 +31,9 @@ pub async fn run(global: &Global, args: RetireArgs) -> Result<Exit, CliError> {
         ));
     }
     let (name, facts) = site.one(&site.snapshot()?)?;
-    if facts.rollout.as_ref().is_some_and(|rollout| rollout.waits_to_retire(&facts)) {
+    if let Some(rollout) = facts.rollout.as_ref().filter(|rollout| rollout.waits_to_retire(&facts)) {
         let then = "passes the gates that are left, and retires";
-        return promote(global, &site, &name, "bgform retire", then).await;
+        return promote(global, &site, &name, &rollout.release, "bgform retire", then).await;
     }
     let lock = site.store.lock("bgform retire")?;
     let session = Session::begin(&site, global, &lock).await?;

@@ -8,12 +8,13 @@ use super::rollout::{Session, Site, Which, told, who};
 use super::{CliError, Exit, Global};
 use crate::address::Address;
 use crate::deployment::decide::Intent;
+use crate::deployment::mailbox::Message;
 use crate::deployment::run::run as carry_out;
 use crate::deployment::standing::{Back, NoWay, back, intent};
 use crate::deployment::story::story;
 use crate::kind::autoscaling_group::fleet::observe_one;
-use crate::state::LockGuard;
 use crate::state::deployment::Course;
+use crate::state::{LockGuard, Snapshot};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -21,7 +22,8 @@ use crate::state::deployment::Course;
                         and nothing is asked. A release that was shipped with strategy \"rolling\" or \"in_place\" has \
                         no old colour: after asking, an instance refresh brings the release before back. The release that is left stands by as long as the old one did. A \
                         release that is still under way is taken back as by `bgform abort`. After a gate that is \
-                        irreversible has passed there is no way back, and it says so.\n\n\
+                        irreversible has passed there is no way back, and it says so. Where an apply runs, of \
+                        another deployment too, that does it.\n\n\
                         Examples:\n  bgform rollback\n  bgform rollback --to 1.0.1\n  \
                         bgform rollback stacks/shop.deploy --deployment web --auto-approve"
 )]
@@ -38,7 +40,8 @@ pub struct RollbackArgs {
 
 pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> {
     let site = Site::find(global, &args.which)?;
-    let (_, facts) = site.one(&site.snapshot()?)?;
+    let snapshot = site.snapshot()?;
+    let (name, facts) = site.one(&snapshot)?;
     if facts.rollout.as_ref().is_some_and(|rollout| !rollout.is_back()) {
         let old = facts.live.and_then(|live| facts.releases.get(&live)).map(|release| &release.label);
         if let (Some(wanted), Some(old)) = (&args.to, old)
@@ -52,30 +55,69 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
         }
         return take_back(global, &site, "bgform rollback").await;
     }
+    // Asked before the lock is taken, so that nobody waits for an answer.
+    let mut raise = args.auto_approve;
+    if facts.rollout.is_none() {
+        let Back { intent, raises } =
+            back(&name, &facts, args.to.as_deref(), &who(), crate::clock::now()).map_err(refused)?;
+        if raises && !raise {
+            show(global, &site, &snapshot, &intent).await?;
+            agreed()?;
+            raise = true;
+        }
+    }
+    if let Some(about) = facts.addressed() {
+        let message = Message::Rollback { to: args.to.clone(), by: who(), raise };
+        let Some(lock) = site.lock_or_tell(&name, about, &message, "bgform rollback").await? else {
+            return Ok(Exit::Done);
+        };
+        return locked(global, &site, &lock, &args, raise).await;
+    }
     let lock = site.store.lock("bgform rollback")?;
-    let session = Session::begin(&site, global, &lock).await?;
+    locked(global, &site, &lock, &args, raise).await
+}
+
+/// Decides again with the lock, and goes.
+async fn locked(
+    global: &Global,
+    site: &Site,
+    lock: &LockGuard,
+    args: &RollbackArgs,
+    raise: bool,
+) -> Result<Exit, CliError> {
+    let session = Session::begin(site, global, lock).await?;
     let (name, facts) = site.one(&session.journal.snapshot())?;
     let intent = match &facts.rollout {
         // One that was cut short.
-        Some(_) => {
+        Some(rollout) if rollout.is_back() => {
             let mut facts = facts.clone();
             if let Some(rollout) = &mut facts.rollout {
                 rollout.course = Course::Forward;
             }
             intent(&name, facts)
         }
+        Some(rollout) => {
+            return Err(CliError::Refused {
+                code: "bgform::deployment::under_way",
+                message: format!("release {} of `{name}` was begun meanwhile", rollout.release.label),
+                help: "nothing was changed. `bgform abort` takes it back".to_owned(),
+            });
+        }
         None => {
             let now = session.cloud.clock.now();
             let Back { intent, raises } =
                 back(&name, &facts, args.to.as_deref(), &who(), now).map_err(refused)?;
-            if raises {
-                show(&session, &intent).await?;
-                agreed(args.auto_approve)?;
+            if raises && !raise {
+                return Err(CliError::Refused {
+                    code: "bgform::deployment::retired",
+                    message: format!("the old colour of `{name}` was emptied just now"),
+                    help: "nothing was changed. The same command again asks whether to raise it".to_owned(),
+                });
             }
             intent
         }
     };
-    go(&site, session, &lock, intent).await
+    go(site, session, lock, intent).await
 }
 
 async fn go(site: &Site, session: Session, lock: &LockGuard, intent: Intent) -> Result<Exit, CliError> {
@@ -86,13 +128,13 @@ async fn go(site: &Site, session: Session, lock: &LockGuard, intent: Intent) -> 
 }
 
 /// What raising it again will do.
-async fn show(session: &Session, intent: &Intent) -> Result<(), CliError> {
-    let snapshot = session.journal.snapshot();
+async fn show(global: &Global, site: &Site, snapshot: &Snapshot, intent: &Intent) -> Result<(), CliError> {
+    let (_, cloud) = site.connect(global, snapshot).await?;
     let live =
         intent.facts.live.map(|live| Address::new("autoscaling_group", &intent.name).with_key(live.name()));
     let group = live.and_then(|address| snapshot.resources.get(&address).map(|record| record.id.clone()));
     let capacity = match group {
-        Some(group) => observe_one(&session.cloud, &group).await?.map(|fleet| fleet.desired.unsigned_abs()),
+        Some(group) => observe_one(&cloud, &group).await?.map(|fleet| fleet.desired.unsigned_abs()),
         None => None,
     };
     for line in story(intent, capacity) {
@@ -101,16 +143,15 @@ async fn show(session: &Session, intent: &Intent) -> Result<(), CliError> {
     Ok(())
 }
 
-fn agreed(auto_approve: bool) -> Result<(), CliError> {
+fn agreed() -> Result<(), CliError> {
     use std::io::IsTerminal;
-    match auto_approve {
-        true => Ok(()),
-        false if !std::io::stdin().is_terminal() => Err(CliError::usage(
+    match std::io::stdin().is_terminal() {
+        true => ask_at_terminal(),
+        false => Err(CliError::usage(
             "bgform::cli::no_terminal",
             "the old release has no instances; launching them is asked for first, and there is no terminal to ask at",
             "nothing was changed. Pass --auto-approve",
         )),
-        false => ask_at_terminal(),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::diagnostic::did_you_mean;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::remembered_outputs;
-use crate::state::deployment::{Deployment, Rollout};
+use crate::state::deployment::{Deployment, Release, Rollout};
 use crate::state::{Change, Entry, Holder, Journal, LockGuard, Snapshot, StateError, Store};
 
 /// Which deployment a command is about.
@@ -39,7 +39,7 @@ pub struct Site {
     which: Option<String>,
 }
 
-/// How long a running apply is given to take a message before it is said that it has not yet.
+/// After how long it is said that a running apply has not taken a message yet.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Site {
@@ -92,23 +92,29 @@ impl Site {
         Ok((program, cloud))
     }
 
-    /// Takes the lock, or hands the message to the apply that has it. None where that took it, or
-    /// will; what it said is printed.
+    /// Takes the lock, or hands the message to the apply that has it, and waits until that has taken
+    /// it or has ended. None where it was taken; what became of it is said there.
     pub async fn lock_or_tell(
         &self,
         deployment: &str,
+        about: &Release,
         message: &Message,
         command: &str,
     ) -> Result<Option<LockGuard>, CliError> {
         let holder = match self.store.lock(command) {
             Ok(lock) => return Ok(Some(lock)),
-            Err(StateError::Locked { holder: Some(holder), .. }) => holder,
+            Err(StateError::Locked { holder: Some(holder), path, help }) => match holder.command.as_str() {
+                // There will be nothing left to lead or to go back to.
+                "bgform destroy" => {
+                    return Err(StateError::Locked { holder: Some(holder), path, help }.into());
+                }
+                _ => holder,
+            },
             Err(error) => return Err(error.into()),
         };
-        let mailbox = Mailbox::of(&self.store);
-        let sent = mailbox.put(deployment, message)?;
-        let began = clock::monotonic();
-        while clock::monotonic().saturating_sub(began) < PATIENCE {
+        let sent = Mailbox::of(&self.store).put(deployment, about, message)?;
+        let (began, mut told) = (clock::monotonic(), false);
+        loop {
             if !sent.exists() {
                 println!("{deployment}: {holder} has taken it, and does so now.");
                 return Ok(None);
@@ -121,10 +127,14 @@ impl Site {
                 println!("{deployment}: {holder} has taken it, and has ended.");
                 return Ok(None);
             }
+            if clock::monotonic().saturating_sub(began) >= PATIENCE && !std::mem::replace(&mut told, true) {
+                println!(
+                    "{deployment}: {holder} has not taken it yet: it is at a step of {deployment} that it ends first. \
+                     This waits until it does, or has ended; interrupted, it leaves the request there."
+                );
+            }
             clock::sleep(Duration::from_millis(100)).await;
         }
-        println!("{deployment}: {holder} has not looked yet; it takes it once the call under way has ended.");
-        Ok(None)
     }
 
     /// Changes the rollout under way in the state, where no apply runs.
@@ -132,11 +142,12 @@ impl Site {
         &self,
         global: &Global,
         lock: &LockGuard,
+        about: &Release,
         change: impl FnOnce(&mut Deployment, &mut Rollout),
     ) -> Result<(), CliError> {
         let session = Session::begin(self, global, lock).await?;
         let (name, mut facts) = self.one(&session.journal.snapshot())?;
-        under_way(&name, &facts)?;
+        still_under_way(&name, &facts, about)?;
         if let Some(mut rollout) = facts.rollout.take() {
             change(&mut facts, &mut rollout);
             facts.rollout = Some(rollout);
@@ -168,6 +179,26 @@ pub fn under_way<'a>(name: &str, facts: &'a Deployment) -> Result<&'a Rollout, C
                before"
             .to_owned(),
     })
+}
+
+/// The rollout that a command was given for, which may have ended while it waited for the lock.
+pub fn still_under_way<'a>(
+    name: &str,
+    facts: &'a Deployment,
+    about: &Release,
+) -> Result<&'a Rollout, CliError> {
+    let rollout = under_way(name, facts)?;
+    match rollout.release == *about {
+        true => Ok(rollout),
+        false => Err(CliError::Refused {
+            code: "bgform::deployment::nothing_under_way",
+            message: format!(
+                "{} of `{name}` has ended meanwhile, and {} is under way",
+                about.label, rollout.release.label
+            ),
+            help: "nothing was changed. `bgform status` shows what stands".to_owned(),
+        }),
+    }
 }
 
 /// Who gives a command, as `user@host`.
@@ -237,6 +268,6 @@ pub fn told(ended: &Ended) -> Exit {
     match ended.end {
         End::Shipped { .. } => Exit::Done,
         End::Interrupted { .. } => Exit::Interrupted,
-        End::WentBack { .. } | End::Held { .. } | End::Stuck { .. } => Exit::Failed,
+        End::WentBack { .. } | End::Held { .. } | End::Waits { .. } | End::Stuck { .. } => Exit::Failed,
     }
 }

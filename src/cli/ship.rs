@@ -1,4 +1,5 @@
-//! What apply does after yes: the resources first, then the rollouts of deployments stage by stage.
+//! What apply does after yes: what is on its way back, the resources, then the rollouts of deployments
+//! stage by stage.
 
 use super::CliError;
 use super::plan::Rollouts;
@@ -12,11 +13,12 @@ use crate::deployment::adopt;
 use crate::deployment::decide::{Intent, What};
 use crate::deployment::mailbox::Mailbox;
 use crate::deployment::names::in_state;
-use crate::deployment::run::{Ended, Run, run};
+use crate::deployment::run::{End, Ended, Run, beside, run};
 use crate::lang::program::Program;
-use crate::plan::{self, Basis, Made, Options};
-use crate::state::deployment::{Adopted, Origin};
-use crate::state::{Change, Entry, Journal, StateError};
+use crate::lang::scope::Known;
+use crate::plan::{self, Basis, Made, Options, remembered_outputs, with_dependencies};
+use crate::state::deployment::{Adopted, Course, Origin};
+use crate::state::{Change, Entry, Journal, Snapshot, StateError};
 
 /// What a plan is carried out with.
 pub struct Work<'a> {
@@ -38,13 +40,19 @@ impl Work<'_> {
         options: &Options,
     ) -> Result<(Outcome, Vec<Ended>), CliError> {
         if rollouts.intents.is_empty() {
+            let snapshot = self.journal.snapshot();
             let mut program = self.program.clone();
-            program.stand(&self.journal.snapshot().deployments);
-            let outcome = self.apply(&program, made).await?;
+            program.stand(&snapshot.deployments);
+            // What is taken away has nowhere to go back to.
+            let free = if options.destroy { Vec::new() } else { untouched(&program, &made, &snapshot) };
+            let before = remembered_outputs(&snapshot);
+            let records = self.stages(&program, &snapshot.lineage, &before, true);
+            let (outcome, asked) = beside(&records, &[], &free, self.apply(&program, made)).await;
+            let outcome = outcome?;
             if outcome.is_complete() {
                 self.forget(options.destroy).await?;
             }
-            return Ok((outcome, Vec::new()));
+            return Ok((outcome, asked));
         }
         // The facts come last: cut short before them, the same is taken over again.
         for change in rollouts.adopted.iter().flat_map(|adoption| adoption.changes()) {
@@ -58,6 +66,8 @@ impl Work<'_> {
         for intent in &rollouts.intents {
             self.pin(intent).await?;
         }
+        let Rollouts { intents, existing, .. } = rollouts;
+        let mut ended = self.back(&intents).await;
         // What was shown has the new colours raised; that is the business of a stage.
         let snapshot = self.journal.snapshot();
         let mut program = self.program.clone();
@@ -67,29 +77,74 @@ impl Work<'_> {
             program: &program,
             snapshot: &snapshot,
             options,
-            existing: rollouts.existing,
+            existing,
             part: None,
         };
-        let outcome = self.apply(&program, plan::make(basis).await?).await?;
-        if !outcome.is_complete() {
-            return Ok((outcome, Vec::new()));
+        let made = plan::make(basis).await?;
+        let free = untouched(&program, &made, &snapshot);
+        let before = remembered_outputs(&snapshot);
+        let records = self.stages(&program, &snapshot.lineage, &before, true);
+        let (outcome, asked) = beside(&records, &intents, &free, self.apply(&program, made)).await;
+        let outcome = outcome?;
+        ended.extend(asked);
+        if outcome.interrupted {
+            return Ok((outcome, ended));
         }
-        let lineage = snapshot.lineage;
-        let stages = Run {
+        let stages = self.stages(&program, &snapshot.lineage, &outcome.known, false);
+        let (mut ready, mut waiting) = (Vec::new(), Vec::new());
+        for intent in intents {
+            match missing(&program, &intent.name, &outcome) {
+                Some(needs) if intent.facts.rollout.is_some() => waiting.push((intent, needs)),
+                Some(_) => {}
+                None => ready.push(intent),
+            }
+        }
+        ended.extend(run(&stages, &ready).await);
+        for (intent, needs) in waiting {
+            let under_way = self.journal.snapshot().deployments.get(&intent.name).cloned();
+            // It may have been taken back meanwhile.
+            let Some(rollout) = under_way.and_then(|facts| facts.rollout) else { continue };
+            let end = End::Waits { release: rollout.release.label, needs };
+            ended.push(Ended::of(&stages, &intent.name, end));
+        }
+        self.forget(false).await?;
+        Ok((outcome, ended))
+    }
+
+    /// Rollouts that were on their way back when they were cut short: nothing else comes before them.
+    async fn back(&self, intents: &[Intent]) -> Vec<Ended> {
+        let goes_back = |intent: &&Intent| {
+            let rollout = intent.facts.rollout.as_ref();
+            rollout.is_some_and(|rollout| matches!(rollout.course, Course::Back { .. }))
+        };
+        let back: Vec<Intent> = intents.iter().filter(goes_back).cloned().collect();
+        if back.is_empty() {
+            return Vec::new();
+        }
+        let snapshot = self.journal.snapshot();
+        let known = remembered_outputs(&snapshot);
+        run(&self.stages(self.program, &snapshot.lineage, &known, true), &back).await
+    }
+
+    fn stages<'b>(
+        &'b self,
+        program: &'b Program,
+        lineage: &'b str,
+        known: &'b Known,
+        from_records: bool,
+    ) -> Run<'b> {
+        Run {
             cloud: self.cloud,
-            program: &program,
+            program,
             journal: self.journal,
             reporter: self.progress,
             shutdown: self.shutdown,
             mailbox: self.mailbox,
-            lineage: &lineage,
+            lineage,
             parallelism: self.parallelism,
-            known: &outcome.known,
-            from_records: false,
-        };
-        let ended = run(&stages, &rollouts.intents).await;
-        self.forget(false).await?;
-        Ok((outcome, ended))
+            known,
+            from_records,
+        }
     }
 
     /// What was taken over launches what it launched, before anything makes a new version.
@@ -144,4 +199,25 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// The deployments that a plan has no step of.
+fn untouched(program: &Program, made: &Made, snapshot: &Snapshot) -> Vec<String> {
+    let is_free = |name: &&String| {
+        let standing = in_state(snapshot, name);
+        let is_its = |address: &Address| program.is_of(address, name) || standing.contains(address);
+        !made.plan.steps.iter().any(|step| is_its(&step.address))
+    };
+    snapshot.deployments.keys().filter(is_free).cloned().collect()
+}
+
+/// What keeps a deployment from going on: a step that failed or was not done, of what it is made of or
+/// depends on.
+fn missing(program: &Program, name: &str, outcome: &Outcome) -> Option<Address> {
+    let failed = outcome.failed.iter().map(|failed| &failed.address);
+    let mut missing = failed.chain(outcome.not_done.iter().map(|(address, ..)| address)).peekable();
+    missing.peek()?;
+    let ours = program.nodes.iter().map(|node| &node.address).filter(|address| program.is_of(address, name));
+    let needs = with_dependencies(program, ours.cloned().collect());
+    missing.find(|address| needs.contains(*address)).cloned()
 }

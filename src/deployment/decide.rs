@@ -38,6 +38,18 @@ impl Intent {
     }
 }
 
+impl Intent {
+    /// The release that stands by has fewer instances than carry the traffic: it is raised before it
+    /// gets any.
+    pub fn raise_first(&mut self) {
+        let Some(rollout) = &mut self.facts.rollout else { return };
+        let begins = rollout.is_back() && rollout.at == 0 && rollout.course == Course::Forward;
+        if begins && !rollout.stages.contains(&Stage::Raise) {
+            rollout.stages.insert(0, Stage::Raise);
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// The release that is live is the one that the file says.
@@ -120,19 +132,20 @@ pub struct Author {
     pub commit: Option<String>,
 }
 
-/// Decides about every deployment of a stack.
+/// Decides about every deployment of a stack that `goes` wants.
 ///
 /// # Errors
 /// Mistakes of the stack that need the account to be seen; the first refusal.
 pub fn decide(
     program: &Program,
+    goes: &dyn Fn(&str) -> bool,
     facts: &IndexMap<String, Deployment>,
     known: &Known,
     author: &Author,
     supersede: bool,
 ) -> Result<Vec<Intent>, Wrong> {
     let mut intents = Vec::new();
-    for name in program.declarations.deployments.keys() {
+    for name in program.declarations.deployments.keys().filter(|name| goes(name)) {
         let mut mistakes = Vec::new();
         let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
         let read = program.deployment(name, &sides, known, &mut mistakes);

@@ -1,10 +1,14 @@
-//! What people ask of a rollout from another terminal: `promote`, `pause`, `abort`, `approve`. A
-//! message is a file beside the state; a running apply takes them in the order in which they came.
+//! What people ask of a rollout from another terminal: `promote`, `pause`, `abort`, `approve`,
+//! `rollback`. A message is a file beside the state; a running apply takes them in the order in which they came.
+//! Each names the release that it is about: one that was left behind never reaches another rollout.
 
+use std::fmt;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::state::deployment::Release;
 use crate::state::{StateError, Store};
 
 /// One request.
@@ -21,6 +25,44 @@ pub enum Message {
     Approve {
         gate: String,
     },
+    /// Go back from a release that was shipped: to this one, if it is named. `raise` says that it was
+    /// agreed to raise an old colour that has been emptied.
+    Rollback {
+        to: Option<String>,
+        by: String,
+        raise: bool,
+    },
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Promote => f.write_str("promote"),
+            Self::Pause => f.write_str("pause"),
+            Self::Abort { by } => write!(f, "abort, by {by}"),
+            Self::Rollback { by, .. } => write!(f, "rollback, by {by}"),
+            Self::Approve { gate } => write!(f, "approve \"{gate}\""),
+        }
+    }
+}
+
+/// A message as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Letter {
+    /// The release that its sender saw, by what it is made of and when it began: the same release
+    /// shipped again is another rollout.
+    fingerprint: String,
+    began: Timestamp,
+    label: String,
+    message: Message,
+}
+
+/// What was in the mailbox for one deployment.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    pub messages: Vec<Message>,
+    /// Those about another release, with its label; they are dropped.
+    pub stale: Vec<(String, Message)>,
 }
 
 /// The messages of one stack.
@@ -34,11 +76,12 @@ impl Mailbox {
         Self { folder: store.folder().join("mailbox") }
     }
 
-    /// Answers with the file that holds the message until it is taken.
+    /// Answers with the file that holds the message until it is taken; `about` is the release that is
+    /// to be led or left.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn put(&self, deployment: &str, message: &Message) -> Result<PathBuf, StateError> {
+    pub fn put(&self, deployment: &str, about: &Release, message: &Message) -> Result<PathBuf, StateError> {
         let unwritable = |error: std::io::Error| StateError::Unwritable {
             path: self.folder.clone(),
             reason: error.to_string(),
@@ -47,7 +90,13 @@ impl Mailbox {
         // Names sort by time, and no two are the same.
         let now = crate::clock::now().as_nanosecond();
         let name = format!("{deployment}.{now:024}.{:08x}", rand::random::<u32>());
-        let text = serde_json::to_vec(message).unwrap_or_default();
+        let letter = Letter {
+            fingerprint: about.fingerprint.clone(),
+            began: about.began,
+            label: about.label.clone(),
+            message: message.clone(),
+        };
+        let text = serde_json::to_vec(&letter).unwrap_or_default();
         let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(unwritable)?;
         std::io::Write::write_all(&mut file, &text).map_err(unwritable)?;
         let path = self.folder.join(format!("{name}.json"));
@@ -55,11 +104,12 @@ impl Mailbox {
         Ok(path)
     }
 
-    /// Takes the messages to a deployment out, the oldest first. What does not read is dropped.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn take(&self, deployment: &str) -> Result<Vec<Message>, StateError> {
+    /// Whether a message to a deployment waits.
+    pub fn has(&self, deployment: &str) -> bool {
+        self.files(deployment).is_ok_and(|files| !files.is_empty())
+    }
+
+    fn files(&self, deployment: &str) -> Result<Vec<PathBuf>, StateError> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -72,15 +122,70 @@ impl Mailbox {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             name.starts_with(&start) && name.ends_with(".json")
         };
-        let mut files: Vec<PathBuf> =
-            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_ours).collect();
+        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_ours).collect())
+    }
+
+    /// Takes the messages to a deployment out, the oldest first; `about` is the release that they
+    /// have to be about. What does not read is dropped.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn take(&self, deployment: &str, about: Option<&Release>) -> Result<Taken, StateError> {
+        let mut files = self.files(deployment)?;
         files.sort();
-        let mut messages = Vec::new();
+        let mut taken = Taken::default();
         for file in files {
             let text = std::fs::read(&file).unwrap_or_default();
-            messages.extend(serde_json::from_slice::<Message>(&text).ok());
             let _ = std::fs::remove_file(&file);
+            let Ok(Letter { fingerprint, began, label, message }) = serde_json::from_slice(&text) else {
+                continue;
+            };
+            match about.is_some_and(|about| about.fingerprint == fingerprint && about.began == began) {
+                true => taken.messages.push(message),
+                false => taken.stale.push((label, message)),
+            }
         }
-        Ok(messages)
+        Ok(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(label: &str, began: i64) -> Release {
+        Release {
+            label: label.to_owned(),
+            fingerprint: label.to_owned(),
+            judged: String::new(),
+            began: Timestamp::from_second(began).unwrap(),
+            by: "a@b".to_owned(),
+            commit: None,
+        }
+    }
+
+    #[test]
+    fn what_was_left_for_one_rollout_never_reaches_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let mailbox = Mailbox::of(&Store::at(folder.path()));
+        let approve = Message::Approve { gate: "go".to_owned() };
+        let abort = Message::Abort { by: "a@b".to_owned() };
+        let left = [("2.0".to_owned(), approve.clone()), ("2.0".to_owned(), abort.clone())].to_vec();
+        let send = || {
+            for message in [&approve, &abort] {
+                mailbox.put("web", &release("2.0", 10), message).unwrap();
+            }
+        };
+        // Another release; the same one shipped again; none at all.
+        for about in [Some(release("3.0", 10)), Some(release("2.0", 20)), None] {
+            send();
+            let taken = mailbox.take("web", about.as_ref()).unwrap();
+            assert_eq!(taken, Taken { messages: Vec::new(), stale: left.clone() });
+        }
+        send();
+        assert_eq!(mailbox.take("api", Some(&release("2.0", 10))).unwrap(), Taken::default());
+        let taken = mailbox.take("web", Some(&release("2.0", 10))).unwrap();
+        assert_eq!(taken, Taken { messages: vec![approve.clone(), abort.clone()], stale: Vec::new() });
+        assert_eq!(mailbox.take("web", Some(&release("2.0", 10))).unwrap(), Taken::default());
     }
 }

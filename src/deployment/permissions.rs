@@ -11,11 +11,12 @@ pub struct Needed {
 }
 
 /// Every rollout: the subnets' free addresses before it, the health of what has weight in its course,
-/// the retirement of the old colour. Also what leaves no old colour may find one that another strategy
+/// the requests of what has none any more, the retirement of the old colour. Also what leaves no old colour may find one that another strategy
 /// has left.
-const ROLLOUT: [&str; 5] = [
+const ROLLOUT: [&str; 6] = [
     "autoscaling:DeleteScheduledAction",
     "autoscaling:PutScheduledUpdateGroupAction",
+    "cloudwatch:GetMetricStatistics",
     "ec2:DescribeSubnets",
     "elasticloadbalancing:DescribeRules",
     "elasticloadbalancing:DescribeTargetHealth",
@@ -40,7 +41,8 @@ pub fn needed(name: &str, declaration: &Declaration) -> Vec<Needed> {
         vec![Needed { actions: &ROLLOUT, whom: whom.clone() }, Needed { actions: &preflight::ACTIONS, whom }];
     if let Strategy::InPlace { .. } = declaration.strategy {
         let whom = format!("strategy \"{}\"", declaration.strategy.name());
-        all.extend([&COMMANDS, &STANDBY].map(|actions| Needed { actions, whom: whom.clone() }));
+        all.push(Needed { actions: &COMMANDS, whom: whom.clone() });
+        all.push(Needed { actions: &STANDBY, whom });
     }
     all.extend(
         declaration
@@ -95,6 +97,6 @@ mod tests {
         assert_eq!(actions(canary.clone(), &[remote]), COMMANDS);
         assert_eq!(actions(canary, &[alarm]), ["cloudwatch:DescribeAlarms"]);
         let in_place = json!({ "type": "in_place", "batch": 50, "run": ["true"], "timeout": 60 });
-        assert_eq!(actions(in_place, &[]), [COMMANDS, STANDBY].concat());
+        assert_eq!(actions(in_place, &[]), [&COMMANDS[..], &STANDBY[..]].concat());
     }
 }

@@ -46,7 +46,7 @@ pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec
         }
     }
     if let Some(rollout) = &facts.rollout {
-        lines.extend(under_way(rollout));
+        lines.extend(under_way(rollout, facts.closed_by().is_none()));
     }
     lines.push(format!("  {}", way_back(facts, now)));
     lines
@@ -85,8 +85,9 @@ fn row(facts: &Deployment, seen: &Seen, colour: Colour, now: Timestamp) -> [Stri
     [colour.to_string(), release.to_owned(), weight, health, role]
 }
 
-/// Which stage, what is left of it, what comes next.
-fn under_way(rollout: &Rollout) -> Vec<String> {
+/// Which stage, what is left of it, what comes next; `back` says whether there is a way back.
+fn under_way(rollout: &Rollout, back: bool) -> Vec<String> {
+    let back = if back { ", `bgform abort` goes back" } else { "" };
     let count = rollout.stages.len();
     let stage = rollout.stage().map_or_else(|| "done".to_owned(), said);
     let left = rollout.left().map(|left| format!(", {} left", rounded(left))).unwrap_or_default();
@@ -98,11 +99,11 @@ fn under_way(rollout: &Rollout) -> Vec<String> {
     match &rollout.course {
         Course::Forward => {}
         Course::Paused => {
-            lines.push("  paused: `bgform promote` goes on, `bgform abort` goes back".to_owned())
+            lines.push(format!("  paused: `bgform promote` goes on{back}"));
         }
         Course::Back { reason, .. } => lines.push(format!("  goes back: {reason}")),
         Course::Held { reason } => {
-            lines.push(format!("  held: {reason}; `bgform promote` goes on, `bgform abort` goes back"));
+            lines.push(format!("  held: {reason}; `bgform promote` goes on{back}"));
         }
     }
     lines

@@ -135,6 +135,42 @@ fn weight(snapshot: &Snapshot, name: &str, facts: &Deployment, group: &str) -> O
     })
 }
 
+/// Who has the traffic, as the first rule was last written: `1.0 on blue 75%, 2.0 on green 25%`.
+pub fn traffic(snapshot: &Snapshot, name: &str, facts: &Deployment) -> String {
+    let ours = names::in_state(snapshot, name);
+    let is_rule = |address: &&Address| address.kind == "listener_rule" && !names::is_preview(address, name);
+    let rule = ours.iter().find(is_rule).and_then(|address| snapshot.resources.get(address));
+    let Some(rule) = rule else { return "no rule sends it traffic".to_owned() };
+    let shares = Colour::BOTH.into_iter().filter_map(|colour| {
+        let group = snapshot.resources.get(&Address::new("target_group", name).with_key(colour.name()))?;
+        let share = written_weight(rule, &group.id).filter(|share| *share > 0.0)?;
+        Some(match facts.running(colour) {
+            Some(release) => format!("{} on {colour} {share}%", release.label),
+            None => format!("{colour} {share}%"),
+        })
+    });
+    let shares: Vec<String> = shares.collect();
+    if shares.is_empty() { "no colour has any".to_owned() } else { shares.join(", ") }
+}
+
+/// The weight that a rule's record gives a target group.
+fn written_weight(rule: &Record, group: &str) -> Option<f64> {
+    let list = |value: Option<&Value>| match value {
+        Some(Value::List(items)) => items.clone(),
+        _ => Vec::new(),
+    };
+    let member = |value: &Value, name: &str| match value {
+        Value::Object(members) => members.get(name).cloned(),
+        _ => None,
+    };
+    let actions = list(rule.inputs.get("action"));
+    let groups = actions.iter().flat_map(|action| list(member(action, "target_group").as_ref()));
+    let ours = groups
+        .into_iter()
+        .find(|one| member(one, "group").as_ref().and_then(Value::as_str) == Some(group))?;
+    member(&ours, "weight").as_ref().and_then(Value::as_number)
+}
+
 /// A rule's actions with these weights.
 fn weighed(mut actions: Value, weight: impl Fn(&str) -> Option<u8>) -> Value {
     let Value::List(list) = &mut actions else { return actions };

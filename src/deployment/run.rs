@@ -4,6 +4,7 @@
 //! short goes on where it was.
 
 mod agree;
+mod attend;
 mod back;
 mod gates;
 mod hold;
@@ -14,11 +15,10 @@ mod watched;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
-
 use super::decide::Intent;
 use super::declaration::Declaration;
-use super::mailbox::Mailbox;
+use super::mailbox::{Mailbox, Message};
+use super::records;
 use crate::address::Address;
 use crate::apply::StepError;
 use crate::apply::operation::Reporter;
@@ -31,6 +31,7 @@ use crate::plan::PlanError;
 use crate::state::deployment::{Colour, Course, Deployment, Retirement, Rollout};
 use crate::state::{Change, Entry, Journal, StateError};
 
+pub use attend::{beside, run};
 pub(in crate::deployment) use watched::Stop;
 
 /// How often a wait looks at what it waits for.
@@ -58,6 +59,19 @@ pub struct Run<'a> {
 pub struct Ended {
     pub name: String,
     pub end: End,
+    /// Who has the traffic as the state has it, `1.0 on blue 75%, 2.0 on green 25%`.
+    pub traffic: String,
+    /// A gate from which there is no way back was passed by the release under way.
+    pub closed: Option<String>,
+}
+
+impl Ended {
+    pub fn of(run: &Run<'_>, name: &str, end: End) -> Self {
+        let snapshot = run.journal.snapshot();
+        let facts = snapshot.deployments.get(name).cloned().unwrap_or_default();
+        let closed = facts.closed_by().cloned();
+        Self { name: name.to_owned(), end, traffic: records::traffic(&snapshot, name, &facts), closed }
+    }
 }
 
 #[derive(Debug)]
@@ -81,6 +95,11 @@ pub enum End {
     /// Cut short; the next apply goes on.
     Interrupted {
         release: String,
+    },
+    /// Not begun or not gone on with: what it needs was not made.
+    Waits {
+        release: String,
+        needs: Address,
     },
     /// Not even the way back could be gone.
     Stuck {
@@ -120,12 +139,7 @@ pub enum Failure {
     Interrupted,
 }
 
-/// Carries out all rollouts side by side: one that fails stops no other.
-pub async fn run(run: &Run<'_>, intents: &[Intent]) -> Vec<Ended> {
-    let all = intents.iter().filter(|intent| intent.facts.rollout.is_some());
-    join_all(all.map(|intent| one(run, intent))).await.into_iter().flatten().collect()
-}
-
+/// Leads one rollout to its end.
 async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
     let name = intent.name.clone();
     let rolling = Rolling::new(run, &name, &intent.declaration);
@@ -140,9 +154,10 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
             run.reporter.failed(&address, "ship", reason);
         }
         End::Interrupted { .. } => run.reporter.failed(&address, "ship", "interrupted"),
+        End::Waits { needs, .. } => run.reporter.failed(&address, "ship", &format!("waits for {needs}")),
         End::Stuck { error, .. } => run.reporter.failed(&address, "ship", &error.to_string()),
     }
-    Some(Ended { name, end })
+    Some(Ended::of(run, &name, end))
 }
 
 /// One deployment on its way.
@@ -244,6 +259,21 @@ impl Rolling<'_> {
 
     pub(super) fn tell(&self, text: &str) {
         self.run.reporter.told(&Address::new("deployment", self.name), text);
+    }
+
+    /// The time of the stage under way counts as served, and nobody holds the rollout up.
+    pub(super) async fn promote(&self) -> Result<(), StateError> {
+        self.tell("promoted");
+        self.change(|_, rollout| {
+            rollout.course = Course::Forward;
+            rollout.served = Duration::MAX / 4;
+        })
+        .await
+    }
+
+    /// A message that came too late, or was left behind.
+    pub(super) fn stale(&self, label: &str, message: &Message) {
+        self.tell(&format!("`{message}` was meant for {label}, as it stood then, and is dropped"));
     }
 
     fn shipped(&self, release: &str) -> End {

@@ -11,8 +11,8 @@ use super::run::{Ended, Failure, Rolling, Run};
 use crate::kind::autoscaling_group::fleet::observe;
 use crate::state::deployment::{BACK, Colour, Course, Deployment, Rollout, Sizing, Stage};
 
-/// A retirement that is due so soon is called off before the traffic moves: it must not empty the
-/// colour that is about to carry all of it.
+/// A retirement that is due so soon has to be called off before the traffic moves: it must not empty
+/// the colour that is about to carry all of it.
 const SOON: Duration = Duration::from_secs(120);
 /// How long the release that was left stands by where nobody has said it.
 const AFTER: Duration = Duration::from_secs(3600);
@@ -143,7 +143,7 @@ pub async fn abort(run: &Run<'_>, intent: &Intent, by: &str) -> Option<Ended> {
     let rolling = Rolling::new(run, &intent.name, &intent.declaration);
     let release = intent.facts.rollout.as_ref()?.release.label.clone();
     let end = rolling.failed(&release, Failure::Asked { reason: format!("{by} asked for it") }).await;
-    Some(Ended { name: intent.name.clone(), end })
+    Some(Ended::of(run, &intent.name, end))
 }
 
 /// Keeps the release under way where it is. A refresh goes on at AWS without anybody, and is cancelled.
@@ -176,12 +176,17 @@ pub async fn retire(run: &Run<'_>, intent: &Intent) -> Result<(), Failure> {
 }
 
 impl Rolling<'_> {
-    /// The traffic goes back in one change of each rule, before anything else is put right.
+    /// The traffic goes back in one change of each rule, once nothing empties the colour any more and
+    /// before its sizes are put right.
     pub(super) async fn shift_back(&self, to: Colour, old: Option<Colour>, new: u8) -> Result<(), Failure> {
-        let soon = self.run.cloud.clock.now().checked_add(SOON).ok();
-        let due = self.facts().retirement.filter(|one| one.colour == to);
-        if due.as_ref().is_some_and(|one| soon.is_none_or(|soon| one.at <= soon)) {
-            self.call_off(to).await?;
+        // First, so that a run that is cut short after the shift leaves nothing that empties it. Where AWS
+        // cannot be told now and it is not due, the traffic does not wait for that.
+        if let Err(failure) = self.call_off(to).await {
+            let soon = self.run.cloud.clock.now().checked_add(SOON).ok();
+            let due = self.facts().retirement.filter(|one| one.colour == to);
+            if due.is_none_or(|one| soon.is_none_or(|soon| one.at <= soon)) {
+                return Err(failure);
+            }
         }
         let (name, other) = (self.group(to), old.map(|old| self.group(old)));
         let names: Vec<&str> = std::iter::once(name.as_str()).chain(other.as_deref()).collect();

@@ -8,7 +8,11 @@
 //! looked at, and they are at most the product of the chains' lengths (every set of finished moves
 //! would be exponential).
 
-use crate::state::deployment::{Colour, Deployment, Rollout, Stage};
+mod rollout;
+
+use crate::state::deployment::Colour;
+
+pub use rollout::prove_rollout;
 
 /// What a move does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub enum Effect {
     Size(Colour, u32),
     /// Waited until all of the fleet are healthy.
     Healthy(Colour),
+    /// Looked at, and raised and waited for unless so many are healthy.
+    Ensured(Colour, u32),
     /// AWS empties the fleet by itself, at any moment from now on.
     Scheduled(Colour),
     Unscheduled(Colour),
@@ -80,7 +86,18 @@ impl Point {
                 fleet.healthy = fleet.size;
             }
             Effect::Scheduled(colour) => self.fleets[colour as usize].scheduled = true,
-            Effect::Unscheduled(colour) => self.fleets[colour as usize].scheduled = false,
+            Effect::Ensured(colour, least) => {
+                let fleet = &mut self.fleets[colour as usize];
+                fleet.size = fleet.size.max(least);
+                fleet.healthy = fleet.healthy.max(least);
+            }
+            // The schedule may have acted before: who is still there is not known until it is looked at.
+            Effect::Unscheduled(colour) => {
+                let fleet = &mut self.fleets[colour as usize];
+                if fleet.scheduled {
+                    *fleet = Fleet::default();
+                }
+            }
         }
         self
     }
@@ -115,6 +132,7 @@ impl Effect {
         match self {
             Self::Size(colour, _)
             | Self::Healthy(colour)
+            | Self::Ensured(colour, _)
             | Self::Scheduled(colour)
             | Self::Unscheduled(colour) => colour as usize,
             Self::Weights(..) => 2,
@@ -183,69 +201,6 @@ fn ancestors(moves: &[Move]) -> Vec<Vec<usize>> {
         all.push(mine);
     }
     all
-}
-
-/// The moves of a rollout, one after the other; `capacity` is what carries the traffic now.
-pub fn moves(facts: &Deployment, capacity: u32) -> Vec<Move> {
-    let Some(rollout) = &facts.rollout else { return Vec::new() };
-    let (to, old) = (rollout.to, rollout.to.other());
-    let mut moves: Vec<Move> = Vec::new();
-    let raised = rollout.stages.contains(&Stage::Raise);
-    for (number, stage) in rollout.stages.iter().enumerate().skip(rollout.at) {
-        let effects = match stage {
-            Stage::Empty => {
-                let idle = if facts.live == Some(to) { old } else { to };
-                vec![("empty", Effect::Unscheduled(idle)), ("empty", Effect::Size(idle, 0))]
-            }
-            Stage::Raise => vec![
-                ("raise", Effect::Unscheduled(to)),
-                ("raise", Effect::Size(to, capacity)),
-                ("raise", Effect::Healthy(to)),
-            ],
-            Stage::Shift { new } => {
-                let mut weights = [100 - new; 2];
-                weights[to as usize] = *new;
-                let mut effects = Vec::new();
-                if !raised {
-                    // What stands by is kept from its retirement, made as large as the live one, and
-                    // waited for, before it gets weight.
-                    effects.push(("shift", Effect::Unscheduled(to)));
-                    effects.push(("shift", Effect::Size(to, capacity)));
-                    effects.push(("shift", Effect::Healthy(to)));
-                }
-                effects.push(("shift", Effect::Weights(weights[0], weights[1])));
-                effects
-            }
-            Stage::Retire { after } if after.is_zero() => vec![("retire", Effect::Size(old, 0))],
-            Stage::Retire { .. } => vec![("retire", Effect::Scheduled(old))],
-            _ => Vec::new(),
-        };
-        for (name, effect) in effects {
-            let after = moves.len().checked_sub(1).into_iter().collect();
-            moves.push(Move { name: format!("step {} ({name})", number + 1), effect, after });
-        }
-    }
-    moves
-}
-
-/// Where a rollout starts from, as far as is known: the live fleet healthy, the other as large and as
-/// healthy as the facts let it be.
-pub fn start(facts: &Deployment, capacity: u32) -> Option<Point> {
-    let live = facts.live?;
-    let mut fleets = [Fleet::default(); 2];
-    fleets[live as usize] = Fleet { size: capacity, healthy: capacity, scheduled: false };
-    let idle = live.other();
-    if facts.stands_by(idle) {
-        let scheduled = facts.retirement.as_ref().is_some_and(|retirement| retirement.colour == idle);
-        // What stands by may have been emptied by now.
-        fleets[idle as usize] = Fleet { size: capacity, healthy: 0, scheduled };
-    }
-    let waited_for =
-        |rollout: &Rollout| rollout.stages.iter().take(rollout.at).any(|stage| *stage == Stage::Raise);
-    if facts.rollout.as_ref().is_some_and(waited_for) {
-        fleets[idle as usize] = Fleet { size: capacity, healthy: capacity, scheduled: false };
-    }
-    Some(Point { fleets, weights: Colour::BOTH.map(|colour| facts.weight(colour)) })
 }
 
 #[cfg(test)]

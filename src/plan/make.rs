@@ -111,21 +111,36 @@ fn select(program: &Program, snapshot: &Snapshot, options: &Options) -> Option<B
     let all = program.nodes.iter().map(|node| &node.address).chain(snapshot.resources.keys());
     let targets: BTreeSet<Address> =
         all.filter(|address| options.targets.iter().any(|target| target.selects(address))).cloned().collect();
-    let mut edges: HashMap<Address, BTreeSet<Address>> = HashMap::new();
-    for node in &program.nodes {
-        let evaluated = program.evaluate(node, &Known::new(), &mut Vec::new());
-        edges.insert(node.address.clone(), evaluated.map(|one| one.depends_on).unwrap_or_default());
-    }
     if options.destroy {
         // Taking a thing away takes away what needs it, not what it needs.
-        edges.clear();
+        let mut edges: HashMap<Address, BTreeSet<Address>> = HashMap::new();
         for (address, record) in &snapshot.resources {
             for needed in &record.depends_on {
                 edges.entry(needed.clone()).or_default().insert(address.clone());
             }
         }
+        return Some(closure(&edges, targets));
     }
-    Some(closure(&edges, targets))
+    Some(with_dependencies(program, targets))
+}
+
+/// These, and all that they depend on in the stack.
+pub fn with_dependencies(program: &Program, addresses: BTreeSet<Address>) -> BTreeSet<Address> {
+    let needs = |node: &Node| {
+        let evaluated = program.evaluate(node, &Known::new(), &mut Vec::new());
+        (node.address.clone(), evaluated.map(|one| one.depends_on).unwrap_or_default())
+    };
+    closure(&program.nodes.iter().map(needs).collect(), addresses)
+}
+
+/// What a command line's targets select of the stack; none where it has no targets.
+pub fn targeted(program: &Program, options: &Options) -> Option<BTreeSet<Address>> {
+    if options.targets.is_empty() {
+        return None;
+    }
+    let all = program.nodes.iter().map(|node| &node.address);
+    let named = all.filter(|address| options.targets.iter().any(|target| target.selects(address)));
+    Some(with_dependencies(program, named.cloned().collect()))
 }
 
 /// Outputs as state last knew them: `existing` blocks may be looked up by them.

@@ -26,7 +26,7 @@ mod summary;
 pub mod take_over;
 mod verify;
 
-pub use make::{make, remembered_outputs};
+pub use make::{make, remembered_outputs, targeted, with_dependencies};
 pub use step::Plan;
 
 /// What the command line asks of a plan.

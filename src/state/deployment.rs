@@ -476,6 +476,12 @@ impl Deployment {
         matches!(last.ending, Ending::RolledBack | Ending::Aborted).then_some(last)
     }
 
+    /// The release that a command is about: the one under way, or, without one, the one that is live.
+    pub fn addressed(&self) -> Option<&Release> {
+        let live = || self.releases.get(&self.live?);
+        self.rollout.as_ref().map(|rollout| &rollout.release).or_else(live)
+    }
+
     /// Whether the colour's time to stand by is over.
     pub fn has_retired(&self, colour: Colour, now: Timestamp) -> bool {
         self.sizing(colour) == Sizing::Empty

@@ -12,7 +12,7 @@ use crate::deployment::lower::Sides;
 use crate::deployment::preflight::{Finding, Ground, preflight};
 use crate::deployment::story::story;
 use crate::deployment::verify::{self, Proof};
-use crate::kind::autoscaling_group::fleet::{Fleet, observe_one};
+use crate::kind::autoscaling_group::fleet::{Fleet, observe};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, PlanError};
@@ -63,7 +63,7 @@ impl Rollouts {
             }
             // What keeps its colour moves neither weights nor sizes: the refresh and the batches hold the rest.
             if let Some(Proof { points, moves: 1.. }) = self.proofs.get(&intent.name) {
-                let line = format!("  Proved: at each of the {points} points where it can be cut short, a healthy fleet that is large enough has the traffic.");
+                let line = format!("  Proved: at each of the {points} points where it, or its way back, can be cut short, a healthy fleet that is large enough has the traffic.");
                 lines.extend([line, String::new()]);
             }
             for Finding { address, message, help, page, .. } in self.findings.iter().filter(|one| one.address.name == intent.name) {
@@ -87,23 +87,39 @@ pub(super) async fn with_deployments(
     let mut known = plan::remembered_outputs(snapshot);
     let answers =
         plan::observe::read_existing(cloud, &program, snapshot, options.upgrade, &mut known).await?;
-    let adopted = adoptions(cloud, &program, snapshot, &known).await?;
+    // A deployment goes on as a whole, where a target selects a part of it.
+    let selected = plan::targeted(&program, options);
+    let goes = |program: &Program, name: &str| {
+        selected.as_ref().is_none_or(|selected| selected.iter().any(|address| program.is_of(address, name)))
+    };
+    let mut adopted = adoptions(cloud, &program, snapshot, &known).await?;
+    adopted.retain(|adoption| goes(&program, &adoption.name));
     let snapshot = &with_adopted(snapshot, &adopted);
     if !adopted.is_empty() {
         program.stand(&snapshot.deployments);
         known.extend(plan::remembered_outputs(snapshot));
     }
-    let intents = decide(&program, &snapshot.deployments, &known, &author(&program), options.supersede)
-        .map_err(|wrong| match wrong {
-            Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes),
-            Wrong::Refused(refused) => PlanError::Deployment(refused),
-        })?;
-    let mut fleets = HashMap::new();
-    for intent in &intents {
-        if let Some(fleet) = live_fleet(cloud, snapshot, intent).await? {
-            fleets.insert(intent.name.clone(), fleet);
+    let goes = |name: &str| goes(&program, name);
+    let mut intents =
+        decide(&program, &goes, &snapshot.deployments, &known, &author(&program), options.supersede)
+            .map_err(|wrong| match wrong {
+                Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes),
+                Wrong::Refused(refused) => PlanError::Deployment(refused),
+            })?;
+    let (mut fleets, mut idle) = (HashMap::new(), HashMap::new());
+    for intent in &mut intents {
+        let [carries, other] = both_fleets(cloud, snapshot, intent).await?;
+        let in_service = |fleet: &Fleet| u32::try_from(fleet.in_service()).unwrap_or(u32::MAX);
+        let seen = other.as_ref().map(|fleet| [fleet.desired.unsigned_abs(), in_service(fleet)]);
+        if let (Some(carries), Some([_, healthy])) = (&carries, seen)
+            && healthy < carries.desired.unsigned_abs()
+        {
+            intent.raise_first();
         }
+        idle.extend(seen.map(|seen| (intent.name.clone(), seen)));
+        fleets.extend(carries.map(|fleet| (intent.name.clone(), fleet)));
     }
+    let intents = intents;
     let capacities: HashMap<String, u32> =
         fleets.iter().map(|(name, fleet)| (name.clone(), fleet.desired.unsigned_abs())).collect();
     let mut proofs = HashMap::new();
@@ -113,16 +129,18 @@ pub(super) async fn with_deployments(
         if intent.facts.rollout.as_ref().is_none_or(Rollout::has_shipped) {
             continue;
         }
-        let Some(start) = verify::start(&intent.facts, *capacity) else { continue };
-        let proof = verify::prove(start, &verify::moves(&intent.facts, *capacity), *capacity);
+        let (before, seen) = (snapshot.deployments.get(&intent.name), idle.get(&intent.name).copied());
+        let proof = verify::prove_rollout(before, &intent.facts, *capacity, seen);
         let unproved = |broken| PlanError::Unproved { deployment: intent.name.clone(), broken };
-        proofs.insert(intent.name.clone(), proof.map_err(unproved)?);
+        proofs.extend(proof.map_err(unproved)?.map(|proof| (intent.name.clone(), proof)));
     }
     let shown = intents
         .iter()
         .map(|intent| (intent.name.clone(), intent.raised(capacities.get(&intent.name).copied())));
     let standing = program.clone();
-    program.stand(&shown.collect());
+    let mut stands = snapshot.deployments.clone();
+    stands.extend(shown);
+    program.stand(&stands);
     let existing = Some((answers, known));
     let basis = Basis { cloud, program: &program, snapshot, options, existing: existing.clone(), part: None };
     let made = plan::make(basis).await?;
@@ -177,14 +195,26 @@ fn with_adopted(snapshot: &Snapshot, adopted: &[Adoption]) -> Snapshot {
     snapshot
 }
 
-/// The fleet that carries most of the traffic, as it is at the moment.
-async fn live_fleet(cloud: &Cloud, snapshot: &Snapshot, intent: &Intent) -> Result<Option<Fleet>, CliError> {
-    let (Some(_), Some(_)) = (&intent.facts.rollout, intent.facts.live) else { return Ok(None) };
+/// The fleet that carries most of the traffic, and that of the colour that is not live, as they are at
+/// the moment.
+async fn both_fleets(
+    cloud: &Cloud,
+    snapshot: &Snapshot,
+    intent: &Intent,
+) -> Result<[Option<Fleet>; 2], CliError> {
+    let (Some(_), Some(live)) = (&intent.facts.rollout, intent.facts.live) else { return Ok([None, None]) };
+    let group = |colour: Colour| {
+        let address = Address::new("autoscaling_group", &intent.name).with_key(colour.name());
+        snapshot.resources.get(&address).map(|record| record.id.as_str())
+    };
+    let names: Vec<&str> = Colour::BOTH.into_iter().filter_map(group).collect();
+    if names.is_empty() {
+        return Ok([None, None]);
+    }
+    let seen = observe(cloud, &names).await?;
+    let of = |colour: Colour| group(colour).and_then(|name| seen.get(name)).cloned();
     let carries = Colour::BOTH.into_iter().max_by_key(|colour| intent.facts.weight(*colour));
-    let Some(carries) = carries else { return Ok(None) };
-    let address = Address::new("autoscaling_group", &intent.name).with_key(carries.name());
-    let Some(record) = snapshot.resources.get(&address) else { return Ok(None) };
-    Ok(observe_one(cloud, &record.id).await?)
+    Ok([carries.and_then(of), of(live.other())])
 }
 
 /// Who ships, and from which commit of the checkout that holds the stack.

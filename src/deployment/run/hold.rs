@@ -77,17 +77,17 @@ impl Rolling<'_> {
 
     /// What people have asked for from elsewhere.
     pub(in crate::deployment) async fn heed(&self) -> Result<(), Failure> {
-        for message in self.run.mailbox.take(self.name)? {
+        let Some((_, rollout)) = self.rollout() else { return Ok(()) };
+        let taken = self.run.mailbox.take(self.name, Some(&rollout.release))?;
+        for (label, message) in taken.stale {
+            self.stale(&label, &message);
+        }
+        for message in taken.messages {
             match message {
                 Message::Pause => self.change(|_, rollout| rollout.course = Course::Paused).await?,
-                Message::Promote => {
-                    self.tell("promoted");
-                    self.change(|_, rollout| {
-                        rollout.course = Course::Forward;
-                        rollout.served = Duration::MAX / 4;
-                    })
-                    .await?;
-                }
+                Message::Promote => self.promote().await?,
+                // What is under way is on its way back.
+                Message::Rollback { .. } => {}
                 Message::Approve { gate } => {
                     self.change(|_, rollout| {
                         rollout.approved.insert(gate);

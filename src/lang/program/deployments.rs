@@ -7,7 +7,6 @@ use crate::address::Address;
 use crate::deployment::Declaration;
 use crate::deployment::lower::{Sides, lower, own_body};
 use crate::deployment::names;
-use crate::deployment::names;
 use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::diagnostic::Mistake;
 use crate::lang::check::{Check, Place};

@@ -71,7 +71,8 @@ fn the_old_colour_stands() {
     scene.apply("2.0").exits(0);
     let all = goes_back(&scene, "2.0", "1.0");
     let place = |wanted: &str| all.iter().position(|call| call == wanted).expect("a call");
-    assert!(place("elbv2 ModifyRule") < place("autoscaling DeleteScheduledAction"), "{all:?}");
+    // A run that is cut short between the two leaves nothing that empties what has the traffic.
+    assert!(place("autoscaling DeleteScheduledAction") < place("elbv2 ModifyRule"), "{all:?}");
     let now = status(&scene);
     assert_eq!((&now["live"], &now["retirement"]["colour"]), (&Json::from("blue"), &Json::from("green")));
     assert_eq!(now["colours"][0]["live_weight"], 100);

@@ -7,6 +7,7 @@ use super::load::{Load, Tally, get};
 use crate::product::{Product, Run, Under};
 
 mod adopted;
+mod asked;
 mod commands;
 mod cut_short;
 mod failing;
@@ -185,7 +186,10 @@ impl Scene {
     /// What another terminal sends.
     fn put(&self, deployment: &str, message: &Message) {
         let store = Store::at(self.product.path("state/ship"));
-        Mailbox::of(&store).put(deployment, message).expect("it is put");
+        let snapshot = store.load().expect("it reads").expect("a state").snapshot;
+        let rollout = snapshot.deployments.get(deployment).and_then(|facts| facts.rollout.as_ref());
+        let about = &rollout.expect("a rollout").release;
+        Mailbox::of(&store).put(deployment, about, message).expect("it is put");
     }
 
     fn abort(&self) {

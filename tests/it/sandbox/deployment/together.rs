@@ -68,7 +68,7 @@ fn held_where_it_failed() {
             .apply("2.0")
             .exits(1)
             .says("web: 2.0 is held where it is. Why: gate \"ready\" did not pass: `test` ended with exit status: 1")
-            .says("`bgform apply` tries the failed step again");
+            .says("Traffic: 1.0 on blue 100%. `bgform apply` tries the failed step again, `bgform promote` goes on");
     }
     scene.product.write("ready", "");
     scene
