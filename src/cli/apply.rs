@@ -301,7 +301,8 @@ fn tell(outcome: &Outcome, rolled: &[Ended], snapshot: &Snapshot, was_empty: boo
         println!("{name} = {}", shown(value));
     }
     let ends = || rolled.iter().map(|ended| &ended.end);
-    let failed = |end: &End| !matches!(end, End::Shipped { .. } | End::Interrupted { .. });
+    let failed =
+        |end: &End| !matches!(end, End::Shipped { .. } | End::GivenUp { .. } | End::Interrupted { .. });
     if ends().any(failed) {
         return Exit::Failed;
     }

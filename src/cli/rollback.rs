@@ -60,8 +60,10 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
     if facts.rollout.is_none() {
         let Back { intent, raises } =
             back(&name, &facts, args.to.as_deref(), &who(), crate::clock::now()).map_err(refused)?;
-        if raises && !raise {
+        if raises {
             show(global, &site, &snapshot, &intent).await?;
+        }
+        if raises && !raise {
             agreed()?;
             raise = true;
         }

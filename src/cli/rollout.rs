@@ -266,7 +266,7 @@ impl Session {
 pub fn told(ended: &Ended) -> Exit {
     println!("{}", tell(ended));
     match ended.end {
-        End::Shipped { .. } => Exit::Done,
+        End::Shipped { .. } | End::GivenUp { .. } => Exit::Done,
         End::Interrupted { .. } => Exit::Interrupted,
         End::WentBack { .. } | End::Held { .. } | End::Waits { .. } | End::Stuck { .. } => Exit::Failed,
     }

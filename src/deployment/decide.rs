@@ -277,8 +277,7 @@ fn about(
         return Ok((What::First, facts));
     };
     if runs(&facts, live, &release) {
-        let given_up = standing.rollout.as_ref().is_some_and(|rollout| !rollout.has_shipped());
-        return Ok((if given_up { What::GiveUp } else { What::Nothing }, facts));
+        return Ok((What::Nothing, facts));
     }
     let idle = live.other();
     let what =

@@ -15,7 +15,7 @@ mod watched;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::decide::Intent;
+use super::decide::{Intent, What};
 use super::declaration::Declaration;
 use super::mailbox::{Mailbox, Message};
 use super::records;
@@ -87,6 +87,11 @@ pub enum End {
         reason: String,
         stands: Option<String>,
     },
+    /// The release that is live was applied in its place.
+    GivenUp {
+        release: String,
+        stands: String,
+    },
     /// It failed and stays as it is; `on_failure = "hold"`.
     Held {
         release: String,
@@ -147,9 +152,17 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
     let (address, clock) = (Address::new("deployment", &name), &run.cloud.clock);
     let began = clock.monotonic();
     run.reporter.began(&address, "ship");
-    let end = rolling.to_the_end(&release).await;
+    let end = match rolling.to_the_end(&release).await {
+        // That was what the file asked for.
+        End::WentBack { release, stands: Some(stands), .. } if intent.what == What::GiveUp => {
+            End::GivenUp { release, stands }
+        }
+        end => end,
+    };
     match &end {
-        End::Shipped { .. } => run.reporter.done(&address, "ship", clock.monotonic().saturating_sub(began)),
+        End::Shipped { .. } | End::GivenUp { .. } => {
+            run.reporter.done(&address, "ship", clock.monotonic().saturating_sub(began))
+        }
         End::WentBack { reason, .. } | End::Held { reason, .. } => {
             run.reporter.failed(&address, "ship", reason);
         }

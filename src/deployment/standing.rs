@@ -192,12 +192,12 @@ impl Rolling<'_> {
         let names: Vec<&str> = std::iter::once(name.as_str()).chain(other.as_deref()).collect();
         let fleets = observe(self.run.cloud, &names).await?;
         let desired = |name: &str| fleets.get(name).map_or(0, |fleet| fleet.desired.unsigned_abs());
-        let there = other.as_deref().map_or(0, desired);
+        let (mut here, there) = (desired(&name), other.as_deref().map_or(0, desired));
         // AWS, or somebody, has emptied it before its time.
-        if desired(&name) == 0 || fleets.get(&name).is_none_or(|fleet| fleet.in_service() == 0) {
-            self.raise_to(to, there.max(1)).await?;
+        if here == 0 || fleets.get(&name).is_none_or(|fleet| fleet.in_service() == 0) {
+            here = here.max(there).max(1);
+            self.raise_to(to, here).await?;
         }
-        let here = desired(&name);
         self.change(|facts, _| facts.shift(to, new)).await?;
         self.agree_back(&self.rules()).await?;
         self.change(|facts, _| facts.has_shifted(self.run.cloud.clock.now())).await?;

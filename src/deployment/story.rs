@@ -14,6 +14,14 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
     let Some(rollout) = &intent.facts.rollout else { return without_rollout(intent) };
     if let Course::Back { reason, .. } = &rollout.course {
         let (label, to) = (&rollout.release.label, rollout.to);
+        let live = intent.facts.live.filter(|_| intent.what == What::GiveUp);
+        if let Some((live, old)) = live.and_then(|live| Some((live, intent.facts.releases.get(&live)?))) {
+            let line = format!(
+                "{}: {} on {live} stays live and has all traffic again, {label} on {to} is given up",
+                intent.name, old.label
+            );
+            return vec![line, String::new()];
+        }
         return vec![format!("{}: {label} on {to} goes back: {reason}", intent.name), String::new()];
     }
     let mut lines = vec![headline(intent, rollout)];
@@ -65,7 +73,7 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
     lines
 }
 
-/// What stands where another release has been given up, or was never shipped.
+/// What stands where nothing is shipped.
 fn without_rollout(intent: &Intent) -> Vec<String> {
     if let (What::Adopt, Some(adopted), Some(live)) = (intent.what, &intent.facts.adopted, intent.facts.live)
     {
@@ -76,16 +84,7 @@ fn without_rollout(intent: &Intent) -> Vec<String> {
         );
         return vec![line, String::new()];
     }
-    let (name, facts) = (&intent.name, &intent.facts);
-    let (What::GiveUp, Some(live), Some(last)) = (intent.what, facts.live, facts.history.last()) else {
-        return Vec::new();
-    };
-    let label = facts.releases.get(&live).map_or("what is live", |release| release.label.as_str());
-    let (other, colour) = (&last.release.label, last.colour);
-    let line = format!(
-        "{name}: {label} on {live} stays live and has all traffic again, {other} on {colour} is given up"
-    );
-    vec![line, String::new()]
+    Vec::new()
 }
 
 /// `web: 1.0.1 on blue, live → 1.0.2 on green, canary 5% → 25% → 100%`

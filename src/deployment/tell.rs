@@ -18,6 +18,9 @@ pub fn tell(ended: &Ended) -> String {
             "{name}: {release}, the first release, did not go through, and there is none to go back to.\n  \
              Why: {reason}\n  What was made stands as it is; mend the cause and run `bgform apply` again."
         ),
+        End::GivenUp { release, stands } => {
+            format!("{name}: {release} is given up; {stands} carries all traffic.")
+        }
         End::Held { release, reason } => format!(
             "{name}: {release} is held where it is.\n  Why: {reason}\n  Traffic: {}.\n  `bgform apply` tries the failed step \
              again{}",

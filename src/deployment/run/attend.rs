@@ -181,7 +181,9 @@ async fn obey(
                     let Some(mut ended) = Box::pin(one(&records, &intent)).await else { return Ok(None) };
                     if let (End::Shipped { .. }, Some(release)) = (&ended.end, left) {
                         let reason = format!("{by} asked for it");
-                        ended.end = End::WentBack { release, reason, stands: rolling.stands() };
+                        // What `rolling` wrote last is older than how it stands.
+                        let stands = Rolling::new(run, name, rolling.declaration).stands();
+                        ended.end = End::WentBack { release, reason, stands };
                     }
                     return Ok(Some(ended));
                 }
