@@ -104,23 +104,23 @@ fn with(changes: &[(&str, &str)]) -> String {
     })
 }
 
-struct Service {
-    product: Product,
+pub struct Service {
+    pub product: Product,
 }
 
 impl Service {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let service = Self { product: Product::on_moto() };
         service.says(&[]);
         service
     }
 
     /// Changes the stack, from its first form.
-    fn says(&self, changes: &[(&str, &str)]) {
+    pub fn says(&self, changes: &[(&str, &str)]) {
         self.product.write("service.deploy", &with(changes));
     }
 
-    fn run(&self, command: &str, release: &str, more: &[&str]) -> Run {
+    pub fn run(&self, command: &str, release: &str, more: &[&str]) -> Run {
         let release = format!("release={release}");
         let mut all = vec![command, "service.deploy", "--var", &release];
         all.extend(if command == "plan" { &[] as &[&str] } else { &["--auto-approve"] });
@@ -129,7 +129,7 @@ impl Service {
     }
 
     #[track_caller]
-    fn ships(&self, release: &str) -> Run {
+    pub fn ships(&self, release: &str) -> Run {
         self.run("apply", release, &[]).exits(0)
     }
 
@@ -161,7 +161,7 @@ impl Service {
     }
 
     /// The id in state of a resource.
-    fn id(&self, address: &str) -> String {
+    pub fn id(&self, address: &str) -> String {
         let shown = self.product.run(&["show", "service.deploy", "--json"]).exits(0).out;
         let shown: Value = serde_json::from_str(&shown).unwrap();
         let all = shown["resources"].as_array().unwrap();
@@ -169,12 +169,12 @@ impl Service {
         found.unwrap_or_else(|| panic!("{address} in {shown:#}")).to_owned()
     }
 
-    async fn cloud(&self) -> Cloud {
+    pub async fn cloud(&self) -> Cloud {
         self.product.cloud().await
     }
 
     /// Minimum, maximum and desired capacity.
-    async fn sizes(&self, colour: &str) -> [i32; 3] {
+    pub async fn sizes(&self, colour: &str) -> [i32; 3] {
         let name = self.id(&format!("autoscaling_group.web[\"{colour}\"]"));
         let groups = self.cloud().await.autoscaling.describe_auto_scaling_groups();
         let groups = groups.auto_scaling_group_names(name).send().await.unwrap();
@@ -187,7 +187,7 @@ impl Service {
     }
 
     /// The weights that the rule has, blue's first.
-    async fn weights(&self) -> [i32; 2] {
+    pub async fn weights(&self) -> [i32; 2] {
         let rule = self.id("listener_rule.web");
         let rules = self.cloud().await.elbv2.describe_rules().rule_arns(rule).send().await.unwrap();
         let forward = rules.rules()[0].actions()[0].forward_config().unwrap();
@@ -198,7 +198,7 @@ impl Service {
         })
     }
 
-    async fn move_weights(&self, blue: i32, green: i32) {
+    pub async fn move_weights(&self, blue: i32, green: i32) {
         use aws_sdk_elasticloadbalancingv2::types::{Action, ForwardActionConfig, TargetGroupTuple};
         let tuple = |colour: &str, weight: i32| {
             TargetGroupTuple::builder().target_group_arn(self.group(colour)).weight(weight).build()

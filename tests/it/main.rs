@@ -23,6 +23,7 @@ mod preflight;
 mod product;
 mod readme;
 mod reference;
+mod retiring;
 mod sandbox;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod wire;
