@@ -17,7 +17,7 @@ use crate::deployment::run::{End, Ended, Run, beside, run};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, remembered_outputs, with_dependencies};
-use crate::state::deployment::{Adopted, Course, Origin};
+use crate::state::deployment::{Adopted, Course, Ending, Origin};
 use crate::state::{Change, Entry, Journal, Snapshot, StateError};
 
 /// What a plan is carried out with.
@@ -45,6 +45,9 @@ impl Work<'_> {
             program.stand(&snapshot.deployments);
             // What is taken away has nowhere to go back to.
             let free = if options.destroy { Vec::new() } else { untouched(&program, &made, &snapshot) };
+            if options.destroy {
+                self.give_up(&snapshot).await?;
+            }
             let before = remembered_outputs(&snapshot);
             let records = self.stages(&program, &snapshot.lineage, &before, true);
             let (outcome, asked) = beside(&records, &[], &free, self.apply(&program, made)).await;
@@ -182,6 +185,22 @@ impl Work<'_> {
             way_back: false,
         };
         apply::apply(&context, known).await
+    }
+
+    /// What is under way is taken away with the rest: where not all goes, the next apply finds the old
+    /// colour with all traffic, and no rollout that would go on with what is gone.
+    async fn give_up(&self, snapshot: &Snapshot) -> Result<(), StateError> {
+        for (name, facts) in snapshot.deployments.iter().filter(|(_, facts)| facts.rollout.is_some()) {
+            let mut facts = facts.clone();
+            facts.give_up(Ending::Aborted, Some("the stack was destroyed".to_owned()));
+            facts.previews = Vec::new();
+            if let Some(live) = facts.live {
+                facts.shift(live, 100);
+            }
+            let change = Change::Deployment { name: name.clone(), facts: Some(Box::new(facts)) };
+            self.journal.append(Entry::Fact { change }).await?;
+        }
+        Ok(())
     }
 
     /// Nothing is known any more of deployments whose resources are gone: all of them were destroyed,

@@ -115,14 +115,19 @@ fn check(
     mistakes: &mut Vec<Mistake>,
 ) {
     match written {
-        [] if !block.broken => mistakes.push(
-            Mistake::new("bgform::lang::missing_block", format!("`deployment` needs a `{kind}` block"))
-                .at(name.span, format!("`{kind}` is not written here"))
-                .help(match misspelt(block, kind) {
-                    Some(word) => format!("did you mean `{kind}` where it says `{word}`?"),
-                    None => format!("write {kind} {{ ... }} in it, with the attributes of that kind"),
-                }),
-        ),
+        [] if !block.broken => mistakes.push(match misspelt(block, kind) {
+            Some(word) => {
+                let message = format!("`deployment` has no block `{}`", word.text);
+                Mistake::new("bgform::lang::unknown_block", message)
+                    .at(word.span, "not known")
+                    .help(format!("did you mean `{kind}`?"))
+            }
+            None => {
+                Mistake::new("bgform::lang::missing_block", format!("`deployment` needs a `{kind}` block"))
+                    .at(name.span, format!("`{kind}` is not written here"))
+                    .help(format!("write {kind} {{ ... }} in it, with the attributes of that kind"))
+            }
+        }),
         [first, second, ..] if !many => mistakes.push(
             Mistake::new("bgform::lang::duplicate", format!("`{kind}` is written twice"))
                 .at(second.keyword.span, "again here")
@@ -142,10 +147,13 @@ fn check(
     }
 }
 
-/// The keyword of a block in it that looks like this kind.
-fn misspelt<'a>(block: &'a Block, kind: &str) -> Option<&'a str> {
-    let words = block.body.blocks.iter().map(|one| one.keyword.text.as_str());
-    words.filter(|word| *word != kind).find(|word| did_you_mean(word, [kind]).is_some())
+/// The keyword of a block in it that looks like this kind, where no block is of it.
+fn misspelt<'a>(block: &'a Block, kind: &str) -> Option<&'a Name> {
+    let mut words = block.body.blocks.iter().map(|one| &one.keyword);
+    match words.clone().any(|word| word.text == kind) {
+        true => None,
+        false => words.find(|word| did_you_mean(&word.text, [kind]).is_some()),
+    }
 }
 
 fn ours(nested: &Block, mistakes: &mut Vec<Mistake>) {
@@ -386,7 +394,11 @@ pub fn name_sides(expr: &mut Expr, sides: &Sides<'_>) {
 /// `name`, and `new` and `old` are named.
 pub fn own_body(block: &Block, sides: &Sides<'_>) -> Body {
     let mut body = block.body.clone();
-    body.blocks.retain(|one| !NESTED.iter().any(|(kind, _)| *kind == one.keyword.text));
+    // One that is misspelt has been told of.
+    let misspelt: Vec<&Name> = NESTED.iter().filter_map(|(kind, _)| misspelt(block, kind)).collect();
+    body.blocks.retain(|one| {
+        !NESTED.iter().any(|(kind, _)| *kind == one.keyword.text) && !misspelt.contains(&&one.keyword)
+    });
     for gate in body.blocks.iter_mut().filter(|one| one.keyword.text == "gate") {
         if let [label] = std::mem::take(&mut gate.labels).as_slice() {
             gate.body.attributes.insert(0, attribute("name", text(&label.text, label.span), label.span));

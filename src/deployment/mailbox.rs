@@ -154,14 +154,7 @@ mod tests {
     use super::*;
 
     fn release(label: &str, began: i64) -> Release {
-        Release {
-            label: label.to_owned(),
-            fingerprint: label.to_owned(),
-            judged: String::new(),
-            began: Timestamp::from_second(began).unwrap(),
-            by: "a@b".to_owned(),
-            commit: None,
-        }
+        Release { began: Timestamp::from_second(began).unwrap(), ..Release::of(label) }
     }
 
     #[test]

@@ -181,24 +181,15 @@ mod tests {
     use crate::deployment::seen::Standing;
     use crate::state::deployment::{Release, Retirement, Sizing};
 
-    fn release(label: &str) -> Release {
-        let began = Timestamp::UNIX_EPOCH;
-        Release {
-            label: label.to_owned(),
-            fingerprint: label.to_owned(),
-            judged: String::new(),
-            began,
-            by: "a@b".to_owned(),
-            commit: None,
-        }
-    }
-
     #[test]
     fn what_stands_by_says_until_when_and_how_to_go_back_to_it() {
         let facts = Deployment {
             live: Some(Colour::Green),
             weights: BTreeMap::from([(Colour::Blue, 0), (Colour::Green, 100)]),
-            releases: BTreeMap::from([(Colour::Blue, release("1.0")), (Colour::Green, release("2.0"))]),
+            releases: BTreeMap::from([
+                (Colour::Blue, Release::of("1.0")),
+                (Colour::Green, Release::of("2.0")),
+            ]),
             sizing: BTreeMap::from([(Colour::Blue, Sizing::Left), (Colour::Green, Sizing::File)]),
             retirement: Some(Retirement {
                 colour: Colour::Blue,

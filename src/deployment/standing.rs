@@ -217,24 +217,12 @@ mod tests {
     use super::*;
     use crate::state::deployment::{Release, Retirement};
 
-    fn release(label: &str) -> Release {
-        let began = Timestamp::UNIX_EPOCH;
-        Release {
-            label: label.to_owned(),
-            fingerprint: label.to_owned(),
-            judged: String::new(),
-            began,
-            by: "a@b".to_owned(),
-            commit: None,
-        }
-    }
-
     /// 2.0 on green, live; 1.0 on blue, which stands by for 1,000 s.
     fn facts() -> Deployment {
         let at = Timestamp::from_second(1000).unwrap();
         Deployment {
             live: Some(Colour::Green),
-            releases: [(Colour::Blue, release("1.0")), (Colour::Green, release("2.0"))].into(),
+            releases: [(Colour::Blue, Release::of("1.0")), (Colour::Green, Release::of("2.0"))].into(),
             sizing: [(Colour::Blue, Sizing::Left), (Colour::Green, Sizing::File)].into(),
             retirement: Some(Retirement { colour: Colour::Blue, at, after: Duration::from_secs(60) }),
             ..Deployment::first()

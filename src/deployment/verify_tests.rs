@@ -237,17 +237,6 @@ fn the_proof_accepts_nothing_that_breaks_and_refuses_little_that_is_safe() {
     assert!(f64::from(refused) <= 0.05 * f64::from(safe), "{refused} of {safe}");
 }
 
-fn release(label: &str) -> Release {
-    Release {
-        label: label.to_owned(),
-        fingerprint: label.to_owned(),
-        judged: String::new(),
-        began: Timestamp::UNIX_EPOCH,
-        by: "a@b".to_owned(),
-        commit: None,
-    }
-}
-
 /// A rollout of one of the strategies onto green, from a colour that stands by or an empty one; the
 /// way back to one that stands by; or one in the place of another that had weight.
 fn rollout(random: &mut StdRng) -> (Deployment, Deployment, Option<[u32; 2]>) {
@@ -267,7 +256,7 @@ fn rollout(random: &mut StdRng) -> (Deployment, Deployment, Option<[u32; 2]>) {
     .unwrap();
     let mut before = Deployment {
         live: Some(Colour::Blue),
-        releases: [(Colour::Blue, release("1.0"))].into(),
+        releases: [(Colour::Blue, Release::of("1.0"))].into(),
         ..Deployment::first()
     };
     let mut stages = strategy::stages(&declaration);
@@ -276,7 +265,7 @@ fn rollout(random: &mut StdRng) -> (Deployment, Deployment, Option<[u32; 2]>) {
     let mut idle = None;
     if kind > 0 {
         let at = Timestamp::from_second(1000).unwrap();
-        before.releases.insert(Colour::Green, release("0.9"));
+        before.releases.insert(Colour::Green, Release::of("0.9"));
         before.sizing.insert(Colour::Green, Sizing::Left);
         let after = Duration::from_secs(60);
         before.retirement =
@@ -301,7 +290,7 @@ fn rollout(random: &mut StdRng) -> (Deployment, Deployment, Option<[u32; 2]>) {
     let mut facts = before.clone();
     facts.shift(Colour::Green, 0);
     let begun = Rollout {
-        release: release("2.0"),
+        release: Release::of("2.0"),
         to: Colour::Green,
         strategy: name.to_owned(),
         stages,

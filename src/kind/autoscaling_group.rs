@@ -23,7 +23,7 @@ mod read;
 pub mod ready;
 pub mod refresh;
 pub mod roll;
-mod schema;
+pub mod schema;
 mod sdk;
 pub mod spec;
 pub mod standby;

@@ -67,6 +67,21 @@ impl Release {
     }
 }
 
+#[cfg(test)]
+impl Release {
+    /// One that somebody shipped long ago; its fingerprint is its label.
+    pub fn of(label: &str) -> Self {
+        Self {
+            label: label.to_owned(),
+            fingerprint: label.to_owned(),
+            judged: String::new(),
+            began: Timestamp::UNIX_EPOCH,
+            by: "a@b".to_owned(),
+            commit: None,
+        }
+    }
+}
+
 /// What decides the sizes of a colour's Auto Scaling group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -99,7 +99,7 @@ impl Rolling<'_> {
         }
     }
 
-    async fn pause(&self, time: Duration) -> Result<(), Failure> {
+    pub(super) async fn pause(&self, time: Duration) -> Result<(), Failure> {
         tokio::select! {
             () = self.run.cloud.clock.sleep(time) => Ok(()),
             () = self.run.shutdown.draining() => Err(Failure::Interrupted),

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::{Failure, LOOK, Rolling};
-use crate::deployment::{in_place, preview, rolling, seen};
+use crate::address::Address;
+use crate::apply::StepError;
+use crate::deployment::{in_place, names, preview, rolling, seen};
 use crate::kind::autoscaling_group::fleet::{Fleet, observe_one};
 use crate::kind::autoscaling_group::ready::{Wanted, ready};
 use crate::state::deployment::{Colour, Course, Sizing, Stage};
@@ -182,18 +184,37 @@ impl Rolling<'_> {
 
     /// Puts the preview rules in place, or takes them away.
     pub(super) async fn preview(&self, on: bool) -> Result<(), Failure> {
-        let standing = self.facts().previews;
-        let priorities = match on {
-            false => Vec::new(),
-            // Chosen before an interruption.
-            true if !standing.is_empty() => standing,
-            true => {
+        if !on {
+            self.change(|facts, _| facts.previews = Vec::new()).await?;
+            return self.agree(&self.rules()).await;
+        }
+        loop {
+            // Otherwise they were chosen before an interruption.
+            if self.facts().previews.is_empty() {
                 let snapshot = self.run.journal.snapshot();
-                preview::priorities(self.run.cloud, &snapshot, &self.written_rules()).await?
+                let priorities =
+                    preview::priorities(self.run.cloud, &snapshot, &self.written_rules()).await?;
+                self.change(|facts, _| facts.previews = priorities).await?;
             }
-        };
-        self.change(|facts, _| facts.previews = priorities).await?;
-        self.agree(&self.rules()).await
+            match self.agree(&self.rules()).await {
+                // Somebody was faster, such as the preview of another deployment: others are chosen.
+                Err(Failure::Step { error: StepError::Kind(error), .. })
+                    if error.already_exists() && !self.has_preview() =>
+                {
+                    self.change(|facts, _| facts.previews = Vec::new()).await?;
+                    self.pause(LOOK).await?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Whether a preview rule stands, as far as state knows.
+    fn has_preview(&self) -> bool {
+        let snapshot = self.run.journal.snapshot();
+        let stands =
+            |rule: &Address| snapshot.resources.contains_key(rule) && names::is_preview(rule, self.name);
+        self.rules().iter().any(stands)
     }
 
     /// The Auto Scaling group's name.

@@ -26,7 +26,8 @@ const PROCESSES: &[&str] = &[
     "ReplaceUnhealthy",
     "ScheduledActions",
 ];
-const METRICS: &[&str] = &[
+/// API_EnableMetricsCollection.
+pub const METRICS: &[&str] = &[
     "GroupMinSize",
     "GroupMaxSize",
     "GroupDesiredCapacity",

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{changed_group, needed};
+use crate::kind::autoscaling_group::schema::METRICS;
 use crate::sandbox::api::{Actions, Call, Params, Refusal};
 
 /// The calls about group metrics, by name.
@@ -12,30 +13,7 @@ pub const ACTIONS: Actions = &[
     ("EnableMetricsCollection", enable),
 ];
 
-/// API_EnableMetricsCollection; without names the first eight are meant.
-const METRICS: &[&str] = &[
-    "GroupMinSize",
-    "GroupMaxSize",
-    "GroupDesiredCapacity",
-    "GroupInServiceInstances",
-    "GroupPendingInstances",
-    "GroupStandbyInstances",
-    "GroupTerminatingInstances",
-    "GroupTotalInstances",
-    "GroupInServiceCapacity",
-    "GroupPendingCapacity",
-    "GroupStandbyCapacity",
-    "GroupTerminatingCapacity",
-    "GroupTotalCapacity",
-    "WarmPoolDesiredCapacity",
-    "WarmPoolWarmedCapacity",
-    "WarmPoolPendingCapacity",
-    "WarmPoolTerminatingCapacity",
-    "WarmPoolTotalCapacity",
-    "GroupAndWarmPoolDesiredCapacity",
-    "GroupAndWarmPoolTotalCapacity",
-];
-
+/// Without names all are meant (API_EnableMetricsCollection).
 fn asked(params: &Params) -> Result<Vec<String>, Refusal> {
     let named = params.texts("Metrics");
     match named.iter().find(|name| !METRICS.contains(&name.as_str())) {
