@@ -90,7 +90,9 @@ fn taken_back(strategy: &str, data: &str) {
 
 /// The way back is cut short, and gone to its end by the same command; or given up.
 fn taken_back_in_two_goes(signal: rustix::process::Signal, then: &[&str], stands: &str) {
-    let scene = scene(ROLLING, DATA);
+    // Slow enough that it is not at its end before the second command has looked.
+    let slow = DEPLOYMENT.replace("default_instance_warmup = 0s", "default_instance_warmup = 5s");
+    let scene = Scene::with(&slow.replace("KIND", ROLLING).replace("DATA", DATA));
     scene.apply("2.0").exits(0);
     let load = scene.load();
     let started = scene.calls("StartInstanceRefresh");
