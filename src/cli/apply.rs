@@ -231,8 +231,8 @@ fn agreed(ask: &Ask, plan: &crate::plan::Plan, options: &Options) -> Result<(), 
                 "somebody has moved the traffic of `{address}`, and this plan would move it back"
             ),
             help:
-                "nothing was changed. If the stack is right, pass --accept-drift; if they are, write their \
-                   weights into the stack"
+                "nothing was changed. If the stack is right, pass --accept-drift. If they are, write their \
+                   weights into the stack; those of a deployment move by `bgform promote` and `bgform rollback`"
                     .to_owned(),
         }),
         _ => Ok(()),

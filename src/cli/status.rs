@@ -106,7 +106,7 @@ fn document(name: &str, facts: &Deployment, seen: &Seen) -> Json {
             "strategy": rollout.strategy,
             "stages": rollout.stages,
             "at": rollout.at,
-            "left": rollout.left().map(|left| left.as_secs()),
+            "left": facts.left().map(|left| left.as_secs()),
             "passed": rollout.passed,
             "course": rollout.course,
         })

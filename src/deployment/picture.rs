@@ -46,7 +46,7 @@ pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec
         }
     }
     if let Some(rollout) = &facts.rollout {
-        lines.extend(under_way(rollout, facts.closed_by().is_none()));
+        lines.extend(under_way(facts, rollout));
     }
     lines.push(format!("  {}", way_back(facts, now)));
     lines
@@ -85,12 +85,12 @@ fn row(facts: &Deployment, seen: &Seen, colour: Colour, now: Timestamp) -> [Stri
     [colour.to_string(), release.to_owned(), weight, health, role]
 }
 
-/// Which stage, what is left of it, what comes next; `back` says whether there is a way back.
-fn under_way(rollout: &Rollout, back: bool) -> Vec<String> {
-    let back = if back { ", `bgform abort` goes back" } else { "" };
+/// Which stage, what is left of it, what comes next.
+fn under_way(facts: &Deployment, rollout: &Rollout) -> Vec<String> {
+    let back = if facts.closed_by().is_none() { ", `bgform abort` goes back" } else { "" };
     let count = rollout.stages.len();
     let stage = rollout.stage().map_or_else(|| "done".to_owned(), said);
-    let left = rollout.left().map(|left| format!(", {} left", rounded(left))).unwrap_or_default();
+    let left = facts.left().map(|left| format!(", {} left", rounded(left))).unwrap_or_default();
     let mut lines = vec![format!("  step {} of {count}: {stage}{left}", (rollout.at + 1).min(count))];
     let rest: Vec<String> = rollout.stages.iter().skip(rollout.at + 1).map(said).collect();
     if !rest.is_empty() {

@@ -235,14 +235,6 @@ impl Rollout {
         self.stages.get(self.at)
     }
 
-    /// How much of the time of the stage under way is left; none where it is not for a time.
-    pub fn left(&self) -> Option<Duration> {
-        match self.stage()? {
-            Stage::Hold { time } => Some(time.saturating_sub(self.served)),
-            _ => None,
-        }
-    }
-
     /// Whether a gate was passed, or begun where that cannot be taken back.
     pub fn has_reached(&self, gate: &str) -> bool {
         self.passed.contains(gate) || self.begun.as_deref() == Some(gate)
@@ -513,6 +505,17 @@ impl Deployment {
     /// How long a colour keeps its instances after it has lost its weight.
     pub fn settle(&self) -> Duration {
         self.settle.map_or(SETTLE, Duration::from_secs)
+    }
+
+    /// How much of the time of the stage under way is left; none where it is not for a time.
+    pub fn left(&self) -> Option<Duration> {
+        let rollout = self.rollout.as_ref()?;
+        let time = match rollout.stage()? {
+            Stage::Hold { time } => *time,
+            Stage::Settle => self.settle(),
+            _ => return None,
+        };
+        Some(time.saturating_sub(rollout.served))
     }
 
     /// The gate of the release under way that there is no way back from.

@@ -32,7 +32,7 @@ fn any_change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn any_entry() -> impl Strategy<Value = Entry> {
+pub fn any_entry() -> impl Strategy<Value = Entry> {
     let operation = || prop::sample::select(vec!["o1", "o2", "o3"]);
     prop_oneof![
         2 => operation().prop_map(begin),
@@ -42,7 +42,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     ]
 }
 
-fn frames(lineage: &str, entries: Vec<Entry>) -> Vec<Frame> {
+pub fn frames(lineage: &str, entries: Vec<Entry>) -> Vec<Frame> {
     let framed =
         |(sequence, entry)| Frame { sequence, lineage: lineage.to_owned(), at: crate::clock::now(), entry };
     (1..).zip(entries).map(framed).collect()
