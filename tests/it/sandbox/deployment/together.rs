@@ -8,9 +8,9 @@ use rustix::process::Signal;
 use super::{Scene, canary, deployment, none_failed, side_by_side};
 use crate::sandbox::load::get;
 
-/// `api` fails its gate; `web` ships all the same.
+/// `api` fails its gate once it has all traffic; `web` ships all the same.
 fn one_fails_and_the_other_ships() {
-    let gate = "  gate \"smoke\" {\n    at      = \"before_shift\"\n    command = [\"false\"]\n  }\n";
+    let gate = "  gate \"smoke\" {\n    at      = \"after_shift\"\n    command = [\"false\"]\n  }\n";
     let api = deployment("api", "var.release", "/healthz", 5, &canary(25, "2s"));
     let web = deployment("web", "var.release", "/*", 10, &canary(25, "2s"));
     let scene = Scene::with(&format!("{api}{web}"));
@@ -21,6 +21,8 @@ fn one_fails_and_the_other_ships() {
         .apply("2.0")
         .exits(1)
         .says("api: 2.0 was taken back; 1.0 on blue carries all traffic. Why: gate \"smoke\" did not pass: `false` ended with")
+        .says("deployment.api: green has 100% of the traffic")
+        .says("deployment.api: blue has all traffic again")
         .says("web: 2.0 is live on green");
     let tally = load.end();
     none_failed(&tally);
