@@ -1,3 +1,6 @@
+//! Makes resources agree with the facts of a rollout: a plan of only those addresses, applied as any
+//! other is.
+
 use std::collections::BTreeSet;
 
 use super::{Failure, Rolling, Run};

@@ -1,3 +1,5 @@
+//! The way back: the weights first, in one change of each rule; then the rest.
+
 use std::collections::BTreeSet;
 
 use super::{End, Failure, Rolling};

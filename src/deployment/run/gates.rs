@@ -1,3 +1,5 @@
+//! Passes the gates of a rollout, with what is known when they are reached.
+
 use std::time::Duration;
 
 use super::{Failure, Rolling};

@@ -1,3 +1,6 @@
+//! Waits under traffic: what people ask for meanwhile is heeded, and what carries traffic must stay
+//! healthy.
+
 use std::time::Duration;
 
 use super::{Failure, LOOK, Rolling};

@@ -1,3 +1,5 @@
+//! What each stage does: raises the new colour, shows it in a preview, gives it weight.
+
 use std::time::Duration;
 
 use super::{Failure, LOOK, Rolling};

@@ -1,3 +1,6 @@
+//! Work on the live colour with an eye on what carries its traffic: an end, an interrupt and a failure
+//! are told apart.
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
