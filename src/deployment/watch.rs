@@ -88,11 +88,13 @@ pub async fn metric(cloud: &Cloud, metric: &Metric, since: Option<Timestamp>) ->
     Ok(Verdict::Passed)
 }
 
-/// How many requests the last minute brought that began after `since` and is known; none where it
+/// How many requests the last minute brought that is known and began a minute after `since` or later; none where it
 /// brought none, or where CloudWatch cannot be asked. What has no requests has no data points.
 pub async fn requests(cloud: &Cloud, dimensions: &[(&'static str, String)], since: Timestamp) -> Option<u64> {
     let now = cloud.clock.now().as_second();
-    let first = since.as_second() - since.as_second().rem_euclid(60) + 60;
+    // The minute that follows may still have requests from before: nodes learn of a change one after the
+    // other, and each counts by a minute of its own.
+    let first = since.as_second() - since.as_second().rem_euclid(60) + 120;
     let from = first.max(now - KNOWN);
     if from >= now {
         return None;
