@@ -187,20 +187,8 @@ fn about(
     standing: Option<&Deployment>,
     supersede: bool,
 ) -> Result<(What, Deployment), Refused> {
-    let rollout = |release: Release, to: Colour, stages: Vec<Stage>| Rollout {
-        release,
-        to,
-        strategy: declaration.strategy.name().to_owned(),
-        stages,
-        at: 0,
-        served: std::time::Duration::ZERO,
-        passed: Default::default(),
-        begun: None,
-        approved: Default::default(),
-        course: Course::Forward,
-        origin: None,
-        batches: Default::default(),
-        acting: false,
+    let rollout = |release: Release, to: Colour, stages: Vec<Stage>| {
+        Rollout::new(release, to, declaration.strategy.name(), stages)
     };
     let Some(standing) = standing else {
         let first = rollout(release, Colour::Blue, strategy::first(declaration));
@@ -288,7 +276,7 @@ fn about(
         }
         let after = declaration.strategy.retire_after();
         let stages = vec![Stage::Shift { new: 100 }, Stage::Settle, Stage::Retire { after }];
-        facts.rollout = Some(Rollout { strategy: BACK.to_owned(), ..rollout(release, idle, stages) });
+        facts.rollout = Some(Rollout::new(release, idle, BACK, stages));
         return Ok((what, facts));
     }
     let (to, mut stages) = match declaration.strategy.keeps_colour() {

@@ -105,21 +105,8 @@ pub fn back(
     release.began = now;
     by.clone_into(&mut release.by);
     let mut facts = facts.clone();
-    facts.rollout = Some(Rollout {
-        release,
-        to,
-        strategy: BACK.to_owned(),
-        stages,
-        at: 0,
-        served: Duration::ZERO,
-        passed: Default::default(),
-        begun: None,
-        approved: Default::default(),
-        origin: facts.replaced.as_ref().map(|replaced| replaced.origin.clone()),
-        batches: Default::default(),
-        acting: false,
-        course: Course::Forward,
-    });
+    let origin = facts.replaced.as_ref().map(|replaced| replaced.origin.clone());
+    facts.rollout = Some(Rollout { origin, ..Rollout::new(release, to, BACK, stages) });
     Ok(Back { intent: intent(name, facts), raises })
 }
 

@@ -12,7 +12,7 @@ use super::rollout::{Left, moves, start, way_back};
 use super::*;
 use crate::deployment::declaration::Declaration;
 use crate::deployment::strategy;
-use crate::state::deployment::{BACK, Course, Deployment, Release, Retirement, Rollout, Sizing, Stage};
+use crate::state::deployment::{BACK, Deployment, Release, Retirement, Rollout, Sizing, Stage};
 
 const NEED: u32 = 2;
 
@@ -289,22 +289,7 @@ fn rollout(random: &mut StdRng) -> (Deployment, Deployment, Option<[u32; 2]>) {
     }
     let mut facts = before.clone();
     facts.shift(Colour::Green, 0);
-    let begun = Rollout {
-        release: Release::of("2.0"),
-        to: Colour::Green,
-        strategy: name.to_owned(),
-        stages,
-        at: 0,
-        served: Duration::ZERO,
-        passed: Default::default(),
-        begun: None,
-        approved: Default::default(),
-        course: Course::Forward,
-        origin: None,
-        batches: Default::default(),
-        acting: false,
-    };
-    facts.rollout = Some(begun);
+    facts.rollout = Some(Rollout::new(Release::of("2.0"), Colour::Green, name, stages));
     (before, facts, idle)
 }
 

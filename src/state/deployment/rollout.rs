@@ -129,6 +129,25 @@ pub struct Batches {
 }
 
 impl Rollout {
+    /// One that has done nothing yet.
+    pub fn new(release: Release, to: Colour, strategy: &str, stages: Vec<Stage>) -> Self {
+        Self {
+            release,
+            to,
+            strategy: strategy.to_owned(),
+            stages,
+            at: 0,
+            served: Duration::ZERO,
+            passed: BTreeSet::new(),
+            begun: None,
+            approved: BTreeSet::new(),
+            course: Course::Forward,
+            origin: None,
+            batches: Batches::default(),
+            acting: false,
+        }
+    }
+
     pub fn stage(&self) -> Option<&Stage> {
         self.stages.get(self.at)
     }

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 
 use super::{Scene, none_failed, side_by_side};
 use crate::product::Run;
+use crate::sandbox::load::Tally;
 use crate::wire::{Moment, is_read};
 
 /// Where an apply is cut short.
@@ -74,6 +75,20 @@ pub fn cut(scene: &Scene, release: &str, cut: Cut) -> (Run, Run) {
     (first, scene.apply(release))
 }
 
+/// Cuts the apply of `release` short under load: the next apply ends it, and no request fails.
+pub fn goes_on(scene: &Scene, release: &str, point: Cut) -> Tally {
+    let load = scene.load();
+    let (first, again) = cut(scene, release, point);
+    load.mark();
+    std::thread::sleep(Duration::from_millis(300));
+    let tally = load.end();
+    assert_eq!(again.code, 0, "{point:?}\n{}\n{}\n--- before\n{}", again.out, again.err, first.err);
+    assert!(tally.failed.is_empty(), "{point:?}: {:?}\n{}\n{}", tally.failed, first.err, again.err);
+    none_failed(&tally);
+    assert!(tally.late.keys().eq([release]), "{point:?}: {tally:?}\n{}", again.err);
+    tally
+}
+
 /// What was tried, and what came of it; every other outcome has ended the test.
 #[derive(Debug, Default)]
 struct Table {
@@ -89,15 +104,7 @@ fn converges(points: &[Cut], table: &Mutex<Table>) {
     scene.apply("2.0").exits(0);
     for (number, point) in points.iter().enumerate() {
         let release = format!("{}.0", number + 3);
-        let load = scene.load();
-        let (first, again) = cut(&scene, &release, *point);
-        load.mark();
-        std::thread::sleep(Duration::from_millis(300));
-        let tally = load.end();
-        assert_eq!(again.code, 0, "{point:?}\n{}\n{}\n--- before\n{}", again.out, again.err, first.err);
-        assert!(tally.failed.is_empty(), "{point:?}: {:?}\n{}\n{}", tally.failed, first.err, again.err);
-        none_failed(&tally);
-        assert!(tally.late.keys().eq([&release]), "{point:?}: {tally:?}\n{}", again.err);
+        let tally = goes_on(&scene, &release, *point);
         // A kill while the command runs is the one that it may be run again after.
         let passed = std::fs::read_to_string(scene.product.path("passed")).expect("gates were passed");
         let passed: Vec<&str> = passed.lines().filter(|line| line.starts_with(&release)).collect();

@@ -10,22 +10,14 @@ use rustix::process::Signal;
 
 use super::{begun, in_place, in_place_slowly, none_failed, rolling, rolling_slowly, side_by_side};
 use crate::sandbox::deployment::Scene;
-use crate::sandbox::deployment::cut_short::{Cut, SIGNALS, cut};
+use crate::sandbox::deployment::cut_short::{Cut, SIGNALS, cut, goes_on};
 use crate::wire::Moment;
 
 /// Ships a release after the other, each cut short at another point.
 fn converges(scene: &Scene, points: &[Cut]) {
     for (number, point) in points.iter().enumerate() {
         let release = format!("{}.0", number + 2);
-        let load = scene.load();
-        let (first, again) = cut(scene, &release, *point);
-        load.mark();
-        std::thread::sleep(Duration::from_millis(300));
-        let tally = load.end();
-        assert_eq!(again.code, 0, "{point:?}\n{}\n{}\n--- before\n{}", again.out, again.err, first.err);
-        assert!(tally.failed.is_empty(), "{point:?}: {:?}\n{}\n{}", tally.failed, first.err, again.err);
-        none_failed(&tally);
-        assert!(tally.late.keys().eq([&release]), "{point:?}: {tally:?}\n{}", again.err);
+        goes_on(scene, &release, *point);
         scene.stands(&release);
     }
 }
