@@ -4,6 +4,7 @@ use super::promote::promote;
 use super::rollout::{Session, Site, Which};
 use super::{CliError, Exit, Global};
 use crate::deployment::standing::{intent, retire};
+use crate::state::deployment::Rollout;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -31,7 +32,10 @@ pub async fn run(global: &Global, args: RetireArgs) -> Result<Exit, CliError> {
         ));
     }
     let (name, facts) = site.one(&site.snapshot()?)?;
-    if let Some(rollout) = facts.rollout.as_ref().filter(|rollout| rollout.waits_to_retire(&facts)) {
+    if let Some(rollout) = &facts.rollout {
+        if !rollout.waits_to_retire(&facts) {
+            return Err(under_way(&name, rollout));
+        }
         let then = "passes the gates that are left, and retires";
         return promote(global, &site, &name, &rollout.release, "bgform retire", then).await;
     }
@@ -39,13 +43,7 @@ pub async fn run(global: &Global, args: RetireArgs) -> Result<Exit, CliError> {
     let session = Session::begin(&site, global, &lock).await?;
     let (name, facts) = site.one(&session.journal.snapshot())?;
     if let Some(rollout) = &facts.rollout {
-        return Err(CliError::Refused {
-            code: "bgform::deployment::under_way",
-            message: format!("release {} of `{name}` is under way", rollout.release.label),
-            help: "nothing was changed. `bgform promote` and `bgform apply` end it, with its gates; `bgform abort` \
-                   goes back"
-                .to_owned(),
-        });
+        return Err(under_way(&name, rollout));
     }
     let Some(idle) = facts.live.map(|live| live.other()) else {
         println!("{name}: nothing is live yet, and nothing stands by.");
@@ -65,4 +63,14 @@ pub async fn run(global: &Global, args: RetireArgs) -> Result<Exit, CliError> {
     })?;
     println!("{name}: {idle} with {label} is emptied; `bgform rollback` would raise it again.");
     Ok(Exit::Done)
+}
+
+fn under_way(name: &str, rollout: &Rollout) -> CliError {
+    CliError::Refused {
+        code: "bgform::deployment::under_way",
+        message: format!("release {} of `{name}` is under way", rollout.release.label),
+        help: "nothing was changed. `bgform promote` and `bgform apply` end it, with its gates; `bgform abort` goes \
+               back; `bgform status` shows at which step it is"
+            .to_owned(),
+    }
 }

@@ -207,7 +207,8 @@ impl Checkout {
         }
         under.until("has 100% of the traffic");
         let began = bgform::clock::monotonic();
-        while !self.type_in("status", &[]).exits(0).out.contains(": hold 1h, ") {
+        let holds = |line: &str| line.trim_start().starts_with("step ") && line.contains(": hold 1h, ");
+        while !self.type_in("status", &[]).exits(0).out.lines().any(holds) {
             let waited = bgform::clock::monotonic().saturating_sub(began);
             assert!(waited < std::time::Duration::from_secs(60), "{}", under.said());
         }
