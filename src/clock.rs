@@ -27,6 +27,18 @@ pub fn monotonic() -> Duration {
     STARTED.elapsed()
 }
 
+/// Time since some moment that never changes, the time that the machine was suspended included: how long
+/// somebody else has not been heard of.
+pub fn boottime() -> Duration {
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    // Which goes on during suspend on macOS.
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    let now = rustix::time::clock_gettime(clock);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs().try_into().unwrap_or_default())
+}
+
 /// Waits in real time.
 pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;

@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::lock::locked;
 use super::plan::{PlanOptions, Planned, plan};
 use super::progress::{Progress, took_text};
 use super::saved::SavedPlan;
@@ -97,8 +98,8 @@ pub async fn carry_out(
     let (progress, asks) = (Progress::new(), !ask.auto_approve && saved.is_none());
     loop {
         // A first apply that is refused or declined leaves no state behind.
-        let is_first = !store.exists() && store.load()?.is_none();
-        let lock = if is_first { None } else { Some(store.lock(command)?) };
+        let is_first = !store.exists()? && store.load()?.is_none();
+        let lock = if is_first { None } else { Some(locked(global, &store, command).await?) };
         if let Some(lock) = &lock {
             recover_first(global, program, &store, lock, &progress).await?;
         }
@@ -120,14 +121,14 @@ pub async fn carry_out(
             }
             let lock = match lock {
                 Some(lock) => lock,
-                None => store.lock(command)?,
+                None => locked(global, &store, command).await?,
             };
             return go_on(global, program, ask, &store, &lock, planned, options, &progress).await;
         }
         // Nobody is kept from a way back by a question that waits for its answer.
         drop(lock);
         ask_at_terminal()?;
-        let lock = store.lock(command)?;
+        let lock = locked(global, &store, command).await?;
         if is_as_planned(&store, snapshot)? {
             return go_on(global, program, ask, &store, &lock, planned, options, &progress).await;
         }

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use super::lock::locked;
 use super::state::{keep, nothing_open};
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
@@ -65,7 +66,7 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
     let changes = taken.next_changes(&program);
     let record = taken.record;
 
-    let lock = store.lock("bgform import")?;
+    let lock = locked(global, &store, "bgform import").await?;
     let mut facts: Vec<_> =
         answers.into_iter().map(|(address, value)| Change::Existing { address, value }).collect();
     facts.push(Change::Put { address: address.clone(), record: record.clone() });

@@ -11,7 +11,7 @@ use crate::diagnostic::Sources;
 use crate::lang::ast::{Block, Node};
 use crate::lang::parse::parse;
 use crate::lang::program::Program;
-use crate::state::{Loaded, Store};
+use crate::state::{BucketSettings, Loaded, Store};
 
 /// Where the state of a stack is kept.
 pub fn store(global: &Global, program: &Program) -> Result<Store, CliError> {
@@ -23,22 +23,46 @@ pub fn store(global: &Global, program: &Program) -> Result<Store, CliError> {
 fn at(global: &Global, path: &Path, name: &str, setting: Option<&str>) -> Result<Store, CliError> {
     let absolute = std::path::absolute(path).unwrap_or(path.to_path_buf());
     let beside = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let root = match (&global.state, setting) {
-        (Some(folder), _) => folder.clone(),
-        (None, Some(remote)) if remote.starts_with("s3://") => {
-            return Err(CliError::usage(
-                "bgform::cli::state_backend",
-                format!("state in `{remote}` is not offered by this version of bgform"),
-                "name a folder, or leave `state` out",
-            ));
-        }
-        (None, Some(folder)) => beside.join(folder),
+    match (&global.state, setting) {
+        (Some(place), _) => in_place(place, name),
+        (None, Some(setting)) if is_bucket(Path::new(setting)) => in_place(Path::new(setting), name),
+        (None, Some(folder)) => in_place(&beside.join(folder), name),
         (None, None) => {
             let checkout = beside.ancestors().find(|folder| folder.join(".git").exists());
-            checkout.unwrap_or(&beside).join("state")
+            in_place(&checkout.unwrap_or(&beside).join("state"), name)
         }
+    }
+}
+
+/// A place that means the same wherever a command is given.
+pub fn absolute(place: &Path) -> PathBuf {
+    match is_bucket(place) {
+        true => place.to_owned(),
+        false => std::path::absolute(place).unwrap_or(place.to_owned()),
+    }
+}
+
+/// Whether a place is in S3.
+pub fn is_bucket(place: &Path) -> bool {
+    place.to_str().is_some_and(|text| text.starts_with("s3://"))
+}
+
+/// The state of a stack in a folder or in `s3://bucket/prefix`.
+///
+/// # Errors
+/// When the place in S3 is not written as it must be.
+pub fn in_place(place: &Path, name: &str) -> Result<Store, CliError> {
+    let Some(text) = place.to_str().filter(|_| is_bucket(place)) else {
+        return Ok(Store::at(place.join(name)));
     };
-    Ok(Store::at(root.join(name)))
+    match BucketSettings::parse(text) {
+        Ok(settings) => Ok(Store::in_bucket(settings.of_stack(name))),
+        Err(reason) => Err(CliError::usage(
+            "bgform::cli::state_backend",
+            format!("`{text}` is no place for state: {reason}"),
+            "write a folder, or s3://bucket/prefix with settings such as ?region=eu-west-1&sse=aws:kms",
+        )),
+    }
 }
 
 /// Where the state of the stack in `files` is kept, by its `stack` block alone.
@@ -107,8 +131,8 @@ pub fn store_at(global: &Global, stack: Option<&Path>) -> Result<Store, CliError
 pub fn loaded(store: &Store) -> Result<Loaded, CliError> {
     store.load()?.ok_or_else(|| CliError::Refused {
         code: "bgform::state::none",
-        message: format!("there is no state in `{}`", store.folder().display()),
-        help: "the first `bgform apply` or `bgform import` makes it; if it is elsewhere, name the folder that holds \
+        message: format!("there is no state in `{}`", store.place().display()),
+        help: "the first `bgform apply` or `bgform import` makes it; if it is elsewhere, name the place that holds \
                it with --state"
             .to_owned(),
     })

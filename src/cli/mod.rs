@@ -17,6 +17,7 @@ mod graph;
 mod history;
 mod import;
 mod locate;
+mod lock;
 mod pause;
 mod permissions;
 mod plan;
@@ -90,9 +91,13 @@ pub struct Global {
     /// --state is given, so that `bgform sandbox reset` removes it too.
     #[arg(long, global = true)]
     pub sandbox: bool,
-    /// Keep state in DIR/<stack>, before the stack's `state`.
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Keep state in PLACE/<stack>, before the stack's `state`: a folder or s3://bucket/prefix.
+    #[arg(long, global = true, value_name = "PLACE")]
     pub state: Option<PathBuf>,
+    /// Wait so long, such as 10m, for somebody else's lock of the state; left out, only until it is seen
+    /// that its holder lives. A holder that shows no life for 20 s loses it.
+    #[arg(long, global = true, value_name = "TIME", value_parser = lock::timeout)]
+    pub lock_timeout: Option<std::time::Duration>,
     /// No colours, whatever the terminal can do (also NO_COLOR).
     #[arg(long, global = true)]
     pub no_color: bool,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::apply::end;
+use super::lock::locked;
 use super::plan::{Planned, plan};
 use super::sandbox::daemon;
 use super::sandbox::home::refused;
@@ -222,7 +223,7 @@ impl Rehearsal<'_> {
     /// Applies a program as `apply --auto-approve` does.
     async fn ship(&self, program: &Program, told: &Told) -> Result<Shipped, CliError> {
         let store = context::store(&self.global, program)?;
-        let lock = store.lock("bgform rehearse")?;
+        let lock = locked(&self.global, &store, "bgform rehearse").await?;
         let Planned { cloud, snapshot, made, .. } = plan(&self.global, program, &Options::default()).await?;
         let Made { plan, known } = made;
         let journal = store.begin_session(&lock, snapshot)?;

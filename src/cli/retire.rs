@@ -1,5 +1,6 @@
 //! `bgform retire --now`: the colour that stands by is emptied before its time.
 
+use super::lock::locked;
 use super::promote::promote;
 use super::rollout::{Session, Site, Which};
 use super::{CliError, Exit, Global};
@@ -39,7 +40,7 @@ pub async fn run(global: &Global, args: RetireArgs) -> Result<Exit, CliError> {
         let then = "passes the gates that are left, and retires";
         return promote(global, &site, &name, &rollout.release, "bgform retire", then).await;
     }
-    let lock = site.store.lock("bgform retire")?;
+    let lock = locked(global, &site.store, "bgform retire").await?;
     let session = Session::begin(&site, global, &lock).await?;
     let (name, facts) = site.one(&session.journal.snapshot())?;
     if let Some(rollout) = &facts.rollout {

@@ -5,7 +5,7 @@
 use super::abort::take_back;
 use super::apply::ask_at_terminal;
 use super::rollout::{Session, Site, Which, told, who};
-use super::{CliError, Exit, Global};
+use super::{CliError, Exit, Global, lock};
 use crate::address::Address;
 use crate::deployment::decide::Intent;
 use crate::deployment::mailbox::Message;
@@ -75,7 +75,7 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
         };
         return locked(global, &site, &lock, &args, raise).await;
     }
-    let lock = site.store.lock("bgform rollback")?;
+    let lock = lock::locked(global, &site.store, "bgform rollback").await?;
     locked(global, &site, &lock, &args, raise).await
 }
 

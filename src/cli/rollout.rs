@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::apply::{end, recover_first};
 use super::progress::Progress;
-use super::{CliError, Exit, Global, context, locate};
+use super::{CliError, Exit, Global, context, locate, lock};
 use crate::apply::shutdown::Shutdown;
 use crate::clock;
 use crate::cloud::Cloud;
@@ -101,13 +101,12 @@ impl Site {
         message: &Message,
         command: &str,
     ) -> Result<Option<LockGuard>, CliError> {
-        let holder = match self.store.lock(command) {
+        let mut contender = lock::contend(&self.store, command);
+        let holder = match contender.try_take() {
             Ok(lock) => return Ok(Some(lock)),
-            Err(StateError::Locked { holder: Some(holder), path, help }) => match holder.command.as_str() {
+            Err(StateError::Locked { holder, path, help }) => match holder.command.as_str() {
                 // There will be nothing left to lead or to go back to.
-                "bgform destroy" => {
-                    return Err(StateError::Locked { holder: Some(holder), path, help }.into());
-                }
+                "bgform destroy" => return Err(StateError::Locked { holder, path, help }.into()),
                 _ => holder,
             },
             Err(error) => return Err(error.into()),
@@ -115,13 +114,14 @@ impl Site {
         let sent = Mailbox::of(&self.store).put(deployment, about, message)?;
         let (began, mut told) = (clock::monotonic(), false);
         loop {
-            if !sent.exists() {
+            if !self.store.is_posted(&sent)? {
                 println!("{deployment}: {holder} has taken it, and does so now.");
                 return Ok(None);
             }
-            // It may have ended without looking once more.
-            if let Ok(lock) = self.store.lock(command) {
-                if std::fs::remove_file(&sent).is_ok() {
+            // It may have ended without looking once more, or be dead.
+            if let Ok(lock) = contender.try_take() {
+                lock::tell(&lock);
+                if self.store.take(&sent)?.is_some() {
                     return Ok(Some(lock));
                 }
                 println!("{deployment}: {holder} has taken it, and has ended.");

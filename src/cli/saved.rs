@@ -18,14 +18,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Global, VariableArgs};
+use super::{Global, VariableArgs, locate};
 use crate::lang::program::Program;
 use crate::plan::{Options, Plan};
 use crate::state::Snapshot;
 
 pub use error::SavedPlanError;
 
-use basis::{Chosen, File, Place, Serial, Where, absolute, moved};
+use basis::{Chosen, File, Place, Serial, Where, moved};
 use fingerprint::fingerprint;
 
 /// What the file says that it is.
@@ -94,7 +94,7 @@ impl SavedPlan {
                 region: Some(place.region.clone()).filter(|region| !region.is_empty()),
                 profile: global.profile.clone(),
                 endpoint_url: place.endpoint.clone(),
-                state: global.state.as_deref().map(absolute),
+                state: global.state.as_deref().map(locate::absolute),
             },
             place,
             state: Serial::of(snapshot),

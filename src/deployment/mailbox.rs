@@ -1,9 +1,9 @@
 //! What people ask of a rollout from another terminal: `promote`, `pause`, `abort`, `approve`,
-//! `rollback`. A message is a file beside the state; a running apply takes them in the order in which they came.
+//! `rollback`. A message is kept beside the state, where an apply on
+//! any machine finds it; a running apply takes them in the order in which they came.
 //! Each names the release that it is about: one that was left behind never reaches another rollout.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -68,75 +68,43 @@ pub struct Taken {
 /// The messages of one stack.
 #[derive(Debug, Clone)]
 pub struct Mailbox {
-    folder: PathBuf,
+    store: Store,
 }
 
 impl Mailbox {
     pub fn of(store: &Store) -> Self {
-        Self { folder: store.folder().join("mailbox") }
+        Self { store: store.clone() }
     }
 
-    /// Answers with the file that holds the message until it is taken; `about` is the release that is
-    /// to be led or left.
+    /// Answers with the name under which the message is kept until it is taken; `about` is the release
+    /// that is to be led or left.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub fn put(&self, deployment: &str, about: &Release, message: &Message) -> Result<PathBuf, StateError> {
-        let unwritable = |error: std::io::Error| StateError::Unwritable {
-            path: self.folder.clone(),
-            reason: error.to_string(),
-        };
-        std::fs::create_dir_all(&self.folder).map_err(unwritable)?;
-        // Names sort by time, and no two are the same.
-        let now = crate::clock::now().as_nanosecond();
-        let name = format!("{deployment}.{now:024}.{:08x}", rand::random::<u32>());
+    /// When it cannot be written.
+    pub fn put(&self, deployment: &str, about: &Release, message: &Message) -> Result<String, StateError> {
         let letter = Letter {
             fingerprint: about.fingerprint.clone(),
             began: about.began,
             label: about.label.clone(),
             message: message.clone(),
         };
-        let text = serde_json::to_vec(&letter).unwrap_or_default();
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(unwritable)?;
-        std::io::Write::write_all(&mut file, &text).map_err(unwritable)?;
-        let path = self.folder.join(format!("{name}.json"));
-        file.persist(&path).map_err(|error| unwritable(error.error))?;
-        Ok(path)
-    }
-
-    /// Whether a message to a deployment waits.
-    pub fn has(&self, deployment: &str) -> bool {
-        self.files(deployment).is_ok_and(|files| !files.is_empty())
-    }
-
-    fn files(&self, deployment: &str) -> Result<Vec<PathBuf>, StateError> {
-        let entries = match std::fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => {
-                return Err(StateError::Unwritable { path: self.folder.clone(), reason: error.to_string() });
-            }
-        };
-        let start = format!("{deployment}.");
-        let is_ours = |path: &PathBuf| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with(&start) && name.ends_with(".json")
-        };
-        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_ours).collect())
+        self.store.post(deployment, &serde_json::to_vec(&letter).unwrap_or_default())
     }
 
     /// Takes the messages to a deployment out, the oldest first; `about` is the release that they
     /// have to be about. What does not read is dropped.
     ///
     /// # Errors
-    /// When the folder cannot be read.
-    pub fn take(&self, deployment: &str, about: Option<&Release>) -> Result<Taken, StateError> {
-        let mut files = self.files(deployment)?;
-        files.sort();
+    /// When they cannot be listed.
+    pub async fn take(&self, deployment: &str, about: Option<&Release>) -> Result<Taken, StateError> {
+        let (store, deployment) = (self.store.clone(), deployment.to_owned());
+        // A bucket may take its time to answer.
+        let letters = tokio::task::spawn_blocking(move || {
+            let names = store.posted(&deployment)?;
+            names.iter().filter_map(|name| store.take(name).transpose()).collect::<Result<Vec<_>, _>>()
+        });
         let mut taken = Taken::default();
-        for file in files {
-            let text = std::fs::read(&file).unwrap_or_default();
-            let _ = std::fs::remove_file(&file);
+        for text in letters.await.unwrap_or_else(|_| Ok(Vec::new()))? {
             let Ok(Letter { fingerprint, began, label, message }) = serde_json::from_slice(&text) else {
                 continue;
             };
@@ -157,8 +125,8 @@ mod tests {
         Release { began: Timestamp::from_second(began).unwrap(), ..Release::of(label) }
     }
 
-    #[test]
-    fn what_was_left_for_one_rollout_never_reaches_another() {
+    #[tokio::test]
+    async fn what_was_left_for_one_rollout_never_reaches_another() {
         let folder = tempfile::tempdir().unwrap();
         let mailbox = Mailbox::of(&Store::at(folder.path()));
         let approve = Message::Approve { gate: "go".to_owned() };
@@ -172,13 +140,13 @@ mod tests {
         // Another release; the same one shipped again; none at all.
         for about in [Some(release("3.0", 10)), Some(release("2.0", 20)), None] {
             send();
-            let taken = mailbox.take("web", about.as_ref()).unwrap();
+            let taken = mailbox.take("web", about.as_ref()).await.unwrap();
             assert_eq!(taken, Taken { messages: Vec::new(), stale: left.clone() });
         }
         send();
-        assert_eq!(mailbox.take("api", Some(&release("2.0", 10))).unwrap(), Taken::default());
-        let taken = mailbox.take("web", Some(&release("2.0", 10))).unwrap();
+        assert_eq!(mailbox.take("api", Some(&release("2.0", 10))).await.unwrap(), Taken::default());
+        let taken = mailbox.take("web", Some(&release("2.0", 10))).await.unwrap();
         assert_eq!(taken, Taken { messages: vec![approve.clone(), abort.clone()], stale: Vec::new() });
-        assert_eq!(mailbox.take("web", Some(&release("2.0", 10))).unwrap(), Taken::default());
+        assert_eq!(mailbox.take("web", Some(&release("2.0", 10))).await.unwrap(), Taken::default());
     }
 }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
@@ -15,18 +15,26 @@ use super::record::{FORMAT_VERSION, Snapshot};
 ///
 /// Errors: [`StateError::NotStorable`].
 pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, StateError> {
-    write(snapshot).map_err(Wrong::from).and_then(|text| read(&text).map(|_| text)).map_err(|wrong| {
+    serde_json::to_value(snapshot).and_then(write).map_err(Wrong::from).and_then(|text| read(&text).map(|_| text)).map_err(|wrong| {
         let reason = match wrong {
             Wrong::Text(reason) => reason,
             Wrong::Checksum => "its checksum would not match".to_owned(),
             Wrong::Newer { found, .. } => format!("it says format {found}"),
+            Wrong::Moved(to) => format!("it says that it is at `{to}`"),
         };
         StateError::NotStorable { what: format!("the snapshot of `{}`", snapshot.stack), reason }
     })
 }
 
-fn write(snapshot: &Snapshot) -> Result<Vec<u8>, serde_json::Error> {
-    let mut document = serde_json::to_value(snapshot)?;
+/// What is left where a state was that has moved to another place.
+///
+/// Errors: [`StateError::NotStorable`].
+pub(super) fn encode_moved(to: &str) -> Result<Vec<u8>, StateError> {
+    write(json!({ "version": FORMAT_VERSION, "moved_to": to }))
+        .map_err(|error| StateError::NotStorable { what: format!("the note of the move to `{to}`"), reason: error.to_string() })
+}
+
+fn write(mut document: Json) -> Result<Vec<u8>, serde_json::Error> {
     let sum = checksum(&document)?;
     if let Json::Object(members) = &mut document {
         members.insert("checksum".to_owned(), Json::String(sum));
@@ -53,6 +61,7 @@ pub(super) fn decode(
         Err(Wrong::Newer { found, bgform }) => {
             return Err(StateError::NewerVersion { path, found, newest: FORMAT_VERSION, bgform });
         }
+        Err(Wrong::Moved(to)) => return Err(StateError::Moved { path, to }),
         Err(Wrong::Checksum) => return Err(StateError::Checksum { path, help: help() }),
         Err(Wrong::Text(reason)) => (reason, help()),
     };
@@ -61,6 +70,7 @@ pub(super) fn decode(
 
 enum Wrong {
     Newer { found: u64, bgform: String },
+    Moved(String),
     Checksum,
     Text(String),
 }
@@ -92,6 +102,9 @@ fn read(bytes: &[u8]) -> Result<Snapshot, Wrong> {
     let sum = document.as_object_mut().and_then(|members| members.shift_remove("checksum"));
     if sum.as_ref().and_then(Json::as_str) != Some(checksum(&document)?.as_str()) {
         return Err(Wrong::Checksum);
+    }
+    if let Some(to) = document.get("moved_to").and_then(Json::as_str) {
+        return Err(Wrong::Moved(to.to_owned()));
     }
     Ok(serde_json::from_value(document)?)
 }

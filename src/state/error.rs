@@ -67,17 +67,55 @@ pub enum StateError {
     #[diagnostic(
         code(bgform::state::journal_gap),
         help(
-            "the snapshot was probably replaced by an older one; nothing was changed. Put the newest serial of `bgform state history` back with `cp`, or, if the older one is meant, set the journal aside: `mv {0} {0}.aside`", path.display()
+            "the snapshot was probably replaced by an older one; nothing was changed. `bgform state restore` puts the newest serial of `bgform state history` back, or, with --serial, another one, and sets the journal aside"
         )
     )]
     JournalGap { path: PathBuf, reached: u64, found: u64 },
 
-    #[error("the state in `{}` is in use by {}", path.display(), who(holder))]
+    #[error("the state in `{}` is in use by {holder}", path.display())]
     #[diagnostic(code(bgform::state::locked))]
     Locked {
         path: PathBuf,
-        /// None where the holder has not written its name yet.
-        holder: Option<Box<Holder>>,
+        holder: Box<Holder>,
+        #[help]
+        help: String,
+    },
+
+    #[error("the lock of the state in `{}` was taken over by {}; this process had not renewed it for {silent} s", path.display(), who(by))]
+    #[diagnostic(
+        code(bgform::state::taken_over),
+        help(
+            "this run ends here: it has written nothing since, and began no call that is not in the journal. Who has the lock looks at what was under way; when it has ended, `bgform plan` shows what is left to do"
+        )
+    )]
+    TakenOver {
+        path: PathBuf,
+        by: Option<Box<Holder>>,
+        /// In seconds.
+        silent: u64,
+    },
+
+    #[error("the state in `{}` has been moved to `{to}`", path.display())]
+    #[diagnostic(
+        code(bgform::state::moved),
+        help(
+            "nothing was changed. Write `state = \"{}\"` into the `stack` block, or pass --state {}", root(to), root(to)
+        )
+    )]
+    Moved { path: PathBuf, to: String },
+
+    #[error("there is a state in `{}` already: {found}", path.display())]
+    #[diagnostic(
+        code(bgform::state::occupied),
+        help("nothing was changed. Name another place, or move that state away first with `bgform state migrate`")
+    )]
+    Occupied { path: PathBuf, found: String },
+
+    #[error("`{}`: {reason}", path.display())]
+    #[diagnostic(code(bgform::state::bucket))]
+    Bucket {
+        path: PathBuf,
+        reason: String,
         #[help]
         help: String,
     },
@@ -142,4 +180,9 @@ pub enum StateError {
 
 fn who(holder: &Option<Box<Holder>>) -> String {
     holder.as_ref().map_or_else(|| "another bgform".to_owned(), ToString::to_string)
+}
+
+/// The place without the stack's own folder, as `state` names it.
+fn root(place: &str) -> &str {
+    place.rsplit_once('/').map_or(place, |(root, _)| root)
 }

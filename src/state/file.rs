@@ -18,7 +18,7 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> StateError {
     }
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> StateError {
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> StateError {
     StateError::Unreadable { path: path.to_owned(), reason: reason(error) }
 }
 

@@ -17,6 +17,9 @@ use super::record::Snapshot;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Frame {
     pub sequence: u64,
+    /// The number of the lock that its writer held.
+    #[serde(default)]
+    pub fence: u64,
     pub lineage: String,
     pub at: Timestamp,
     pub entry: Entry,
@@ -58,7 +61,7 @@ fn decode(line: &[u8]) -> Result<Frame, String> {
 /// Shows that the entry's record will read, before anything relies on it.
 pub(super) fn check(entry: &Entry) -> Result<(), StateError> {
     let frame =
-        Frame { sequence: 0, lineage: String::new(), at: Timestamp::UNIX_EPOCH, entry: entry.clone() };
+        Frame { sequence: 0, fence: 0, lineage: String::new(), at: Timestamp::UNIX_EPOCH, entry: entry.clone() };
     encode(&frame)
         .map_err(|error| error.to_string())
         .and_then(|line| decode(line.trim_ascii_end()))
@@ -66,26 +69,52 @@ pub(super) fn check(entry: &Entry) -> Result<(), StateError> {
         .map_err(|reason| StateError::NotStorable { what: entry.to_string(), reason })
 }
 
-/// Reads the whole file.
+/// Reads the whole journal. Where a later holder of the lock goes on at an earlier record, it counts:
+/// what a late one wrote from there on had no effect, as it looked at its lock again before it acted.
 pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Frames, StateError> {
+    let (read, damage) = parse_sound(bytes);
+    match damage {
+        None => Ok(read),
+        Some((line, reason)) => Err(damaged(path, line, reason)),
+    }
+}
+
+/// The same up to the first damaged line, and what is wrong there.
+pub(super) fn parse_sound(bytes: &[u8]) -> (Frames, Option<(usize, String)>) {
     let mut read = Frames::default();
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let Some(line) = line.strip_suffix(b"\n") else {
             read.torn = true;
             break;
         };
-        let last = read.frames.last().map_or(0, |frame| frame.sequence);
-        let frame = decode(line).and_then(|frame| match frame.sequence > last {
-            true => Ok(frame),
-            false => Err(format!("it is record {}, after record {last}", frame.sequence)),
-        });
-        match frame {
-            Ok(frame) => read.frames.push(frame),
-            Err(reason) => return Err(damaged(path, index + 1, reason)),
+        match decode(line).and_then(|frame| read.take(frame)) {
+            Ok(()) => read.sound += line.len() + 1,
+            Err(reason) => return (read, Some((index + 1, reason))),
         }
-        read.sound += line.len() + 1;
     }
-    Ok(read)
+    (read, None)
+}
+
+impl Frames {
+    fn take(&mut self, frame: Frame) -> Result<(), String> {
+        let (last, fence) = self.frames.last().map_or((0, 0), |frame| (frame.sequence, frame.fence));
+        if frame.fence < fence {
+            return Ok(());
+        }
+        if frame.fence > fence {
+            let first = frame.sequence;
+            self.frames.truncate(self.frames.partition_point(|earlier| earlier.sequence < first));
+        } else if frame.sequence <= last {
+            return Err(format!("it is record {}, after record {last}", frame.sequence));
+        }
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    /// The highest number of a lock under which a record was written.
+    pub(super) fn fence(&self) -> u64 {
+        self.frames.last().map_or(0, |frame| frame.fence)
+    }
 }
 
 fn damaged(path: &Path, line: usize, reason: String) -> StateError {
@@ -95,7 +124,7 @@ fn damaged(path: &Path, line: usize, reason: String) -> StateError {
         line,
         reason,
         help: format!(
-            "nothing was changed. If there is a copy of the file from before the damage, put it back. If not, keep the sound part: `mv {shown} {shown}.damaged && head -n {sound} {shown}.damaged > {shown}`; read the rest of the damaged file, as what it tells of exists in the cloud, tagged with this stack, but no longer in the state"
+            "nothing was changed. If there is a copy from before the damage, put it back. If not, `bgform state restore` sets `{shown}` aside and keeps its first {sound} records: read the rest of the copy, as what it tells of exists in the cloud, tagged with this stack, but no longer in the state"
         ),
     }
 }
@@ -123,7 +152,9 @@ pub(super) fn fold(
                 found: frame.sequence,
             });
         }
-        open.follow(frame.at, &frame.entry);
+        if frame.sequence > snapshot.closed {
+            open.follow(frame.at, &frame.entry);
+        }
         if frame.sequence > snapshot.sequence {
             snapshot.sequence = frame.sequence;
             if let Some(change) = frame.entry.change() {

@@ -1,16 +1,13 @@
-//! The serials that a local state keeps: for looking back, and for the way back.
+//! The serials that a state keeps: for looking back, and for the way back.
 //!
-//! In: the history folder. Out: what is in it, and the words that restore the best of it. It never
+//! In: the history. Out: what is in it, and the words that restore the best of it. It never
 //! restores by itself.
-
-use std::path::PathBuf;
 
 use jiff::Timestamp;
 
 use super::document;
 use super::error::StateError;
-use super::file;
-use super::local::Store;
+use super::store::{SNAPSHOT, Store, history_name};
 use super::record::{Snapshot, WrittenBy};
 
 /// How many serials are kept.
@@ -48,39 +45,29 @@ impl Store {
     ///
     /// Errors: [`StateError::NoSuchSerial`], or what is wrong with its file.
     pub fn load_serial(&self, serial: u64) -> Result<Snapshot, StateError> {
-        let path = self.history_path(serial);
-        match file::read(&path)? {
-            Some(bytes) => document::decode(&bytes, &path, || {
+        let name = history_name(serial);
+        match self.medium.get(&name)? {
+            Some(kept) => document::decode(&kept.bytes, &self.path(&name), || {
                 "nothing was changed; `bgform state history` lists the serials that read".to_owned()
             }),
-            None => Err(StateError::NoSuchSerial { path: self.history_folder(), serial, kept: KEPT }),
+            None => Err(StateError::NoSuchSerial { path: self.path("history"), serial, kept: KEPT }),
         }
-    }
-
-    pub(super) fn history_folder(&self) -> PathBuf {
-        self.folder().join("history")
-    }
-
-    pub(super) fn history_path(&self, serial: u64) -> PathBuf {
-        self.history_folder().join(format!("{serial:08}.json"))
     }
 
     /// What is kept, by name only, lowest first.
     pub(super) fn serials(&self) -> Result<Vec<u64>, StateError> {
-        let mut serials: Vec<u64> = file::names(&self.history_folder())?
-            .iter()
-            .filter_map(|name| name.strip_suffix(".json")?.parse().ok())
-            .collect();
+        let names = self.medium.names("history")?;
+        let mut serials: Vec<u64> =
+            names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
         serials.sort_unstable();
         Ok(serials)
     }
 
-    pub(super) fn forget_old_serials(&self) -> Result<(), StateError> {
-        let mut serials = self.serials()?;
-        serials.truncate(serials.len().saturating_sub(KEPT));
+    /// Makes room for one more than there were.
+    pub(super) fn forget_old_serials(&self, mut serials: Vec<u64>) -> Result<(), StateError> {
+        serials.truncate((serials.len() + 1).saturating_sub(KEPT));
         for serial in serials {
-            let path = self.history_path(serial);
-            std::fs::remove_file(&path).map_err(|error| file::unwritable(&path, &error))?;
+            self.medium.delete(&history_name(serial))?;
         }
         Ok(())
     }
@@ -88,17 +75,16 @@ impl Store {
     /// For a snapshot that is missing or damaged: the command that puts the best copy back.
     pub(super) fn how_to_restore(&self) -> String {
         let best = self.history().ok().and_then(|mut kept| kept.pop());
-        let (folder, snapshot) = (self.folder().display(), self.snapshot_path());
+        let history = self.path("history");
         match best {
             Some(best) => format!(
-                "nothing was changed. Serial {}, kept at {:.0}, reads well: `cp {} {}`, then `bgform plan` shows what differs from the cloud",
-                best.serial,
-                best.taken_at,
-                self.history_path(best.serial).display(),
-                snapshot.display(),
+                "nothing was changed. Serial {}, kept at {:.0}, reads well: `bgform state restore` puts it in the place of `{SNAPSHOT}`; then `bgform plan` shows what differs from the cloud",
+                best.serial, best.taken_at,
             ),
             None => format!(
-                "nothing was changed, and no serial in `{folder}/history` reads: put `{folder}` back from a backup. What exists is tagged with the name of the stack"
+                "nothing was changed, and no serial in `{}` reads: put `{}` back from a backup. What exists is tagged with the name of the stack",
+                history.display(),
+                self.place().display(),
             ),
         }
     }

@@ -4,8 +4,6 @@
 //! fold to. One thread writes; whoever waits while it syncs shares the next sync. It never goes on
 //! after a failed write or sync, because nobody knows then what the disk has.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -18,7 +16,8 @@ use super::entry::Entry;
 use super::error::StateError;
 use super::file;
 use super::frame::{self, Frame};
-use super::lock::Held;
+use super::lock::{Followed, Held};
+use super::medium::Append;
 use super::record::Snapshot;
 use crate::clock;
 
@@ -46,10 +45,9 @@ struct Waiting {
 }
 
 impl Journal {
-    /// `file` is opened for appending, ends after a whole record, and `snapshot` has all of them
-    /// folded in.
+    /// `file` ends after a whole record, and `snapshot` has all of them folded in.
     pub(super) fn start(
-        file: File,
+        file: Box<dyn Append>,
         path: PathBuf,
         snapshot: Snapshot,
         held: Arc<Held>,
@@ -68,7 +66,8 @@ impl Journal {
     ///
     /// Errors: [`StateError::NotStorable`] for an entry that could not be read again, which harms
     /// no other; [`StateError::Full`] and [`StateError::Unwritable`] for those whose write failed,
-    /// [`StateError::JournalClosed`] for every later one.
+    /// [`StateError::TakenOver`] where the lock is somebody else's by now, [`StateError::JournalClosed`]
+    /// for every later one.
     pub async fn append(&self, entry: Entry) -> Result<(), StateError> {
         frame::check(&entry)?;
         let (answer, answered) = oneshot::channel();
@@ -111,7 +110,7 @@ impl Shared {
 }
 
 struct Writer {
-    file: File,
+    file: Box<dyn Append>,
     held: Arc<Held>,
     shared: Arc<Shared>,
 }
@@ -128,9 +127,12 @@ impl Writer {
                 Some(closed) => Err(closed.clone()),
             };
             if let (Err(error), None) = (&written, &closed) {
-                closed = Some(StateError::JournalClosed {
-                    path: self.shared.path.clone(),
-                    reason: error.to_string(),
+                closed = Some(match error {
+                    StateError::TakenOver { .. } => error.clone(),
+                    _ => StateError::JournalClosed {
+                        path: self.shared.path.clone(),
+                        reason: error.to_string(),
+                    },
                 });
             }
             for waiting in batch {
@@ -140,29 +142,40 @@ impl Writer {
         }
     }
 
-    /// One write and one sync for all of them; then they are folded in, in their order.
+    /// One write and one sync for all of them; then they are folded in, in their order. What was written
+    /// after somebody else took over is nothing that may be acted on, so the lock is looked at on
+    /// both sides.
     fn write(&mut self, batch: &[Waiting]) -> Result<(), StateError> {
+        self.held.verify()?;
         let path = &self.shared.path;
         let (lineage, last) = {
             let snapshot = self.shared.snapshot();
             (snapshot.lineage.clone(), snapshot.sequence)
         };
-        let mut bytes = Vec::new();
+        let mut frames = Vec::new();
         for (sequence, waiting) in (last + 1..).zip(batch) {
-            let (lineage, entry) = (lineage.clone(), waiting.entry.clone());
-            let line = frame::encode(&Frame { sequence, lineage, at: clock::now(), entry });
-            bytes.extend(line.map_err(|error| file::unwritable(path, &error.into()))?);
+            let (lineage, entry, fence) = (lineage.clone(), waiting.entry.clone(), self.held.fence);
+            frames.push(Frame { sequence, fence, lineage, at: clock::now(), entry });
+        }
+        let mut bytes = Vec::new();
+        for frame in &frames {
+            bytes.extend(frame::encode(frame).map_err(|error| file::unwritable(path, &error.into()))?);
         }
         self.shared.syncs.fetch_add(1, Ordering::Relaxed);
-        self.file
-            .write_all(&bytes)
-            .and_then(|()| self.file.sync_data())
-            .map_err(|error| file::unwritable(path, &error))?;
+        self.file.append(&bytes)?;
+        self.held.verify()?;
         let mut snapshot = self.shared.snapshot();
-        for waiting in batch {
-            snapshot.sequence += 1;
-            if let Some(change) = waiting.entry.change() {
+        for frame in &frames {
+            snapshot.sequence = frame.sequence;
+            if let Some(change) = frame.entry.change() {
                 snapshot.apply(change);
+            }
+        }
+        if let Some(Followed { sequence, open, empty }) = &mut *self.held.followed() {
+            *empty = false;
+            for frame in &frames {
+                *sequence = frame.sequence;
+                open.follow(frame.at, &frame.entry);
             }
         }
         Ok(())

@@ -1,21 +1,27 @@
-//! One writer at a time: a file that the kernel locks for as long as the process lives.
-//!
-//! In: a command's name. Out: a guard, or who has it. It never waits and never breaks a lock: the
-//! kernel frees it when its holder ends, however it ends.
+//! One writer at a time. A lock is an object `locks/NNNNNNNN.json` that its holder puts and renews; the
+//! highest number is the one that counts, and the number fences: who takes over from a holder that
+//! is dead, or has shown no life for [`TTL`], puts the next one, and the late holder is refused its next
+//! write to the journal. The observer measures the holder's silence by its own clock, so that
+//! no two machines have to agree about the time.
 
 use std::fmt;
-use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::entry::OpenOperations;
 use super::error::StateError;
-use super::file;
+use super::frame;
+use super::medium::{Claim, Medium, Version};
 use super::record::WrittenBy;
 use crate::clock;
+
+/// A lock that was not renewed for so long is taken over.
+pub const TTL: Duration = Duration::from_secs(20);
 
 /// Who holds a lock, as it says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +31,9 @@ pub struct Holder {
     pub pid: u32,
     pub command: String,
     pub since: Timestamp,
+    /// Of the checkout that the command was given in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 impl Holder {
@@ -39,6 +48,7 @@ impl Holder {
             pid: std::process::id(),
             command: command.to_owned(),
             since: clock::now(),
+            commit: None,
         }
     }
 
@@ -54,89 +64,347 @@ impl Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, user, pid, command, since } = self;
-        write!(f, "`{command}` of {user} on {host} (process {pid}), since {since:.0}")
+        let Self { host, user, pid, command, since, commit } = self;
+        write!(f, "`{command}` of {user} on {host} (process {pid}), since {since:.0}")?;
+        match commit {
+            Some(commit) => write!(f, ", from commit {}", commit.get(..12).unwrap_or(commit)),
+            None => Ok(()),
+        }
     }
 }
 
-/// The right to write one state folder, until it and the session's journal are dropped.
+/// What a lock's object says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Lease {
+    holder: Holder,
+    /// Random: two leases are never the same text.
+    session: String,
+    /// How often it was renewed.
+    renewed: u64,
+    released: bool,
+}
+
+fn name(fence: u64) -> String {
+    format!("locks/{fence:08}.json")
+}
+
+/// The numbers of the locks that there are, lowest first.
+fn fences(medium: &dyn Medium) -> Result<Vec<u64>, StateError> {
+    let names = medium.names("locks")?;
+    let mut fences: Vec<u64> =
+        names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
+    fences.sort_unstable();
+    Ok(fences)
+}
+
+/// Somebody who wants the lock, and watches whether its holder lives.
 #[derive(Debug)]
-pub struct LockGuard(Arc<Held>);
+pub struct Contender {
+    medium: Arc<dyn Medium>,
+    holder: Holder,
+    seen: Option<Seen>,
+}
+
+/// A lock as it was first seen.
+#[derive(Debug)]
+struct Seen {
+    fence: u64,
+    version: Version,
+    since: Duration,
+    /// It has been renewed since.
+    renewed: bool,
+}
+
+impl Contender {
+    pub(super) fn new(medium: Arc<dyn Medium>, holder: Holder) -> Self {
+        Self { medium, holder, seen: None }
+    }
+
+    /// The highest number that the journal knows of: whoever took the locks' objects away has not made it
+    /// forget them.
+    fn last(&self) -> Result<u64, StateError> {
+        Ok(frame::parse_sound(&self.medium.journal()?).0.fence())
+    }
+
+    /// Whether the holder was seen to renew its lock.
+    pub fn holder_lives(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.renewed)
+    }
+
+    /// Takes the lock if it is free, or its holder has shown no life for [`TTL`] in all that was seen.
+    ///
+    /// Errors: [`StateError::Locked`], or why the place cannot be read or written.
+    pub fn try_take(&mut self) -> Result<LockGuard, StateError> {
+        self.medium.prepare()?;
+        loop {
+            let fences = fences(&*self.medium)?;
+            let (next, from) = match fences.last() {
+                None => (self.last()? + 1, None),
+                Some(last) => (last + 1, self.free(*last)?),
+            };
+            if let Some(guard) = self.claim(next, from)? {
+                for old in fences {
+                    // One that stays is lower, and counts for nothing.
+                    let _ = self.medium.delete(&name(old));
+                }
+                return Ok(guard);
+            }
+        }
+    }
+
+    /// Takes the lock whoever has it.
+    pub fn seize(&mut self) -> Result<LockGuard, StateError> {
+        self.seen = None;
+        loop {
+            let fences = fences(&*self.medium)?;
+            let last = fences.last().copied();
+            let from = last.and_then(|last| self.lease(last).ok().flatten()).map(|(lease, _)| lease.holder);
+            let next = last.map_or_else(|| self.last(), Ok)? + 1;
+            if let Some(guard) = self.claim(next, from)? {
+                return Ok(guard);
+            }
+        }
+    }
+
+    /// Who has it, if anybody says so.
+    pub fn holder(&self) -> Result<Option<Holder>, StateError> {
+        let Some(last) = fences(&*self.medium)?.pop() else { return Ok(None) };
+        let free = self.medium.is_held(&name(last))? == Some(false);
+        Ok(self.lease(last)?.filter(|(lease, _)| !lease.released && !free).map(|(lease, _)| lease.holder))
+    }
+
+    fn lease(&self, fence: u64) -> Result<Option<(Lease, Version)>, StateError> {
+        let Some(object) = self.medium.get(&name(fence))? else { return Ok(None) };
+        match serde_json::from_slice(&object.bytes) {
+            Ok(lease) => Ok(Some((lease, object.version))),
+            Err(error) => Err(StateError::Unreadable {
+                path: self.medium.path(&name(fence)),
+                reason: format!("it is no lock: {error}"),
+            }),
+        }
+    }
+
+    /// Whose the lock was that is free now: none where it was given back.
+    ///
+    /// Errors: [`StateError::Locked`].
+    fn free(&mut self, fence: u64) -> Result<Option<Holder>, StateError> {
+        let Some((lease, version)) = self.lease(fence)? else { return Ok(None) };
+        if lease.released {
+            return Ok(None);
+        }
+        let now = clock::boottime();
+        match &mut self.seen {
+            Some(seen) if seen.fence == fence && seen.version == version => {}
+            Some(seen) if seen.fence == fence => {
+                (seen.version, seen.since, seen.renewed) = (version, now, true);
+            }
+            _ => self.seen = Some(Seen { fence, version, since: now, renewed: false }),
+        }
+        let silent = self.seen.as_ref().map_or(Duration::ZERO, |seen| now.saturating_sub(seen.since));
+        match self.medium.is_held(&name(fence))? {
+            Some(false) => Ok(None),
+            _ if silent >= TTL => Ok(Some(lease.holder)),
+            _ => Err(locked_by(self.medium.place().to_owned(), lease.holder)),
+        }
+    }
+
+    fn claim(&self, fence: u64, from: Option<Holder>) -> Result<Option<LockGuard>, StateError> {
+        let session = hex::encode(rand::random::<[u8; 8]>());
+        let lease = Lease { holder: self.holder.clone(), session, renewed: 0, released: false };
+        let began = clock::boottime();
+        let Some(claim) = self.medium.claim(&name(fence), &text(&lease))? else { return Ok(None) };
+        let life = Arc::new(Life {
+            alive: Mutex::new(Alive { renewed: began, lost: false, over: false }),
+            over: Condvar::new(),
+        });
+        let renewing = Renewing { claim, lease, life: Arc::clone(&life), beat: self.medium.beat() };
+        let renewer = std::thread::Builder::new()
+            .name("lock".to_owned())
+            .spawn(move || renewing.run())
+            .map_err(|error| super::file::unwritable(&self.medium.path(&name(fence)), &error))?;
+        Ok(Some(LockGuard {
+            held: Arc::new(Held {
+                medium: Arc::clone(&self.medium),
+                fence,
+                holder: self.holder.clone(),
+                turn: Mutex::default(),
+                followed: Mutex::default(),
+                life,
+                renewer: Some(renewer),
+            }),
+            from,
+        }))
+    }
+}
+
+fn text(lease: &Lease) -> Vec<u8> {
+    serde_json::to_vec(lease).unwrap_or_default()
+}
+
+/// The right to write one state, until it and the session's journal are dropped.
+#[derive(Debug)]
+pub struct LockGuard {
+    held: Arc<Held>,
+    from: Option<Holder>,
+}
+
+impl LockGuard {
+    /// Who is written in the lock: this process.
+    pub fn holder(&self) -> &Holder {
+        &self.held.holder
+    }
+
+    /// Rises with every lock of this state that was ever taken.
+    pub fn fence(&self) -> u64 {
+        self.held.fence
+    }
+
+    /// Whom it was taken from, where that one had not given it back.
+    pub fn taken_from(&self) -> Option<&Holder> {
+        self.from.as_ref()
+    }
+
+    pub(super) fn held(&self) -> &Arc<Held> {
+        &self.held
+    }
+
+    /// Whether a session's journal is still open.
+    pub(super) fn in_session(&self) -> bool {
+        Arc::strong_count(&self.held) > 1
+    }
+}
 
 /// What the guard and the session's journal hold together.
 #[derive(Debug)]
 pub(super) struct Held {
-    file: File,
-    holder: Holder,
+    medium: Arc<dyn Medium>,
+    pub fence: u64,
+    pub holder: Holder,
     /// Over each write to the journal, so that a checkpoint does not empty it under one.
     turn: Mutex<()>,
+    /// What the journal holds, known since a session began.
+    pub followed: Mutex<Option<Followed>>,
+    life: Arc<Life>,
+    renewer: Option<JoinHandle<()>>,
+}
+
+/// Where a journal ends, and what it leaves open.
+#[derive(Debug, Clone)]
+pub(super) struct Followed {
+    pub sequence: u64,
+    pub open: OpenOperations,
+    pub empty: bool,
+}
+
+#[derive(Debug)]
+struct Life {
+    alive: Mutex<Alive>,
+    over: Condvar,
+}
+
+#[derive(Debug)]
+struct Alive {
+    /// When the last renewal began, by [`clock::boottime`].
+    renewed: Duration,
+    lost: bool,
+    over: bool,
+}
+
+impl Life {
+    fn alive(&self) -> MutexGuard<'_, Alive> {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Held {
     pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl LockGuard {
-    /// Who is written in the lock: this process.
-    pub fn holder(&self) -> &Holder {
-        &self.0.holder
+    pub(super) fn followed(&self) -> MutexGuard<'_, Option<Followed>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn held(&self) -> &Arc<Held> {
-        &self.0
-    }
-
-    /// Whether a session's journal is still open.
-    pub(super) fn in_session(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
-    }
-
-    pub(super) fn take(folder: &Path, command: &str) -> Result<Self, StateError> {
-        let path = folder.join("lock");
-        let mut file = file::open_append(&path)?;
-        let failed = |error: &std::io::Error| file::unwritable(&path, error);
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(locked(folder, &mut file)),
-            Err(TryLockError::Error(error)) => return Err(failed(&error)),
+    /// Looks whether the lock is still this process's, unless it was renewed a moment ago.
+    ///
+    /// Errors: [`StateError::TakenOver`], once and for ever; or why it cannot be looked at.
+    pub(super) fn verify(&self) -> Result<(), StateError> {
+        let silent = {
+            let alive = self.life.alive();
+            let silent = clock::boottime().saturating_sub(alive.renewed);
+            if !alive.lost && silent < self.medium.trust() {
+                return Ok(());
+            }
+            silent
+        };
+        let last = fences(&*self.medium)?.pop();
+        if last == Some(self.fence) {
+            return Ok(());
         }
-        let holder = Holder::this_process(command);
-        let text = serde_json::to_string(&holder).unwrap_or_default() + "\n";
-        file.set_len(0)
-            .and_then(|()| file.write_all(text.as_bytes()))
-            .and_then(|()| file.sync_all())
-            .map_err(|error| failed(&error))?;
-        Ok(Self(Arc::new(Held { file, holder, turn: Mutex::default() })))
+        self.life.alive().lost = true;
+        let object = last.and_then(|last| self.medium.get(&name(last)).ok().flatten());
+        let by = object.and_then(|object| serde_json::from_slice::<Lease>(&object.bytes).ok());
+        Err(StateError::TakenOver {
+            path: self.medium.place().to_owned(),
+            by: by.map(|lease| Box::new(lease.holder)),
+            silent: silent.as_secs(),
+        })
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // The next holder writes its own name; until then nobody should read ours.
-        let _ = self.file.set_len(0);
+        self.life.alive().over = true;
+        self.life.over.notify_all();
+        if let Some(renewer) = self.renewer.take() {
+            // It gives the lock back as its last act.
+            let _ = renewer.join();
+        }
     }
 }
 
-/// The refusal of the one who came second.
-fn locked(folder: &Path, file: &mut File) -> StateError {
-    let mut text = String::new();
-    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
-    match read.ok().and_then(|_| serde_json::from_str(&text).ok()) {
-        Some(holder) => locked_by(folder, holder),
-        None => StateError::Locked {
-            path: folder.to_owned(),
-            holder: None,
-            help: "nothing was changed. It began or ended just now: run the command again".to_owned(),
-        },
+/// What renews a lock, beside everything else that the process does.
+struct Renewing {
+    claim: Box<dyn Claim>,
+    lease: Lease,
+    life: Arc<Life>,
+    beat: Duration,
+}
+
+impl Renewing {
+    fn run(mut self) {
+        loop {
+            let alive = self.life.alive();
+            let waited = self.life.over.wait_timeout_while(alive, self.beat, |alive| !alive.over);
+            let (alive, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let (over, lost) = (alive.over, alive.lost);
+            drop(alive);
+            if lost {
+                return;
+            }
+            if over {
+                self.lease.released = true;
+                return self.claim.release(&text(&self.lease));
+            }
+            self.lease.renewed += 1;
+            let began = clock::boottime();
+            match self.claim.renew(&text(&self.lease)) {
+                Ok(true) => self.life.alive().renewed = began,
+                Ok(false) => {
+                    self.life.alive().lost = true;
+                    return;
+                }
+                // Who cannot renew looks before it writes, and cannot then either.
+                Err(_) => {}
+            }
+        }
     }
 }
 
-pub(super) fn locked_by(folder: &Path, holder: Holder) -> StateError {
+pub(super) fn locked_by(path: PathBuf, holder: Holder) -> StateError {
     let Holder { host, pid, .. } = &holder;
     let help = format!(
-        "nothing was changed. Wait until it ends; if it hangs, `kill -INT {pid}` on {host} lets it finish what is under way and free the lock. A dead process holds no lock"
+        "nothing was changed. Wait until it ends (`--lock-timeout 10m` does so), or `kill -INT {pid}` on {host}: it finishes what is under way and frees the lock. A dead holder's lock is taken over by itself; `bgform state unlock` takes it from a living one"
     );
-    StateError::Locked { path: folder.to_owned(), holder: Some(Box::new(holder)), help }
+    StateError::Locked { path, holder: Box::new(holder), help }
 }

@@ -24,25 +24,33 @@
 //! # }
 //! ```
 
+mod bucket;
 pub mod deployment;
 mod document;
 mod entry;
 mod error;
 mod file;
+mod folder;
 mod frame;
 mod history;
 mod journal;
-mod local;
 mod lock;
+mod medium;
+mod migrate;
+mod post;
 mod record;
+mod restore;
+mod store;
 
+pub use bucket::BucketSettings;
 pub use entry::{Action, Begin, Call, Entry, Made, OpenOperation};
 pub use error::StateError;
 pub use history::HistoryEntry;
 pub use journal::Journal;
-pub use local::{Loaded, Store};
-pub use lock::{Holder, LockGuard};
+pub use lock::{Contender, Holder, LockGuard, TTL};
 pub use record::{Change, Deposed, FORMAT_VERSION, Record, Snapshot, WrittenBy};
+pub use restore::Restored;
+pub use store::{Loaded, Store};
 
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,9 @@ pub struct Snapshot {
     /// The last journal record that is folded in. Kept by `state/`: a crash between writing the
     /// snapshot and emptying the journal must not fold anything twice.
     pub sequence: u64,
+    /// No journal record up to this one leaves an operation open.
+    #[serde(default)]
+    pub closed: u64,
     pub stack: String,
     pub account: String,
     pub region: String,
@@ -114,6 +117,7 @@ impl Snapshot {
             lineage: hex::encode(rand::random::<[u8; 16]>()),
             serial: 0,
             sequence: 0,
+            closed: 0,
             stack: stack.into(),
             account: account.into(),
             region: region.into(),

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::address::Address;
-use crate::cli::CliError;
+use crate::cli::{CliError, lock};
 use crate::cloud::Cloud;
 use crate::deployment::adopt::{Adoption, adopt};
 use crate::deployment::decide::{Author, Intent, What, Wrong, decide};
@@ -220,20 +220,5 @@ async fn both_fleets(
 /// Who ships, and from which commit of the checkout that holds the stack.
 fn author(program: &Program) -> Author {
     let Holder { user, host, .. } = Holder::this_process("");
-    Author { by: format!("{user}@{host}"), commit: commit(&program.folder()) }
-}
-
-/// What `HEAD` of the checkout around a folder names.
-fn commit(folder: &std::path::Path) -> Option<String> {
-    let absolute = std::path::absolute(folder).ok()?;
-    let git = absolute.ancestors().map(|folder| folder.join(".git")).find(|git| git.is_dir())?;
-    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
-    let head = head.trim();
-    let Some(name) = head.strip_prefix("ref: ") else { return Some(head.to_owned()) };
-    let loose = std::fs::read_to_string(git.join(name)).ok().map(|text| text.trim().to_owned());
-    loose.or_else(|| {
-        let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
-        let line = packed.lines().find(|line| line.ends_with(&format!(" {name}")))?;
-        line.split_once(' ').map(|(commit, _)| commit.to_owned())
-    })
+    Author { by: format!("{user}@{host}"), commit: lock::commit(&program.folder()) }
 }

@@ -1,18 +1,22 @@
-//! `bgform state`: looking at what bgform remembers, and putting it right. Local only: no call is
-//! made, and nothing in the account changes.
+//! `bgform state`: looking at what bgform remembers, and putting it right. No resource is looked at, and
+//! nothing in the account changes.
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
+use super::lock::locked;
 use super::show::{self, What};
 use super::{CliError, Exit, Global, locate, report};
 use crate::state::{Change, Entry, LockGuard, Snapshot, Store};
 
 mod history;
 mod list;
+mod migrate;
 mod mv;
+mod restore;
 mod rm;
+mod unlock;
 
 #[derive(Debug, clap::Args)]
 pub struct StateArgs {
@@ -32,6 +36,12 @@ enum StateCommand {
     History(history::HistoryArgs),
     /// Show the state as it was at a serial
     Show(ShowArgs),
+    /// Put a kept serial in the place of the state
+    Restore(restore::RestoreArgs),
+    /// Move the state to another place: a folder, or S3
+    Migrate(migrate::MigrateArgs),
+    /// Take the lock from whoever has it
+    Unlock(unlock::UnlockArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -63,6 +73,9 @@ pub async fn run(global: &Global, args: StateArgs) -> Result<Exit, CliError> {
         StateCommand::Rm(args) => rm::run(global, args).await,
         StateCommand::History(args) => history::run(global, args),
         StateCommand::Show(args) => show::show(global, args.what, args.serial),
+        StateCommand::Restore(args) => restore::run(global, args).await,
+        StateCommand::Migrate(args) => migrate::run(global, args).await,
+        StateCommand::Unlock(args) => unlock::run(global, args),
     }
 }
 
@@ -75,11 +88,11 @@ struct Hand {
 
 impl Hand {
     /// Locks a state that is there and that no earlier apply has left in the middle of something.
-    fn on(global: &Global, stack: Option<&Path>, command: &str) -> Result<Self, CliError> {
+    async fn on(global: &Global, stack: Option<&Path>, command: &str) -> Result<Self, CliError> {
         let store = locate::store_at(global, stack)?;
         // Without this a mistyped stack would leave an empty folder.
         locate::loaded(&store)?;
-        let lock = store.lock(command)?;
+        let lock = locked(global, &store, command).await?;
         let loaded = locate::loaded(&store)?;
         nothing_open(&loaded.open)?;
         Ok(Self { store, lock, snapshot: loaded.snapshot })

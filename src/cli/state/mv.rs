@@ -35,7 +35,7 @@ pub async fn run(global: &Global, args: MvArgs) -> Result<Exit, CliError> {
             "nothing was changed. A move keeps the kind; for something else, change the stack and apply",
         ));
     }
-    let hand = Hand::on(global, stack.stack.as_deref(), "bgform state mv")?;
+    let hand = Hand::on(global, stack.stack.as_deref(), "bgform state mv").await?;
     let (_, record) = known(&hand.snapshot, &from)?;
     let id = record.id.clone();
     if let Some(there) = hand.snapshot.resources.get(&to) {

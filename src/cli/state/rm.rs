@@ -25,7 +25,7 @@ pub struct RmArgs {
 
 pub async fn run(global: &Global, args: RmArgs) -> Result<Exit, CliError> {
     let (addresses, stack) = addresses_and_stack(args.words)?;
-    let hand = Hand::on(global, stack.as_deref(), "bgform state rm")?;
+    let hand = Hand::on(global, stack.as_deref(), "bgform state rm").await?;
     let (mut changes, mut lines) = (Vec::new(), Vec::new());
     for given in &addresses {
         let mut stands = false;

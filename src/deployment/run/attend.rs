@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{End, Ended, Failure, LOOK, Rolling, Run, one};
 use crate::deployment::decide::Intent;
-use crate::deployment::mailbox::Message;
+use crate::deployment::mailbox::{Message, Taken};
 use crate::deployment::standing::{self, Back, back};
 use crate::state::deployment::{Course, Deployment};
 
@@ -130,11 +130,11 @@ async fn heard(
     intent: Option<&Intent>,
     leads: bool,
 ) -> Result<Vec<Ended>, Failure> {
-    if !run.mailbox.has(name) {
+    let facts = run.journal.snapshot().deployments.get(name).cloned().unwrap_or_default();
+    let taken = run.mailbox.take(name, facts.addressed()).await?;
+    if taken == Taken::default() {
         return Ok(Vec::new());
     }
-    let facts = run.journal.snapshot().deployments.get(name).cloned().unwrap_or_default();
-    let taken = run.mailbox.take(name, facts.addressed())?;
     let said = from_records(name, intent, facts);
     let rolling = Rolling::new(run, name, &said.declaration);
     for (label, message) in taken.stale {

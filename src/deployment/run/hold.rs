@@ -81,7 +81,7 @@ impl Rolling<'_> {
     /// What people have asked for from elsewhere.
     pub(in crate::deployment) async fn heed(&self) -> Result<(), Failure> {
         let Some((_, rollout)) = self.rollout() else { return Ok(()) };
-        let taken = self.run.mailbox.take(self.name, Some(&rollout.release))?;
+        let taken = self.run.mailbox.take(self.name, Some(&rollout.release)).await?;
         for (label, message) in taken.stale {
             self.stale(&label, &message);
         }

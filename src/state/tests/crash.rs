@@ -1,7 +1,7 @@
 //! A kill at any point leaves a folder that reads, and that the next session goes on from.
 
 use super::*;
-use crate::state::local::Stage;
+use crate::state::store::Stage;
 
 /// The next session on a copy of the folder: it loads, appends, keeps, and loads again.
 async fn goes_on(folder: &Path) -> Loaded {
@@ -27,11 +27,11 @@ async fn a_kill_at_any_stage_of_a_checkpoint_leaves_the_state_as_it_was() {
     let mut stages = Vec::new();
     store
         .checkpoint_in_stages(&lock, &mut snapshot, &mut |stage| {
-            copy_folder(store.folder(), &folder.path().join(format!("{stage:?}")));
+            copy_folder(store.place(), &folder.path().join(format!("{stage:?}")));
             stages.push(stage);
         })
         .unwrap();
-    assert_eq!(stages, [Stage::Staged, Stage::Put, Stage::Kept, Stage::Emptied]);
+    assert_eq!(stages, [Stage::Put, Stage::Kept, Stage::Emptied]);
     for stage in stages {
         let loaded = goes_on(&folder.path().join(format!("{stage:?}"))).await;
         assert_eq!(loaded.snapshot.resources, snapshot.resources, "{stage:?}");
@@ -44,12 +44,12 @@ async fn a_kill_at_any_stage_of_a_checkpoint_leaves_the_state_as_it_was() {
 async fn a_torn_tail_is_cut_wherever_it_is_torn() {
     let (store, folder) = store();
     session(&store, vec![begin("a")], false).await;
-    let whole = fs::read(store.folder().join("journal.jsonl")).unwrap().len();
+    let whole = fs::read(store.place().join("journal.jsonl")).unwrap().len();
     session(&store, vec![done("a", put("image.shop", "ami-1"))], false).await;
-    let bytes = fs::read(store.folder().join("journal.jsonl")).unwrap();
+    let bytes = fs::read(store.place().join("journal.jsonl")).unwrap();
     for cut in whole..bytes.len() {
         let copy = folder.path().join("copy");
-        copy_folder(store.folder(), &copy);
+        copy_folder(store.place(), &copy);
         overwrite(&copy.join("journal.jsonl"), &bytes[..cut]);
         let loaded = Store::at(&copy).load().unwrap().unwrap();
         assert_eq!((loaded.torn, loaded.open.len()), (cut > whole, 1), "{cut}");
@@ -65,16 +65,16 @@ async fn a_torn_tail_is_cut_wherever_it_is_torn() {
 async fn a_tail_of_zeros_is_cut_too() {
     let (store, _folder) = store();
     session(&store, vec![begin("a")], false).await;
-    let path = store.folder().join("journal.jsonl");
+    let path = store.place().join("journal.jsonl");
     overwrite(&path, [fs::read(&path).unwrap(), vec![0; 4096]].concat());
-    assert!(goes_on(store.folder()).await.torn);
+    assert!(goes_on(store.place()).await.torn);
 }
 
 #[tokio::test]
 async fn a_kill_while_the_first_snapshot_is_staged_is_a_start_from_nothing() {
     let (store, _folder) = store();
     drop(store.lock("bgform apply").unwrap());
-    overwrite(&store.folder().join("snapshot.json.tmp"), b"{\"vers");
+    overwrite(&store.place().join("snapshot.json.tmp"), b"{\"vers");
     assert!(store.load().unwrap().is_none());
     session(&store, vec![], true).await;
     assert_eq!(store.load().unwrap().unwrap().snapshot.serial, 1);

@@ -105,6 +105,6 @@ pub fn mode(path: &Path) -> u32 {
 pub fn told(store: &Store, error: &StateError) -> String {
     let code = miette::Diagnostic::code(error).unwrap().to_string();
     let help = miette::Diagnostic::help(error).unwrap().to_string();
-    let text = format!("{code}\n{error}\nhelp: {help}").replace(&store.folder().display().to_string(), "DIR");
+    let text = format!("{code}\n{error}\nhelp: {help}").replace(&store.place().display().to_string(), "DIR");
     regex::Regex::new(r"\d{4}-\d\d-\d\dT[\d:]+Z").unwrap().replace_all(&text, "TIME").into_owned()
 }

@@ -11,7 +11,7 @@ fn the_second_to_lock_is_told_who_was_first() {
     let (store, _folder) = store();
     let first = store.lock("bgform apply").unwrap();
     let error = store.lock("bgform destroy").unwrap_err();
-    let StateError::Locked { holder: Some(holder), .. } = &error else { panic!("{error:?}") };
+    let StateError::Locked { holder, .. } = &error else { panic!("{error:?}") };
     assert_eq!(**holder, *first.holder());
     let text = told(&store, &error)
         .replace(&holder.pid.to_string(), "PID")
@@ -20,7 +20,7 @@ fn the_second_to_lock_is_told_who_was_first() {
     insta::assert_snapshot!(text, @"
     bgform::state::locked
     the state in `DIR` is in use by `bgform apply` of USER on HOST (process PID), since TIME
-    help: nothing was changed. Wait until it ends; if it hangs, `kill -INT PID` on HOST lets it finish what is under way and free the lock. A dead process holds no lock
+    help: nothing was changed. Wait until it ends (`--lock-timeout 10m` does so), or `kill -INT PID` on HOST: it finishes what is under way and frees the lock. A dead holder's lock is taken over by itself; `bgform state unlock` takes it from a living one
     ");
     drop(first);
     store.lock("bgform destroy").unwrap();
@@ -62,7 +62,7 @@ async fn the_journal_of_another_state_is_refused() {
     let mut snapshot = store.load().unwrap().unwrap().snapshot;
     let (ours, theirs) = ("0".repeat(32), snapshot.lineage.clone());
     snapshot.lineage.clone_from(&ours);
-    overwrite(&store.folder().join("snapshot.json"), crate::state::document::encode(&snapshot).unwrap());
+    overwrite(&store.place().join("snapshot.json"), crate::state::document::encode(&snapshot).unwrap());
     let text = told(&store, &store.load().unwrap_err()).replace(&theirs, "THEIRS").replace(&ours, "OURS");
     insta::assert_snapshot!(text, @"
     bgform::state::wrong_lineage
@@ -87,20 +87,22 @@ fn a_folder_that_cannot_be_made_is_refused() {
 fn a_full_disk_is_told_before_a_session_begins() {
     let (store, folder) = store();
     let lock = store.lock("bgform apply").unwrap();
-    std::os::unix::fs::symlink("/dev/full", store.folder().join("probe.tmp")).unwrap();
+    std::os::unix::fs::symlink("/dev/full", store.place().join("probe.tmp")).unwrap();
     let error = store.begin_session(&lock, first()).unwrap_err();
     insta::assert_snapshot!(told(&store, &error).replace(&folder.path().display().to_string(), "TMP"), @"
     bgform::state::full
     the disk is full: `DIR` cannot be written
     help: all that was durable before stands. Make room (`df -h TMP` shows the disk), then run the same command again
     ");
-    assert!(!store.exists());
+    assert!(!store.exists().unwrap());
 }
 
 /// A journal on a file that fails in its own way.
 fn journal_on(store: &Store, file: File) -> Journal {
     let lock = store.lock("bgform apply").unwrap();
-    Journal::start(file, store.folder().join("journal.jsonl"), first(), Arc::clone(lock.held())).unwrap()
+    let path = store.place().join("journal.jsonl");
+    let file = Box::new(crate::state::folder::Appender { file, path: path.clone() });
+    Journal::start(file, path, first(), Arc::clone(lock.held())).unwrap()
 }
 
 #[tokio::test]
@@ -140,7 +142,7 @@ async fn what_would_not_read_back_is_refused_and_harms_nothing_else() {
     let error = journal.append(done("a", Change::Put { address: odd, record: record("ami-1") })).await;
     insta::assert_snapshot!(told(&store, &error.unwrap_err()), @"
     bgform::state::not_storable
-    done a cannot be kept, as it would not read back: `deployment.web.green.image` is not an address at line 1 column 143
+    done a cannot be kept, as it would not read back: `deployment.web.green.image` is not an address at line 1 column 153
     help: nothing was written and no call was made for it. A value nested deeper than 100 does this: make it flatter. Anything else is a mistake in bgform: please report it with this text
     ");
     let deep = (0..200).fold(Value::Null, |inner, _| Value::List(vec![inner]));

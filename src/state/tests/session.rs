@@ -10,12 +10,12 @@ use super::*;
 #[tokio::test]
 async fn what_a_session_keeps_is_what_the_next_one_loads() {
     let (store, _folder) = store();
-    assert!(!store.exists() && store.load().unwrap().is_none());
+    assert!(!store.exists().unwrap() && store.load().unwrap().is_none());
     let kept = session(&store, vec![begin("a"), done("a", put("image.shop", "ami-1"))], true).await;
     assert_eq!((kept.serial, kept.sequence), (1, 2));
     let loaded = store.load().unwrap().unwrap();
     assert_eq!((loaded.snapshot, loaded.open, loaded.torn), (kept, vec![], false));
-    assert_eq!(fs::read(store.folder().join("journal.jsonl")).unwrap(), b"");
+    assert_eq!(fs::read(store.place().join("journal.jsonl")).unwrap(), b"");
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn an_open_operation_outlives_a_checkpoint() {
     session(&store, vec![done("a", put("image.shop", "ami-1"))], true).await;
     let loaded = store.load().unwrap().unwrap();
     assert_eq!((loaded.open.len(), loaded.snapshot.resources.len()), (0, 2));
-    assert_eq!(fs::read(store.folder().join("journal.jsonl")).unwrap(), b"");
+    assert_eq!(fs::read(store.place().join("journal.jsonl")).unwrap(), b"");
 }
 
 #[tokio::test]
@@ -126,9 +126,9 @@ async fn a_checkpoint_in_the_middle_of_a_session_loses_nothing() {
 async fn only_the_owner_can_read_what_is_kept() {
     let (store, _folder) = store();
     session(&store, vec![begin("a")], true).await;
-    assert_eq!((mode(store.folder()), mode(&store.folder().join("history"))), (0o700, 0o700));
-    for file in ["snapshot.json", "journal.jsonl", "lock", "history/00000000.json", "history/00000001.json"] {
-        assert_eq!(mode(&store.folder().join(file)), 0o600, "{file}");
+    assert_eq!((mode(store.place()), mode(&store.place().join("history"))), (0o700, 0o700));
+    for file in ["snapshot.json", "journal.jsonl", "locks/00000001.json", "history/00000000.json", "history/00000001.json"] {
+        assert_eq!(mode(&store.place().join(file)), 0o600, "{file}");
     }
 }
 
@@ -153,8 +153,8 @@ async fn a_restored_serial_goes_on_past_the_newer_ones() {
     for n in 1..=3 {
         session(&store, vec![done("a", put(&format!("image.i{n}"), "ami"))], true).await;
     }
-    let history = store.folder().join("history");
-    fs::copy(history.join("00000001.json"), store.folder().join("snapshot.json")).unwrap();
+    let history = store.place().join("history");
+    fs::copy(history.join("00000001.json"), store.place().join("snapshot.json")).unwrap();
     let kept = session(&store, vec![done("b", put("image.other", "ami"))], true).await;
     assert_eq!((kept.serial, kept.resources.len()), (4, 2));
     assert_eq!(store.load_serial(3).unwrap().resources.len(), 3);

@@ -1,0 +1,80 @@
+//! The lock of a state, waited for: until its holder was seen to live, or for as long as the command line
+//! says. A holder that shows no life loses it.
+
+use std::time::Duration;
+
+use super::{CliError, Global};
+use crate::clock;
+use crate::state::{Contender, Holder, LockGuard, StateError, Store};
+
+/// The pause between two looks at somebody else's lock.
+const LOOK: Duration = Duration::from_millis(200);
+/// After how long it is said that this waits.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Reads `--lock-timeout`.
+pub fn timeout(text: &str) -> Result<Duration, String> {
+    let read: jiff::SignedDuration = text.parse().map_err(|_| "write it as 30s, 10m or 1h".to_owned())?;
+    Duration::try_from(read).map_err(|_| "it cannot be less than nothing".to_owned())
+}
+
+/// This process, as others are told of it.
+fn holder(command: &str) -> Holder {
+    let folder = std::env::current_dir().ok();
+    Holder { commit: folder.as_deref().and_then(commit), ..Holder::this_process(command) }
+}
+
+pub fn contend(store: &Store, command: &str) -> Contender {
+    store.contend(holder(command))
+}
+
+/// Takes the lock of a state.
+///
+/// # Errors
+/// [`StateError::Locked`] where a living holder keeps it for longer than `--lock-timeout`, and why
+/// the state's place cannot be read or written.
+pub async fn locked(global: &Global, store: &Store, command: &str) -> Result<LockGuard, CliError> {
+    let mut contender = contend(store, command);
+    let (began, mut told) = (clock::monotonic(), false);
+    loop {
+        let refused = match contender.try_take() {
+            Ok(lock) => {
+                tell(&lock);
+                return Ok(lock);
+            }
+            Err(refused) => refused,
+        };
+        let StateError::Locked { holder, .. } = &refused else { return Err(refused.into()) };
+        let waited = clock::monotonic().saturating_sub(began);
+        if contender.holder_lives() && waited >= global.lock_timeout.unwrap_or_default() {
+            return Err(refused.into());
+        }
+        if waited >= PATIENCE && !std::mem::replace(&mut told, true) {
+            let then = if contender.holder_lives() { "waiting until it ends" } else { "looking whether it lives" };
+            eprintln!("The state in `{}` is in use by {holder}; {then}.", store.place().display());
+        }
+        clock::sleep(LOOK).await;
+    }
+}
+
+/// Says whom a lock was taken from.
+pub fn tell(lock: &LockGuard) {
+    if let Some(from) = lock.taken_from() {
+        eprintln!("Took over the lock of {from}, which has shown no life.");
+    }
+}
+
+/// What `HEAD` of the checkout around a folder names.
+pub fn commit(folder: &std::path::Path) -> Option<String> {
+    let absolute = std::path::absolute(folder).ok()?;
+    let git = absolute.ancestors().map(|folder| folder.join(".git")).find(|git| git.is_dir())?;
+    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    let head = head.trim();
+    let Some(name) = head.strip_prefix("ref: ") else { return Some(head.to_owned()) };
+    let loose = std::fs::read_to_string(git.join(name)).ok().map(|text| text.trim().to_owned());
+    loose.or_else(|| {
+        let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
+        let line = packed.lines().find(|line| line.ends_with(&format!(" {name}")))?;
+        line.split_once(' ').map(|(commit, _)| commit.to_owned())
+    })
+}

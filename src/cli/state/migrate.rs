@@ -1,0 +1,52 @@
+//! `bgform state migrate`: the state moves into a bucket, out of it, or to another folder.
+
+use std::path::PathBuf;
+
+use super::{StackArg, nothing_open};
+use crate::cli::lock::locked;
+use crate::cli::{CliError, Exit, Global, locate, report};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The history goes with it, and a note stays behind: who still uses the old place is told of the new one. \
+                        Cut short, the same command does it again. Write the new place into the `stack` block \
+                        afterwards; until then --state names it.\n\n\
+                        Examples:\n  bgform state migrate --to 's3://acme-state/prod?region=eu-west-1'\n  \
+                        bgform state migrate --to state stacks/shop.deploy"
+)]
+pub struct MigrateArgs {
+    /// Where <stack> is to be in: a folder or s3://bucket/prefix.
+    #[arg(long, value_name = "PLACE")]
+    to: PathBuf,
+    #[command(flatten)]
+    stack: StackArg,
+}
+
+pub async fn run(global: &Global, args: MigrateArgs) -> Result<Exit, CliError> {
+    let from = locate::store_at(global, args.stack.stack.as_deref())?;
+    let name = from.place().file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let to = locate::in_place(&args.to, &name)?;
+    if locate::absolute(from.place()) == locate::absolute(to.place()) {
+        return Err(CliError::usage(
+            "bgform::state::same_place",
+            format!("the state is in `{}` already", to.place().display()),
+            "name another place with --to",
+        ));
+    }
+    locate::loaded(&from)?;
+    let lock = locked(global, &from, "bgform state migrate").await?;
+    let there = locked(global, &to, "bgform state migrate").await?;
+    let loaded = locate::loaded(&from)?;
+    nothing_open(&loaded.open)?;
+    let mut snapshot = loaded.snapshot;
+    from.migrate(&lock, &to, &there, &mut snapshot)?;
+    report::out(&format!(
+        "Moved serial {} with {} resources from `{}` to `{}`.\nWrite `state = \"{}\"` into the `stack` block.\n",
+        snapshot.serial,
+        snapshot.resources.len(),
+        from.place().display(),
+        to.place().display(),
+        args.to.display(),
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,112 @@
+//! `s3://bucket/prefix?region=eu-west-1&sse=aws:kms`: where a state is in S3, and how it is kept there.
+
+use std::fmt;
+
+/// A place in a bucket. Credentials come from the standard chain.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BucketSettings {
+    pub bucket: String,
+    /// Without a slash at its ends.
+    pub prefix: String,
+    /// Of the bucket; else what the standard chain says, else us-east-1.
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    /// Of a server that speaks as S3 does; else AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL.
+    pub endpoint: Option<String>,
+    /// Whether the bucket is in the path and not in the host's name; so it is where an endpoint is set.
+    pub path_style: Option<bool>,
+    /// `AES256`, `aws:kms` or `aws:kms:dsse`; else what the bucket does by default.
+    pub sse: Option<String>,
+    pub kms_key_id: Option<String>,
+}
+
+const KNOWN: &str = "region, profile, endpoint, path_style, sse and kms_key_id";
+
+impl BucketSettings {
+    /// Reads a place as it is written in `state` and after `--state`.
+    ///
+    /// # Errors
+    /// In words, when it is no such place.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let rest = text.strip_prefix("s3://").ok_or("it does not begin with s3://")?;
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let is_name = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        if bucket.is_empty() || !bucket.chars().all(is_name) {
+            return Err(format!("`{bucket}` is no bucket's name"));
+        }
+        let mut settings = Self {
+            bucket: bucket.to_owned(),
+            prefix: prefix.trim_matches('/').to_owned(),
+            ..Self::default()
+        };
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            let value = value.into_owned();
+            match &*key {
+                "region" => settings.region = Some(value),
+                "profile" => settings.profile = Some(value),
+                "endpoint" if value.starts_with("http://") || value.starts_with("https://") => {
+                    settings.endpoint = Some(value);
+                }
+                "endpoint" => return Err(format!("endpoint is a URL, and `{value}` is none")),
+                "path_style" => match value.as_str() {
+                    "true" => settings.path_style = Some(true),
+                    "false" => settings.path_style = Some(false),
+                    _ => return Err(format!("path_style is true or false, not `{value}`")),
+                },
+                "sse" if ["AES256", "aws:kms", "aws:kms:dsse"].contains(&value.as_str()) => {
+                    settings.sse = Some(value);
+                }
+                "sse" => return Err(format!("sse is AES256, aws:kms or aws:kms:dsse, not `{value}`")),
+                "kms_key_id" => settings.kms_key_id = Some(value),
+                other => return Err(format!("`{other}` is no setting of a place in S3: there are {KNOWN}")),
+            }
+        }
+        match (&settings.kms_key_id, settings.sse.as_deref()) {
+            (Some(_), None) => settings.sse = Some("aws:kms".to_owned()),
+            (Some(_), Some("AES256")) => return Err("kms_key_id goes with sse=aws:kms, not with AES256".to_owned()),
+            _ => {}
+        }
+        Ok(settings)
+    }
+
+    /// The place of one stack in it.
+    pub fn of_stack(mut self, name: &str) -> Self {
+        self.prefix = if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix) };
+        self
+    }
+
+    pub(super) fn key(&self, name: &str) -> String {
+        format!("{}/{name}", self.prefix)
+    }
+}
+
+impl fmt::Display for BucketSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_bucket_a_prefix_and_settings() {
+        let place = BucketSettings::parse("s3://acme-state/prod/?region=eu-west-1&kms_key_id=alias%2Fstate").unwrap();
+        let place = place.of_stack("shop");
+        assert_eq!((place.to_string().as_str(), place.key("a/b").as_str()), ("s3://acme-state/prod/shop", "prod/shop/a/b"));
+        assert_eq!((place.region.as_deref(), place.sse.as_deref()), (Some("eu-west-1"), Some("aws:kms")));
+        assert_eq!(BucketSettings::parse("s3://acme").unwrap().of_stack("shop").to_string(), "s3://acme/shop");
+    }
+
+    #[test]
+    fn what_is_no_place_is_told() {
+        let told = |text| BucketSettings::parse(text).unwrap_err();
+        assert_eq!(told("s3:///prefix"), "`` is no bucket's name");
+        assert_eq!(told("s3://acme?sse=yes"), "sse is AES256, aws:kms or aws:kms:dsse, not `yes`");
+        assert!(told("s3://acme?regoin=x").starts_with("`regoin` is no setting of a place in S3: there are region,"));
+        assert_eq!(told("s3://acme?endpoint=minio:9000"), "endpoint is a URL, and `minio:9000` is none");
+        assert_eq!(told("s3://acme?sse=AES256&kms_key_id=k"), "kms_key_id goes with sse=aws:kms, not with AES256");
+    }
+}

@@ -1,0 +1,284 @@
+//! One stack's state: `snapshot.json`, a journal, `history/NNNNNNNN.json`, `locks/`, in a folder or in a
+//! bucket.
+//!
+//! In: a place, a snapshot to keep. Out: the state as it stands, sessions that write to it, what
+//! it was before. Every stage of a write leaves a state that reads as before or as after. It
+//! never repairs what it does not understand: it says what is wrong and what to type.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::bucket::{Bucket, BucketSettings};
+use super::document;
+use super::entry::{OpenOperation, OpenOperations};
+use super::error::StateError;
+use super::folder::Folder;
+use super::frame::{self, Frames};
+use super::journal::Journal;
+use super::lock::{self, Contender, Followed, Holder, LockGuard};
+use super::medium::{Medium, Object, Only, Version};
+use super::record::Snapshot;
+use crate::clock;
+
+pub(super) const SNAPSHOT: &str = "snapshot.json";
+pub(super) const JOURNAL: &str = "journal.jsonl";
+
+/// One stack's state, which need not exist yet.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(super) medium: Arc<dyn Medium>,
+}
+
+/// The state as it stands.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// With the journal folded in.
+    pub snapshot: Snapshot,
+    /// For recovery, in the order in which they began.
+    pub open: Vec<OpenOperation>,
+    /// Whether the journal ends in a write that a crash cut short. It needs nobody's attention.
+    pub torn: bool,
+}
+
+/// What a checkpoint has done so far; each leaves a state that reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Put,
+    Kept,
+    Emptied,
+}
+
+impl Store {
+    /// In a folder of this machine.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { medium: Arc::new(Folder(folder.into())) }
+    }
+
+    /// In a bucket. Makes no call yet.
+    pub fn in_bucket(settings: BucketSettings) -> Self {
+        Self { medium: Arc::new(Bucket::new(settings)) }
+    }
+
+    /// Where it is, as people write it.
+    pub fn place(&self) -> &Path {
+        self.medium.place()
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.medium.path(name)
+    }
+
+    /// Whether there is a state here, sound or not.
+    ///
+    /// Errors: [`StateError::Unreadable`] and [`StateError::Bucket`].
+    pub fn exists(&self) -> Result<bool, StateError> {
+        Ok(self.medium.version(SNAPSHOT)?.is_some())
+    }
+
+    /// Takes the lock, making the place where it is missing; `command` is what others are told. It
+    /// does not wait: [`Store::contend`] is for that.
+    ///
+    /// Errors: [`StateError::Locked`], or why the place cannot be written.
+    pub fn lock(&self, command: &str) -> Result<LockGuard, StateError> {
+        self.contend(Holder::this_process(command)).try_take()
+    }
+
+    /// Somebody who wants the lock, and may have to wait for it.
+    pub fn contend(&self, holder: Holder) -> Contender {
+        Contender::new(Arc::clone(&self.medium), holder)
+    }
+
+    /// Reads the state; needs no lock. None where there never was one.
+    ///
+    /// Errors: everything that is wrong with what is kept, and [`StateError::Unreadable`].
+    pub fn load(&self) -> Result<Option<Loaded>, StateError> {
+        let Some(read) = self.read()? else { return Ok(None) };
+        Ok(Some(Loaded { snapshot: read.snapshot, open: read.open.into_vec(), torn: read.frames.torn }))
+    }
+
+    fn read(&self) -> Result<Option<Read>, StateError> {
+        let (kept, journal) = self.read_together()?;
+        let (path, journal_path) = (self.path(SNAPSHOT), self.path(JOURNAL));
+        let frames = frame::parse(&journal, &journal_path)?;
+        let Some(kept) = kept else {
+            let history = self.serials()?.pop().map(|serial| self.path(&history_name(serial)));
+            let left = history.or_else(|| (!journal.is_empty()).then_some(journal_path));
+            return match left {
+                None => Ok(None),
+                Some(left) => Err(StateError::Missing { path, left, help: self.how_to_restore() }),
+            };
+        };
+        let mut snapshot = document::decode(&kept.bytes, &path, || self.how_to_restore())?;
+        let serial = snapshot.serial;
+        let open = frame::fold(&mut snapshot, &frames.frames, &journal_path)?;
+        Ok(Some(Read { serial, snapshot, open, frames, journal }))
+    }
+
+    /// Snapshot and journal that go together, though a checkpoint may run beside this: it puts the
+    /// new snapshot before it empties the journal, so a snapshot that is still the same afterwards
+    /// goes with the journal that was read in between.
+    fn read_together(&self) -> Result<(Option<Object>, Vec<u8>), StateError> {
+        loop {
+            let kept = self.medium.get(SNAPSHOT)?;
+            let journal = self.medium.journal()?;
+            if self.medium.version(SNAPSHOT)? == kept.as_ref().map(|kept| kept.version.clone()) {
+                return Ok((kept, journal));
+            }
+        }
+    }
+
+    /// Starts writing, after showing that there is room. `snapshot` is what [`Store::load`]
+    /// gave, or the stack's first one, which is put here. A torn tail is cut off. One session at a
+    /// time: drop the journal before the next.
+    ///
+    /// Errors: [`StateError::Locked`] where the journal of the last one is still open, [`StateError::Stale`]
+    /// where the state has moved on since it was loaded, [`StateError::TakenOver`],
+    /// [`StateError::WrongLineage`], those of [`Store::load`], and why nothing can be written.
+    pub fn begin_session(&self, lock: &LockGuard, mut snapshot: Snapshot) -> Result<Journal, StateError> {
+        if lock.in_session() {
+            return Err(lock::locked_by(self.place().to_owned(), lock.holder().clone()));
+        }
+        self.medium.probe()?;
+        lock.held().verify()?;
+        // Before it is read: what a late holder writes from here on is refused or does not count.
+        let mut journal = self.medium.open_journal(lock.fence())?;
+        let mut followed =
+            Followed { sequence: snapshot.sequence, open: OpenOperations::default(), empty: true };
+        match self.read()? {
+            Some(there) => {
+                self.same_lineage(&there.snapshot, &snapshot)?;
+                if (there.serial, there.snapshot.sequence) != (snapshot.serial, snapshot.sequence) {
+                    return Err(StateError::Stale { path: self.place().to_owned() });
+                }
+                if !there.journal.is_empty() {
+                    journal.go_on(there.journal.get(..there.frames.sound).unwrap_or_default())?;
+                }
+                followed.open = there.open;
+                followed.empty = there.journal.is_empty();
+            }
+            None => {
+                snapshot.taken_at = clock::now();
+                snapshot.written_by = lock.holder().written_by();
+                let bytes = document::encode(&snapshot)?;
+                if self.medium.put(SNAPSHOT, &bytes, Only::Absent)?.is_none() {
+                    return Err(StateError::Stale { path: self.place().to_owned() });
+                }
+                self.medium.put(&history_name(snapshot.serial), &bytes, Only::Always)?;
+            }
+        }
+        *lock.held().followed() = Some(followed);
+        Journal::start(journal, self.path(JOURNAL), snapshot, Arc::clone(lock.held()))
+    }
+
+    /// Keeps the snapshot under the next serial, and empties the journal if all of it is folded in
+    /// and no operation is open. During a session the snapshot is [`Journal::snapshot`]'s.
+    ///
+    /// Errors: [`StateError::WrongLineage`], [`StateError::TakenOver`], or why it cannot be written; the
+    /// state then is what it was, or already the new one with the journal still there. Both read.
+    pub fn checkpoint(&self, lock: &LockGuard, snapshot: &mut Snapshot) -> Result<(), StateError> {
+        self.checkpoint_in_stages(lock, snapshot, &mut |_| ())
+    }
+
+    pub(super) fn checkpoint_in_stages(
+        &self,
+        lock: &LockGuard,
+        snapshot: &mut Snapshot,
+        after: &mut dyn FnMut(Stage),
+    ) -> Result<(), StateError> {
+        let followed = self.followed(lock, snapshot)?;
+        if followed.open.is_empty() && followed.sequence <= snapshot.sequence {
+            snapshot.closed = snapshot.sequence;
+        }
+        let serials = self.serials()?;
+        let bytes = loop {
+            lock.held().verify()?;
+            let (there, version) = self.there(snapshot)?;
+            // Past the kept ones too: where an older serial was restored, the later ones stay.
+            let last = snapshot.serial.max(there).max(serials.last().copied().unwrap_or_default());
+            let next = Snapshot {
+                serial: last + 1,
+                taken_at: clock::now(),
+                written_by: lock.holder().written_by(),
+                ..snapshot.clone()
+            };
+            let bytes = document::encode(&next)?;
+            let only = version.as_ref().map_or(Only::Absent, Only::If);
+            if self.medium.put(SNAPSHOT, &bytes, only)?.is_some() {
+                *snapshot = next;
+                break bytes;
+            }
+            // Somebody was faster: one who took over, which is seen above, or one who came late with
+            // what the journal had by then.
+        };
+        after(Stage::Put);
+        self.medium.put(&history_name(snapshot.serial), &bytes, Only::Always)?;
+        self.forget_old_serials(serials)?;
+        after(Stage::Kept);
+        if !followed.empty && snapshot.closed == snapshot.sequence {
+            self.empty_journal(lock, snapshot)?;
+        }
+        after(Stage::Emptied);
+        Ok(())
+    }
+
+    /// What the journal holds.
+    fn followed(&self, lock: &LockGuard, snapshot: &Snapshot) -> Result<Followed, StateError> {
+        if let Some(followed) = lock.held().followed().clone() {
+            return Ok(followed);
+        }
+        let journal = self.medium.journal()?;
+        let path = self.path(JOURNAL);
+        let mut folded = snapshot.clone();
+        let open = frame::fold(&mut folded, &frame::parse(&journal, &path)?.frames, &path)?;
+        Ok(Followed { sequence: folded.sequence, open, empty: journal.is_empty() })
+    }
+
+    /// The serial and the version of the snapshot that is there.
+    fn there(&self, given: &Snapshot) -> Result<(u64, Option<Version>), StateError> {
+        let Some(object) = self.medium.get(SNAPSHOT)? else { return Ok((0, None)) };
+        let there = document::decode(&object.bytes, &self.path(SNAPSHOT), || self.how_to_restore())?;
+        self.same_lineage(&there, given)?;
+        Ok((there.serial, Some(object.version)))
+    }
+
+    fn empty_journal(&self, lock: &LockGuard, snapshot: &Snapshot) -> Result<(), StateError> {
+        let held = lock.held();
+        let _turn = held.turn();
+        let mut followed = held.followed();
+        // More may have been written since.
+        if followed.as_ref().is_some_and(|one| one.sequence > snapshot.sequence || !one.open.is_empty()) {
+            return Ok(());
+        }
+        self.medium.empty_journal()?;
+        if let Some(followed) = &mut *followed {
+            followed.empty = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn same_lineage(&self, there: &Snapshot, given: &Snapshot) -> Result<(), StateError> {
+        match there.lineage == given.lineage {
+            true => Ok(()),
+            false => Err(StateError::WrongLineage {
+                path: self.path(SNAPSHOT),
+                expected: given.lineage.clone(),
+                found: there.lineage.clone(),
+            }),
+        }
+    }
+}
+
+pub(super) fn history_name(serial: u64) -> String {
+    format!("history/{serial:08}.json")
+}
+
+/// What [`Store::read`] found.
+struct Read {
+    /// Of the snapshot that is kept.
+    serial: u64,
+    /// With the journal folded in.
+    snapshot: Snapshot,
+    open: OpenOperations,
+    frames: Frames,
+    journal: Vec<u8>,
+}
