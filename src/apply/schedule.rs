@@ -8,6 +8,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::execute::Shared;
 use super::{Context, Done, Failed, Outcome, StepError};
+use crate::cloud::error::Error;
 use crate::lang::scope::Known;
 use crate::plan::step::Step;
 use crate::state::{Change, Entry, StateError};
@@ -22,8 +23,10 @@ pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, State
     let mut outcome = Outcome::default();
     let mut schedule = Schedule::new(&context.plan.steps);
     let mut running = FuturesUnordered::new();
+    let mut stopped = None;
     loop {
         while running.len() < context.parallelism.max(1)
+            && stopped.is_none()
             && !context.shutdown.is_draining()
             && let Some((index, step)) = schedule.next()
         {
@@ -45,6 +48,11 @@ pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, State
                 context.reporter.done(&address, verb, took);
                 outcome.done.push(Done { address, verb, took });
             }
+            // Nothing can be written down any more, so nothing more begins.
+            Err(StepError::Kind(Error::State(error))) if !matches!(error, StateError::NotStorable { .. }) => {
+                schedule.failed(index);
+                stopped.get_or_insert(error);
+            }
             Err(error) => {
                 schedule.failed(index);
                 context.reporter.failed(&address, verb, &error.to_string());
@@ -54,6 +62,9 @@ pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, State
     }
     // A step that was still running is left to recovery.
     drop(running);
+    if let Some(error) = stopped {
+        return Err(error);
+    }
     outcome.interrupted = context.shutdown.is_draining() && !schedule.is_finished();
     outcome.not_done = schedule.not_done();
     finish(context, &shared, &mut outcome).await?;

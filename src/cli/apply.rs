@@ -207,8 +207,9 @@ async fn go_on(
         parallelism: usize::from(ask.parallelism),
     };
     let done = work.carry_out(made, rollouts, options).await;
-    let ended = end(store, lock, journal)?;
+    let ended = end(store, lock, journal);
     let (outcome, rolled) = done?;
+    let ended = ended?;
     if global.verbose {
         eprintln!("{} API calls", cloud.calls());
     }

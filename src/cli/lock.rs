@@ -50,7 +50,8 @@ pub async fn locked(global: &Global, store: &Store, command: &str) -> Result<Loc
             return Err(refused.into());
         }
         if waited >= PATIENCE && !std::mem::replace(&mut told, true) {
-            let then = if contender.holder_lives() { "waiting until it ends" } else { "looking whether it lives" };
+            let then =
+                if contender.holder_lives() { "waiting until it ends" } else { "looking whether it lives" };
             eprintln!("The state in `{}` is in use by {holder}; {then}.", store.place().display());
         }
         clock::sleep(LOOK).await;

@@ -84,16 +84,7 @@ impl Cloud {
                 "write `region = \"us-east-1\"` in the `stack` block, or pass --region",
             )
         })?;
-        let credentials = match config.credentials_provider() {
-            Some(provider) => provider.provide_credentials().await.map_err(|error| error::chain(&error)),
-            None => Err("no credentials provider is configured".to_owned()),
-        };
-        credentials.map_err(|cause| {
-            Error::failed(
-                format!("no AWS credentials were found: {cause}"),
-                "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`",
-            )
-        })?;
+        has_credentials(&config).await?;
         let endpoint = config.endpoint_url().map(str::to_owned);
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(&config),
@@ -219,6 +210,21 @@ pub(crate) async fn config(
         loader = loader.credentials_provider(credentials);
     }
     loader.load().await
+}
+
+/// What helps whoever has no credentials.
+pub(crate) const CREDENTIALS_HELP: &str =
+    "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`";
+
+/// Loads credentials, so that missing ones are told before anything else is tried.
+pub(crate) async fn has_credentials(config: &aws_config::SdkConfig) -> Result<(), Error> {
+    let loaded = match config.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await.map_err(|error| error::chain(&error)),
+        None => Err("no credentials provider is configured".to_owned()),
+    };
+    loaded
+        .map(drop)
+        .map_err(|cause| Error::failed(format!("no AWS credentials were found: {cause}"), CREDENTIALS_HELP))
 }
 
 /// Full jitter between half and the whole of 200 ms doubled at each attempt, 20 s at most.

@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use super::error::StateError;
 use super::medium::{Append, Claim, Medium, Object, Only, Version};
 use crate::cloud::error::chain;
-use crate::cloud::{Target, config};
+use crate::cloud::{CREDENTIALS_HELP, Target, config, has_credentials};
 
 mod settings;
 
@@ -100,7 +100,7 @@ impl S3 {
         let failed = |reason: String| StateError::Bucket {
             path: place.to_owned(),
             reason,
-            help: "no call was made. See that threads can be started here".to_owned(),
+            help: format!("no call was made. {CREDENTIALS_HELP}"),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -113,10 +113,16 @@ impl S3 {
             profile: settings.profile.clone(),
             endpoint_url: settings.endpoint.clone(),
         };
-        let load = async move { config(None, &target, RetryConfig::standard().with_max_attempts(5)).await };
-        let shared = wait(&runtime, load).ok_or_else(|| failed("its thread has stopped".to_owned()))?;
+        let load = async move {
+            let config = config(None, &target, RetryConfig::standard().with_max_attempts(5)).await;
+            has_credentials(&config).await.map(|()| config).map_err(|error| error.to_string())
+        };
+        let shared = wait(&runtime, load).unwrap_or_else(|| Err("its thread has stopped".to_owned()));
+        let shared = shared.map_err(failed)?;
         let elsewhere = settings.endpoint.is_some()
-            || ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| std::env::var_os(name).is_some());
+            || ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
+                .iter()
+                .any(|name| std::env::var_os(name).is_some());
         let mut builder = aws_sdk_s3::config::Builder::from(&shared)
             // Not every server that speaks as S3 does knows the checksums that are new there.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -163,7 +169,8 @@ impl S3 {
         };
         let sent = async move {
             loop {
-                let put = client.put_object().bucket(&settings.bucket).key(&key).content_type("application/json");
+                let put =
+                    client.put_object().bucket(&settings.bucket).key(&key).content_type("application/json");
                 let put = put
                     .body(ByteStream::from(body.clone()))
                     .set_if_none_match(absent.clone())
@@ -262,16 +269,25 @@ impl Failure {
         let stands = "all that was durable before stands";
         let help = match code.as_deref() {
             Some("NoSuchBucket") => {
-                format!("make it first: `aws s3 mb s3://{}`, with versioning and no public access", settings.bucket)
+                format!(
+                    "make it first: `aws s3 mb s3://{}`, with versioning and no public access",
+                    settings.bucket
+                )
             }
             Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") => format!(
                 "{stands}. bgform needs s3:GetObject, s3:PutObject and s3:DeleteObject on {}/*, and s3:ListBucket on the bucket (and kms:GenerateDataKey and kms:Decrypt of its key)",
                 settings
             ),
-            Some("ExpiredToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredTokenException") => {
-                format!("{stands}. Log in again (`aws sso login`, or set new keys), then run the same command: it goes on")
+            Some(
+                "ExpiredToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredTokenException",
+            ) => {
+                format!(
+                    "{stands}. Log in again (`aws sso login`, or set new keys), then run the same command: it goes on"
+                )
             }
-            Some("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
+            Some(
+                "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException",
+            ) => {
                 let region = region.as_deref().unwrap_or("REGION");
                 format!("the bucket is in another region: write `s3://...?region={region}`")
             }

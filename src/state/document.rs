@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use serde_json::{Value as Json, json};
 use serde_json::error::Category;
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::error::StateError;
@@ -15,23 +15,29 @@ use super::record::{FORMAT_VERSION, Snapshot};
 ///
 /// Errors: [`StateError::NotStorable`].
 pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, StateError> {
-    serde_json::to_value(snapshot).and_then(write).map_err(Wrong::from).and_then(|text| read(&text).map(|_| text)).map_err(|wrong| {
-        let reason = match wrong {
-            Wrong::Text(reason) => reason,
-            Wrong::Checksum => "its checksum would not match".to_owned(),
-            Wrong::Newer { found, .. } => format!("it says format {found}"),
-            Wrong::Moved(to) => format!("it says that it is at `{to}`"),
-        };
-        StateError::NotStorable { what: format!("the snapshot of `{}`", snapshot.stack), reason }
-    })
+    serde_json::to_value(snapshot)
+        .and_then(write)
+        .map_err(Wrong::from)
+        .and_then(|text| read(&text).map(|_| text))
+        .map_err(|wrong| {
+            let reason = match wrong {
+                Wrong::Text(reason) => reason,
+                Wrong::Checksum => "its checksum would not match".to_owned(),
+                Wrong::Newer { found, .. } => format!("it says format {found}"),
+                Wrong::Moved(to) => format!("it says that it is at `{to}`"),
+            };
+            StateError::NotStorable { what: format!("the snapshot of `{}`", snapshot.stack), reason }
+        })
 }
 
 /// What is left where a state was that has moved to another place.
 ///
 /// Errors: [`StateError::NotStorable`].
 pub(super) fn encode_moved(to: &str) -> Result<Vec<u8>, StateError> {
-    write(json!({ "version": FORMAT_VERSION, "moved_to": to }))
-        .map_err(|error| StateError::NotStorable { what: format!("the note of the move to `{to}`"), reason: error.to_string() })
+    write(json!({ "version": FORMAT_VERSION, "moved_to": to })).map_err(|error| StateError::NotStorable {
+        what: format!("the note of the move to `{to}`"),
+        reason: error.to_string(),
+    })
 }
 
 fn write(mut document: Json) -> Result<Vec<u8>, serde_json::Error> {

@@ -81,7 +81,7 @@ pub enum StateError {
         help: String,
     },
 
-    #[error("the lock of the state in `{}` was taken over by {}; this process had not renewed it for {silent} s", path.display(), who(by))]
+    #[error("the lock of the state in `{}` was taken over by {}{}", path.display(), who(by), silence(*silent))]
     #[diagnostic(
         code(bgform::state::taken_over),
         help(
@@ -91,23 +91,23 @@ pub enum StateError {
     TakenOver {
         path: PathBuf,
         by: Option<Box<Holder>>,
-        /// In seconds.
+        /// For how many seconds this process had not renewed it.
         silent: u64,
     },
 
-    #[error("the state in `{}` has been moved to `{to}`", path.display())]
+    #[error("the state in `{}` has been moved to `{to}`", parent(path).display())]
     #[diagnostic(
         code(bgform::state::moved),
-        help(
-            "nothing was changed. Write `state = \"{}\"` into the `stack` block, or pass --state {}", root(to), root(to)
-        )
+        help("nothing was changed. Write `state = \"{to}\"` into the `stack` block, or pass --state '{to}'")
     )]
     Moved { path: PathBuf, to: String },
 
     #[error("there is a state in `{}` already: {found}", path.display())]
     #[diagnostic(
         code(bgform::state::occupied),
-        help("nothing was changed. Name another place, or move that state away first with `bgform state migrate`")
+        help(
+            "nothing was changed. Name another place, or move that state away first with `bgform state migrate`"
+        )
     )]
     Occupied { path: PathBuf, found: String },
 
@@ -182,7 +182,9 @@ fn who(holder: &Option<Box<Holder>>) -> String {
     holder.as_ref().map_or_else(|| "another bgform".to_owned(), ToString::to_string)
 }
 
-/// The place without the stack's own folder, as `state` names it.
-fn root(place: &str) -> &str {
-    place.rsplit_once('/').map_or(place, |(root, _)| root)
+fn silence(seconds: u64) -> String {
+    match seconds {
+        0..5 => String::new(),
+        _ => format!(", as this process had shown no life for {seconds} s"),
+    }
 }

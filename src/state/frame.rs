@@ -60,8 +60,13 @@ fn decode(line: &[u8]) -> Result<Frame, String> {
 
 /// Shows that the entry's record will read, before anything relies on it.
 pub(super) fn check(entry: &Entry) -> Result<(), StateError> {
-    let frame =
-        Frame { sequence: 0, fence: 0, lineage: String::new(), at: Timestamp::UNIX_EPOCH, entry: entry.clone() };
+    let frame = Frame {
+        sequence: 0,
+        fence: 0,
+        lineage: String::new(),
+        at: Timestamp::UNIX_EPOCH,
+        entry: entry.clone(),
+    };
     encode(&frame)
         .map_err(|error| error.to_string())
         .and_then(|line| decode(line.trim_ascii_end()))

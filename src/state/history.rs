@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::document;
 use super::error::StateError;
-use super::store::{SNAPSHOT, Store, history_name};
 use super::record::{Snapshot, WrittenBy};
+use super::store::{SNAPSHOT, Store, history_name};
 
 /// How many serials are kept.
 const KEPT: usize = 50;

@@ -162,7 +162,13 @@ impl Writer {
             bytes.extend(frame::encode(frame).map_err(|error| file::unwritable(path, &error.into()))?);
         }
         self.shared.syncs.fetch_add(1, Ordering::Relaxed);
-        self.file.append(&bytes)?;
+        if let Err(error) = self.file.append(&bytes) {
+            return Err(match error {
+                // Who that was is in its lock.
+                StateError::TakenOver { .. } => self.held.lost().unwrap_or(error),
+                error => error,
+            });
+        }
         self.held.verify()?;
         let mut snapshot = self.shared.snapshot();
         for frame in &frames {

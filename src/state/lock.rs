@@ -143,10 +143,7 @@ impl Contender {
                 Some(last) => (last + 1, self.free(*last)?),
             };
             if let Some(guard) = self.claim(next, from)? {
-                for old in fences {
-                    // One that stays is lower, and counts for nothing.
-                    let _ = self.medium.delete(&name(old));
-                }
+                self.forget(fences);
                 return Ok(guard);
             }
         }
@@ -161,8 +158,19 @@ impl Contender {
             let from = last.and_then(|last| self.lease(last).ok().flatten()).map(|(lease, _)| lease.holder);
             let next = last.map_or_else(|| self.last(), Ok)? + 1;
             if let Some(guard) = self.claim(next, from)? {
+                self.forget(fences);
+                // The next write of the one that had it is refused, though its lock was renewed just now.
+                self.medium.open_journal(next)?;
                 return Ok(guard);
             }
+        }
+    }
+
+    /// Takes away the locks that do not count any more: whoever renews one learns that it is lost.
+    fn forget(&self, fences: Vec<u64>) {
+        for old in fences {
+            // One that stays is lower, and counts for nothing either.
+            let _ = self.medium.delete(&name(old));
         }
     }
 
@@ -341,14 +349,25 @@ impl Held {
         if last == Some(self.fence) {
             return Ok(());
         }
+        Err(self.taken_over(last, silent))
+    }
+
+    /// Why somebody else's write was there where this process's was to be.
+    pub(super) fn lost(&self) -> Option<StateError> {
+        let last = fences(&*self.medium).ok()?.pop();
+        let silent = clock::boottime().saturating_sub(self.life.alive().renewed);
+        (last != Some(self.fence)).then(|| self.taken_over(last, silent))
+    }
+
+    fn taken_over(&self, last: Option<u64>, silent: Duration) -> StateError {
         self.life.alive().lost = true;
         let object = last.and_then(|last| self.medium.get(&name(last)).ok().flatten());
         let by = object.and_then(|object| serde_json::from_slice::<Lease>(&object.bytes).ok());
-        Err(StateError::TakenOver {
+        StateError::TakenOver {
             path: self.medium.place().to_owned(),
             by: by.map(|lease| Box::new(lease.holder)),
             silent: silent.as_secs(),
-        })
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use super::record::Snapshot;
 use super::store::{JOURNAL, SNAPSHOT, Store, history_name};
 
 impl Store {
-    /// Copies the state to `to` with its history, and leaves a note here that says where it is. Both are
-    /// locked, and no operation is open. Cut short, it is done again from the start.
+    /// Copies the state to `to` with its history, and leaves a note here that says what `state` has to be
+    /// from now on, which is `setting`. Both are locked, and no operation is open. Cut short, it is done
+    /// again from the start.
     ///
     /// Errors: [`StateError::Occupied`] where there is another state at `to`, or this one has been gone
     /// on with there; why it cannot be read here or written there.
@@ -18,6 +19,7 @@ impl Store {
         lock: &LockGuard,
         to: &Self,
         there: &LockGuard,
+        setting: &str,
         snapshot: &mut Snapshot,
     ) -> Result<(), StateError> {
         // The journal is folded in, so that it can stay behind.
@@ -31,8 +33,7 @@ impl Store {
         there.held().verify()?;
         to.medium.put(SNAPSHOT, &document::encode(snapshot)?, Only::Always)?;
         lock.held().verify()?;
-        let place = to.place().display().to_string();
-        self.medium.put(SNAPSHOT, &document::encode_moved(&place)?, Only::Always)?;
+        self.medium.put(SNAPSHOT, &document::encode_moved(setting)?, Only::Always)?;
         Ok(())
     }
 
@@ -42,7 +43,9 @@ impl Store {
         let Some(object) = self.medium.get(SNAPSHOT)? else {
             return match self.serials()?.is_empty() && self.medium.journal()?.is_empty() {
                 true => Ok(()),
-                false => Err(occupied(format!("`{SNAPSHOT}` is missing, though `history/` or `{JOURNAL}` is there"))),
+                false => Err(occupied(format!(
+                    "`{SNAPSHOT}` is missing, though `history/` or `{JOURNAL}` is there"
+                ))),
             };
         };
         match document::decode(&object.bytes, &self.path(SNAPSHOT), || self.how_to_restore()) {

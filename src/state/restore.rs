@@ -59,9 +59,8 @@ impl Store {
         };
         let journal = self.medium.journal()?;
         let (read, damage) = frame::parse_sound(&journal);
-        let chains = |frames: &[frame::Frame]| {
-            frame::fold(&mut kept.clone(), frames, &self.path(JOURNAL)).is_ok()
-        };
+        let chains =
+            |frames: &[frame::Frame]| frame::fold(&mut kept.clone(), frames, &self.path(JOURNAL)).is_ok();
         // What does not go on from this serial is of no use beside it.
         let sound = if chains(&read.frames) { read.sound } else { 0 };
         if damage.is_some() || sound == 0 && !journal.is_empty() {

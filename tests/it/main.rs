@@ -3,6 +3,7 @@
 mod adoption;
 mod applying;
 mod autoscaling_group;
+mod backend;
 mod cli;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod conformance;

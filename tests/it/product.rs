@@ -138,6 +138,16 @@ impl Product {
         Under { child, paths }
     }
 
+    /// A bucket in the server, and a place in it for states.
+    pub fn bucket(&self, name: &str) -> String {
+        let moto = &self.moto.as_ref().expect("a moto").endpoint;
+        let authorization = "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, \
+                             SignedHeaders=host, Signature=none\r\n";
+        let answer = request("PUT", moto, &format!("/{name}"), authorization, "");
+        assert!(answer.contains(" 200 "), "{answer}");
+        format!("s3://{name}/prod?endpoint={moto}")
+    }
+
     /// SDK clients that go past the recorder.
     pub async fn cloud(&self) -> Cloud {
         let endpoints =
@@ -222,11 +232,15 @@ fn make_instance_profile(endpoint: &str, name: &str) {
     assert!(answer.contains(" 200 "), "{answer}");
 }
 
-/// One request past the recorder, and its whole answer.
 fn post(endpoint: &str, path: &str, headers: &str, body: &str) -> String {
+    request("POST", endpoint, path, headers, body)
+}
+
+/// One request past the recorder, and its whole answer.
+pub fn request(method: &str, endpoint: &str, path: &str, headers: &str, body: &str) -> String {
     let address = endpoint.trim_start_matches("http://");
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: iam.amazonaws.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
          {headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );

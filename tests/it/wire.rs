@@ -14,6 +14,8 @@ pub enum Fault {
     Answer(u16, String),
     /// Carried out, but the connection is closed before the answer.
     AnswerLost,
+    /// Carried out after so long.
+    Slow(Duration),
 }
 
 /// When around a call the process that makes it is killed.
@@ -82,6 +84,11 @@ impl Wire {
     /// The names of the calls since the last time this was asked, such as `ModifyRule`.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.inner.lock().expect("no panic").calls)
+    }
+
+    /// How often a call was made since the names were taken.
+    pub fn count(&self, action: &str) -> usize {
+        self.inner.lock().expect("no panic").calls.iter().filter(|call| *call == action).count()
     }
 
     /// Keeps answers too, from now on.
@@ -159,6 +166,13 @@ fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
     if moment == Some(Moment::BeforeIt) {
         return end(inner);
     }
+    let fault = match fault {
+        Some(Fault::Slow(time)) => {
+            std::thread::sleep(time);
+            None
+        }
+        fault => fault,
+    };
     if let Some(Fault::Answer(status, text)) = &fault {
         let answer = format!(
             "HTTP/1.1 {status} Answer\r\ncontent-type: text/xml\r\nx-amzn-requestid: r-1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",

@@ -39,14 +39,14 @@ pub async fn run(global: &Global, args: MigrateArgs) -> Result<Exit, CliError> {
     let loaded = locate::loaded(&from)?;
     nothing_open(&loaded.open)?;
     let mut snapshot = loaded.snapshot;
-    from.migrate(&lock, &to, &there, &mut snapshot)?;
+    let setting = locate::absolute(&args.to).display().to_string();
+    from.migrate(&lock, &to, &there, &setting, &mut snapshot)?;
     report::out(&format!(
-        "Moved serial {} with {} resources from `{}` to `{}`.\nWrite `state = \"{}\"` into the `stack` block.\n",
+        "Moved serial {} with {} resources from `{}` to `{}`.\nWrite `state = \"{setting}\"` into the `stack` block.\n",
         snapshot.serial,
         snapshot.resources.len(),
         from.place().display(),
         to.place().display(),
-        args.to.display(),
     ));
     Ok(Exit::Done)
 }

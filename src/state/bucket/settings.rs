@@ -64,7 +64,9 @@ impl BucketSettings {
         }
         match (&settings.kms_key_id, settings.sse.as_deref()) {
             (Some(_), None) => settings.sse = Some("aws:kms".to_owned()),
-            (Some(_), Some("AES256")) => return Err("kms_key_id goes with sse=aws:kms, not with AES256".to_owned()),
+            (Some(_), Some("AES256")) => {
+                return Err("kms_key_id goes with sse=aws:kms, not with AES256".to_owned());
+            }
             _ => {}
         }
         Ok(settings)
@@ -72,7 +74,8 @@ impl BucketSettings {
 
     /// The place of one stack in it.
     pub fn of_stack(mut self, name: &str) -> Self {
-        self.prefix = if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix) };
+        self.prefix =
+            if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix) };
         self
     }
 
@@ -93,11 +96,18 @@ mod tests {
 
     #[test]
     fn a_place_is_a_bucket_a_prefix_and_settings() {
-        let place = BucketSettings::parse("s3://acme-state/prod/?region=eu-west-1&kms_key_id=alias%2Fstate").unwrap();
+        let place =
+            BucketSettings::parse("s3://acme-state/prod/?region=eu-west-1&kms_key_id=alias%2Fstate").unwrap();
         let place = place.of_stack("shop");
-        assert_eq!((place.to_string().as_str(), place.key("a/b").as_str()), ("s3://acme-state/prod/shop", "prod/shop/a/b"));
+        assert_eq!(
+            (place.to_string().as_str(), place.key("a/b").as_str()),
+            ("s3://acme-state/prod/shop", "prod/shop/a/b")
+        );
         assert_eq!((place.region.as_deref(), place.sse.as_deref()), (Some("eu-west-1"), Some("aws:kms")));
-        assert_eq!(BucketSettings::parse("s3://acme").unwrap().of_stack("shop").to_string(), "s3://acme/shop");
+        assert_eq!(
+            BucketSettings::parse("s3://acme").unwrap().of_stack("shop").to_string(),
+            "s3://acme/shop"
+        );
     }
 
     #[test]
@@ -105,8 +115,14 @@ mod tests {
         let told = |text| BucketSettings::parse(text).unwrap_err();
         assert_eq!(told("s3:///prefix"), "`` is no bucket's name");
         assert_eq!(told("s3://acme?sse=yes"), "sse is AES256, aws:kms or aws:kms:dsse, not `yes`");
-        assert!(told("s3://acme?regoin=x").starts_with("`regoin` is no setting of a place in S3: there are region,"));
+        assert!(
+            told("s3://acme?regoin=x")
+                .starts_with("`regoin` is no setting of a place in S3: there are region,")
+        );
         assert_eq!(told("s3://acme?endpoint=minio:9000"), "endpoint is a URL, and `minio:9000` is none");
-        assert_eq!(told("s3://acme?sse=AES256&kms_key_id=k"), "kms_key_id goes with sse=aws:kms, not with AES256");
+        assert_eq!(
+            told("s3://acme?sse=AES256&kms_key_id=k"),
+            "kms_key_id goes with sse=aws:kms, not with AES256"
+        );
     }
 }

@@ -43,8 +43,13 @@ pub fn any_entry() -> impl Strategy<Value = Entry> {
 }
 
 pub fn frames(lineage: &str, entries: Vec<Entry>) -> Vec<Frame> {
-    let framed =
-        |(sequence, entry)| Frame { sequence, fence: 1, lineage: lineage.to_owned(), at: crate::clock::now(), entry };
+    let framed = |(sequence, entry)| Frame {
+        sequence,
+        fence: 1,
+        lineage: lineage.to_owned(),
+        at: crate::clock::now(),
+        entry,
+    };
     (1..).zip(entries).map(framed).collect()
 }
 

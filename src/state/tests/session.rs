@@ -127,7 +127,13 @@ async fn only_the_owner_can_read_what_is_kept() {
     let (store, _folder) = store();
     session(&store, vec![begin("a")], true).await;
     assert_eq!((mode(store.place()), mode(&store.place().join("history"))), (0o700, 0o700));
-    for file in ["snapshot.json", "journal.jsonl", "locks/00000001.json", "history/00000000.json", "history/00000001.json"] {
+    for file in [
+        "snapshot.json",
+        "journal.jsonl",
+        "locks/00000001.json",
+        "history/00000000.json",
+        "history/00000001.json",
+    ] {
         assert_eq!(mode(&store.place().join(file)), 0o600, "{file}");
     }
 }
