@@ -15,21 +15,31 @@ use crate::state::{BucketSettings, Loaded, Store};
 
 /// Where the state of a stack is kept.
 pub fn store(global: &Global, program: &Program) -> Result<Store, CliError> {
-    let path = program.sources.iter().next().map(|(_, path, _)| path.to_path_buf()).unwrap_or_default();
-    at(global, &path, &program.settings.name, program.settings.state.as_deref())
+    in_place(&root(global, &first_file(program), program.settings.state.as_deref()), &program.settings.name)
 }
 
-/// `path` is the stack's first file.
-fn at(global: &Global, path: &Path, name: &str, setting: Option<&str>) -> Result<Store, CliError> {
+/// The place in S3 that the state of a stack is in, if it is there.
+pub fn bucket(global: &Global, program: &Program) -> Option<BucketSettings> {
+    let root = root(global, &first_file(program), program.settings.state.as_deref());
+    let settings = BucketSettings::parse(root.to_str()?).ok()?;
+    Some(settings.of_stack(&program.settings.name))
+}
+
+fn first_file(program: &Program) -> PathBuf {
+    program.sources.iter().next().map(|(_, path, _)| path.to_path_buf()).unwrap_or_default()
+}
+
+/// What the stack's own folder of state is in; `path` is the stack's first file.
+fn root(global: &Global, path: &Path, setting: Option<&str>) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or(path.to_path_buf());
     let beside = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
     match (&global.state, setting) {
-        (Some(place), _) => in_place(place, name),
-        (None, Some(setting)) if is_bucket(Path::new(setting)) => in_place(Path::new(setting), name),
-        (None, Some(folder)) => in_place(&beside.join(folder), name),
+        (Some(place), _) => place.clone(),
+        (None, Some(setting)) if is_bucket(Path::new(setting)) => PathBuf::from(setting),
+        (None, Some(folder)) => beside.join(folder),
         (None, None) => {
             let checkout = beside.ancestors().find(|folder| folder.join(".git").exists());
-            in_place(&checkout.unwrap_or(&beside).join("state"), name)
+            checkout.unwrap_or(&beside).join("state")
         }
     }
 }
@@ -98,7 +108,8 @@ pub fn store_of(global: &Global, files: &[PathBuf]) -> Result<Store, CliError> {
         }
     };
     let setting = if setting_matters { state_setting(block, files)? } else { None };
-    at(global, files.first().map_or(Path::new(""), PathBuf::as_path), name, setting.as_deref())
+    let first = files.first().map_or(Path::new(""), PathBuf::as_path);
+    in_place(&root(global, first, setting.as_deref()), name)
 }
 
 fn is_name(name: &str) -> bool {

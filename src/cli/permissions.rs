@@ -7,19 +7,21 @@ use std::fmt::Write;
 use serde_json::{Value as Json, json};
 
 use super::show::table;
-use super::{CliError, Exit, Global, StackArgs, context, report};
+use super::{CliError, Exit, Global, StackArgs, context, locate, report};
 use crate::deployment::lower::Sides;
 use crate::deployment::permissions::needed;
 use crate::kind;
 use crate::lang::ast::Body;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
+use crate::state::BucketSettings;
 use crate::state::deployment::Colour;
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "For whoever applies the stack. Kinds that only the state still has are not counted. Every \
-                        action is on resource \"*\": names and ids are not known before the first apply.\n\n\
+                        action is on resource \"*\", since names and ids are not known before the first apply; those on \
+                        a state in S3 are on its place there.\n\n\
                         Examples:\n  bgform permissions\n  \
                         bgform permissions stacks/explicit.deploy --json > policy.json"
 )]
@@ -44,9 +46,9 @@ const ALWAYS: [&str; 5] = [
 const PASSES_A_ROLE: [&str; 2] = ["iam_instance_profile", "role"];
 const PASS_ROLE: &str = "iam:PassRole";
 
-pub fn run(_global: &Global, args: PermissionsArgs) -> Result<Exit, CliError> {
+pub fn run(global: &Global, args: PermissionsArgs) -> Result<Exit, CliError> {
     let program = context::program(&args.stack)?;
-    let needed = Needed::by(&program);
+    let needed = Needed::by(&program, locate::bucket(global, &program));
     report::out(&match args.json {
         true => format!("{:#}\n", needed.policy()),
         false => needed.listing(&program.settings.name),
@@ -61,10 +63,12 @@ type Actions = BTreeMap<&'static str, BTreeSet<String>>;
 struct Needed {
     read: Actions,
     write: Actions,
+    /// Where the state is, if it is in S3.
+    bucket: Option<BucketSettings>,
 }
 
 impl Needed {
-    fn by(program: &Program) -> Self {
+    fn by(program: &Program, bucket: Option<BucketSettings>) -> Self {
         let (mut read, mut write) = (Actions::new(), Actions::new());
         let add = |to: &mut Actions, actions: &[&'static str], whom: &str| {
             for action in actions {
@@ -72,6 +76,13 @@ impl Needed {
             }
         };
         add(&mut read, &ALWAYS, "every stack");
+        if let Some(bucket) = &bucket {
+            add(&mut read, &["s3:ListBucket", "s3:GetObject"], "the state");
+            add(&mut write, &["s3:PutObject", "s3:DeleteObject"], "the state");
+            if bucket.kms_key_id.is_some() {
+                add(&mut write, &["kms:GenerateDataKey", "kms:Decrypt"], "the state");
+            }
+        }
         let mut passes_a_role = false;
         for (address, declared) in &program.declarations.resources {
             if !declared.managed {
@@ -101,7 +112,7 @@ impl Needed {
             read.entry(action).or_default().extend(write.remove(action).unwrap_or_default());
         }
         write.retain(|action, _| !read.contains_key(action));
-        Self { read, write }
+        Self { read, write, bucket }
     }
 
     fn listing(&self, stack: &str) -> String {
@@ -128,11 +139,15 @@ impl Needed {
                 services.entry(service).or_default().push(action);
             }
             for (service, actions) in services {
+                let resource = match &self.bucket {
+                    Some(bucket) if service == "s3" => json!(bucket.arns()),
+                    _ => json!("*"),
+                };
                 statements.push(json!({
                     "Sid": format!("{direction}{}", titled(service)),
                     "Effect": "Allow",
                     "Action": actions,
-                    "Resource": "*",
+                    "Resource": resource,
                 }));
             }
         }

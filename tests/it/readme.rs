@@ -49,6 +49,41 @@ fn every_fault_is_in_the_readme_with_its_example() {
     }
 }
 
+/// All Rust files below a folder of the repository.
+fn sources(folder: &std::path::Path, texts: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        match path.is_dir() {
+            true => sources(&path, texts),
+            false if path.extension().is_some_and(|extension| extension == "rs") => {
+                texts.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+            false => {}
+        }
+    }
+}
+
+#[test]
+fn every_sentence_about_recovery_has_its_test() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut texts = String::new();
+    for folder in ["src", "tests/it"] {
+        sources(&root.join(folder), &mut texts);
+    }
+    let page = README.split("<!-- recovery").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let lines: Vec<_> = page.lines().filter(|line| line.starts_with("- ")).collect();
+    for line in &lines {
+        let (said, tests) = line.split_once("<!-- ").unwrap_or_else(|| panic!("no test: {line}"));
+        let sentences = said.trim_end().trim_end_matches('.').split(". ").count();
+        let tests: Vec<_> = tests.trim_end_matches(" -->").split(' ').collect();
+        assert!(tests.len() >= sentences, "{sentences} sentences, {} tests: {line}", tests.len());
+        for test in tests {
+            assert!(texts.contains(&format!("fn {test}(")), "there is no test `{test}`: {line}");
+        }
+    }
+    assert!(lines.len() > 10);
+}
+
 #[test]
 fn every_stack_in_the_readme_is_valid_and_formatted() {
     let product = crate::product::Product::alone();

@@ -79,6 +79,11 @@ impl BucketSettings {
         self
     }
 
+    /// The ARNs that a policy for it is about: the bucket's, and that of the objects.
+    pub fn arns(&self) -> [String; 2] {
+        [format!("arn:aws:s3:::{}", self.bucket), format!("arn:aws:s3:::{}/{}/*", self.bucket, self.prefix)]
+    }
+
     pub(super) fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.prefix)
     }

@@ -3,8 +3,10 @@
 mod crash;
 mod damage;
 mod fuzz;
+mod locks;
 mod refusals;
 mod replay;
+mod restore;
 mod session;
 
 use std::fs;

@@ -32,6 +32,8 @@ async fn a_state_in_s3_lives_a_whole_life() {
     product.run(&["plan", "--detailed-exitcode"]).exits(0);
     product.run(&["destroy", "--auto-approve"]).exits(0);
     assert_eq!(groups(&product).await, 0);
+    let policy = product.run(&["permissions", "--json"]).exits(0);
+    policy.says("s3:ListBucket").says("arn:aws:s3:::acme-state/prod/small/*");
     let history = product.run(&["state", "history"]).exits(0).out;
     assert_eq!(history.lines().count(), 6, "{history}");
 }
