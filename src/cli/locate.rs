@@ -15,7 +15,11 @@ use crate::state::{BucketSettings, Loaded, Store};
 
 /// Where the state of a stack is kept.
 pub fn store(global: &Global, program: &Program) -> Result<Store, CliError> {
-    in_place(&root(global, &first_file(program), program.settings.state.as_deref()), &program.settings.name)
+    in_place(
+        global,
+        &root(global, &first_file(program), program.settings.state.as_deref()),
+        &program.settings.name,
+    )
 }
 
 /// The place in S3 that the state of a stack is in, if it is there.
@@ -61,12 +65,15 @@ pub fn is_bucket(place: &Path) -> bool {
 ///
 /// # Errors
 /// When the place in S3 is not written as it must be.
-pub fn in_place(place: &Path, name: &str) -> Result<Store, CliError> {
+pub fn in_place(global: &Global, place: &Path, name: &str) -> Result<Store, CliError> {
     let Some(text) = place.to_str().filter(|_| is_bucket(place)) else {
         return Ok(Store::at(place.join(name)));
     };
     match BucketSettings::parse(text) {
-        Ok(settings) => Ok(Store::in_bucket(settings.of_stack(name))),
+        Ok(mut settings) => {
+            settings.profile = settings.profile.or_else(|| global.profile.clone());
+            Ok(Store::in_bucket(settings.of_stack(name)))
+        }
         Err(reason) => Err(CliError::usage(
             "bgform::cli::state_backend",
             format!("`{text}` is no place for state: {reason}"),
@@ -109,7 +116,7 @@ pub fn store_of(global: &Global, files: &[PathBuf]) -> Result<Store, CliError> {
     };
     let setting = if setting_matters { state_setting(block, files)? } else { None };
     let first = files.first().map_or(Path::new(""), PathBuf::as_path);
-    in_place(&root(global, first, setting.as_deref()), name)
+    in_place(global, &root(global, first, setting.as_deref()), name)
 }
 
 fn is_name(name: &str) -> bool {

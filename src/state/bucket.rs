@@ -403,12 +403,16 @@ impl Medium for Bucket {
         Ok(None)
     }
 
+    fn lease(&self) -> Duration {
+        self.settings.lease.unwrap_or(super::lock::TTL)
+    }
+
     fn beat(&self) -> Duration {
-        Duration::from_secs(3)
+        self.lease() / 7
     }
 
     fn trust(&self) -> Duration {
-        super::lock::TTL / 2
+        self.lease() / 2
     }
 }
 

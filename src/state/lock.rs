@@ -20,7 +20,7 @@ use super::medium::{Claim, Medium, Version};
 use super::record::WrittenBy;
 use crate::clock;
 
-/// A lock that was not renewed for so long is taken over.
+/// A lock that was not renewed for so long is taken over, unless its place says another time.
 pub const TTL: Duration = Duration::from_secs(20);
 
 /// Who holds a lock, as it says of itself.
@@ -211,7 +211,7 @@ impl Contender {
         let silent = self.seen.as_ref().map_or(Duration::ZERO, |seen| now.saturating_sub(seen.since));
         match self.medium.is_held(&name(fence))? {
             Some(false) => Ok(None),
-            _ if silent >= TTL => Ok(Some(lease.holder)),
+            _ if silent >= self.medium.lease() => Ok(Some(lease.holder)),
             _ => Err(locked_by(self.medium.place().to_owned(), lease.holder)),
         }
     }

@@ -72,6 +72,11 @@ pub(super) trait Medium: fmt::Debug + Send + Sync {
     /// Whether the process that claimed a lock still has it, where that can be known.
     fn is_held(&self, name: &str) -> Result<Option<bool>, StateError>;
 
+    /// How long a lock that is not renewed is its holder's.
+    fn lease(&self) -> Duration {
+        super::lock::TTL
+    }
+
     /// The time between two renewals of a lock.
     fn beat(&self) -> Duration;
 

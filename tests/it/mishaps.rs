@@ -102,12 +102,12 @@ fn a_corrupt_state_is_refused_with_the_way_back() {
     let path = product.path("state/small/snapshot.json");
     let sound = std::fs::read_to_string(&path).unwrap();
     product.write("state/small/snapshot.json", &sound[..sound.len() / 2]);
-    product.run(&["plan"]).exits(1).says("does not read").says("history");
+    product.run(&["plan"]).exits(1).says("does not read").says("bgform state restore");
     product.run(&["apply", "--auto-approve"]).exits(1).says("does not read");
     product.write("state/small/snapshot.json", &sound.replacen("sg-", "sg_", 1));
     product.run(&["plan"]).exits(1).says("checksum");
     assert!(product.wire.take().iter().all(|call| is_read(call)));
-    product.write("state/small/snapshot.json", &sound);
+    product.run(&["state", "restore", "--auto-approve"]).exits(0).says("Serial 1 is the state again");
     product.run(&["plan", "--detailed-exitcode"]).exits(0);
 }
 

@@ -1,6 +1,8 @@
 //! `s3://bucket/prefix?region=eu-west-1&sse=aws:kms`: where a state is in S3, and how it is kept there.
 
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// A place in a bucket. Credentials come from the standard chain.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,9 +20,13 @@ pub struct BucketSettings {
     /// `AES256`, `aws:kms` or `aws:kms:dsse`; else what the bucket does by default.
     pub sse: Option<String>,
     pub kms_key_id: Option<String>,
+    /// How long a holder that shows no life keeps the lock.
+    pub lease: Option<Duration>,
 }
 
-const KNOWN: &str = "region, profile, endpoint, path_style, sse and kms_key_id";
+/// Shorter ones are lost by the living, longer ones kept by the dead.
+const LEASES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+const KNOWN: &str = "region, profile, endpoint, path_style, sse, kms_key_id and lease";
 
 impl BucketSettings {
     /// Reads a place as it is written in `state` and after `--state`.
@@ -59,6 +65,12 @@ impl BucketSettings {
                 }
                 "sse" => return Err(format!("sse is AES256, aws:kms or aws:kms:dsse, not `{value}`")),
                 "kms_key_id" => settings.kms_key_id = Some(value),
+                "lease" => {
+                    match value.parse().ok().and_then(|time: jiff::SignedDuration| time.try_into().ok()) {
+                        Some(time) if LEASES.contains(&time) => settings.lease = Some(time),
+                        _ => return Err(format!("lease is a time from 1s to 10m, not `{value}`")),
+                    }
+                }
                 other => return Err(format!("`{other}` is no setting of a place in S3: there are {KNOWN}")),
             }
         }
