@@ -173,8 +173,7 @@ pub fn resolve(
     let mut values = IndexMap::new();
     let mut broken = Vec::new();
     for (name, (label, block)) in &declarations.variables {
-        let known = values.clone();
-        match one(label, block, given.get(name), &known, parse_text, mistakes) {
+        match one(label, block, given.get(name), &values, parse_text, mistakes) {
             Some(value) => {
                 values.insert(name.clone(), value);
             }
@@ -232,7 +231,9 @@ fn one(
     };
     let value = match (given.and_then(|all| all.last()), find("default")) {
         (Some(Given::Expr(expr)), _) => fitted(&ty, expr, label, &scope, mistakes)?,
-        (Some(Given::Text { text, origin }), _) => from_text(&ty, text, origin, label, parse_text, mistakes)?,
+        (Some(Given::Text { text, origin }), _) => {
+            from_text(&ty, (text, origin), label, sensitive, parse_text, mistakes)?
+        }
         (None, Some(Attribute { value, .. })) => fitted(&ty, value, label, &scope, mistakes)?,
         (None, None) if block.broken => return None,
         (None, None) => {
@@ -280,9 +281,9 @@ fn fitted(
 
 fn from_text(
     ty: &VariableType,
-    text: &str,
-    origin: &str,
+    (text, origin): (&str, &str),
     label: &Name,
+    sensitive: bool,
     parse_text: &mut dyn FnMut(&str, &str) -> Option<Expr>,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Value> {
@@ -293,10 +294,15 @@ fn from_text(
         .and_then(|expr| evaluate(&expr, &super::evaluate::Constant, &mut Vec::new()))
         .and_then(|value| ty.fit(value));
     if value.is_none() {
+        let given = match (sensitive, text.char_indices().nth(60)) {
+            (true, _) => "something else, which is sensitive and not shown".to_owned(),
+            (false, None) => format!("`{text}`"),
+            (false, Some((end, _))) => format!("`{}...`", text.get(..end).unwrap_or_default()),
+        };
         mistakes.push(
             Mistake::new(
                 "bgform::lang::wrong_type",
-                format!("variable `{}` is {}; {origin} gave `{text}`", label.text, ty.describe()),
+                format!("variable `{}` is {}; {origin} gave {given}", label.text, ty.describe()),
             )
             .at(label.span, "declared here")
             .help("lists and objects are written as in a stack: --var 'zones=[\"a\", \"b\"]'"),
