@@ -153,7 +153,7 @@ impl Writer {
             (snapshot.lineage.clone(), snapshot.sequence)
         };
         let mut frames = Vec::new();
-        for (sequence, waiting) in (last + 1..).zip(batch) {
+        for (sequence, waiting) in (last.saturating_add(1)..).zip(batch) {
             let (lineage, entry, fence) = (lineage.clone(), waiting.entry.clone(), self.held.fence);
             frames.push(Frame { sequence, fence, lineage, at: clock::now(), entry });
         }

@@ -196,7 +196,7 @@ impl Store {
             // Past the kept ones too: where an older serial was restored, the later ones stay.
             let last = snapshot.serial.max(there).max(serials.last().copied().unwrap_or_default());
             let next = Snapshot {
-                serial: last + 1,
+                serial: last.saturating_add(1),
                 taken_at: clock::now(),
                 written_by: lock.holder().written_by(),
                 ..snapshot.clone()

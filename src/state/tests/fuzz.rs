@@ -75,6 +75,7 @@ enum Shuffle {
     Drop(prop::sample::Index),
     Swap(prop::sample::Index, prop::sample::Index),
     Number(prop::sample::Index, u64),
+    Fence(prop::sample::Index, u64),
     OtherLineage(prop::sample::Index),
     Cut(prop::sample::Index),
 }
@@ -86,7 +87,8 @@ fn any_shuffle() -> impl Strategy<Value = Shuffle> {
         at().prop_map(Shuffle::Duplicate),
         at().prop_map(Shuffle::Drop),
         (at(), at()).prop_map(|(one, other)| Shuffle::Swap(one, other)),
-        (at(), number).prop_map(|(at, number)| Shuffle::Number(at, number)),
+        (at(), number.clone()).prop_map(|(at, number)| Shuffle::Number(at, number)),
+        (at(), number).prop_map(|(at, number)| Shuffle::Fence(at, number)),
         at().prop_map(Shuffle::OtherLineage),
         at().prop_map(Shuffle::Cut),
     ]
@@ -108,6 +110,10 @@ fn shuffled(mut frames: Vec<frame::Frame>, shuffles: &[Shuffle]) -> Vec<u8> {
             Shuffle::Number(at, number) => {
                 let at = place(at);
                 frames[at].sequence = *number;
+            }
+            Shuffle::Fence(at, number) => {
+                let at = place(at);
+                frames[at].fence = *number;
             }
             Shuffle::OtherLineage(at) => {
                 let at = place(at);
