@@ -4,74 +4,25 @@
 //! write to the journal. The observer measures the holder's silence by its own clock, so that
 //! no two machines have to agree about the time.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::entry::OpenOperations;
 use super::error::StateError;
 use super::frame;
-use super::medium::{Claim, Medium, Version};
-use super::record::WrittenBy;
+use super::medium::{Medium, Version};
 use crate::clock;
+
+mod held;
+mod holder;
+
+pub(super) use held::{Followed, Held};
+pub use holder::Holder;
 
 /// A lock that was not renewed for so long is taken over, unless its place says another time.
 pub const TTL: Duration = Duration::from_secs(20);
-
-/// Who holds a lock, as it says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    pub host: String,
-    pub user: String,
-    pub pid: u32,
-    pub command: String,
-    pub since: Timestamp,
-    /// Of the checkout that the command was given in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
-}
-
-impl Holder {
-    /// This process, as it says of itself.
-    pub fn this_process(command: &str) -> Self {
-        let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-        let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-        let host = kernel.map(|name| name.trim().to_owned()).or_else(|| variable("HOSTNAME"));
-        Self {
-            host: host.unwrap_or_else(|| "unknown".to_owned()),
-            user: variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "unknown".to_owned()),
-            pid: std::process::id(),
-            command: command.to_owned(),
-            since: clock::now(),
-            commit: None,
-        }
-    }
-
-    pub(super) fn written_by(&self) -> WrittenBy {
-        WrittenBy {
-            bgform: env!("CARGO_PKG_VERSION").to_owned(),
-            host: self.host.clone(),
-            user: self.user.clone(),
-            command: self.command.clone(),
-        }
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, user, pid, command, since, commit } = self;
-        write!(f, "`{command}` of {user} on {host} (process {pid}), since {since:.0}")?;
-        match commit {
-            Some(commit) => write!(f, ", from commit {}", commit.get(..12).unwrap_or(commit)),
-            None => Ok(()),
-        }
-    }
-}
 
 /// What a lock's object says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -221,27 +172,8 @@ impl Contender {
         let lease = Lease { holder: self.holder.clone(), session, renewed: 0, released: false };
         let began = clock::boottime();
         let Some(claim) = self.medium.claim(&name(fence), &text(&lease))? else { return Ok(None) };
-        let life = Arc::new(Life {
-            alive: Mutex::new(Alive { renewed: began, lost: false, over: false }),
-            over: Condvar::new(),
-        });
-        let renewing = Renewing { claim, lease, life: Arc::clone(&life), beat: self.medium.beat() };
-        let renewer = std::thread::Builder::new()
-            .name("lock".to_owned())
-            .spawn(move || renewing.run())
-            .map_err(|error| super::file::unwritable(&self.medium.path(&name(fence)), &error))?;
-        Ok(Some(LockGuard {
-            held: Arc::new(Held {
-                medium: Arc::clone(&self.medium),
-                fence,
-                holder: self.holder.clone(),
-                turn: Mutex::default(),
-                followed: Mutex::default(),
-                life,
-                renewer: Some(renewer),
-            }),
-            from,
-        }))
+        let held = Held::begin(Arc::clone(&self.medium), fence, lease, claim, began)?;
+        Ok(Some(LockGuard { held: Arc::new(held), from }))
     }
 }
 
@@ -279,144 +211,6 @@ impl LockGuard {
     /// Whether a session's journal is still open.
     pub(super) fn in_session(&self) -> bool {
         Arc::strong_count(&self.held) > 1
-    }
-}
-
-/// What the guard and the session's journal hold together.
-#[derive(Debug)]
-pub(super) struct Held {
-    medium: Arc<dyn Medium>,
-    pub fence: u64,
-    pub holder: Holder,
-    /// Over each write to the journal, so that a checkpoint does not empty it under one.
-    turn: Mutex<()>,
-    /// What the journal holds, known since a session began.
-    pub followed: Mutex<Option<Followed>>,
-    life: Arc<Life>,
-    renewer: Option<JoinHandle<()>>,
-}
-
-/// Where a journal ends, and what it leaves open.
-#[derive(Debug, Clone)]
-pub(super) struct Followed {
-    pub sequence: u64,
-    pub open: OpenOperations,
-    pub empty: bool,
-}
-
-#[derive(Debug)]
-struct Life {
-    alive: Mutex<Alive>,
-    over: Condvar,
-}
-
-#[derive(Debug)]
-struct Alive {
-    /// When the last renewal began, by [`clock::boottime`].
-    renewed: Duration,
-    lost: bool,
-    over: bool,
-}
-
-impl Life {
-    fn alive(&self) -> MutexGuard<'_, Alive> {
-        self.alive.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Held {
-    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn followed(&self) -> MutexGuard<'_, Option<Followed>> {
-        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Looks whether the lock is still this process's, unless it was renewed a moment ago.
-    ///
-    /// Errors: [`StateError::TakenOver`], once and for ever; or why it cannot be looked at.
-    pub(super) fn verify(&self) -> Result<(), StateError> {
-        let silent = {
-            let alive = self.life.alive();
-            let silent = clock::boottime().saturating_sub(alive.renewed);
-            if !alive.lost && silent < self.medium.trust() {
-                return Ok(());
-            }
-            silent
-        };
-        let last = fences(&*self.medium)?.pop();
-        if last == Some(self.fence) {
-            return Ok(());
-        }
-        Err(self.taken_over(last, silent))
-    }
-
-    /// Why somebody else's write was there where this process's was to be.
-    pub(super) fn lost(&self) -> Option<StateError> {
-        let last = fences(&*self.medium).ok()?.pop();
-        let silent = clock::boottime().saturating_sub(self.life.alive().renewed);
-        (last != Some(self.fence)).then(|| self.taken_over(last, silent))
-    }
-
-    fn taken_over(&self, last: Option<u64>, silent: Duration) -> StateError {
-        self.life.alive().lost = true;
-        let object = last.and_then(|last| self.medium.get(&name(last)).ok().flatten());
-        let by = object.and_then(|object| serde_json::from_slice::<Lease>(&object.bytes).ok());
-        StateError::TakenOver {
-            path: self.medium.place().to_owned(),
-            by: by.map(|lease| Box::new(lease.holder)),
-            silent: silent.as_secs(),
-        }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.life.alive().over = true;
-        self.life.over.notify_all();
-        if let Some(renewer) = self.renewer.take() {
-            // It gives the lock back as its last act.
-            let _ = renewer.join();
-        }
-    }
-}
-
-/// What renews a lock, beside everything else that the process does.
-struct Renewing {
-    claim: Box<dyn Claim>,
-    lease: Lease,
-    life: Arc<Life>,
-    beat: Duration,
-}
-
-impl Renewing {
-    fn run(mut self) {
-        loop {
-            let alive = self.life.alive();
-            let waited = self.life.over.wait_timeout_while(alive, self.beat, |alive| !alive.over);
-            let (alive, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            let (over, lost) = (alive.over, alive.lost);
-            drop(alive);
-            if lost {
-                return;
-            }
-            if over {
-                self.lease.released = true;
-                return self.claim.release(&text(&self.lease));
-            }
-            self.lease.renewed += 1;
-            let began = clock::boottime();
-            match self.claim.renew(&text(&self.lease)) {
-                Ok(true) => self.life.alive().renewed = began,
-                Ok(false) => {
-                    self.life.alive().lost = true;
-                    return;
-                }
-                // Who cannot renew looks before it writes, and cannot then either.
-                Err(_) => {}
-            }
-        }
     }
 }
 
