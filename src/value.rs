@@ -364,15 +364,14 @@ impl Value {
         };
         Ok(match json {
             Json::Object(map) if map.len() == 1 => {
-                let marker = map.keys().next().map(String::as_str).unwrap_or_default();
-                let inner = &map[marker];
-                match marker {
+                let Some((marker, mut inner)) = map.into_iter().next() else { return Ok(Self::default()) };
+                match marker.as_str() {
                     "$duration" => Self::Duration(
                         Duration::try_from_secs_f64(inner.as_f64().unwrap_or(-1.0))
                             .map_err(|_| "a bad duration".to_owned())?,
                     ),
                     "$percent" => Self::Percent(inner.as_f64().ok_or("a bad percent")?),
-                    "$sensitive" => Self::from_typed_json(inner.clone())?.sensitive(),
+                    "$sensitive" => Self::from_typed_json(inner)?.sensitive(),
                     "$unknown" => Self::Unknown(Unknown {
                         address: parse_address(&inner[0])?,
                         attribute: inner[1].as_str().unwrap_or_default().to_owned(),
@@ -381,11 +380,11 @@ impl Value {
                         address: parse_address(&inner[0])?,
                         index: inner[1].as_u64().map(|index| index as usize),
                     }),
-                    "$object" => match inner {
-                        Json::Object(inner) => members(inner.clone())?,
+                    "$object" => match inner.take() {
+                        Json::Object(inner) => members(inner)?,
                         _ => return Err("a bad object".to_owned()),
                     },
-                    _ => members(map)?,
+                    _ => members(serde_json::Map::from_iter([(marker, inner)]))?,
                 }
             }
             Json::Object(map) => members(map)?,

@@ -122,9 +122,15 @@ pub fn print(error: &CliError, colour: bool) {
     }
 }
 
+/// So many mistakes of a stack are shown, the first ones: nobody reads more at once.
+const MOST_DRAWN: usize = 100;
+
 fn mistakes_of(sources: &Sources, mistakes: &[Mistake], stands: &str, colour: bool) {
-    for mistake in mistakes {
+    for mistake in mistakes.iter().take(MOST_DRAWN) {
         draw(&mistake.in_sources(sources), colour);
+    }
+    if let Some(more) = mistakes.len().checked_sub(MOST_DRAWN).filter(|more| *more > 0) {
+        eprintln!("\nand {more} more");
     }
     let count = match mistakes.len() {
         1 => "1 mistake".to_owned(),

@@ -25,6 +25,8 @@ pub mod variable;
 #[cfg(test)]
 mod format_tests;
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 mod parse_tests;
 #[cfg(test)]
 mod program_tests;

@@ -188,9 +188,10 @@ impl Program {
     /// Evaluates every block with nothing known of the cloud.
     fn check(&self, mistakes: &mut Vec<Mistake>) {
         let known = Known::new();
+        let names = Names::new(self, &known, None);
         for local in self.declarations.locals.values() {
             if !self.declarations.broken.contains(&("local".to_owned(), local.name.text.clone())) {
-                evaluate(&local.value, &Names::new(self, &known, None), mistakes);
+                evaluate(&local.value, &names, mistakes);
             }
         }
         let mut told = BTreeSet::new();

@@ -24,7 +24,7 @@ impl ReadFile for NoFiles {
     }
 }
 
-fn load(text: &str, vars: &[(&str, &str)]) -> (Program, Vec<Mistake>) {
+pub(super) fn load(text: &str, vars: &[(&str, &str)]) -> (Program, Vec<Mistake>) {
     let mut sources = Sources::default();
     let mut mistakes = Vec::new();
     let file = sources.add("test.deploy", text);
@@ -214,4 +214,44 @@ fn keys_must_be_known_before_any_call() {
     let text = "load_balancer \"e\" {\n  subnets = subnets.all\n}\nsecurity_group \"g\" {\n  for_each = toset([load_balancer.e.dns_name])\n  vpc = vpc.main\n}\n";
     let found = one(text);
     assert_eq!(found.0, "for_each", "{found:?}");
+}
+
+/// A stack of 10,000 locals, each written by `local` from its number.
+fn many_locals(local: impl Fn(usize) -> String) -> (Program, Vec<Mistake>) {
+    let locals: String = (1..10_000).map(|at| format!("  l{at} = {}\n", local(at))).collect();
+    load(&format!("{HEAD}locals {{\n  l0 = 1\n{locals}}}\noutput \"last\" {{ value = local.l9999 }}\n"), &[])
+}
+
+#[test]
+fn a_long_chain_of_locals_is_followed() {
+    let (program, mistakes) = many_locals(|at| format!("local.l{} + 1", at - 1));
+    assert!(mistakes.is_empty(), "{:?}", mistakes[0]);
+    let outputs = program.outputs(&Known::new(), &mut Vec::new());
+    assert_eq!(outputs["last"], Value::from(10_000));
+}
+
+/// Evaluated anew at each mention, the last of these would take 2^9999 steps.
+#[test]
+fn a_local_is_evaluated_once_however_often_it_is_mentioned() {
+    let (_, mistakes) = many_locals(|at| format!("local.l{0} == local.l{0} ? {at} : 0", at - 1));
+    assert!(mistakes.is_empty(), "{:?}", mistakes[0]);
+}
+
+#[test]
+fn locals_that_nest_in_each_other_are_too_deep() {
+    let (program, mistakes) = many_locals(|at| format!("[{{ a = local.l{} }}]", at - 1));
+    assert_eq!(mistakes.len(), 1, "{:?}", mistakes.iter().map(|one| &one.message).collect::<Vec<_>>());
+    assert!(mistakes[0].message.contains("too deep"));
+    assert_eq!(program.sources.slice(mistakes[0].labels[0].0), "{ a = local.l50 }");
+}
+
+#[test]
+fn loops_in_loops_end() {
+    let loops = |result: &str| {
+        let head = "[for a in local.big : [for b in local.big : ";
+        let text = format!("{HEAD}locals {{\n  big = range(1024)\n  x = {head}{result}]]\n}}\n");
+        load(&text, &[]).1.iter().map(|mistake| mistake.message.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(loops("local.big"), ["this value is too large"]);
+    assert_eq!(loops("[for c in local.big : 1 if false]"), ["this expression takes too long"]);
 }

@@ -160,10 +160,10 @@ impl<'a> Scanner<'a> {
 
     fn string(&mut self) {
         let start = self.at;
-        let end_of_line = self.end_of_line(start);
         match end_of_string(self.text, start + 1, self.end, self.spare == 0) {
             Ok(end) => self.push(Kind::String, end),
             Err(unclosed) => {
+                let end_of_line = self.end_of_line(start);
                 self.spare = self.spare.saturating_sub(unclosed.at.saturating_sub(end_of_line));
                 let mistake = match unclosed.hole {
                     Some(hole) => self.unclosed_hole(hole),

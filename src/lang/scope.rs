@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::evaluate::{Found, Members, Scope, evaluate};
 use super::program::Program;
@@ -31,11 +32,21 @@ pub struct Names<'a> {
     known: &'a Known,
     each: Option<&'a (Value, Value)>,
     touched: RefCell<BTreeSet<Address>>,
+    /// Locals that have been evaluated: once each, however often and through how many others they
+    /// are named.
+    locals: Rc<RefCell<HashMap<String, Local>>>,
+}
+
+/// A local that has been evaluated; broken without a value.
+#[derive(Clone)]
+struct Local {
+    value: Option<Value>,
+    touched: BTreeSet<Address>,
 }
 
 impl<'a> Names<'a> {
     pub fn new(program: &'a Program, known: &'a Known, each: Option<&'a (Value, Value)>) -> Self {
-        Self { program, known, each, touched: RefCell::default() }
+        Self { program, known, each, touched: RefCell::default(), locals: Rc::default() }
     }
 
     /// Resources whose attributes were read, directly or through a local.
@@ -45,6 +56,34 @@ impl<'a> Names<'a> {
 
     fn is_broken(&self, category: &str, name: &str) -> bool {
         self.program.declarations.broken.contains(&(category.to_owned(), name.to_owned()))
+    }
+
+    /// Evaluates a local after those that it mentions, so that a long chain of them does not recurse.
+    /// Cycles are broken names.
+    fn evaluate_local(&self, name: &str) {
+        let mut waiting = vec![name.to_owned()];
+        while let Some(name) = waiting.last().cloned() {
+            let Some(local) = self.program.declarations.locals.get(&name) else { return };
+            let before = waiting.len();
+            if !self.locals.borrow().contains_key(&name) {
+                let mentioned = self.program.locals_mentioned(&local.value).into_iter();
+                let evaluated = self.locals.borrow();
+                waiting.extend(mentioned.filter(|other| !evaluated.contains_key(other)));
+            }
+            if waiting.len() > before {
+                continue;
+            }
+            waiting.pop();
+            if self.locals.borrow().contains_key(&name) {
+                continue;
+            }
+            // Its own mistakes are told once, by the check of the whole stack.
+            let scope =
+                Names { each: None, touched: RefCell::default(), locals: Rc::clone(&self.locals), ..*self };
+            let value = evaluate(&local.value, &scope, &mut Vec::new());
+            let local = Local { value, touched: scope.touched.into_inner() };
+            self.locals.borrow_mut().insert(name, local);
+        }
     }
 }
 
@@ -62,12 +101,17 @@ impl Scope for Names<'_> {
             return Found::Broken;
         }
         let locals = &self.program.declarations.locals;
-        let Some(local) = locals.get(name) else { return Found::Missing(locals.keys().cloned().collect()) };
-        // Its own mistakes are told once, by the check of the whole stack. Cycles are broken names.
-        let scope = Names { each: None, touched: RefCell::default(), ..*self };
-        let value = evaluate(&local.value, &scope, &mut Vec::new());
-        self.touched.borrow_mut().extend(scope.touched.into_inner());
-        value.map_or(Found::Broken, Found::Value)
+        if !locals.contains_key(name) {
+            return Found::Missing(locals.keys().cloned().collect());
+        }
+        self.evaluate_local(name);
+        match self.locals.borrow().get(name) {
+            Some(Local { value, touched }) => {
+                self.touched.borrow_mut().extend(touched.iter().cloned());
+                value.clone().map_or(Found::Broken, Found::Value)
+            }
+            None => Found::Broken,
+        }
     }
 
     fn each(&self) -> Option<(&Value, &Value)> {

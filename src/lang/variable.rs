@@ -173,8 +173,7 @@ pub fn resolve(
     let mut values = IndexMap::new();
     let mut broken = Vec::new();
     for (name, (label, block)) in &declarations.variables {
-        let known = values.clone();
-        match one(label, block, given.get(name), &known, parse_text, mistakes) {
+        match one(label, block, given.get(name), &values, parse_text, mistakes) {
             Some(value) => {
                 values.insert(name.clone(), value);
             }

@@ -116,7 +116,7 @@ pub(super) fn fold(
                 found: frame.lineage.clone(),
             });
         }
-        if frame.sequence > snapshot.sequence + 1 {
+        if frame.sequence > snapshot.sequence.saturating_add(1) {
             return Err(StateError::JournalGap {
                 path: path.to_owned(),
                 reached: snapshot.sequence,

@@ -5,13 +5,14 @@ use crate::value::{Object, Unknown, Value};
 
 use super::super::ast::{Expr, For};
 use super::access::Collection;
-use super::{Evaluator, not_a_bool};
+use super::{Evaluator, LARGEST, not_a_bool};
 
 /// What the turns of a comprehension have made so far.
-#[derive(Default)]
 struct Results {
     items: Vec<Value>,
     members: Object,
+    /// How much there may yet be, in bytes.
+    left: usize,
     /// Something that decides the shape of the result is known only after apply.
     unknown: Option<Unknown>,
     marked: bool,
@@ -22,7 +23,8 @@ impl Evaluator<'_> {
     /// reported once and not once a turn.
     pub(super) fn comprehension(&mut self, it: &For, span: Span) -> Option<Value> {
         let (value, marked) = self.value(&it.collection)?.into_unmarked();
-        let mut results = Results { marked, ..Results::default() };
+        let mut results =
+            Results { items: Vec::new(), members: Object::new(), left: LARGEST, unknown: None, marked };
         match self.collection(value, it.collection.span, "`for` goes through")? {
             Collection::List(items) => {
                 for (index, item) in items.into_iter().enumerate() {
@@ -80,11 +82,13 @@ impl Evaluator<'_> {
         }
         let Some(key_expr) = &it.result_key else {
             let value = self.value(&it.result)?;
+            self.grown(&value, &mut results.left, it.result.span)?;
             results.items.push(value);
             return Some(());
         };
         let key = self.key(key_expr);
         let value = self.value(&it.result)?;
+        self.grown(&value, &mut results.left, it.result.span)?;
         let (key, marked) = key?;
         results.marked |= marked;
         match key {

@@ -33,7 +33,7 @@ use super::ast::{Expr, Node};
 ///
 /// The value may be [`Value::Unknown`] or hold unknowns, and may carry sensitive marks at any depth.
 pub fn evaluate(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<Value> {
-    Evaluator { scope, mistakes, loops: Vec::new(), depth: 0, in_template: false }.value(expr)
+    Evaluator { scope, mistakes, loops: Vec::new(), depth: 0, steps: 0, in_template: false }.value(expr)
 }
 
 /// The same for the text of a `templatefile`, in which no other template can be filled in.
@@ -42,7 +42,7 @@ pub(super) fn evaluate_template(
     scope: &dyn Scope,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Value> {
-    Evaluator { scope, mistakes, loops: Vec::new(), depth: 0, in_template: true }.value(expr)
+    Evaluator { scope, mistakes, loops: Vec::new(), depth: 0, steps: 0, in_template: true }.value(expr)
 }
 
 /// Chains such as `a + b + c` nest without a bracket, so the scanner's bound does not hold them.
@@ -54,6 +54,8 @@ struct Evaluator<'a> {
     /// The variables of the comprehensions around, the innermost last.
     loops: Vec<(String, Value)>,
     depth: usize,
+    /// How many expressions have been evaluated.
+    steps: usize,
     /// Whether this is the text of a `templatefile`, in which there is no other.
     in_template: bool,
 }
@@ -67,6 +69,14 @@ impl Evaluator<'_> {
                     .help("name its parts in `locals`"),
             );
         }
+        if self.steps == bounds::MOST_STEPS {
+            return self.fail(
+                Mistake::new("bgform::lang::out_of_range", "this expression takes too long")
+                    .at(expr.span, format!("more than {} steps", bounds::MOST_STEPS))
+                    .help("its loops go through too much; let them go through less"),
+            );
+        }
+        self.steps += 1;
         self.depth += 1;
         let value = self.node(expr);
         self.depth -= 1;

@@ -82,21 +82,39 @@ impl Program {
         found
     }
 
+    /// Depth first, without recursion: locals may be made from each other in a long chain.
     fn mentions(&self, expr: &Expr, locals: &mut BTreeSet<String>, found: &mut Vec<(Address, Span)>) {
-        let is_kind = |word: &str| Registry.is_kind(word);
-        for mention in references(expr, &is_kind) {
+        let mentions_of = |expr: &Expr| references(expr, &|word| Registry.is_kind(word)).into_iter();
+        let mut open = vec![mentions_of(expr)];
+        while let Some(innermost) = open.last_mut() {
+            let Some(mention) = innermost.next() else {
+                open.pop();
+                continue;
+            };
             match mention.what {
                 Mentioned::Resource(address) if self.declarations.resources.contains_key(&address) => {
                     found.push((address, mention.span));
                 }
                 Mentioned::Local(name) if locals.insert(name.clone()) => {
-                    if let Some(local) = self.declarations.locals.get(&name) {
-                        self.mentions(&local.value, locals, found);
-                    }
+                    open.extend(self.declarations.locals.get(&name).map(|local| mentions_of(&local.value)));
                 }
                 _ => {}
             }
         }
+    }
+
+    /// The locals that an expression mentions and that can be evaluated.
+    pub(in crate::lang) fn locals_mentioned(&self, expr: &Expr) -> Vec<String> {
+        let mentions = references(expr, &|word| Registry.is_kind(word)).into_iter();
+        let locals = mentions.filter_map(|mention| match mention.what {
+            Mentioned::Local(name) => Some(name),
+            _ => None,
+        });
+        let sound = |name: &String| {
+            self.declarations.locals.contains_key(name)
+                && !self.declarations.broken.contains(&("local".to_owned(), name.clone()))
+        };
+        locals.filter(sound).collect()
     }
 
     fn cycle(&self, cycle: &[(Address, Span)]) -> Mistake {
