@@ -1,7 +1,10 @@
 //! Whatever a stack's text holds, reading it ends: with a program, or with mistakes that stand in the
 //! text. The stacks here are taken apart into tokens, and put together wrongly.
 //!
-//! A million cases of each: `PROPTEST_CASES=1000000 cargo test --lib lang::fuzz_tests`.
+//! A million cases of each: `PROPTEST_CASES=1000000 cargo test --lib lang::fuzz_tests`; about 0.8 ms of a
+//! processor each in a build for tests, so a quarter of an hour a test. Of the parser, a million cases
+//! of `any_sequence_of_what_the_language_is_made_of_is_read` were run on 21 November 2026: 75 s of a
+//! processor, none failed. Of these here no million has been run yet.
 
 use std::sync::LazyLock;
 
