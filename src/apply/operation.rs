@@ -205,6 +205,18 @@ impl Operation<'_> {
         self.ordinal.load(Ordering::Relaxed) == self.refused.load(Ordering::Relaxed)
     }
 
+    /// What was left to do of something that stands, when it is found again: what AWS refuses is left
+    /// to the next plan, whose stack may say otherwise by then.
+    pub fn unless_refused(&self, done: Result<(), Error>) -> Result<(), Error> {
+        match done {
+            Err(error) if error.is_refused() => {
+                self.progress(&format!("left to the plan: {error}"));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     pub fn progress(&self, text: &str) {
         self.reporter.progress(self.address, text);
     }

@@ -1,15 +1,24 @@
 //! Comes before planning: every operation that began and is not known to have ended is looked up.
 //! What it made is adopted, what it left half done is put right; the stack is not consulted.
 
+use std::time::Duration;
+
 use crate::address::Address;
+use crate::clock;
 use crate::cloud::Cloud;
-use crate::cloud::error::Error;
+use crate::cloud::error::{Error, Service};
 use crate::kind::{self, AnyKind, Live, Wanted};
 use crate::plan::observe::overlaid;
 use crate::state::{Action, Change, Entry, Journal, OpenOperation, Record};
 use crate::value::Object;
 
 use super::operation::{Operation, Reporter};
+
+/// For so long after a call what it made may not be seen.
+const LATE: Duration = Duration::from_secs(3);
+const LATE_IN_EC2: Duration = Duration::from_secs(10);
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What was found about an operation that was cut short.
 #[derive(Debug)]
@@ -66,7 +75,7 @@ async fn one(
             .journalled(journal);
     match (begin.action, &begin.id) {
         (Action::Create, _) => {
-            let Some(id) = kind.find(&op, &begin.inputs).await? else {
+            let Some(id) = made(&op, kind, open).await? else {
                 journal.append(failed("nothing was made")).await?;
                 return Ok("nothing had been made");
             };
@@ -132,6 +141,30 @@ async fn one(
             journal.append(failed("it names no resource")).await?;
             Ok("it names no resource")
         }
+    }
+}
+
+/// What a create that was cut short made. The request may still be on its way, and EC2 shows what it made only
+/// after a while (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>): so that
+/// nothing is there is believed only some time after the call.
+async fn made(
+    op: &Operation<'_>,
+    kind: &'static dyn AnyKind,
+    open: &OpenOperation,
+) -> Result<Option<String>, Error> {
+    let in_ec2 = open.calls.last().is_some_and(|call| call.service == Service::Ec2.to_string());
+    let believed = if in_ec2 { LATE_IN_EC2 } else { LATE };
+    loop {
+        if let Some(id) = kind.find(op, &open.begin.inputs).await? {
+            return Ok(Some(id));
+        }
+        let age = open.called.map(|at| Duration::try_from(clock::now().duration_since(at)));
+        // A clock that was put back is no reason to wait.
+        let Some(Ok(age)) = age.filter(|age| age.as_ref().is_ok_and(|age| *age < believed)) else {
+            return Ok(None);
+        };
+        op.progress("it is not to be seen; looking again, as it may have been made just now");
+        clock::sleep(PAUSE.min(believed.saturating_sub(age))).await;
     }
 }
 

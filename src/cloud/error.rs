@@ -280,6 +280,14 @@ impl Error {
         self.class() == Some(Class::AlreadyExists)
     }
 
+    /// Whether the service said no to what was asked for, and would again.
+    pub fn is_refused(&self) -> bool {
+        matches!(
+            self.class(),
+            Some(Class::Refused | Class::NotFound | Class::AlreadyExists | Class::InUse | Class::Denied)
+        )
+    }
+
     /// Whether what was asked for may have been done all the same.
     pub fn in_doubt(&self) -> bool {
         self.class() == Some(Class::InDoubt)

@@ -138,7 +138,7 @@ impl Kind for AutoscalingGroup {
         let Some(fleet) = fleet.filter(|fleet| is_ours(op, fleet) && !fleet.deleting) else {
             return Ok(None);
         };
-        complete(op, &fleet.name, &spec).await?;
+        op.unless_refused(complete(op, &fleet.name, &spec).await)?;
         match ready::ready(op, &fleet.name, ready::Wanted::InService, spec.ready_timeout()).await {
             // It is there all the same; a plan must be able to change what keeps it from starting.
             Ok(_) | Err(Error::Wait { .. }) => Ok(Some(fleet.name)),

@@ -197,7 +197,7 @@ impl Kind for SecurityGroup {
     async fn find(&self, op: &Operation<'_>, spec: Spec) -> Result<Option<String>, Error> {
         let found = groups(op.cloud, made_by(op)).await?;
         let Some(id) = found.into_iter().find_map(|group| group.group_id) else { return Ok(None) };
-        converge(op, &id, &spec).await?;
+        op.unless_refused(converge(op, &id, &spec).await)?;
         Ok(Some(id))
     }
 

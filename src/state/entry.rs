@@ -114,6 +114,8 @@ impl fmt::Display for Entry {
 pub struct OpenOperation {
     pub begin: Begin,
     pub since: Timestamp,
+    /// When its last call was about to go out.
+    pub called: Option<Timestamp>,
     pub calls: Vec<Call>,
     pub made: Vec<Made>,
 }
@@ -126,13 +128,15 @@ impl OpenOperations {
     pub(super) fn follow(&mut self, at: Timestamp, entry: &Entry) {
         match entry {
             Entry::Begin(begin) => {
+                let begin = begin.clone();
                 let open =
-                    OpenOperation { begin: begin.clone(), since: at, calls: Vec::new(), made: Vec::new() };
+                    OpenOperation { begin, since: at, called: None, calls: Vec::new(), made: Vec::new() };
                 // Recovery that repeats an operation begins it again: what is known of it stays.
-                self.0.entry(begin.operation.clone()).or_insert(open);
+                self.0.entry(open.begin.operation.clone()).or_insert(open);
             }
             Entry::Call(call) => {
                 if let Some(open) = self.0.get_mut(&call.operation) {
+                    open.called = Some(at);
                     open.calls.push(call.clone());
                 }
             }

@@ -1,7 +1,9 @@
 //! What goes wrong before anything is done is said clearly, and nothing is lost.
 
+use std::process::Stdio;
+
 use crate::product::{Product, ended};
-use crate::wire::{Fault, is_read};
+use crate::wire::{Fault, Moment, is_read};
 
 const SMALL: &str = r#"
 stack "small" {
@@ -94,6 +96,45 @@ fn an_access_denied_answer_names_the_permission() {
         .exits(1)
         .says("` cannot be read: EC2 DescribeSecurityGroups answered UnauthorizedOperation")
         .says("bgform permissions");
+}
+
+/// EC2 is eventually consistent: what was made a moment ago may not be listed.
+#[test]
+fn what_ec2_does_not_show_yet_is_looked_for_again() {
+    let product = Product::on_moto();
+    product.write("small.deploy", SMALL);
+    let mut command = product.command(&["apply", "--auto-approve", "--parallelism", "1"]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(product.wire.kill(child, 0, Moment::BeforeItsAnswer));
+    let none = "<DescribeSecurityGroupsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId>\
+                <securityGroupInfo/></DescribeSecurityGroupsResponse>";
+    for _ in 0..2 {
+        product.wire.fault_once("DescribeSecurityGroups", 0, Fault::Answer(200, none.to_owned()));
+    }
+    product.wire.take();
+    product
+        .run(&["apply", "--auto-approve"])
+        .exits(0)
+        .says("looking again")
+        .says("it had been made, and is adopted");
+    assert_eq!(product.wire.count("CreateSecurityGroup"), 1);
+}
+
+/// The group is made, its rules are not, and would not be the next time.
+#[test]
+fn a_group_whose_rules_are_refused_is_adopted_without_them_and_the_stack_mends_it() {
+    let product = Product::on_moto();
+    let rule = "  ingress {\n    protocol = \"tcp\"\n    port = 80\n    cidr = [\"10.0.0.0/8\"]\n  }\n}\n";
+    let without = SMALL.split("security_group \"edge\"").next().unwrap();
+    product.write("small.deploy", &format!("{}{rule}", without.trim_end().trim_end_matches('}')));
+    let limit = "<Response><Errors><Error><Code>RulesPerSecurityGroupLimitExceeded</Code><Message>The maximum \
+                 number of rules has been reached.</Message></Error></Errors><RequestID>r-3</RequestID></Response>";
+    product.wire.fault_always("AuthorizeSecurityGroupIngress", Fault::Answer(400, limit.to_owned()));
+    product.run(&["apply", "--auto-approve"]).exits(1).says("RulesPerSecurityGroupLimitExceeded");
+    product.write("small.deploy", without);
+    product.run(&["apply", "--auto-approve"]).exits(0).says("adopted");
+    let made = product.wire.take().iter().filter(|call| *call == "CreateSecurityGroup").count();
+    assert_eq!(made, 1);
 }
 
 #[test]
