@@ -232,7 +232,10 @@ fn one(
     };
     let value = match (given.and_then(|all| all.last()), find("default")) {
         (Some(Given::Expr(expr)), _) => fitted(&ty, expr, label, &scope, mistakes)?,
-        (Some(Given::Text { text, origin }), _) => from_text(&ty, text, origin, label, parse_text, mistakes)?,
+        (Some(Given::Text { text, origin }), _) => {
+            let said = if sensitive { String::new() } else { format!(" `{text}`") };
+            from_text(&ty, text, origin, &said, label, parse_text, mistakes)?
+        }
         (None, Some(Attribute { value, .. })) => fitted(&ty, value, label, &scope, mistakes)?,
         (None, None) if block.broken => return None,
         (None, None) => {
@@ -282,6 +285,7 @@ fn from_text(
     ty: &VariableType,
     text: &str,
     origin: &str,
+    said: &str,
     label: &Name,
     parse_text: &mut dyn FnMut(&str, &str) -> Option<Expr>,
     mistakes: &mut Vec<Mistake>,
@@ -296,7 +300,7 @@ fn from_text(
         mistakes.push(
             Mistake::new(
                 "bgform::lang::wrong_type",
-                format!("variable `{}` is {}; {origin} gave `{text}`", label.text, ty.describe()),
+                format!("variable `{}` is {}; {origin} gave{}", label.text, ty.describe(), said),
             )
             .at(label.span, "declared here")
             .help("lists and objects are written as in a stack: --var 'zones=[\"a\", \"b\"]'"),
@@ -332,8 +336,8 @@ fn validate(
     match holds.as_bool() {
         Some(true) => {}
         Some(false) => {
-            let text =
-                text.as_ref().and_then(Value::as_str).unwrap_or("the condition does not hold").to_owned();
+            let text = text.as_ref().filter(|text| !text.has_sensitive()).and_then(Value::as_str);
+            let text = text.unwrap_or("the condition does not hold").to_owned();
             let shown = match (sensitive, value) {
                 (false, Value::String(text)) => format!(" (it is \"{text}\")"),
                 _ => String::new(),

@@ -9,6 +9,7 @@ mod conformance;
 mod deployment;
 mod ec2;
 mod examples;
+mod expired;
 mod kills;
 mod lifecycle;
 mod load_balancing;
