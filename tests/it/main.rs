@@ -26,5 +26,6 @@ mod readme;
 mod reference;
 mod retiring;
 mod sandbox;
+mod secrets;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod wire;
