@@ -7,6 +7,7 @@ mod cli;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod conformance;
 mod deployment;
+mod disk;
 mod ec2;
 mod examples;
 mod expired;
