@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::secrets::{hidden, masked};
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 /// A file of the stack, by its place in [`Sources`].
@@ -92,15 +93,15 @@ impl Mistake {
             self.labels.iter().cloned().partition(|(span, _)| Some(span.file) == file);
         Shown {
             code: self.code,
-            message: self.message.clone(),
-            help: self.help.clone(),
+            message: hidden(&self.message),
+            help: self.help.as_deref().map(hidden),
             source: file.map(|file| named_source(sources, file)),
-            labels: here,
+            labels: here.into_iter().map(|(span, label)| (span, hidden(&label))).collect(),
             elsewhere: elsewhere
                 .into_iter()
                 .map(|(span, label)| Shown {
                     code: self.code,
-                    message: label.clone(),
+                    message: hidden(&label),
                     help: None,
                     source: Some(named_source(sources, span.file)),
                     labels: vec![(span, String::new())],
@@ -112,7 +113,7 @@ impl Mistake {
 }
 
 fn named_source(sources: &Sources, file: FileId) -> NamedSource<String> {
-    NamedSource::new(sources.path(file).display().to_string(), sources.text(file).to_owned())
+    NamedSource::new(sources.path(file).display().to_string(), masked(sources.text(file)))
 }
 
 /// A [`Mistake`] that miette can draw.

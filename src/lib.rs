@@ -14,5 +14,6 @@ pub mod lang;
 pub mod plan;
 pub mod rehearse;
 pub mod sandbox;
+pub mod secrets;
 pub mod state;
 pub mod value;

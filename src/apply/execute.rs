@@ -9,6 +9,7 @@ use crate::cloud::error::Error;
 use crate::kind::{self, AnyKind, Live, Wanted};
 use crate::lang::program::{Evaluated, Node};
 use crate::lang::scope::{Facts, Known};
+use crate::plan::cover::pair;
 use crate::plan::diff::{AttributeChange, agrees, changed_attributes, diff};
 use crate::plan::observe::overlaid;
 use crate::plan::render::show_value;
@@ -104,10 +105,11 @@ impl<'a> Shared<'a> {
             let (planned, found) =
                 (step.inputs.get(name).unwrap_or(&null), inputs.get(name).unwrap_or(&null));
             if !agrees(planned, found) {
+                let (planned, found) = pair(planned, found);
                 return Err(StepError::NotAsPlanned {
                     attribute: name.clone(),
-                    planned: show_value(planned),
-                    found: show_value(found),
+                    planned: show_value(&planned),
+                    found: show_value(&found),
                 });
             }
         }
@@ -282,10 +284,15 @@ impl<'a> Shared<'a> {
             let null = Value::Null;
             let (then, now) = (then.get(name).unwrap_or(&null), before.get(name).unwrap_or(&null));
             if then.without_marks() != now.without_marks() {
+                // What is read from the account carries no marks.
+                let wanted = step.inputs.get(name).unwrap_or(&null);
+                let last = record.inputs.get(name).unwrap_or(&null);
+                let covered = |value: &Value| pair(&pair(value, wanted).0, last).0;
+                let (then, now) = (covered(then), covered(now));
                 return Err(StepError::ChangedMeanwhile {
                     attribute: name.clone(),
-                    planned: show_value(then),
-                    found: show_value(now),
+                    planned: show_value(&then),
+                    found: show_value(&now),
                 });
             }
         }

@@ -107,6 +107,11 @@ impl StepError {
         }
     }
 
+    /// Whether it failed for credentials that are not valid any more.
+    pub fn is_locked_out(&self) -> bool {
+        matches!(self, Self::Kind(error) if error.is_locked_out())
+    }
+
     /// Whether what the step was to do may have been done in part or whole, which the next apply
     /// finds out first.
     pub fn in_doubt(&self) -> bool {

@@ -11,6 +11,7 @@ use super::{Context, Done, Failed, Outcome, StepError};
 use crate::cloud::error::Error;
 use crate::lang::scope::Known;
 use crate::plan::step::Step;
+use crate::secrets;
 use crate::state::{Change, Entry, StateError};
 
 /// Carries out a plan. What does not depend on a failed step is still done.
@@ -19,15 +20,18 @@ use crate::state::{Change, Entry, StateError};
 /// Only when the state cannot be written: everything else is in the [`Outcome`].
 pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, StateError> {
     let shared = Shared::new(context, known);
+    context.plan.steps.iter().for_each(|step| secrets::keep_all(&step.inputs));
     remember(context).await?;
     let mut outcome = Outcome::default();
     let mut schedule = Schedule::new(&context.plan.steps);
     let mut running = FuturesUnordered::new();
     let mut stopped = None;
+    let mut locked_out = false;
     loop {
         while running.len() < context.parallelism.max(1)
             && stopped.is_none()
             && !context.shutdown.is_draining()
+            && !locked_out
             && let Some((index, step)) = schedule.next()
         {
             running.push(run(&shared, index, step));
@@ -54,6 +58,8 @@ pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, State
                 stopped.get_or_insert(error);
             }
             Err(error) => {
+                // No later step could do anything either, and each would be one more error to read.
+                locked_out |= error.is_locked_out();
                 schedule.failed(index);
                 context.reporter.failed(&address, verb, &error.to_string());
                 outcome.failed.push(Failed { address, verb, error });

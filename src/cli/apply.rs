@@ -11,7 +11,7 @@ use super::saved::SavedPlan;
 use super::ship::Work;
 use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report};
 use crate::apply::shutdown::Shutdown;
-use crate::apply::{Outcome, Recovered, recover};
+use crate::apply::{Failed, Outcome, Recovered, recover};
 use crate::deployment::mailbox::Mailbox;
 use crate::deployment::run::{End, Ended};
 use crate::deployment::tell::tell as rollout_ended;
@@ -259,7 +259,12 @@ pub fn ask_at_terminal() -> Result<(), CliError> {
 
 /// Says how it ended, on the last lines.
 fn tell(outcome: &Outcome, rolled: &[Ended], snapshot: &Snapshot, was_empty: bool, colour: bool) -> Exit {
-    for failed in &outcome.failed {
+    // What was refused to one step for its credentials was refused to all for the same.
+    let locked_out = outcome.failed.iter().position(|failed| failed.error.is_locked_out());
+    let is_said = |index: usize, failed: &Failed| {
+        failed.error.is_locked_out() && locked_out.is_some_and(|first| first < index)
+    };
+    for (_, failed) in outcome.failed.iter().enumerate().filter(|(index, failed)| !is_said(*index, failed)) {
         let mut help = failed.error.help(&failed.address).unwrap_or_default();
         if failed.error.in_doubt() {
             help =
@@ -284,6 +289,10 @@ fn tell(outcome: &Outcome, rolled: &[Ended], snapshot: &Snapshot, was_empty: boo
         println!("Slowest: {} {} ({}).", slowest.verb, slowest.address, took_text(slowest.took));
     }
     if !outcome.is_complete() {
+        for (_, failed) in outcome.failed.iter().enumerate().filter(|(index, failed)| is_said(*index, failed))
+        {
+            println!("  cut short: {} {}, for the same reason", failed.verb, failed.address);
+        }
         for (address, verb, cause) in &outcome.not_done {
             match cause {
                 Some(cause) => println!("  not done: {verb} {address}, which waits for {cause}"),

@@ -13,10 +13,11 @@ use crate::clock::Clock;
 use crate::cloud::error::Service;
 use crate::cloud::{Cloud, Target};
 use crate::diagnostic::{FileId, Mistake, Sources};
-use crate::lang::ast::{Expr, Files};
+use crate::lang::ast::{Attribute, Expr, Files, Node};
 use crate::lang::parse::{parse, parse_attributes};
 use crate::lang::program::{Input, Program, ReadFile};
 use crate::lang::variable::{Given, NO_VALUE};
+use crate::secrets;
 use crate::state::Snapshot;
 
 pub use super::locate::store;
@@ -158,12 +159,31 @@ fn read_program(paths: &[PathBuf], variables: &VariableArgs) -> Result<(Program,
         files.broken.extend(parsed.broken);
     }
     let given = given(variables, &mut sources, &mut mistakes)?;
+    keep_secrets(&files, &given, &sources);
     let mut of_texts = Sources::default();
     let mut parse_text = |text: &str, origin: &str| parse_value(&mut of_texts, text, origin);
     let input = Input { sources, own: paths.len(), files, given, reader: Arc::new(Disk) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
+    program.variables.values().for_each(secrets::keep);
     mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(span, _)| (span.file, span.start)));
     Ok((program, mistakes))
+}
+
+/// What is given for a sensitive variable is hidden before anything is said of it.
+fn keep_secrets(files: &Files, given: &BTreeMap<String, Vec<Given>>, sources: &Sources) {
+    for block in files.blocks.iter().filter(|block| block.keyword.text == "variable") {
+        let is_open = |attribute: &Attribute| matches!(attribute.value.node, Node::Bool(false));
+        let sensitive = block.body.attributes.iter().find(|attribute| attribute.name.text == "sensitive");
+        let Some(name) = block.labels.first().filter(|_| sensitive.is_some_and(|one| !is_open(one))) else {
+            continue;
+        };
+        for given in given.get(&name.text).into_iter().flatten() {
+            match given {
+                Given::Text { text, .. } => secrets::keep_text(text),
+                Given::Expr(expr) => secrets::keep_text(sources.slice(expr.span).trim_matches('"')),
+            }
+        }
+    }
 }
 
 pub fn read_text(path: &Path) -> Result<String, CliError> {

@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::diagnostic::did_you_mean;
 use crate::lang::program::{Node, Program};
 use crate::lang::scope::{Facts, Known};
+use crate::plan::cover::pair;
 use crate::plan::diff::AttributeChange;
 use crate::plan::observe::read_existing;
 use crate::plan::render::show_value;
@@ -169,14 +170,9 @@ fn told(address: &Address, record: &Record, snapshot: &Snapshot, changes: &[Attr
         false => "\nIt is not as the stack says, and the next apply would change it:\n",
     });
     for change in changes {
+        let (before, after) = pair(&change.before, &change.after);
         let why = if change.replaces { "  (a new one replaces it)" } else { "" };
-        let _ = writeln!(
-            text,
-            "  {}: {} → {}{why}",
-            change.path,
-            show_value(&change.before),
-            show_value(&change.after)
-        );
+        let _ = writeln!(text, "  {}: {} → {}{why}", change.path, show_value(&before), show_value(&after));
     }
     let _ = writeln!(
         text,

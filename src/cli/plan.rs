@@ -10,6 +10,7 @@ use crate::lang::program::Program;
 use crate::plan::document::document;
 use crate::plan::render::{Style, render};
 use crate::plan::{self, Basis, Made, Options};
+use crate::secrets;
 use crate::state::{OpenOperation, Snapshot};
 
 mod deployments;
@@ -139,6 +140,10 @@ pub async fn plan(global: &Global, program: &Program, options: &Options) -> Resu
     let loaded = store.load()?;
     let cloud = context::connect(global, program).await?;
     let known_before = loaded.is_some();
+    if let Some(loaded) = &loaded {
+        loaded.snapshot.resources.values().for_each(|record| secrets::keep_all(&record.inputs));
+        loaded.open.iter().for_each(|one| secrets::keep_all(&one.begin.inputs));
+    }
     let (snapshot, open) = match loaded {
         Some(loaded) => (loaded.snapshot, loaded.open),
         None => {

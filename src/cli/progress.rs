@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::address::Address;
 use crate::apply::operation::Reporter;
 use crate::clock;
+use crate::secrets::hidden;
 use crate::value::format_duration;
 
 /// Reports to standard error.
@@ -45,8 +46,9 @@ impl Progress {
 
     /// A line that stays.
     pub fn say(&self, text: &str) {
+        let text = hidden(text);
         match self.terminal {
-            true => drop(self.bars.println(text)),
+            true => drop(self.bars.println(&text)),
             false => eprintln!("{text}"),
         }
     }
@@ -62,6 +64,8 @@ impl Progress {
 
 impl Reporter for Progress {
     fn progress(&self, address: &Address, text: &str) {
+        let text = hidden(text);
+        let text = text.as_str();
         self.with(|steps| {
             let Some(line) = steps.get_mut(address) else { return };
             line.bar.set_message(format!("{} {address}: {text}", line.verb));

@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::cloud::error::Error;
 use crate::diagnostic::{Mistake, Sources};
 use crate::plan::PlanError;
+use crate::secrets::hidden;
 use crate::state::StateError;
 
 /// Everything that ends a command early.
@@ -141,7 +142,7 @@ fn mistakes_of(sources: &Sources, mistakes: &[Mistake], stands: &str, colour: bo
 
 /// Prints a message with its code and help.
 pub fn plain(code: &'static str, message: &str, help: Option<String>, colour: bool) {
-    draw(&Plain { code, message: message.to_owned(), help }, colour);
+    draw(&Plain { code, message: hidden(message), help: help.as_deref().map(hidden) }, colour);
 }
 
 fn draw(diagnostic: &dyn Diagnostic, colour: bool) {

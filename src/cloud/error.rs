@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -65,6 +66,8 @@ pub struct CloudError {
     pub request_id: Option<String>,
     /// An earlier attempt at the same call got no answer and may have been carried out.
     pub after_doubt: bool,
+    /// Whose credentials were refused, where that is what failed.
+    pub access_key: Option<String>,
 }
 
 impl fmt::Display for CloudError {
@@ -74,8 +77,11 @@ impl fmt::Display for CloudError {
             Some(code) => write!(f, " answered {code}: {}", self.message)?,
             None => write!(f, " failed: {}", self.message)?,
         }
-        match &self.request_id {
-            Some(id) => write!(f, " (request {id})"),
+        if let Some(id) = &self.request_id {
+            write!(f, " (request {id})")?;
+        }
+        match &self.access_key {
+            Some(key) => write!(f, " (access key {key})"),
             None => Ok(()),
         }
     }
@@ -169,6 +175,7 @@ impl CloudError {
             message,
             request_id,
             after_doubt: false,
+            access_key: None,
         };
         match &error {
             SdkError::ServiceError(context) => {
@@ -186,6 +193,12 @@ impl CloudError {
                     meta.extra("aws_request_id").map(str::to_owned),
                 )
             }
+            // They have expired and could not be had again: nothing was signed, and so nothing sent.
+            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_)
+                if cause::<CredentialsError>(&error).is_some() =>
+            {
+                new(Class::Credentials, None, chain(&error), None)
+            }
             SdkError::ConstructionFailure(_) => new(Class::Refused, None, chain(&error), None),
             SdkError::DispatchFailure(failure) if never_sent(&error, failure.is_user()) => {
                 new(Class::Unreachable, None, chain(&error), None)
@@ -197,17 +210,15 @@ impl CloudError {
 
 /// Whether the connection was never made: what was to be sent was not.
 fn never_sent(error: &(dyn std::error::Error + 'static), user: bool) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-            if matches!(io.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable) {
-                return true;
-            }
-        }
-        next = error.source();
-    }
-    user
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    let refused =
+        |io: &std::io::Error| matches!(io.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable);
+    cause::<std::io::Error>(error).is_some_and(refused) || user
+}
+
+/// The cause of this type.
+fn cause<'a, E: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a E> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// An error and its causes, each said once.
@@ -288,6 +299,11 @@ impl Error {
         )
     }
 
+    /// Whether no call is of any use before somebody has logged in again.
+    pub fn is_locked_out(&self) -> bool {
+        self.class() == Some(Class::Credentials)
+    }
+
     /// Whether what was asked for may have been done all the same.
     pub fn in_doubt(&self) -> bool {
         self.class() == Some(Class::InDoubt)
@@ -307,8 +323,8 @@ impl Error {
             Self::Cloud(error) => match error.class {
                 Class::Denied => Some(permission(error)),
                 Class::Credentials => Some(
-                    "check AWS_PROFILE, AWS_ACCESS_KEY_ID or `aws sso login`; when they are valid \
-                     again, `bgform apply` goes on from where it stopped"
+                    "these credentials are not valid, or no longer: check AWS_PROFILE and AWS_ACCESS_KEY_ID, or log \
+                     in again (`aws sso login`), and run the same command; it goes on from where it stopped"
                         .to_owned(),
                 ),
                 Class::Unreachable => Some(

@@ -16,10 +16,13 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 
 use crate::clock::Clock;
+use crate::secrets::hidden;
 
 pub mod error;
+mod pace;
 
 use error::{Class, CloudError, Error, Service};
+use pace::Paces;
 
 /// Where to find AWS, as given on the command line or in the stack.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +46,9 @@ pub struct Cloud {
     pub endpoint: Option<String>,
     pub clock: Clock,
     calls: AtomicUsize,
+    paces: Paces,
+    /// The access key that calls are signed with, as it was at first.
+    access_key: String,
     verbose: bool,
 }
 
@@ -84,7 +90,7 @@ impl Cloud {
                 "write `region = \"us-east-1\"` in the `stack` block, or pass --region",
             )
         })?;
-        has_credentials(&config).await?;
+        let credentials = loaded_credentials(&config).await?;
         let endpoint = config.endpoint_url().map(str::to_owned);
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(&config),
@@ -97,6 +103,8 @@ impl Cloud {
             endpoint,
             clock,
             calls: AtomicUsize::new(0),
+            paces: Paces::default(),
+            access_key: credentials.access_key_id().to_owned(),
             verbose,
         })
     }
@@ -143,10 +151,12 @@ impl Cloud {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let began = self.clock.monotonic();
+        let pace = self.paces.of(service);
         let mut attempt = 0;
         let mut doubt = false;
         loop {
             attempt += 1;
+            pace.wait(action, &self.clock).await;
             self.calls.fetch_add(1, Ordering::Relaxed);
             let error = match send().await {
                 Ok(answer) => {
@@ -158,6 +168,12 @@ impl Cloud {
                 }
             };
             doubt |= error.class == Class::InDoubt;
+            if error.class == Class::Throttled {
+                pace.throttled(self.clock.monotonic());
+            }
+            let access_key = (error.class == Class::Credentials).then(|| self.access_key.clone());
+            // AWS says what it was asked, secrets and all.
+            let error = CloudError { access_key, message: hidden(&error.message), ..error };
             self.trace(service, action, &error.to_string());
             let again = match error.class {
                 Class::Throttled => true,
@@ -217,14 +233,12 @@ pub(crate) const CREDENTIALS_HELP: &str =
     "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`";
 
 /// Loads credentials, so that missing ones are told before anything else is tried.
-pub(crate) async fn has_credentials(config: &aws_config::SdkConfig) -> Result<(), Error> {
+pub(crate) async fn loaded_credentials(config: &aws_config::SdkConfig) -> Result<Credentials, Error> {
     let loaded = match config.credentials_provider() {
         Some(provider) => provider.provide_credentials().await.map_err(|error| error::chain(&error)),
         None => Err("no credentials provider is configured".to_owned()),
     };
-    loaded
-        .map(drop)
-        .map_err(|cause| Error::failed(format!("no AWS credentials were found: {cause}"), CREDENTIALS_HELP))
+    loaded.map_err(|cause| Error::failed(format!("no AWS credentials were found: {cause}"), CREDENTIALS_HELP))
 }
 
 /// Full jitter between half and the whole of 200 ms doubled at each attempt, 20 s at most.

@@ -88,7 +88,7 @@ async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) -> Verdict {
         Ok(output) if output.status.success() => Verdict::Passed,
         Ok(output) => {
             let said = [output.stdout, output.stderr].concat();
-            let said = String::from_utf8_lossy(&said);
+            let said = crate::secrets::hidden(&String::from_utf8_lossy(&said));
             let lines: Vec<&str> = said.lines().collect();
             let last: Vec<&str> = lines.iter().skip(lines.len().saturating_sub(LINES)).copied().collect();
             let shown = last.iter().map(|line| format!("\n  {line}"));

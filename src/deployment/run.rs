@@ -144,6 +144,18 @@ pub enum Failure {
     Interrupted,
 }
 
+impl Failure {
+    /// Whether it failed for credentials that are not valid any more.
+    pub fn is_locked_out(&self) -> bool {
+        match self {
+            Self::Step { error, .. } => error.is_locked_out(),
+            Self::Plan(error) => matches!(&**error, PlanError::Read { error, .. } if error.is_locked_out()),
+            Self::Cloud(error) => error.is_locked_out(),
+            _ => false,
+        }
+    }
+}
+
 /// Leads one rollout to its end.
 async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
     let name = intent.name.clone();

@@ -38,6 +38,11 @@ pub fn tell(ended: &Ended) -> String {
              `bgform apply` goes on with both.",
             ended.traffic
         ),
+        End::Stuck { release, error } if error.is_locked_out() => format!(
+            "{name}: {release} stands where it is.\n  Why: {error}\n  Traffic, as far as is known: {}.\n  Log in again \
+             and run the same command: it goes on from this step.",
+            ended.traffic
+        ),
         End::Stuck { release, error } => format!(
             "{name}: {release} can go neither on nor back.\n  Why: {error}\n  Traffic, as far as is known: {}.\n  \
              Nothing more was tried. `bgform status` asks AWS who has the traffic; `bgform apply` \

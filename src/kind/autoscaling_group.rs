@@ -219,6 +219,7 @@ async fn is_made(op: &Operation<'_>, name: &str) -> Result<bool, Error> {
                     message: format!("there is a group `{name}` already, and {owner}"),
                     request_id: None,
                     after_doubt: false,
+                    access_key: None,
                 }))
             }
         }

@@ -9,6 +9,7 @@ use aws_sdk_ssm::types::CommandInvocationStatus;
 use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service, WaitEnd};
+use crate::secrets::hidden;
 
 /// How long a command may wait for its instance, once Systems Manager has taken it.
 const DELIVERY: Duration = Duration::from_secs(600);
@@ -51,7 +52,7 @@ pub async fn run(op: &Operation<'_>, script: &Script<'_>) -> Result<(), Error> {
     let ended = op.wait(&until, script.timeout + DELIVERY, || ended(op, script, &id)).await;
     match ended {
         Ok(answer) if answer.status() == Some(&CommandInvocationStatus::Success) => Ok(()),
-        Ok(answer) => Err(Error::failed(failure(script, &answer), script.help)),
+        Ok(answer) => Err(Error::failed(hidden(&failure(script, &answer)), script.help)),
         Err(error) => {
             // Not the cause, whatever comes of it: an instance that ends ends them as well.
             let cancel = || op.cloud.ssm.cancel_command().command_id(&id).send();

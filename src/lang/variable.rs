@@ -338,8 +338,8 @@ fn validate(
     match holds.as_bool() {
         Some(true) => {}
         Some(false) => {
-            let text =
-                text.as_ref().and_then(Value::as_str).unwrap_or("the condition does not hold").to_owned();
+            let text = text.as_ref().filter(|text| !text.has_sensitive()).and_then(Value::as_str);
+            let text = text.unwrap_or("the condition does not hold").to_owned();
             let shown = match (sensitive, value) {
                 (false, Value::String(text)) => format!(" (it is \"{text}\")"),
                 _ => String::new(),

@@ -12,7 +12,7 @@ use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::state::Snapshot;
 
-mod cover;
+pub mod cover;
 pub mod diff;
 pub mod document;
 mod make;

@@ -1,6 +1,8 @@
 //! One region: its state, the tasks that follow it, and its folder on disk.
 
 use std::convert::Infallible;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -88,7 +90,9 @@ impl Region {
             let folder = setup.folder.clone();
             move |error: std::io::Error| OpenError::Folder { folder, what, reason: compute::why(&error) }
         };
-        std::fs::create_dir_all(&setup.folder).map_err(failed("make"))?;
+        // Its state has the user data of instances, with what is secret in it.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&setup.folder);
+        made.map_err(failed("make"))?;
         let path = setup.folder.join("state.json");
         let old: Option<State> = match std::fs::read(&path) {
             Ok(bytes) => Some(

@@ -8,8 +8,10 @@ mod cli;
 #[allow(dead_code, reason = "a kind uses what it needs of the harness")]
 mod conformance;
 mod deployment;
+mod disk;
 mod ec2;
 mod examples;
+mod expired;
 mod kills;
 mod lifecycle;
 mod load_balancing;
@@ -26,5 +28,6 @@ mod readme;
 mod reference;
 mod retiring;
 mod sandbox;
+mod secrets;
 #[allow(dead_code, reason = "a test uses what it needs of the harness")]
 mod wire;

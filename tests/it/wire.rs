@@ -55,6 +55,8 @@ struct Inner {
     kill: Kill,
     /// The action, how often it goes through first, and what happens then, once or for ever.
     faults: Vec<(String, usize, Fault, bool)>,
+    /// How many calls, reads too, still go through before the credentials expire.
+    valid: Option<usize>,
 }
 
 /// A recorder in front of a server.
@@ -111,6 +113,11 @@ impl Wire {
         self.inner.lock().expect("no panic").faults.push((action.to_owned(), 0, fault, false));
     }
 
+    /// The credentials expire after so many calls, reads too; `None`: they are valid again.
+    pub fn expires_after(&self, calls: Option<usize>) {
+        self.inner.lock().expect("no panic").valid = calls;
+    }
+
     /// Runs `child` to its end, which is a SIGKILL at `moment` around its mutating call number
     /// `at` (0 is the first). Whether it came to that.
     pub fn kill(&self, child: Child, at: usize, moment: Moment) -> bool {
@@ -130,6 +137,18 @@ impl Wire {
 }
 
 impl Inner {
+    /// Whether the call that comes now is one too many for its credentials.
+    fn has_expired(&mut self) -> bool {
+        match &mut self.valid {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
     /// The moment at which to kill around this call, if it is the one.
     fn moment(&mut self, action: &str) -> Option<Moment> {
         let (left, moment) = self.kill.armed.as_mut().filter(|_| !is_read(action))?;
@@ -161,7 +180,8 @@ fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
     let (fault, moment) = {
         let mut inner = inner.lock().expect("no panic");
         inner.calls.push(action.clone());
-        (fault(&mut inner, &action), inner.moment(&action))
+        let fault = if inner.has_expired() { Some(expired(&head)) } else { fault(&mut inner, &action) };
+        (fault, inner.moment(&action))
     };
     if moment == Some(Moment::BeforeIt) {
         return end(inner);
@@ -245,6 +265,28 @@ fn action(head: &str, body: &[u8]) -> String {
     }
     let body = String::from_utf8_lossy(body);
     body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or("?").to_owned()
+}
+
+/// What each protocol says of credentials that have expired.
+fn expired(head: &str) -> Fault {
+    let scope = header(head, "authorization").unwrap_or_default();
+    let said = "The security token included in the request is expired";
+    if scope.contains("/ec2/") {
+        // EC2 has a code of its own (APIReference, errors-overview).
+        let body = format!(
+            "<Response><Errors><Error><Code>RequestExpired</Code><Message>{said}</Message></Error></Errors>\
+             <RequestID>r-1</RequestID></Response>"
+        );
+        return Fault::Answer(400, body);
+    }
+    if header(head, "x-amz-target").is_some() {
+        return Fault::Answer(400, format!(r#"{{"__type":"ExpiredTokenException","message":"{said}"}}"#));
+    }
+    let body = format!(
+        "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>{said}</Message></Error>\
+         <RequestId>r-1</RequestId></ErrorResponse>"
+    );
+    Fault::Answer(403, body)
 }
 
 fn fault(inner: &mut Inner, action: &str) -> Option<Fault> {

@@ -16,6 +16,7 @@ use crate::kind::autoscaling_group::fleet::{Fleet, observe};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, PlanError};
+use crate::secrets::hidden;
 use crate::state::deployment::{Colour, Deployment, Rollout};
 use crate::state::{Holder, Snapshot};
 use crate::value::Value;
@@ -71,7 +72,8 @@ impl Rollouts {
             }
             lines.iter().map(|line| format!("{line}\n")).collect::<String>()
         });
-        told.collect()
+        // A gate's command is a plain text by now.
+        hidden(&told.collect::<String>())
     }
 }
 

@@ -3,8 +3,9 @@
 //! `sandbox.lock` is held by the daemon for as long as it lives: that alone says whether one runs.
 //! `sandbox.json` says which; a record without a holder is what a killed daemon left.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -116,7 +117,8 @@ impl Home {
 
     /// Makes the folder. One that holds other things is refused: `reset` removes what is in it.
     pub fn make(&self) -> Result<(), CliError> {
-        std::fs::create_dir_all(&self.folder).map_err(self.cannot("made a sandbox's folder"))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(self.cannot("made a sandbox's folder"))?;
         if self.lock().exists() {
             return Ok(());
         }

@@ -15,7 +15,8 @@ impl Rolling<'_> {
     pub(in crate::deployment) async fn failed(&self, release: &str, failure: Failure) -> End {
         let (release, reason) = (release.to_owned(), failure.to_string());
         let asked = matches!(failure, Failure::Asked { .. });
-        if let Failure::State(_) = failure {
+        // Credentials that ran out are no reason to take a release back: the next apply goes on with it.
+        if matches!(failure, Failure::State(_)) || failure.is_locked_out() {
             return End::Stuck { release, error: failure };
         }
         let reason = match self.facts().closed_by() {

@@ -229,6 +229,7 @@ mod tests {
                         message: String::new(),
                         request_id: None,
                         after_doubt: false,
+                        access_key: None,
                     }));
                 }
                 Ok(batch)

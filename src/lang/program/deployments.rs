@@ -12,6 +12,7 @@ use crate::diagnostic::Mistake;
 use crate::lang::check::{Check, Place};
 use crate::lang::declare::declare_lowered;
 use crate::lang::scope::Known;
+use crate::secrets;
 use crate::state::deployment::{Colour, Deployment};
 use crate::value::{Object, Value};
 
@@ -85,6 +86,18 @@ impl Program {
             Check { scope: &scope, member_kind: &member_kind, declared_at: &declared_at, mistakes };
         let place = Place { what: "deployment", span: name.span, broken: block.broken };
         let inputs = check.body(&ATTRIBUTES, &body, place)?;
+        if inputs.get("release").is_some_and(Value::has_sensitive) {
+            mistakes.push(
+                Mistake::new(
+                    "bgform::lang::sensitive_release",
+                    "`release` is sensitive, and everybody is shown what a release is called",
+                )
+                .at(name.span, "this one")
+                .help("call it by something that anybody may see"),
+            );
+        }
+        // Marks end here: what is told of a gate or a strategy is hidden by its text.
+        secrets::keep_all(&inputs);
         let plain = Value::Object(without_unknown(inputs)).to_plain_json();
         match serde_json::from_value(plain) {
             Ok(declaration) => Some(declaration),

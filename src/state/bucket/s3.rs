@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 
 use super::BucketSettings;
 use crate::cloud::error::chain;
-use crate::cloud::{CREDENTIALS_HELP, Target, config, has_credentials};
+use crate::cloud::{CREDENTIALS_HELP, Target, config, loaded_credentials};
 use crate::state::error::StateError;
 use crate::state::medium::{Object, Only, Version};
 
@@ -67,7 +67,7 @@ impl S3 {
         };
         let load = async move {
             let config = config(None, &target, RetryConfig::standard().with_max_attempts(5)).await;
-            has_credentials(&config).await.map(|()| config).map_err(|error| error.to_string())
+            loaded_credentials(&config).await.map(|_| config).map_err(|error| error.to_string())
         };
         let shared = wait(&runtime, load).unwrap_or_else(|| Err("its thread has stopped".to_owned()));
         let shared = shared.map_err(failed)?;

@@ -3,6 +3,7 @@
 mod clients;
 mod deployment;
 mod differences;
+mod endurance;
 mod faults;
 mod load;
 mod replaced;

@@ -10,6 +10,7 @@ mod adopted;
 mod asked;
 mod commands;
 mod cut_short;
+mod expired;
 mod failing;
 mod one_colour;
 mod shipping;
