@@ -22,7 +22,8 @@ use crate::state::{LockGuard, Snapshot};
                         and nothing is asked. A release that was shipped with strategy \"rolling\" or \"in_place\" has \
                         no old colour: after asking, an instance refresh brings the release before back. The release that is left stands by as long as the old one did. A \
                         release that is still under way is taken back as by `bgform abort`. After a gate that is \
-                        irreversible has passed there is no way back, and it says so. Where an apply runs, of \
+                        irreversible has passed there is no way back, and it says so. With --to it can be given again after it was \
+                        cut short: once that release is live there is nothing to do. Where an apply runs, of \
                         another deployment too, that does it.\n\n\
                         Examples:\n  bgform rollback\n  bgform rollback --to 1.0.1\n  \
                         bgform rollback stacks/shop.deploy --deployment web --auto-approve"
@@ -58,8 +59,13 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
     // Asked before the lock is taken, so that nobody waits for an answer.
     let mut raise = args.auto_approve;
     if facts.rollout.is_none() {
-        let Back { intent, raises } =
-            back(&name, &facts, args.to.as_deref(), &who(), crate::clock::now()).map_err(refused)?;
+        let way = back(&name, &facts, args.to.as_deref(), &who(), crate::clock::now());
+        if let Err(there @ NoWay::Live { .. }) = &way {
+            // What was cut short at its very end, and is run again.
+            println!("{there}. Nothing to do.");
+            return Ok(Exit::Done);
+        }
+        let Back { intent, raises } = way.map_err(refused)?;
         if raises {
             show(global, &site, &snapshot, &intent).await?;
         }

@@ -76,6 +76,13 @@ impl Product {
         Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: None, local: Some(local) }
     }
 
+    /// In front of this sandbox from now on, at the endpoint that the wire had.
+    pub fn behind(wire: &Wire, local: Local) -> Self {
+        wire.lead_to(&local.endpoint);
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder, wire: wire.clone(), moto: None, local: Some(local) }
+    }
+
     /// The same server with nothing in it but that profile, and a new folder.
     pub fn anew(self) -> Self {
         let moto = self.moto.as_ref().expect("a moto");
@@ -141,10 +148,7 @@ impl Product {
     /// A bucket in the server, and a place in it for states.
     pub fn bucket(&self, name: &str) -> String {
         let moto = &self.moto.as_ref().expect("a moto").endpoint;
-        let authorization = "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, \
-                             SignedHeaders=host, Signature=none\r\n";
-        let answer = request("PUT", moto, &format!("/{name}"), authorization, "");
-        assert!(answer.contains(" 200 "), "{answer}");
+        make_bucket(moto, name);
         format!("s3://{name}/prod?endpoint={moto}")
     }
 
@@ -221,6 +225,14 @@ pub fn ended(command: &mut Command) -> Run {
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// A bucket for states.
+pub fn make_bucket(endpoint: &str, name: &str) {
+    let authorization = "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, \
+                         SignedHeaders=host, Signature=none\r\n";
+    let answer = request("PUT", endpoint, &format!("/{name}"), authorization, "");
+    assert!(answer.contains(" 200 "), "{answer}");
 }
 
 /// What the examples name and no kind makes.

@@ -1,11 +1,16 @@
 //! What goes over the wire: a recorder between bgform and a server. It names every call and can
-//! answer one in the server's place, or not at all.
+//! answer one in the server's place, or not at all. Calls to S3 may go to a server of their own.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+mod http;
+
+pub use http::is_read;
+use http::{exchange, header, request};
 
 /// What happens to a call instead of being carried out.
 #[derive(Clone)]
@@ -28,12 +33,33 @@ pub enum Moment {
     AfterItsAnswer,
 }
 
-/// A process that is killed around one of its mutating calls.
+/// Which calls are counted to find the one to be killed around.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Counted {
+    All,
+    Mutating,
+    /// Those of one name.
+    Of(String),
+}
+
+impl Counted {
+    fn counts(&self, action: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Mutating => !is_read(action),
+            Self::Of(name) => name == action,
+        }
+    }
+}
+
+/// A process that is killed around one of its calls.
 #[derive(Default)]
 struct Kill {
-    /// How many mutating calls still go through, and the moment.
-    armed: Option<(usize, Moment)>,
+    /// Which calls count, how many of them still go through, and the moment.
+    armed: Option<(Counted, usize, Moment)>,
     victim: Option<Arc<Mutex<Child>>>,
+    /// The call that it was.
+    around: Option<String>,
 }
 
 /// A call and its answer.
@@ -52,6 +78,9 @@ struct Inner {
     recorded: Option<Vec<Exchange>>,
     /// How many calls the server is carrying out.
     under_way: usize,
+    /// The server, and S3's if it is another one.
+    upstream: String,
+    s3: Option<String>,
     kill: Kill,
     /// The action, how often it goes through first, and what happens then, once or for ever.
     faults: Vec<(String, usize, Fault, bool)>,
@@ -71,16 +100,26 @@ impl Wire {
     pub fn before(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        let wire = Self { endpoint, inner: Arc::default() };
-        let upstream = upstream.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let inner = Inner { upstream: host(upstream), ..Inner::default() };
+        let wire = Self { endpoint, inner: Arc::new(Mutex::new(inner)) };
         let inner = Arc::clone(&wire.inner);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (inner, upstream) = (Arc::clone(&inner), upstream.clone());
-                std::thread::spawn(move || serve(client, &upstream, &inner));
+                let inner = Arc::clone(&inner);
+                std::thread::spawn(move || serve(client, &inner));
             }
         });
         wire
+    }
+
+    /// From now on calls go to another server, in front of which it is at the same endpoint.
+    pub fn lead_to(&self, upstream: &str) {
+        self.inner.lock().expect("no panic").upstream = host(upstream);
+    }
+
+    /// From now on calls to S3 go to another server.
+    pub fn s3_at(&self, upstream: &str) {
+        self.inner.lock().expect("no panic").s3 = Some(host(upstream));
     }
 
     /// The names of the calls since the last time this was asked, such as `ModifyRule`.
@@ -121,9 +160,15 @@ impl Wire {
     /// Runs `child` to its end, which is a SIGKILL at `moment` around its mutating call number
     /// `at` (0 is the first). Whether it came to that.
     pub fn kill(&self, child: Child, at: usize, moment: Moment) -> bool {
+        self.kill_around(child, Counted::Mutating, at, moment).is_some()
+    }
+
+    /// The same where other calls count; the name of the call that it was killed around.
+    pub fn kill_around(&self, child: Child, counted: Counted, at: usize, moment: Moment) -> Option<String> {
         let child = Arc::new(Mutex::new(child));
         let mut inner = self.inner.lock().expect("no panic");
-        inner.kill = Kill { armed: Some((at, moment)), victim: Some(Arc::clone(&child)) };
+        inner.kill =
+            Kill { armed: Some((counted, at, moment)), victim: Some(Arc::clone(&child)), around: None };
         drop(inner);
         while child.lock().expect("no panic").try_wait().expect("a child").is_none() {
             std::thread::sleep(Duration::from_millis(2));
@@ -132,7 +177,7 @@ impl Wire {
         while self.inner.lock().expect("no panic").under_way > 0 {
             std::thread::sleep(Duration::from_millis(2));
         }
-        std::mem::take(&mut self.inner.lock().expect("no panic").kill).armed.is_none()
+        std::mem::take(&mut self.inner.lock().expect("no panic").kill).around
     }
 }
 
@@ -151,13 +196,14 @@ impl Inner {
 
     /// The moment at which to kill around this call, if it is the one.
     fn moment(&mut self, action: &str) -> Option<Moment> {
-        let (left, moment) = self.kill.armed.as_mut().filter(|_| !is_read(action))?;
+        let (_, left, moment) = self.kill.armed.as_mut().filter(|(counted, ..)| counted.counts(action))?;
         if *left > 0 {
             *left -= 1;
             return None;
         }
         let moment = *moment;
         self.kill.armed = None;
+        self.kill.around = Some(action.to_owned());
         Some(moment)
     }
 }
@@ -172,16 +218,25 @@ fn end(inner: &Mutex<Inner>) {
     }
 }
 
-fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
+fn host(endpoint: &str) -> String {
+    endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned()
+}
+
+fn serve(client: TcpStream, inner: &Mutex<Inner>) {
     let mut reader = BufReader::new(client.try_clone().expect("a second handle"));
     let mut client = client;
     let Some((head, body)) = request(&mut reader) else { return };
-    let action = action(&head, &body);
-    let (fault, moment) = {
+    let to_s3 = header(&head, "authorization").is_some_and(|text| text.contains("/s3/aws4_request"));
+    let action = if to_s3 { http::s3_action(&head) } else { http::action(&head, &body) };
+    let (fault, moment, upstream) = {
         let mut inner = inner.lock().expect("no panic");
         inner.calls.push(action.clone());
-        let fault = if inner.has_expired() { Some(expired(&head)) } else { fault(&mut inner, &action) };
-        (fault, inner.moment(&action))
+        let upstream = inner.s3.as_ref().filter(|_| to_s3).unwrap_or(&inner.upstream).clone();
+        let told = if inner.has_expired() { Some(expired(&head)) } else { fault(&mut inner, &action) };
+        let (fault, moment) = (told, inner.moment(&action));
+        let goes = moment != Some(Moment::BeforeIt) && !matches!(fault, Some(Fault::Answer(..)));
+        inner.under_way += usize::from(goes);
+        (fault, moment, upstream)
     };
     if moment == Some(Moment::BeforeIt) {
         return end(inner);
@@ -201,12 +256,13 @@ fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
         let _ = client.write_all(answer.as_bytes());
         return;
     }
-    let Ok(mut server) = TcpStream::connect(upstream) else { return };
     let head = head.trim_end_matches("\r\n").to_owned() + "\r\nConnection: close\r\n\r\n";
     let mut answer = Vec::new();
-    inner.lock().expect("no panic").under_way += 1;
-    let sent = server.write_all(head.as_bytes()).and_then(|()| server.write_all(&body));
-    let answered = sent.and_then(|()| server.read_to_end(&mut answer));
+    let answered = TcpStream::connect(upstream).and_then(|mut server| {
+        server.write_all(head.as_bytes())?;
+        server.write_all(&body)?;
+        server.read_to_end(&mut answer)
+    });
     inner.lock().expect("no panic").under_way -= 1;
     if moment == Some(Moment::BeforeItsAnswer) {
         return end(inner);
@@ -222,49 +278,6 @@ fn serve(client: TcpStream, upstream: &str, inner: &Mutex<Inner>) {
     if moment == Some(Moment::AfterItsAnswer) {
         end(inner);
     }
-}
-
-fn exchange(action: String, answer: &[u8]) -> Exchange {
-    let text = String::from_utf8_lossy(answer);
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    Exchange { action, status, answer: body.to_owned() }
-}
-
-/// One request: its head with the empty line taken off, and its body.
-fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
-    let mut head = String::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if line == "\r\n" {
-            break;
-        }
-        if !line.to_ascii_lowercase().starts_with("connection:") {
-            head.push_str(&line);
-        }
-    }
-    let length = header(&head, "content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some((head, body))
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        key.eq_ignore_ascii_case(name).then(|| value.trim())
-    })
-}
-
-fn action(head: &str, body: &[u8]) -> String {
-    if let Some(target) = header(head, "x-amz-target") {
-        return target.rsplit('.').next().unwrap_or_default().to_owned();
-    }
-    let body = String::from_utf8_lossy(body);
-    body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or("?").to_owned()
 }
 
 /// What each protocol says of credentials that have expired.
@@ -301,9 +314,4 @@ fn fault(inner: &mut Inner, action: &str) -> Option<Fault> {
         inner.faults.remove(at);
     }
     Some(fault)
-}
-
-/// Whether a call only looks.
-pub fn is_read(action: &str) -> bool {
-    ["Describe", "Get", "List"].iter().any(|word| action.starts_with(word))
 }

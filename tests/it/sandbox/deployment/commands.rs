@@ -85,6 +85,7 @@ fn the_old_colour_stands() {
         .says("2.0 was taken back at")
         .says("This ships it again, as a new rollout");
     type_in(&scene, &["history"]).exits(0).says("taken back:").says("went back to 1.0");
+    type_in(&scene, &["rollback", "--to", "1.0"]).exits(0).says("Nothing to do");
     type_in(&scene, &["rollback", "--to", "0.9"]).exits(2).says("neither colour has it");
     scene.apply("2.0").exits(0);
     scene.stands("2.0");

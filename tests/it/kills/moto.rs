@@ -1,19 +1,14 @@
-//! A kill at any moment loses nothing: the real binary is ended by SIGKILL around one of its
-//! mutating calls, and the next apply, told nothing of it, leaves what an undisturbed one leaves.
-//!
-//! `BGFORM_KILLS=all` tries every call at all three moments; without it a spread of them.
+//! The example stack on moto, which keeps no client tokens: killed around its mutating calls.
 
-use std::collections::BTreeMap;
 use std::process::Stdio;
 
-use bgform::cloud::Cloud;
-
-use crate::lifecycle::everything;
+use super::found::{Found, table};
+use super::region::{Region, difference, more, region};
+use super::{MOMENTS, Tried};
 use crate::product::{Product, Run};
 use crate::wire::{Moment, is_read};
 
 const STACK: &str = "explicit.deploy";
-const MOMENTS: [Moment; 3] = [Moment::BeforeIt, Moment::BeforeItsAnswer, Moment::AfterItsAnswer];
 
 /// A command that is killed, on a stack that stands or not yet.
 struct Scene {
@@ -24,35 +19,6 @@ struct Scene {
     variables: &'static [&'static str],
     /// How many points are tried unless all are.
     spread: usize,
-}
-
-type Region = BTreeMap<String, usize>;
-
-/// All that the API lists, and what a bake or a half-done change would leave behind in it.
-async fn region(cloud: &Cloud) -> Region {
-    let mut region: Region =
-        everything(cloud).await.into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect();
-    let mut count = |what: String| *region.entry(what).or_default() += 1;
-    let instances = cloud.ec2.describe_instances().send().await.unwrap();
-    for instance in instances.reservations().iter().flat_map(|reservation| reservation.instances()) {
-        let state = instance.state().and_then(|state| state.name()).unwrap().as_str();
-        if state != "terminated" {
-            count(format!("instances {state}"));
-        }
-        for tag in instance.tags().iter().filter(|tag| tag.key() == Some("bgform:started")) {
-            count(format!("marks {}", tag.key().unwrap()));
-        }
-    }
-    let groups = cloud.ec2.describe_security_groups().send().await.unwrap();
-    for group in groups.security_groups() {
-        group.ip_permissions().iter().for_each(|_| count("ingress rules".to_owned()));
-    }
-    let templates = cloud.ec2.describe_launch_templates().send().await.unwrap();
-    for id in templates.launch_templates().iter().filter_map(|template| template.launch_template_id()) {
-        let versions = cloud.ec2.describe_launch_template_versions().launch_template_id(id).send().await;
-        versions.unwrap().launch_template_versions().iter().for_each(|_| count("versions".to_owned()));
-    }
-    region
 }
 
 impl Scene {
@@ -77,32 +43,21 @@ impl Scene {
     }
 }
 
-/// What was found over all points.
-#[derive(Debug, Default)]
-struct Found {
-    points: usize,
-    converged: usize,
-    duplicates: usize,
-    orphans: usize,
-    unreadable: usize,
-    wrong: Vec<String>,
-}
-
-impl Found {
+impl Scene {
     /// Everything after the kill: again, nothing left to do, nothing twice, and all of it away.
     async fn point(
-        &mut self,
-        scene: &Scene,
+        &self,
+        found: &mut Found,
         product: &Product,
         before: &Region,
         after: &Region,
         point: &str,
     ) {
-        self.points += 1;
+        found.points += 1;
         let cloud = product.cloud().await;
-        let again = scene.run(product, "apply", "--auto-approve");
-        self.unreadable += usize::from(again.err.contains("bgform::state::"));
-        let plan = scene.run(product, "plan", "--detailed-exitcode");
+        let again = self.run(product, "apply", "--auto-approve");
+        found.unreadable += usize::from(again.err.contains("bgform::state::"));
+        let plan = self.run(product, "plan", "--detailed-exitcode");
         let there = region(&cloud).await;
         let mut wrong = Vec::new();
         for (what, run) in [("apply", &again), ("plan", &plan)] {
@@ -114,14 +69,13 @@ impl Found {
             wrong.push(format!("after an apply that says:\n{}\n{}", again.out, again.err));
         }
         if there != *after {
-            let more = there.iter().any(|(what, count)| count > after.get(what).unwrap_or(&0));
-            self.duplicates += usize::from(more);
+            found.duplicates += usize::from(more(after, &there));
             wrong.push(format!("{}\n{}", difference(after, &there), again.err));
         }
-        let destroy = scene.run(product, "destroy", "--auto-approve");
+        let destroy = self.run(product, "destroy", "--auto-approve");
         let left = region(&cloud).await;
         if destroy.code != 0 || left != *before {
-            self.orphans += usize::from(left != *before);
+            found.orphans += usize::from(left != *before);
             wrong.push(format!(
                 "destroy exits {}, {}\n{}",
                 destroy.code,
@@ -129,28 +83,15 @@ impl Found {
                 destroy.err
             ));
         }
-        match wrong.is_empty() {
-            true => self.converged += 1,
-            false => self.wrong.push(format!("== {point}\n{}", wrong.join("\n"))),
-        }
+        found.end(point, &wrong);
     }
-}
-
-fn difference(wanted: &Region, found: &Region) -> String {
-    let of = |region: &Region, what: &str| region.get(what).copied().unwrap_or_default();
-    let kinds: std::collections::BTreeSet<_> = wanted.keys().chain(found.keys()).collect();
-    let differ = kinds.into_iter().filter(|what| of(wanted, what) != of(found, what));
-    let lines: Vec<_> = differ
-        .map(|what| format!("{what}: {} wanted, {} there", of(wanted, what), of(found, what)))
-        .collect();
-    lines.join(", ")
 }
 
 /// Every call at each moment, or as many of them as the scene asks for, spread evenly.
 fn points(scene: &Scene, calls: usize) -> Vec<(usize, Moment)> {
     let every = (0..calls).flat_map(|at| MOMENTS.map(|moment| (at, moment))).collect::<Vec<_>>();
-    match std::env::var("BGFORM_KILLS").as_deref() {
-        Ok("all") => every,
+    match Tried::asked() {
+        Tried::All => every,
         _ => {
             let spread = scene.spread.min(every.len());
             // Over the calls, with the moments in turn.
@@ -179,15 +120,9 @@ async fn loses_nothing(scene: Scene) {
         let call = calls.into_iter().filter(|call| !is_read(call)).nth(at).unwrap_or_default();
         let point = format!("{} killed {moment:?}, call {at} ({call})", scene.name);
         assert!(killed, "{point}: it had ended before");
-        found.point(&scene, &product, &before, &after, &point).await;
+        scene.point(&mut found, &product, &before, &after, &point).await;
     }
-    let Found { points, converged, duplicates, orphans, unreadable, wrong } = found;
-    println!(
-        "killed during {}: {points} points, {converged} converged, {duplicates} with duplicates, {orphans} \
-         with orphans, {unreadable} with unreadable states",
-        scene.name
-    );
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    table("killed around mutating calls, on moto", [(scene.name, &found)]);
 }
 
 #[tokio::test]
