@@ -41,8 +41,16 @@ impl Store {
                 Ok(Restored { from, serial: kept.serial, records: 0, aside: Vec::new() })
             }
             Ok(None) => Err(StateError::NoSuchSerial { path: self.path("history"), serial: from, kept: 0 }),
-            Err(error @ StateError::NewerVersion { .. }) => Err(error),
-            Err(_) => self.mend(lock, from),
+            Err(
+                StateError::Corrupt { .. }
+                | StateError::Checksum { .. }
+                | StateError::Missing { .. }
+                | StateError::WrongLineage { .. }
+                | StateError::JournalRecord { .. }
+                | StateError::JournalGap { .. },
+            ) => self.mend(lock, from),
+            // It is elsewhere, of a later version, or could not be looked at: no damage to mend.
+            Err(error) => Err(error),
         }
     }
 

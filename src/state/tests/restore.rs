@@ -89,3 +89,15 @@ async fn a_newer_format_is_not_gone_back_behind() {
     assert!(matches!(store.restore(&lock, None), Err(StateError::NewerVersion { .. })));
     assert!(matches!(store.restore(&lock, Some(7)), Err(StateError::NoSuchSerial { .. })));
 }
+
+#[tokio::test]
+async fn a_state_that_was_moved_is_not_made_again_where_it_was() {
+    let (store, folder) = two_serials().await;
+    let to = Store::at(folder.path().join("elsewhere"));
+    let (lock, there) =
+        (store.lock("bgform state migrate").unwrap(), to.lock("bgform state migrate").unwrap());
+    let mut snapshot = loaded(&store).snapshot;
+    store.migrate(&lock, &to, &there, "elsewhere", &mut snapshot).unwrap();
+    assert!(matches!(store.restore(&lock, None), Err(StateError::Moved { .. })));
+    assert_eq!(loaded(&to).snapshot, snapshot);
+}
