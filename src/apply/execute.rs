@@ -15,7 +15,7 @@ use crate::plan::observe::overlaid;
 use crate::plan::render::show_value;
 use crate::plan::resolve::resolve;
 use crate::plan::step::{Action, Step};
-use crate::state::{self, Begin, Change, Entry, Record, StateError};
+use crate::state::{self, Begin, Change, Entry, Record, StateError, Unseen};
 use crate::value::{Object, Value};
 
 use super::operation::Operation;
@@ -135,22 +135,20 @@ impl<'a> Shared<'a> {
         Some(turn.lock_owned().await)
     }
 
-    fn operation<'b>(&'b self, address: &'b Address, id: &str, generation: u32) -> Operation<'b> {
-        Operation::new(self.context.cloud, address, id, &self.stack, &self.lineage, self.context.reporter)
-            .of_generation(generation)
-            .on_the_way_back(self.context.way_back)
-            .journalled(self.context.journal)
-    }
-
-    async fn begin(
-        &self,
-        step: &Step,
+    /// Begins an operation. A create that was cut short before, and of which nothing was to be seen, goes on as
+    /// what it was.
+    async fn begin<'b>(
+        &'b self,
+        step: &'b Step,
         action: state::Action,
         generation: u32,
         inputs: &Object,
         depends_on: &BTreeSet<Address>,
-    ) -> Result<String, StateError> {
-        let operation = hex::encode(rand::random::<[u8; 12]>());
+    ) -> Result<Operation<'b>, StateError> {
+        let mut unseen = self.context.journal.snapshot().unseen;
+        let again = unseen.shift_remove(&step.address).filter(|_| action == state::Action::Create);
+        let Unseen { operation, generation } = again
+            .unwrap_or_else(|| Unseen { operation: hex::encode(rand::random::<[u8; 12]>()), generation });
         let begin = Begin {
             operation: operation.clone(),
             address: step.address.clone(),
@@ -162,13 +160,18 @@ impl<'a> Shared<'a> {
             note: String::new(),
         };
         self.append(Entry::Begin(begin)).await?;
-        Ok(operation)
+        let (Context { cloud, reporter, journal, way_back, .. }, address) = (self.context, &step.address);
+        Ok(Operation::new(cloud, address, operation, &self.stack, &self.lineage, *reporter)
+            .of_generation(generation)
+            .on_the_way_back(*way_back)
+            .journalled(journal))
     }
 
     /// Closes an operation that is known to have changed nothing; any other stays open, and
     /// recovery looks at it first.
     async fn close(&self, op: &Operation<'_>, error: Error) -> StepError {
-        if op.changed_nothing() {
+        // What is refused to a repeat may be so because the first call was carried out.
+        if op.changed_nothing() && !op.is_repeat() {
             let entry = Entry::Failed { operation: op.id.clone(), error: error.to_string() };
             if let Err(state) = self.append(entry).await {
                 return state.into();
@@ -185,8 +188,7 @@ impl<'a> Shared<'a> {
     ) -> Result<(), StepError> {
         let (evaluated, inputs) = self.inputs(kind, step)?;
         let _turn = self.turn(kind, step, &inputs).await;
-        let id = self.begin(step, state::Action::Create, generation, &inputs, &evaluated.depends_on).await?;
-        let op = self.operation(&step.address, &id, generation);
+        let op = self.begin(step, state::Action::Create, generation, &inputs, &evaluated.depends_on).await?;
         let id = match kind.create(&op, &inputs).await {
             Ok(id) => id,
             Err(error) => return Err(self.close(&op, error).await),
@@ -197,7 +199,7 @@ impl<'a> Shared<'a> {
             id,
             inputs,
             outputs: live.outputs.clone(),
-            generation,
+            generation: op.generation,
             depends_on: evaluated.depends_on.iter().cloned().collect(),
             prevent_destroy: evaluated.prevent_destroy,
             unfinished: false,
@@ -238,10 +240,9 @@ impl<'a> Shared<'a> {
         let changed = changed_attributes(&changes);
         if !changed.is_empty() || record.unfinished {
             live.inputs = before;
-            let id = self
+            let op = self
                 .begin(step, state::Action::Update, record.generation, &inputs, &evaluated.depends_on)
                 .await?;
-            let op = self.operation(&step.address, &id, record.generation);
             if let Err(error) = kind.update(&op, &record.id, &live, &inputs, &changed).await {
                 return Err(self.close(&op, error).await);
             }
@@ -347,14 +348,13 @@ impl<'a> Shared<'a> {
     ) -> Result<(), StepError> {
         let Some(record) = &step.record else { return Ok(()) };
         let depends_on = record.depends_on.iter().cloned().collect();
-        let begun =
+        let op =
             self.begin(step, state::Action::Delete, record.generation, &record.inputs, &depends_on).await?;
-        let op = self.operation(&step.address, &begun, record.generation);
         if let Err(error) = kind.delete(&op, record).await {
             return Err(self.close(&op, error).await);
         }
         let change = removal(&step.address, id, deposed || self.was_deposed(&step.address, id));
-        Ok(self.append(Entry::Done { operation: begun, change }).await?)
+        Ok(self.append(Entry::Done { operation: op.id, change }).await?)
     }
 
     /// Whether what stood at the address when the plan was made has made room since.

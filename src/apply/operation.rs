@@ -23,6 +23,10 @@ pub const STACK_TAG: &str = "bgform:stack";
 pub const ADDRESS_TAG: &str = "bgform:address";
 pub const OPERATION_TAG: &str = "bgform:operation";
 
+/// Until then EC2, which is eventually consistent, is not believed that something is not there
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
+const SHOWN_WITHIN: Duration = Duration::from_secs(60);
+
 /// Whether a tag is bgform's or AWS's own, and so no part of what an author declares.
 pub fn is_reserved_tag(key: &str) -> bool {
     key.starts_with("bgform:") || key.starts_with("aws:")
@@ -205,6 +209,30 @@ impl Operation<'_> {
         self.ordinal.load(Ordering::Relaxed) == self.refused.load(Ordering::Relaxed)
     }
 
+    /// Whether an earlier run began this create, and nothing was to be seen of it.
+    pub fn is_repeat(&self) -> bool {
+        let unseen = self.journal.and_then(|journal| journal.snapshot().unseen.shift_remove(self.address));
+        unseen.is_some_and(|unseen| unseen.operation == self.id)
+    }
+
+    /// After a create that was refused because its name, port or priority is taken: what this operation itself
+    /// has made there, which `look` finds by its tag, and else the refusal. Where the call may have been said
+    /// before, what it made may be shown late.
+    pub async fn said_twice<F, Fut>(&self, refused: Error, look: F) -> Result<String, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<Option<String>, Error>>,
+    {
+        let limit = if !was_refused(&refused) || self.is_repeat() { SHOWN_WITHIN } else { Duration::ZERO };
+        let found = self.wait("what was made before is shown", limit, || async {
+            Ok(look().await?.map_or_else(|| Poll::Pending("not visible yet".to_owned()), Poll::Ready))
+        });
+        match found.await {
+            Err(Error::Wait { .. }) => Err(refused),
+            found => found,
+        }
+    }
+
     /// What was left to do of something that stands, when it is found again: what AWS refuses is left
     /// to the next plan, whose stack may say otherwise by then.
     pub fn unless_refused(&self, done: Result<(), Error>) -> Result<(), Error> {
@@ -240,9 +268,7 @@ impl Operation<'_> {
                 Ok(Poll::Pending(seen)) => seen,
                 Ok(Poll::Gone) => return end(WaitEnd::Gone, "nothing".to_owned()),
                 Ok(Poll::Failed(seen)) => return end(WaitEnd::Failed, seen),
-                Err(error) if error.is_not_found() && waited < Duration::from_secs(60) => {
-                    "not visible yet".to_owned()
-                }
+                Err(error) if error.is_not_found() && waited < SHOWN_WITHIN => "not visible yet".to_owned(),
                 Err(error) => return Err(error),
             };
             self.progress(&format!("waiting until {until}: {seen}"));

@@ -9,7 +9,7 @@ use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 use crate::kind::{self, AnyKind, Live, Wanted};
 use crate::plan::observe::overlaid;
-use crate::state::{Action, Change, Entry, Journal, OpenOperation, Record};
+use crate::state::{Action, Change, Entry, Journal, OpenOperation, Record, Unseen};
 use crate::value::Object;
 
 use super::operation::{Operation, Reporter};
@@ -76,7 +76,12 @@ async fn one(
     match (begin.action, &begin.id) {
         (Action::Create, _) => {
             let Some(id) = made(&op, kind, open).await? else {
-                journal.append(failed("nothing was made")).await?;
+                // One that was repeated, and of which still nothing is to be seen, made nothing that stands.
+                let unseen = Unseen { operation: begin.operation.clone(), generation: begin.generation };
+                let create = Some(unseen).filter(|_| !op.is_repeat());
+                let change = Change::Unseen { address: begin.address.clone(), create };
+                journal.append(Entry::Fact { change }).await?;
+                journal.append(failed("nothing is to be seen of it")).await?;
                 return Ok("nothing had been made");
             };
             let record = record_of(open, &id, begin.inputs.clone());

@@ -106,6 +106,14 @@ fn taken(listener: &str, priority: i32) -> Error {
     )
 }
 
+/// The rule that this operation has made.
+async fn made(op: &Operation<'_>, spec: &Spec) -> Result<Option<String>, Error> {
+    let priority = spec.priority.to_string();
+    let rules = rules_of(op.cloud, &spec.listener).await?.into_iter();
+    let arns = rules.filter(|rule| rule.priority() == Some(&*priority)).filter_map(|rule| rule.rule_arn);
+    elbv2::made_by(op, arns.collect()).await
+}
+
 async fn move_to(op: &Operation<'_>, arn: &str, spec: &Spec) -> Result<(), Error> {
     let place = RulePriorityPair::builder().rule_arn(arn).priority(spec.priority).build();
     let set = op.cloud.elbv2.set_rule_priorities().rule_priorities(place);
@@ -158,7 +166,13 @@ impl Kind for ListenerRule {
         let answer = op.call(SERVICE, "CreateRule", Repeat::OnThrottle, || create.clone().send()).await;
         let arn = match answer {
             Ok(answer) => answer.rules().first().and_then(|rule| rule.rule_arn()).map(str::to_owned),
-            Err(error) if error.already_exists() => return Err(taken(&spec.listener, spec.priority)),
+            Err(error) if error.already_exists() => {
+                let made = op.said_twice(error, || made(op, &spec)).await;
+                Some(made.map_err(|error| match error.already_exists() {
+                    true => taken(&spec.listener, spec.priority),
+                    false => error,
+                })?)
+            }
             Err(error) => return Err(error),
         };
         let arn = arn.ok_or_else(|| elbv2::unanswered("CreateRule"))?;
@@ -212,10 +226,7 @@ impl Kind for ListenerRule {
     }
 
     async fn find(&self, op: &Operation<'_>, spec: Spec) -> Result<Option<String>, Error> {
-        let priority = spec.priority.to_string();
-        let rules = rules_of(op.cloud, &spec.listener).await?.into_iter();
-        let arns = rules.filter(|rule| rule.priority() == Some(&*priority)).filter_map(|rule| rule.rule_arn);
-        elbv2::made_by(op, arns.collect()).await
+        made(op, &spec).await
     }
 
     fn check(&self, inputs: &Object) -> Vec<elbv2::Mistake> {

@@ -131,7 +131,7 @@ impl Kind for SecurityGroup {
         let ec2 = &op.cloud.ec2;
         let name = spec.name.clone().unwrap_or_else(|| op.name(255));
         let tags = own_tags(op, ResourceType::SecurityGroup, &spec.tags);
-        let made = op
+        let answer = op
             .call(Service::Ec2, "CreateSecurityGroup", Repeat::OnThrottle, || {
                 ec2.create_security_group()
                     .group_name(&name)
@@ -140,8 +140,12 @@ impl Kind for SecurityGroup {
                     .set_tag_specifications(tags.clone().map(|tags| vec![tags]))
                     .send()
             })
-            .await?;
-        let id = made.group_id.unwrap_or_default();
+            .await;
+        let id = match answer {
+            Ok(answer) => answer.group_id.unwrap_or_default(),
+            Err(error) if error.already_exists() => op.said_twice(error, || made(op)).await?,
+            Err(error) => return Err(error),
+        };
         converge(op, &id, &spec).await?;
         Ok(id)
     }
@@ -195,8 +199,7 @@ impl Kind for SecurityGroup {
     }
 
     async fn find(&self, op: &Operation<'_>, spec: Spec) -> Result<Option<String>, Error> {
-        let found = groups(op.cloud, made_by(op)).await?;
-        let Some(id) = found.into_iter().find_map(|group| group.group_id) else { return Ok(None) };
+        let Some(id) = made(op).await? else { return Ok(None) };
         op.unless_refused(converge(op, &id, &spec).await)?;
         Ok(Some(id))
     }
@@ -215,6 +218,12 @@ impl Kind for SecurityGroup {
         use aws_sdk_ec2::operation::create_security_group::CreateSecurityGroupInput;
         CreateSecurityGroupInput::builder().build().iter().map(|input| format!("{input:?}")).collect()
     }
+}
+
+/// The group that this operation has made.
+async fn made(op: &Operation<'_>) -> Result<Option<String>, Error> {
+    let found = groups(op.cloud, made_by(op)).await?;
+    Ok(found.into_iter().find_map(|group| group.group_id))
 }
 
 async fn groups(cloud: &Cloud, filters: Vec<Filter>) -> Result<Vec<Group>, Error> {

@@ -48,7 +48,7 @@ pub use error::StateError;
 pub use history::HistoryEntry;
 pub use journal::Journal;
 pub use lock::{Contender, Holder, LockGuard, TTL};
-pub use record::{Change, Deposed, FORMAT_VERSION, Record, Snapshot, WrittenBy};
+pub use record::{Change, Deposed, FORMAT_VERSION, Record, Snapshot, Unseen, WrittenBy};
 pub use restore::Restored;
 pub use store::{Loaded, Store};
 

@@ -40,6 +40,14 @@ pub struct Deposed {
     pub record: Record,
 }
 
+/// A create that may have been sent, and of which nothing was to be seen. Tokens and tags come from its
+/// id and names from its generation, so that a repeat finds what shows itself late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    pub operation: String,
+    pub generation: u32,
+}
+
 /// Who wrote a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WrittenBy {
@@ -77,6 +85,9 @@ pub struct Snapshot {
     pub outputs: Object,
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub deployments: IndexMap<String, Deployment>,
+    /// The next create at the address goes on as the same operation.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub unseen: IndexMap<Address, Unseen>,
     pub taken_at: Timestamp,
     pub written_by: WrittenBy,
 }
@@ -96,6 +107,8 @@ pub enum Change {
     RemoveDeposed { address: Address, id: String },
     /// What an `existing` block found.
     Existing { address: Address, value: Value },
+    /// Nothing was to be seen of a create; of none any more where there is no operation.
+    Unseen { address: Address, create: Option<Unseen> },
     /// The stack's outputs, all of them.
     Outputs { outputs: Object },
     /// How a deployment stands; nothing is known of it any more where it is none.
@@ -127,6 +140,7 @@ impl Snapshot {
             existing: IndexMap::new(),
             outputs: Object::new(),
             deployments: IndexMap::new(),
+            unseen: IndexMap::new(),
             taken_at: crate::clock::now(),
             written_by: WrittenBy::default(),
         }
@@ -139,6 +153,7 @@ impl Snapshot {
                 // What was replaced and is back (an image baked the same way again) is not to go.
                 self.deposed.retain(|old| old.address != *address || old.record.id != record.id);
                 self.resources.insert(address.clone(), record.clone());
+                self.unseen.shift_remove(address);
             }
             Change::Depose { address, id } => {
                 if self.resources.get(address).is_some_and(|record| record.id == *id)
@@ -156,6 +171,12 @@ impl Snapshot {
             }
             Change::Existing { address, value } => {
                 self.existing.insert(address.clone(), value.clone());
+            }
+            Change::Unseen { address, create: Some(create) } => {
+                self.unseen.insert(address.clone(), create.clone());
+            }
+            Change::Unseen { address, create: None } => {
+                self.unseen.shift_remove(address);
             }
             Change::Outputs { outputs } => self.outputs.clone_from(outputs),
             Change::Deployment { name, facts: Some(facts) } => {

@@ -15,7 +15,7 @@ use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
 use crate::kind::Tags;
-use crate::kind::ec2::{FILTER_VALUES, filter, is_ours, own_tags, set_tags, tag};
+use crate::kind::ec2::{FILTER_VALUES, filter, is_ours, made_by, own_tags, set_tags, tag};
 use crate::kind::instance::state;
 
 /// Holds the whole hash of what was baked.
@@ -136,8 +136,17 @@ async fn copy(op: &Operation<'_>, spec: &Spec, hash: &str) -> Result<String, Err
                 .set_tag_specifications(tags.clone().map(|tags| vec![tags]))
                 .send()
         })
-        .await?;
-    Ok(answer.image_id.unwrap_or_default())
+        .await;
+    match answer {
+        Ok(answer) => Ok(answer.image_id.unwrap_or_default()),
+        Err(error) if error.already_exists() => {
+            let made = || async {
+                Ok(images(op.cloud, made_by(op)).await?.into_iter().find_map(|image| image.image_id))
+            };
+            op.said_twice(error, made).await
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Waits until the image can be launched. One that failed is taken away, so that its name is free.
@@ -186,7 +195,7 @@ pub async fn release(op: &Operation<'_>, source: &str) -> Result<(), Error> {
 /// What an earlier run of this operation made, once it is available; the source is left stopped
 /// if that is what it was.
 pub async fn find(op: &Operation<'_>, spec: &Spec) -> Result<Option<String>, Error> {
-    let found = images(op.cloud, crate::kind::ec2::made_by(op)).await?;
+    let found = images(op.cloud, made_by(op)).await?;
     release(op, &spec.source).await?;
     for image in found {
         let id = image.image_id().unwrap_or_default();

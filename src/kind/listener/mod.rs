@@ -253,9 +253,8 @@ impl Kind for Listener {
         let answer = op.call(SERVICE, "CreateListener", Repeat::Safe, || create.clone().send()).await;
         let arn = match answer {
             Ok(answer) => answer.listeners().first().and_then(|one| one.listener_arn()).map(str::to_owned),
-            // Said twice, it is there already: ours, if it has this operation's tag.
             Err(error) if error.already_exists() => {
-                Some(made(op, &spec.load_balancer, spec.port).await?.ok_or(error)?)
+                Some(op.said_twice(error, || made(op, &spec.load_balancer, spec.port)).await?)
             }
             Err(error) => return Err(error),
         };

@@ -251,8 +251,7 @@ impl Kind for TargetGroup {
             Ok(answer) => {
                 answer.target_groups().first().and_then(|one| one.target_group_arn()).map(str::to_owned)
             }
-            // Said twice, it is there already: ours, if it has this operation's tag.
-            Err(error) if error.already_exists() => Some(made(op, &name).await?.ok_or(error)?),
+            Err(error) if error.already_exists() => Some(op.said_twice(error, || made(op, &name)).await?),
             Err(error) => return Err(error),
         };
         let arn = arn.ok_or_else(|| elbv2::unanswered("CreateTargetGroup"))?;

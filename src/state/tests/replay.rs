@@ -27,6 +27,10 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => any_address().prop_map(|address| Change::Remove { address }),
         1 => (any_address(), any_id()).prop_map(|(address, id)| Change::RemoveDeposed { address, id }),
         1 => (any_address(), ".*").prop_map(|(address, text)| Change::Existing { address, value: text.into() }),
+        1 => (any_address(), prop::option::of("o[1-3]")).prop_map(|(address, operation)| {
+            let create = operation.map(|operation| Unseen { operation, generation: 2 });
+            Change::Unseen { address, create }
+        }),
         1 => ".*".prop_map(|text| Change::Outputs { outputs: [("url".to_owned(), text.into())].into() }),
         1 => (any_address(), any_address()).prop_map(|(from, to)| Change::Move { from, to }),
     ]

@@ -8,6 +8,7 @@ mod faults;
 mod load;
 mod replaced;
 mod time;
+mod unseen;
 
 /// The explicit stack with a bake that any machine can run, and its file.
 pub const STACK: (&str, &str) = ("explicit.deploy", include_str!("../../../stacks/explicit.deploy"));
