@@ -75,7 +75,16 @@ async fn one(
             .journalled(journal);
     match (begin.action, &begin.id) {
         (Action::Create, _) => {
-            let Some(id) = made(&op, kind, open).await? else {
+            const GONE: &str = "what it had made is gone again";
+            let id = match made(&op, kind, open).await {
+                Err(error) if error.is_gone() => {
+                    op.progress(&error.to_string());
+                    journal.append(failed(GONE)).await?;
+                    return Ok(GONE);
+                }
+                found => found?,
+            };
+            let Some(id) = id else {
                 // One that was repeated, and of which still nothing is to be seen, made nothing that stands.
                 let unseen = Unseen { operation: begin.operation.clone(), generation: begin.generation };
                 let create = Some(unseen).filter(|_| !op.is_repeat());
@@ -86,8 +95,8 @@ async fn one(
             };
             let record = record_of(open, &id, begin.inputs.clone());
             let Some(live) = read(cloud, kind, &begin.address, &record).await? else {
-                journal.append(failed("what was made is gone again")).await?;
-                return Ok("what it had made is gone again");
+                journal.append(failed(GONE)).await?;
+                return Ok(GONE);
             };
             if let Some(old) = snapshot.resources.get(&begin.address).filter(|old| old.id != id) {
                 let change = Change::Depose { address: begin.address.clone(), id: old.id.clone() };

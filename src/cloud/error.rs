@@ -272,6 +272,15 @@ impl Error {
         Self::Failed { message: message.into(), help: help.into() }
     }
 
+    /// What was to be `what` is not there any more: `last` is what was seen of it.
+    pub fn gone(what: impl Into<String>, last: impl Into<String>) -> Self {
+        Self::Wait { what: what.into(), end: WaitEnd::Gone, last: last.into() }
+    }
+
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Wait { end: WaitEnd::Gone, .. })
+    }
+
     pub fn class(&self) -> Option<Class> {
         match self {
             Self::Cloud(error) => Some(error.class),

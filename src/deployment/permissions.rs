@@ -28,7 +28,7 @@ const STANDBY: [&str; 4] = [
     "autoscaling:EnterStandby",
     "autoscaling:ExitStandby",
     "autoscaling:SetDesiredCapacity",
-    "ssm:ListCommandInvocations",
+    "ssm:ListCommands",
 ];
 /// Where a request reaches the listener of the deployment's rule.
 const LISTENER: [&str; 2] =

@@ -56,6 +56,7 @@ impl Kind for Image {
                 "ec2:DescribeInstances",
                 "ec2:DescribeSnapshots",
                 "ssm:GetCommandInvocation",
+                "ssm:ListCommands",
             ],
             write: &[
                 "ec2:CreateImage",

@@ -140,9 +140,9 @@ impl Kind for Instance {
     /// call that EC2 had and whose answer was lost is repeated with the same client token.
     async fn find(&self, op: &Operation<'_>, spec: Spec) -> Result<Option<String>, Error> {
         let found = state::instances(op.cloud, made_by(op)).await?;
-        let Some(found) = found.into_iter().find(|one| !one.is_gone()) else { return Ok(None) };
-        finish(op, found.id(), &spec).await?;
-        Ok(Some(found.id().to_owned()))
+        let Some(one) = found.iter().find(|one| !one.is_gone()).or(found.first()) else { return Ok(None) };
+        finish(op, one.id(), &spec).await?;
+        Ok(Some(one.id().to_owned()))
     }
 
     fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)> {
@@ -225,7 +225,8 @@ async fn run(op: &Operation<'_>, spec: &Spec) -> Result<String, Error> {
     Ok(instance.and_then(|instance| instance.instance_id).unwrap_or_default())
 }
 
-/// Brings a new instance to the state that is declared. EC2 can only stop what has run.
+/// Brings a new instance to the state that is declared. EC2 can only stop what has run. One that EC2 ends
+/// instead is gone.
 async fn finish(op: &Operation<'_>, id: &str, spec: &Spec) -> Result<(), Error> {
     match spec.should_run() {
         true => state::running(op, id).await,

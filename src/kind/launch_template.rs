@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{LaunchTemplate as Template, LaunchTemplateVersion, ResourceType};
+use aws_sdk_ec2::types::{Filter, LaunchTemplate as Template, LaunchTemplateVersion, ResourceType};
 
 use super::ec2::{
     FILTER_VALUES, Members, arn, by_id, carry_over, declared_tags, filter, made_by, outputs, own_tags, pages,
@@ -84,7 +84,7 @@ impl Kind for LaunchTemplate {
         let names: Vec<_> = named.into_iter().filter_map(known_name).collect();
         let mut templates = Vec::new();
         for names in names.chunks(FILTER_VALUES) {
-            templates.extend(with_names(cloud, names).await?);
+            templates.extend(matching(cloud, &[filter("launch-template-name", names)]).await?);
         }
         let ids: Vec<_> = unnamed.iter().map(|one| one.id).collect();
         for ids in ids.chunks(FILTER_VALUES) {
@@ -132,14 +132,8 @@ impl Kind for LaunchTemplate {
     }
 
     async fn find(&self, op: &Operation<'_>, _spec: Spec) -> Result<Option<String>, Error> {
-        let filters = made_by(op);
-        let answer = op
-            .cloud
-            .read(Service::Ec2, "DescribeLaunchTemplates", || {
-                op.cloud.ec2.describe_launch_templates().set_filters(Some(filters.clone())).send()
-            })
-            .await?;
-        Ok(answer.launch_templates.unwrap_or_default().into_iter().find_map(|one| one.launch_template_id))
+        let found = matching(op.cloud, &made_by(op)).await?;
+        Ok(found.into_iter().find_map(|one| one.launch_template_id))
     }
 
     fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)> {
@@ -183,11 +177,10 @@ fn known_name(one: &Wanted<'_>) -> Option<String> {
     name.as_str().map(str::to_owned)
 }
 
-async fn with_names(cloud: &Cloud, names: &[String]) -> Result<Vec<Template>, Error> {
+async fn matching(cloud: &Cloud, filters: &[Filter]) -> Result<Vec<Template>, Error> {
     pages(|token| async move {
         let send = || {
-            let describe = cloud.ec2.describe_launch_templates();
-            let describe = describe.filters(filter("launch-template-name", names));
+            let describe = cloud.ec2.describe_launch_templates().set_filters(Some(filters.to_vec()));
             describe.max_results(200).set_next_token(token.clone()).send()
         };
         let page = cloud.read(Service::Ec2, "DescribeLaunchTemplates", send).await?;

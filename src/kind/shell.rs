@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationOutput;
-use aws_sdk_ssm::types::CommandInvocationStatus;
+use aws_sdk_ssm::types::{CommandInvocationStatus, CommandStatus};
 
 use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Repeat;
@@ -22,7 +22,7 @@ pub struct Script<'a> {
     pub instance: &'a str,
     /// What the instance is called in messages, such as ``the source `i-1` ``.
     pub who: String,
-    /// What the run is called at Systems Manager; at most 100 characters (API_SendCommand, Comment).
+    /// What the run is called at Systems Manager.
     pub name: String,
     /// Whether an earlier process may have sent it: a run of that name on the instance that goes on,
     /// or has succeeded, is then the one.
@@ -68,7 +68,7 @@ async fn send(op: &Operation<'_>, script: &Script<'_>) -> Result<String, Error> 
     let ssm = &op.cloud.ssm;
     let lines: Vec<String> =
         std::iter::once("set -e".to_owned()).chain(script.commands.iter().cloned()).collect();
-    let comment: String = script.name.chars().take(100).collect();
+    let comment = comment(script);
     let timeout = script.timeout.as_secs_f64().ceil().to_string();
     let sent = op
         .wait(&format!("Systems Manager reaches {}", script.instance), script.reach, || async {
@@ -110,20 +110,25 @@ async fn send(op: &Operation<'_>, script: &Script<'_>) -> Result<String, Error> 
 
 /// The id of the run of that name which goes on or has succeeded on the instance, if there is one.
 async fn sent_before(op: &Operation<'_>, script: &Script<'_>) -> Result<Option<String>, Error> {
-    use CommandInvocationStatus::{Delayed, InProgress, Pending, Success};
-    let send = || op.cloud.ssm.list_command_invocations().instance_id(script.instance).send();
-    let answer = match op.cloud.read(Service::Ssm, "ListCommandInvocations", send).await {
+    use CommandStatus::{InProgress, Pending, Success};
+    let send = || op.cloud.ssm.list_commands().instance_id(script.instance).send();
+    let answer = match op.cloud.read(Service::Ssm, "ListCommands", send).await {
         Ok(answer) => answer,
         // Systems Manager does not know the instance, so it has run nothing there.
         Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(error),
     };
-    // The newest first.
-    let found = answer.command_invocations().iter().find(|one| {
-        one.comment() == Some(script.name.as_str())
-            && matches!(one.status(), Some(Pending | InProgress | Delayed | Success))
+    let found = answer.commands().iter().filter(|one| {
+        one.comment() == Some(&*comment(script))
+            && matches!(one.status(), Some(Pending | InProgress | Success))
     });
-    Ok(found.and_then(|one| one.command_id()).map(str::to_owned))
+    let newest = found.max_by_key(|one| one.requested_date_time().map(|at| at.as_nanos()));
+    Ok(newest.and_then(|one| one.command_id()).map(str::to_owned))
+}
+
+/// API_SendCommand takes 100 characters.
+fn comment(script: &Script<'_>) -> String {
+    script.name.chars().take(100).collect()
 }
 
 async fn ended(

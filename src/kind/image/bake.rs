@@ -108,7 +108,7 @@ async fn prepare_and_copy(
             op.progress(&format!("starting {source}"));
             state::start(op, source).await?;
         }
-        command::run(op, spec).await?;
+        command::run(op, spec, stopped).await?;
     }
     if stopped {
         op.progress(&format!("stopping {source}"));
@@ -196,16 +196,23 @@ pub async fn release(op: &Operation<'_>, source: &str) -> Result<(), Error> {
 /// if that is what it was.
 pub async fn find(op: &Operation<'_>, spec: &Spec) -> Result<Option<String>, Error> {
     let found = images(op.cloud, made_by(op)).await?;
-    release(op, &spec.source).await?;
+    match release(op, &spec.source).await {
+        Err(error) if error.is_gone() => {}
+        released => released?,
+    }
     for image in found {
         let id = image.image_id().unwrap_or_default();
         match image.state() {
-            Some(ImageState::Available | ImageState::Pending) => {
-                available(op, id, spec).await?;
-                return Ok(Some(id.to_owned()));
+            Some(ImageState::Deregistered) => {}
+            _ => {
+                return match available(op, id, spec).await {
+                    // It was taken away.
+                    Err(Error::Failed { message, .. }) => {
+                        Err(Error::gone(format!("image {id} is available"), message))
+                    }
+                    ended => ended.map(|()| Some(id.to_owned())),
+                };
             }
-            Some(ImageState::Failed | ImageState::Error | ImageState::Invalid) => discard(op, &image).await?,
-            _ => {}
         }
     }
     Ok(None)

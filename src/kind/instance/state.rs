@@ -60,14 +60,15 @@ pub async fn instance(cloud: &Cloud, id: &str) -> Result<Option<Found>, Error> {
     Ok(found.into_iter().find(|one| !one.is_gone()))
 }
 
-/// Waits until the instance is in one of `states`; one that ends instead fails with EC2's reason.
+/// Waits until the instance is in one of `states`; one that ends instead is gone, with EC2's reason.
 async fn wait_until(
     op: &Operation<'_>,
     id: &str,
     states: &[InstanceStateName],
 ) -> Result<InstanceStateName, Error> {
     let words: Vec<_> = states.iter().map(InstanceStateName::as_str).collect();
-    op.wait(&format!("{id} is {}", words.join(" or ")), LIMIT, || async {
+    let until = format!("{id} is {}", words.join(" or "));
+    op.wait(&until, LIMIT, || async {
         let found = instances(op.cloud, vec![filter("instance-id", [id])]).await?;
         let Some(found) = found.into_iter().next() else {
             return Ok(Poll::Pending("not visible yet".to_owned()));
@@ -78,7 +79,9 @@ async fn wait_until(
         };
         Ok(match found.state() {
             Some(state) if states.contains(state) => Poll::Ready(state.clone()),
-            Some(InstanceStateName::Terminated) => Poll::Failed(format!("terminated: {}", reason())),
+            Some(InstanceStateName::Terminated) => {
+                return Err(Error::gone(&until, format!("terminated: {}", reason())));
+            }
             Some(state) => Poll::Pending(state.as_str().to_owned()),
             None => Poll::Pending("in no state yet".to_owned()),
         })

@@ -273,6 +273,10 @@ impl Kind for LoadBalancer {
         if update.touches("tags") {
             elbv2::retag(op, arn, &update.before.tags, &after.tags).await?;
         }
+        if update.changed.is_empty() {
+            // Its create was cut short.
+            wait_until_active(op, arn).await?;
+        }
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use bgform::cloud::Cloud;
+
 use crate::lifecycle::everything;
 use crate::product::Product;
 use crate::wire::{Counted, Fault, Moment};
@@ -83,6 +85,14 @@ listener_rule "web" {
 }
 "#;
 
+const BAKED: &str = r#"
+image "web" {
+  source = instance.main
+  name   = "late"
+  run    = ["sleep 5"]
+}
+"#;
+
 const APPLY: &[&str] = &["apply", "--auto-approve", "--parallelism", "1"];
 
 fn killed_at(product: &Product, action: &str) {
@@ -93,10 +103,15 @@ fn killed_at(product: &Product, action: &str) {
     assert!(killed.is_some(), "no {action}: {said}");
 }
 
+/// Asks the API itself.
+fn asked<T>(product: &Product, ask: impl AsyncFnOnce(Cloud) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { ask(product.cloud().await).await })
+}
+
 /// How many there are of each kind.
 fn listed(product: &Product) -> BTreeMap<&'static str, usize> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { everything(&product.cloud().await).await })
+    asked(product, async |cloud| everything(&cloud).await)
 }
 
 /// Of these there is one more than before, and a plan finds nothing to do.
@@ -153,4 +168,51 @@ fn what_elastic_load_balancing_shows_only_after_recovery_has_looked_is_not_made_
     }
     product.run(APPLY).exits(0).says("nothing had been made");
     stands_once(&product, &before, &["load balancers", "target groups", "rules"], &[]);
+}
+
+/// Two runs at once on one disk would be worse than one after the other.
+#[test]
+fn the_commands_of_a_bake_that_still_run_are_waited_for_and_not_sent_again() {
+    let product = Product::on_sandbox(&[]);
+    product.write("late.deploy", &format!("{STACK}{BAKED}"));
+    killed_at(&product, "SendCommand");
+    product.run(APPLY).exits(0).says("image.web");
+    let calls = product.local.as_ref().unwrap().calls();
+    assert_eq!(calls.matches("SendCommand ok").count(), 1, "{calls}");
+    product.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+#[test]
+fn an_instance_that_ec2_ended_after_the_kill_is_made_anew() {
+    let product = Product::on_sandbox(&[]);
+    product.write("late.deploy", STACK);
+    let before = listed(&product);
+    killed_at(&product, "RunInstances");
+    asked(&product, async |cloud| {
+        let there = cloud.ec2.describe_instances().send().await.unwrap();
+        let id = there.reservations()[0].instances()[0].instance_id().unwrap();
+        cloud.ec2.terminate_instances().instance_ids(id).send().await.unwrap();
+    });
+    product.run(APPLY).exits(0).says("what it had made is gone again");
+    stands_once(&product, &before, &["instances"], &[]);
+}
+
+#[test]
+fn an_image_that_ec2_could_not_copy_after_the_kill_is_baked_anew() {
+    let product = Product::on_sandbox(&[]);
+    product.write("late.deploy", &format!("{STACK}{BAKED}"));
+    let before = listed(&product);
+    killed_at(&product, "CreateImage");
+    let id = asked(&product, async |cloud| {
+        let there = cloud.ec2.describe_images().owners("self").send().await.unwrap();
+        there.images()[0].image_id().unwrap().to_owned()
+    });
+    let failed = format!(
+        "<DescribeImagesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId><imagesSet>\
+         <item><imageId>{id}</imageId><imageState>failed</imageState></item></imagesSet></DescribeImagesResponse>"
+    );
+    // The first one finds it by its tag, the second one waits for it.
+    product.wire.fault_once("DescribeImages", 1, Fault::Answer(200, failed));
+    product.run(APPLY).exits(0).says("what it had made is gone again");
+    stands_once(&product, &before, &["images"], &[]);
 }
