@@ -70,6 +70,12 @@ impl Outcome {
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.not_done.is_empty() && !self.interrupted
     }
+
+    /// Whether credentials were refused: no later step could do anything either, and each would be one
+    /// more error to read.
+    pub fn is_locked_out(&self) -> bool {
+        self.failed.iter().any(|failed| failed.error.is_locked_out())
+    }
 }
 
 /// Why a step failed.

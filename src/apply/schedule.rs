@@ -26,12 +26,11 @@ pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, State
     let mut schedule = Schedule::new(&context.plan.steps);
     let mut running = FuturesUnordered::new();
     let mut stopped = None;
-    let mut locked_out = false;
     loop {
         while running.len() < context.parallelism.max(1)
             && stopped.is_none()
             && !context.shutdown.is_draining()
-            && !locked_out
+            && !outcome.is_locked_out()
             && let Some((index, step)) = schedule.next()
         {
             running.push(run(&shared, index, step));
@@ -58,8 +57,6 @@ pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, State
                 stopped.get_or_insert(error);
             }
             Err(error) => {
-                // No later step could do anything either, and each would be one more error to read.
-                locked_out |= error.is_locked_out();
                 schedule.failed(index);
                 context.reporter.failed(&address, verb, &error.to_string());
                 outcome.failed.push(Failed { address, verb, error });

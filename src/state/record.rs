@@ -153,7 +153,10 @@ impl Snapshot {
                 // What was replaced and is back (an image baked the same way again) is not to go.
                 self.deposed.retain(|old| old.address != *address || old.record.id != record.id);
                 self.resources.insert(address.clone(), record.clone());
-                self.unseen.shift_remove(address);
+                // What a replacement may have made is not what it replaces.
+                if self.unseen.get(address).is_some_and(|create| create.generation == record.generation) {
+                    self.unseen.shift_remove(address);
+                }
             }
             Change::Depose { address, id } => {
                 if self.resources.get(address).is_some_and(|record| record.id == *id)

@@ -155,3 +155,16 @@ fn a_rename_keeps_the_place_and_those_who_point_there() {
     assert_eq!(names, ["vpc.core", "image.a", "image.b"]);
     assert_eq!(state.resources[&address("image.a")].depends_on, [address("vpc.core")]);
 }
+
+#[test]
+fn what_is_written_of_the_replaced_leaves_what_its_replacement_may_have_made() {
+    let mut snapshot = first();
+    let address = address("image.a");
+    let create = Some(Unseen { operation: "o1".to_owned(), generation: 3 });
+    snapshot.apply(&Change::Unseen { address: address.clone(), create });
+    for (generation, is_left) in [(2, true), (3, false)] {
+        let record = Record { generation, ..record("id-1") };
+        snapshot.apply(&Change::Put { address: address.clone(), record });
+        assert_eq!(snapshot.unseen.contains_key(&address), is_left);
+    }
+}
