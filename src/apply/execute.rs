@@ -19,7 +19,7 @@ use crate::state::{self, Begin, Change, Entry, Record, StateError, Unseen};
 use crate::value::{Object, Value};
 
 use super::operation::Operation;
-use super::{Context, StepError};
+use super::{Context, StepError, recover};
 
 /// What steps share while a plan is carried out.
 pub(super) struct Shared<'a> {
@@ -135,8 +135,8 @@ impl<'a> Shared<'a> {
         Some(turn.lock_owned().await)
     }
 
-    /// Begins an operation. A create that was cut short before, and of which nothing was to be seen, goes on as
-    /// what it was.
+    /// Begins an operation. A create of the same inputs that was cut short before, and of which nothing was to
+    /// be seen, goes on as what it was.
     async fn begin<'b>(
         &'b self,
         step: &'b Step,
@@ -145,12 +145,13 @@ impl<'a> Shared<'a> {
         inputs: &Object,
         depends_on: &BTreeSet<Address>,
     ) -> Result<Operation<'b>, StateError> {
-        let mut unseen = self.context.journal.snapshot().unseen;
-        let again = unseen.shift_remove(&step.address).filter(|_| action == state::Action::Create);
-        let Unseen { operation, generation } = again
-            .unwrap_or_else(|| Unseen { operation: hex::encode(rand::random::<[u8; 12]>()), generation });
-        let begin = Begin {
-            operation: operation.clone(),
+        let again = self
+            .unseen(step)
+            .into_iter()
+            .map(|earlier| earlier.begin)
+            .rfind(|earlier| action == state::Action::Create && is_same(&earlier.inputs, inputs));
+        let begin = again.unwrap_or_else(|| Begin {
+            operation: hex::encode(rand::random::<[u8; 12]>()),
             address: step.address.clone(),
             action,
             generation,
@@ -158,20 +159,39 @@ impl<'a> Shared<'a> {
             inputs: inputs.clone(),
             depends_on: depends_on.iter().cloned().collect(),
             note: String::new(),
-        };
+        });
+        let (operation, generation) = (begin.operation.clone(), begin.generation);
         self.append(Entry::Begin(begin)).await?;
         let (Context { cloud, reporter, journal, way_back, .. }, address) = (self.context, &step.address);
         Ok(Operation::new(cloud, address, operation, &self.stack, &self.lineage, *reporter)
             .of_generation(generation)
             .on_the_way_back(*way_back)
+            .after_one_cut_short(step.record.as_ref().is_some_and(|record| record.unfinished))
             .journalled(journal))
+    }
+
+    /// The creates at the step's address of which nothing was to be seen.
+    fn unseen(&self, step: &Step) -> Vec<Unseen> {
+        let mut unseen = self.context.journal.snapshot().unseen;
+        unseen.retain(|earlier| earlier.begin.address == step.address);
+        unseen
+    }
+
+    /// Looks for what an earlier create made with other inputs, for as long as it may show itself late.
+    async fn look_for_others(&self, step: &Step, inputs: &Object) -> Result<(), StepError> {
+        let Context { cloud, journal, reporter, .. } = self.context;
+        for earlier in self.unseen(step).iter().filter(|earlier| !is_same(&earlier.begin.inputs, inputs)) {
+            if recover::shows_itself(cloud, journal, earlier, *reporter).await? {
+                return Err(StepError::ShownLate);
+            }
+        }
+        Ok(())
     }
 
     /// Closes an operation that is known to have changed nothing; any other stays open, and
     /// recovery looks at it first.
     async fn close(&self, op: &Operation<'_>, error: Error) -> StepError {
-        // What is refused to a repeat may be so because the first call was carried out.
-        if op.changed_nothing() && !op.is_repeat() {
+        if op.changed_nothing() {
             let entry = Entry::Failed { operation: op.id.clone(), error: error.to_string() };
             if let Err(state) = self.append(entry).await {
                 return state.into();
@@ -188,6 +208,7 @@ impl<'a> Shared<'a> {
     ) -> Result<(), StepError> {
         let (evaluated, inputs) = self.inputs(kind, step)?;
         let _turn = self.turn(kind, step, &inputs).await;
+        self.look_for_others(step, &inputs).await?;
         let op = self.begin(step, state::Action::Create, generation, &inputs, &evaluated.depends_on).await?;
         let id = match kind.create(&op, &inputs).await {
             Ok(id) => id,
@@ -400,6 +421,13 @@ impl<'a> Shared<'a> {
         }
         released
     }
+}
+
+fn is_same(one: &Object, other: &Object) -> bool {
+    one.len() == other.len()
+        && one.iter().all(|(name, value)| {
+            other.get(name).is_some_and(|other| other.without_marks() == value.without_marks())
+        })
 }
 
 fn removal(address: &Address, id: &str, deposed: bool) -> Change {

@@ -91,6 +91,10 @@ pub enum StepError {
     ChangedMeanwhile { attribute: String, planned: String, found: String },
     #[error("it has vanished since the plan was made")]
     Vanished,
+    #[error(
+        "an earlier run was cut short in making it from other inputs, and what that made shows itself only now"
+    )]
+    ShownLate,
     #[error("its inputs cannot be evaluated: {0}")]
     Evaluate(String),
 }
@@ -108,6 +112,9 @@ impl StepError {
             Self::NotAsPlanned { .. } | Self::ChangedMeanwhile { .. } | Self::Vanished => Some(
                 "nothing was changed by this step; run `bgform plan` and look at what is there now"
                     .to_owned(),
+            ),
+            Self::ShownLate => Some(
+                "it is in the state; run `bgform apply` again, and it becomes what the stack says".to_owned(),
             ),
             Self::Evaluate(_) => Some("run `bgform validate`".to_owned()),
         }

@@ -25,7 +25,7 @@ pub const OPERATION_TAG: &str = "bgform:operation";
 
 /// Until then EC2, which is eventually consistent, is not believed that something is not there
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
-const SHOWN_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const SHOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// Whether a tag is bgform's or AWS's own, and so no part of what an author declares.
 pub fn is_reserved_tag(key: &str) -> bool {
@@ -66,6 +66,8 @@ pub struct Operation<'a> {
     pub reporter: &'a dyn Reporter,
     /// Whether traffic leaves what fails, which is not to wait for every target.
     pub way_back: bool,
+    /// Whether the operation before it on the same resource was cut short: its waits were, too.
+    pub resumes: bool,
     /// Where calls are written down before they go out; none in tests of a kind alone.
     journal: Option<&'a Journal>,
     /// How many mutating calls were begun.
@@ -115,6 +117,7 @@ impl<'a> Operation<'a> {
             generation: 0,
             reporter,
             way_back: false,
+            resumes: false,
             journal: None,
             ordinal,
             refused,
@@ -130,6 +133,11 @@ impl<'a> Operation<'a> {
     #[must_use]
     pub fn on_the_way_back(self, way_back: bool) -> Self {
         Self { way_back, ..self }
+    }
+
+    #[must_use]
+    pub fn after_one_cut_short(self, resumes: bool) -> Self {
+        Self { resumes, ..self }
     }
 
     #[must_use]
@@ -187,7 +195,9 @@ impl Operation<'_> {
             let call = Call { operation, ordinal, service, action: action.to_owned(), token: None };
             journal.append(Entry::Call(call)).await?;
         }
-        let answer = self.cloud.send(service, action, repeat, send).await;
+        // What began may be another process's by the time of the next attempt.
+        let may = || self.journal.map_or(Ok(()), |journal| Ok(journal.verify()?));
+        let answer = self.cloud.send_while(service, action, repeat, may, send).await;
         if answer.as_ref().is_err_and(was_refused) {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
@@ -211,8 +221,8 @@ impl Operation<'_> {
 
     /// Whether an earlier run began this create, and nothing was to be seen of it.
     pub fn is_repeat(&self) -> bool {
-        let unseen = self.journal.and_then(|journal| journal.snapshot().unseen.shift_remove(self.address));
-        unseen.is_some_and(|unseen| unseen.operation == self.id)
+        let unseen = self.journal.map(|journal| journal.snapshot().unseen).unwrap_or_default();
+        unseen.iter().any(|one| one.begin.operation == self.id)
     }
 
     /// After a create that was refused because its name, port or priority is taken: what this operation itself

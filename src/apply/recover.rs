@@ -9,16 +9,19 @@ use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 use crate::kind::{self, AnyKind, Live, Wanted};
 use crate::plan::observe::overlaid;
-use crate::state::{Action, Change, Entry, Journal, OpenOperation, Record, Unseen};
+use crate::state::{Action, Begin, Change, Entry, Journal, OpenOperation, Record, Snapshot, Unseen};
 use crate::value::Object;
 
-use super::operation::{Operation, Reporter};
+use super::operation::{Operation, Reporter, SHOWN_WITHIN};
 
-/// For so long after a call what it made may not be seen.
+/// For so long after recovery begins what a call made may not be seen. A request that was sent may still be on
+/// its way, too.
 const LATE: Duration = Duration::from_secs(3);
 const LATE_IN_EC2: Duration = Duration::from_secs(10);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What does not show itself for so long was never made.
+const NEVER: Duration = Duration::from_secs(3600);
 
 /// What was found about an operation that was cut short.
 #[derive(Debug)]
@@ -29,7 +32,8 @@ pub struct Recovered {
     pub found: String,
 }
 
-/// Ends every open operation, in the order in which they began.
+/// Ends every open operation, in the order in which they began, and looks once more for what earlier creates
+/// may have made. `destroys`: nobody will look again, so this looks longer.
 ///
 /// # Errors
 /// When AWS cannot be asked or the state cannot be written; what is not ended stays open.
@@ -37,22 +41,99 @@ pub async fn recover(
     cloud: &Cloud,
     journal: &Journal,
     open: &[OpenOperation],
+    destroys: bool,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Recovered>, (Address, Error)> {
+    let began = cloud.clock.monotonic();
     let mut recovered = Vec::new();
+    let mut found = |begin: &Begin, found: &str| {
+        let (address, action) = (begin.address.clone(), begin.action);
+        recovered.push(Recovered { address, action, found: found.to_owned() });
+    };
+    let unseen = journal.snapshot().unseen;
     for operation in open {
-        let address = operation.begin.address.clone();
-        let found =
-            one(cloud, journal, operation, reporter).await.map_err(|error| (address.clone(), error))?;
-        recovered.push(Recovered { address, action: operation.begin.action, found: found.to_owned() });
+        let begin = &operation.begin;
+        let late = match operation.calls.last() {
+            _ if destroys => SHOWN_WITHIN,
+            Some(call) if call.service == Service::Ec2.to_string() => LATE_IN_EC2,
+            _ => LATE,
+        };
+        let patience = Patience { began, late };
+        let ended = one(cloud, journal, operation, patience, reporter).await;
+        found(begin, ended.map_err(|error| (begin.address.clone(), error))?);
+    }
+    let is_open = |begin: &Begin| open.iter().any(|open| open.begin.operation == begin.operation);
+    for earlier in unseen.iter().filter(|earlier| !is_open(&earlier.begin)) {
+        let begin = &earlier.begin;
+        let late = if destroys { SHOWN_WITHIN.saturating_sub(earlier.age()) } else { Duration::ZERO };
+        let patience = Patience { began, late };
+        let ended = again(cloud, journal, earlier, patience, reporter).await;
+        let ended = ended.map_err(|error| (begin.address.clone(), error))?;
+        if ended.is_none() && earlier.age() > NEVER {
+            let change = Change::Over { operation: begin.operation.clone() };
+            let written = journal.append(Entry::Fact { change }).await;
+            written.map_err(|error| (begin.address.clone(), error.into()))?;
+        }
+        ended.iter().for_each(|ended| found(begin, ended));
     }
     Ok(recovered)
+}
+
+/// Looks for what a create made of which nothing was to be seen, until it would have shown itself. Whether it
+/// did, and is in the state now.
+pub(super) async fn shows_itself(
+    cloud: &Cloud,
+    journal: &Journal,
+    earlier: &Unseen,
+    reporter: &dyn Reporter,
+) -> Result<bool, Error> {
+    let patience =
+        Patience { began: cloud.clock.monotonic(), late: SHOWN_WITHIN.saturating_sub(earlier.age()) };
+    Ok(again(cloud, journal, earlier, patience, reporter).await? == Some(ADOPTED))
+}
+
+const ADOPTED: &str = "it had been made, and is adopted";
+const GONE: &str = "what it had made is gone again";
+
+/// How long it is looked for what is not to be seen.
+#[derive(Clone, Copy)]
+struct Patience {
+    began: Duration,
+    late: Duration,
+}
+
+/// What became of a create of which nothing was to be seen; none where that is still so.
+async fn again(
+    cloud: &Cloud,
+    journal: &Journal,
+    earlier: &Unseen,
+    patience: Patience,
+    reporter: &dyn Reporter,
+) -> Result<Option<&'static str>, Error> {
+    let begin = &earlier.begin;
+    let Some(kind) = kind::find_managed(&begin.address.kind) else { return Ok(None) };
+    let snapshot = journal.snapshot();
+    let op = operation(cloud, journal, begin, &snapshot, reporter);
+    created(&op, kind, journal, begin, patience).await
+}
+
+fn operation<'a>(
+    cloud: &'a Cloud,
+    journal: &'a Journal,
+    begin: &'a Begin,
+    snapshot: &'a Snapshot,
+    reporter: &'a dyn Reporter,
+) -> Operation<'a> {
+    Operation::new(cloud, &begin.address, &begin.operation, &snapshot.stack, &snapshot.lineage, reporter)
+        .of_generation(begin.generation)
+        .journalled(journal)
 }
 
 async fn one(
     cloud: &Cloud,
     journal: &Journal,
     open: &OpenOperation,
+    patience: Patience,
     reporter: &dyn Reporter,
 ) -> Result<&'static str, Error> {
     let begin = &open.begin;
@@ -69,47 +150,15 @@ async fn one(
         return Ok("no call had been made");
     }
     let snapshot = journal.snapshot();
-    let op =
-        Operation::new(cloud, &begin.address, &begin.operation, &snapshot.stack, &snapshot.lineage, reporter)
-            .of_generation(begin.generation)
-            .journalled(journal);
+    let op = operation(cloud, journal, begin, &snapshot, reporter);
     match (begin.action, &begin.id) {
         (Action::Create, _) => {
-            const GONE: &str = "what it had made is gone again";
-            let id = match made(&op, kind, open).await {
-                Err(error) if error.is_gone() => {
-                    op.progress(&error.to_string());
-                    journal.append(failed(GONE)).await?;
-                    return Ok(GONE);
-                }
-                found => found?,
-            };
-            let Some(id) = id else {
-                // One that was repeated, and of which still nothing is to be seen, made nothing that stands.
-                let unseen = Unseen { operation: begin.operation.clone(), generation: begin.generation };
-                let create = Some(unseen).filter(|_| !op.is_repeat());
-                let change = Change::Unseen { address: begin.address.clone(), create };
-                journal.append(Entry::Fact { change }).await?;
-                journal.append(failed("nothing is to be seen of it")).await?;
-                return Ok("nothing had been made");
-            };
-            let record = record_of(open, &id, begin.inputs.clone());
-            let Some(live) = read(cloud, kind, &begin.address, &record).await? else {
-                journal.append(failed(GONE)).await?;
-                return Ok(GONE);
-            };
-            if let Some(old) = snapshot.resources.get(&begin.address).filter(|old| old.id != id) {
-                let change = Change::Depose { address: begin.address.clone(), id: old.id.clone() };
-                journal.append(Entry::Fact { change }).await?;
+            if let Some(found) = created(&op, kind, journal, begin, patience).await? {
+                return Ok(found);
             }
-            // Inputs that did not come true are left to the next plan.
-            let mut inputs = begin.inputs.clone();
-            inputs.retain(|name, value| {
-                live.inputs.get(name).is_none_or(|now| now.without_marks() == value.without_marks())
-            });
-            let record = Record { inputs, outputs: live.outputs, ..record };
-            journal.append(done(Change::Put { address: begin.address.clone(), record })).await?;
-            Ok("it had been made, and is adopted")
+            let create = Box::new(Unseen { begin: begin.clone(), since: clock::now() });
+            journal.append(done(Change::Unseen { create })).await?;
+            Ok("nothing had been made")
         }
         (Action::Update, Some(id)) => {
             // What the update started beside its own resource is put right by the same look.
@@ -133,7 +182,7 @@ async fn one(
             Ok("it was under way, and is taken up again")
         }
         (Action::Delete, Some(id)) => {
-            let record = record_of(open, id, begin.inputs.clone());
+            let record = record_of(begin, id);
             if read(cloud, kind, &begin.address, &record).await?.is_some() {
                 journal.append(failed("it still stands")).await?;
                 return Ok("it still stands");
@@ -158,37 +207,89 @@ async fn one(
     }
 }
 
-/// What a create that was cut short made. The request may still be on its way, and EC2 shows what it made only
-/// after a while (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>): so that
-/// nothing is there is believed only some time after the call.
+/// Adopts what a create that was cut short made; none where nothing is to be seen of it.
+async fn created(
+    op: &Operation<'_>,
+    kind: &'static dyn AnyKind,
+    journal: &Journal,
+    begin: &Begin,
+    patience: Patience,
+) -> Result<Option<&'static str>, Error> {
+    let address = &begin.address;
+    let done = |change| Entry::Done { operation: begin.operation.clone(), change };
+    let found = match made(op, kind, begin, patience).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(id)) => {
+            let record = record_of(begin, &id);
+            read(op.cloud, kind, address, &record).await?.map(|live| (record, live))
+        }
+        Err(error) if error.is_gone() => {
+            op.progress(&error.to_string());
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    let Some((record, live)) = found else {
+        journal.append(done(Change::Over { operation: begin.operation.clone() })).await?;
+        return Ok(Some(GONE));
+    };
+    // Inputs that did not come true are left to the next plan.
+    let mut inputs = begin.inputs.clone();
+    inputs.retain(|name, value| {
+        live.inputs.get(name).is_none_or(|now| now.without_marks() == value.without_marks())
+    });
+    let record = Record { inputs, outputs: live.outputs, ..record };
+    let snapshot = journal.snapshot();
+    match snapshot.resources.get(address).filter(|there| there.id != record.id) {
+        // It was made again meanwhile.
+        Some(there) if there.generation > begin.generation => {
+            let change = Change::Leftover { address: address.clone(), record };
+            journal.append(Entry::Fact { change }).await?;
+            journal.append(done(Change::Over { operation: begin.operation.clone() })).await?;
+            return Ok(Some("it had been made, beside the one that stands, and is deleted"));
+        }
+        Some(old) => {
+            let change = Change::Depose { address: address.clone(), id: old.id.clone() };
+            journal.append(Entry::Fact { change }).await?;
+        }
+        None => {}
+    }
+    journal.append(done(Change::Put { address: address.clone(), record })).await?;
+    Ok(Some(ADOPTED))
+}
+
+/// What a create that was cut short made. EC2 shows it only after a while
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
+///
+/// # Errors
+/// [`Error::gone`] where it was made and is there no more.
 async fn made(
     op: &Operation<'_>,
     kind: &'static dyn AnyKind,
-    open: &OpenOperation,
+    begin: &Begin,
+    Patience { began, late }: Patience,
 ) -> Result<Option<String>, Error> {
-    let in_ec2 = open.calls.last().is_some_and(|call| call.service == Service::Ec2.to_string());
-    let believed = if in_ec2 { LATE_IN_EC2 } else { LATE };
+    let clock = &op.cloud.clock;
     loop {
-        if let Some(id) = kind.find(op, &open.begin.inputs).await? {
+        if let Some(id) = kind.find(op, &begin.inputs).await? {
             return Ok(Some(id));
         }
-        let age = open.called.map(|at| Duration::try_from(clock::now().duration_since(at)));
-        // A clock that was put back is no reason to wait.
-        let Some(Ok(age)) = age.filter(|age| age.as_ref().is_ok_and(|age| *age < believed)) else {
+        let left = late.saturating_sub(clock.monotonic().saturating_sub(began));
+        if left.is_zero() {
             return Ok(None);
-        };
+        }
         op.progress("it is not to be seen; looking again, as it may have been made just now");
-        clock::sleep(PAUSE.min(believed.saturating_sub(age))).await;
+        clock.sleep(PAUSE.min(left)).await;
     }
 }
 
-fn record_of(open: &OpenOperation, id: &str, inputs: Object) -> Record {
+fn record_of(begin: &Begin, id: &str) -> Record {
     Record {
         id: id.to_owned(),
-        inputs,
+        inputs: begin.inputs.clone(),
         outputs: Object::new(),
-        generation: open.begin.generation,
-        depends_on: open.begin.depends_on.clone(),
+        generation: begin.generation,
+        depends_on: begin.depends_on.clone(),
         prevent_destroy: false,
         unfinished: true,
     }

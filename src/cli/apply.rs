@@ -101,7 +101,7 @@ pub async fn carry_out(
         let is_first = !store.exists()? && store.load()?.is_none();
         let lock = if is_first { None } else { Some(locked(global, &store, command).await?) };
         if let Some(lock) = &lock {
-            recover_first(global, program, &store, lock, &progress).await?;
+            recover_first(global, program, &store, lock, options.destroy, &progress).await?;
         }
         let planned = plan(global, program, options).await?;
         let Planned { snapshot, made, rollouts, .. } = &planned;
@@ -154,19 +154,27 @@ pub async fn recover_first(
     program: &Program,
     store: &Store,
     lock: &crate::state::LockGuard,
+    destroys: bool,
     progress: &Progress,
 ) -> Result<(), CliError> {
     let Some(loaded) = store.load()? else { return Ok(()) };
-    if loaded.open.is_empty() {
+    if loaded.open.is_empty() && loaded.snapshot.unseen.is_empty() {
         return Ok(());
     }
     let cloud = context::connect(global, program).await?;
     context::same_account(global, &cloud, &cloud.account().await?, program, Some(&loaded.snapshot))?;
     let journal = store.begin_session(lock, loaded.snapshot)?;
-    progress.say("An earlier run was cut short; looking at what it left:");
-    let recovered = recover(&cloud, &journal, &loaded.open, progress)
+    let cut_short = || progress.say("An earlier run was cut short; looking at what it left:");
+    let is_open = !loaded.open.is_empty();
+    if is_open {
+        cut_short();
+    }
+    let recovered = recover(&cloud, &journal, &loaded.open, destroys, progress)
         .await
         .map_err(|(address, error)| CliError::Cloud { address: Some(address), error })?;
+    if !is_open && !recovered.is_empty() {
+        cut_short();
+    }
     for Recovered { address, found, .. } in &recovered {
         progress.say(&format!("  {address}: {found}"));
     }

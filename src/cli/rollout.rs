@@ -225,7 +225,7 @@ impl Session {
         let snapshot = site.snapshot()?;
         let (program, cloud) = site.connect(global, &snapshot).await?;
         let progress = Progress::new();
-        recover_first(global, &program, &site.store, lock, &progress).await?;
+        recover_first(global, &program, &site.store, lock, false, &progress).await?;
         let snapshot = site.snapshot()?;
         let (lineage, known) = (snapshot.lineage.clone(), remembered_outputs(&snapshot));
         let journal = site.store.begin_session(lock, snapshot)?;

@@ -158,6 +158,7 @@ impl Work<'_> {
             let lineage = self.journal.snapshot().lineage;
             let (stack, reporter) = (&self.program.settings.name, self.progress);
             let op = Operation::new(self.cloud, &address, "", stack, &lineage, reporter);
+            let op = op.journalled(self.journal);
             let pinned = adopt::pin(&op, adopted).await;
             pinned.map_err(|error| CliError::Cloud { address: Some(address.clone()), error })?;
             let mut facts = intent.facts.clone();

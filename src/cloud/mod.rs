@@ -150,6 +150,23 @@ impl Cloud {
         Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        self.send_while(service, action, repeat, || Ok(()), send).await
+    }
+
+    /// The same; after each wait only if it still `may`.
+    pub(crate) async fn send_while<T, E, F, Fut>(
+        &self,
+        service: Service,
+        action: &'static str,
+        repeat: Repeat,
+        may: impl Fn() -> Result<(), Error>,
+        send: F,
+    ) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
         let began = self.clock.monotonic();
         let pace = self.paces.of(service);
         let mut attempt = 0;
@@ -157,6 +174,9 @@ impl Cloud {
         loop {
             attempt += 1;
             pace.wait(action, &self.clock).await;
+            if attempt > 1 || self.clock.monotonic().saturating_sub(began) > Duration::from_secs(1) {
+                may()?;
+            }
             self.calls.fetch_add(1, Ordering::Relaxed);
             let error = match send().await {
                 Ok(answer) => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::declaration::Gate;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::state::Record;
+use crate::state::{Journal, Record};
 
 /// As many lines of a failed command's output are shown.
 const LINES: usize = 20;
@@ -26,6 +26,8 @@ pub enum Verdict {
 /// What gates are checked with.
 pub struct Ground<'a> {
     pub cloud: &'a Cloud,
+    /// Where calls are written down before they go out.
+    pub journal: &'a Journal,
     /// The `BGFORM_*` variables of commands.
     pub environment: Vec<(String, String)>,
     /// Where commands run: the stack's folder.
@@ -56,7 +58,7 @@ pub async fn check(gate: &Gate, ground: &Ground<'_>) -> Result<Verdict, Error> {
         return super::watch::metric(ground.cloud, metric, ground.since).await;
     }
     if let Some(commands) = &gate.remote {
-        return super::remote::run(ground.cloud, ground.group.as_deref(), commands, gate.timeout).await;
+        return super::remote::run(ground, commands, gate.timeout).await;
     }
     Ok(Verdict::NotYet("waiting for approval".to_owned()))
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::gate::Verdict;
+use super::gate::{Ground, Verdict};
 use crate::address::Address;
 use crate::apply::operation::{Operation, Reporter};
-use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::kind::autoscaling_group::fleet::observe_one;
 use crate::kind::shell::{self, Script};
@@ -18,12 +17,8 @@ impl Reporter for Silent {
 }
 
 /// Runs the commands on the first instance in service and waits until they have ended.
-pub async fn run(
-    cloud: &Cloud,
-    group: Option<&str>,
-    commands: &[String],
-    timeout: u64,
-) -> Result<Verdict, Error> {
+pub async fn run(ground: &Ground<'_>, commands: &[String], timeout: u64) -> Result<Verdict, Error> {
+    let (cloud, group) = (ground.cloud, ground.group.as_deref());
     let fleet = match group {
         Some(group) => observe_one(cloud, group).await?,
         None => None,
@@ -33,7 +28,7 @@ pub async fn run(
         return Ok(Verdict::NotYet("no instance of the new colour is in service".to_owned()));
     };
     let address = Address::new("deployment", group.unwrap_or_default());
-    let op = Operation::new(cloud, &address, "gate", "", "", &Silent);
+    let op = Operation::new(cloud, &address, "gate", "", "", &Silent).journalled(ground.journal);
     let limit = Duration::from_secs(timeout);
     let script = Script {
         instance: &instance,

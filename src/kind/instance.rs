@@ -10,7 +10,7 @@ use super::launch_template::data::{MetadataOptions, Volume, encode};
 use super::schema::Schema;
 use super::{Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::apply::operation::Operation;
-use crate::cloud::error::{Error, Service};
+use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
 use crate::state::Record;
 use crate::value::Object;
@@ -138,10 +138,14 @@ impl Kind for Instance {
 
     /// The tags are on the creating call, so what carries the operation is all that it has made; a
     /// call that EC2 had and whose answer was lost is repeated with the same client token.
-    async fn find(&self, op: &Operation<'_>, spec: Spec) -> Result<Option<String>, Error> {
+    async fn find(&self, op: &Operation<'_>, _spec: Spec) -> Result<Option<String>, Error> {
         let found = state::instances(op.cloud, made_by(op)).await?;
         let Some(one) = found.iter().find(|one| !one.is_gone()).or(found.first()) else { return Ok(None) };
-        finish(op, one.id(), &spec).await?;
+        // Whether it runs as it should is left to the plan, which can change what keeps it from that.
+        match state::settled(op, one.id()).await {
+            Err(Error::Wait { end: WaitEnd::TimedOut { .. }, .. }) => {}
+            settled => settled.map(drop)?,
+        }
         Ok(Some(one.id().to_owned()))
     }
 

@@ -216,8 +216,7 @@ impl Kind for ListenerRule {
         if update.touches("tags") {
             elbv2::retag(op, update.id, &before.tags, &after.tags).await?;
         }
-        if update.changed.is_empty() {
-            // Its create was cut short.
+        if op.resumes && !update.touches("action") {
             wait_for_first(op, &after.action).await?;
         }
         Ok(())

@@ -74,8 +74,8 @@ pub enum Entry {
         operation: String,
         change: Change,
     },
-    /// The operation ended and is known to have changed nothing. One whose outcome is in doubt
-    /// gets no such entry: it stays open.
+    /// The operation ended, and left nothing that stands and is not in the state. One whose outcome is in
+    /// doubt gets no such entry: it stays open.
     Failed {
         operation: String,
         error: String,
@@ -114,8 +114,6 @@ impl fmt::Display for Entry {
 pub struct OpenOperation {
     pub begin: Begin,
     pub since: Timestamp,
-    /// When its last call was about to go out.
-    pub called: Option<Timestamp>,
     pub calls: Vec<Call>,
     pub made: Vec<Made>,
 }
@@ -129,14 +127,11 @@ impl OpenOperations {
         match entry {
             Entry::Begin(begin) => {
                 let begin = begin.clone();
-                let open =
-                    OpenOperation { begin, since: at, called: None, calls: Vec::new(), made: Vec::new() };
-                // Recovery that repeats an operation begins it again: what is known of it stays.
+                let open = OpenOperation { begin, since: at, calls: Vec::new(), made: Vec::new() };
                 self.0.entry(open.begin.operation.clone()).or_insert(open);
             }
             Entry::Call(call) => {
                 if let Some(open) = self.0.get_mut(&call.operation) {
-                    open.called = Some(at);
                     open.calls.push(call.clone());
                 }
             }

@@ -126,9 +126,10 @@ impl Medium for Folder {
         Ok(Box::new(Appender { file, path }))
     }
 
-    fn empty_journal(&self) -> Result<(), StateError> {
+    fn empty_journal(&self, may: &dyn Fn() -> Result<(), StateError>) -> Result<(), StateError> {
         let path = self.path(JOURNAL);
         let file = file::open_append(&path)?;
+        may()?;
         file.set_len(0).and_then(|()| file.sync_all()).map_err(|error| unwritable(&path, &error))
     }
 

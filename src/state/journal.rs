@@ -29,6 +29,7 @@ pub struct Journal {
     queue: Option<Sender<Waiting>>,
     writer: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
+    held: Arc<Held>,
 }
 
 #[derive(Debug)]
@@ -54,12 +55,12 @@ impl Journal {
     ) -> Result<Self, StateError> {
         let (queue, waiting) = mpsc::channel();
         let shared = Arc::new(Shared { path, snapshot: Mutex::new(snapshot), syncs: AtomicU64::new(0) });
-        let writer = Writer { file, held, shared: Arc::clone(&shared) };
+        let writer = Writer { file, held: Arc::clone(&held), shared: Arc::clone(&shared) };
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&waiting))
             .map_err(|error| file::unwritable(&shared.path, &error))?;
-        Ok(Self { queue: Some(queue), writer: Some(writer), shared })
+        Ok(Self { queue: Some(queue), writer: Some(writer), shared, held })
     }
 
     /// Writes the entry down. Once this was polled the entry is written even if nobody waits on.
@@ -85,6 +86,13 @@ impl Journal {
     /// The state with every durable record folded in: what a checkpoint takes.
     pub fn snapshot(&self) -> Snapshot {
         self.shared.snapshot().clone()
+    }
+
+    /// Looks whether the lock is still this process's.
+    ///
+    /// Errors: [`StateError::TakenOver`], or why it cannot be looked at.
+    pub fn verify(&self) -> Result<(), StateError> {
+        self.held.verify()
     }
 
     /// How often the disk was asked to sync.

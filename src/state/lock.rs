@@ -172,6 +172,12 @@ impl Contender {
         let lease = Lease { holder: self.holder.clone(), session, renewed: 0, released: false };
         let began = clock::boottime();
         let Some(claim) = self.medium.claim(&name(fence), &text(&lease))? else { return Ok(None) };
+        // Whoever was stopped before it put this number finds a higher one that has come and gone.
+        if fences(&*self.medium)?.last() != Some(&fence) {
+            drop(claim);
+            self.forget(vec![fence]);
+            return Ok(None);
+        }
         let held = Held::begin(Arc::clone(&self.medium), fence, lease, claim, began)?;
         Ok(Some(LockGuard { held: Arc::new(held), from }))
     }

@@ -63,8 +63,9 @@ pub(super) trait Medium: fmt::Debug + Send + Sync {
     /// from now on is refused, where the medium can.
     fn open_journal(&self, fence: u64) -> Result<Box<dyn Append>, StateError>;
 
-    /// Takes all records away; nobody appends meanwhile.
-    fn empty_journal(&self) -> Result<(), StateError>;
+    /// Takes all records away if, once they are known, it still `may`: what somebody else appends after that
+    /// stays, where the medium can.
+    fn empty_journal(&self, may: &dyn Fn() -> Result<(), StateError>) -> Result<(), StateError>;
 
     /// Puts a lock where there is none of that name, and holds it; none where there is one.
     fn claim(&self, name: &str, bytes: &[u8]) -> Result<Option<Box<dyn Claim>>, StateError>;

@@ -3,11 +3,14 @@
 //! In: changes, one at a time. Out: the snapshot that they make. It never does I/O and never
 //! fails: a change that finds its work already done leaves everything as it is.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::deployment::Deployment;
+use super::entry::Begin;
 use crate::address::Address;
 use crate::value::{Object, Value};
 
@@ -40,12 +43,19 @@ pub struct Deposed {
     pub record: Record,
 }
 
-/// A create that may have been sent, and of which nothing was to be seen. Tokens and tags come from its
-/// id and names from its generation, so that a repeat finds what shows itself late.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A create that may have been sent, and of which nothing was to be seen. One that is begun again has its
+/// tokens, tags and generated names, and so finds what shows itself late.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unseen {
-    pub operation: String,
-    pub generation: u32,
+    pub begin: Begin,
+    pub since: Timestamp,
+}
+
+impl Unseen {
+    /// How long ago nothing was to be seen of it; nothing, by a clock that was put back.
+    pub fn age(&self) -> Duration {
+        Duration::try_from(crate::clock::now().duration_since(self.since)).unwrap_or_default()
+    }
 }
 
 /// Who wrote a snapshot.
@@ -85,9 +95,9 @@ pub struct Snapshot {
     pub outputs: Object,
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub deployments: IndexMap<String, Deployment>,
-    /// The next create at the address goes on as the same operation.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub unseen: IndexMap<Address, Unseen>,
+    /// Looked for again by every later apply, for some time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Unseen>,
     pub taken_at: Timestamp,
     pub written_by: WrittenBy,
 }
@@ -107,8 +117,12 @@ pub enum Change {
     RemoveDeposed { address: Address, id: String },
     /// What an `existing` block found.
     Existing { address: Address, value: Value },
-    /// Nothing was to be seen of a create; of none any more where there is no operation.
-    Unseen { address: Address, create: Option<Unseen> },
+    /// Nothing was to be seen of a create.
+    Unseen { create: Box<Unseen> },
+    /// Nothing will be seen any more of the create that was this operation.
+    Over { operation: String },
+    /// What stands beside the address's own record is to be deleted.
+    Leftover { address: Address, record: Record },
     /// The stack's outputs, all of them.
     Outputs { outputs: Object },
     /// How a deployment stands; nothing is known of it any more where it is none.
@@ -140,7 +154,7 @@ impl Snapshot {
             existing: IndexMap::new(),
             outputs: Object::new(),
             deployments: IndexMap::new(),
-            unseen: IndexMap::new(),
+            unseen: Vec::new(),
             taken_at: crate::clock::now(),
             written_by: WrittenBy::default(),
         }
@@ -154,9 +168,8 @@ impl Snapshot {
                 self.deposed.retain(|old| old.address != *address || old.record.id != record.id);
                 self.resources.insert(address.clone(), record.clone());
                 // What a replacement may have made is not what it replaces.
-                if self.unseen.get(address).is_some_and(|create| create.generation == record.generation) {
-                    self.unseen.shift_remove(address);
-                }
+                self.unseen
+                    .retain(|one| one.begin.address != *address || one.begin.generation != record.generation);
             }
             Change::Depose { address, id } => {
                 if self.resources.get(address).is_some_and(|record| record.id == *id)
@@ -175,11 +188,14 @@ impl Snapshot {
             Change::Existing { address, value } => {
                 self.existing.insert(address.clone(), value.clone());
             }
-            Change::Unseen { address, create: Some(create) } => {
-                self.unseen.insert(address.clone(), create.clone());
+            Change::Unseen { create } => {
+                self.unseen.retain(|one| one.begin.operation != create.begin.operation);
+                self.unseen.push((**create).clone());
             }
-            Change::Unseen { address, create: None } => {
-                self.unseen.shift_remove(address);
+            Change::Over { operation } => self.unseen.retain(|one| one.begin.operation != *operation),
+            Change::Leftover { address, record } => {
+                self.deposed.retain(|old| old.address != *address || old.record.id != record.id);
+                self.deposed.push(Deposed { address: address.clone(), record: record.clone() });
             }
             Change::Outputs { outputs } => self.outputs.clone_from(outputs),
             Change::Deployment { name, facts: Some(facts) } => {

@@ -191,8 +191,9 @@ impl Store {
         }
         let serials = self.serials()?;
         let bytes = loop {
-            lock.held().verify()?;
             let (there, version) = self.there(snapshot)?;
+            // After it was read: what somebody else puts from here on has another version.
+            lock.held().verify()?;
             // Past the kept ones too: where an older serial was restored, the later ones stay.
             let last = snapshot.serial.max(there).max(serials.last().copied().unwrap_or_default());
             let next = Snapshot {
@@ -249,7 +250,7 @@ impl Store {
         if followed.as_ref().is_some_and(|one| one.sequence > snapshot.sequence || !one.open.is_empty()) {
             return Ok(());
         }
-        self.medium.empty_journal()?;
+        self.medium.empty_journal(&|| held.verify())?;
         if let Some(followed) = &mut *followed {
             followed.empty = true;
         }

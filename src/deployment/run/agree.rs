@@ -146,7 +146,7 @@ impl Rolling<'_> {
     }
 
     pub(in crate::deployment) fn operation<'b>(&'b self, address: &'b Address) -> Operation<'b> {
-        let Run { cloud, program, reporter, lineage, .. } = self.run;
-        Operation::new(cloud, address, "", &program.settings.name, lineage, *reporter)
+        let Run { cloud, program, reporter, lineage, journal, .. } = self.run;
+        Operation::new(cloud, address, "", &program.settings.name, lineage, *reporter).journalled(journal)
     }
 }

@@ -115,6 +115,7 @@ impl Rolling<'_> {
         ];
         Ok(gate::Ground {
             cloud: self.run.cloud,
+            journal: self.run.journal,
             environment: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             folder: self.run.program.folder(),
             group: group.map(|record| record.id.clone()),

@@ -108,7 +108,7 @@ async fn prepare_and_copy(
             op.progress(&format!("starting {source}"));
             state::start(op, source).await?;
         }
-        command::run(op, spec, stopped).await?;
+        command::run(op, spec, hash, stopped).await?;
     }
     if stopped {
         op.progress(&format!("stopping {source}"));
@@ -141,7 +141,8 @@ async fn copy(op: &Operation<'_>, spec: &Spec, hash: &str) -> Result<String, Err
         Ok(answer) => Ok(answer.image_id.unwrap_or_default()),
         Err(error) if error.already_exists() => {
             let made = || async {
-                Ok(images(op.cloud, made_by(op)).await?.into_iter().find_map(|image| image.image_id))
+                let same = images(op.cloud, vec![filter(format!("tag:{BAKE_TAG}"), [hash])]).await?;
+                Ok(same.into_iter().find_map(|image| image.image_id))
             };
             op.said_twice(error, made).await
         }

@@ -9,11 +9,12 @@ use crate::kind::shell::{self, Script};
 
 /// Runs the commands of `spec` on its source and waits until they have succeeded. On a source that ran all the
 /// time, a run that this operation began before it was cut short is the one that is waited for.
-pub async fn run(op: &Operation<'_>, spec: &Spec, started: bool) -> Result<(), Error> {
+pub async fn run(op: &Operation<'_>, spec: &Spec, hash: &str, started: bool) -> Result<(), Error> {
     let script = Script {
         instance: &spec.source,
         who: format!("the source `{}`", spec.source),
-        name: format!("bgform {}", op.id),
+        // What is baked too: the operation may go on with other commands.
+        name: format!("bgform {} {hash}", op.id),
         resumed: op.is_repeat() && !started,
         commands: &spec.run,
         timeout: Duration::from_secs_f64(spec.command_timeout),

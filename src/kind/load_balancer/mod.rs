@@ -273,8 +273,7 @@ impl Kind for LoadBalancer {
         if update.touches("tags") {
             elbv2::retag(op, arn, &update.before.tags, &after.tags).await?;
         }
-        if update.changed.is_empty() {
-            // Its create was cut short.
+        if op.resumes {
             wait_until_active(op, arn).await?;
         }
         Ok(())

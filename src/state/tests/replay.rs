@@ -15,6 +15,15 @@ fn any_id() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["id-1", "id-2", "id-3"]).prop_map(str::to_owned)
 }
 
+fn operation() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["o1", "o2", "o3"])
+}
+
+fn unseen(operation: &str) -> Unseen {
+    let Entry::Begin(begin) = begin(operation) else { unreachable!("it begins") };
+    Unseen { begin, since: crate::clock::now() }
+}
+
 fn any_change() -> impl Strategy<Value = Change> {
     prop_oneof![
         4 => (any_address(), any_id(), any::<f64>()).prop_map(|(address, id, number)| {
@@ -27,17 +36,16 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => any_address().prop_map(|address| Change::Remove { address }),
         1 => (any_address(), any_id()).prop_map(|(address, id)| Change::RemoveDeposed { address, id }),
         1 => (any_address(), ".*").prop_map(|(address, text)| Change::Existing { address, value: text.into() }),
-        1 => (any_address(), prop::option::of("o[1-3]")).prop_map(|(address, operation)| {
-            let create = operation.map(|operation| Unseen { operation, generation: 2 });
-            Change::Unseen { address, create }
-        }),
+        1 => operation().prop_map(|operation| Change::Unseen { create: Box::new(unseen(operation)) }),
+        1 => operation().prop_map(|operation| Change::Over { operation: operation.to_owned() }),
+        1 => (any_address(), any_id())
+            .prop_map(|(address, id)| Change::Leftover { address, record: record(&id) }),
         1 => ".*".prop_map(|text| Change::Outputs { outputs: [("url".to_owned(), text.into())].into() }),
         1 => (any_address(), any_address()).prop_map(|(from, to)| Change::Move { from, to }),
     ]
 }
 
 pub fn any_entry() -> impl Strategy<Value = Entry> {
-    let operation = || prop::sample::select(vec!["o1", "o2", "o3"]);
     prop_oneof![
         2 => operation().prop_map(begin),
         4 => (operation(), any_change()).prop_map(|(operation, change)| done(operation, change)),
@@ -159,12 +167,13 @@ fn a_rename_keeps_the_place_and_those_who_point_there() {
 #[test]
 fn what_is_written_of_the_replaced_leaves_what_its_replacement_may_have_made() {
     let mut snapshot = first();
-    let address = address("image.a");
-    let create = Some(Unseen { operation: "o1".to_owned(), generation: 3 });
-    snapshot.apply(&Change::Unseen { address: address.clone(), create });
+    let mut create = unseen("o1");
+    create.begin.generation = 3;
+    let address = create.begin.address.clone();
+    snapshot.apply(&Change::Unseen { create: Box::new(create) });
     for (generation, is_left) in [(2, true), (3, false)] {
         let record = Record { generation, ..record("id-1") };
         snapshot.apply(&Change::Put { address: address.clone(), record });
-        assert_eq!(snapshot.unseen.contains_key(&address), is_left);
+        assert_eq!(!snapshot.unseen.is_empty(), is_left);
     }
 }

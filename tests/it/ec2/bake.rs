@@ -40,10 +40,10 @@ async fn a_bake_runs_its_commands_on_a_stopped_source_and_leaves_it_stopped() {
     let op = world.operation(&address, "bake");
     let id = create(&op, block(&source, "shop-1")).await;
     assert_eq!(source_state(&world, &source).await, ("stopped".to_owned(), false));
-    let script = ["set -e", "/opt/install.sh", "sync"].map(str::to_owned).to_vec();
-    assert_eq!(commands(&world).await, [(format!("bgform {}", op.id), script)]);
     let outputs = read(&world, "image", &id, None).await.expect("read").outputs;
     let (name, hash) = (outputs["name"].as_str().unwrap(), outputs["bake"].as_str().unwrap());
+    let script = ["set -e", "/opt/install.sh", "sync"].map(str::to_owned).to_vec();
+    assert_eq!(commands(&world).await, [(format!("bgform {} {hash}", op.id), script)]);
     assert_eq!((name, hash.len()), (format!("shop-1-{}", &hash[..8]).as_str(), 64));
 }
 

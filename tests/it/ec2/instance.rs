@@ -20,11 +20,16 @@ async fn an_instance_that_is_to_be_stopped_is_made_and_stopped() {
     let id = create(&op, block(&world, 20).await).await;
     let live = read(&world, "instance", &id, None).await.expect("read");
     assert_eq!(live.inputs["state"], "stopped".into());
-    // A crash before it was stopped: whoever looks for it stops it.
+    // A crash before it was stopped: whoever looks for it leaves that to the plan.
     world.cloud.ec2.start_instances().instance_ids(&id).send().await.expect("started");
     let found =
         managed("instance").find(&op, &inputs("instance", block(&world, 20).await)).await.expect("found");
     assert_eq!(found.as_deref(), Some(id.as_str()));
+    let live = read(&world, "instance", &id, None).await.expect("read");
+    assert_eq!(live.inputs["state"], "running".into());
+    let changed = ["state".to_owned()].into();
+    let stopped = inputs("instance", block(&world, 20).await);
+    managed("instance").update(&op, &id, &live, &stopped, &changed).await.expect("stopped");
     assert_eq!(read(&world, "instance", &id, None).await.expect("read").inputs["state"], "stopped".into());
 }
 

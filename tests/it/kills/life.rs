@@ -44,8 +44,12 @@ fn boundaries(calls: &[String]) -> Vec<Kill> {
     (0..calls.len()).flat_map(of).collect()
 }
 
-fn points(calls: &[String], spread: usize) -> VecDeque<(Kill, u32)> {
-    let every = boundaries(calls);
+fn points(calls: &[String], spread: usize, place: Place) -> VecDeque<(Kill, u32)> {
+    let mut every = boundaries(calls);
+    if Tried::asked() == Tried::All && matches!(place, Place::Bucket(_)) {
+        // The others are those of a state in a folder.
+        every.retain(Kill::is_of_a_write_to_s3);
+    }
     let some = |n: usize| {
         every[(2 * n + 1) * calls.len() / (2 * spread) * MOMENTS.len() + n % MOMENTS.len()].clone()
     };
@@ -132,9 +136,12 @@ fn loses_nothing(title: &str, place: Place, spread: usize) {
     let wanted = undisturbed(SPEED, place);
     let mut all = Work::default();
     for (phase, wanted) in wanted.iter().enumerate() {
-        all.left[phase] = points(&wanted.calls, spread);
+        all.left[phase] = points(&wanted.calls, spread, place);
     }
     let points = all.left.each_ref().map(VecDeque::len);
+    if Tried::asked() == Tried::All {
+        println!("{title}: {points:?} points");
+    }
     let all = Mutex::new(all);
     std::thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
@@ -145,7 +152,7 @@ fn loses_nothing(title: &str, place: Place, spread: usize) {
     table(title, PHASES.iter().map(|phase| phase.name).zip(&found));
     for (phase, found) in found.iter().enumerate() {
         assert_eq!(found.points, points[phase], "{}", PHASES[phase].name);
-        if Tried::asked() == Tried::All {
+        if Tried::asked() == Tried::All && matches!(place, Place::Folder) {
             assert_eq!(found.points, wanted[phase].calls.len() * MOMENTS.len(), "{}", PHASES[phase].name);
         }
     }
@@ -156,7 +163,7 @@ fn a_kill_around_any_call_of_a_life_loses_nothing() {
     loses_nothing("killed around calls, reads too, on the sandbox", Place::Folder, SPREAD);
 }
 
-/// Each read and write of the state is a call there, the journal's too.
+/// Each write of the state is a call there: of the journal, the snapshot and the lock.
 #[test]
 fn a_kill_around_any_call_of_a_life_with_its_state_in_a_bucket_loses_nothing() {
     let moto = Moto::start();

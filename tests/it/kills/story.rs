@@ -52,6 +52,11 @@ impl Kill {
     pub fn is_of_a_read(&self) -> bool {
         matches!(&self.counted, Counted::Of(name) if is_read(name))
     }
+
+    pub fn is_of_a_write_to_s3(&self) -> bool {
+        let writes = ["PutObject", "DeleteObject"];
+        matches!(&self.counted, Counted::Of(name) if writes.iter().any(|write| name.starts_with(write)))
+    }
 }
 
 impl fmt::Display for Kill {

@@ -125,7 +125,7 @@ fn stands_once(product: &Product, before: &BTreeMap<&str, usize>, kinds: &[&str]
 
 #[test]
 fn what_ec2_shows_only_after_recovery_has_looked_is_not_made_twice() {
-    let product = Product::on_sandbox(&["eventual=14s"]);
+    let product = Product::on_sandbox(&["eventual=20s"]);
     product.write("late.deploy", STACK);
     let before = listed(&product);
     for action in ["CreateSecurityGroup", "CreateLaunchTemplate", "RunInstances"] {
@@ -136,19 +136,46 @@ fn what_ec2_shows_only_after_recovery_has_looked_is_not_made_twice() {
     stands_once(&product, &before, &["instances", "security groups", "launch templates"], &[]);
 }
 
-/// Said again with other parameters, AWS refuses the token: the repeat stays in doubt, and by then the first
-/// one shows.
+/// Made from other inputs it would not be found by its client token.
 #[test]
 fn what_shows_late_and_is_wanted_otherwise_by_then_is_not_made_twice() {
-    let product = Product::on_sandbox(&["eventual=14s"]);
+    let product = Product::on_sandbox(&["eventual=20s"]);
     product.write("late.deploy", STACK);
     let before = listed(&product);
     killed_at(&product, "RunInstances");
     let changed_by = &["--var", "type=t3.small"];
     let changed = [APPLY, changed_by].concat();
-    product.run(&changed).exits(1).says("IdempotentParameterMismatch");
+    product.run(&changed).exits(1).says("shows itself only now").says("run `bgform apply` again");
     product.local.as_ref().unwrap().faults.clear();
-    product.run(&changed).exits(0).says("it had been made, and is adopted");
+    product.run(&changed).exits(0);
+    stands_once(&product, &before, &["instances"], changed_by);
+}
+
+/// Nobody would look again.
+#[test]
+fn what_shows_late_is_destroyed_with_the_stack() {
+    let product = Product::on_sandbox(&["eventual=20s"]);
+    product.write("late.deploy", STACK);
+    let before = listed(&product);
+    killed_at(&product, "RunInstances");
+    product.run(&["destroy", "--auto-approve"]).exits(0);
+    product.local.as_ref().unwrap().faults.clear();
+    let there = listed(&product);
+    assert_eq!(there, before);
+}
+
+/// It is not the first one that stands then.
+#[test]
+fn what_shows_itself_after_it_was_made_anew_is_deleted() {
+    let product = Product::on_sandbox(&["eventual=80s"]);
+    product.write("late.deploy", STACK);
+    let before = listed(&product);
+    killed_at(&product, "RunInstances");
+    let changed_by = &["--var", "type=t3.small"];
+    let changed = [APPLY, changed_by].concat();
+    product.run(&changed);
+    product.local.as_ref().unwrap().faults.clear();
+    product.run(&changed).exits(0).says("beside the one that stands");
     stands_once(&product, &before, &["instances"], changed_by);
 }
 
