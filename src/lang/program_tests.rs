@@ -247,13 +247,17 @@ fn locals_that_nest_in_each_other_are_too_deep() {
 
 #[test]
 fn loops_in_loops_end() {
-    let loops = |result: &str| {
-        let head = "[for a in local.big : [for b in local.big : ";
-        let text = format!("{HEAD}locals {{\n  big = range(1024)\n  x = {head}{result}]]\n}}\n");
+    let said = |expression: &str| {
+        let text = format!("{HEAD}locals {{\n  big = range(1024)\n  x = {expression}\n}}\n");
         load(&text, &[]).1.iter().map(|mistake| mistake.message.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(loops("local.big"), ["this value is too large"]);
-    assert_eq!(loops("[for c in local.big : 1 if false]"), ["this expression takes too long"]);
+    let loops = |result: &str| format!("[for a in local.big : [for b in local.big : {result}]]");
+    assert_eq!(said(&loops("local.big")), ["this value is too large"]);
+    let long = loops("[for c in local.big : 1 if false]");
+    // Once, whatever is beside it, and no other value would avoid it.
+    for expression in [&long, &format!("[{long}, 1, 2]"), &format!("can({long})"), &format!("try({long}, 1)")] {
+        assert_eq!(said(expression), ["this expression takes too long"]);
+    }
 }
 
 #[test]

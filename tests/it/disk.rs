@@ -55,28 +55,37 @@ fn like<'a>(command: &'a mut Command, other: &Command) -> &'a mut Command {
     command.env_clear().envs(set).current_dir(other.get_current_dir().expect("a folder"))
 }
 
+/// Sets the permissions of a folder and of all in it.
+fn open(path: &Path, folders: u32, files: u32) {
+    let mode = if path.is_dir() { folders } else { files };
+    if path.is_dir() {
+        let all = std::fs::read_dir(path).expect("a folder");
+        all.for_each(|one| open(&one.expect("one").path(), folders, files));
+    }
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("it may be set");
+}
+
 /// The command as somebody who may read the state and not write it.
 fn without_permission(product: &Product, arguments: &[&str]) -> Run {
     let mut command = product.command(arguments);
     let state = product.path("state");
-    let open = |mode: u32, path: &Path| {
-        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("it may be set");
+    let run = if rustix::process::getuid().is_root() {
+        // Root may write everywhere: somebody else, who can reach the folder and the binary.
+        let binary = product.path("bgform");
+        std::fs::copy(command.get_program(), &binary).expect("a copy");
+        open(&binary, 0o755, 0o755);
+        let folder = product.folder.path();
+        std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).expect("it may be set");
+        open(&state, 0o755, 0o644);
+        let mut other = Command::new(binary);
+        other.args(command.get_args()).uid(65534).gid(65534);
+        ended(like(&mut other, &command))
+    } else {
+        open(&state, 0o500, 0o400);
+        ended(&mut command)
     };
-    if !rustix::process::getuid().is_root() {
-        open(0o500, &state);
-        let run = ended(&mut command);
-        open(0o700, &state);
-        return run;
-    }
-    // Root may write everywhere: somebody else, who can reach the folder and the binary.
-    let binary = product.path("bgform");
-    std::fs::copy(command.get_program(), &binary).expect("a copy");
-    open(0o755, &binary);
-    open(0o755, product.folder.path());
-    open(0o755, &state);
-    let mut other = Command::new(binary);
-    other.args(command.get_args()).uid(65534).gid(65534);
-    ended(like(&mut other, &command))
+    open(&state, 0o700, 0o600);
+    run
 }
 
 fn has_changed_nothing(product: &Product, run: Run, reason: &str) {
@@ -95,8 +104,7 @@ async fn a_state_that_cannot_be_written_leaves_the_account_as_it_is() {
         product.write(STACK, &stack(templates));
         product.wire.take();
         has_changed_nothing(&product, with_room_for(&product, 2048, APPLY), "file too large");
-        std::fs::create_dir_all(product.path("state")).expect("a folder");
-        has_changed_nothing(&product, without_permission(&product, APPLY), "permission denied");
+        has_changed_nothing(&product, without_permission(&product, APPLY), "cannot be written");
         let there = everything(&product.cloud().await).await;
         assert_eq!(there["launch templates"], before["launch templates"] + templates - 1);
         product.run(APPLY).exits(0).says("1 created");

@@ -11,7 +11,7 @@ use super::names::nearest;
 use super::{Evaluator, Members, describe};
 
 /// Mistakes that no other value could avoid: `try` and `can` do not hide them.
-const STATIC: [&str; 8] = [
+const STATIC: [&str; 9] = [
     "bgform::lang::unknown_name",
     "bgform::lang::unknown_variable",
     "bgform::lang::unknown_local",
@@ -20,6 +20,7 @@ const STATIC: [&str; 8] = [
     "bgform::lang::unknown_function",
     "bgform::lang::not_in_for_each",
     "bgform::lang::too_deep",
+    "bgform::lang::too_long",
 ];
 
 /// How an argument of `try` or `can` ended.

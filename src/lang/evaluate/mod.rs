@@ -69,14 +69,18 @@ impl Evaluator<'_> {
                     .help("name its parts in `locals`"),
             );
         }
-        if self.steps == bounds::MOST_STEPS {
+        self.steps += 1;
+        if self.steps > bounds::MOST_STEPS {
+            // Told once, and nothing else of this expression is evaluated.
+            if self.steps - 1 > bounds::MOST_STEPS {
+                return None;
+            }
             return self.fail(
-                Mistake::new("bgform::lang::out_of_range", "this expression takes too long")
+                Mistake::new("bgform::lang::too_long", "this expression takes too long")
                     .at(expr.span, format!("more than {} steps", bounds::MOST_STEPS))
                     .help("its loops go through too much; let them go through less"),
             );
         }
-        self.steps += 1;
         self.depth += 1;
         let value = self.node(expr);
         self.depth -= 1;
