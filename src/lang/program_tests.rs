@@ -255,7 +255,8 @@ fn loops_in_loops_end() {
     assert_eq!(said(&loops("local.big")), ["this value is too large"]);
     let long = loops("[for c in local.big : 1 if false]");
     // Once, whatever is beside it, and no other value would avoid it.
-    for expression in [&long, &format!("[{long}, 1, 2]"), &format!("can({long})"), &format!("try({long}, 1)")] {
+    for expression in [&long, &format!("[{long}, 1, 2]"), &format!("can({long})"), &format!("try({long}, 1)")]
+    {
         assert_eq!(said(expression), ["this expression takes too long"]);
     }
 }

@@ -160,24 +160,36 @@ impl Wire {
     /// Runs `child` to its end, which is a SIGKILL at `moment` around its mutating call number
     /// `at` (0 is the first). Whether it came to that.
     pub fn kill(&self, child: Child, at: usize, moment: Moment) -> bool {
-        self.kill_around(child, Counted::Mutating, at, moment).is_some()
+        self.kill_around(child, Counted::Mutating, at, moment).is_ok()
     }
 
     /// The same where other calls count; the name of the call that it was killed around.
-    pub fn kill_around(&self, child: Child, counted: Counted, at: usize, moment: Moment) -> Option<String> {
+    ///
+    /// Errors: the code with which it ended before that.
+    pub fn kill_around(
+        &self,
+        child: Child,
+        counted: Counted,
+        at: usize,
+        moment: Moment,
+    ) -> Result<String, Option<i32>> {
         let child = Arc::new(Mutex::new(child));
         let mut inner = self.inner.lock().expect("no panic");
         inner.kill =
             Kill { armed: Some((counted, at, moment)), victim: Some(Arc::clone(&child)), around: None };
         drop(inner);
-        while child.lock().expect("no panic").try_wait().expect("a child").is_none() {
+        let status = loop {
+            if let Some(status) = child.lock().expect("no panic").try_wait().expect("a child") {
+                break status;
+            }
             std::thread::sleep(Duration::from_millis(2));
-        }
+        };
         // What the dead had asked for beside that call is still carried out.
         while self.inner.lock().expect("no panic").under_way > 0 {
             std::thread::sleep(Duration::from_millis(2));
         }
-        std::mem::take(&mut self.inner.lock().expect("no panic").kill).around
+        let around = std::mem::take(&mut self.inner.lock().expect("no panic").kill).around;
+        around.ok_or_else(|| status.code())
     }
 }
 

@@ -44,14 +44,16 @@ fn boundaries(calls: &[String]) -> Vec<Kill> {
     (0..calls.len()).flat_map(of).collect()
 }
 
-fn points(calls: &[String], spread: usize, place: Place) -> VecDeque<(Kill, u32)> {
+fn points(calls: &[String], spread: usize, place: Place, phase: usize) -> VecDeque<(Kill, u32)> {
     let mut every = boundaries(calls);
-    if Tried::asked() == Tried::All && matches!(place, Place::Bucket(_)) {
+    if matches!(place, Place::Bucket(_)) {
         // The others are those of a state in a folder.
         every.retain(Kill::is_of_a_write_to_s3);
     }
+    // Spread evenly over the calls, at each moment in its turn.
     let some = |n: usize| {
-        every[(2 * n + 1) * calls.len() / (2 * spread) * MOMENTS.len() + n % MOMENTS.len()].clone()
+        let call = (2 * n + 1) * (every.len() / MOMENTS.len()) / (2 * spread);
+        every[call * MOMENTS.len() + (n + phase) % MOMENTS.len()].clone()
     };
     let tried = match Tried::asked() {
         // What changes something comes first, so that what is most likely to be wrong is seen soon.
@@ -136,7 +138,7 @@ fn loses_nothing(title: &str, place: Place, spread: usize) {
     let wanted = undisturbed(SPEED, place);
     let mut all = Work::default();
     for (phase, wanted) in wanted.iter().enumerate() {
-        all.left[phase] = points(&wanted.calls, spread, place);
+        all.left[phase] = points(&wanted.calls, spread, place, phase);
     }
     let points = all.left.each_ref().map(VecDeque::len);
     if Tried::asked() == Tried::All {

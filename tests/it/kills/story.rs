@@ -126,13 +126,15 @@ impl Life {
         self.product.run(phase.arguments)
     }
 
-    /// Runs it to its end, which is the kill or its own. Whether it came to that, and what it said.
-    fn killed(&self, phase: &Phase, kill: &Kill) -> (bool, String) {
+    /// Runs it to its end, which is the kill or its own; what it said, too.
+    ///
+    /// Errors: the code with which it ended before that.
+    fn killed(&self, phase: &Phase, kill: &Kill) -> (Result<String, Option<i32>>, String) {
         let faults = &self.product.local.as_ref().expect("a sandbox").faults;
         kill.faults.iter().for_each(|fault| faults.add(fault.parse().expect("a fault")));
         let under = self.product.begin(phase.arguments);
         let wire = &self.product.wire;
-        let killed = wire.kill_around(under.child, kill.counted.clone(), kill.at, kill.moment).is_some();
+        let killed = wire.kill_around(under.child, kill.counted.clone(), kill.at, kill.moment);
         faults.clear();
         (killed, std::fs::read_to_string(self.product.path("err")).unwrap_or_default())
     }
@@ -178,6 +180,7 @@ pub fn undisturbed(speed: f64, place: Place) -> Vec<Undisturbed> {
             None => before.clone(),
         };
         let plan = life.plan(phase).map(|(plan, _)| plan);
+        assert!(plan.as_ref().is_none_or(|plan| !plan.starts_with("1 ")), "{}: {plan:?}", phase.name);
         let mut outcome = Outcome::default();
         let wanted = Undisturbed { calls, region: wanted, plan };
         life.compare(phase, &wanted, &mut outcome);
@@ -228,7 +231,14 @@ pub fn story(
         let mut said = Vec::new();
         for kill in kills {
             let (killed, err) = life.killed(phase, kill);
-            outcome.killed += usize::from(killed);
+            outcome.killed += usize::from(killed.is_ok());
+            // A fault may end it too, but not by a panic.
+            if let Err(code) = killed
+                && code != Some(0)
+                && (kill.faults.is_empty() || code == Some(101))
+            {
+                outcome.wrong.push(format!("it ended with {code:?} before it was killed:\n{err}"));
+            }
             said.push(err);
         }
         // A fault may have been the end of a release. What takes it back says so by its exit code, and
@@ -237,6 +247,9 @@ pub fn story(
         let mut again = life.run(phase);
         for _ in 1..ends {
             if again.code == 0 {
+                break;
+            }
+            if again.code == 101 {
                 break;
             }
             said.push(again.err);
