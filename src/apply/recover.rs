@@ -240,19 +240,23 @@ async fn created(
     });
     let record = Record { inputs, outputs: live.outputs, ..record };
     let snapshot = journal.snapshot();
-    match snapshot.resources.get(address).filter(|there| there.id != record.id) {
-        // It was made again meanwhile.
+    match snapshot.resources.get(address) {
+        // It was made again meanwhile, or taken over as it was.
         Some(there) if there.generation > begin.generation => {
-            let change = Change::Leftover { address: address.clone(), record };
-            journal.append(Entry::Fact { change }).await?;
+            let mut found = "what it had made is in the state";
+            if there.id != record.id {
+                let change = Change::Leftover { address: address.clone(), record };
+                journal.append(Entry::Fact { change }).await?;
+                found = "it had been made, beside the one that stands, and is deleted";
+            }
             journal.append(done(Change::Over { operation: begin.operation.clone() })).await?;
-            return Ok(Some("it had been made, beside the one that stands, and is deleted"));
+            return Ok(Some(found));
         }
-        Some(old) => {
+        Some(old) if old.id != record.id => {
             let change = Change::Depose { address: address.clone(), id: old.id.clone() };
             journal.append(Entry::Fact { change }).await?;
         }
-        None => {}
+        _ => {}
     }
     journal.append(done(Change::Put { address: address.clone(), record })).await?;
     Ok(Some(ADOPTED))

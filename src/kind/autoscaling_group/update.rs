@@ -75,7 +75,7 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
         None if replace => roll::roll(op, group, &after.template()?, after.ready_timeout()).await?,
         None => {}
     }
-    if update.touches_any(SIZES) || op.resumes {
+    if update.touches_any(SIZES) || (op.resumes && !op.way_back) {
         ready(op, group, Wanted::InService, after.ready_timeout()).await?;
     }
     Ok(())
