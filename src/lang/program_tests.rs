@@ -246,6 +246,18 @@ fn locals_that_nest_in_each_other_are_too_deep() {
 }
 
 #[test]
+fn locals_that_are_named_without_their_prefix_in_themselves_are_mistakes() {
+    for locals in ["  x = x\n", "  x = \"${x}\"\n", "  x = y\n  y = [x]\n", "  x = { a = \"x\", b = x }\n"] {
+        let (_, mistakes) = load(&format!("{HEAD}locals {{\n{locals}}}\n"), &[]);
+        assert!(!mistakes.is_empty(), "{locals}");
+        for mistake in mistakes {
+            let help = mistake.help.as_deref().unwrap_or_default();
+            assert!(help.starts_with("did you mean `local."), "{locals}: {mistake:?}");
+        }
+    }
+}
+
+#[test]
 fn loops_in_loops_end() {
     let said = |expression: &str| {
         let text = format!("{HEAD}locals {{\n  big = range(1024)\n  x = {expression}\n}}\n");

@@ -114,6 +114,10 @@ impl Scope for Names<'_> {
         }
     }
 
+    fn is_local(&self, name: &str) -> bool {
+        self.program.declarations.locals.contains_key(name) || self.is_broken("local", name)
+    }
+
     fn each(&self) -> Option<(&Value, &Value)> {
         self.each.map(|(key, value)| (key, value))
     }

@@ -120,7 +120,7 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn is_local(&self, word: &str) -> bool {
-        !matches!(self.scope.local(word), Found::Missing(_))
+        self.scope.is_local(word)
     }
 
     /// Every bare word that would mean something here.

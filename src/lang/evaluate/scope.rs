@@ -43,6 +43,12 @@ pub trait Scope {
         Found::Missing(Vec::new())
     }
 
+    /// Whether there is a local of this name, for a did-you-mean: not by evaluating it, since the mistake may
+    /// be in itself.
+    fn is_local(&self, name: &str) -> bool {
+        !matches!(self.local(name), Found::Missing(_))
+    }
+
     /// `each.key` and `each.value`, inside a block with `for_each`.
     fn each(&self) -> Option<(&Value, &Value)> {
         None
