@@ -95,6 +95,14 @@ image "web" {
 
 const APPLY: &[&str] = &["apply", "--auto-approve", "--parallelism", "1"];
 
+/// A stack of these parts on a sandbox of its own, and what is there before it.
+fn scene(faults: &[&str], more: &str) -> (Product, BTreeMap<&'static str, usize>) {
+    let product = Product::on_sandbox(faults);
+    product.write("late.deploy", &format!("{STACK}{more}"));
+    let before = listed(&product);
+    (product, before)
+}
+
 fn killed_at(product: &Product, action: &str) {
     let under = product.begin(APPLY);
     let wire = &product.wire;
@@ -125,9 +133,7 @@ fn stands_once(product: &Product, before: &BTreeMap<&str, usize>, kinds: &[&str]
 
 #[test]
 fn what_ec2_shows_only_after_recovery_has_looked_is_not_made_twice() {
-    let product = Product::on_sandbox(&["eventual=20s"]);
-    product.write("late.deploy", STACK);
-    let before = listed(&product);
+    let (product, before) = scene(&["eventual=20s"], "");
     for action in ["CreateSecurityGroup", "CreateLaunchTemplate", "RunInstances"] {
         killed_at(&product, action);
     }
@@ -139,9 +145,7 @@ fn what_ec2_shows_only_after_recovery_has_looked_is_not_made_twice() {
 /// Made from other inputs it would not be found by its client token.
 #[test]
 fn what_shows_late_and_is_wanted_otherwise_by_then_is_not_made_twice() {
-    let product = Product::on_sandbox(&["eventual=20s"]);
-    product.write("late.deploy", STACK);
-    let before = listed(&product);
+    let (product, before) = scene(&["eventual=20s"], "");
     killed_at(&product, "RunInstances");
     let changed_by = &["--var", "type=t3.small"];
     let changed = [APPLY, changed_by].concat();
@@ -154,22 +158,17 @@ fn what_shows_late_and_is_wanted_otherwise_by_then_is_not_made_twice() {
 /// Nobody would look again.
 #[test]
 fn what_shows_late_is_destroyed_with_the_stack() {
-    let product = Product::on_sandbox(&["eventual=20s"]);
-    product.write("late.deploy", STACK);
-    let before = listed(&product);
+    let (product, before) = scene(&["eventual=20s"], "");
     killed_at(&product, "RunInstances");
     product.run(&["destroy", "--auto-approve"]).exits(0);
     product.local.as_ref().unwrap().faults.clear();
-    let there = listed(&product);
-    assert_eq!(there, before);
+    assert_eq!(listed(&product), before);
 }
 
 /// It is not the first one that stands then.
 #[test]
 fn what_shows_itself_after_it_was_made_anew_is_deleted() {
-    let product = Product::on_sandbox(&["eventual=80s"]);
-    product.write("late.deploy", STACK);
-    let before = listed(&product);
+    let (product, before) = scene(&["eventual=80s"], "");
     killed_at(&product, "RunInstances");
     let changed_by = &["--var", "type=t3.small"];
     let changed = [APPLY, changed_by].concat();
@@ -181,9 +180,7 @@ fn what_shows_itself_after_it_was_made_anew_is_deleted() {
 
 #[test]
 fn what_elastic_load_balancing_shows_only_after_recovery_has_looked_is_not_made_twice() {
-    let product = Product::on_sandbox(&[]);
-    product.write("late.deploy", &format!("{STACK}{BALANCED}"));
-    let before = listed(&product);
+    let (product, before) = scene(&[], BALANCED);
     let none = "<DescribeTagsResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><DescribeTagsResult>\
                 <TagDescriptions/></DescribeTagsResult></DescribeTagsResponse>";
     for action in ["CreateTargetGroup", "CreateLoadBalancer", "CreateListener", "CreateRule"] {
@@ -200,8 +197,7 @@ fn what_elastic_load_balancing_shows_only_after_recovery_has_looked_is_not_made_
 /// Two runs at once on one disk would be worse than one after the other.
 #[test]
 fn the_commands_of_a_bake_that_still_run_are_waited_for_and_not_sent_again() {
-    let product = Product::on_sandbox(&[]);
-    product.write("late.deploy", &format!("{STACK}{BAKED}"));
+    let (product, _) = scene(&[], BAKED);
     killed_at(&product, "SendCommand");
     product.run(APPLY).exits(0).says("image.web");
     let calls = product.local.as_ref().unwrap().calls();
@@ -211,9 +207,7 @@ fn the_commands_of_a_bake_that_still_run_are_waited_for_and_not_sent_again() {
 
 #[test]
 fn an_instance_that_ec2_ended_after_the_kill_is_made_anew() {
-    let product = Product::on_sandbox(&[]);
-    product.write("late.deploy", STACK);
-    let before = listed(&product);
+    let (product, before) = scene(&[], "");
     killed_at(&product, "RunInstances");
     asked(&product, async |cloud| {
         let there = cloud.ec2.describe_instances().send().await.unwrap();
@@ -226,9 +220,7 @@ fn an_instance_that_ec2_ended_after_the_kill_is_made_anew() {
 
 #[test]
 fn an_image_that_ec2_could_not_copy_after_the_kill_is_baked_anew() {
-    let product = Product::on_sandbox(&[]);
-    product.write("late.deploy", &format!("{STACK}{BAKED}"));
-    let before = listed(&product);
+    let (product, before) = scene(&[], BAKED);
     killed_at(&product, "CreateImage");
     let id = asked(&product, async |cloud| {
         let there = cloud.ec2.describe_images().owners("self").send().await.unwrap();
