@@ -92,6 +92,18 @@ impl Clock {
         }
     }
 
+    /// The same for several processes: it ran from `since` of the machine's clock on.
+    pub fn scaled_since(factor: f64, since: Timestamp) -> Self {
+        match Self::scaled(factor).0 {
+            Mode::Scaled { factor, started, started_at } => {
+                let ran = Duration::try_from(started_at.duration_since(since)).unwrap_or_default();
+                let started_at = since.saturating_add(scale(ran, factor)).unwrap_or(Timestamp::MAX);
+                Self(Mode::Scaled { factor, started, started_at })
+            }
+            mode => Self(mode),
+        }
+    }
+
     /// A clock that moves only by [`Clock::advance`] and [`Clock::advance_to_next`].
     pub fn manual() -> Self {
         Self(Mode::Manual { started_at: Timestamp::UNIX_EPOCH, hand: Arc::default() })

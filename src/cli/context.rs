@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aws_credential_types::Credentials;
-
 use super::{CliError, Global, StackArgs, VariableArgs, Within, locate, sandbox};
 use crate::apply::operation::STACK_TAG;
 use crate::clock::Clock;
@@ -247,9 +245,12 @@ pub fn sandbox_region(global: &Global, program: &Program) -> String {
 
 /// Clients for the stack's region and profile.
 pub async fn connect(global: &Global, program: &Program) -> Result<Cloud, CliError> {
-    let (endpoint, clock) = match &global.within {
-        Some(Within::Daemon { home, .. }) => (sandbox::running(home).await?.endpoint(), Clock::real()),
-        Some(Within::Process { endpoint, clock }) => (endpoint.clone(), clock.clone()),
+    let (endpoint, key, clock) = match &global.within {
+        Some(Within::Daemon { home, .. }) => {
+            let record = sandbox::running(home).await?;
+            (record.endpoint(), home.key()?, record.clock())
+        }
+        Some(Within::Process { endpoint, key, clock }) => (endpoint.clone(), key.clone(), clock.clone()),
         None => {
             let region = global.region.clone().or_else(|| program.settings.region.clone());
             let profile = global.profile.clone().or_else(|| program.settings.profile.clone());
@@ -260,8 +261,7 @@ pub async fn connect(global: &Global, program: &Program) -> Result<Cloud, CliErr
     // Neither the user's credentials nor their profile is looked at.
     let target =
         Target { region: Some(sandbox_region(global, program)), profile: None, endpoint_url: Some(endpoint) };
-    let anyone = Credentials::new("test", "test", None, None, "sandbox");
-    Ok(Cloud::connect_as(Some(anyone), &target, clock, global.verbose).await?)
+    Ok(Cloud::connect_as(Some(key.credentials()), &target, clock, global.verbose).await?)
 }
 
 /// Holds an account and region against the stack's and the state's.

@@ -119,7 +119,7 @@ pub enum Within {
         own_state: bool,
     },
     /// One of a rehearsal, in this process, whose time may run faster.
-    Process { endpoint: String, clock: crate::clock::Clock },
+    Process { endpoint: String, key: crate::sandbox::key::Key, clock: crate::clock::Clock },
 }
 
 /// The stack and its variables.

@@ -24,6 +24,7 @@ use crate::rehearse::timeline::{self, Timeline};
 use crate::rehearse::{Generator, Row, Settings, Target};
 use crate::sandbox::control::load_balancers;
 use crate::sandbox::faults::{Fault, Faults};
+use crate::sandbox::key::Key;
 use crate::sandbox::pace::Pace;
 use crate::sandbox::region::Region;
 use crate::sandbox::{self, Sandbox};
@@ -117,7 +118,7 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
         }
     });
     daemon::more_files();
-    let clock = Clock::scaled(args.speed);
+    let (clock, key) = (Clock::scaled(args.speed), Key::random());
     let sandbox = Sandbox::start(sandbox::Options {
         folder: folder.path().to_owned(),
         port: 0,
@@ -125,6 +126,7 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
         pace: Pace::default(),
         faults: Arc::new(Faults::new(clock.clone(), [])),
         program: daemon::program()?,
+        key: key.clone(),
     });
     let sandbox = match sandbox.await {
         Ok(sandbox) => sandbox,
@@ -134,7 +136,7 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
         profile: None,
         endpoint_url: None,
         state: Some(folder.path().join("state")),
-        within: Some(Within::Process { endpoint: sandbox.endpoint(), clock: clock.clone() }),
+        within: Some(Within::Process { endpoint: sandbox.endpoint(), key, clock: clock.clone() }),
         ..global.clone()
     };
     let rehearsal = Rehearsal { global, args: &args, clock, sandbox: &sandbox, shutdown: &shutdown };

@@ -45,6 +45,8 @@ pub struct Cloud {
     /// The endpoint that replaces AWS's own, where one is set.
     pub endpoint: Option<String>,
     pub clock: Clock,
+    /// The credentials that were given in place of the user's, in a sandbox.
+    given: Option<Credentials>,
     calls: AtomicUsize,
     paces: Paces,
     /// The access key that calls are signed with, as it was at first.
@@ -61,6 +63,9 @@ pub enum Repeat {
     /// Repeated only after a throttle; anything else leaves the operation in doubt.
     OnThrottle,
 }
+
+/// How the names begin of the variables that AWS's clients look at.
+pub const AWS_VARIABLES: &str = "AWS_";
 
 /// The longest that one call is repeated for.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -83,14 +88,14 @@ impl Cloud {
         clock: Clock,
         verbose: bool,
     ) -> Result<Self, Error> {
-        let config = config(credentials, target, RetryConfig::disabled()).await;
+        let config = config(credentials.clone(), target, RetryConfig::disabled()).await;
         let region = config.region().map(|region| region.to_string()).ok_or_else(|| {
             Error::failed(
                 "no region is set",
                 "write `region = \"us-east-1\"` in the `stack` block, or pass --region",
             )
         })?;
-        let credentials = loaded_credentials(&config).await?;
+        let loaded = loaded_credentials(&config).await?;
         let endpoint = config.endpoint_url().map(str::to_owned);
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(&config),
@@ -102,11 +107,30 @@ impl Cloud {
             region,
             endpoint,
             clock,
+            given: credentials,
             calls: AtomicUsize::new(0),
             paces: Paces::default(),
-            access_key: credentials.access_key_id().to_owned(),
+            access_key: loaded.access_key_id().to_owned(),
             verbose,
         })
+    }
+
+    /// In a sandbox, the variables that lead a program there and nowhere else, in place of the caller's
+    /// [`AWS_VARIABLES`]; none where the caller's own are used.
+    pub fn environment(&self) -> Option<Vec<(&'static str, &str)>> {
+        let credentials = self.given.as_ref()?;
+        Some(vec![
+            ("AWS_ENDPOINT_URL", self.endpoint.as_deref().unwrap_or_default()),
+            ("AWS_ACCESS_KEY_ID", credentials.access_key_id()),
+            ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key()),
+            ("AWS_REGION", &self.region),
+            ("AWS_DEFAULT_REGION", &self.region),
+            // Neither the user's profiles nor a role of this machine is found.
+            ("AWS_CONFIG_FILE", "/dev/null"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("BGFORM_SANDBOX", "1"),
+        ])
     }
 
     /// How many requests were sent so far, repeats included.

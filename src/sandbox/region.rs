@@ -86,6 +86,10 @@ struct Saved {
 impl Region {
     /// Opens the region in its folder, or a new one, and starts its tasks.
     pub async fn open(setup: Setup) -> Result<Arc<Self>, OpenError> {
+        // The name is the name of a folder, and comes from anybody's request.
+        if !is_region(&setup.name) {
+            return Err(OpenError::NoRegion { name: setup.name });
+        }
         let failed = |what: &'static str| {
             let folder = setup.folder.clone();
             move |error: std::io::Error| OpenError::Folder { folder, what, reason: compute::why(&error) }
@@ -338,6 +342,23 @@ fn ago(now: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| now.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
 }
 
+/// Whether a text has the form of a region's name, such as `us-gov-west-1`: letters, then words of
+/// letters, then a number, joined by hyphens.
+fn is_region(name: &str) -> bool {
+    let words: Vec<&str> = name.split('-').collect();
+    let all = |word: &str, is: fn(&u8) -> bool| !word.is_empty() && word.bytes().all(|byte| is(&byte));
+    match words.as_slice() {
+        [area, middle @ .., number] => {
+            name.len() <= 32
+                && !middle.is_empty()
+                && all(area, u8::is_ascii_lowercase)
+                && middle.iter().all(|word| all(word, u8::is_ascii_lowercase))
+                && all(number, u8::is_ascii_digit)
+        }
+        _ => false,
+    }
+}
+
 /// A region that cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -345,6 +366,40 @@ pub enum OpenError {
     Folder { folder: PathBuf, what: &'static str, reason: String },
     #[error("the sandbox's state {path} does not read: {reason}")]
     State { path: PathBuf, reason: String },
+    #[error("`{name}` is no region's name")]
+    NoRegion { name: String },
     #[error("the sandbox in {folder} has addresses that another one uses now")]
     Network { folder: PathBuf },
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::is_region;
+
+    #[test]
+    fn a_region_has_a_name_as_aws_gives_them() {
+        for name in ["us-east-1", "ap-southeast-7", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1"] {
+            assert!(is_region(name), "{name}");
+        }
+        for name in
+            ["", "..", "us", "us-1", "us--1", "US-east-1", "us-east-1/", "us-east-1\0", "state", "../x-y-1"]
+        {
+            assert!(!is_region(name), "{name}");
+        }
+        assert!(!is_region(&format!("us-{}-1", "e".repeat(40))), "longer than any");
+    }
+
+    proptest! {
+        /// A folder of this name is one folder below the sandbox's.
+        #[test]
+        fn a_region_is_one_folder_whatever_its_name(name in "[a-z0-9./\\\\_-]{0,12}|(us|\\.\\.|/|%2e)(-|/|east|\\.\\.){0,4}(-1)?|\\PC{0,8}") {
+            if is_region(&name) {
+                let path = std::path::Path::new("/sandbox").join(&name);
+                prop_assert_eq!(path.components().count(), 3);
+                prop_assert_eq!(path.file_name().and_then(|name| name.to_str()), Some(name.as_str()));
+            }
+        }
+    }
 }

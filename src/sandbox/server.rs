@@ -11,17 +11,18 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use super::api;
-use super::control;
+use super::connections::{Connections, Requests};
 use super::faults::Faults;
+use super::key::{Distrust, Key};
 use super::pace::Pace;
 use super::region::{OpenError, Region, Setup};
+use super::{api, control, door};
 use crate::clock::{self, Clock};
 
 /// What a sandbox is started with.
@@ -36,6 +37,8 @@ pub struct Options {
     pub faults: Arc<Faults>,
     /// The bgform binary, which the base images' service is.
     pub program: PathBuf,
+    /// Requests are answered that this key has signed.
+    pub key: Key,
 }
 
 /// A running sandbox. [`Sandbox::stop`] ends its machines; dropping it ends them without waiting.
@@ -59,6 +62,13 @@ pub(super) struct Shared {
 
 /// The largest request that is read.
 const LARGEST: usize = 8 << 20;
+/// How long the head of a request may take, from the answer to the one before. Clients keep a
+/// connection for 90 s at most (hyper's and so the AWS SDK's default), so theirs ends first.
+const HEAD_WITHIN: Duration = Duration::from_secs(100);
+/// How long its body may take.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// How long to wait where the system has no more sockets.
+const RETRY: Duration = Duration::from_millis(50);
 /// The region of requests that are not signed for one.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
 
@@ -221,19 +231,32 @@ pub fn clear(folder: &Path) -> Result<(), OpenError> {
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let connections = Connections::within_limits();
     loop {
-        // An accept that fails (too many open files) is one connection lost.
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        tokio::spawn(serve(stream, shared.clone()));
+        match listener.accept().await {
+            Ok((stream, _)) => connections.serve(|requests| serve(stream, shared.clone(), requests)),
+            // Out of descriptors, or a connection that ended before it was accepted.
+            Err(_) => clock::sleep(RETRY).await,
+        }
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, shared: Arc<Shared>, requests: Requests) {
     let _ = stream.set_nodelay(true);
-    let answer = service_fn(move |request| answer(shared.clone(), request));
+    let answer = service_fn(move |request| {
+        let (shared, answered) = (shared.clone(), requests.begin());
+        async move {
+            let _answered = answered;
+            answer(shared, request).await
+        }
+    });
     // A client that goes away in the middle is no matter; an answer that is an error ends the
     // connection, which is how a lost answer looks.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .serve_connection(TokioIo::new(stream), answer)
+        .await;
 }
 
 /// The answer is lost: the connection ends without one.
@@ -245,15 +268,34 @@ async fn answer(
     shared: Arc<Shared>,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Silence> {
-    let (parts, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, LARGEST).collect().await else {
+    let (head, body) = request.into_parts();
+    if let Some(reason) = door::turned_away(&head) {
+        return Ok(plain(StatusCode::FORBIDDEN, reason));
+    }
+    let is_control = head.uri.path().starts_with(control::PREFIX);
+    let distrusted = |distrust: &Distrust| match is_control {
+        true => plain(StatusCode::FORBIDDEN, &door::hint(distrust)),
+        false => api::distrusted(&head, distrust),
+    };
+    let key = &shared.options.key;
+    if let Err(distrust) = key.may_have_signed(&head.headers) {
+        return Ok(distrusted(&distrust));
+    }
+    let body = tokio::select! {
+        body = Limited::new(body, LARGEST).collect() => body,
+        () = clock::sleep(BODY_WITHIN) => return Ok(plain(StatusCode::REQUEST_TIMEOUT, "the request's body is late")),
+    };
+    let Ok(body) = body else {
         return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large"));
     };
     let body = body.to_bytes();
-    if let Some(path) = parts.uri.path().strip_prefix(control::PREFIX) {
-        return Ok(control::answer(&shared, &parts.method, path, parts.uri.query(), &body).await);
+    if let Err(distrust) = key.has_signed(&head, &body) {
+        return Ok(distrusted(&distrust));
     }
-    api::answer(&shared, &parts.headers, &parts.uri, &body).await.ok_or(Silence)
+    if let Some(path) = head.uri.path().strip_prefix(control::PREFIX) {
+        return Ok(control::answer(&shared, &head.method, path, head.uri.query(), &body).await);
+    }
+    api::answer(&shared, &head.headers, &head.uri, &body).await.ok_or(Silence)
 }
 
 pub(super) fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

@@ -6,10 +6,16 @@ use std::thread::JoinHandle;
 
 use bgform::clock::Clock;
 use bgform::sandbox::faults::Faults;
+use bgform::sandbox::key::Key;
 use bgform::sandbox::pace::Pace;
 use bgform::sandbox::state::{Network, State};
 use bgform::sandbox::{Options, Sandbox};
 use tokio::sync::oneshot;
+
+/// The key of the tests' sandboxes, which moto takes too.
+pub fn key() -> Key {
+    Key::new("test", "test")
+}
 
 /// A sandbox of its own, on a thread of its own, gone with all its processes when dropped.
 pub struct Local {
@@ -56,6 +62,7 @@ impl Local {
             pace: Pace::default(),
             faults: faults.clone(),
             program: PathBuf::from(env!("CARGO_BIN_EXE_bgform")),
+            key: key(),
         };
         let (started, endpoint) = mpsc::channel();
         let (end, ended) = oneshot::channel();

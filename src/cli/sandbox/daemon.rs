@@ -11,8 +11,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::home::{Held, Home, Record, Standing, refused};
 use crate::cli::CliError;
 use crate::clock::{self, Clock};
-use crate::sandbox::control::Client;
+use crate::sandbox::control::{CallError, Client};
 use crate::sandbox::faults::{Fault, Faults};
+use crate::sandbox::key::Key;
 use crate::sandbox::pace::Pace;
 use crate::sandbox::region::OpenError;
 use crate::sandbox::{Options, Sandbox, StartError};
@@ -63,7 +64,8 @@ async fn serve(
     signals: &mut Signals,
     ready: impl FnOnce(&Record),
 ) -> Result<(), CliError> {
-    let clock = Clock::scaled(start.speed);
+    let (started, key) = (clock::now(), held.key()?);
+    let clock = Clock::scaled_since(start.speed, started);
     let options = Options {
         folder: home.folder.clone(),
         port: start.port,
@@ -71,6 +73,7 @@ async fn serve(
         clock,
         pace: Pace::default(),
         program: program()?,
+        key,
     };
     // The record of one that was killed would be taken for this one's.
     held.forget()?;
@@ -81,7 +84,8 @@ async fn serve(
     let record = Record {
         pid: std::process::id(),
         port: sandbox.address().port(),
-        started: clock::now(),
+        started,
+        speed: start.speed,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     if let Err(error) = held.record(&record) {
@@ -152,16 +156,14 @@ pub async fn told(error: StartError) -> CliError {
             refused("bgform::sandbox::port", message, "try again")
         }
         StartError::Port { port, .. } => {
-            let asked = Client { patience: Duration::from_secs(2), ..Client::new(port) }.status().await;
-            let (by, help) = match asked {
-                Ok(status) => (
-                    format!("the sandbox in {} (process {})", status.folder.display(), status.pid),
-                    format!(
-                        "use that one with --dir {}, or take another port: --port 4578",
-                        status.folder.display()
-                    ),
+            // No sandbox trusts a key that was just made; its refusal says that it is one.
+            let stranger = Client { patience: Duration::from_secs(2), ..Client::new(port, Key::random()) };
+            let (by, help) = match stranger.status().await {
+                Err(CallError::Refused { status: 403, .. }) => (
+                    "another sandbox",
+                    "use that one with --dir and its folder, or take another port: --port 4578",
                 ),
-                Err(_) => ("another program".to_owned(), "take another port: --port 4578".to_owned()),
+                _ => ("another program", "take another port: --port 4578"),
             };
             match port < 1024 {
                 true => refused("bgform::sandbox::port", message, "take a port above 1023"),
@@ -176,6 +178,11 @@ pub async fn told(error: StartError) -> CliError {
             "bgform::sandbox::state",
             message,
             "put back what was there, or begin anew: `bgform sandbox reset` removes it",
+        ),
+        StartError::Open(OpenError::NoRegion { .. }) => refused(
+            "bgform::sandbox::state",
+            message,
+            "move the folder of that name out of the sandbox's folder",
         ),
         StartError::Open(OpenError::Folder { .. }) => {
             let help = "see to the folder (`df -h` shows the disk it is on), or name another with --dir";

@@ -48,7 +48,7 @@ pub async fn down(home: &Home) -> Result<Exit, CliError> {
 async fn end(home: &Home, record: &Record) -> Result<Standing, CliError> {
     let before = clock::monotonic();
     // It may be gone before its answer is here: whether it is tells the lock.
-    let asked = Client { patience: ASKED, ..record.client() }.down().await;
+    let asked = Client { patience: ASKED, ..home.client(record)? }.down().await;
     if let Err(error @ (CallError::Refused { .. } | CallError::Stranger { .. })) = asked {
         return Err(told(record, error));
     }
@@ -69,7 +69,7 @@ async fn end(home: &Home, record: &Record) -> Result<Standing, CliError> {
 /// Removes everything; a running daemon goes on with an empty region.
 pub async fn reset(home: &Home) -> Result<Exit, CliError> {
     if let Standing::Runs(record) = home.standing() {
-        record.client().reset().await.map_err(|error| told(&record, error))?;
+        home.client(&record)?.reset().await.map_err(|error| told(&record, error))?;
         report::out(&format!("The sandbox at {} is as new.\n", record.endpoint()));
         return Ok(Exit::Done);
     }

@@ -1,21 +1,26 @@
 //! The folder of a sandbox, and who runs in it.
 //!
 //! `sandbox.lock` is held by the daemon for as long as it lives: that alone says whether one runs.
-//! `sandbox.json` says which; a record without a holder is what a killed daemon left.
+//! `sandbox.json` says which; a record without a holder is what a killed daemon left. `sandbox.key` is
+//! the access key, which only the folder's owner can read; it outlives the daemon, so that shells which
+//! have it speak to the next one.
 
-use std::fs::{DirBuilder, File, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::context::reason;
 use crate::cli::{CliError, Global};
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::sandbox::control::Client;
+use crate::sandbox::key::Key;
 
 /// A sandbox's folder, which need not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,16 +29,19 @@ pub struct Home {
 }
 
 /// A daemon, as it says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub pid: u32,
     pub port: u16,
+    /// By the machine's clock; the sandbox's own runs from it.
     pub started: Timestamp,
+    /// How many times as fast as the machine's.
+    pub speed: f64,
     pub version: String,
 }
 
 /// Whether a daemon runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Standing {
     /// None has it, and the last one ended in order.
     Down,
@@ -59,8 +67,9 @@ impl Record {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub fn client(&self) -> Client {
-        Client::new(self.port)
+    /// The sandbox's clock.
+    pub fn clock(&self) -> Clock {
+        Clock::scaled_since(self.speed, self.started)
     }
 }
 
@@ -88,6 +97,14 @@ impl Home {
         Self::of(None)
     }
 
+    /// ` --dir DIR` where commands would not find this folder by themselves, else nothing.
+    pub fn dir_argument(&self) -> String {
+        match Self::of(None).is_ok_and(|usual| usual == *self) {
+            true => String::new(),
+            false => format!(" --dir {}", self.folder.display()),
+        }
+    }
+
     /// Where the state of stacks is that are applied in it.
     pub fn stack_state(&self) -> PathBuf {
         self.folder.join("state")
@@ -103,6 +120,10 @@ impl Home {
 
     fn record(&self) -> PathBuf {
         self.folder.join("sandbox.json")
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.folder.join("sandbox.key")
     }
 
     /// Why the folder cannot be used, and what to do.
@@ -132,6 +153,70 @@ impl Home {
         }
         File::create(self.lock()).map_err(self.cannot("written to"))?;
         Ok(())
+    }
+
+    /// The sandbox's access key.
+    ///
+    /// # Errors
+    /// There is none, it cannot be read, or others of this machine could have.
+    pub fn key(&self) -> Result<Key, CliError> {
+        let path = self.key_file();
+        let open = || -> std::io::Result<(std::fs::Metadata, Vec<u8>)> {
+            let mut file =
+                File::options().read(true).custom_flags(OFlags::NOFOLLOW.bits() as i32).open(&path)?;
+            let mut text = Vec::new();
+            file.read_to_end(&mut text)?;
+            Ok((file.metadata()?, text))
+        };
+        let unusable = |reason: String| {
+            let message = format!("the sandbox's key `{}` cannot be used: {reason}", path.display());
+            refused(
+                "bgform::sandbox::key",
+                message,
+                "end the sandbox, remove the file, and start it again: a new key is made",
+            )
+        };
+        let (meta, text) = open().map_err(|error| unusable(reason(&error)))?;
+        if meta.uid() != geteuid().as_raw() {
+            return Err(unusable("it belongs to another user".to_owned()));
+        }
+        if meta.mode() & 0o077 != 0 {
+            return Err(unusable(format!("others may read it (mode {:o})", meta.mode() & 0o777)));
+        }
+        serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))
+    }
+
+    /// Makes the key where there is none. The folder must be the user's own: its owner could replace
+    /// what is in it.
+    fn make_key(&self) -> Result<Key, CliError> {
+        let meta = std::fs::metadata(&self.folder).map_err(self.cannot("read"))?;
+        if meta.uid() != geteuid().as_raw() {
+            return Err(CliError::usage(
+                "bgform::sandbox::folder",
+                format!("`{}` belongs to another user, who could run programs as you", self.folder.display()),
+                "name a folder of your own with --dir or BGFORM_SANDBOX_DIR",
+            ));
+        }
+        // It has user data and the key; a folder that was there before may be open to others.
+        let closed = std::fs::set_permissions(&self.folder, Permissions::from_mode(0o700));
+        closed.map_err(self.cannot("closed to others"))?;
+        if !self.key_file().exists() {
+            let write = || -> std::io::Result<()> {
+                // Its mode is 0600 from the start.
+                let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+                serde_json::to_writer(&mut file, &Key::random())?;
+                file.write_all(b"\n")?;
+                file.persist(self.key_file()).map_err(|error| error.error)?;
+                Ok(())
+            };
+            write().map_err(self.cannot("written to"))?;
+        }
+        self.key()
+    }
+
+    /// Control calls to the daemon that the record tells of.
+    pub fn client(&self, record: &Record) -> Result<Client, CliError> {
+        Ok(Client::new(record.port, self.key()?))
     }
 
     /// Whether this is, or was, a sandbox's folder.
@@ -198,6 +283,11 @@ impl Home {
 }
 
 impl Held {
+    /// The key that the daemon answers to.
+    pub fn key(&self) -> Result<Key, CliError> {
+        self.home.make_key()
+    }
+
     /// Writes down where the daemon is reached.
     pub fn record(&self, record: &Record) -> Result<(), CliError> {
         let write = || -> std::io::Result<()> {
@@ -240,7 +330,8 @@ mod tests {
     use super::*;
 
     fn record() -> Record {
-        Record { pid: 7, port: 4577, started: Timestamp::UNIX_EPOCH, version: "0.1.0".to_owned() }
+        let version = "0.1.0".to_owned();
+        Record { pid: 7, port: 4577, started: Timestamp::UNIX_EPOCH, speed: 1.0, version }
     }
 
     #[tokio::test]
@@ -257,6 +348,24 @@ mod tests {
         assert_eq!(home.standing(), Standing::Killed(record()));
         home.hold().await.unwrap().unwrap().forget().unwrap();
         assert_eq!(home.standing(), Standing::Down);
+    }
+
+    #[tokio::test]
+    async fn the_key_is_made_once_and_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home { folder: folder.path().join("sandbox") };
+        assert!(home.key().is_err(), "there is none yet");
+        let key = home.hold().await.unwrap().unwrap().key().unwrap();
+        assert_eq!(std::fs::metadata(home.key_file()).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(&home.folder).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(home.hold().await.unwrap().unwrap().key().unwrap(), key, "the next daemon has the same");
+        let open = |mode| std::fs::set_permissions(home.key_file(), Permissions::from_mode(mode)).unwrap();
+        open(0o644);
+        assert!(home.key().unwrap_err().to_string().contains("others may read it (mode 644)"));
+        open(0o600);
+        std::fs::rename(home.key_file(), home.folder.join("other")).unwrap();
+        std::os::unix::fs::symlink(home.folder.join("other"), home.key_file()).unwrap();
+        assert!(home.key().is_err(), "a link leads to a file that somebody else may have made");
     }
 
     #[test]

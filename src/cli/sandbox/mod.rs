@@ -2,6 +2,7 @@
 
 pub mod daemon;
 mod down;
+mod env;
 pub mod home;
 mod logs;
 mod status;
@@ -31,6 +32,8 @@ enum SandboxCommand {
     Up(up::UpArgs),
     /// End it and its machines; what it knows stays on disk
     Down(DirArg),
+    /// Print what makes a shell's AWS clients use it: eval "$(bgform sandbox env)"
+    Env(env::EnvArgs),
     /// Show what is in it
     Status(status::StatusArgs),
     /// Print an instance's console, the calls, the requests, or the sandbox's own log
@@ -132,6 +135,7 @@ pub async fn run(global: &Global, args: SandboxArgs) -> Result<Exit, CliError> {
     match args.command {
         SandboxCommand::Up(args) => up::run(args).await,
         SandboxCommand::Down(dir) => down::down(&Home::of(dir.dir.as_deref())?).await,
+        SandboxCommand::Env(args) => env::run(global, &args),
         SandboxCommand::Status(args) => status::run(args).await,
         SandboxCommand::Logs(args) => logs::run(args).await,
         SandboxCommand::Reset(dir) => down::reset(&Home::of(dir.dir.as_deref())?).await,
@@ -167,17 +171,19 @@ async fn image(global: &Global, args: ImageArgs) -> Result<Exit, CliError> {
             ));
         }
     };
-    let record = Home::of(args.dir.dir.as_deref())?.running()?;
+    let home = Home::of(args.dir.dir.as_deref())?;
+    let record = home.running()?;
     let new =
         NewImage { region: home::region(global), name: args.name, description: args.description, folder };
-    let made = record.client().image(&new).await.map_err(|error| told(&record, error))?;
+    let made = home.client(&record)?.image(&new).await.map_err(|error| told(&record, error))?;
     report::out(&format!("{}\n", made.id));
     Ok(Exit::Done)
 }
 
 async fn fault(args: FaultCommand) -> Result<Exit, CliError> {
-    let record = Home::of(args.dir.dir.as_deref())?.running()?;
-    let client = record.client();
+    let home = Home::of(args.dir.dir.as_deref())?;
+    let record = home.running()?;
+    let client = home.client(&record)?;
     let calls = async {
         if args.clear {
             client.clear_faults().await?;
@@ -194,8 +200,9 @@ async fn fault(args: FaultCommand) -> Result<Exit, CliError> {
 }
 
 async fn crash(args: CrashArgs) -> Result<Exit, CliError> {
-    let record = Home::of(args.dir.dir.as_deref())?.running()?;
-    record.client().crash(&args.instance).await.map_err(|error| told(&record, error))?;
+    let home = Home::of(args.dir.dir.as_deref())?;
+    let record = home.running()?;
+    home.client(&record)?.crash(&args.instance).await.map_err(|error| told(&record, error))?;
     report::out(&format!("{} has crashed.\n", args.instance));
     Ok(Exit::Done)
 }

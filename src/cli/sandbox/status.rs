@@ -37,7 +37,7 @@ pub async fn run(args: StatusArgs) -> Result<Exit, CliError> {
         return Ok(Exit::Failed);
     }
     let record = home.running()?;
-    let client = Client { patience: PATIENCE, ..record.client() };
+    let client = Client { patience: PATIENCE, ..home.client(&record)? };
     let status = client.status().await.map_err(|error| told(&record, error))?;
     match args.json {
         true => report::out(&format!("{:#}\n", serde_json::to_value(&status).unwrap_or_default())),

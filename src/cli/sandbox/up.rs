@@ -93,9 +93,10 @@ fn welcome(home: &Home, record: &Record) -> String {
     format!(
         "A region of your own is at {endpoint} (folder {folder}).\n\n  \
          bgform --sandbox apply STACK\n  \
-         export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test\n\n\
+         eval \"$(bgform sandbox env{dir})\"   # for other AWS clients in this shell\n\n\
          `bgform sandbox status` shows what is in it, `bgform sandbox down` ends it.\n",
-        folder = home.folder.display()
+        folder = home.folder.display(),
+        dir = home.dir_argument(),
     )
 }
 

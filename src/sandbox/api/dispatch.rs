@@ -12,13 +12,13 @@ use super::answer::Protocol;
 use super::request::{self, Request};
 use super::{Call, Handler, Params, Refusal, Service, only_reads};
 use crate::sandbox::faults::{Broken, Verdict};
-use crate::sandbox::region::Region;
+use crate::sandbox::region::{OpenError, Region};
 use crate::sandbox::server::{DEFAULT_REGION, Shared, plain};
 use crate::sandbox::state::{Repeat, State, random_hex};
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     Answer(Value),
     Refusal(Refusal),
     /// The connection is to end without an answer.
@@ -40,7 +40,7 @@ pub(in crate::sandbox) async fn answer(
     let Some(service) = request.service else {
         let message = format!("The sandbox has no service with an action {}.", request.action);
         let refusal = Refusal::new("InvalidAction", message);
-        return respond(&request, Service::Sts, &Outcome::Refusal(refusal), &id);
+        return respond(request.protocol, &request.action, Service::Sts, &Outcome::Refusal(refusal), &id);
     };
     let outcome = match shared.region(request.region.as_deref().unwrap_or(DEFAULT_REGION)).await {
         Ok(region) => {
@@ -51,9 +51,10 @@ pub(in crate::sandbox) async fn answer(
             region.calls.note(service, &request.action, &outcome_name(&outcome), region.now(), took);
             outcome
         }
+        Err(error @ OpenError::NoRegion { .. }) => Outcome::Refusal(Refusal::validation(error.to_string())),
         Err(error) => Outcome::Refusal(Refusal::new("InternalFailure", error.to_string()).status(500)),
     };
-    respond(&request, service, &outcome, &id)
+    respond(request.protocol, &request.action, service, &outcome, &id)
 }
 
 /// What a call that only reads answers now: without faults, lag and log, for the sandbox's own use.
@@ -69,15 +70,16 @@ pub fn ask(region: &Region, service: Service, action: &str, params: Value) -> Re
     handler(&mut Call { state: &mut state, params: &Params::from_json(params), now, metrics, folder })
 }
 
-fn respond(
-    request: &Request,
+/// The HTTP answer of an outcome; None: there is to be none.
+pub(super) fn respond(
+    protocol: Protocol,
+    action: &str,
     service: Service,
     outcome: &Outcome,
     id: &str,
 ) -> Option<Response<Full<Bytes>>> {
-    let protocol = request.protocol;
     let (status, body) = match outcome {
-        Outcome::Answer(answer) => (200, protocol.answer(service, &request.action, answer, id)),
+        Outcome::Answer(answer) => (200, protocol.answer(service, action, answer, id)),
         Outcome::Refusal(refusal) => (refusal.status, protocol.refusal(service, refusal, id)),
         Outcome::Silence => return None,
     };
@@ -107,7 +109,7 @@ fn outcome_name(outcome: &Outcome) -> String {
 }
 
 /// A random UUID.
-fn request_id() -> String {
+pub(super) fn request_id() -> String {
     let hex = random_hex(32);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 
 use super::Refusal;
 
+/// How deep the names of a query's parameters may be nested. The deepest of the services here, in
+/// `LaunchTemplateConfigs.member.1.Overrides.member.1...`, is below 16.
+const DEEPEST: usize = 32;
+
 /// An object of parameters.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Params(Value);
@@ -20,10 +24,13 @@ impl Params {
 
     /// From the pairs of a query: `Filter.1.Value.2` (EC2) and `Filters.member.1.Values.member.2`
     /// are paths; numbered children are a list, in the order of their numbers, and `entry.1.key`,
-    /// `entry.1.value` stay a list of pairs.
-    pub fn from_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    /// `entry.1.value` stay a list of pairs. `Err`: a name is nested deeper than any shape of AWS.
+    pub fn from_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
         let mut root = Map::new();
         for (name, value) in pairs {
+            if name.bytes().filter(|byte| *byte == b'.').count() > DEEPEST {
+                return Err(format!("a parameter's name has more than {DEEPEST} dots"));
+            }
             let mut at = &mut root;
             let mut path = name.split('.').filter(|part| *part != "member").peekable();
             while let Some(part) = path.next() {
@@ -39,7 +46,7 @@ impl Params {
                 at = next;
             }
         }
-        Self(lists(Value::Object(root)))
+        Ok(Self(lists(Value::Object(root))))
     }
 
     pub fn value(&self) -> &Value {
@@ -160,18 +167,29 @@ mod tests {
             ("Filter.1.Name", "tag:a"),
             ("Filter.1.Value.2", "y"),
             ("Filter.1.Value.1", "x"),
-        ]);
+        ])
+        .unwrap();
         assert_eq!(ec2.value(), &json!({ "Filter": [{ "Name": "tag:a", "Value": ["x", "y"] }] }));
         let query = Params::from_query([
             ("Names.member.1", "a"),
             ("Names.member.10", "c"),
             ("Names.member.2", "b"),
             ("MinSize", "2"),
-        ]);
+        ])
+        .unwrap();
         assert_eq!(query.texts("Names"), ["a", "b", "c"]);
         assert_eq!(query.number::<u32>("MinSize").unwrap(), Some(2));
         assert!(
-            query.texts("None").is_empty() && Params::from_query([("Names", "")]).texts("Names").is_empty()
+            query.texts("None").is_empty()
+                && Params::from_query([("Names", "")]).unwrap().texts("Names").is_empty()
         );
+    }
+
+    #[test]
+    fn a_name_that_is_nested_too_deep_is_refused() {
+        let nested = |depth: usize| Params::from_query([(vec!["a"; depth].join(".").as_str(), "x")]);
+        assert!(nested(20).is_ok());
+        assert!(nested(3000).unwrap_err().contains("32 dots"));
+        assert!(Params::from_query([(".".repeat(8 << 20).as_str(), "x")]).is_err());
     }
 }

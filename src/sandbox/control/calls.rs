@@ -8,7 +8,7 @@ use hyper::StatusCode;
 
 use super::{Advance, Crash, ImageMade, Moved, NewImage, Refused, status};
 use crate::sandbox::faults::{Fault, Faults};
-use crate::sandbox::region::Region;
+use crate::sandbox::region::{OpenError, Region};
 use crate::sandbox::server::Shared;
 use crate::sandbox::{compute, ec2};
 
@@ -35,7 +35,10 @@ pub async fn image(shared: &Shared, new: NewImage) -> Result<ImageMade, Refused>
     if !new.folder.is_dir() {
         return Err(Refused::bad(format!("{} is no folder", new.folder.display())));
     }
-    let region = shared.region(&new.region).await.map_err(Refused::broken)?;
+    let region = shared.region(&new.region).await.map_err(|error| match error {
+        OpenError::NoRegion { .. } => Refused::bad(error.to_string()),
+        error => Refused::broken(error),
+    })?;
     let id = add_image(&region, &new)?;
     region.in_effect().await.map_err(Refused::broken)?;
     Ok(ImageMade { id })

@@ -11,16 +11,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
-use super::{Advance, Crash, ImageMade, Moved, NewImage, PREFIX, Status};
+use super::{Advance, Crash, ImageMade, Moved, NewImage, PREFIX, SIGNED_FOR, Status};
 use crate::clock;
+use crate::sandbox::key::Key;
 
 /// How long an answer is waited for: `reset` waits until machines have ended.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Control calls to the sandbox at a port of 127.0.0.1.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Client {
     pub port: u16,
+    pub key: Key,
     /// How long an answer is waited for.
     pub patience: Duration,
 }
@@ -38,8 +40,8 @@ pub enum CallError {
 }
 
 impl Client {
-    pub fn new(port: u16) -> Self {
-        Self { port, patience: PATIENCE }
+    pub fn new(port: u16, key: Key) -> Self {
+        Self { port, key, patience: PATIENCE }
     }
 
     pub async fn status(&self) -> Result<Status, CallError> {
@@ -102,7 +104,7 @@ impl Client {
         };
         match status {
             200 => serde_json::from_slice(&answer).map_err(|_| CallError::Stranger { port }),
-            400 | 404 | 405 | 409 | 500 | 501 if answer.len() < 4096 && !answer.starts_with(b"<") => {
+            400 | 403 | 404 | 405 | 409 | 500 | 501 if answer.len() < 4096 && !answer.starts_with(b"<") => {
                 Err(CallError::Refused { status, text: String::from_utf8_lossy(&answer).into_owned() })
             }
             _ => Err(CallError::Stranger { port }),
@@ -114,12 +116,13 @@ impl Client {
         let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = shaken.map_err(|error| error.to_string())?;
         let connection = tokio::spawn(connection);
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{PREFIX}{path}"))
             .header("host", format!("127.0.0.1:{}", self.port))
-            .body(Full::<Bytes>::from(body))
+            .body(Full::<Bytes>::from(body.clone()))
             .map_err(|error| error.to_string())?;
+        self.key.sign(&mut request, &body, SIGNED_FOR)?;
         let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.map_err(|error| error.to_string())?;

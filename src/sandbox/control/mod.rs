@@ -36,6 +36,8 @@ pub use status::{BalancerStatus, RegionStatus, Status, instances, load_balancers
 
 /// Control calls are below this path.
 pub const PREFIX: &str = "/_sandbox/";
+/// The service that control calls are signed for, with the sandbox's key as all calls are.
+const SIGNED_FOR: &str = "sandbox";
 
 /// How far a manual clock is to go.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::clock::Clock;
 use crate::sandbox::faults::Faults;
+use crate::sandbox::key::Key;
 use crate::sandbox::pace::Pace;
 use crate::sandbox::{Options, Sandbox};
 
@@ -16,10 +17,12 @@ async fn sandbox(clock: Clock) -> (tempfile::TempDir, Sandbox, Client) {
         clock,
         pace: Pace::default(),
         program: "/bin/false".into(),
+        key: Key::random(),
     };
+    let key = options.key.clone();
     let sandbox = Sandbox::start(options).await.unwrap();
     let port = sandbox.endpoint().rsplit_once(':').unwrap().1.parse().unwrap();
-    (folder, sandbox, Client::new(port))
+    (folder, sandbox, Client::new(port, key))
 }
 
 #[tokio::test]

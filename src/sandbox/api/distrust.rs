@@ -1,0 +1,47 @@
+//! How each protocol refuses a request that nobody with the sandbox's key has signed.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::http::request::Parts;
+use hyper::{Response, StatusCode};
+
+use super::answer::Protocol;
+use super::dispatch::{Outcome, request_id, respond};
+use super::request::{protocol_of, signed_for};
+use super::{Refusal, Service};
+use crate::sandbox::door;
+use crate::sandbox::key::Distrust;
+use crate::sandbox::server::plain;
+
+/// The answer to a request that is not trusted. Nothing of its body is looked at.
+pub(in crate::sandbox) fn distrusted(head: &Parts, distrust: &Distrust) -> Response<Full<Bytes>> {
+    let service = signed_for(&head.headers).and_then(Service::signed);
+    let protocol = protocol_of(&head.headers, service);
+    let outcome = Outcome::Refusal(refusal(protocol, distrust));
+    let answer = respond(protocol, "", service.unwrap_or(Service::Sts), &outcome, &request_id());
+    answer.unwrap_or_else(|| plain(StatusCode::FORBIDDEN, &door::hint(distrust)))
+}
+
+/// The codes are AWS's (IAM user guide, reference_sigv-troubleshooting; EC2 API reference,
+/// errors-overview; CommonErrors of the JSON services); the hint is ours.
+fn refusal(protocol: Protocol, distrust: &Distrust) -> Refusal {
+    const UNKNOWN: &str = "The security token included in the request is invalid.";
+    const WRONG: &str = "The request signature we calculated does not match the signature you provided.";
+    const UNSIGNED: &str = "Request is missing Authentication Token";
+    let is_typed = matches!(protocol, Protocol::Json(_) | Protocol::Cbor);
+    let (code, status, message) = match distrust {
+        Distrust::Unsigned if is_typed => ("MissingAuthenticationTokenException", 400, UNSIGNED),
+        Distrust::Unsigned => ("MissingAuthenticationToken", 403, UNSIGNED),
+        Distrust::OtherKey(_) | Distrust::WrongSignature if protocol == Protocol::Ec2 => {
+            ("AuthFailure", 401, "AWS was not able to validate the provided access credentials")
+        }
+        Distrust::OtherKey(_) if is_typed => ("UnrecognizedClientException", 400, UNKNOWN),
+        Distrust::OtherKey(_) => ("InvalidClientTokenId", 403, UNKNOWN),
+        Distrust::WrongSignature if is_typed => ("InvalidSignatureException", 400, WRONG),
+        Distrust::WrongSignature => ("SignatureDoesNotMatch", 403, WRONG),
+        Distrust::Stale if protocol == Protocol::Ec2 => ("RequestExpired", 400, "Request has expired."),
+        Distrust::Stale if is_typed => ("InvalidSignatureException", 400, "Signature expired"),
+        Distrust::Stale => ("SignatureDoesNotMatch", 403, "Signature expired"),
+    };
+    Refusal::new(code, format!("{message} ({})", door::hint(distrust))).status(status)
+}
