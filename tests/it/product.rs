@@ -258,7 +258,8 @@ pub fn request(method: &str, endpoint: &str, path: &str, headers: &str, body: &s
     );
     let mut stream = TcpStream::connect(address).expect("moto listens");
     stream.write_all(request.as_bytes()).expect("moto reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("moto answers");
-    answer
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("moto answers");
+    // Some protocols are no text.
+    String::from_utf8_lossy(&answer).into_owned()
 }

@@ -11,7 +11,7 @@ use crate::product::Product;
 
 mod import;
 mod offline;
-mod sandbox;
+pub mod sandbox;
 mod state;
 
 /// A stack that needs a variable which no test of state gives.

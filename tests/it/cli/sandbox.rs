@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::product::{Product, Run, ended};
 
 /// A product whose sandbox, if it has one, ends with it.
-struct Sandboxed(Product);
+pub struct Sandboxed(pub Product);
 
 impl Drop for Sandboxed {
     fn drop(&mut self) {
@@ -21,15 +21,15 @@ impl Drop for Sandboxed {
 }
 
 impl Sandboxed {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(Product::alone())
     }
 
-    fn sandbox(&self, args: &[&str]) -> Run {
+    pub fn sandbox(&self, args: &[&str]) -> Run {
         self.0.run(&[&["sandbox"], args].concat())
     }
 
-    fn status(&self) -> Value {
+    pub fn status(&self) -> Value {
         let run = self.sandbox(&["status", "--json"]).exits(0);
         serde_json::from_str(&run.out).expect("JSON")
     }
@@ -38,7 +38,7 @@ impl Sandboxed {
         self.status()["pid"].to_string()
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.0.path(".local/share/bgform/sandbox").join(name)
     }
 }
@@ -54,7 +54,7 @@ fn it_is_started_once_and_ended() {
     product.sandbox(&["status"]).exits(1).says("No sandbox runs in");
     product.sandbox(&["down"]).exits(0).says("No sandbox runs in");
     product.sandbox(&["fault"]).exits(1).says("`bgform sandbox up` starts one");
-    product.sandbox(&["up", "--port", "0"]).exits(0).says("export AWS_ENDPOINT_URL=http://127.0.0.1:");
+    product.sandbox(&["up", "--port", "0"]).exits(0).says("eval \"$(bgform sandbox env)\"");
     let pid = product.pid();
     product.sandbox(&["up"]).exits(0).says("runs already");
     product.sandbox(&["up", "--port", "1"]).exits(1).says("already, at http://127.0.0.1:");
@@ -96,7 +96,7 @@ fn what_is_in_its_way_is_named() {
     other.sandbox(&["up", "--port", "0"]).exits(0);
     let endpoint = other.status()["endpoint"].as_str().unwrap().to_owned();
     let port = endpoint.rsplit(':').next().unwrap();
-    product.sandbox(&["up", "--port", port]).exits(1).says("in use by the sandbox in").says(&other.pid());
+    product.sandbox(&["up", "--port", port]).exits(1).says("in use by another sandbox");
 
     product.0.write("thesis/chapter.txt", "one");
     product.sandbox(&["up", "--dir", "thesis"]).exits(2).says("it has other things in it");
@@ -236,11 +236,20 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
     let stack = std::fs::read_to_string(product.copy_stack("hello.deploy")).unwrap();
     product.write("other.deploy", &stack.replace("stack \"hello\"", "stack \"other\""));
     let folder = product.path("disk/sandbox");
-    let in_it = |arguments: &[&str], endpoint: Option<&str>| {
+    let plain = |arguments: &[&str]| {
         let mut command = product.command(arguments);
         command.env("BGFORM_SANDBOX_DIR", &folder);
+        command
+    };
+    let in_it = |arguments: &[&str], endpoint: Option<&str>| {
+        let mut command = plain(arguments);
         if let Some(endpoint) = endpoint {
             command.env("AWS_ENDPOINT_URL", endpoint);
+            let told = disk.run(&plain(&["sandbox", "env"])).out;
+            for line in told.lines().filter(|line| line.contains("KEY")) {
+                let (name, value) = line.trim_start_matches("export ").split_once('=').unwrap();
+                command.env(name, value);
+            }
         }
         disk.run(&command)
     };

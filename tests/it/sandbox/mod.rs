@@ -3,6 +3,7 @@
 mod clients;
 mod deployment;
 mod differences;
+mod door;
 mod endurance;
 mod faults;
 mod load;
