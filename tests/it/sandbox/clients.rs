@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::door::within;
+use crate::cli::sandbox::Sandboxed;
 use crate::local::Local;
 
 /// Runs a program of `tests/clients` against a sandbox of its own; its exit code and output.
@@ -53,7 +55,12 @@ fn the_aws_cli_lives_an_estate() {
 #[test]
 #[ignore = "takes minutes: cargo test --test it -- --ignored --nocapture terraform"]
 fn terraform_makes_plans_shifts_and_destroys() {
-    let (code, text) = client("terraform");
+    let product = Sandboxed::new();
+    product.sandbox(&["up", "--port", "0"]).exits(0);
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/terraform");
+    let run = within(&product, &format!("'{}' \"$AWS_ENDPOINT_URL\"", program.display()));
+    let (code, text) = (Some(run.code), format!("{}{}", run.out, run.err));
+    println!("{text}");
     match code {
         Some(77) => println!("skipped: {text}"),
         code => assert_eq!(code, Some(0), "{text}"),

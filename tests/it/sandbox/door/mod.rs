@@ -494,7 +494,7 @@ fn another_user_of_the_machine_starts_reads_and_resets_nothing() {
 }
 
 /// `eval "$(bgform sandbox env)"`, then this.
-fn within(product: &Sandboxed, script: &str) -> Run {
+pub fn within(product: &Sandboxed, script: &str) -> Run {
     let bgform = env!("CARGO_BIN_EXE_bgform");
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
