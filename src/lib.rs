@@ -1,10 +1,12 @@
 //! bgform: a declarative language for what a release on EC2 is made of, and the engine that plans
 //! and applies it. The way through is one line: text → graph → stack → plan → apply → state.
 
+pub use bgform_clock as clock;
+pub use bgform_sandbox as sandbox;
+
 pub mod address;
 pub mod apply;
 pub mod cli;
-pub mod clock;
 pub mod cloud;
 pub mod deployment;
 pub mod diagnostic;
@@ -13,7 +15,6 @@ pub mod kind;
 pub mod lang;
 pub mod plan;
 pub mod rehearse;
-pub mod sandbox;
 pub mod secrets;
 pub mod state;
 pub mod value;

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock;
-use crate::sandbox::faults::Fault;
-use crate::sandbox::region;
+use crate::faults::Fault;
+use crate::region;
 
 /// How long anything may take on a busy machine.
 const LONG: Duration = Duration::from_secs(30);

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Clock;
-use crate::sandbox::faults::Faults;
-use crate::sandbox::key::Key;
-use crate::sandbox::pace::Pace;
-use crate::sandbox::{Options, Sandbox};
+use crate::faults::Faults;
+use crate::key::Key;
+use crate::pace::Pace;
+use crate::{Options, Sandbox};
 
 async fn sandbox(clock: Clock) -> (tempfile::TempDir, Sandbox, Client) {
     let folder = tempfile::tempdir().unwrap();
