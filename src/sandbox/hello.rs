@@ -2,7 +2,6 @@
 //! it.
 
 use std::convert::Infallible;
-use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::log;
 use crate::clock;
 
 /// How late the log of requests may be.
@@ -32,7 +32,8 @@ const GRACE: Duration = Duration::from_millis(1500);
 ///
 /// `GET /` answers `hello from RELEASE on INSTANCE_ID (ZONE)`, `GET /healthz` answers `ok`; both
 /// have the header `X-Release`, which is the content of the file `release` in `folder`. Each request
-/// but those for `/healthz` is a line in `folder/requests.log`: `UNIX_MILLIS RELEASE STATUS`.
+/// but those for `/healthz` is a line in `folder/requests.log`: `UNIX_MILLIS RELEASE
+/// STATUS`. Beyond its bound the older lines are in `requests.log.1`, or gone.
 pub async fn serve(host: IpAddr, port: u16, folder: PathBuf) -> io::Result<()> {
     let mut asked_to_end = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind((host, port)).await?;
@@ -100,7 +101,7 @@ impl Service {
             format!("hello from {release} on {} ({})\n", told("INSTANCE_ID"), told("AVAILABILITY_ZONE"));
         let header = HeaderValue::from_str(&release)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the release is no line of text"))?;
-        Ok(Self { log: Log::to(&folder.join("requests.log"))?, release, header, hello: hello.into() })
+        Ok(Self { log: Log::to(&folder.join("requests.log")), release, header, hello: hello.into() })
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
@@ -126,15 +127,15 @@ impl Service {
 /// Lines that wait for the disk.
 struct Log {
     lines: Mutex<Vec<u8>>,
-    file: Mutex<File>,
+    file: Mutex<log::Log>,
     /// Whether it was said that the file cannot be written.
     failed: AtomicBool,
 }
 
 impl Log {
-    fn to(path: &Path) -> io::Result<Self> {
-        let file = File::options().create(true).append(true).open(path)?;
-        Ok(Self { lines: Mutex::default(), file: Mutex::new(file), failed: AtomicBool::new(false) })
+    fn to(path: &Path) -> Self {
+        let file = Mutex::new(log::Log::new(path.to_owned(), log::LIMIT));
+        Self { lines: Mutex::default(), file, failed: AtomicBool::new(false) }
     }
 
     fn note(&self, release: &str, status: StatusCode) {
@@ -146,7 +147,7 @@ impl Log {
     fn flush(&self) -> io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
-        if lines.is_empty() { Ok(()) } else { file.write_all(&lines) }
+        if lines.is_empty() { Ok(()) } else { file.append(&lines) }
     }
 }
 

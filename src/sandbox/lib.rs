@@ -29,6 +29,7 @@ pub mod elbv2;
 pub mod faults;
 pub mod hello;
 pub mod key;
+pub mod log;
 mod network;
 pub mod pace;
 pub mod region;

@@ -16,6 +16,7 @@ use super::balancer::{self, Balancer};
 use super::cloudwatch::Metrics;
 use super::compute::{self, Compute};
 use super::faults::Faults;
+use super::log::{self, Log};
 use super::network::{self, Claim};
 use super::pace::Pace;
 use super::state::State;
@@ -126,11 +127,11 @@ impl Region {
             faults: setup.faults.clone(),
             metrics: metrics.clone(),
             reports,
-            access_log: setup.folder.join("access.log"),
+            access_log: Log::new(setup.folder.join("access.log"), log::LIMIT),
         });
         let region = Arc::new(Self {
             metrics,
-            calls: Calls::to(setup.folder.join("calls.log")),
+            calls: Calls::to(Log::new(setup.folder.join("calls.log"), log::LIMIT)),
             compute,
             balancer,
             store: Mutex::new(Store { state: Arc::new(state), number: 1, past: Vec::new() }),

@@ -1,8 +1,7 @@
 //! `bgform sandbox logs`: files of the sandbox's folder, as they are and as they grow.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use super::DirArg;
@@ -11,6 +10,7 @@ use crate::cli::context::reason;
 use crate::cli::{CliError, Exit};
 use crate::clock;
 use crate::sandbox::control::find_log;
+use crate::sandbox::log::{Follower, Seen};
 use crate::sandbox::region_folders;
 
 #[derive(Debug, clap::Args)]
@@ -67,39 +67,33 @@ pub async fn run(args: LogsArgs) -> Result<Exit, CliError> {
     print(&path, args.follow).await
 }
 
-async fn print(path: &PathBuf, follow: bool) -> Result<Exit, CliError> {
-    let failed =
-        |error: std::io::Error| CliError::File { path: path.clone(), what: "read", reason: reason(&error) };
-    let mut at = 0;
+async fn print(path: &Path, follow: bool) -> Result<Exit, CliError> {
+    let failed = |error: std::io::Error| CliError::File {
+        path: path.to_path_buf(),
+        what: "read",
+        reason: reason(&error),
+    };
+    let mut log = Follower::open(path).map_err(failed)?;
+    let mut room = vec![0; 64 << 10];
     loop {
-        let mut file = match File::open(path) {
-            Ok(file) => file,
+        match log.read(&mut room).map_err(failed)? {
+            Seen::Read(read) => {
+                let mut out = std::io::stdout().lock();
+                let part = room.get(..read).unwrap_or_default();
+                // A reader that stops early is no failure.
+                if out.write_all(part).and_then(|()| out.flush()).is_err() {
+                    return Ok(Exit::Done);
+                }
+            }
+            Seen::Missed => {
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "Lines are missing here: the log grew faster than it was read."
+                );
+            }
+            Seen::End if follow => clock::sleep(LOOK).await,
             // It went with its instance.
-            Err(_) if at > 0 => return Ok(Exit::Done),
-            Err(error) => return Err(failed(error)),
-        };
-        // A file that is shorter than it was is another one.
-        if file.metadata().map_err(failed)?.len() < at {
-            at = 0;
+            Seen::End | Seen::Gone => return Ok(Exit::Done),
         }
-        file.seek(SeekFrom::Start(at)).map_err(failed)?;
-        let mut part = vec![0; 64 << 10];
-        loop {
-            let read = file.read(&mut part).map_err(failed)?;
-            at += read as u64;
-            let mut out = std::io::stdout().lock();
-            // A reader that stops early is no failure.
-            let Some(part) = part.get(..read) else { break };
-            if out.write_all(part).and_then(|()| out.flush()).is_err() {
-                return Ok(Exit::Done);
-            }
-            if read == 0 {
-                break;
-            }
-        }
-        if !follow {
-            return Ok(Exit::Done);
-        }
-        clock::sleep(LOOK).await;
     }
 }

@@ -1,7 +1,8 @@
 //! `bgform sandbox up`: starts the daemon in the background and waits until it answers.
 
-use std::fs::File;
+use std::convert::Infallible;
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,11 +14,14 @@ use super::home::{Home, Record, Standing, refused};
 use crate::cli::{CliError, Exit, report};
 use crate::clock;
 use crate::sandbox::faults::Fault;
+use crate::sandbox::log;
 
 /// The port where none is named.
 pub const PORT: u16 = 4577;
 /// How long a daemon may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the length of the daemon's log is looked at.
+const LOOK: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct UpArgs {
@@ -137,8 +141,8 @@ async fn background(start: &Start) -> Result<Record, CliError> {
     let home = &start.home;
     home.make()?;
     let log = home.log();
-    let open = File::options().create(true).append(true).open(&log);
-    let file = open.map_err(home.cannot("written to"))?;
+    let file = log::within(&log, log::LIMIT).and_then(|_| log::open(&log));
+    let file = file.map_err(home.cannot("written to"))?;
     let faults = start.faults.iter().map(|fault: &Fault| format!("--fault={fault}"));
     let mut child = Command::new(daemon::program()?)
         .args(["sandbox", "up", "--foreground", "--detached"])
@@ -182,7 +186,11 @@ async fn background(start: &Start) -> Result<Record, CliError> {
 async fn detached(start: Start) -> Exit {
     // It leads no group yet, so this does not fail; if it does, a terminal's hangup ends it.
     let _ = rustix::process::setsid();
-    let ended = daemon::run(start, |record| daemon::say(&Word::Ready(record.clone()))).await;
+    let log = start.home.log();
+    let ended = tokio::select! {
+        ended = daemon::run(start, |record| daemon::say(&Word::Ready(record.clone()))) => ended,
+        never = bounded(&log) => match never {},
+    };
     let Err(error) = ended else { return Exit::Done };
     let (code, help) = match &error {
         CliError::Refused { code, help, .. } => (*code, help.clone()),
@@ -192,4 +200,17 @@ async fn detached(start: Start) -> Exit {
     let _ = writeln!(std::io::stderr(), "{:.0} {error}", clock::now());
     daemon::say(&Word::Failed { code: code.to_owned(), message: error.to_string(), help });
     Exit::Failed
+}
+
+/// Keeps the log, which is this process's standard error, within its bound.
+async fn bounded(path: &Path) -> Infallible {
+    loop {
+        clock::sleep(LOOK).await;
+        if log::within(path, log::LIMIT).is_ok_and(|was_within| !was_within)
+            && let Ok(new) = log::open(path)
+        {
+            // What is written until then is in the older one.
+            let _ = rustix::stdio::dup2_stderr(new);
+        }
+    }
 }

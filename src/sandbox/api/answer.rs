@@ -6,10 +6,9 @@
 use std::fmt::Write;
 
 use jiff::Timestamp;
-use quick_xml::escape::escape;
 use serde_json::{Map, Value, json};
 
-use super::{Refusal, Service, cbor};
+use super::{Refusal, Service, cbor, xml};
 
 /// The only key of an object that stands for a point in time.
 pub(super) const TIMESTAMP: &str = "$timestamp";
@@ -85,7 +84,7 @@ impl Protocol {
 
     /// The body of an error.
     pub fn refusal(self, service: Service, refusal: &Refusal, id: &str) -> Vec<u8> {
-        let (code, message) = (escape(&refusal.code), escape(&refusal.message));
+        let (code, message) = (xml::content(&refusal.code), xml::content(&refusal.message));
         let typed = || json!({ "__type": shape(service, &refusal.code), "message": refusal.message });
         match self {
             Protocol::Json(_) => typed().to_string(),
@@ -173,7 +172,7 @@ fn element_content(xml: &mut String, value: &Value, item: &str) {
             }
         }
         Value::Array(items) => items.iter().for_each(|value| element(xml, item, value, item)),
-        Value::String(text) => xml.push_str(&escape(text.as_str())),
+        Value::String(text) => xml.push_str(&xml::content(text)),
         other => xml.push_str(&other.to_string()),
     }
 }

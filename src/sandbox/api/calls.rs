@@ -1,15 +1,13 @@
 //! What was called: a line each in `calls.log`, and counts.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Service;
+use crate::log::Log;
 
 /// The log of a region's calls.
 #[derive(Debug)]
@@ -19,16 +17,14 @@ pub struct Calls {
 
 #[derive(Debug)]
 struct Inner {
-    /// None where it could not be opened; the counts go on.
-    file: Option<File>,
+    log: Log,
     counts: BTreeMap<(Service, String), u64>,
 }
 
 impl Calls {
-    /// Appends to this file.
-    pub fn to(path: PathBuf) -> Self {
-        let file = File::options().create(true).append(true).open(path).ok();
-        Self { inner: Mutex::new(Inner { file, counts: BTreeMap::new() }) }
+    /// Appends to this log.
+    pub fn to(log: Log) -> Self {
+        Self { inner: Mutex::new(Inner { log, counts: BTreeMap::new() }) }
     }
 
     /// A call that was answered at `at` and took `took`, which is when it was carried out; `outcome` is
@@ -36,11 +32,10 @@ impl Calls {
     pub fn note(&self, service: Service, action: &str, outcome: &str, at: Timestamp, took: Duration) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         *inner.counts.entry((service, action.to_owned())).or_default() += 1;
-        if let Some(file) = &mut inner.file {
-            // A log that cannot be written stops nothing.
-            let (name, took) = (service.name(), took.as_millis());
-            let _ = writeln!(file, "{at:.3} {took}ms {name} {action} {outcome}");
-        }
+        // The name of an action that there is not may be any text: it stays on its line.
+        let (name, action, took) = (service.name(), action.escape_debug(), took.as_millis());
+        // A log that cannot be written stops nothing.
+        let _ = inner.log.append(format!("{at:.3} {took}ms {name} {action} {outcome}\n").as_bytes());
     }
 
     /// How often each action was called since the region was opened.

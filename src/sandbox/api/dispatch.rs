@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::answer::Protocol;
 use super::request::{self, Request};
-use super::{Call, Handler, Params, Refusal, Service, only_reads};
+use super::{Call, Handler, Params, Refusal, Service, only_reads, xml};
 use crate::faults::{Broken, Verdict};
 use crate::region::{OpenError, Region};
 use crate::server::{DEFAULT_REGION, Shared, plain};
@@ -119,6 +119,9 @@ async fn call(region: &Arc<Region>, service: Service, request: &Request) -> Outc
     let action = request.action.as_str();
     let found = service.actions().iter().copied().flatten().find(|(name, _)| *name == action);
     let Some((_, handler)) = found else { return Outcome::Refusal(unknown(service, action)) };
+    if let Err(refusal) = xml::speakable(service, &request.params) {
+        return Outcome::Refusal(refusal);
+    }
     let (wait, verdict) = region.setup.faults.call(service, action);
     if wait > Duration::ZERO {
         region.setup.clock.sleep(wait).await;

@@ -13,6 +13,7 @@ mod page;
 mod params;
 mod refusal;
 mod request;
+mod xml;
 
 use std::str::FromStr;
 

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use super::answers::scheme;
 use super::config::Protocol;
 use super::exchange::Record;
 use crate::clock;
+use crate::log;
 
 /// How often lines are written.
 const WRITES: Duration = Duration::from_millis(200);
@@ -24,7 +24,8 @@ const MOST: usize = 64 << 20;
 #[derive(Debug, Default)]
 pub struct Log {
     lines: Mutex<Vec<u8>>,
-    path: Mutex<Option<PathBuf>>,
+    /// None until they are written.
+    file: Mutex<Option<log::Log>>,
 }
 
 thread_local! {
@@ -34,9 +35,9 @@ thread_local! {
 }
 
 impl Log {
-    /// Writes the lines to the end of a file, for as long as it is polled.
-    pub async fn write(self: Arc<Self>, path: PathBuf) {
-        *self.path.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
+    /// Writes the lines to a file, for as long as it is polled.
+    pub async fn write(self: Arc<Self>, file: log::Log) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
         loop {
             clock::sleep(WRITES).await;
             let log = self.clone();
@@ -46,11 +47,10 @@ impl Log {
 
     /// Writes what waits. Lines that a full disk does not take are lost.
     pub fn flush(&self) {
-        let path = self.path.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
-        let Some(path) = path.as_ref().filter(|_| !lines.is_empty()) else { return };
-        if let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path) {
-            let _ = file.write_all(&lines);
+        if let Some(file) = file.as_mut().filter(|_| !lines.is_empty()) {
+            let _ = file.append(&lines);
         }
     }
 

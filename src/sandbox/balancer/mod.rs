@@ -39,7 +39,6 @@ mod traffic;
 mod upgrade;
 mod workers;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
@@ -47,6 +46,7 @@ use tokio::sync::mpsc;
 use super::cloudwatch::Metrics;
 use super::elbv2::targets::Health;
 use super::faults::Faults;
+use super::log::Log;
 use crate::clock::Clock;
 pub use config::Config;
 use control::Control;
@@ -65,14 +65,14 @@ pub enum Report {
 }
 
 /// What the balancer is started with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Setup {
     pub clock: Clock,
     pub faults: Arc<Faults>,
     pub metrics: Arc<Metrics>,
     pub reports: mpsc::UnboundedSender<super::region::Report>,
-    /// `access.log` is appended there.
-    pub access_log: PathBuf,
+    /// Where a line a request is appended.
+    pub access_log: Log,
 }
 
 /// The running data plane. Dropping it closes its sockets and ends its tasks.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::{Notify, OwnedRwLockWriteGuard, watch};
 
+use super::console::Console;
 use super::image::describe;
 use super::process::{self, Group, Mark};
 use super::shared::{Shared, on_disk};
@@ -19,7 +20,7 @@ pub use boot::{environment, path};
 
 /// Between SIGTERM and SIGKILL when a machine is stopped, in real time.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often faults that were set later and the console's size are looked at, in real time.
+/// How often faults that were set later are looked at, in real time.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// What a machine should be.
@@ -45,7 +46,7 @@ pub struct Handle {
 /// Starts the task of a machine.
 pub fn start(shared: Arc<Shared>, machine: Arc<Machine>) -> Handle {
     let (crash, ending) = (Arc::<Notify>::default(), Arc::default());
-    let id = machine.id.clone();
+    let (id, console) = (machine.id.clone(), super::console(&shared.setup.root, &machine.id));
     let (desire, desired) = watch::channel(Desire::Be(machine));
     let runner = Runner {
         shared,
@@ -53,6 +54,7 @@ pub fn start(shared: Arc<Shared>, machine: Arc<Machine>) -> Handle {
         desired,
         crash: crash.clone(),
         ending: Arc::clone(&ending),
+        console: Console::at(console),
         stage: Stage::Down,
         booted: None,
     };
@@ -65,6 +67,7 @@ struct Runner {
     desired: watch::Receiver<Desire>,
     crash: Arc<Notify>,
     ending: Arc<Mutex<Option<OwnedRwLockWriteGuard<()>>>>,
+    console: Console,
     stage: Stage,
     /// The number of the last boot, whatever came of it.
     booted: Option<u64>,
@@ -134,6 +137,7 @@ impl Runner {
                 process::end(&self.mark(), up.group.as_ref(), up.child.as_mut(), grace).await;
                 // Without it nothing would be killed that is not there: no matter if it stays.
                 let _ = std::fs::remove_file(self.shared.machine(&self.id).join("pid"));
+                self.console.drain().await;
             }
         }
     }
@@ -211,7 +215,8 @@ impl Runner {
     }
 
     async fn start(&mut self, machine: &Machine) -> Result<(), String> {
-        let started = boot::start(&self.shared, machine).map_err(|error| describe(&error, "it cannot boot"));
+        let started = boot::start(&self.shared, machine, &mut self.console)
+            .map_err(|error| describe(&error, "it cannot boot"));
         let (mut child, group) = started?;
         let noted = match &group {
             Some(group) => group.note(&self.shared.machine(&self.id).join("pid")),
@@ -256,16 +261,17 @@ impl Runner {
             };
             tokio::select! {
                 changed = self.desired.changed() => return changed.is_ok(),
-                status = exited => self.exited(status),
+                status = exited => self.exited(status).await,
                 () = self.crash.notified() => self.crash().await,
                 () = due => self.due(machine).await,
-                () = clock::sleep(LOOK) => boot::cap_console(&self.shared.machine(&self.id)).await,
+                () = clock::sleep(LOOK) => {}
             }
         }
     }
 
     /// The first process has ended.
-    fn exited(&mut self, status: io::Result<std::process::ExitStatus>) {
+    async fn exited(&mut self, status: io::Result<std::process::ExitStatus>) {
+        self.console.drain().await;
         if let Stage::Up(up) = &mut self.stage {
             up.child = None;
         }

@@ -5,11 +5,12 @@
 //! ```text
 //! ROOT/images/ID             an image
 //! ROOT/instances/ID/root     a machine's own folder
-//!                  /console.log, pid, first-boot, user-data, commands/   what is kept about it
+//!                  /console.log, console.log.1, pid, first-boot, user-data, commands/   what is kept about it
 //! ```
 
 mod base;
 mod command;
+mod console;
 mod folder;
 mod image;
 mod keeper;

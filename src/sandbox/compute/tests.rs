@@ -3,12 +3,14 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
 use super::*;
 use crate::clock;
 use crate::faults::Fault;
+use crate::log;
 use crate::region;
 
 /// How long anything may take on a busy machine.
@@ -155,7 +157,8 @@ async fn user_data_runs_once_and_both_scripts_see_where_to_listen() {
     bench.booted("i-1", 2).await;
     until("it boots again", || text(&root.join("boots")) == line.repeat(2)).await;
     assert_eq!(text(&root.join("data")), format!("8080 in {}\n", root.display()));
-    assert_eq!(text(&console(bench.temp.path(), "i-1")), "user data ended with exit code 3\n");
+    let said = "user data ended with exit code 3\n";
+    until("its console says so", || text(&console(bench.temp.path(), "i-1")) == said).await;
     bench = bench.again().await;
     bench.compute.want(wanted(&folder, &[&one]));
     bench.booted("i-1", 2).await;
@@ -409,4 +412,38 @@ async fn nothing_is_left_when_the_owner_is_killed() {
     owner.kill().unwrap();
     owner.wait().unwrap();
     until("all are gone", || !pids.iter().any(|pid| lives(pid))).await;
+}
+
+#[tokio::test]
+async fn a_console_stays_within_its_bound_under_load_and_keeps_what_was_printed_last() {
+    let mut bench = Bench::new().await;
+    let folder = bench
+        .folder("yes 'a line of a service that prints without end' | head -c 60000000; echo the last line");
+    bench.compute.want(wanted(&folder, &[&machine("i-1", "ami-1")]));
+    bench.booted("i-1", 1).await;
+    let path = console(bench.temp.path(), "i-1");
+    let older = log::older(&path);
+    let length = |path: &Path| fs::metadata(path).map_or(0, |about| about.len());
+    let (bound, most) = (8 << 20, AtomicU64::new(0));
+    let look = || {
+        let now = length(&path).max(length(&older));
+        most.fetch_max(now, Ordering::Relaxed);
+        assert!(now <= bound, "{now}");
+    };
+    let watched = async {
+        loop {
+            look();
+            clock::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let exited = bench.report(|report| matches!(report, Report::Exited { .. }).then_some(()));
+    tokio::select! {
+        () = watched => {}
+        () = exited => {}
+    }
+    look();
+    assert!(most.load(Ordering::Relaxed) > bound / 2);
+    let end = log::tail(&path, 100).unwrap();
+    assert!(end.len() == 100 && end.ends_with(b"the last line\n"), "{}", String::from_utf8_lossy(&end));
+    bench.compute.stop().await;
 }

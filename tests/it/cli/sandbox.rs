@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use bgform::sandbox::log;
 use serde_json::Value;
 
 use crate::product::{Product, Run, ended};
@@ -406,4 +407,50 @@ fn an_interrupted_rehearsal_leaves_nothing() {
     assert!(rest.contains(" 0 failed;") && rest.contains("It was interrupted"), "{rest}");
     none_is_left(product.0.folder.path());
     assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+}
+
+#[test]
+fn a_log_is_followed_over_its_turns_and_its_own_stays_within_a_bound() {
+    let product = Sandboxed::new();
+    product.sandbox(&["up", "--port", "0"]).exits(0);
+    product.sandbox(&["down"]).exits(0);
+    let own = product.path("sandbox.log");
+    std::fs::File::options()
+        .write(true)
+        .open(&own)
+        .expect("a log")
+        .set_len((64 << 20) + 1)
+        .expect("a length");
+    product.sandbox(&["up", "--port", "0"]).exits(0);
+    let length = |path: &Path| std::fs::metadata(path).expect("a file").len();
+    assert_eq!((length(&own), length(&log::older(&own))), (0, (64 << 20) + 1));
+
+    product.0.write(".local/share/bgform/sandbox/us-east-1/state.json", "{}");
+    let path = product.path("us-east-1/access.log");
+    let mut access = log::Log::new(path.clone(), 2000);
+    let mut line = |number: usize| access.append(format!("request {number};\n").as_bytes()).expect("a log");
+    (0..200).for_each(&mut line);
+    assert!(log::older(&path).exists());
+    let mut follower = product.0.begin(&["sandbox", "logs", "--access", "--follow"]);
+    for number in 200..1000 {
+        line(number);
+        if number % 50 == 0 {
+            follower.until(&format!("request {number};\n"));
+        }
+    }
+    follower.until("request 999;\n");
+    let numbers = |said: &str| -> Vec<usize> {
+        let number = |line: &str| line.strip_prefix("request ")?.strip_suffix(';')?.parse().ok();
+        said.lines().map(|line| number(line).unwrap_or_else(|| panic!("{line}"))).collect()
+    };
+    let said = numbers(&follower.said());
+    assert_eq!(said, (1000 - said.len()..1000).collect::<Vec<_>>());
+    assert!(said.len() > 900, "{}", said.len());
+    follower.signal(rustix::process::Signal::INT);
+    follower.end();
+    let run = product.sandbox(&["logs", "--access"]).exits(0);
+    assert!(
+        numbers(&run.out).ends_with(&[998, 999])
+            && run.out.len() as u64 == length(&path) + length(&log::older(&path))
+    );
 }

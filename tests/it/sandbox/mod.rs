@@ -8,6 +8,7 @@ mod endurance;
 mod faults;
 mod load;
 mod replaced;
+mod text;
 mod time;
 mod unseen;
 

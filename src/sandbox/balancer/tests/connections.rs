@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::super::config::Protocol;
 use super::kit::*;
 use crate::clock::{self, Clock};
+use crate::log::older;
 
 #[tokio::test]
 async fn a_target_sees_who_asked() {
@@ -174,6 +175,27 @@ async fn an_upgrade_is_a_tunnel_and_counts_as_open() {
             && log.contains("\"GET http://a:80/chat HTTP/1.1\""),
         "{log}"
     );
+}
+
+#[tokio::test]
+async fn the_access_log_stays_within_its_bound_under_load() {
+    let web = Backend::new("web").await;
+    let rig = Rig::new(Clock::real(), vec![(group("web", &[web.address]), 1)]).await;
+    let path = rig.folder.path().join("access.log");
+    for number in 0..400 {
+        assert_eq!(rig.get(&format!("/{number}")).await.status, 200);
+    }
+    rig.balancer.close();
+    let parts = [older(&path), path].map(|path| std::fs::read_to_string(path).unwrap());
+    assert!(parts.iter().all(|part| part.len() as u64 <= ACCESS_LOG), "{}", parts.concat().len());
+    let all = parts.concat();
+    // `"GET http://127.0.0.1:80/17 HTTP/1.1"`
+    let asked = |line: &str| line.split(' ').nth(13)?.rsplit('/').next()?.parse().ok();
+    let mut lines: Vec<usize> = all.lines().map(|line| asked(line).unwrap()).collect();
+    // A line is written when a request is over, which may be after the next one began.
+    lines.sort_unstable();
+    assert!(all.len() as u64 > ACCESS_LOG);
+    assert_eq!(lines, (400 - lines.len()..400).collect::<Vec<_>>());
 }
 
 #[tokio::test]

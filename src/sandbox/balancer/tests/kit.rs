@@ -22,9 +22,13 @@ use super::super::config::*;
 use super::super::{Balancer, Report, Setup};
 use crate::clock::{self, Clock};
 use crate::faults::{Fault, Faults};
+use crate::log::Log;
 use crate::region;
 
 pub type Rule = super::super::config::Rule;
+
+/// The bound of its access log, in bytes.
+pub const ACCESS_LOG: u64 = 16 << 10;
 
 /// A balancer, what it reports, and its config to be changed.
 pub struct Rig {
@@ -48,7 +52,7 @@ impl Rig {
             faults: faults.clone(),
             metrics: Arc::default(),
             reports: sender,
-            access_log: folder.path().join("access.log"),
+            access_log: Log::new(folder.path().join("access.log"), ACCESS_LOG),
         });
         let address = free_address().await;
         let weights: Vec<_> = groups.iter().map(|(group, weight)| (group.arn.as_str(), *weight)).collect();

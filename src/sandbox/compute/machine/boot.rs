@@ -2,19 +2,16 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
+use super::super::console::Console;
 use super::super::process::{Group, MACHINE, RUN};
-use super::super::shared::{Shared, on_disk};
-use super::super::{Machine, console, folder};
-
-/// The console is kept up to this size; what is older is in `console.log.1`.
-const CONSOLE: u64 = 8 << 20;
+use super::super::shared::Shared;
+use super::super::{Machine, folder};
 
 /// Where programs are looked for.
 pub fn path() -> OsString {
@@ -39,9 +36,13 @@ pub fn environment(shared: &Shared, machine: &Machine) -> Vec<(String, OsString)
 
 /// Starts user data (on the first boot) and boot script, one after the other, in a process group
 /// of their own. The group is None when the first process has ended already.
-pub fn start(shared: &Shared, machine: &Machine) -> io::Result<(Child, Option<Group>)> {
-    let mut log = File::options().create(true).append(true).open(console(&shared.setup.root, &machine.id))?;
-    let user_data = first_boot(shared, machine, &mut log)?;
+pub fn start(
+    shared: &Shared,
+    machine: &Machine,
+    console: &mut Console,
+) -> io::Result<(Child, Option<Group>)> {
+    let user_data = first_boot(shared, machine, console)?;
+    let printed = console.pipe()?;
     let child = Command::new("/bin/sh")
         .args(["-c", include_str!("../boot.sh"), "boot"])
         .arg(user_data)
@@ -50,8 +51,8 @@ pub fn start(shared: &Shared, machine: &Machine) -> io::Result<(Child, Option<Gr
         .envs(environment(shared, machine))
         .process_group(0)
         .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
+        .stdout(printed.try_clone()?)
+        .stderr(printed)
         .spawn()?;
     let group = child.id().and_then(|pid| Group::of(pid, &shared.run));
     Ok((child, group))
@@ -59,7 +60,7 @@ pub fn start(shared: &Shared, machine: &Machine) -> io::Result<(Child, Option<Gr
 
 /// The user data's file, if this is the first boot of a machine that has a script there. The mark
 /// is set before it runs, since a script that ends in `exec` never ends.
-fn first_boot(shared: &Shared, machine: &Machine, log: &mut File) -> io::Result<OsString> {
+fn first_boot(shared: &Shared, machine: &Machine, console: &Console) -> io::Result<OsString> {
     let kept = shared.machine(&machine.id);
     let mark = kept.join("first-boot");
     if mark.exists() {
@@ -73,26 +74,11 @@ fn first_boot(shared: &Shared, machine: &Machine, log: &mut File) -> io::Result<
             path.into()
         }
         Some(_) => {
-            writeln!(log, "the user data is no script that begins with #!, and is not run")?;
+            console.say("the user data is no script that begins with #!, and is not run")?;
             OsString::new()
         }
         None => OsString::new(),
     };
     File::create(mark)?;
     Ok(script)
-}
-
-/// Keeps the console from growing without end: what is there becomes `console.log.1`.
-pub async fn cap_console(kept: &Path) {
-    let path = kept.join("console.log");
-    if !fs::metadata(&path).is_ok_and(|console| console.len() > CONSOLE) {
-        return;
-    }
-    // Whoever writes to it appends, so it may be emptied under them.
-    let capped = on_disk(move || {
-        fs::copy(&path, path.with_extension("log.1"))?;
-        File::options().write(true).open(&path)?.set_len(0)
-    });
-    // On a full disk it is tried again.
-    let _ = capped.await;
 }

@@ -1,6 +1,5 @@
 //! Whether instances are well, and what they print.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use base64::Engine;
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::super::api::{Call, Filters, Refusal, page};
 use super::super::super::compute;
+use super::super::super::log;
 use super::super::super::state::Tags;
 use super::{Instance, InstanceState, check_ids, find};
 
@@ -86,12 +86,8 @@ pub fn console_output(call: &mut Call) -> Result<Value, Refusal> {
 /// The end of the file and when it was written; nothing where it is not there.
 fn console(path: &Path, now: Timestamp) -> (Vec<u8>, Timestamp) {
     let read = || -> std::io::Result<(Vec<u8>, Timestamp)> {
-        let mut file = std::fs::File::open(path)?;
-        let about = file.metadata()?;
-        file.seek(SeekFrom::Start(about.len().saturating_sub(CONSOLE)))?;
-        let mut output = Vec::new();
-        file.take(CONSOLE).read_to_end(&mut output)?;
-        Ok((output, Timestamp::try_from(about.modified()?).unwrap_or(now)))
+        let modified = std::fs::metadata(path)?.modified()?;
+        Ok((log::tail(path, CONSOLE)?, Timestamp::try_from(modified).unwrap_or(now)))
     };
     // Nothing is there before the first boot.
     read().unwrap_or((Vec::new(), now))
