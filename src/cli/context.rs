@@ -8,11 +8,11 @@ use std::sync::Arc;
 use aws_credential_types::Credentials;
 
 use super::{CliError, Global, StackArgs, VariableArgs, Within, locate, sandbox};
-use crate::apply::operation::STACK_TAG;
 use crate::clock::Clock;
 use crate::cloud::error::Service;
 use crate::cloud::{Cloud, Target};
 use crate::diagnostic::{FileId, Mistake, Sources};
+use crate::kind::operation::STACK_TAG;
 use crate::lang::ast::{Attribute, Expr, Files, Node};
 use crate::lang::parse::{parse, parse_attributes};
 use crate::lang::program::{Input, Program, ReadFile};

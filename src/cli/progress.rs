@@ -8,8 +8,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::address::Address;
-use crate::apply::operation::Reporter;
 use crate::clock;
+use crate::kind::operation::Reporter;
 use crate::secrets::hidden;
 use crate::value::format_duration;
 
