@@ -13,6 +13,7 @@ pub mod kind;
 pub mod lang;
 pub mod plan;
 pub mod rehearse;
+pub mod rollout;
 pub mod sandbox;
 pub mod secrets;
 pub mod state;

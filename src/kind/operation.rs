@@ -42,6 +42,9 @@ pub trait Reporter: Send + Sync {
         self.progress(address, text);
     }
 
+    /// One line that stays and is about no step.
+    fn say(&self, _text: &str) {}
+
     /// A step has begun; `verb` is what it does, such as `create`.
     fn began(&self, _address: &Address, _verb: &str) {}
 
