@@ -15,6 +15,7 @@ pub mod kind;
 pub mod lang;
 pub mod plan;
 pub mod rehearse;
+pub mod rollout;
 pub mod secrets;
 pub mod state;
 pub mod value;

@@ -18,8 +18,8 @@ use crate::plan::step::{Action, Step};
 use crate::state::{self, Begin, Change, Entry, Record, StateError, Unseen};
 use crate::value::{Object, Value};
 
-use super::operation::Operation;
 use super::{Context, StepError, recover};
+use crate::kind::operation::Operation;
 
 /// What steps share while a plan is carried out.
 pub(super) struct Shared<'a> {

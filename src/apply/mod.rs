@@ -3,7 +3,6 @@
 //! Decides nothing: no strategy and no kind is known here.
 
 mod execute;
-pub mod operation;
 mod recover;
 mod schedule;
 pub mod shutdown;
@@ -21,7 +20,7 @@ use crate::state::{Journal, StateError};
 pub use recover::{Recovered, recover};
 pub use schedule::apply;
 
-use operation::Reporter;
+use crate::kind::operation::Reporter;
 use shutdown::Shutdown;
 
 /// What an apply works with.

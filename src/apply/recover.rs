@@ -12,7 +12,7 @@ use crate::plan::observe::overlaid;
 use crate::state::{Action, Begin, Change, Entry, Journal, OpenOperation, Record, Snapshot, Unseen};
 use crate::value::Object;
 
-use super::operation::{Operation, Reporter, SHOWN_WITHIN};
+use crate::kind::operation::{Operation, Reporter, SHOWN_WITHIN};
 
 /// For so long after recovery begins what a call made may not be seen. A request that was sent may still be on
 /// its way, too.

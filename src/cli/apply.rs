@@ -5,20 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::lock::locked;
-use super::plan::{PlanOptions, Planned, plan};
+use super::plan::PlanOptions;
 use super::progress::{Progress, took_text};
 use super::saved::SavedPlan;
-use super::ship::Work;
 use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report};
+use crate::apply::Failed;
 use crate::apply::shutdown::Shutdown;
-use crate::apply::{Failed, Outcome, Recovered, recover};
-use crate::deployment::mailbox::Mailbox;
-use crate::deployment::run::{End, Ended};
+use crate::deployment::run::End;
 use crate::deployment::tell::tell as rollout_ended;
+use crate::kind::operation::Reporter;
 use crate::lang::program::Program;
 use crate::plan::Options;
 use crate::plan::render::{Style, render, show_value};
-use crate::state::{Journal, Snapshot, Store};
+use crate::rollout::{Engine, Plan, Shipped, plan, recover, ship};
+use crate::state::LockGuard;
 use crate::value::Value;
 
 #[derive(Debug, clap::Args)]
@@ -96,140 +96,80 @@ pub async fn carry_out(
     }
     let store = context::store(global, program)?;
     let (progress, asks) = (Progress::new(), !ask.auto_approve && saved.is_none());
+    let shutdown = Arc::new(Shutdown::default());
+    // A first apply that is refused or declined leaves no state behind.
+    let is_first = || Ok::<_, CliError>(!store.exists()? && store.load()?.is_none());
+    let mut lock = if is_first()? { None } else { Some(locked(global, &store, command).await?) };
+    let cloud = context::connect(global, program).await?;
+    let engine = Engine {
+        cloud: &cloud,
+        program,
+        store: &store,
+        realm: context::realm(global),
+        reporter: &progress,
+        shutdown: &shutdown,
+        parallelism: usize::from(ask.parallelism),
+    };
     loop {
-        // A first apply that is refused or declined leaves no state behind.
-        let is_first = !store.exists()? && store.load()?.is_none();
-        let lock = if is_first { None } else { Some(locked(global, &store, command).await?) };
         if let Some(lock) = &lock {
-            recover_first(global, program, &store, lock, options.destroy, &progress).await?;
+            recover(&engine, lock, options.destroy).await?;
         }
-        let planned = plan(global, program, options).await?;
-        let Planned { snapshot, made, rollouts, .. } = &planned;
+        let plan = plan(&engine, options).await?;
         if let Some(saved) = saved {
             saved
-                .still_holds(program, snapshot, &made.plan)
+                .still_holds(program, &plan.snapshot, &plan.resources)
                 .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
         }
-        print!("{}{}", rollouts.story(), render(&made.plan, &rollouts.basis(snapshot), &style(global)));
-        let moves = rollouts.any() || !made.plan.is_empty();
-        if !moves && (is_first || (made.plan.refreshed.is_empty() && made.plan.answers.is_empty())) {
+        print!("{}{}", plan.rollouts.story(), render(&plan.resources, &plan.basis(), &style(global)));
+        let moves = plan.moves();
+        if !moves && (lock.is_none() || !plan.learns()) {
             return Ok(Exit::Done);
         }
         if !(moves && asks) {
             if moves {
-                agreed(ask, &made.plan, options)?;
+                agreed(ask, &plan.resources, options)?;
             }
             let lock = match lock {
                 Some(lock) => lock,
                 None => locked(global, &store, command).await?,
             };
-            return go_on(global, program, ask, &store, &lock, planned, options, &progress).await;
+            return go_on(global, &engine, &shutdown, &lock, plan).await;
         }
         // Nobody is kept from a way back by a question that waits for its answer.
         drop(lock);
         ask_at_terminal()?;
-        let lock = locked(global, &store, command).await?;
-        if is_as_planned(&store, snapshot)? {
-            return go_on(global, program, ask, &store, &lock, planned, options, &progress).await;
+        let again = locked(global, &store, command).await?;
+        if plan.still_stands(&engine)? {
+            return go_on(global, &engine, &shutdown, &again, plan).await;
         }
         progress.say("The state was changed while this was asked, and nothing was done. As it is now:");
+        lock = Some(again);
     }
-}
-
-/// Whether the state is what a plan was made from.
-fn is_as_planned(store: &Store, snapshot: &Snapshot) -> Result<bool, CliError> {
-    Ok(match store.load()? {
-        Some(loaded) => loaded.open.is_empty() && loaded.snapshot == *snapshot,
-        None => snapshot.serial == 0,
-    })
 }
 
 fn style(global: &Global) -> Style {
     Style { colour: report::colour(global) }
 }
 
-/// Ends what an earlier run has left open, before anything is planned.
-pub async fn recover_first(
-    global: &Global,
-    program: &Program,
-    store: &Store,
-    lock: &crate::state::LockGuard,
-    destroys: bool,
-    progress: &Progress,
-) -> Result<(), CliError> {
-    let Some(loaded) = store.load()? else { return Ok(()) };
-    if loaded.open.is_empty() && loaded.snapshot.unseen.is_empty() {
-        return Ok(());
-    }
-    let cloud = context::connect(global, program).await?;
-    context::same_account(global, &cloud, &cloud.account().await?, program, Some(&loaded.snapshot))?;
-    let journal = store.begin_session(lock, loaded.snapshot)?;
-    let cut_short = || progress.say("An earlier run was cut short; looking at what it left:");
-    let is_open = !loaded.open.is_empty();
-    if is_open {
-        cut_short();
-    }
-    let recovered = recover(&cloud, &journal, &loaded.open, destroys, progress)
-        .await
-        .map_err(|(address, error)| CliError::Cloud { address: Some(address), error })?;
-    if !is_open && !recovered.is_empty() {
-        cut_short();
-    }
-    for Recovered { address, found, .. } in &recovered {
-        progress.say(&format!("  {address}: {found}"));
-    }
-    let mut snapshot = journal.snapshot();
-    drop(journal);
-    store.checkpoint(lock, &mut snapshot)?;
-    Ok(())
-}
-
-#[allow(clippy::too_many_arguments, reason = "what the command line said, and where things are")]
 async fn go_on(
     global: &Global,
-    program: &Program,
-    ask: &Ask,
-    store: &Store,
-    lock: &crate::state::LockGuard,
-    planned: Planned,
-    options: &Options,
-    progress: &Progress,
+    engine: &Engine<'_>,
+    shutdown: &Arc<Shutdown>,
+    lock: &LockGuard,
+    plan: Plan,
 ) -> Result<Exit, CliError> {
-    let Planned { cloud, snapshot, made, rollouts, .. } = planned;
-    let moves = rollouts.any() || !made.plan.is_empty();
-    let journal = store.begin_session(lock, snapshot)?;
-    let shutdown = Arc::new(Shutdown::default());
+    let moves = plan.moves();
     shutdown.listen(|again| match again {
         false => eprintln!(
             "\nInterrupted: no new step begins, those under way are ended. Once more to stop at once."
         ),
         true => eprintln!("\nInterrupted again: stopping; the next apply goes on from here."),
     });
-    let work = Work {
-        cloud: &cloud,
-        program,
-        journal: &journal,
-        mailbox: &Mailbox::of(store),
-        shutdown: &shutdown,
-        progress,
-        parallelism: usize::from(ask.parallelism),
-    };
-    let done = work.carry_out(made, rollouts, options).await;
-    let ended = end(store, lock, journal);
-    let (outcome, rolled) = done?;
-    let ended = ended?;
+    let shipped = ship(engine, lock, plan).await?;
     if global.verbose {
-        eprintln!("{} API calls", cloud.calls());
+        eprintln!("{} API calls", engine.cloud.calls());
     }
-    Ok(tell(&outcome, &rolled, &ended, !moves, report::colour(global)))
-}
-
-/// Folds the journal into a snapshot, so that the next run reads one file.
-pub fn end(store: &Store, lock: &crate::state::LockGuard, journal: Journal) -> Result<Snapshot, CliError> {
-    let mut snapshot = journal.snapshot();
-    drop(journal);
-    store.checkpoint(lock, &mut snapshot)?;
-    Ok(snapshot)
+    Ok(tell(&shipped, !moves, report::colour(global)))
 }
 
 /// Whether what was agreed to beforehand covers this plan.
@@ -266,7 +206,8 @@ pub fn ask_at_terminal() -> Result<(), CliError> {
 }
 
 /// Says how it ended, on the last lines.
-fn tell(outcome: &Outcome, rolled: &[Ended], snapshot: &Snapshot, was_empty: bool, colour: bool) -> Exit {
+fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
+    let Shipped { outcome, rollouts: rolled, snapshot } = shipped;
     // What was refused to one step for its credentials was refused to all for the same.
     let locked_out = outcome.failed.iter().position(|failed| failed.error.is_locked_out());
     let is_said = |index: usize, failed: &Failed| {
@@ -320,9 +261,7 @@ fn tell(outcome: &Outcome, rolled: &[Ended], snapshot: &Snapshot, was_empty: boo
         println!("{name} = {}", shown(value));
     }
     let ends = || rolled.iter().map(|ended| &ended.end);
-    let failed =
-        |end: &End| !matches!(end, End::Shipped { .. } | End::GivenUp { .. } | End::Interrupted { .. });
-    if ends().any(failed) {
+    if ends().any(End::has_failed) {
         return Exit::Failed;
     }
     match ends().any(|end| matches!(end, End::Interrupted { .. })) {

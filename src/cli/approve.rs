@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::rollout::{Site, Which, under_way};
+use super::rollout::{Reach, Site, Which};
 use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
 use crate::diagnostic::did_you_mean;
+use crate::rollout::{note, under_way};
 use crate::state::deployment::{Rollout, Stage};
 
 #[derive(Debug, clap::Args)]
@@ -41,7 +42,8 @@ pub async fn run(global: &Global, args: ApproveArgs) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     };
     let noted = gate.clone();
-    site.note(global, &lock, &rollout.release, |_, rollout| {
+    let reach = Reach::of(&site, global).await?;
+    note(&reach.engine(&site), &lock, &name, &rollout.release, |rollout| {
         rollout.approved.insert(noted);
     })
     .await?;

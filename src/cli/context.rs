@@ -1,22 +1,19 @@
-//! What most commands begin with: the stack read, its state found, AWS reached, the account held
-//! against the one that the state belongs to.
+//! What most commands begin with: the stack read, its state found, AWS reached.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{CliError, Global, StackArgs, VariableArgs, Within, locate, sandbox};
-use crate::apply::operation::STACK_TAG;
 use crate::clock::Clock;
-use crate::cloud::error::Service;
 use crate::cloud::{Cloud, Target};
 use crate::diagnostic::{FileId, Mistake, Sources};
 use crate::lang::ast::{Attribute, Expr, Files, Node};
 use crate::lang::parse::{parse, parse_attributes};
 use crate::lang::program::{Input, Program, ReadFile};
 use crate::lang::variable::{Given, NO_VALUE};
+use crate::rollout::Realm;
 use crate::secrets;
-use crate::state::Snapshot;
 
 pub use super::locate::store;
 
@@ -264,105 +261,11 @@ pub async fn connect(global: &Global, program: &Program) -> Result<Cloud, CliErr
     Ok(Cloud::connect_as(Some(key.credentials()), &target, clock, global.verbose).await?)
 }
 
-/// Holds an account and region against the stack's and the state's.
-pub fn same_account(
-    global: &Global,
-    cloud: &Cloud,
-    account: &str,
-    program: &Program,
-    snapshot: Option<&Snapshot>,
-) -> Result<(), CliError> {
-    let refused =
-        |code, message: String, help: &str| Err(CliError::Refused { code, message, help: help.to_owned() });
-    // A sandbox is nobody's account, and what is tried in it reaches none.
-    let account_set = program.settings.account.as_deref().filter(|_| global.within.is_none());
-    if let Some(wanted) = account_set.filter(|wanted| *wanted != account) {
-        return refused(
-            "bgform::cli::wrong_account",
-            format!("the stack is for account {wanted}, and these credentials belong to {account}"),
-            "check AWS_PROFILE and --profile; nothing was changed",
-        );
+/// Whose the account is that commands reach.
+pub fn realm(global: &Global) -> Realm {
+    match &global.within {
+        None => Realm::Aws,
+        Some(Within::Daemon { own_state: true, .. }) => Realm::SandboxWithState,
+        Some(Within::Daemon { .. } | Within::Process { .. }) => Realm::Sandbox,
     }
-    let Some(snapshot) = snapshot else { return Ok(()) };
-    if snapshot.account != account {
-        return refused(
-            "bgform::state::other_account",
-            format!(
-                "the state belongs to account {}, and these credentials belong to {account}",
-                snapshot.account
-            ),
-            "use the credentials it was made with, or give this account a state of its own with --state; nothing was changed",
-        );
-    }
-    if snapshot.region != cloud.region {
-        return refused(
-            "bgform::state::other_region",
-            format!("the state belongs to region {}, and this is {}", snapshot.region, cloud.region),
-            "check --region and AWS_REGION, or give this region a state of its own with --state; nothing was changed",
-        );
-    }
-    // State in the sandbox's folder is its own, whatever port it has this time.
-    let own = matches!(global.within, Some(Within::Daemon { own_state: true, .. }));
-    if snapshot.endpoint != cloud.endpoint && !own {
-        let named = |endpoint: &Option<String>| endpoint.clone().unwrap_or_else(|| "AWS itself".to_owned());
-        return refused(
-            "bgform::state::other_endpoint",
-            format!(
-                "the state was made at {}, and this is {}",
-                named(&snapshot.endpoint),
-                named(&cloud.endpoint)
-            ),
-            "check --endpoint-url and AWS_ENDPOINT_URL, or give it a state of its own with --state; nothing was changed",
-        );
-    }
-    Ok(())
-}
-
-/// Where there is no state at all, nothing of this stack may exist either: a lost state would make
-/// everything again. Looks for our tags, where they can be searched for.
-pub async fn nothing_tagged(cloud: &Cloud, program: &Program) -> Result<(), CliError> {
-    let found = tagged(cloud, &program.settings.name).await?;
-    if found.is_empty() {
-        return Ok(());
-    }
-    let shown = found.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
-    Err(CliError::Refused {
-        code: "bgform::state::lost",
-        message: format!(
-            "there is no state for stack `{}`, yet {} of its resources exist: {shown}",
-            program.settings.name,
-            found.len()
-        ),
-        help:
-            "if the state is elsewhere, name its folder with --state; if it is lost, take each resource over \
-               with `bgform import ADDRESS ID`; if they belong to another stack of this name, rename this one"
-                .to_owned(),
-    })
-}
-
-/// What bears the stack's tag, of the kinds that can be searched by tag.
-async fn tagged(cloud: &Cloud, stack: &str) -> Result<Vec<String>, CliError> {
-    let name = format!("tag:{STACK_TAG}");
-    let filter = aws_sdk_ec2::types::Filter::builder().name(&name).values(stack).build();
-    let groups_filter = aws_sdk_autoscaling::types::Filter::builder().name(&name).values(stack).build();
-    let ec2 = &cloud.ec2;
-    let images = cloud.read(Service::Ec2, "DescribeImages", || {
-        ec2.describe_images().owners("self").filters(filter.clone()).send()
-    });
-    let security = cloud.read(Service::Ec2, "DescribeSecurityGroups", || {
-        ec2.describe_security_groups().filters(filter.clone()).send()
-    });
-    let templates = cloud.read(Service::Ec2, "DescribeLaunchTemplates", || {
-        ec2.describe_launch_templates().filters(filter.clone()).send()
-    });
-    let groups = cloud.read(Service::AutoScaling, "DescribeAutoScalingGroups", || {
-        cloud.autoscaling.describe_auto_scaling_groups().filters(groups_filter.clone()).send()
-    });
-    let (images, security, templates, groups) = tokio::try_join!(images, security, templates, groups)?;
-    let images = images.images().iter().map(|one| one.image_id());
-    let security = security.security_groups().iter().map(|one| one.group_id());
-    let templates = templates.launch_templates().iter().map(|one| one.launch_template_id());
-    let groups = groups.auto_scaling_groups().iter().map(|one| one.auto_scaling_group_name());
-    let found = images.chain(security).chain(templates).chain(groups);
-    Ok(found.flatten().map(str::to_owned).collect())
 }

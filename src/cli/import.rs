@@ -15,6 +15,7 @@ use crate::plan::diff::AttributeChange;
 use crate::plan::observe::read_existing;
 use crate::plan::render::show_value;
 use crate::plan::take_over::take_over;
+use crate::rollout::same_account;
 use crate::state::{Change, Record, Snapshot};
 
 #[derive(Debug, clap::Args)]
@@ -58,7 +59,8 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
             Snapshot::new(&program.settings.name, &account, region, endpoint)
         }
     };
-    context::same_account(global, &cloud, &account, &program, known_before.then_some(&snapshot))?;
+    let known = known_before.then_some(&snapshot);
+    same_account(context::realm(global), &cloud, &account, &program, known)?;
 
     let mut known = remembered(&snapshot);
     let answers = read_existing(&cloud, &program, &snapshot, false, &mut known).await?;

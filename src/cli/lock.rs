@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{CliError, Global};
 use crate::clock;
+use crate::rollout::commit;
 use crate::state::{Contender, Holder, LockGuard, StateError, Store};
 
 /// The pause between two looks at somebody else's lock.
@@ -63,19 +64,4 @@ pub fn tell(lock: &LockGuard) {
     if let Some(from) = lock.taken_from() {
         eprintln!("Took over the lock of {from}, which has shown no life.");
     }
-}
-
-/// What `HEAD` of the checkout around a folder names.
-pub fn commit(folder: &std::path::Path) -> Option<String> {
-    let absolute = std::path::absolute(folder).ok()?;
-    let git = absolute.ancestors().map(|folder| folder.join(".git")).find(|git| git.is_dir())?;
-    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
-    let head = head.trim();
-    let Some(name) = head.strip_prefix("ref: ") else { return Some(head.to_owned()) };
-    let loose = std::fs::read_to_string(git.join(name)).ok().map(|text| text.trim().to_owned());
-    loose.or_else(|| {
-        let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
-        let line = packed.lines().find(|line| line.ends_with(&format!(" {name}")))?;
-        line.split_once(' ').map(|(commit, _)| commit.to_owned())
-    })
 }

@@ -30,7 +30,6 @@ mod rollback;
 mod rollout;
 pub mod sandbox;
 mod saved;
-mod ship;
 mod show;
 mod state;
 mod status;

@@ -1,9 +1,9 @@
 //! `bgform pause`: a rollout stays where it is.
 
-use super::rollout::{Session, Site, Which, still_under_way, under_way};
+use super::rollout::{Reach, Site, Which};
 use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
-use crate::deployment::standing::{intent, pause};
+use crate::rollout::{pause, under_way};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -25,26 +25,16 @@ pub async fn run(global: &Global, args: PauseArgs) -> Result<Exit, CliError> {
     let Some(lock) = site.lock_or_tell(&name, &release, &Message::Pause, "bgform pause").await? else {
         return Ok(Exit::Done);
     };
-    let session = Session::begin(&site, global, &lock).await?;
-    let (name, facts) = site.one(&session.journal.snapshot())?;
-    still_under_way(&name, &facts, &release)?;
-    let label = release.label;
-    let paused = pause(&session.run(), &intent(&name, facts)).await;
-    session.end(&site, &lock)?;
-    match paused {
-        Ok(cancelled) => {
-            let refresh = match cancelled {
-                true => " Its instance refresh is cancelled, and another one will replace the rest.",
-                false => "",
-            };
-            println!("{name}: {label} is paused; `bgform promote` lets the next `bgform apply` go on.{refresh}");
-            Ok(Exit::Done)
-        }
-        Err(failure) => Err(CliError::Refused {
-            code: "bgform::deployment::not_paused",
-            message: format!("{label} of `{name}` may go on at AWS: {failure}"),
-            help: "its instance refresh could not be cancelled; the state has it as paused. Run `bgform pause` again"
-                .to_owned(),
-        }),
-    }
+    let reach = Reach::of(&site, global).await?;
+    reach.listen();
+    let cancelled = pause(&reach.engine(&site), &lock, &name, &release).await?;
+    let refresh = match cancelled {
+        true => " Its instance refresh is cancelled, and another one will replace the rest.",
+        false => "",
+    };
+    println!(
+        "{name}: {} is paused; `bgform promote` lets the next `bgform apply` go on.{refresh}",
+        release.label
+    );
+    Ok(Exit::Done)
 }

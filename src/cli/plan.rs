@@ -2,21 +2,16 @@
 
 use std::path::PathBuf;
 
+use super::progress::Progress;
 use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
-use crate::cloud::Cloud;
-use crate::lang::program::Program;
+use crate::apply::shutdown::Shutdown;
+use crate::plan::Options;
 use crate::plan::document::document;
 use crate::plan::render::{Style, render};
-use crate::plan::{self, Basis, Made, Options};
-use crate::secrets;
-use crate::state::{OpenOperation, Snapshot};
-
-mod deployments;
-
-pub use deployments::Rollouts;
-use deployments::with_deployments;
+use crate::rollout::{Engine, plan};
+use crate::state::OpenOperation;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PlanOptions {
@@ -77,15 +72,6 @@ pub struct PlanArgs {
     detailed_exitcode: bool,
 }
 
-/// A plan with what it was made from.
-pub struct Planned {
-    pub cloud: Cloud,
-    pub snapshot: Snapshot,
-    pub open: Vec<OpenOperation>,
-    pub made: Made,
-    pub rollouts: Rollouts,
-}
-
 pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     let files = context::stack_files(args.stack.stack.as_deref())?;
     let (program, global) = match args.destroy {
@@ -94,22 +80,33 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     };
     let global = &global;
     let options = args.options.options(args.destroy);
-    let planned = plan(global, &program, &options).await?;
-    let Planned { cloud, snapshot, open, made, rollouts } = &planned;
+    let store = context::store(global, &program)?;
+    let cloud = context::connect(global, &program).await?;
+    let engine = Engine {
+        cloud: &cloud,
+        program: &program,
+        store: &store,
+        realm: context::realm(global),
+        reporter: &Progress::new(),
+        shutdown: &Shutdown::default(),
+        parallelism: 1,
+    };
+    let plan = plan(&engine, &options).await?;
     let style = Style { colour: report::colour(global) };
-    let basis = rollouts.basis(snapshot);
+    let basis = plan.basis();
     match args.json {
-        true => println!("{:#}", document(&made.plan, &basis)),
+        true => println!("{:#}", document(&plan.resources, &basis)),
         false => {
-            if !open.is_empty() {
-                eprintln!("{}", cut_short(open));
+            if !plan.open.is_empty() {
+                eprintln!("{}", cut_short(&plan.open));
             }
-            print!("{}{}", rollouts.story(), render(&made.plan, &basis, &style));
+            print!("{}{}", plan.rollouts.story(), render(&plan.resources, &basis, &style));
         }
     }
     if let Some(path) = &args.out {
+        let (snapshot, resources) = (&plan.snapshot, &plan.resources);
         let saved =
-            SavedPlan::new(&files, &args.stack.variables, global, &options, &program, snapshot, &made.plan);
+            SavedPlan::new(&files, &args.stack.variables, global, &options, &program, snapshot, resources);
         saved.write(path).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
         if !args.json {
             println!("Saved to {0}. To run it: bgform apply {0}", path.display());
@@ -118,76 +115,18 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     if global.verbose {
         eprintln!("{} API calls", cloud.calls());
     }
-    match args.detailed_exitcode && (!made.plan.is_empty() || rollouts.any()) {
+    match args.detailed_exitcode && plan.moves() {
         true => Ok(Exit::Changes),
         false => Ok(Exit::Done),
     }
 }
 
 /// What an earlier apply has left to be looked up.
-pub fn cut_short(open: &[OpenOperation]) -> String {
+fn cut_short(open: &[OpenOperation]) -> String {
     let names: Vec<_> = open.iter().map(|one| one.begin.address.to_string()).collect();
     format!(
         "An earlier apply was cut short while it worked on {}; the next apply looks there first, and what this \
          plan says of it may change.\n",
         names.join(", ")
     )
-}
-
-/// Plans from what state and account say now.
-pub async fn plan(global: &Global, program: &Program, options: &Options) -> Result<Planned, CliError> {
-    let store = context::store(global, program)?;
-    let loaded = store.load()?;
-    let cloud = context::connect(global, program).await?;
-    let known_before = loaded.is_some();
-    if let Some(loaded) = &loaded {
-        loaded.snapshot.resources.values().for_each(|record| secrets::keep_all(&record.inputs));
-        loaded.open.iter().for_each(|one| secrets::keep_all(&one.begin.inputs));
-    }
-    let (snapshot, open) = match loaded {
-        Some(loaded) => (loaded.snapshot, loaded.open),
-        None => {
-            let (region, endpoint) = (cloud.region.clone(), cloud.endpoint.clone());
-            (Snapshot::new(&program.settings.name, "", region, endpoint), Vec::new())
-        }
-    };
-    let has_deployments = !program.declarations.deployments.is_empty() && !options.destroy;
-    let snapshot = match known_before {
-        true => {
-            // The account is asked for beside the reads; whose answers they are is settled first.
-            let (account, (rollouts, made)) = if has_deployments {
-                let (account, made) =
-                    tokio::join!(cloud.account(), with_deployments(&cloud, program, &snapshot, options));
-                (account?, made.map(|(rollouts, made)| (rollouts, Ok(made)))?)
-            } else {
-                let basis = Basis {
-                    cloud: &cloud,
-                    program,
-                    snapshot: &snapshot,
-                    options,
-                    existing: None,
-                    part: None,
-                };
-                let (account, made) = tokio::join!(cloud.account(), plan::make(basis));
-                (account?, (Rollouts::default(), made))
-            };
-            context::same_account(global, &cloud, &account, program, Some(&snapshot))?;
-            return Ok(Planned { made: made?, cloud, snapshot, open, rollouts });
-        }
-        false => {
-            let account = cloud.account().await?;
-            context::same_account(global, &cloud, &account, program, None)?;
-            context::nothing_tagged(&cloud, program).await?;
-            Snapshot { account, ..snapshot }
-        }
-    };
-    let (rollouts, made) = match has_deployments {
-        true => with_deployments(&cloud, program, &snapshot, options).await?,
-        false => {
-            let basis =
-                Basis { cloud: &cloud, program, snapshot: &snapshot, options, existing: None, part: None };
-            (Rollouts::default(), plan::make(basis).await?)
-        }
-    };
-    Ok(Planned { made, cloud, snapshot, open, rollouts })
 }

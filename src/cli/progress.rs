@@ -8,8 +8,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::address::Address;
-use crate::apply::operation::Reporter;
 use crate::clock;
+use crate::kind::operation::Reporter;
 use crate::secrets::hidden;
 use crate::value::format_duration;
 
@@ -44,15 +44,6 @@ impl Progress {
         act(&mut self.steps.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A line that stays.
-    pub fn say(&self, text: &str) {
-        let text = hidden(text);
-        match self.terminal {
-            true => drop(self.bars.println(&text)),
-            false => eprintln!("{text}"),
-        }
-    }
-
     fn end(&self, address: &Address, text: String) {
         if let Some(line) = self.with(|steps| steps.remove(address)) {
             line.bar.finish_and_clear();
@@ -76,6 +67,14 @@ impl Reporter for Progress {
                 eprintln!("  {address}: {text}");
             }
         });
+    }
+
+    fn say(&self, text: &str) {
+        let text = hidden(text);
+        match self.terminal {
+            true => drop(self.bars.println(&text)),
+            false => eprintln!("{text}"),
+        }
     }
 
     fn told(&self, address: &Address, text: &str) {

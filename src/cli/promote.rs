@@ -1,11 +1,10 @@
 //! `bgform promote`: a rollout goes on now.
 
-use std::time::Duration;
-
-use super::rollout::{Site, Which, under_way};
+use super::rollout::{Reach, Site, Which};
 use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
-use crate::state::deployment::{Course, Release};
+use crate::rollout::{note, under_way};
+use crate::state::deployment::{Release, Rollout};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -39,11 +38,8 @@ pub async fn promote(
     let Some(lock) = site.lock_or_tell(name, release, &Message::Promote, command).await? else {
         return Ok(Exit::Done);
     };
-    site.note(global, &lock, release, |_, rollout| {
-        rollout.course = Course::Forward;
-        rollout.served = Duration::MAX / 4;
-    })
-    .await?;
+    let reach = Reach::of(site, global).await?;
+    note(&reach.engine(site), &lock, name, release, Rollout::promote).await?;
     println!("{name}: no apply runs; the next `bgform apply` {then}.");
     Ok(Exit::Done)
 }

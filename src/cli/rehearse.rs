@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::apply::end;
 use super::lock::locked;
-use super::plan::{Planned, plan};
 use super::sandbox::daemon;
 use super::sandbox::home::refused;
 use super::{CliError, Exit, Global, StackArgs, VariableArgs, Within, context, report};
 use crate::address::Address;
-use crate::apply::operation::Reporter;
 use crate::apply::shutdown::Shutdown;
-use crate::apply::{self, Context, Outcome};
 use crate::clock::{self, Clock};
+use crate::deployment::run::End;
+use crate::deployment::tell::tell;
+use crate::kind::operation::Reporter;
 use crate::lang::program::Program;
-use crate::plan::{Made, Options};
+use crate::plan::Options;
 use crate::rehearse::tally::Verdict;
 use crate::rehearse::timeline::{self, Timeline};
 use crate::rehearse::{Generator, Row, Settings, Target};
+use crate::rollout::{Engine, Shipped, plan, recover, ship};
 use crate::sandbox::control::load_balancers;
 use crate::sandbox::faults::{Fault, Faults};
 use crate::sandbox::key::Key;
@@ -157,13 +157,25 @@ struct Rehearsal<'a> {
 }
 
 /// How a release ended.
-struct Shipped {
-    snapshot: Snapshot,
-    /// The first step that failed, with its error.
-    failed: Option<String>,
-    interrupted: bool,
+struct Came {
+    shipped: Shipped,
     /// There was nothing to do.
     idle: bool,
+}
+
+impl Came {
+    /// What failed first, with its error.
+    fn failed(&self) -> Option<String> {
+        let step = self.shipped.outcome.failed.first();
+        let step = step.map(|one| format!("could not {} `{}`: {}", one.verb, one.address, one.error));
+        let rollout = self.shipped.rollouts.iter().find(|ended| ended.end.has_failed());
+        step.or_else(|| rollout.map(tell))
+    }
+
+    fn interrupted(&self) -> bool {
+        let mut rollouts = self.shipped.rollouts.iter();
+        self.shipped.outcome.interrupted || rollouts.any(|one| matches!(one.end, End::Interrupted { .. }))
+    }
 }
 
 impl Rehearsal<'_> {
@@ -172,16 +184,16 @@ impl Rehearsal<'_> {
         let region = region.map_err(|error| refused("bgform::rehearse::region", error.to_string(), ""))?;
         eprintln!("Bringing the first release up in a sandbox of its own.");
         let told = Told::default();
-        let shipped = self.ship(first, &told).await?;
-        if shipped.interrupted {
+        let came = self.ship(first, &told).await?;
+        if came.interrupted() {
             return Ok(Exit::Interrupted);
         }
-        if let Some(failed) = shipped.failed {
-            let message = format!("the first release does not come up: it could not {failed}");
+        if let Some(failed) = came.failed() {
+            let message = format!("the first release does not come up: {failed}");
             return Err(refused("bgform::rehearse::first", message, "no request was sent yet"));
         }
         told.take();
-        let (url, target) = self.target(&region, &shipped.snapshot).await?;
+        let (url, target) = self.target(&region, &came.shipped.snapshot).await?;
         if !self.answers(&url, &target).await? {
             return Ok(Exit::Interrupted);
         }
@@ -204,10 +216,10 @@ impl Rehearsal<'_> {
         }
         let verdict = load.stop().await.verdict();
         let (error, interrupted) = match shipped {
-            Ok(Shipped { idle: true, .. }) => {
+            Ok(Came { idle: true, .. }) => {
                 (Some("there was nothing to do: both releases are the same".to_owned()), false)
             }
-            Ok(shipped) => (shipped.failed.map(|failed| format!("could not {failed}")), shipped.interrupted),
+            Ok(came) => (came.failed(), came.interrupted()),
             Err(error) => {
                 report::print(&error, report::colour(&self.global));
                 (Some(error.to_string()), false)
@@ -223,32 +235,23 @@ impl Rehearsal<'_> {
     }
 
     /// Applies a program as `apply --auto-approve` does.
-    async fn ship(&self, program: &Program, told: &Told) -> Result<Shipped, CliError> {
+    async fn ship(&self, program: &Program, told: &Told) -> Result<Came, CliError> {
         let store = context::store(&self.global, program)?;
         let lock = locked(&self.global, &store, "bgform rehearse").await?;
-        let Planned { cloud, snapshot, made, .. } = plan(&self.global, program, &Options::default()).await?;
-        let Made { plan, known } = made;
-        let journal = store.begin_session(&lock, snapshot)?;
-        let context = Context {
+        let cloud = context::connect(&self.global, program).await?;
+        let engine = Engine {
             cloud: &cloud,
             program,
-            plan: &plan,
-            journal: &journal,
+            store: &store,
+            realm: context::realm(&self.global),
             reporter: told,
             shutdown: self.shutdown,
             parallelism: 10,
-            way_back: false,
         };
-        let outcome = apply::apply(&context, known).await;
-        let snapshot = end(&store, &lock, journal)?;
-        let outcome: Outcome = outcome?;
-        let failed = outcome.failed.first();
-        Ok(Shipped {
-            snapshot,
-            failed: failed.map(|one| format!("{} `{}`: {}", one.verb, one.address, one.error)),
-            interrupted: outcome.interrupted,
-            idle: outcome.is_complete() && outcome.done.is_empty(),
-        })
+        recover(&engine, &lock, false).await?;
+        let plan = plan(&engine, &Options::default()).await?;
+        let idle = !plan.moves();
+        Ok(Came { shipped: ship(&engine, &lock, plan).await?, idle })
     }
 
     /// Where requests go.

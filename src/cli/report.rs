@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::cloud::error::Error;
 use crate::diagnostic::{Mistake, Sources};
 use crate::plan::PlanError;
+use crate::rollout;
 use crate::secrets::hidden;
 use crate::state::StateError;
 
@@ -40,6 +41,18 @@ impl From<Error> for CliError {
         match error {
             Error::State(error) => Self::State(error),
             error => Self::Cloud { address: None, error },
+        }
+    }
+}
+
+impl From<rollout::Error> for CliError {
+    fn from(error: rollout::Error) -> Self {
+        match error {
+            rollout::Error::Plan(error) => Self::Plan(error),
+            rollout::Error::State(error) => Self::State(error),
+            rollout::Error::Cloud { address, error } => Self::Cloud { address, error },
+            rollout::Error::Refused { code, message, help } => Self::Refused { code, message, help },
+            rollout::Error::Senseless { code, message, help } => Self::usage(code, message, help),
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use super::lock::locked;
 use super::promote::promote;
-use super::rollout::{Session, Site, Which};
+use super::rollout::{Site, Which, carry_out, told};
 use super::{CliError, Exit, Global};
-use crate::deployment::standing::{intent, retire};
-use crate::state::deployment::Rollout;
+use crate::rollout::{Order, busy};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -35,43 +34,12 @@ pub async fn run(global: &Global, args: RetireArgs) -> Result<Exit, CliError> {
     let (name, facts) = site.one(&site.snapshot()?)?;
     if let Some(rollout) = &facts.rollout {
         if !rollout.waits_to_retire(&facts) {
-            return Err(under_way(&name, rollout));
+            return Err(busy(&name, rollout).into());
         }
         let then = "passes the gates that are left, and retires";
         return promote(global, &site, &name, &rollout.release, "bgform retire", then).await;
     }
     let lock = locked(global, &site.store, "bgform retire").await?;
-    let session = Session::begin(&site, global, &lock).await?;
-    let (name, facts) = site.one(&session.journal.snapshot())?;
-    if let Some(rollout) = &facts.rollout {
-        return Err(under_way(&name, rollout));
-    }
-    let Some(idle) = facts.live.map(|live| live.other()) else {
-        println!("{name}: nothing is live yet, and nothing stands by.");
-        return Ok(Exit::Done);
-    };
-    if facts.has_retired(idle, crate::clock::now()) {
-        println!("{name}: {idle} is empty already.");
-        return Ok(Exit::Done);
-    }
-    let label = facts.releases.get(&idle).map_or("its release", |release| &release.label).to_owned();
-    let done = retire(&session.run(), &intent(&name, facts)).await;
-    session.end(&site, &lock)?;
-    done.map_err(|failure| CliError::Refused {
-        code: "bgform::deployment::retire",
-        message: format!("{idle} of `{name}` could not be emptied: {failure}"),
-        help: "what was done is in the state; run the same command again".to_owned(),
-    })?;
-    println!("{name}: {idle} with {label} is emptied; `bgform rollback` would raise it again.");
-    Ok(Exit::Done)
-}
-
-fn under_way(name: &str, rollout: &Rollout) -> CliError {
-    CliError::Refused {
-        code: "bgform::deployment::under_way",
-        message: format!("release {} of `{name}` is under way", rollout.release.label),
-        help: "nothing was changed. `bgform promote` and `bgform apply` end it, with its gates; `bgform abort` goes \
-               back; `bgform status` shows at which step it is"
-            .to_owned(),
-    }
+    let ended = carry_out(global, &site, &lock, &name, &Order::Retire).await?;
+    Ok(ended.iter().map(told).find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done))
 }

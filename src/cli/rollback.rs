@@ -4,17 +4,10 @@
 
 use super::abort::take_back;
 use super::apply::ask_at_terminal;
-use super::rollout::{Session, Site, Which, told, who};
+use super::rollout::{Site, Which, carry_out, told};
 use super::{CliError, Exit, Global, lock};
-use crate::address::Address;
-use crate::deployment::decide::Intent;
 use crate::deployment::mailbox::Message;
-use crate::deployment::run::run as carry_out;
-use crate::deployment::standing::{Back, NoWay, back, intent};
-use crate::deployment::story::story;
-use crate::kind::autoscaling_group::fleet::observe_one;
-use crate::state::deployment::Course;
-use crate::state::{LockGuard, Snapshot};
+use crate::rollout::{Answer, Order, Plan, order, who};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -44,110 +37,47 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
     let snapshot = site.snapshot()?;
     let (name, facts) = site.one(&snapshot)?;
     if facts.rollout.as_ref().is_some_and(|rollout| !rollout.is_back()) {
-        let old = facts.live.and_then(|live| facts.releases.get(&live)).map(|release| &release.label);
-        if let (Some(wanted), Some(old)) = (&args.to, old)
-            && wanted != old
-        {
-            return Err(CliError::usage(
-                "bgform::deployment::no_way_back",
-                format!("what is under way goes back to {old}, and not to {wanted}"),
-                format!("nothing was changed. `bgform abort` goes back to {old}"),
-            ));
-        }
-        return take_back(global, &site, "bgform rollback").await;
+        return take_back(global, &site, args.to, "bgform rollback").await;
     }
     // Asked before the lock is taken, so that nobody waits for an answer.
     let mut raise = args.auto_approve;
     if facts.rollout.is_none() {
-        let way = back(&name, &facts, args.to.as_deref(), &who(), crate::clock::now());
-        if let Err(there @ NoWay::Live { .. }) = &way {
-            // What was cut short at its very end, and is run again.
-            println!("{there}. Nothing to do.");
-            return Ok(Exit::Done);
-        }
-        let Back { intent, raises } = way.map_err(refused)?;
-        if raises {
-            show(global, &site, &snapshot, &intent).await?;
-        }
-        if raises && !raise {
-            agreed()?;
-            raise = true;
-        }
-    }
-    if let Some(about) = facts.addressed() {
-        let message = Message::Rollback { to: args.to.clone(), by: who(), raise };
-        let Some(lock) = site.lock_or_tell(&name, about, &message, "bgform rollback").await? else {
-            return Ok(Exit::Done);
+        let wanted = Order::Rollback { to: args.to.clone(), raise: true };
+        let mut plan = match order(snapshot, &name, &wanted, crate::clock::now())? {
+            Answer::Ship(plan) => plan,
+            Answer::Nothing(nothing) => {
+                println!("{nothing}");
+                return Ok(Exit::Done);
+            }
         };
-        return locked(global, &site, &lock, &args, raise).await;
+        if plan.rollouts.launches() {
+            show(global, &site, &mut plan).await?;
+            if !raise {
+                agreed()?;
+                raise = true;
+            }
+        }
     }
-    let lock = lock::locked(global, &site.store, "bgform rollback").await?;
-    locked(global, &site, &lock, &args, raise).await
-}
-
-/// Decides again with the lock, and goes.
-async fn locked(
-    global: &Global,
-    site: &Site,
-    lock: &LockGuard,
-    args: &RollbackArgs,
-    raise: bool,
-) -> Result<Exit, CliError> {
-    let session = Session::begin(site, global, lock).await?;
-    let (name, facts) = site.one(&session.journal.snapshot())?;
-    let intent = match &facts.rollout {
-        // One that was cut short.
-        Some(rollout) if rollout.is_back() => {
-            let mut facts = facts.clone();
-            if let Some(rollout) = &mut facts.rollout {
-                rollout.course = Course::Forward;
+    let lock = match facts.addressed() {
+        Some(about) => {
+            let message = Message::Rollback { to: args.to.clone(), by: who(), raise };
+            match site.lock_or_tell(&name, about, &message, "bgform rollback").await? {
+                Some(lock) => lock,
+                None => return Ok(Exit::Done),
             }
-            intent(&name, facts)
         }
-        Some(rollout) => {
-            return Err(CliError::Refused {
-                code: "bgform::deployment::under_way",
-                message: format!("release {} of `{name}` was begun meanwhile", rollout.release.label),
-                help: "nothing was changed. `bgform abort` takes it back".to_owned(),
-            });
-        }
-        None => {
-            let now = session.cloud.clock.now();
-            let Back { intent, raises } =
-                back(&name, &facts, args.to.as_deref(), &who(), now).map_err(refused)?;
-            if raises && !raise {
-                return Err(CliError::Refused {
-                    code: "bgform::deployment::retired",
-                    message: format!("the old colour of `{name}` was emptied just now"),
-                    help: "nothing was changed. The same command again asks whether to raise it".to_owned(),
-                });
-            }
-            intent
-        }
+        None => lock::locked(global, &site.store, "bgform rollback").await?,
     };
-    go(site, session, lock, intent).await
-}
-
-async fn go(site: &Site, session: Session, lock: &LockGuard, intent: Intent) -> Result<Exit, CliError> {
-    session.keep(&intent.name, intent.facts.clone()).await?;
-    let ended = carry_out(&session.run(), std::slice::from_ref(&intent)).await;
-    session.end(site, lock)?;
+    let wanted = Order::Rollback { to: args.to, raise };
+    let ended = carry_out(global, &site, &lock, &name, &wanted).await?;
     Ok(ended.iter().map(told).find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done))
 }
 
-/// What raising it again will do.
-async fn show(global: &Global, site: &Site, snapshot: &Snapshot, intent: &Intent) -> Result<(), CliError> {
-    let (_, cloud) = site.connect(global, snapshot).await?;
-    let live =
-        intent.facts.live.map(|live| Address::new("autoscaling_group", &intent.name).with_key(live.name()));
-    let group = live.and_then(|address| snapshot.resources.get(&address).map(|record| record.id.clone()));
-    let capacity = match group {
-        Some(group) => observe_one(&cloud, &group).await?.map(|fleet| fleet.desired.unsigned_abs()),
-        None => None,
-    };
-    for line in story(intent, capacity) {
-        println!("{line}");
-    }
+/// What launching instances of the release before will do.
+async fn show(global: &Global, site: &Site, plan: &mut Plan) -> Result<(), CliError> {
+    let (_, cloud) = site.connect(global, &plan.snapshot).await?;
+    plan.measure(&cloud).await?;
+    print!("{}", plan.rollouts.story());
     Ok(())
 }
 
@@ -160,15 +90,5 @@ fn agreed() -> Result<(), CliError> {
             "the old release has no instances; launching them is asked for first, and there is no terminal to ask at",
             "nothing was changed. Pass --auto-approve",
         )),
-    }
-}
-
-fn refused(no_way: NoWay) -> CliError {
-    let (message, help) = (no_way.to_string(), no_way.help());
-    match no_way {
-        NoWay::Irreversible { .. } => {
-            CliError::Refused { code: "bgform::deployment::irreversible", message, help }
-        }
-        _ => CliError::usage("bgform::deployment::no_way_back", message, help),
     }
 }

@@ -1,25 +1,23 @@
 //! What the commands about deployments have in common: the deployment found without any variable,
-//! a message to the apply that runs, or, where none does, a session of one's own.
+//! a message to the apply that runs, or, where none does, what the engine needs to do it here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::apply::{end, recover_first};
 use super::progress::Progress;
 use super::{CliError, Exit, Global, context, locate, lock};
 use crate::apply::shutdown::Shutdown;
 use crate::clock;
 use crate::cloud::Cloud;
 use crate::deployment::mailbox::{Mailbox, Message};
-use crate::deployment::run::{End, Ended, Run};
+use crate::deployment::run::{End, Ended};
 use crate::deployment::tell::tell;
 use crate::diagnostic::did_you_mean;
 use crate::lang::program::Program;
-use crate::lang::scope::Known;
-use crate::plan::remembered_outputs;
-use crate::state::deployment::{Deployment, Release, Rollout};
-use crate::state::{Change, Entry, Holder, Journal, LockGuard, Snapshot, StateError, Store};
+use crate::rollout::{Answer, Engine, Order, Realm, order, recover, ship};
+use crate::state::deployment::{Deployment, Release};
+use crate::state::{LockGuard, Snapshot, StateError, Store};
 
 /// Which deployment a command is about.
 #[derive(Debug, Clone, clap::Args)]
@@ -136,25 +134,6 @@ impl Site {
             clock::sleep(Duration::from_millis(100)).await;
         }
     }
-
-    /// Changes the rollout under way in the state, where no apply runs.
-    pub async fn note(
-        &self,
-        global: &Global,
-        lock: &LockGuard,
-        about: &Release,
-        change: impl FnOnce(&mut Deployment, &mut Rollout),
-    ) -> Result<(), CliError> {
-        let session = Session::begin(self, global, lock).await?;
-        let (name, mut facts) = self.one(&session.journal.snapshot())?;
-        still_under_way(&name, &facts, about)?;
-        if let Some(mut rollout) = facts.rollout.take() {
-            change(&mut facts, &mut rollout);
-            facts.rollout = Some(rollout);
-        }
-        session.keep(&name, facts).await?;
-        session.end(self, lock)
-    }
 }
 
 fn unknown(snapshot: &Snapshot, name: &str) -> CliError {
@@ -170,104 +149,68 @@ fn unknown(snapshot: &Snapshot, name: &str) -> CliError {
     )
 }
 
-/// The rollout under way, or that there is none.
-pub fn under_way<'a>(name: &str, facts: &'a Deployment) -> Result<&'a Rollout, CliError> {
-    facts.rollout.as_ref().ok_or_else(|| CliError::Refused {
-        code: "bgform::deployment::nothing_under_way",
-        message: format!("no release of `{name}` is under way"),
-        help: "nothing was changed. `bgform status` shows what is live; `bgform rollback` goes back to the release \
-               before"
-            .to_owned(),
-    })
-}
-
-/// The rollout that a command was given for, which may have ended while it waited for the lock.
-pub fn still_under_way<'a>(
-    name: &str,
-    facts: &'a Deployment,
-    about: &Release,
-) -> Result<&'a Rollout, CliError> {
-    let rollout = under_way(name, facts)?;
-    match rollout.release == *about {
-        true => Ok(rollout),
-        false => Err(CliError::Refused {
-            code: "bgform::deployment::nothing_under_way",
-            message: format!(
-                "{} of `{name}` has ended meanwhile, and {} is under way",
-                about.label, rollout.release.label
-            ),
-            help: "nothing was changed. `bgform status` shows what stands".to_owned(),
-        }),
-    }
-}
-
-/// Who gives a command, as `user@host`.
-pub fn who() -> String {
-    let Holder { user, host, .. } = Holder::this_process("");
-    format!("{user}@{host}")
-}
-
-/// Work on a stack whose state is locked, from its records.
-pub struct Session {
-    pub cloud: Cloud,
-    pub program: Program,
-    pub journal: Journal,
-    mailbox: Mailbox,
+/// What a command reaches a deployment with that nobody leads: the stack's files without variables.
+pub struct Reach {
+    cloud: Cloud,
+    program: Program,
+    realm: Realm,
     shutdown: Arc<Shutdown>,
     progress: Progress,
-    lineage: String,
-    known: Known,
 }
 
-impl Session {
-    /// Ends what an earlier run left open, then begins.
-    pub async fn begin(site: &Site, global: &Global, lock: &LockGuard) -> Result<Self, CliError> {
-        let snapshot = site.snapshot()?;
-        let (program, cloud) = site.connect(global, &snapshot).await?;
-        let progress = Progress::new();
-        recover_first(global, &program, &site.store, lock, false, &progress).await?;
-        let snapshot = site.snapshot()?;
-        let (lineage, known) = (snapshot.lineage.clone(), remembered_outputs(&snapshot));
-        let journal = site.store.begin_session(lock, snapshot)?;
-        let shutdown = Arc::new(Shutdown::default());
-        shutdown
-            .listen(|_| eprintln!("\nInterrupted: what is under way is ended; the same command goes on."));
-        let mailbox = Mailbox::of(&site.store);
-        Ok(Self { cloud, program, journal, mailbox, shutdown, progress, lineage, known })
+impl Reach {
+    pub async fn of(site: &Site, global: &Global) -> Result<Self, CliError> {
+        let (program, cloud) = site.connect(global, &site.snapshot()?).await?;
+        let (realm, progress) = (context::realm(global), Progress::new());
+        Ok(Self { cloud, program, realm, shutdown: Arc::default(), progress })
     }
 
-    pub fn run(&self) -> Run<'_> {
-        Run {
+    pub fn engine<'a>(&'a self, site: &'a Site) -> Engine<'a> {
+        Engine {
             cloud: &self.cloud,
             program: &self.program,
-            journal: &self.journal,
+            store: &site.store,
+            realm: self.realm,
             reporter: &self.progress,
             shutdown: &self.shutdown,
-            mailbox: &self.mailbox,
-            lineage: &self.lineage,
             parallelism: 10,
-            known: &self.known,
-            from_records: true,
         }
     }
 
-    /// Writes a deployment's facts down.
-    pub async fn keep(&self, name: &str, facts: Deployment) -> Result<(), CliError> {
-        let change = Change::Deployment { name: name.to_owned(), facts: Some(Box::new(facts)) };
-        Ok(self.journal.append(Entry::Fact { change }).await?)
+    /// From now on an interrupt ends what is under way.
+    pub fn listen(&self) {
+        self.shutdown
+            .listen(|_| eprintln!("\nInterrupted: what is under way is ended; the same command goes on."));
     }
+}
 
-    pub fn end(self, site: &Site, lock: &LockGuard) -> Result<(), CliError> {
-        end(&site.store, lock, self.journal).map(drop)
+/// Decides again with the lock, and does what was asked for.
+pub async fn carry_out(
+    global: &Global,
+    site: &Site,
+    lock: &LockGuard,
+    name: &str,
+    wanted: &Order,
+) -> Result<Vec<Ended>, CliError> {
+    let reach = Reach::of(site, global).await?;
+    let engine = reach.engine(site);
+    recover(&engine, lock, false).await?;
+    reach.listen();
+    match order(site.snapshot()?, name, wanted, engine.cloud.clock.now())? {
+        Answer::Ship(plan) => Ok(ship(&engine, lock, *plan).await?.rollouts),
+        Answer::Nothing(nothing) => {
+            println!("{nothing}");
+            Ok(Vec::new())
+        }
     }
 }
 
 /// Says how it ended. A release that was taken back is what `abort` was asked for.
 pub fn told(ended: &Ended) -> Exit {
     println!("{}", tell(ended));
-    match ended.end {
-        End::Shipped { .. } | End::GivenUp { .. } => Exit::Done,
+    match &ended.end {
         End::Interrupted { .. } => Exit::Interrupted,
-        End::WentBack { .. } | End::Held { .. } | End::Waits { .. } | End::Stuck { .. } => Exit::Failed,
+        end if end.has_failed() => Exit::Failed,
+        _ => Exit::Done,
     }
 }

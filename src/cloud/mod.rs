@@ -161,7 +161,7 @@ impl Cloud {
     }
 
     /// Sends a call as often as `repeat` and the answers allow. Mutating calls go through
-    /// [`crate::apply::operation::Operation::call`], which writes them to the journal first.
+    /// [`crate::kind::operation::Operation::call`], which writes them to the journal first.
     pub(crate) async fn send<T, E, F, Fut>(
         &self,
         service: Service,

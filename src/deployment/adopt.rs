@@ -4,12 +4,12 @@
 //! Reads only; [`pin`] alone makes a call that changes something, and no instance notices.
 
 use crate::address::Address;
-use crate::apply::operation::Operation;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::kind::autoscaling_group::fleet::{Template, observe_one};
 use crate::kind::autoscaling_group::pin_to;
 use crate::kind::elbv2::name_in;
+use crate::kind::operation::Operation;
 use crate::lang::program::{Node, Program};
 use crate::lang::scope::{Facts, Known};
 use crate::plan::PlanError;

@@ -66,6 +66,10 @@ pub enum What {
     GoOn,
     /// The release that is live stays, and the one under way goes back.
     GiveUp,
+    /// The one under way goes back, because somebody asks for it.
+    Abort,
+    /// The colour that stands by is emptied before its time.
+    Retire,
 }
 
 /// Why a deployment cannot go where its file says.

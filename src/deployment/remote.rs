@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::gate::{Ground, Verdict};
 use crate::address::Address;
-use crate::apply::operation::{Operation, Reporter};
 use crate::cloud::error::Error;
 use crate::kind::autoscaling_group::fleet::observe_one;
+use crate::kind::operation::{Operation, Reporter};
 use crate::kind::shell::{self, Script};
 
 /// A gate tells its verdict, and nothing meanwhile.

@@ -4,9 +4,9 @@
 
 use jiff::Timestamp;
 
-use crate::apply::operation::Operation;
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
+use crate::kind::operation::Operation;
 
 const NAME: &str = "bgform-retire";
 

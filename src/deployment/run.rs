@@ -21,10 +21,10 @@ use super::mailbox::{Mailbox, Message};
 use super::records;
 use crate::address::Address;
 use crate::apply::StepError;
-use crate::apply::operation::Reporter;
 use crate::apply::shutdown::Shutdown;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
+use crate::kind::operation::Reporter;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::PlanError;
@@ -87,6 +87,11 @@ pub enum End {
         reason: String,
         stands: Option<String>,
     },
+    /// The colour that stood by was emptied before its time.
+    Retired {
+        release: String,
+        colour: Colour,
+    },
     /// The release that is live was applied in its place.
     GivenUp {
         release: String,
@@ -111,6 +116,18 @@ pub enum End {
         release: String,
         error: Failure,
     },
+}
+
+impl End {
+    /// Whether it is not what was wanted; one that was cut short may still be.
+    pub fn has_failed(&self) -> bool {
+        match self {
+            Self::Shipped { .. } | Self::GivenUp { .. } | Self::Retired { .. } | Self::Interrupted { .. } => {
+                false
+            }
+            Self::WentBack { .. } | Self::Held { .. } | Self::Waits { .. } | Self::Stuck { .. } => true,
+        }
+    }
 }
 
 /// Why a stage failed.
@@ -172,7 +189,7 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
         end => end,
     };
     match &end {
-        End::Shipped { .. } | End::GivenUp { .. } => {
+        End::Shipped { .. } | End::GivenUp { .. } | End::Retired { .. } => {
             run.reporter.done(&address, "ship", clock.monotonic().saturating_sub(began))
         }
         End::WentBack { reason, .. } | End::Held { reason, .. } => {
@@ -289,11 +306,7 @@ impl Rolling<'_> {
     /// The time of the stage under way counts as served, and nobody holds the rollout up.
     pub(super) async fn promote(&self) -> Result<(), StateError> {
         self.tell("promoted");
-        self.change(|_, rollout| {
-            rollout.course = Course::Forward;
-            rollout.served = Duration::MAX / 4;
-        })
-        .await
+        self.change(|_, rollout| rollout.promote()).await
     }
 
     /// A message that came too late, or was left behind.

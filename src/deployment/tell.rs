@@ -21,6 +21,9 @@ pub fn tell(ended: &Ended) -> String {
         End::GivenUp { release, stands } => {
             format!("{name}: {release} is given up; {stands} carries all traffic.")
         }
+        End::Retired { release, colour } => {
+            format!("{name}: {colour} with {release} is emptied; `bgform rollback` would raise it again.")
+        }
         End::Held { release, reason } => format!(
             "{name}: {release} is held where it is.\n  Why: {reason}\n  Traffic: {}.\n  `bgform apply` tries the failed step \
              again{}",

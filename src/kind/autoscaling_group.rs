@@ -9,9 +9,9 @@ use aws_sdk_autoscaling::operation::create_auto_scaling_group::CreateAutoScaling
 
 use super::schema::Schema;
 use super::{Kind, Live, Permissions, Traffic, Update, Wanted};
-use crate::apply::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Poll};
 use crate::cloud::error::{Class, CloudError, Error, Service};
 use crate::cloud::{Cloud, Repeat};
+use crate::kind::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Poll};
 use crate::state::Record;
 use crate::value::{Object, Value};
 

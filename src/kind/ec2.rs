@@ -11,9 +11,9 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use serde::de::DeserializeOwned;
 
 use super::{Tags, Wanted};
-use crate::apply::operation::{OPERATION_TAG, Operation, STACK_TAG, is_reserved_tag};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
+use crate::kind::operation::{OPERATION_TAG, Operation, STACK_TAG, is_reserved_tag};
 use crate::kind::schema::Schema;
 use crate::value::{Object, Value};
 

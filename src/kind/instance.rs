@@ -9,9 +9,9 @@ use super::ec2::{by_id, filter, made_by, own_tags, portions};
 use super::launch_template::data::{MetadataOptions, Volume, encode};
 use super::schema::Schema;
 use super::{Kind, Live, Permissions, Tags, Update, Wanted};
-use crate::apply::operation::Operation;
 use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
+use crate::kind::operation::Operation;
 use crate::state::Record;
 use crate::value::Object;
 

@@ -13,9 +13,9 @@ use super::ec2::{
 };
 use super::schema::Schema;
 use super::{Kind, Live, Permissions, Update, Wanted};
-use crate::apply::operation::Operation;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
+use crate::kind::operation::Operation;
 use crate::state::Record;
 use crate::value::{Object, Value};
 

@@ -15,9 +15,9 @@ use super::elbv2::cutover::{cut_over, wait_for_first};
 use super::elbv2::{self, SERVICE};
 use super::schema::{Schema, Type, attribute, output, tags_attribute};
 use super::{Kind, Live, Permissions, Tags, Traffic, Update, Wanted};
-use crate::apply::operation::Operation;
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
+use crate::kind::operation::Operation;
 use crate::state::Record;
 use crate::value::{Object, Value};
 

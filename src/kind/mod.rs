@@ -9,9 +9,9 @@ use std::pin::Pin;
 use serde::de::DeserializeOwned;
 
 use crate::address::Address;
-use crate::apply::operation::Operation;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
+use crate::kind::operation::Operation;
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -25,6 +25,7 @@ pub mod launch_template;
 pub mod listener;
 pub mod listener_rule;
 pub mod load_balancer;
+pub mod operation;
 pub mod schema;
 pub mod security_group;
 pub mod shell;

@@ -16,9 +16,9 @@ use super::ec2::{
 };
 use super::schema::{Attribute, NOT_AT_CREATE, Schema, Type, attribute, output, tags_attribute};
 use super::{Kind, Live, Permissions, Tags, Update, Wanted};
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
+use crate::kind::operation::{Operation, Poll};
 use crate::state::Record;
 use crate::value::{Object, Value};
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationOutput;
 use aws_sdk_ssm::types::{CommandInvocationStatus, CommandStatus};
 
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service, WaitEnd};
+use crate::kind::operation::{Operation, Poll};
 use crate::secrets::hidden;
 
 /// How long a command may wait for its instance, once Systems Manager has taken it.

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use bgform::address::Address;
-use bgform::apply::operation::{Operation, Reporter};
 use bgform::cloud::error::Error;
+use bgform::kind::operation::{Operation, Reporter};
 use bgform::kind::{self, AnyKind, Live, Wanted};
 use bgform::object;
 use bgform::value::{Object, Value};

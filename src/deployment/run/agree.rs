@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use super::{Failure, Rolling, Run};
 use crate::address::Address;
-use crate::apply::operation::Operation;
 use crate::apply::shutdown::Shutdown;
 use crate::apply::{self, Context};
 use crate::deployment::{names, records};
+use crate::kind::operation::Operation;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part};

@@ -10,9 +10,9 @@ use aws_sdk_autoscaling::types::Tag;
 use super::fleet::Fleet;
 use super::read;
 use super::spec::{Hook, Policy, Spec};
-use crate::apply::operation::{Operation, Poll, is_reserved_tag};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
+use crate::kind::operation::{Operation, Poll, is_reserved_tag};
 
 /// At most so many target groups a call (API_AttachLoadBalancerTargetGroups).
 const TARGET_GROUPS: usize = 10;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LifecycleHook, ScalingPolicy, TagDescription};
 
 use super::fleet::{self, Fleet};
-use crate::apply::operation::is_reserved_tag;
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
+use crate::kind::operation::is_reserved_tag;
 use crate::kind::{Live, Wanted};
 use crate::value::{Object, Value};
 

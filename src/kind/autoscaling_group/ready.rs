@@ -8,11 +8,11 @@ use std::time::Duration;
 use aws_sdk_autoscaling::types::{Activity, ScalingActivityStatusCode};
 
 use super::fleet::{Fleet, observe_one};
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 use crate::kind::elbv2::cutover::told;
 use crate::kind::elbv2::name_in;
+use crate::kind::operation::{Operation, Poll};
 
 /// After so many launches that failed since the wait began, it is not going to be.
 const FAILURES: usize = 3;

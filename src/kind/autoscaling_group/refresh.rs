@@ -8,9 +8,9 @@ use aws_sdk_autoscaling::types::{DesiredConfiguration, InstanceRefresh, Instance
 use super::fleet::{Template, observe_one};
 use super::ready::{Wanted, ready};
 use super::spec::{Refresh, Spec};
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
+use crate::kind::operation::{Operation, Poll};
 
 /// The code of StartInstanceRefresh when there is one already: one at a time for each group.
 const UNDER_WAY: &str = "InstanceRefreshInProgress";

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::fleet::{Fleet, Member, Template, observe_one};
 use super::ready::{Wanted, ready};
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
+use crate::kind::operation::{Operation, Poll};
 
 /// The tags by which EC2 says what an instance was launched from; nobody can change them (EC2 user
 /// guide, launch-instances-from-launch-template).

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::fleet::{Fleet, Member, observe_one};
 use super::ready::unhealthy_targets;
 use super::spec::Spec;
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
+use crate::kind::operation::{Operation, Poll};
 
 /// At most so many instances a call (API_EnterStandby, API_ExitStandby).
 const INSTANCES: usize = 20;

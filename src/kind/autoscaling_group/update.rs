@@ -7,10 +7,10 @@ use super::fleet::{Fleet, Template, observe_one};
 use super::ready::{Wanted, ready};
 use super::spec::{Outdated, Spec};
 use super::{parts, refresh, roll};
-use crate::apply::operation::Operation;
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
 use crate::kind::Update;
+use crate::kind::operation::Operation;
 
 /// Attributes that are fields of UpdateAutoScalingGroup; those of what is launched come beside.
 const SIZES: &[&str] = &["min_size", "max_size", "desired_capacity"];

@@ -11,8 +11,8 @@ use futures_util::future::try_join_all;
 
 use super::actions::{Action, Forward, MOST_GROUPS, Weighted};
 use super::{SERVICE, name_in};
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::error::Error;
+use crate::kind::operation::{Operation, Poll};
 
 /// How long targets may take to become healthy.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);

@@ -8,9 +8,9 @@ use std::future::Future;
 use aws_sdk_elasticloadbalancingv2::types::Tag;
 use futures_util::future::join_all;
 
-use crate::apply::operation::{OPERATION_TAG, Operation, is_reserved_tag};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
+use crate::kind::operation::{OPERATION_TAG, Operation, is_reserved_tag};
 use crate::kind::{Tags, Wanted};
 use crate::value::{Object, Value};
 

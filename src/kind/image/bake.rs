@@ -11,12 +11,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{Spec, command, images};
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
 use crate::kind::Tags;
 use crate::kind::ec2::{FILTER_VALUES, filter, is_ours, made_by, own_tags, set_tags, tag};
 use crate::kind::instance::state;
+use crate::kind::operation::{Operation, Poll};
 
 /// Holds the whole hash of what was baked.
 pub const BAKE_TAG: &str = "bgform:bake";

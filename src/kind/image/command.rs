@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Spec;
-use crate::apply::operation::Operation;
 use crate::cloud::error::Error;
+use crate::kind::operation::Operation;
 use crate::kind::shell::{self, Script};
 
 /// Runs the commands of `spec` on its source and waits until they have succeeded. On a source that ran all the

@@ -5,13 +5,13 @@ use std::time::Duration;
 use aws_sdk_ec2::types as t;
 
 use super::{Spec, state};
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
 use crate::kind::Update;
 use crate::kind::ec2::{filter, update_tags};
 use crate::kind::instance::schema::STOPPED_FOR;
 use crate::kind::launch_template::data::{MetadataOptions, Volume, encode};
+use crate::kind::operation::{Operation, Poll};
 use crate::value::Value;
 
 const VOLUME: Duration = Duration::from_secs(900);

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::ec2::{filter, pages};
+use crate::kind::operation::{Operation, Poll};
 
 /// How long a start, a stop or a termination may take.
 const LIMIT: Duration = Duration::from_secs(900);

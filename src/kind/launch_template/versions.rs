@@ -7,10 +7,10 @@ use aws_sdk_ec2::types::LaunchTemplateVersion;
 
 use super::data::Data;
 use super::described;
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::ec2::{FILTER_VALUES, pages};
+use crate::kind::operation::{Operation, Poll};
 
 const VISIBLE: Duration = Duration::from_secs(300);
 

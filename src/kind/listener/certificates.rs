@@ -2,11 +2,11 @@
 
 use aws_sdk_elasticloadbalancingv2::types::Certificate;
 
-use crate::apply::operation::Operation;
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::Wanted;
 use crate::kind::elbv2::{self, SERVICE};
+use crate::kind::operation::Operation;
 use crate::value::Value;
 
 /// Whether more than the default certificate is declared. They are read one listener at a time,

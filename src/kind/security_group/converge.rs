@@ -7,10 +7,10 @@ use aws_sdk_ec2::types::IpPermission;
 
 use super::rules::{self, Rules};
 use super::{Spec, groups};
-use crate::apply::operation::{Operation, Poll};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
 use crate::kind::ec2::filter;
+use crate::kind::operation::{Operation, Poll};
 
 /// How long EC2 may take to show a new group.
 const VISIBLE: Duration = Duration::from_secs(300);

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_credential_types::Credentials;
 use bgform::address::Address;
-use bgform::apply::operation::{Operation, Reporter};
 use bgform::clock::Clock;
 use bgform::cloud::{Cloud, Target};
+use bgform::kind::operation::{Operation, Reporter};
 
 use crate::local::Local;
 use crate::moto::Moto;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bgform::address::Address;
-use bgform::apply::operation::Operation;
+use bgform::kind::operation::Operation;
 use bgform::kind::{self, AnyKind, Live, Wanted};
 use bgform::state::Record;
 use bgform::value::{Object, Value};

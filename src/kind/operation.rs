@@ -12,10 +12,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sha2::{Digest, Sha256};
 
+use super::Tags;
 use crate::address::Address;
 use crate::cloud::error::{Class, Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::Tags;
 use crate::state::{Call, Entry, Journal, Made};
 
 /// The tags that everything bgform makes carries from its creating call on.
@@ -25,7 +25,7 @@ pub const OPERATION_TAG: &str = "bgform:operation";
 
 /// Until then EC2, which is eventually consistent, is not believed that something is not there
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
-pub(super) const SHOWN_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const SHOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// Whether a tag is bgform's or AWS's own, and so no part of what an author declares.
 pub fn is_reserved_tag(key: &str) -> bool {
@@ -41,6 +41,9 @@ pub trait Reporter: Send + Sync {
     fn told(&self, address: &Address, text: &str) {
         self.progress(address, text);
     }
+
+    /// One line that stays and is about no step.
+    fn say(&self, _text: &str) {}
 
     /// A step has begun; `verb` is what it does, such as `create`.
     fn began(&self, _address: &Address, _verb: &str) {}

@@ -1,70 +1,99 @@
-//! What apply does after yes: what is on its way back, the resources, then the rollouts of deployments
-//! stage by stage.
+//! What is done after yes: what is on its way back, the resources, then the rollouts of deployments
+//! stage by stage. A plan and the lock of its state come in, what became of it goes out, and the
+//! journal is folded into a snapshot whatever that was.
 
-use super::CliError;
-use super::plan::Rollouts;
-use super::progress::Progress;
+use super::moves::Rollouts;
+use super::plan::Plan;
+use super::{Engine, Error};
 use crate::address::Address;
-use crate::apply::operation::{Operation, Reporter};
-use crate::apply::shutdown::Shutdown;
 use crate::apply::{self, Context, Outcome};
-use crate::cloud::Cloud;
 use crate::deployment::adopt;
 use crate::deployment::decide::{Intent, What};
 use crate::deployment::mailbox::Mailbox;
 use crate::deployment::names::in_state;
 use crate::deployment::run::{End, Ended, Run, beside, run};
+use crate::deployment::standing;
+use crate::kind::operation::Operation;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, remembered_outputs, with_dependencies};
-use crate::state::deployment::{Adopted, Course, Ending, Origin};
-use crate::state::{Change, Entry, Journal, Snapshot, StateError};
+use crate::state::deployment::{Adopted, Colour, Course, Deployment, Ending, Origin};
+use crate::state::{Change, Entry, Journal, LockGuard, Snapshot, StateError};
 
-/// What a plan is carried out with.
-pub struct Work<'a> {
-    pub cloud: &'a Cloud,
-    pub program: &'a Program,
-    pub journal: &'a Journal,
-    pub mailbox: &'a Mailbox,
-    pub shutdown: &'a Shutdown,
-    pub progress: &'a Progress,
-    pub parallelism: usize,
+/// What became of a plan.
+#[derive(Debug)]
+pub struct Shipped {
+    /// Of the resources.
+    pub outcome: Outcome,
+    /// Of the rollouts.
+    pub rollouts: Vec<Ended>,
+    /// State as it stands now.
+    pub snapshot: Snapshot,
+}
+
+/// Carries out a plan and the rollouts that go with it, by the lock of the state that it was made from.
+///
+/// # Errors
+/// When the state cannot be written, or what a rollout begins with cannot be put in order. What was done
+/// is in the state.
+pub async fn ship(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Result<Shipped, Error> {
+    let journal = engine.store.begin_session(lock, plan.snapshot.clone())?;
+    let work = Work { engine, journal: &journal, mailbox: &Mailbox::of(engine.store) };
+    let done = match plan.from_records {
+        true => work.as_ordered(plan).await,
+        false => work.as_written(plan).await,
+    };
+    // The next run reads one file.
+    let mut snapshot = journal.snapshot();
+    drop(journal);
+    let folded = engine.store.checkpoint(lock, &mut snapshot);
+    let (outcome, rollouts) = done?;
+    folded?;
+    Ok(Shipped { outcome, rollouts, snapshot })
+}
+
+/// A plan being carried out.
+struct Work<'a> {
+    engine: &'a Engine<'a>,
+    journal: &'a Journal,
+    mailbox: &'a Mailbox,
 }
 
 impl Work<'_> {
-    /// Carries out a plan, and the rollouts that go with it.
-    pub async fn carry_out(
-        &self,
-        made: Made,
-        rollouts: Rollouts,
-        options: &Options,
-    ) -> Result<(Outcome, Vec<Ended>), CliError> {
+    /// Does what somebody asked of deployments whose stack is not read.
+    async fn as_ordered(&self, plan: Plan) -> Result<(Outcome, Vec<Ended>), Error> {
+        let intents = plan.rollouts.intents;
+        for intent in
+            intents.iter().filter(|one| plan.snapshot.deployments.get(&one.name) != Some(&one.facts))
+        {
+            self.keep(&intent.name, Some(intent.facts.clone())).await?;
+        }
+        let known = remembered_outputs(&plan.snapshot);
+        let stages = self.stages(self.engine.program, &plan.snapshot.lineage, &known, true);
+        let mut ended = Vec::new();
+        for intent in &intents {
+            match intent.what {
+                What::Abort => ended.extend(standing::abort(&stages, intent, &super::who()).await),
+                What::Retire => ended.push(retire(&stages, intent).await?),
+                _ => ended.extend(run(&stages, std::slice::from_ref(intent)).await),
+            }
+        }
+        Ok((Outcome::default(), ended))
+    }
+
+    /// Brings the stack's resources to where its file says, and its rollouts to their end.
+    async fn as_written(&self, plan: Plan) -> Result<(Outcome, Vec<Ended>), Error> {
+        let Plan { resources, known, rollouts, options, .. } = plan;
+        let made = Made { plan: resources, known };
         if rollouts.intents.is_empty() {
-            let snapshot = self.journal.snapshot();
-            let mut program = self.program.clone();
-            program.stand(&snapshot.deployments);
-            // What is taken away has nowhere to go back to.
-            let free = if options.destroy { Vec::new() } else { untouched(&program, &made, &snapshot) };
-            if options.destroy {
-                self.give_up(&snapshot).await?;
-            }
-            let before = remembered_outputs(&snapshot);
-            let records = self.stages(&program, &snapshot.lineage, &before, true);
-            let (outcome, asked) = beside(&records, &[], &free, self.apply(&program, made)).await;
-            let outcome = outcome?;
-            if outcome.is_complete() {
-                self.forget(options.destroy).await?;
-            }
-            return Ok((outcome, asked));
+            return self.resources_alone(made, &options).await;
         }
         // The facts come last: cut short before them, the same is taken over again.
         for change in rollouts.adopted.iter().flat_map(|adoption| adoption.changes()) {
             self.journal.append(Entry::Fact { change }).await?;
         }
         for intent in &rollouts.intents {
-            let facts = Some(Box::new(intent.facts.clone()));
-            let change = Change::Deployment { name: intent.name.clone(), facts };
-            self.journal.append(Entry::Fact { change }).await?;
+            self.keep(&intent.name, Some(intent.facts.clone())).await?;
         }
         for intent in &rollouts.intents {
             self.pin(intent).await?;
@@ -73,13 +102,13 @@ impl Work<'_> {
         let mut ended = self.back(&intents).await;
         // What was shown has the new colours raised; that is the business of a stage.
         let snapshot = self.journal.snapshot();
-        let mut program = self.program.clone();
+        let mut program = self.engine.program.clone();
         program.stand(&snapshot.deployments);
         let basis = Basis {
-            cloud: self.cloud,
+            cloud: self.engine.cloud,
             program: &program,
             snapshot: &snapshot,
-            options,
+            options: &options,
             existing,
             part: None,
         };
@@ -114,6 +143,32 @@ impl Work<'_> {
         Ok((outcome, ended))
     }
 
+    /// No rollout goes on: the resources, and what people ask of deployments meanwhile.
+    async fn resources_alone(&self, made: Made, options: &Options) -> Result<(Outcome, Vec<Ended>), Error> {
+        let snapshot = self.journal.snapshot();
+        let mut program = self.engine.program.clone();
+        program.stand(&snapshot.deployments);
+        // What is taken away has nowhere to go back to.
+        let free = if options.destroy { Vec::new() } else { untouched(&program, &made, &snapshot) };
+        if options.destroy {
+            self.give_up(&snapshot).await?;
+        }
+        let before = remembered_outputs(&snapshot);
+        let records = self.stages(&program, &snapshot.lineage, &before, true);
+        let (outcome, asked) = beside(&records, &[], &free, self.apply(&program, made)).await;
+        let outcome = outcome?;
+        if outcome.is_complete() {
+            self.forget(options.destroy).await?;
+        }
+        Ok((outcome, asked))
+    }
+
+    /// Writes a deployment's facts down.
+    async fn keep(&self, name: &str, facts: Option<Deployment>) -> Result<(), StateError> {
+        let change = Change::Deployment { name: name.to_owned(), facts: facts.map(Box::new) };
+        self.journal.append(Entry::Fact { change }).await
+    }
+
     /// Rollouts that were on their way back when they were cut short: nothing else comes before them.
     async fn back(&self, intents: &[Intent]) -> Vec<Ended> {
         let goes_back = |intent: &&Intent| {
@@ -126,7 +181,7 @@ impl Work<'_> {
         }
         let snapshot = self.journal.snapshot();
         let known = remembered_outputs(&snapshot);
-        run(&self.stages(self.program, &snapshot.lineage, &known, true), &back).await
+        run(&self.stages(self.engine.program, &snapshot.lineage, &known, true), &back).await
     }
 
     fn stages<'b>(
@@ -137,38 +192,39 @@ impl Work<'_> {
         from_records: bool,
     ) -> Run<'b> {
         Run {
-            cloud: self.cloud,
+            cloud: self.engine.cloud,
             program,
             journal: self.journal,
-            reporter: self.progress,
-            shutdown: self.shutdown,
+            reporter: self.engine.reporter,
+            shutdown: self.engine.shutdown,
             mailbox: self.mailbox,
             lineage,
-            parallelism: self.parallelism,
+            parallelism: self.engine.parallelism,
             known,
             from_records,
         }
     }
 
     /// What was taken over launches what it launched, before anything makes a new version.
-    async fn pin(&self, intent: &Intent) -> Result<(), CliError> {
+    async fn pin(&self, intent: &Intent) -> Result<(), Error> {
         let Some(adopted) = &intent.facts.adopted else { return Ok(()) };
         let address = Address::new("deployment", &intent.name);
         if let Some(Origin { version, .. }) = &adopted.pin {
             let lineage = self.journal.snapshot().lineage;
-            let (stack, reporter) = (&self.program.settings.name, self.progress);
-            let op = Operation::new(self.cloud, &address, "", stack, &lineage, reporter);
+            let (stack, reporter) = (&self.engine.program.settings.name, self.engine.reporter);
+            let op = Operation::new(self.engine.cloud, &address, "", stack, &lineage, reporter);
             let op = op.journalled(self.journal);
             let pinned = adopt::pin(&op, adopted).await;
-            pinned.map_err(|error| CliError::Cloud { address: Some(address.clone()), error })?;
+            pinned.map_err(|error| Error::Cloud { address: Some(address.clone()), error })?;
             let mut facts = intent.facts.clone();
             facts.adopted = Some(Adopted { pin: None, ..adopted.clone() });
-            let change = Change::Deployment { name: intent.name.clone(), facts: Some(Box::new(facts)) };
-            self.journal.append(Entry::Fact { change }).await?;
-            self.progress.told(&address, &format!("{} is pinned to version {version}", adopted.group));
+            self.keep(&intent.name, Some(facts)).await?;
+            self.engine.reporter.told(&address, &format!("{} is pinned to version {version}", adopted.group));
         }
         if intent.what == What::Adopt {
-            self.progress.told(&address, &format!("{} is adopted; it runs on as it was", adopted.group));
+            self.engine
+                .reporter
+                .told(&address, &format!("{} is adopted; it runs on as it was", adopted.group));
         }
         Ok(())
     }
@@ -176,13 +232,13 @@ impl Work<'_> {
     async fn apply(&self, program: &Program, made: Made) -> Result<Outcome, StateError> {
         let Made { plan, known } = made;
         let context = Context {
-            cloud: self.cloud,
+            cloud: self.engine.cloud,
             program,
             plan: &plan,
             journal: self.journal,
-            reporter: self.progress,
-            shutdown: self.shutdown,
-            parallelism: self.parallelism,
+            reporter: self.engine.reporter,
+            shutdown: self.engine.shutdown,
+            parallelism: self.engine.parallelism,
             way_back: false,
         };
         apply::apply(&context, known).await
@@ -198,8 +254,7 @@ impl Work<'_> {
             if let Some(live) = facts.live {
                 facts.shift(live, 100);
             }
-            let change = Change::Deployment { name: name.clone(), facts: Some(Box::new(facts)) };
-            self.journal.append(Entry::Fact { change }).await?;
+            self.keep(name, Some(facts)).await?;
         }
         Ok(())
     }
@@ -209,16 +264,28 @@ impl Work<'_> {
     async fn forget(&self, destroyed: bool) -> Result<(), StateError> {
         let snapshot = self.journal.snapshot();
         for name in snapshot.deployments.keys() {
-            let is_declared = self.program.declarations.deployments.contains_key(name);
+            let is_declared = self.engine.program.declarations.deployments.contains_key(name);
             let has_resources = !in_state(&snapshot, name).is_empty();
             if (is_declared && !destroyed) || has_resources {
                 continue;
             }
-            let change = Change::Deployment { name: name.clone(), facts: None };
-            self.journal.append(Entry::Fact { change }).await?;
+            self.keep(name, None).await?;
         }
         Ok(())
     }
+}
+
+/// Empties the colour that stands by, now.
+async fn retire(run: &Run<'_>, intent: &Intent) -> Result<Ended, Error> {
+    let colour = intent.facts.live.map(Colour::other).unwrap_or(Colour::Green);
+    let release = intent.facts.releases.get(&colour);
+    let release = release.map_or("its release", |release| &release.label).to_owned();
+    standing::retire(run, intent).await.map_err(|failure| Error::Refused {
+        code: "bgform::deployment::retire",
+        message: format!("{colour} of `{}` could not be emptied: {failure}", intent.name),
+        help: "what was done is in the state; run the same command again".to_owned(),
+    })?;
+    Ok(Ended::of(run, &intent.name, End::Retired { release, colour }))
 }
 
 /// The deployments that a plan has no step of.

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 
+use super::Error;
+use super::author::author;
 use crate::address::Address;
-use crate::cli::{CliError, lock};
 use crate::cloud::Cloud;
 use crate::deployment::adopt::{Adoption, adopt};
-use crate::deployment::decide::{Author, Intent, What, Wrong, decide};
+use crate::deployment::decide::{Intent, What, Wrong, decide};
 use crate::deployment::lower::Sides;
 use crate::deployment::preflight::{Finding, Ground, preflight};
 use crate::deployment::story::story;
@@ -17,8 +18,8 @@ use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, PlanError};
 use crate::secrets::hidden;
-use crate::state::deployment::{Colour, Deployment, Rollout};
-use crate::state::{Holder, Snapshot};
+use crate::state::Snapshot;
+use crate::state::deployment::{Colour, Deployment, Rollout, Stage};
 use crate::value::Value;
 
 /// What deployments are about to do, and the reads that it was decided by.
@@ -44,6 +45,14 @@ impl Rollouts {
             intent.facts.rollout.is_some() || matches!(intent.what, What::GiveUp | What::Adopt) || pins
         };
         self.intents.iter().any(goes)
+    }
+
+    /// Whether instances are launched before anything else: the release before has none any more.
+    pub fn launches(&self) -> bool {
+        let rollouts = self.intents.iter().filter_map(|intent| intent.facts.rollout.as_ref());
+        rollouts.into_iter().any(|rollout| {
+            rollout.at == 0 && matches!(rollout.stages.first(), Some(Stage::Raise | Stage::Restore))
+        })
     }
 
     /// State as the plan was made from it: with what is taken over.
@@ -78,12 +87,12 @@ impl Rollouts {
 }
 
 /// Decides about the deployments, and plans as the stack will be once their new colours are raised.
-pub(super) async fn with_deployments(
+pub(super) async fn moves(
     cloud: &Cloud,
     program: &Program,
     snapshot: &Snapshot,
     options: &Options,
-) -> Result<(Rollouts, Made), CliError> {
+) -> Result<(Rollouts, Made), Error> {
     let mut program = program.clone();
     program.stand(&snapshot.deployments);
     let mut known = plan::remembered_outputs(snapshot);
@@ -199,11 +208,11 @@ fn with_adopted(snapshot: &Snapshot, adopted: &[Adoption]) -> Snapshot {
 
 /// The fleet that carries most of the traffic, and that of the colour that is not live, as they are at
 /// the moment.
-async fn both_fleets(
+pub(super) async fn both_fleets(
     cloud: &Cloud,
     snapshot: &Snapshot,
     intent: &Intent,
-) -> Result<[Option<Fleet>; 2], CliError> {
+) -> Result<[Option<Fleet>; 2], Error> {
     let (Some(_), Some(live)) = (&intent.facts.rollout, intent.facts.live) else { return Ok([None, None]) };
     let group = |colour: Colour| {
         let address = Address::new("autoscaling_group", &intent.name).with_key(colour.name());
@@ -217,10 +226,4 @@ async fn both_fleets(
     let of = |colour: Colour| group(colour).and_then(|name| seen.get(name)).cloned();
     let carries = Colour::BOTH.into_iter().max_by_key(|colour| intent.facts.weight(*colour));
     Ok([carries.and_then(of), of(live.other())])
-}
-
-/// Who ships, and from which commit of the checkout that holds the stack.
-fn author(program: &Program) -> Author {
-    let Holder { user, host, .. } = Holder::this_process("");
-    Author { by: format!("{user}@{host}"), commit: lock::commit(&program.folder()) }
 }

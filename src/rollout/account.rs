@@ -1,0 +1,122 @@
+//! Holds an account and a region against those of the stack and of its state, so that nothing is
+//! planned or shipped in somebody else's. Changes nothing.
+
+use super::Error;
+use crate::cloud::Cloud;
+use crate::cloud::error::Service;
+use crate::kind::operation::STACK_TAG;
+use crate::lang::program::Program;
+use crate::state::Snapshot;
+
+/// Whose an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Realm {
+    Aws,
+    /// A sandbox is nobody's account, and what is tried in it reaches none.
+    Sandbox,
+    /// A sandbox that has the stack's state in its own folder, whatever its port is this time.
+    SandboxWithState,
+}
+
+/// Holds an account and region against the stack's and the state's.
+///
+/// # Errors
+/// What differs.
+pub fn same_account(
+    realm: Realm,
+    cloud: &Cloud,
+    account: &str,
+    program: &Program,
+    snapshot: Option<&Snapshot>,
+) -> Result<(), Error> {
+    let refused =
+        |code, message: String, help: &str| Err(Error::Refused { code, message, help: help.to_owned() });
+    let account_set = program.settings.account.as_deref().filter(|_| realm == Realm::Aws);
+    if let Some(wanted) = account_set.filter(|wanted| *wanted != account) {
+        return refused(
+            "bgform::cli::wrong_account",
+            format!("the stack is for account {wanted}, and these credentials belong to {account}"),
+            "check AWS_PROFILE and --profile; nothing was changed",
+        );
+    }
+    let Some(snapshot) = snapshot else { return Ok(()) };
+    if snapshot.account != account {
+        return refused(
+            "bgform::state::other_account",
+            format!(
+                "the state belongs to account {}, and these credentials belong to {account}",
+                snapshot.account
+            ),
+            "use the credentials it was made with, or give this account a state of its own with --state; nothing was changed",
+        );
+    }
+    if snapshot.region != cloud.region {
+        return refused(
+            "bgform::state::other_region",
+            format!("the state belongs to region {}, and this is {}", snapshot.region, cloud.region),
+            "check --region and AWS_REGION, or give this region a state of its own with --state; nothing was changed",
+        );
+    }
+    if snapshot.endpoint != cloud.endpoint && realm != Realm::SandboxWithState {
+        let named = |endpoint: &Option<String>| endpoint.clone().unwrap_or_else(|| "AWS itself".to_owned());
+        return refused(
+            "bgform::state::other_endpoint",
+            format!(
+                "the state was made at {}, and this is {}",
+                named(&snapshot.endpoint),
+                named(&cloud.endpoint)
+            ),
+            "check --endpoint-url and AWS_ENDPOINT_URL, or give it a state of its own with --state; nothing was changed",
+        );
+    }
+    Ok(())
+}
+
+/// Where there is no state at all, nothing of this stack may exist either: a lost state would make
+/// everything again. Looks for our tags, where they can be searched for.
+pub(super) async fn nothing_tagged(cloud: &Cloud, program: &Program) -> Result<(), Error> {
+    let found = tagged(cloud, &program.settings.name).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let shown = found.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
+    Err(Error::Refused {
+        code: "bgform::state::lost",
+        message: format!(
+            "there is no state for stack `{}`, yet {} of its resources exist: {shown}",
+            program.settings.name,
+            found.len()
+        ),
+        help:
+            "if the state is elsewhere, name its folder with --state; if it is lost, take each resource over \
+               with `bgform import ADDRESS ID`; if they belong to another stack of this name, rename this one"
+                .to_owned(),
+    })
+}
+
+/// What bears the stack's tag, of the kinds that can be searched by tag.
+async fn tagged(cloud: &Cloud, stack: &str) -> Result<Vec<String>, Error> {
+    let name = format!("tag:{STACK_TAG}");
+    let filter = aws_sdk_ec2::types::Filter::builder().name(&name).values(stack).build();
+    let groups_filter = aws_sdk_autoscaling::types::Filter::builder().name(&name).values(stack).build();
+    let ec2 = &cloud.ec2;
+    let images = cloud.read(Service::Ec2, "DescribeImages", || {
+        ec2.describe_images().owners("self").filters(filter.clone()).send()
+    });
+    let security = cloud.read(Service::Ec2, "DescribeSecurityGroups", || {
+        ec2.describe_security_groups().filters(filter.clone()).send()
+    });
+    let templates = cloud.read(Service::Ec2, "DescribeLaunchTemplates", || {
+        ec2.describe_launch_templates().filters(filter.clone()).send()
+    });
+    let groups = cloud.read(Service::AutoScaling, "DescribeAutoScalingGroups", || {
+        cloud.autoscaling.describe_auto_scaling_groups().filters(groups_filter.clone()).send()
+    });
+    let (images, security, templates, groups) = tokio::try_join!(images, security, templates, groups)?;
+    let images = images.images().iter().map(|one| one.image_id());
+    let security = security.security_groups().iter().map(|one| one.group_id());
+    let templates = templates.launch_templates().iter().map(|one| one.launch_template_id());
+    let groups = groups.auto_scaling_groups().iter().map(|one| one.auto_scaling_group_name());
+    let found = images.chain(security).chain(templates).chain(groups);
+    Ok(found.flatten().map(str::to_owned).collect())
+}
