@@ -1,6 +1,9 @@
 //! bgform: a declarative language for what a release on EC2 is made of, and the engine that plans
 //! and applies it. The way through is one line: text → graph → stack → plan → apply → state.
 
+// What is printed goes through `terminal`, which shows what would act there.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod address;
 pub mod apply;
 pub mod cli;
@@ -16,4 +19,5 @@ pub mod rehearse;
 pub mod sandbox;
 pub mod secrets;
 pub mod state;
+pub mod terminal;
 pub mod value;

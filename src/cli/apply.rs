@@ -1,6 +1,6 @@
 //! `bgform apply`: plans, shows, asks, carries out, and says how it ended.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::lang::program::Program;
 use crate::plan::Options;
 use crate::plan::render::{Style, render, show_value};
 use crate::state::{Journal, Snapshot, Store};
+use crate::terminal::{errln, out_painted, outln};
 use crate::value::Value;
 
 #[derive(Debug, clap::Args)]
@@ -110,7 +111,8 @@ pub async fn carry_out(
                 .still_holds(program, snapshot, &made.plan)
                 .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
         }
-        print!("{}{}", rollouts.story(), render(&made.plan, &rollouts.basis(snapshot), &style(global)));
+        report::out(&rollouts.story());
+        out_painted(&render(&made.plan, &rollouts.basis(snapshot), &style(global)));
         let moves = rollouts.any() || !made.plan.is_empty();
         if !moves && (is_first || (made.plan.refreshed.is_empty() && made.plan.answers.is_empty())) {
             return Ok(Exit::Done);
@@ -200,10 +202,10 @@ async fn go_on(
     let journal = store.begin_session(lock, snapshot)?;
     let shutdown = Arc::new(Shutdown::default());
     shutdown.listen(|again| match again {
-        false => eprintln!(
-            "\nInterrupted: no new step begins, those under way are ended. Once more to stop at once."
-        ),
-        true => eprintln!("\nInterrupted again: stopping; the next apply goes on from here."),
+        false => {
+            errln!("\nInterrupted: no new step begins, those under way are ended. Once more to stop at once.")
+        }
+        true => errln!("\nInterrupted again: stopping; the next apply goes on from here."),
     });
     let work = Work {
         cloud: &cloud,
@@ -219,7 +221,7 @@ async fn go_on(
     let (outcome, rolled) = done?;
     let ended = ended?;
     if global.verbose {
-        eprintln!("{} API calls", cloud.calls());
+        errln!("{} API calls", cloud.calls());
     }
     Ok(tell(&outcome, &rolled, &ended, !moves, report::colour(global)))
 }
@@ -251,8 +253,7 @@ fn agreed(ask: &Ask, plan: &crate::plan::Plan, options: &Options) -> Result<(), 
 
 /// Asks at the terminal.
 pub fn ask_at_terminal() -> Result<(), CliError> {
-    print!("\nDo this? Only `yes` is a yes: ");
-    std::io::stdout().flush().ok();
+    report::out("\nDo this? Only `yes` is a yes: ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).ok();
     match answer.trim() {
@@ -283,7 +284,7 @@ fn tell(outcome: &Outcome, rolled: &[Ended], snapshot: &Snapshot, was_empty: boo
     }
     let count = |verb: &str| outcome.done.iter().filter(|done| done.verb == verb).count();
     if !was_empty {
-        println!(
+        outln!(
             "\n{}: {} created, {} updated, {} deleted.",
             if outcome.is_complete() { "Applied" } else { "Applied in part" },
             count("create"),
@@ -294,30 +295,30 @@ fn tell(outcome: &Outcome, rolled: &[Ended], snapshot: &Snapshot, was_empty: boo
     if let Some(slowest) = outcome.done.iter().max_by_key(|done| done.took)
         && slowest.took.as_secs() >= 10
     {
-        println!("Slowest: {} {} ({}).", slowest.verb, slowest.address, took_text(slowest.took));
+        outln!("Slowest: {} {} ({}).", slowest.verb, slowest.address, took_text(slowest.took));
     }
     if !outcome.is_complete() {
         for (_, failed) in outcome.failed.iter().enumerate().filter(|(index, failed)| is_said(*index, failed))
         {
-            println!("  cut short: {} {}, for the same reason", failed.verb, failed.address);
+            outln!("  cut short: {} {}, for the same reason", failed.verb, failed.address);
         }
         for (address, verb, cause) in &outcome.not_done {
             match cause {
-                Some(cause) => println!("  not done: {verb} {address}, which waits for {cause}"),
-                None => println!("  not done: {verb} {address}"),
+                Some(cause) => outln!("  not done: {verb} {address}, which waits for {cause}"),
+                None => outln!("  not done: {verb} {address}"),
             }
         }
         for ended in rolled {
-            println!("{}", rollout_ended(ended));
+            outln!("{}", rollout_ended(ended));
         }
-        println!("What was done is in the state; `bgform apply` goes on from here.");
+        outln!("What was done is in the state; `bgform apply` goes on from here.");
         return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Failed };
     }
     for ended in rolled {
-        println!("{}", rollout_ended(ended));
+        outln!("{}", rollout_ended(ended));
     }
     for (name, value) in &snapshot.outputs {
-        println!("{name} = {}", shown(value));
+        outln!("{name} = {}", shown(value));
     }
     let ends = || rolled.iter().map(|ended| &ended.end);
     let failed =

@@ -4,6 +4,7 @@ use super::rollout::{Session, Site, Which, still_under_way, under_way};
 use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
 use crate::deployment::standing::{intent, pause};
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -37,7 +38,7 @@ pub async fn run(global: &Global, args: PauseArgs) -> Result<Exit, CliError> {
                 true => " Its instance refresh is cancelled, and another one will replace the rest.",
                 false => "",
             };
-            println!("{name}: {label} is paused; `bgform promote` lets the next `bgform apply` go on.{refresh}");
+            outln!("{name}: {label} is paused; `bgform promote` lets the next `bgform apply` go on.{refresh}");
             Ok(Exit::Done)
         }
         Err(failure) => Err(CliError::Refused {

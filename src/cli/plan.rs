@@ -15,6 +15,7 @@ use crate::state::{OpenOperation, Snapshot};
 
 mod deployments;
 
+use crate::terminal::{errln, out_painted, outln};
 pub use deployments::Rollouts;
 use deployments::with_deployments;
 
@@ -99,12 +100,13 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     let style = Style { colour: report::colour(global) };
     let basis = rollouts.basis(snapshot);
     match args.json {
-        true => println!("{:#}", document(&made.plan, &basis)),
+        true => outln!("{:#}", document(&made.plan, &basis)),
         false => {
             if !open.is_empty() {
-                eprintln!("{}", cut_short(open));
+                errln!("{}", cut_short(open));
             }
-            print!("{}{}", rollouts.story(), render(&made.plan, &basis, &style));
+            report::out(&rollouts.story());
+            out_painted(&render(&made.plan, &basis, &style));
         }
     }
     if let Some(path) = &args.out {
@@ -112,11 +114,11 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
             SavedPlan::new(&files, &args.stack.variables, global, &options, &program, snapshot, &made.plan);
         saved.write(path).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
         if !args.json {
-            println!("Saved to {0}. To run it: bgform apply {0}", path.display());
+            outln!("Saved to {0}. To run it: bgform apply {0}", path.display());
         }
     }
     if global.verbose {
-        eprintln!("{} API calls", cloud.calls());
+        errln!("{} API calls", cloud.calls());
     }
     match args.detailed_exitcode && (!made.plan.is_empty() || rollouts.any()) {
         true => Ok(Exit::Changes),

@@ -6,6 +6,7 @@ use super::rollout::{Site, Which, under_way};
 use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
 use crate::state::deployment::{Course, Release};
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -44,6 +45,6 @@ pub async fn promote(
         rollout.served = Duration::MAX / 4;
     })
     .await?;
-    println!("{name}: no apply runs; the next `bgform apply` {then}.");
+    outln!("{name}: no apply runs; the next `bgform apply` {then}.");
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ use super::rollout::{Session, Site, Which};
 use super::{CliError, Exit, Global};
 use crate::deployment::standing::{intent, retire};
 use crate::state::deployment::Rollout;
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -47,11 +48,11 @@ pub async fn run(global: &Global, args: RetireArgs) -> Result<Exit, CliError> {
         return Err(under_way(&name, rollout));
     }
     let Some(idle) = facts.live.map(|live| live.other()) else {
-        println!("{name}: nothing is live yet, and nothing stands by.");
+        outln!("{name}: nothing is live yet, and nothing stands by.");
         return Ok(Exit::Done);
     };
     if facts.has_retired(idle, crate::clock::now()) {
-        println!("{name}: {idle} is empty already.");
+        outln!("{name}: {idle} is empty already.");
         return Ok(Exit::Done);
     }
     let label = facts.releases.get(&idle).map_or("its release", |release| &release.label).to_owned();
@@ -62,7 +63,7 @@ pub async fn run(global: &Global, args: RetireArgs) -> Result<Exit, CliError> {
         message: format!("{idle} of `{name}` could not be emptied: {failure}"),
         help: "what was done is in the state; run the same command again".to_owned(),
     })?;
-    println!("{name}: {idle} with {label} is emptied; `bgform rollback` would raise it again.");
+    outln!("{name}: {idle} with {label} is emptied; `bgform rollback` would raise it again.");
     Ok(Exit::Done)
 }
 

@@ -15,6 +15,7 @@ use crate::deployment::story::story;
 use crate::kind::autoscaling_group::fleet::observe_one;
 use crate::state::deployment::Course;
 use crate::state::{LockGuard, Snapshot};
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -62,7 +63,7 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
         let way = back(&name, &facts, args.to.as_deref(), &who(), crate::clock::now());
         if let Err(there @ NoWay::Live { .. }) = &way {
             // What was cut short at its very end, and is run again.
-            println!("{there}. Nothing to do.");
+            outln!("{there}. Nothing to do.");
             return Ok(Exit::Done);
         }
         let Back { intent, raises } = way.map_err(refused)?;
@@ -146,7 +147,7 @@ async fn show(global: &Global, site: &Site, snapshot: &Snapshot, intent: &Intent
         None => None,
     };
     for line in story(intent, capacity) {
-        println!("{line}");
+        outln!("{line}");
     }
     Ok(())
 }

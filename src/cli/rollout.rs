@@ -20,6 +20,7 @@ use crate::lang::scope::Known;
 use crate::plan::remembered_outputs;
 use crate::state::deployment::{Deployment, Release, Rollout};
 use crate::state::{Change, Entry, Holder, Journal, LockGuard, Snapshot, StateError, Store};
+use crate::terminal::{errln, outln};
 
 /// Which deployment a command is about.
 #[derive(Debug, Clone, clap::Args)]
@@ -115,7 +116,7 @@ impl Site {
         let (began, mut told) = (clock::monotonic(), false);
         loop {
             if !self.store.is_posted(&sent)? {
-                println!("{deployment}: {holder} has taken it, and does so now.");
+                outln!("{deployment}: {holder} has taken it, and does so now.");
                 return Ok(None);
             }
             // It may have ended without looking once more, or be dead.
@@ -124,11 +125,11 @@ impl Site {
                 if self.store.take(&sent)?.is_some() {
                     return Ok(Some(lock));
                 }
-                println!("{deployment}: {holder} has taken it, and has ended.");
+                outln!("{deployment}: {holder} has taken it, and has ended.");
                 return Ok(None);
             }
             if clock::monotonic().saturating_sub(began) >= PATIENCE && !std::mem::replace(&mut told, true) {
-                println!(
+                outln!(
                     "{deployment}: {holder} has not taken it yet: it is at a step of {deployment} that it ends first. \
                      This waits until it does, or has ended; interrupted, it leaves the request there."
                 );
@@ -230,8 +231,7 @@ impl Session {
         let (lineage, known) = (snapshot.lineage.clone(), remembered_outputs(&snapshot));
         let journal = site.store.begin_session(lock, snapshot)?;
         let shutdown = Arc::new(Shutdown::default());
-        shutdown
-            .listen(|_| eprintln!("\nInterrupted: what is under way is ended; the same command goes on."));
+        shutdown.listen(|_| errln!("\nInterrupted: what is under way is ended; the same command goes on."));
         let mailbox = Mailbox::of(&site.store);
         Ok(Self { cloud, program, journal, mailbox, shutdown, progress, lineage, known })
     }
@@ -264,7 +264,7 @@ impl Session {
 
 /// Says how it ended. A release that was taken back is what `abort` was asked for.
 pub fn told(ended: &Ended) -> Exit {
-    println!("{}", tell(ended));
+    outln!("{}", tell(ended));
     match ended.end {
         End::Shipped { .. } | End::GivenUp { .. } => Exit::Done,
         End::Interrupted { .. } => Exit::Interrupted,
