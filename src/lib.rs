@@ -4,10 +4,12 @@
 // What is printed goes through `terminal`, which shows what would act there.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
+pub use bgform_clock as clock;
+pub use bgform_sandbox as sandbox;
+
 pub mod address;
 pub mod apply;
 pub mod cli;
-pub mod clock;
 pub mod cloud;
 pub mod deployment;
 pub mod diagnostic;
@@ -16,7 +18,6 @@ pub mod kind;
 pub mod lang;
 pub mod plan;
 pub mod rehearse;
-pub mod sandbox;
 pub mod secrets;
 pub mod state;
 pub mod terminal;

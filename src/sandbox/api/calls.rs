@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Service;
-use crate::sandbox::log::Log;
+use crate::log::Log;
 
 /// The log of a region's calls.
 #[derive(Debug)]

@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::answer::Protocol;
 use super::request::{self, Request};
 use super::{Call, Handler, Params, Refusal, Service, only_reads, xml};
-use crate::sandbox::faults::{Broken, Verdict};
-use crate::sandbox::region::{OpenError, Region};
-use crate::sandbox::server::{DEFAULT_REGION, Shared, plain};
-use crate::sandbox::state::{Repeat, State, random_hex};
+use crate::faults::{Broken, Verdict};
+use crate::region::{OpenError, Region};
+use crate::server::{DEFAULT_REGION, Shared, plain};
+use crate::state::{Repeat, State, random_hex};
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +26,7 @@ pub(super) enum Outcome {
 }
 
 /// Answers one HTTP request; None: the connection is to end without an answer.
-pub(in crate::sandbox) async fn answer(
+pub(crate) async fn answer(
     shared: &Shared,
     headers: &HeaderMap,
     uri: &Uri,

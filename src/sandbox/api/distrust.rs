@@ -9,12 +9,12 @@ use super::answer::Protocol;
 use super::dispatch::{Outcome, request_id, respond};
 use super::request::{protocol_of, signed_for};
 use super::{Refusal, Service};
-use crate::sandbox::door;
-use crate::sandbox::key::Distrust;
-use crate::sandbox::server::plain;
+use crate::door;
+use crate::key::Distrust;
+use crate::server::plain;
 
 /// The answer to a request that is not trusted. Nothing of its body is looked at.
-pub(in crate::sandbox) fn distrusted(head: &Parts, distrust: &Distrust) -> Response<Full<Bytes>> {
+pub(crate) fn distrusted(head: &Parts, distrust: &Distrust) -> Response<Full<Bytes>> {
     let service = signed_for(&head.headers).and_then(Service::signed);
     let protocol = protocol_of(&head.headers, service);
     let outcome = Outcome::Refusal(refusal(protocol, distrust));

@@ -1,7 +1,7 @@
 //! Filters of EC2's (and Auto Scaling's) describe calls.
 
 use super::{Params, Refusal};
-use crate::sandbox::state::Tags;
+use crate::state::Tags;
 
 /// All must hold; of each, one value.
 #[derive(Debug, Clone, Default)]

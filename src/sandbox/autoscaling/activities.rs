@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{AutoScaling, not_found, paged, shown, uuid};
-use crate::sandbox::api::{Actions, Call, Refusal};
-use crate::sandbox::state::State;
+use crate::api::{Actions, Call, Refusal};
+use crate::state::State;
 
 /// The calls about activities, by name.
 pub const ACTIONS: Actions = &[("DescribeScalingActivities", describe)];

@@ -6,8 +6,8 @@ use super::activities::{Activity, Status};
 use super::group::{Lifecycle, Member};
 use super::instances::{decremented, not_part};
 use super::{needed, needed_flag, told, with_group};
-use crate::sandbox::api::{Actions, Call, Refusal};
-use crate::sandbox::ec2::InstanceState;
+use crate::api::{Actions, Call, Refusal};
+use crate::ec2::InstanceState;
 
 /// The calls that attach and detach instances, by name.
 pub const ACTIONS: Actions = &[("AttachInstances", attach), ("DetachInstances", detach)];

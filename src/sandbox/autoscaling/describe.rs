@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::group::{Group, Member};
 use super::{paged, shown, tags};
-use crate::sandbox::api::{Actions, Call, Filters, Refusal};
-use crate::sandbox::state::State;
+use crate::api::{Actions, Call, Filters, Refusal};
+use crate::state::State;
 
 /// The calls that describe groups, by name.
 pub const ACTIONS: Actions =

@@ -12,7 +12,7 @@ use super::load_balancers::Attachment;
 use super::policies::Policy;
 use super::refresh::Refresh;
 use super::schedule::Action;
-use crate::sandbox::api::Refusal;
+use crate::api::Refusal;
 
 /// An Auto Scaling group. Sizes and times are whole units and seconds, as in the API.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

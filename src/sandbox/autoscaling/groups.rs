@@ -8,8 +8,8 @@ use super::{
     changed_group, hooks, later, limits, missing, needed, needed_number, not_found, settings, tags, uuid,
     with_group,
 };
-use crate::sandbox::api::{Actions, Call, Refusal};
-use crate::sandbox::autoscaling::engine;
+use crate::api::{Actions, Call, Refusal};
+use crate::autoscaling::engine;
 
 /// The calls about groups, by name.
 pub const ACTIONS: Actions = &[

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::group::Group;
 use super::settings::{one_of, ranged};
 use super::{changed_group, later, named_group, needed, sooner, uuid};
-use crate::sandbox::api::{Actions, Call, Params, Refusal};
+use crate::api::{Actions, Call, Params, Refusal};
 
 /// The calls about lifecycle hooks, by name.
 pub const ACTIONS: Actions = &[

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::group::{Group, Lifecycle};
 use super::settings::one_of;
 use super::{changed_group, engine, later, needed, needed_flag, told, with_group};
-use crate::sandbox::api::{Actions, Call, Refusal};
-use crate::sandbox::state::State;
+use crate::api::{Actions, Call, Refusal};
+use crate::state::State;
 
 /// The calls about single instances, by name.
 pub const ACTIONS: Actions = &[

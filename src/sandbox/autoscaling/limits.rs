@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::settings::TERMINATION_POLICIES;
-use crate::sandbox::api::{Actions, Call, Refusal};
+use crate::api::{Actions, Call, Refusal};
 
 /// The calls about limits and types, by name.
 pub const ACTIONS: Actions = &[

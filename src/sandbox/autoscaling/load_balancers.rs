@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::group::{Group, Lifecycle};
 use super::{changed_group, named_group, needed, paged};
-use crate::sandbox::api::{Actions, Call, Params, Refusal};
-use crate::sandbox::elbv2::targets::{self, HealthState};
-use crate::sandbox::state::State;
+use crate::api::{Actions, Call, Params, Refusal};
+use crate::elbv2::targets::{self, HealthState};
+use crate::state::State;
 
 /// The calls about load balancers, by name.
 pub const ACTIONS: Actions = &[

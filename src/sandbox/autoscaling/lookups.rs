@@ -1,8 +1,8 @@
 //! What groups ask of EC2 about names and places.
 
 use super::group::Template;
-use crate::sandbox::ec2::network;
-use crate::sandbox::state::State;
+use crate::ec2::network;
+use crate::state::State;
 
 /// The zone of a subnet; None where there is no such subnet.
 pub fn subnet_zone(state: &State, subnet: &str) -> Option<String> {

@@ -3,8 +3,31 @@
 use serde_json::{Value, json};
 
 use super::{changed_group, needed};
-use crate::kind::autoscaling_group::schema::METRICS;
-use crate::sandbox::api::{Actions, Call, Params, Refusal};
+use crate::api::{Actions, Call, Params, Refusal};
+
+/// The group metrics (API_EnableMetricsCollection).
+const METRICS: [&str; 20] = [
+    "GroupMinSize",
+    "GroupMaxSize",
+    "GroupDesiredCapacity",
+    "GroupInServiceInstances",
+    "GroupPendingInstances",
+    "GroupStandbyInstances",
+    "GroupTerminatingInstances",
+    "GroupTotalInstances",
+    "GroupInServiceCapacity",
+    "GroupPendingCapacity",
+    "GroupStandbyCapacity",
+    "GroupTerminatingCapacity",
+    "GroupTotalCapacity",
+    "WarmPoolDesiredCapacity",
+    "WarmPoolWarmedCapacity",
+    "WarmPoolPendingCapacity",
+    "WarmPoolTerminatingCapacity",
+    "WarmPoolTotalCapacity",
+    "GroupAndWarmPoolDesiredCapacity",
+    "GroupAndWarmPoolTotalCapacity",
+];
 
 /// The calls about group metrics, by name.
 pub const ACTIONS: Actions = &[

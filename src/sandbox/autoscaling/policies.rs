@@ -8,8 +8,8 @@ use super::group::Group;
 use super::groups::cooled_down;
 use super::settings::one_of;
 use super::{changed_group, needed, not_found, paged, uuid};
-use crate::sandbox::api::{Actions, Call, Params, Refusal};
-use crate::sandbox::state::State;
+use crate::api::{Actions, Call, Params, Refusal};
+use crate::state::State;
 
 /// The calls about scaling policies, by name.
 pub const ACTIONS: Actions = &[

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::changed_group;
-use crate::sandbox::api::{Actions, Call, Params, Refusal};
+use crate::api::{Actions, Call, Params, Refusal};
 
 /// The calls about processes, by name.
 pub const ACTIONS: Actions =

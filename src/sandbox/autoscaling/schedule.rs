@@ -9,7 +9,7 @@ use super::cron::Cron;
 use super::group::Group;
 use super::settings::ranged;
 use super::{changed_group, needed, not_found, paged, shown, sooner};
-use crate::sandbox::api::{Actions, Call, Params, Refusal};
+use crate::api::{Actions, Call, Params, Refusal};
 
 /// The calls about scheduled actions, by name.
 pub const ACTIONS: Actions = &[

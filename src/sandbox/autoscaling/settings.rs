@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::group::{Group, Template};
 use super::{lookups, needed};
-use crate::sandbox::api::{Params, Refusal};
-use crate::sandbox::ec2::launch;
-use crate::sandbox::state::State;
+use crate::api::{Params, Refusal};
+use crate::ec2::launch;
+use crate::state::State;
 
 /// API_DescribeTerminationPolicyTypes
 pub const TERMINATION_POLICIES: &[&str] = &[

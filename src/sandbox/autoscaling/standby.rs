@@ -6,7 +6,7 @@ use super::activities::{Activity, Status};
 use super::group::Lifecycle;
 use super::instances::{decremented, named};
 use super::{needed, needed_flag, told, with_group};
-use crate::sandbox::api::{Actions, Call, Refusal};
+use crate::api::{Actions, Call, Refusal};
 
 /// The calls about standby, by name.
 pub const ACTIONS: Actions = &[("EnterStandby", enter), ("ExitStandby", exit)];

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::group::Group;
 use super::{needed, not_found, paged};
-use crate::sandbox::api::{Actions, Call, Filters, Params, Refusal};
-use crate::sandbox::state::{State, Tags};
+use crate::api::{Actions, Call, Filters, Params, Refusal};
+use crate::state::{State, Tags};
 
 /// The calls about tags, by name.
 pub const ACTIONS: Actions =

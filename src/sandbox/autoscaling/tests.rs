@@ -6,15 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::Lifecycle;
-use crate::sandbox::api::{Call, Handler, Params, Refusal};
-use crate::sandbox::balancer::Report;
-use crate::sandbox::balancer::config::TargetKey;
-use crate::sandbox::cloudwatch::Metrics;
-use crate::sandbox::ec2::InstanceState;
-use crate::sandbox::elbv2::targets::{Health, HealthState};
-use crate::sandbox::pace::Pace;
-use crate::sandbox::state::{Network, State};
-use crate::sandbox::{autoscaling, ec2, elbv2};
+use crate::api::{Call, Handler, Params, Refusal};
+use crate::balancer::Report;
+use crate::balancer::config::TargetKey;
+use crate::cloudwatch::Metrics;
+use crate::ec2::InstanceState;
+use crate::elbv2::targets::{Health, HealthState};
+use crate::pace::Pace;
+use crate::state::{Network, State};
+use crate::{autoscaling, ec2, elbv2};
 
 struct World {
     state: State,

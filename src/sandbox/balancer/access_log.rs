@@ -13,7 +13,7 @@ use super::answers::scheme;
 use super::config::Protocol;
 use super::exchange::Record;
 use crate::clock;
-use crate::sandbox::log;
+use crate::log;
 
 /// How often lines are written.
 const WRITES: Duration = Duration::from_millis(200);

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use hdrhistogram::Histogram;
 
 use super::exchange::Record;
-use crate::sandbox::cloudwatch::metrics::Points;
+use crate::cloudwatch::metrics::Points;
 
 /// A number that grows.
 #[derive(Debug, Default)]

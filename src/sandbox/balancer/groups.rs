@@ -13,7 +13,7 @@ use super::Report;
 use super::config::{self, TargetKey};
 use super::counters::GroupCounts;
 use super::pool::{Link, Pool};
-use crate::sandbox::region;
+use crate::region;
 
 /// A group, for as long as a config or a rule of a late node names it.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use super::Report;
 use super::config::{HealthCheck, Protocol};
 use super::groups::{Condition, Group, Target};
 use super::plane::{Plane, within};
-use crate::sandbox::elbv2::targets::{Health, HealthState};
+use crate::elbv2::targets::{Health, HealthState};
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

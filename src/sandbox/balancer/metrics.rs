@@ -11,8 +11,8 @@ use super::groups::{Condition, Group};
 use super::nodes::Listener;
 use super::plane::Plane;
 use crate::clock;
-use crate::sandbox::cloudwatch::Metrics;
-use crate::sandbox::cloudwatch::metrics::{Metric, Points};
+use crate::cloudwatch::Metrics;
+use crate::cloudwatch::metrics::{Metric, Points};
 
 /// How often counters go into the metrics.
 const EVERY: Duration = Duration::from_secs(1);

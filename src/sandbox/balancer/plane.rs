@@ -13,8 +13,8 @@ use super::access_log::Log;
 use super::workers::Workers;
 use super::{Report, Setup};
 use crate::clock::{self, Clock};
-use crate::sandbox::faults::Faults;
-use crate::sandbox::region;
+use crate::faults::Faults;
+use crate::region;
 
 #[derive(Debug)]
 pub struct Plane {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::choose::Forward;
 use super::config::{self, Condition};
 use super::groups::Group;
-use crate::sandbox::api::wildcard;
+use crate::api::wildcard;
 
 /// The rules of a listener, by priority.
 #[derive(Debug, Default)]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::metrics::MINUTE;
 use super::query::{self, Query, Source, Stat, known_statistic};
-use crate::sandbox::api::{Params, Refusal, timestamp};
-use crate::sandbox::state::Tags;
+use crate::api::{Params, Refusal, timestamp};
+use crate::state::Tags;
 
 /// A metric alarm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::alarm::{Alarm, Settings, StateValue};
 use super::query;
 use super::{evaluation, history};
-use crate::sandbox::api::{Actions, Call, Refusal, page};
-use crate::sandbox::state::Tags;
+use crate::api::{Actions, Call, Refusal, page};
+use crate::state::Tags;
 
 pub const ACTIONS: Actions = &[
     ("PutMetricAlarm", put_metric_alarm),

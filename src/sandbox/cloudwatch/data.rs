@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::metrics::{KEPT, Metric, Points};
 use super::query::{self, known_statistic, shown_metric};
 use super::statistic::Statistic;
-use crate::sandbox::api::{Actions, Call, Params, Refusal, map, page, timestamp};
+use crate::api::{Actions, Call, Params, Refusal, map, page, timestamp};
 
 pub const ACTIONS: Actions = &[
     ("PutMetricData", put_metric_data),

@@ -3,10 +3,10 @@ use std::path::Path;
 
 use super::super::metrics::{Metric, Points};
 use super::*;
-use crate::sandbox::api::{Call, Params};
-use crate::sandbox::cloudwatch::ACTIONS;
-use crate::sandbox::pace::Pace;
-use crate::sandbox::state::{Network, State};
+use crate::api::{Call, Params};
+use crate::cloudwatch::ACTIONS;
+use crate::pace::Pace;
+use crate::state::{Network, State};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::CloudWatch;
 use super::alarms::page_size;
-use crate::sandbox::api::{Actions, Call, Refusal, page, timestamp};
+use crate::api::{Actions, Call, Refusal, page, timestamp};
 
 pub const ACTIONS: Actions = &[("DescribeAlarmHistory", describe_alarm_history)];
 

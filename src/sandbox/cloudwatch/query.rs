@@ -10,7 +10,7 @@ use super::Metrics;
 use super::expression::{Expression, is_id};
 use super::metrics::{MINUTE, Metric, minute};
 use super::statistic::Statistic;
-use crate::sandbox::api::{Params, Refusal};
+use crate::api::{Params, Refusal};
 
 /// Values by the second that their period begins with.
 pub type Series = BTreeMap<i64, f64>;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::alarm::Alarm;
-use crate::sandbox::api::{Actions, Call, Refusal};
+use crate::api::{Actions, Call, Refusal};
 
 pub const ACTIONS: Actions = &[
     ("TagResource", tag_resource),

@@ -14,7 +14,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
 use super::shared::on_disk;
-use crate::sandbox::log::Log;
+use crate::log::Log;
 
 /// The bound of a machine's console, in bytes.
 const LIMIT: u64 = 8 << 20;

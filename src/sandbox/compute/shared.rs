@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, RwLock, watch};
 
 use super::{Report, Setup};
-use crate::sandbox::state::random_hex;
+use crate::state::random_hex;
 
 #[derive(Debug)]
 pub struct Shared {
@@ -43,7 +43,7 @@ impl Shared {
 
     pub fn report(&self, report: Report) {
         // The region is closing when nobody listens.
-        let _ = self.setup.reports.send(crate::sandbox::region::Report::Compute(report));
+        let _ = self.setup.reports.send(crate::region::Report::Compute(report));
     }
 
     /// The lock of a machine's folder: read to copy from it, write to change whether it is there or

@@ -9,9 +9,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock;
-use crate::sandbox::faults::Fault;
-use crate::sandbox::log;
-use crate::sandbox::region;
+use crate::faults::Fault;
+use crate::log;
+use crate::region;
 
 /// How long anything may take on a busy machine.
 const LONG: Duration = Duration::from_secs(30);

@@ -7,15 +7,15 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use super::{Advance, Crash, ImageMade, Moved, NewImage, Refused, status};
-use crate::sandbox::faults::{Fault, Faults};
-use crate::sandbox::region::{OpenError, Region};
-use crate::sandbox::server::Shared;
-use crate::sandbox::{compute, ec2};
+use crate::faults::{Fault, Faults};
+use crate::region::{OpenError, Region};
+use crate::server::Shared;
+use crate::{compute, ec2};
 
 /// Adds all of them or, where one is none, nothing.
 pub fn add_faults(faults: &Faults, texts: &[String]) -> Result<(), Refused> {
     let parsed: Result<Vec<Fault>, _> = texts.iter().map(|text| text.parse()).collect();
-    for fault in parsed.map_err(|error: crate::sandbox::faults::NoFault| Refused::bad(error.to_string()))? {
+    for fault in parsed.map_err(|error: crate::faults::NoFault| Refused::bad(error.to_string()))? {
         faults.add(fault);
     }
     Ok(())

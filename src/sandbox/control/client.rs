@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use super::{Advance, Crash, ImageMade, Moved, NewImage, PREFIX, SIGNED_FOR, Status};
 use crate::clock;
-use crate::sandbox::key::Key;
+use crate::key::Key;
 
 /// How long an answer is waited for: `reset` waits until machines have ended.
 const PATIENCE: Duration = Duration::from_secs(60);

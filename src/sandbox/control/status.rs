@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::api::{Service, ask};
 use crate::clock;
-use crate::sandbox::api::{Service, ask};
-use crate::sandbox::region::Region;
-use crate::sandbox::server::Shared;
+use crate::region::Region;
+use crate::server::Shared;
 
 /// The sandbox as a whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,8 +92,8 @@ async fn of_region(region: &Region) -> RegionStatus {
         name: state.region.clone(),
         account: state.account.clone(),
         network: match state.network {
-            crate::sandbox::state::Network::Addresses { .. } => Some(state.network.cidr()),
-            crate::sandbox::state::Network::Ports { .. } => None,
+            crate::state::Network::Addresses { .. } => Some(state.network.cidr()),
+            crate::state::Network::Ports { .. } => None,
         },
         instances: by_state,
         groups: groups.len(),

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Clock;
-use crate::sandbox::faults::Faults;
-use crate::sandbox::key::Key;
-use crate::sandbox::pace::Pace;
-use crate::sandbox::{Options, Sandbox};
+use crate::faults::Faults;
+use crate::key::Key;
+use crate::pace::Pace;
+use crate::{Options, Sandbox};
 
 async fn sandbox(clock: Clock) -> (tempfile::TempDir, Sandbox, Client) {
     let folder = tempfile::tempdir().unwrap();
@@ -78,4 +78,23 @@ async fn down_ends_what_waits_for_it_and_strangers_are_known() {
     assert!(matches!(client.log("../../etc/passwd").await, Err(CallError::Refused { status: 404, .. })));
     sandbox.stop().await;
     assert!(matches!(client.status().await, Err(CallError::Silent { .. })));
+}
+
+proptest::proptest! {
+    /// Whatever is asked for, a log is a file of the sandbox's folder or none.
+    #[test]
+    fn no_name_of_a_log_leads_out_of_the_folder(of in "[a-z0-9./\\\\_-]{0,16}|(\\.\\./){1,4}(log|x)|i-[0-9a-f]{17}|\\PC{0,8}") {
+        let folder = tempfile::tempdir().unwrap();
+        let region = folder.path().join("region");
+        for path in [folder.path().to_owned(), region.clone(), region.join("instances/i-1")] {
+            std::fs::create_dir_all(&path).unwrap();
+            for name in ["log", "x", "calls.log", "access.log", "console.log"] {
+                std::fs::File::create(path.join(name)).unwrap();
+            }
+        }
+        if let Some(found) = super::find_log([region.clone()], &of) {
+            let real = std::fs::canonicalize(&found).unwrap();
+            proptest::prop_assert!(real.starts_with(std::fs::canonicalize(&region).unwrap()), "{}", found.display());
+        }
+    }
 }

@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::sandbox::autoscaling::group::{Group, Member};
-use crate::sandbox::autoscaling::lookups;
-use crate::sandbox::state::State;
+use crate::autoscaling::group::{Group, Member};
+use crate::autoscaling::lookups;
+use crate::state::State;
 
 /// The zone with the fewest instances, and the group's subnet there.
 pub fn place(state: &State, group: &Group) -> Option<(String, Option<String>)> {

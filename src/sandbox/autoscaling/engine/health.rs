@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::sandbox::autoscaling::group::{Group, Lifecycle};
-use crate::sandbox::autoscaling::{later, load_balancers, sooner};
-use crate::sandbox::elbv2::targets::HealthState;
-use crate::sandbox::state::State;
+use crate::autoscaling::group::{Group, Lifecycle};
+use crate::autoscaling::{later, load_balancers, sooner};
+use crate::elbv2::targets::HealthState;
+use crate::state::State;
 
 /// Judges the instances in service; when a grace period ends for one that is unhealthy already.
 ///

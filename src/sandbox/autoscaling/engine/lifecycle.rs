@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 use super::begin_termination;
 use super::scale::back_off;
-use crate::sandbox::autoscaling::activities::Status;
-use crate::sandbox::autoscaling::group::{Group, Lifecycle, Member};
-use crate::sandbox::autoscaling::hooks::{LAUNCHING, Outcome, TERMINATING, Wait};
-use crate::sandbox::autoscaling::{load_balancers, sooner, told};
-use crate::sandbox::ec2::InstanceState;
-use crate::sandbox::ec2::launch;
-use crate::sandbox::state::State;
+use crate::autoscaling::activities::Status;
+use crate::autoscaling::group::{Group, Lifecycle, Member};
+use crate::autoscaling::hooks::{LAUNCHING, Outcome, TERMINATING, Wait};
+use crate::autoscaling::{load_balancers, sooner, told};
+use crate::ec2::InstanceState;
+use crate::ec2::launch;
+use crate::state::State;
 
 /// States passed in one turn at most: more than there are.
 const STEPS: usize = 8;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::activities::{Activity, Status};
 use super::group::{Group, Lifecycle};
 use super::{load_balancers, refresh, schedule, sooner, with_group};
-use crate::sandbox::state::State;
+use crate::state::State;
 
 /// Makes what is due by `now` happen; when to look again.
 pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {

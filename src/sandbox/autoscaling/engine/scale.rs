@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{begin_termination, choose};
-use crate::sandbox::api::{Params, Refusal};
-use crate::sandbox::autoscaling::activities::{Activity, Status};
-use crate::sandbox::autoscaling::group::{Group, Lifecycle, Member, Template};
-use crate::sandbox::autoscaling::{later, told};
-use crate::sandbox::ec2::launch::{self, Launch};
-use crate::sandbox::elbv2::targets;
-use crate::sandbox::state::State;
+use crate::api::{Params, Refusal};
+use crate::autoscaling::activities::{Activity, Status};
+use crate::autoscaling::group::{Group, Lifecycle, Member, Template};
+use crate::autoscaling::{later, told};
+use crate::ec2::launch::{self, Launch};
+use crate::elbv2::targets;
+use crate::state::State;
 
 /// After a launch that failed the next one waits so many seconds, doubled each time.
 const BACK_OFF: i64 = 10;

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Configuration, Preferences, Refresh, Status, run};
-use crate::sandbox::api::{Actions, Call, Params, Refusal};
-use crate::sandbox::autoscaling::group::Group;
-use crate::sandbox::autoscaling::{named_group, needed, paged, settings, uuid, with_group};
-use crate::sandbox::state::State;
+use crate::api::{Actions, Call, Params, Refusal};
+use crate::autoscaling::group::Group;
+use crate::autoscaling::{named_group, needed, paged, settings, uuid, with_group};
+use crate::state::State;
 
 /// The calls about instance refreshes, by name.
 pub const ACTIONS: Actions = &[

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::sandbox::api::{Params, Refusal};
-use crate::sandbox::autoscaling::group::Group;
-use crate::sandbox::autoscaling::settings::{one_of, ranged};
+use crate::api::{Params, Refusal};
+use crate::autoscaling::group::Group;
+use crate::autoscaling::settings::{one_of, ranged};
 
 /// Preferences with their defaults (user guide, understand-instance-refresh-default-values).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

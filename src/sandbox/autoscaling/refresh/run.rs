@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Configuration, Refresh, Rollback, Status};
-use crate::sandbox::api::Params;
-use crate::sandbox::autoscaling::engine::begin_termination;
-use crate::sandbox::autoscaling::group::{Group, Lifecycle, Member};
-use crate::sandbox::autoscaling::{later, load_balancers, sooner, told};
-use crate::sandbox::ec2::launch;
-use crate::sandbox::elbv2::targets::HealthState;
-use crate::sandbox::state::State;
+use crate::api::Params;
+use crate::autoscaling::engine::begin_termination;
+use crate::autoscaling::group::{Group, Lifecycle, Member};
+use crate::autoscaling::{later, load_balancers, sooner, told};
+use crate::ec2::launch;
+use crate::elbv2::targets::HealthState;
+use crate::state::State;
 
 /// A refresh that gets no further for so many seconds has failed (user guide,
 /// instance-refresh-overview: one hour).
@@ -88,7 +88,7 @@ fn matches(state: &State, member: &Member, target: &Configuration) -> bool {
         true => member.instance_type == launch.instance_type,
         false => types.contains(&member.instance_type),
     };
-    let same = |one: &crate::sandbox::autoscaling::group::Template| {
+    let same = |one: &crate::autoscaling::group::Template| {
         one.id == target.template.id && one.version == number.to_string()
     };
     fits && member.template.as_ref().is_some_and(same)

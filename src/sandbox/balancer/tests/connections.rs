@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::super::config::Protocol;
 use super::kit::*;
 use crate::clock::{self, Clock};
-use crate::sandbox::log::older;
+use crate::log::older;
 
 #[tokio::test]
 async fn a_target_sees_who_asked() {

@@ -5,7 +5,7 @@ use hyper::Request;
 use super::super::Report;
 use super::kit::*;
 use crate::clock::Clock;
-use crate::sandbox::region;
+use crate::region;
 
 fn drained(report: Report) -> Option<String> {
     match report {

@@ -6,7 +6,7 @@ use super::super::groups::Condition;
 use super::super::health::{Course, Found, fits};
 use super::kit::*;
 use crate::clock::Clock;
-use crate::sandbox::elbv2::targets::{Health, HealthState};
+use crate::elbv2::targets::{Health, HealthState};
 
 /// The next health that `wanted` takes.
 pub async fn next(rig: &mut Rig, wanted: impl Fn(Health) -> bool) -> Health {

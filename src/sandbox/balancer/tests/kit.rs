@@ -21,9 +21,9 @@ use tokio::sync::{Mutex, mpsc};
 use super::super::config::*;
 use super::super::{Balancer, Report, Setup};
 use crate::clock::{self, Clock};
-use crate::sandbox::faults::{Fault, Faults};
-use crate::sandbox::log::Log;
-use crate::sandbox::region;
+use crate::faults::{Fault, Faults};
+use crate::log::Log;
+use crate::region;
 
 pub type Rule = super::super::config::Rule;
 

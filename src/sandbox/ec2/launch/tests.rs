@@ -1,6 +1,6 @@
 use super::*;
-use crate::sandbox::pace::Pace;
-use crate::sandbox::state::Network;
+use crate::pace::Pace;
+use crate::state::Network;
 
 fn region(network: Network) -> State {
     State::new("us-east-1", network, Pace::default(), Timestamp::UNIX_EPOCH)

@@ -4,7 +4,7 @@ use super::super::super::api::{Params, Refusal};
 use super::super::super::state::State;
 use super::super::launch::{Launch, read};
 use super::{by_id, by_name};
-use crate::sandbox::ssm;
+use crate::ssm;
 
 /// What a launch template version says; see [`super::super::launch::from_template`].
 pub fn from_template(state: &State, template: &str, version: &str) -> Result<(Launch, u64), Refusal> {

@@ -3,11 +3,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::sandbox::api::{Call, Params, Refusal};
-use crate::sandbox::cloudwatch::Metrics;
-use crate::sandbox::ec2::ACTIONS;
-use crate::sandbox::pace::Pace;
-use crate::sandbox::state::Network;
+use crate::api::{Call, Params, Refusal};
+use crate::cloudwatch::Metrics;
+use crate::ec2::ACTIONS;
+use crate::pace::Pace;
+use crate::state::Network;
 
 fn region() -> State {
     State::new("us-east-1", Network::Addresses { octet: 31 }, Pace::default(), Timestamp::UNIX_EPOCH)

@@ -561,11 +561,16 @@ fn is_led_to_the_sandbox(environment: &str) {
 }
 
 #[test]
-fn a_gate_in_a_sandbox_has_nothing_of_the_callers_credentials() {
+fn a_gate_and_a_machine_in_a_sandbox_have_nothing_of_the_callers_credentials() {
     let product = Sandboxed::new();
     let text = std::fs::read_to_string(product.0.copy_stack("release.deploy")).expect("the stack");
     let text =
         text.replace("\n  strategy \"canary\" {", STACK).replace("interval     = 10s", "interval     = 1s");
+    let looks = format!(
+        "env > {}/booted.${{var.release}}\n      echo ${{var.release}}",
+        product.0.folder.path().display()
+    );
+    let text = text.replace("echo ${var.release}", &looks);
     product.0.write("release.deploy", &text);
     product.sandbox(&["up", "--port", "0"]).exits(0);
     let as_a_user = |arguments: &[&str]| {
@@ -588,6 +593,12 @@ fn a_gate_in_a_sandbox_has_nothing_of_the_callers_credentials() {
     as_a_user(&["--sandbox", "apply", "release.deploy", "--auto-approve"]).exits(0);
     as_a_user(&["--sandbox", "apply", "release.deploy", "--auto-approve", "--var", "release=2.0"]).exits(0);
     is_led_to_the_sandbox(&std::fs::read_to_string(product.0.path("seen.2.0")).expect("the gate ran"));
+    let booted = std::fs::read_to_string(product.0.path("booted.2.0")).expect("a machine booted");
+    assert!(booted.contains("PORT=") && !booted.contains("caller"), "{booted}");
+    assert_eq!(
+        booted.lines().filter(|line| line.starts_with("AWS_")).collect::<Vec<_>>(),
+        ["AWS_REGION=us-east-1"]
+    );
 }
 
 /// With two clocks every release was held after a minute.

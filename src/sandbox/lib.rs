@@ -1,8 +1,7 @@
 //! A local region: the wire protocol that AWS clients speak, instances that are processes, a load
 //! balancer that carries real requests, and faults to be made on purpose.
 //!
-//! It knows AWS and nothing of bgform: of the rest of the crate it uses only the clock. What happens
-//! in it is one line:
+//! It knows AWS and nothing of bgform. What happens in it is one line:
 //!
 //! ```text
 //! HTTP ─ api ─▶ handler(&mut State) ─▶ State on disk ─▶ answer
@@ -14,6 +13,8 @@
 //! Handlers and ticks are plain functions over [`state::State`] and a timestamp: nothing in them
 //! waits or touches the machine. The effects are made by [`compute`] and [`balancer`], which are told
 //! what should be and report what is.
+
+use bgform_clock as clock;
 
 pub mod api;
 pub mod autoscaling;
