@@ -1,10 +1,12 @@
 //! What every mistake in a stack file becomes: a stable code, the words, spans and the fix.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::secrets::{hidden, masked};
+use crate::terminal;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 /// A file of the stack, by its place in [`Sources`].
@@ -86,34 +88,25 @@ impl Mistake {
         self
     }
 
-    /// The mistake with the text it is shown in.
+    /// The mistake with the text it is shown in: without anything secret, and as a terminal may get it.
     pub fn in_sources(&self, sources: &Sources) -> Shown {
         let file = self.labels.first().map(|(span, _)| span.file);
         let (here, elsewhere): (Vec<_>, Vec<_>) =
-            self.labels.iter().cloned().partition(|(span, _)| Some(span.file) == file);
-        Shown {
-            code: self.code,
-            message: hidden(&self.message),
-            help: self.help.as_deref().map(hidden),
-            source: file.map(|file| named_source(sources, file)),
-            labels: here.into_iter().map(|(span, label)| (span, hidden(&label))).collect(),
-            elsewhere: elsewhere
-                .into_iter()
-                .map(|(span, label)| Shown {
-                    code: self.code,
-                    message: hidden(&label),
-                    help: None,
-                    source: Some(named_source(sources, span.file)),
-                    labels: vec![(span, String::new())],
-                    elsewhere: Vec::new(),
-                })
-                .collect(),
-        }
+            self.labels.iter().partition(|(span, _)| Some(span.file) == file);
+        let mut shown = Shown::new(self.code, &self.message, file.map(|file| (sources, file)), &here);
+        shown.help = self.help.as_deref().map(safe);
+        shown.elsewhere = elsewhere
+            .into_iter()
+            .map(|(span, label)| {
+                Shown::new(self.code, label, Some((sources, span.file)), &[&(*span, String::new())])
+            })
+            .collect();
+        shown
     }
 }
 
-fn named_source(sources: &Sources, file: FileId) -> NamedSource<String> {
-    NamedSource::new(sources.path(file).display().to_string(), masked(sources.text(file)))
+fn safe(text: &str) -> String {
+    terminal::shown(&hidden(text)).into_owned()
 }
 
 /// A [`Mistake`] that miette can draw.
@@ -123,8 +116,28 @@ pub struct Shown {
     message: String,
     help: Option<String>,
     source: Option<NamedSource<String>>,
-    labels: Vec<(Span, String)>,
+    /// By the bytes of what is shown.
+    labels: Vec<(Range<usize>, String)>,
     elsewhere: Vec<Shown>,
+}
+
+impl Shown {
+    fn new(
+        code: &'static str,
+        message: &str,
+        within: Option<(&Sources, FileId)>,
+        labels: &[&(Span, String)],
+    ) -> Self {
+        let source = within.map(|(sources, file)| terminal::Source::of(&masked(sources.text(file))));
+        let place = |place| source.as_ref().map_or(place, |source| source.place(place));
+        let labels = labels
+            .iter()
+            .map(|(span, label)| (place(span.start)..place(span.end.max(span.start)), safe(label)))
+            .collect();
+        let path = within.map(|(sources, file)| safe(&sources.path(file).display().to_string()));
+        let source = path.zip(source).map(|(path, source)| NamedSource::new(path, source.text));
+        Self { code, message: safe(message), help: None, source, labels, elsewhere: Vec::new() }
+    }
 }
 
 impl fmt::Display for Shown {
@@ -151,7 +164,7 @@ impl Diagnostic for Shown {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         Some(Box::new(self.labels.iter().map(|(span, label)| {
             let label = (!label.is_empty()).then(|| label.clone());
-            LabeledSpan::new(label, span.start, span.end.saturating_sub(span.start))
+            LabeledSpan::new(label, span.start, span.len())
         })))
     }
 

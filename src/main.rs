@@ -5,5 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    bgform::cli::run(bgform::cli::Args::parse())
+    match bgform::cli::Args::try_parse() {
+        Ok(args) => bgform::cli::run(args),
+        Err(error) => bgform::cli::usage(&error),
+    }
 }

@@ -1,6 +1,6 @@
 //! `bgform apply`: plans, shows, asks, carries out, and says how it ended.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::plan::Options;
 use crate::plan::render::{Style, render, show_value};
 use crate::rollout::{Engine, Plan, Shipped, plan, recover, ship};
 use crate::state::LockGuard;
+use crate::terminal::{errln, out_painted, outln};
 use crate::value::Value;
 
 #[derive(Debug, clap::Args)]
@@ -120,7 +121,8 @@ pub async fn carry_out(
                 .still_holds(program, &plan.snapshot, &plan.resources)
                 .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
         }
-        print!("{}{}", plan.rollouts.story(), render(&plan.resources, &plan.basis(), &style(global)));
+        report::out(&plan.rollouts.story());
+        out_painted(&render(&plan.resources, &plan.basis(), &style(global)));
         let moves = plan.moves();
         if !moves && (lock.is_none() || !plan.learns()) {
             return Ok(Exit::Done);
@@ -160,14 +162,14 @@ async fn go_on(
 ) -> Result<Exit, CliError> {
     let moves = plan.moves();
     shutdown.listen(|again| match again {
-        false => eprintln!(
-            "\nInterrupted: no new step begins, those under way are ended. Once more to stop at once."
-        ),
-        true => eprintln!("\nInterrupted again: stopping; the next apply goes on from here."),
+        false => {
+            errln!("\nInterrupted: no new step begins, those under way are ended. Once more to stop at once.")
+        }
+        true => errln!("\nInterrupted again: stopping; the next apply goes on from here."),
     });
     let shipped = ship(engine, lock, plan).await?;
     if global.verbose {
-        eprintln!("{} API calls", engine.cloud.calls());
+        errln!("{} API calls", engine.cloud.calls());
     }
     Ok(tell(&shipped, !moves, report::colour(global)))
 }
@@ -191,8 +193,7 @@ fn agreed(ask: &Ask, plan: &crate::plan::Plan, options: &Options) -> Result<(), 
 
 /// Asks at the terminal.
 pub fn ask_at_terminal() -> Result<(), CliError> {
-    print!("\nDo this? Only `yes` is a yes: ");
-    std::io::stdout().flush().ok();
+    report::out("\nDo this? Only `yes` is a yes: ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).ok();
     match answer.trim() {
@@ -224,7 +225,7 @@ fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
     }
     let count = |verb: &str| outcome.done.iter().filter(|done| done.verb == verb).count();
     if !was_empty {
-        println!(
+        outln!(
             "\n{}: {} created, {} updated, {} deleted.",
             if outcome.is_complete() { "Applied" } else { "Applied in part" },
             count("create"),
@@ -235,30 +236,30 @@ fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
     if let Some(slowest) = outcome.done.iter().max_by_key(|done| done.took)
         && slowest.took.as_secs() >= 10
     {
-        println!("Slowest: {} {} ({}).", slowest.verb, slowest.address, took_text(slowest.took));
+        outln!("Slowest: {} {} ({}).", slowest.verb, slowest.address, took_text(slowest.took));
     }
     if !outcome.is_complete() {
         for (_, failed) in outcome.failed.iter().enumerate().filter(|(index, failed)| is_said(*index, failed))
         {
-            println!("  cut short: {} {}, for the same reason", failed.verb, failed.address);
+            outln!("  cut short: {} {}, for the same reason", failed.verb, failed.address);
         }
         for (address, verb, cause) in &outcome.not_done {
             match cause {
-                Some(cause) => println!("  not done: {verb} {address}, which waits for {cause}"),
-                None => println!("  not done: {verb} {address}"),
+                Some(cause) => outln!("  not done: {verb} {address}, which waits for {cause}"),
+                None => outln!("  not done: {verb} {address}"),
             }
         }
         for ended in rolled {
-            println!("{}", rollout_ended(ended));
+            outln!("{}", rollout_ended(ended));
         }
-        println!("What was done is in the state; `bgform apply` goes on from here.");
+        outln!("What was done is in the state; `bgform apply` goes on from here.");
         return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Failed };
     }
     for ended in rolled {
-        println!("{}", rollout_ended(ended));
+        outln!("{}", rollout_ended(ended));
     }
     for (name, value) in &snapshot.outputs {
-        println!("{name} = {}", shown(value));
+        outln!("{name} = {}", shown(value));
     }
     let ends = || rolled.iter().map(|ended| &ended.end);
     if ends().any(End::has_failed) {

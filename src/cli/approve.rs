@@ -8,6 +8,7 @@ use crate::deployment::mailbox::Message;
 use crate::diagnostic::did_you_mean;
 use crate::rollout::{note, under_way};
 use crate::state::deployment::{Rollout, Stage};
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -34,7 +35,7 @@ pub async fn run(global: &Global, args: ApproveArgs) -> Result<Exit, CliError> {
     let rollout = under_way(&name, &facts)?;
     known(&name, rollout, &gate)?;
     if rollout.passed.contains(&gate) {
-        println!("{name}: gate \"{gate}\" has passed already.");
+        outln!("{name}: gate \"{gate}\" has passed already.");
         return Ok(Exit::Done);
     }
     let message = Message::Approve { gate: gate.clone() };
@@ -47,7 +48,7 @@ pub async fn run(global: &Global, args: ApproveArgs) -> Result<Exit, CliError> {
         rollout.approved.insert(noted);
     })
     .await?;
-    println!("{name}: gate \"{gate}\" is approved; the next `bgform apply` passes it.");
+    outln!("{name}: gate \"{gate}\" is approved; the next `bgform apply` passes it.");
     Ok(Exit::Done)
 }
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use similar::TextDiff;
 
-use super::{CliError, Exit, context};
+use super::{CliError, Exit, context, report};
 use crate::diagnostic::Sources;
 use crate::lang::format::format;
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  bgform fmt\n  bgform fmt --check stacks/explicit.deploy")]
@@ -34,9 +35,9 @@ pub fn run(args: FmtArgs) -> Result<Exit, CliError> {
             Ok(formatted) if formatted == text => {}
             Ok(formatted) => {
                 changed = true;
-                println!("{}", path.display());
+                outln!("{}", path.display());
                 match args.check {
-                    true => print!("{}", TextDiff::from_lines(text, &formatted).unified_diff()),
+                    true => report::out(&TextDiff::from_lines(text, &formatted).unified_diff().to_string()),
                     false => write(&path, &formatted)?,
                 }
             }

@@ -7,6 +7,7 @@ use super::{CliError, Global};
 use crate::clock;
 use crate::rollout::commit;
 use crate::state::{Contender, Holder, LockGuard, StateError, Store};
+use crate::terminal::errln;
 
 /// The pause between two looks at somebody else's lock.
 const LOOK: Duration = Duration::from_millis(200);
@@ -53,7 +54,7 @@ pub async fn locked(global: &Global, store: &Store, command: &str) -> Result<Loc
         if waited >= PATIENCE && !std::mem::replace(&mut told, true) {
             let then =
                 if contender.holder_lives() { "waiting until it ends" } else { "looking whether it lives" };
-            eprintln!("The state in `{}` is in use by {holder}; {then}.", store.place().display());
+            errln!("The state in `{}` is in use by {holder}; {then}.", store.place().display());
         }
         clock::sleep(LOOK).await;
     }
@@ -62,6 +63,6 @@ pub async fn locked(global: &Global, store: &Store, command: &str) -> Result<Loc
 /// Says whom a lock was taken from.
 pub fn tell(lock: &LockGuard) {
     if let Some(from) = lock.taken_from() {
-        eprintln!("Took over the lock of {from}, which has shown no life.");
+        errln!("Took over the lock of {from}, which has shown no life.");
     }
 }

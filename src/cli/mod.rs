@@ -35,7 +35,8 @@ mod state;
 mod status;
 mod validate;
 
-pub use report::CliError;
+use crate::terminal::errln;
+pub use report::{CliError, usage};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,7 +195,7 @@ pub fn run(args: Args) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("bgform: no runtime can be started: {error}");
+            errln!("bgform: no runtime can be started: {error}");
             return ExitCode::from(Exit::Failed as u8);
         }
     };

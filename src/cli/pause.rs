@@ -4,6 +4,7 @@ use super::rollout::{Reach, Site, Which};
 use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
 use crate::rollout::{pause, under_way};
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -32,7 +33,7 @@ pub async fn run(global: &Global, args: PauseArgs) -> Result<Exit, CliError> {
         true => " Its instance refresh is cancelled, and another one will replace the rest.",
         false => "",
     };
-    println!(
+    outln!(
         "{name}: {} is paused; `bgform promote` lets the next `bgform apply` go on.{refresh}",
         release.label
     );

@@ -12,6 +12,7 @@ use crate::plan::document::document;
 use crate::plan::render::{Style, render};
 use crate::rollout::{Engine, plan};
 use crate::state::OpenOperation;
+use crate::terminal::{errln, out_painted, outln};
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PlanOptions {
@@ -95,12 +96,13 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     let style = Style { colour: report::colour(global) };
     let basis = plan.basis();
     match args.json {
-        true => println!("{:#}", document(&plan.resources, &basis)),
+        true => outln!("{:#}", document(&plan.resources, &basis)),
         false => {
             if !plan.open.is_empty() {
-                eprintln!("{}", cut_short(&plan.open));
+                errln!("{}", cut_short(&plan.open));
             }
-            print!("{}{}", plan.rollouts.story(), render(&plan.resources, &basis, &style));
+            report::out(&plan.rollouts.story());
+            out_painted(&render(&plan.resources, &basis, &style));
         }
     }
     if let Some(path) = &args.out {
@@ -109,11 +111,11 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
             SavedPlan::new(&files, &args.stack.variables, global, &options, &program, snapshot, resources);
         saved.write(path).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
         if !args.json {
-            println!("Saved to {0}. To run it: bgform apply {0}", path.display());
+            outln!("Saved to {0}. To run it: bgform apply {0}", path.display());
         }
     }
     if global.verbose {
-        eprintln!("{} API calls", cloud.calls());
+        errln!("{} API calls", cloud.calls());
     }
     match args.detailed_exitcode && plan.moves() {
         true => Ok(Exit::Changes),

@@ -11,6 +11,7 @@ use crate::address::Address;
 use crate::clock;
 use crate::kind::operation::Reporter;
 use crate::secrets::hidden;
+use crate::terminal::{errln, shown};
 use crate::value::format_duration;
 
 /// Reports to standard error.
@@ -59,21 +60,22 @@ impl Reporter for Progress {
         let text = text.as_str();
         self.with(|steps| {
             let Some(line) = steps.get_mut(address) else { return };
-            line.bar.set_message(format!("{} {address}: {text}", line.verb));
+            line.bar.set_message(shown(&format!("{} {address}: {text}", line.verb)).into_owned());
             let now = clock::monotonic();
             if !self.terminal && line.text != text && now.saturating_sub(line.told) >= QUIET {
                 line.told = now;
                 text.clone_into(&mut line.text);
-                eprintln!("  {address}: {text}");
+                errln!("  {address}: {text}");
             }
         });
     }
 
     fn say(&self, text: &str) {
         let text = hidden(text);
+        let text = shown(&text);
         match self.terminal {
             true => drop(self.bars.println(&text)),
-            false => eprintln!("{text}"),
+            false => errln!("{text}"),
         }
     }
 
@@ -89,7 +91,7 @@ impl Reporter for Progress {
         if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}") {
             bar.set_style(style);
         }
-        bar.set_message(format!("{verb} {address}"));
+        bar.set_message(shown(&format!("{verb} {address}")).into_owned());
         if self.terminal {
             bar.enable_steady_tick(Duration::from_millis(120));
         }

@@ -5,6 +5,7 @@ use super::{CliError, Exit, Global};
 use crate::deployment::mailbox::Message;
 use crate::rollout::{note, under_way};
 use crate::state::deployment::{Release, Rollout};
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -40,6 +41,6 @@ pub async fn promote(
     };
     let reach = Reach::of(site, global).await?;
     note(&reach.engine(site), &lock, name, release, Rollout::promote).await?;
-    println!("{name}: no apply runs; the next `bgform apply` {then}.");
+    outln!("{name}: no apply runs; the next `bgform apply` {then}.");
     Ok(Exit::Done)
 }

@@ -29,6 +29,7 @@ use crate::sandbox::pace::Pace;
 use crate::sandbox::region::Region;
 use crate::sandbox::{self, Sandbox};
 use crate::state::Snapshot;
+use crate::terminal::errln;
 use crate::value::Value;
 
 #[derive(Debug, clap::Args)]
@@ -112,7 +113,7 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
     let ends = shutdown.clone();
     shutdown.listen(move |again| {
         if !again {
-            eprintln!("\nInterrupted: the rehearsal ends, and its sandbox is taken away.");
+            errln!("\nInterrupted: the rehearsal ends, and its sandbox is taken away.");
             // Nothing of it is kept, so no step under way is waited for.
             ends.interrupt();
         }
@@ -143,7 +144,7 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
     let result = rehearsal.go(&programs).await;
     sandbox.stop().await;
     if args.keep {
-        eprintln!("What it left is in {}.", folder.path().display());
+        errln!("What it left is in {}.", folder.path().display());
     }
     result
 }
@@ -182,7 +183,7 @@ impl Rehearsal<'_> {
     async fn go(&self, [first, second]: &[Program; 2]) -> Result<Exit, CliError> {
         let region = self.sandbox.region(&context::sandbox_region(&self.global, second)).await;
         let region = region.map_err(|error| refused("bgform::rehearse::region", error.to_string(), ""))?;
-        eprintln!("Bringing the first release up in a sandbox of its own.");
+        errln!("Bringing the first release up in a sandbox of its own.");
         let told = Told::default();
         let came = self.ship(first, &told).await?;
         if came.interrupted() {
@@ -197,7 +198,7 @@ impl Rehearsal<'_> {
         if !self.answers(&url, &target).await? {
             return Ok(Exit::Interrupted);
         }
-        eprintln!(
+        errln!(
             "It answers at {url}. Sending {} requests a second, and shipping the second release.",
             self.args.rps
         );

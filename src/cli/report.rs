@@ -1,7 +1,8 @@
 //! How errors are shown: what happened, to what, what stands now, what to do.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
@@ -13,6 +14,8 @@ use crate::plan::PlanError;
 use crate::rollout;
 use crate::secrets::hidden;
 use crate::state::StateError;
+pub use crate::terminal::out;
+use crate::terminal::{err_painted, errln, out_painted, shown};
 
 /// Everything that ends a command early.
 #[derive(Debug, thiserror::Error)]
@@ -83,18 +86,48 @@ pub fn colour(global: &Global) -> bool {
         && std::io::stdout().is_terminal()
 }
 
-/// Prints what a command was asked for. A reader that stops early, such as `head`, is no failure.
-pub fn out(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+/// Prints what the parser of the command line says, and how that ends.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let text = match std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
+        true if error.use_stderr() && std::io::stderr().is_terminal() => error.render().ansi().to_string(),
+        true if !error.use_stderr() && std::io::stdout().is_terminal() => error.render().ansi().to_string(),
+        _ => error.render().to_string(),
+    };
+    match error.use_stderr() {
+        true => err_painted(&text),
+        false => out_painted(&text),
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8))
 }
 
-/// A message, its code and its help, where there is no source text.
+/// A message, its code and its help, where there is no source text; without anything secret, and as a
+/// terminal may get it.
 #[derive(Debug)]
 struct Plain {
-    code: &'static str,
+    code: Option<String>,
     message: String,
     help: Option<String>,
+    cause: Option<Box<Plain>>,
+}
+
+impl Plain {
+    fn new(code: Option<String>, message: &str, help: Option<&str>) -> Self {
+        let safe = |text: &str| shown(&hidden(text)).into_owned();
+        Self { code, message: safe(message), help: help.map(safe), cause: None }
+    }
+
+    /// Of a diagnostic without source text, with its causes.
+    fn of(diagnostic: &dyn Diagnostic) -> Self {
+        let text = |part: Option<Box<dyn std::fmt::Display + '_>>| part.map(|part| part.to_string());
+        let plain =
+            Self::new(text(diagnostic.code()), &diagnostic.to_string(), text(diagnostic.help()).as_deref());
+        Self { cause: diagnostic.source().map(|cause| Box::new(Self::caused(cause))), ..plain }
+    }
+
+    fn caused(error: &dyn std::error::Error) -> Self {
+        let cause = error.source().map(|cause| Box::new(Self::caused(cause)));
+        Self { cause, ..Self::new(None, &error.to_string(), None) }
+    }
 }
 
 impl std::fmt::Display for Plain {
@@ -103,11 +136,15 @@ impl std::fmt::Display for Plain {
     }
 }
 
-impl std::error::Error for Plain {}
+impl std::error::Error for Plain {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| &**cause as &dyn std::error::Error)
+    }
+}
 
 impl Diagnostic for Plain {
     fn code(&self) -> Option<Box<dyn std::fmt::Display + '_>> {
-        Some(Box::new(self.code))
+        self.code.as_ref().map(|code| Box::new(code) as Box<dyn std::fmt::Display>)
     }
 
     fn help(&self) -> Option<Box<dyn std::fmt::Display + '_>> {
@@ -124,8 +161,8 @@ pub fn print(error: &CliError, colour: bool) {
         CliError::Plan(PlanError::Stack { sources, mistakes }) => {
             mistakes_of(sources, mistakes, "nothing was changed", colour);
         }
-        CliError::State(error) => draw(error, colour),
-        CliError::Diagnostic(error) => draw(&**error, colour),
+        CliError::State(error) => draw(&Plain::of(error), colour),
+        CliError::Diagnostic(error) => draw(&Plain::of(&**error), colour),
         CliError::Usage { code, message, help } => plain(code, message, help.clone(), colour),
         CliError::Refused { code, message, help } => plain(code, message, Some(help.clone()), colour),
         CliError::Plan(error) => plain(error.code(), &error.to_string(), error.help(), colour),
@@ -144,20 +181,21 @@ fn mistakes_of(sources: &Sources, mistakes: &[Mistake], stands: &str, colour: bo
         draw(&mistake.in_sources(sources), colour);
     }
     if let Some(more) = mistakes.len().checked_sub(MOST_DRAWN).filter(|more| *more > 0) {
-        eprintln!("\nand {more} more");
+        errln!("\nand {more} more");
     }
     let count = match mistakes.len() {
         1 => "1 mistake".to_owned(),
         n => format!("{n} mistakes"),
     };
-    eprintln!("\n{count} in the stack; {stands}");
+    errln!("\n{count} in the stack; {stands}");
 }
 
 /// Prints a message with its code and help.
 pub fn plain(code: &'static str, message: &str, help: Option<String>, colour: bool) {
-    draw(&Plain { code, message: hidden(message), help: help.as_deref().map(hidden) }, colour);
+    draw(&Plain::new(Some(code.to_owned()), message, help.as_deref()), colour);
 }
 
+/// Draws what was made safe for a terminal: a [`Plain`] or a mistake in its sources.
 fn draw(diagnostic: &dyn Diagnostic, colour: bool) {
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width());
@@ -165,7 +203,7 @@ fn draw(diagnostic: &dyn Diagnostic, colour: bool) {
     if handler.render_report(&mut text, diagnostic).is_err() {
         text = diagnostic.to_string();
     }
-    eprintln!("{}", text.trim_end());
+    err_painted(&format!("{}\n", text.trim_end()));
 }
 
 /// Columns to wrap messages at.

@@ -8,6 +8,7 @@ use super::rollout::{Site, Which, carry_out, told};
 use super::{CliError, Exit, Global, lock};
 use crate::deployment::mailbox::Message;
 use crate::rollout::{Answer, Order, Plan, order, who};
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -46,7 +47,7 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
         let mut plan = match order(snapshot, &name, &wanted, crate::clock::now())? {
             Answer::Ship(plan) => plan,
             Answer::Nothing(nothing) => {
-                println!("{nothing}");
+                outln!("{nothing}");
                 return Ok(Exit::Done);
             }
         };
@@ -77,7 +78,7 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
 async fn show(global: &Global, site: &Site, plan: &mut Plan) -> Result<(), CliError> {
     let (_, cloud) = site.connect(global, &plan.snapshot).await?;
     plan.measure(&cloud).await?;
-    print!("{}", plan.rollouts.story());
+    super::report::out(&plan.rollouts.story());
     Ok(())
 }
 

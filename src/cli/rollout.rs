@@ -18,6 +18,7 @@ use crate::lang::program::Program;
 use crate::rollout::{Answer, Engine, Order, Realm, order, recover, ship};
 use crate::state::deployment::{Deployment, Release};
 use crate::state::{LockGuard, Snapshot, StateError, Store};
+use crate::terminal::{errln, outln};
 
 /// Which deployment a command is about.
 #[derive(Debug, Clone, clap::Args)]
@@ -113,7 +114,7 @@ impl Site {
         let (began, mut told) = (clock::monotonic(), false);
         loop {
             if !self.store.is_posted(&sent)? {
-                println!("{deployment}: {holder} has taken it, and does so now.");
+                outln!("{deployment}: {holder} has taken it, and does so now.");
                 return Ok(None);
             }
             // It may have ended without looking once more, or be dead.
@@ -122,11 +123,11 @@ impl Site {
                 if self.store.take(&sent)?.is_some() {
                     return Ok(Some(lock));
                 }
-                println!("{deployment}: {holder} has taken it, and has ended.");
+                outln!("{deployment}: {holder} has taken it, and has ended.");
                 return Ok(None);
             }
             if clock::monotonic().saturating_sub(began) >= PATIENCE && !std::mem::replace(&mut told, true) {
-                println!(
+                outln!(
                     "{deployment}: {holder} has not taken it yet: it is at a step of {deployment} that it ends first. \
                      This waits until it does, or has ended; interrupted, it leaves the request there."
                 );
@@ -180,7 +181,7 @@ impl Reach {
     /// From now on an interrupt ends what is under way.
     pub fn listen(&self) {
         self.shutdown
-            .listen(|_| eprintln!("\nInterrupted: what is under way is ended; the same command goes on."));
+            .listen(|_| errln!("\nInterrupted: what is under way is ended; the same command goes on."));
     }
 }
 
@@ -199,7 +200,7 @@ pub async fn carry_out(
     match order(site.snapshot()?, name, wanted, engine.cloud.clock.now())? {
         Answer::Ship(plan) => Ok(ship(&engine, lock, *plan).await?.rollouts),
         Answer::Nothing(nothing) => {
-            println!("{nothing}");
+            outln!("{nothing}");
             Ok(Vec::new())
         }
     }
@@ -207,7 +208,7 @@ pub async fn carry_out(
 
 /// Says how it ended. A release that was taken back is what `abort` was asked for.
 pub fn told(ended: &Ended) -> Exit {
-    println!("{}", tell(ended));
+    outln!("{}", tell(ended));
     match &ended.end {
         End::Interrupted { .. } => Exit::Interrupted,
         end if end.has_failed() => Exit::Failed,

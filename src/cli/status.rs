@@ -1,7 +1,7 @@
 //! `bgform status`: which release each deployment runs and how far a rollout is, from state and from
 //! what AWS shows. Needs no variable and no lock, so that it works beside a running apply.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -12,6 +12,7 @@ use crate::clock;
 use crate::deployment::picture::lines;
 use crate::deployment::seen::{Seen, see};
 use crate::state::deployment::{Colour, Deployment};
+use crate::terminal;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -64,7 +65,7 @@ pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
         };
         if live_view && drawn > 0 {
             // Up to where the last one began, and everything below it away.
-            print!("\x1b[{drawn}A\x1b[J");
+            terminal::back(drawn);
         }
         drawn = text.lines().count();
         report::out(&text);
@@ -74,7 +75,6 @@ pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
         if !live_view && !args.json {
             report::out("\n");
         }
-        std::io::stdout().flush().ok();
         clock::sleep(LOOK).await;
     }
 }

@@ -1,6 +1,7 @@
 //! `bgform validate`: all mistakes of a stack, without any API call.
 
 use super::{CliError, Exit, Global, StackArgs, context};
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -14,6 +15,6 @@ pub struct ValidateArgs {
 pub fn run(_global: &Global, args: ValidateArgs) -> Result<Exit, CliError> {
     let program = context::program(&args.stack)?;
     let count = program.nodes.iter().filter(|node| node.managed).count();
-    println!("The stack `{}` is valid: {count} resources.", program.settings.name);
+    outln!("The stack `{}` is valid: {count} resources.", program.settings.name);
     Ok(Exit::Done)
 }

@@ -21,6 +21,7 @@ use crate::secrets::hidden;
 pub mod error;
 mod pace;
 
+use crate::terminal::errln;
 use error::{Class, CloudError, Error, Service};
 use pace::Paces;
 
@@ -235,7 +236,7 @@ impl Cloud {
 
     fn trace(&self, service: Service, action: &'static str, outcome: &str) {
         if self.verbose {
-            eprintln!("{service} {action}: {outcome}");
+            errln!("{service} {action}: {outcome}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! blocks where the schema has blocks. What is sensitive is never written.
 
 use crate::kind::schema::{Attribute, Type};
+use crate::terminal::{acts, escaped};
 use crate::value::{Object, Value, format_duration, format_number};
 
 /// What stands in the place of a sensitive value.
@@ -125,7 +126,7 @@ pub fn value_lines(value: &Value) -> Vec<String> {
 fn is_plain(text: &str) -> bool {
     text.lines().count() > 1
         && text.lines().any(|line| line.starts_with(|c: char| !c.is_whitespace()))
-        && text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control())
+        && text.chars().all(|c| c == '\n' || c == '\t' || !acts(c))
         && !text.lines().any(|line| line.trim() == "EOT")
 }
 
@@ -149,10 +150,7 @@ fn quoted(text: &str) -> String {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            control if control.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(control))),
+            character if acts(character) => out.push_str(&escaped(character)),
             other => out.push(other),
         }
     }

@@ -160,7 +160,7 @@ async fn flush(service: Arc<Service>) {
             && !service.log.failed.swap(true, Ordering::Relaxed)
         {
             // On the console, once; it goes on answering.
-            eprintln!("requests.log cannot be written: {error}");
+            let _ = writeln!(io::stderr(), "requests.log cannot be written: {error}");
         }
     }
 }

@@ -25,4 +25,5 @@ mod reference;
 mod retiring;
 mod sandbox;
 mod secrets;
+mod terminal;
 mod wire;

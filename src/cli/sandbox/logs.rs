@@ -1,6 +1,6 @@
 //! `bgform sandbox logs`: files of the sandbox's folder, as they are and as they grow.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::clock;
 use crate::sandbox::control::find_log;
 use crate::sandbox::log::{Follower, Seen};
 use crate::sandbox::region_folders;
+use crate::terminal::{errln, shown};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -75,25 +76,44 @@ async fn print(path: &Path, follow: bool) -> Result<Exit, CliError> {
     };
     let mut log = Follower::open(path).map_err(failed)?;
     let mut room = vec![0; 64 << 10];
+    let mut out = Out { terminal: std::io::stdout().is_terminal(), left: Vec::new() };
     loop {
         match log.read(&mut room).map_err(failed)? {
             Seen::Read(read) => {
-                let mut out = std::io::stdout().lock();
                 let part = room.get(..read).unwrap_or_default();
                 // A reader that stops early is no failure.
-                if out.write_all(part).and_then(|()| out.flush()).is_err() {
+                if !out.print(part) {
                     return Ok(Exit::Done);
                 }
             }
             Seen::Missed => {
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "Lines are missing here: the log grew faster than it was read."
-                );
+                errln!("Lines are missing here: the log grew faster than it was read.");
             }
             Seen::End if follow => clock::sleep(LOOK).await,
             // It went with its instance.
             Seen::End | Seen::Gone => return Ok(Exit::Done),
         }
+    }
+}
+
+/// Where a log goes: as it is to a file or a program, and to a terminal without what would act there.
+struct Out {
+    terminal: bool,
+    /// The beginning of a character whose rest was not read yet.
+    left: Vec<u8>,
+}
+
+impl Out {
+    /// Whether there is still a reader.
+    fn print(&mut self, part: &[u8]) -> bool {
+        let mut out = std::io::stdout().lock();
+        if !self.terminal {
+            return out.write_all(part).and_then(|()| out.flush()).is_ok();
+        }
+        self.left.extend_from_slice(part);
+        let cut = self.left.utf8_chunks().last().map_or(0, |last| last.invalid().len());
+        let rest = self.left.split_off(self.left.len() - cut);
+        let text = std::mem::replace(&mut self.left, rest);
+        out.write_all(shown(&String::from_utf8_lossy(&text)).as_bytes()).and_then(|()| out.flush()).is_ok()
     }
 }

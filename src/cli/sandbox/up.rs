@@ -15,6 +15,7 @@ use crate::cli::{CliError, Exit, report};
 use crate::clock;
 use crate::sandbox::faults::Fault;
 use crate::sandbox::log;
+use crate::terminal::errln;
 
 /// The port where none is named.
 pub const PORT: u16 = 4577;
@@ -132,7 +133,7 @@ pub async fn running(home: &Home) -> Result<Record, CliError> {
         },
         Ok(record) => record,
     };
-    eprintln!("{was_killed}Started a sandbox at {}; `bgform sandbox down` ends it.", record.endpoint());
+    errln!("{was_killed}Started a sandbox at {}; `bgform sandbox down` ends it.", record.endpoint());
     Ok(record)
 }
 

@@ -4,6 +4,7 @@ use super::{StackArg, nothing_open};
 use crate::cli::apply::ask_at_terminal;
 use crate::cli::lock::locked;
 use crate::cli::{CliError, Exit, Global, locate, report};
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -39,14 +40,17 @@ pub async fn run(global: &Global, args: RestoreArgs) -> Result<Exit, CliError> {
         Ok(Some(loaded)) => {
             nothing_open(&loaded.open)?;
             let now = &loaded.snapshot;
-            println!("The state reads: serial {}, {} resources.", now.serial, now.resources.len());
+            outln!("The state reads: serial {}, {} resources.", now.serial, now.resources.len());
         }
         Ok(None) => {}
-        Err(error) => println!("The state does not read: {error}."),
+        Err(error) => outln!("The state does not read: {error}."),
     }
-    println!(
+    outln!(
         "Serial {} of {:.0}, by {}, has {} resources, and takes its place.",
-        kept.serial, kept.taken_at, kept.written_by.command, kept.resources
+        kept.serial,
+        kept.taken_at,
+        kept.written_by.command,
+        kept.resources
     );
     if !args.auto_approve {
         ask_at_terminal()?;

@@ -4,6 +4,7 @@ use super::StackArg;
 use crate::cli::apply::ask_at_terminal;
 use crate::cli::lock::contend;
 use crate::cli::{CliError, Exit, Global, locate, report};
+use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -27,7 +28,7 @@ pub fn run(global: &Global, args: UnlockArgs) -> Result<Exit, CliError> {
         report::out(&format!("Nobody has the lock of the state in `{}`.\n", store.place().display()));
         return Ok(Exit::Done);
     };
-    println!("The state in `{}` is in use by {holder}.", store.place().display());
+    outln!("The state in `{}` is in use by {holder}.", store.place().display());
     if !args.auto_approve {
         ask_at_terminal()?;
     }

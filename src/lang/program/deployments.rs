@@ -14,6 +14,7 @@ use crate::lang::declare::declare_lowered;
 use crate::lang::scope::Known;
 use crate::secrets;
 use crate::state::deployment::{Colour, Deployment};
+use crate::terminal;
 use crate::value::{Object, Value};
 
 impl Program {
@@ -96,6 +97,11 @@ impl Program {
                 .help("call it by something that anybody may see"),
             );
         }
+        if let Some(Value::String(label)) = inputs.get("release") {
+            let written = block.body.attributes.iter().find(|one| one.name.text == "release");
+            let span = written.map_or(name.span, |written| written.value.span);
+            mistakes.extend(unfit(label).map(|mistake| mistake.at(span, "this one")));
+        }
         // Marks end here: what is told of a gate or a strategy is hidden by its text.
         secrets::keep_all(&inputs);
         let plain = Value::Object(without_unknown(inputs)).to_plain_json();
@@ -166,4 +172,17 @@ fn without_unknown(members: Object) -> Object {
         }
     }
     members.into_iter().map(|(name, value)| (name, plain(value))).collect()
+}
+
+/// What is wrong with a release's label.
+fn unfit(label: &str) -> Option<Mistake> {
+    const CODE: &str = "bgform::lang::bad_release";
+    if label.trim().is_empty() {
+        let help = "call it by what is shipped, such as a version or a commit";
+        return Some(Mistake::new(CODE, "`release` is empty").help(help));
+    }
+    let acts = label.chars().find(|c| terminal::acts(*c))?;
+    let message = format!("`release` has a character that is none to read: `{}`", terminal::escaped(acts));
+    let help = "leave it out: plans, `status` and `history` show what a release is called, on one line";
+    Some(Mistake::new(CODE, message).help(help))
 }

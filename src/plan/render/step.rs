@@ -112,7 +112,7 @@ impl Steps<'_> {
         let address = self.style.paint(Meaning::Heading, &printable(&step.address.to_string()));
         let note = match note {
             "" => String::new(),
-            note => format!(" {}", self.style.paint(Meaning::Aside, &format!("({note})"))),
+            note => format!(" {}", self.style.paint(Meaning::Aside, &format!("({})", printable(note)))),
         };
         out.push(format!("{} {verb} {address}{note}", self.style.paint(meaning, sign)));
     }

@@ -2,6 +2,7 @@
 //! Sensitive values are never any part of what goes out.
 
 use super::names::Names;
+use crate::terminal::{acts, escaped};
 use crate::value::{Object, Unknown, Value, format_duration, format_number};
 
 /// A value in one line, in the language's notation, secrets hidden.
@@ -16,7 +17,9 @@ pub(super) fn one_line(value: &Value, member: &str, names: &Names<'_>) -> String
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Number(value) => format_number(*value),
-        Value::String(text) => names.find(text, member).unwrap_or_else(|| quoted(text)),
+        Value::String(text) => {
+            names.find(text, member).map(|found| printable(&found)).unwrap_or_else(|| quoted(text))
+        }
         Value::Duration(duration) => format_duration(*duration),
         Value::Percent(value) => format!("{}%", format_number(*value)),
         Value::List(items) => {
@@ -30,7 +33,7 @@ pub(super) fn one_line(value: &Value, member: &str, names: &Names<'_>) -> String
             };
             format!("{{ {} }}", members.iter().map(said).collect::<Vec<_>>().join(", "))
         }
-        Value::Ref(reference) => reference.to_string(),
+        Value::Ref(reference) => printable(&reference.to_string()),
         Value::Unknown(unknown) => later(unknown),
         Value::Sensitive(_) => "(sensitive)".to_owned(),
     }
@@ -80,7 +83,7 @@ fn members_in_lines(members: &Object, width: usize, names: &Names<'_>) -> Vec<St
 /// A reference to what does not exist yet reads as the reference.
 fn later(unknown: &Unknown) -> String {
     match unknown.attribute.as_str() {
-        "id" | "arn" => format!("{} (known after apply)", unknown.address),
+        "id" | "arn" => format!("{} (known after apply)", printable(&unknown.address.to_string())),
         _ => "(known after apply)".to_owned(),
     }
 }
@@ -102,11 +105,8 @@ pub(super) fn quoted(text: &str) -> String {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
             '$' if text.get(index..).is_some_and(|rest| rest.starts_with("${")) => out.push_str("$$"),
-            c if acts(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if acts(c) => out.push_str(&escaped(c)),
             c => out.push(c),
         }
     }
@@ -119,14 +119,8 @@ pub(super) fn printable(line: &str) -> String {
     line.chars()
         .map(|c| match c {
             '\t' => "    ".to_owned(),
-            '\r' => "\\r".to_owned(),
-            c if acts(c) => format!("\\u{:04x}", u32::from(c)),
+            c if acts(c) => escaped(c),
             c => c.to_string(),
         })
         .collect()
-}
-
-/// Control characters, and those that change the direction of what follows.
-fn acts(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -124,6 +124,30 @@ fn smoke_gates() {
     run.says("gate \"smoke\" did not pass: `sh` ended with exit status: 3").says("2.0 is not good enough");
 }
 
+/// What a gate's command and an instance's script print that fail.
+fn what_they_print_acts_in_no_terminal() {
+    const PRINTS: &str = r"printf '\033]0;pwned\007\033[2Ja\rb\bc\302\2332J\342\200\256\n'; exit 3";
+    for gate in [
+        format!("command = [\"sh\", \"-c\", \"{}\"]", PRINTS.replace('\\', "\\\\")),
+        format!("remote = [\"{}\"]", PRINTS.replace('\\', "\\\\")),
+    ] {
+        let scene = Scene::of(&canary(25, "1s"));
+        scene.rewrite(
+            "  strategy",
+            &format!("  gate \"smoke\" {{\n    at = \"after_shift\"\n    {gate}\n  }}\n\n  strategy"),
+        );
+        let run = scene.apply("2.0").exits(1).says("2.0 was taken back");
+        let history = scene.product.run(&["history", super::STACK]).exits(0);
+        for text in [&run.out, &run.err, &history.out] {
+            let acts = text.chars().find(|c| !matches!(c, '\n' | '\t') && bgform::terminal::acts(*c));
+            assert_eq!(acts, None, "{text:?}");
+        }
+        for text in [&run.out, &history.out] {
+            assert!(text.contains(r"\u001b]0;pwned\u0007\u001b[2Ja\rb\u0008c\u009b2J\u202e"), "{text}");
+        }
+    }
+}
+
 #[test]
 fn what_is_not_fit_is_gone_back_from_and_the_cause_is_told() {
     side_by_side(&[
@@ -132,5 +156,6 @@ fn what_is_not_fit_is_gone_back_from_and_the_cause_is_told() {
         ("dies", &dies_in_the_middle),
         ("metric", &metric_gate),
         ("smoke", &smoke_gates),
+        ("prints", &what_they_print_acts_in_no_terminal),
     ]);
 }
