@@ -30,7 +30,7 @@ pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
     let declared: HashMap<&Address, &Node> =
         program.nodes.iter().filter(|node| node.managed).map(|node| (&node.address, node)).collect();
     let mut known = remembered_outputs(snapshot);
-    let mut items = items(program, snapshot, &declared);
+    let mut items = items(program, snapshot, &declared, options);
     let is_part = part.is_some();
     let selected = match part {
         Some(part) => {
@@ -163,11 +163,16 @@ fn items<'a>(
     program: &Program,
     snapshot: &'a Snapshot,
     declared: &HashMap<&Address, &Node>,
+    options: &Options,
 ) -> Vec<Item<'a>> {
     snapshot
         .resources
         .iter()
         .map(|(address, record)| {
+            if options.no_refresh {
+                // Nothing is read.
+                return Item { address, record, declared: BTreeSet::new() };
+            }
             let mut names: BTreeSet<String> = record.inputs.keys().cloned().collect();
             if declared.contains_key(address)
                 && let Some(block) = program.declarations.resources.get(&address.block())
@@ -278,14 +283,21 @@ impl Decide<'_> {
         if changes.is_empty() && !record.unfinished {
             self.unchanged
                 .extend(traffic.weights.iter().map(|(group, (before, _))| (group.clone(), *before)));
-            let fresh = Record {
-                inputs,
-                outputs: live.outputs.clone(),
-                depends_on: evaluated.depends_on.iter().cloned().collect(),
-                prevent_destroy: evaluated.prevent_destroy,
-                ..record.clone()
-            };
-            if fresh != *record {
+            // Most are as they were: no record is made to find that out.
+            let is_fresh = record.inputs == inputs
+                && record.outputs == live.outputs
+                && record.depends_on.iter().eq(&evaluated.depends_on)
+                && record.prevent_destroy == evaluated.prevent_destroy;
+            if !is_fresh {
+                let fresh = Record {
+                    id: record.id.clone(),
+                    inputs,
+                    outputs: live.outputs.clone(),
+                    generation: record.generation,
+                    depends_on: evaluated.depends_on.iter().cloned().collect(),
+                    prevent_destroy: evaluated.prevent_destroy,
+                    unfinished: record.unfinished,
+                };
                 self.plan.refreshed.push((address.clone(), fresh));
             }
             return Ok(live.outputs.clone());
