@@ -3,40 +3,142 @@
 //! An [`Address`] is ours and logical; ids and ARNs are the cloud's and are plain strings
 //! that end in `_id` or `_arn`. The two never mix.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One resource, or one instance of a resource with `for_each`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
+/// One resource, or one instance of a resource with `for_each`. A clone shares its parts, and two
+/// that differ are told apart by their hashes.
+pub struct Address(Arc<Parts>);
+
+/// What an address consists of.
+#[derive(Debug)]
+pub struct Parts {
     /// The resource kind, such as `autoscaling_group`.
     pub kind: String,
     /// The label in the stack file.
     pub name: String,
     /// The `for_each` key, where the block has one.
     pub key: Option<String>,
+    /// The block that an instance comes from; none where this is one.
+    block: Option<Address>,
+    /// Of the three texts.
+    hash: u64,
 }
 
 impl Address {
     pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { kind: kind.into(), name: name.into(), key: None }
+        Self::of(kind.into(), name.into(), None, None)
+    }
+
+    fn of(kind: String, name: String, key: Option<String>, block: Option<Address>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (&kind, &name, &key).hash(&mut hasher);
+        Self(Arc::new(Parts { hash: hasher.finish(), kind, name, key, block }))
     }
 
     /// The same block's instance for one `for_each` key.
     pub fn with_key(&self, key: impl Into<String>) -> Self {
-        Self { key: Some(key.into()), ..self.clone() }
+        Self::of(self.kind.clone(), self.name.clone(), Some(key.into()), Some(self.block()))
     }
 
     /// The block that this instance comes from.
     pub fn block(&self) -> Self {
-        Self { key: None, ..self.clone() }
+        self.block.as_ref().unwrap_or(self).clone()
     }
 
     /// Whether `self`, given on a command line, names `other`: itself, or any instance of it.
     pub fn selects(&self, other: &Address) -> bool {
-        self == other || (self.key.is_none() && *self == other.block())
+        self == other || other.block.as_ref() == Some(self)
+    }
+}
+
+/// How often this thread has compared, hashed or copied an address: what the tests of scale count.
+#[cfg(test)]
+pub mod touched {
+    use std::cell::Cell;
+
+    thread_local!(static TOUCHED: Cell<u64> = const { Cell::new(0) });
+
+    pub(super) fn once() {
+        TOUCHED.set(TOUCHED.get() + 1);
+    }
+
+    /// How often `work` touches one, and what it gives.
+    pub fn count<T>(work: impl FnOnce() -> T) -> (u64, T) {
+        let before = TOUCHED.get();
+        let given = work();
+        (TOUCHED.get() - before, given)
+    }
+}
+
+#[cfg(not(test))]
+mod touched {
+    #[inline(always)]
+    pub(super) fn once() {}
+}
+
+impl Clone for Address {
+    fn clone(&self) -> Self {
+        touched::once();
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Deref for Address {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Parts {
+    fn texts(&self) -> (&str, &str, Option<&str>) {
+        (&self.kind, &self.name, self.key.as_deref())
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        touched::once();
+        Arc::ptr_eq(&self.0, &other.0) || (self.hash == other.hash && self.texts() == other.texts())
+    }
+}
+
+impl Eq for Address {}
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        touched::once();
+        state.write_u64(self.hash);
+    }
+}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> Ordering {
+        touched::once();
+        match Arc::ptr_eq(&self.0, &other.0) {
+            true => Ordering::Equal,
+            false => self.texts().cmp(&other.texts()),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -91,7 +193,11 @@ impl FromStr for Address {
         if !is_identifier(kind) || !is_identifier(name) {
             return Err(invalid());
         }
-        Ok(Self { kind: kind.to_owned(), name: name.to_owned(), key })
+        let block = Self::new(kind, name);
+        Ok(match key {
+            Some(key) => block.with_key(key),
+            None => block,
+        })
     }
 }
 

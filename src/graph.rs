@@ -1,7 +1,7 @@
 //! Order among things that depend on each other. Edges come in, an order in which dependencies
 //! come first goes out, or one cycle. Knows nothing of what the things are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 use indexmap::{IndexMap, IndexSet};
@@ -21,13 +21,13 @@ where
     P: Clone,
 {
     let mut graph: DiGraph<T, ()> = DiGraph::new();
-    let indexes: IndexMap<&T, NodeIndex> =
+    let indexes: HashMap<&T, NodeIndex> =
         edges.keys().map(|thing| (thing, graph.add_node(thing.clone()))).collect();
     for (from, targets) in edges {
-        for (to, _) in targets {
-            if let (Some(from), Some(to)) = (indexes.get(from), indexes.get(to)) {
-                graph.update_edge(*to, *from, ());
-            }
+        let Some(from) = indexes.get(from) else { continue };
+        let mut seen = HashSet::new();
+        for to in targets.iter().filter_map(|(to, _)| indexes.get(to)).filter(|to| seen.insert(**to)) {
+            graph.add_edge(*to, *from, ());
         }
     }
     // Of those that wait for nothing more, the one that was written first goes first.

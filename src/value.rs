@@ -185,7 +185,22 @@ impl Value {
         }
     }
 
-    /// The same tree without any mark, for equality that does not care who may see it.
+    /// Whether both are the same tree but for marks, and whoever may see it.
+    pub fn same(&self, other: &Value) -> bool {
+        match (self.unmark().0, other.unmark().0) {
+            (Self::List(one), Self::List(other)) => {
+                one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.same(other))
+            }
+            (Self::Object(one), Self::Object(other)) => {
+                let same =
+                    |(name, value): (&String, &Value)| other.get(name).is_some_and(|other| value.same(other));
+                one.len() == other.len() && one.iter().all(same)
+            }
+            (one, other) => one == other,
+        }
+    }
+
+    /// The same tree without any mark, for texts that do not care who may see it.
     pub fn without_marks(&self) -> Value {
         match self {
             Self::Sensitive(inner) => inner.without_marks(),

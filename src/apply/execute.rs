@@ -12,10 +12,11 @@ use crate::lang::scope::{Facts, Known};
 use crate::plan::cover::pair;
 use crate::plan::diff::{AttributeChange, agrees, changed_attributes, diff};
 use crate::plan::observe::overlaid;
+use crate::plan::records::Records;
 use crate::plan::render::show_value;
 use crate::plan::resolve::resolve;
 use crate::plan::step::{Action, Step};
-use crate::state::{self, Begin, Change, Entry, Record, StateError, Unseen};
+use crate::state::{self, Begin, Change, Entry, Record, Snapshot, StateError, Unseen};
 use crate::value::{Object, Value};
 
 use super::{Context, StepError, recover};
@@ -35,11 +36,12 @@ pub(super) struct Shared<'a> {
 
 impl<'a> Shared<'a> {
     pub fn new(context: &'a Context<'a>, known: Known) -> Self {
-        let snapshot = context.journal.snapshot();
+        let (stack, lineage) =
+            context.journal.look(|snapshot| (snapshot.stack.clone(), snapshot.lineage.clone()));
         Self {
             context,
-            stack: snapshot.stack,
-            lineage: snapshot.lineage,
+            stack,
+            lineage,
             known: Mutex::new(known),
             turns: Mutex::default(),
             nodes: context.program.nodes.iter().map(|node| (&node.address, node)).collect(),
@@ -172,9 +174,10 @@ impl<'a> Shared<'a> {
 
     /// The creates at the step's address of which nothing was to be seen.
     fn unseen(&self, step: &Step) -> Vec<Unseen> {
-        let mut unseen = self.context.journal.snapshot().unseen;
-        unseen.retain(|earlier| earlier.begin.address == step.address);
-        unseen
+        self.context.journal.look(|snapshot| {
+            let of_step = |earlier: &&Unseen| earlier.begin.address == step.address;
+            snapshot.unseen.iter().filter(of_step).cloned().collect()
+        })
     }
 
     /// Looks for what an earlier create made with other inputs, for as long as it may show itself late.
@@ -232,9 +235,9 @@ impl<'a> Shared<'a> {
 
     /// Puts a record at its address; what stood there before and is not it makes room.
     async fn put(&self, operation: &str, address: &Address, record: Record) -> Result<(), StateError> {
-        let snapshot = self.context.journal.snapshot();
-        if let Some(old) = snapshot.resources.get(address).filter(|old| old.id != record.id) {
-            let change = Change::Depose { address: address.clone(), id: old.id.clone() };
+        let standing = |snapshot: &Snapshot| snapshot.resources.get(address).map(|old| old.id.clone());
+        if let Some(id) = self.context.journal.look(standing).filter(|id| *id != record.id) {
+            let change = Change::Depose { address: address.clone(), id };
             self.append(Entry::Fact { change }).await?;
         }
         let change = Change::Put { address: address.clone(), record };
@@ -305,7 +308,7 @@ impl<'a> Shared<'a> {
         for name in planned {
             let null = Value::Null;
             let (then, now) = (then.get(name).unwrap_or(&null), before.get(name).unwrap_or(&null));
-            if then.without_marks() != now.without_marks() {
+            if !then.same(now) {
                 // What is read from the account carries no marks.
                 let wanted = step.inputs.get(name).unwrap_or(&null);
                 let last = record.inputs.get(name).unwrap_or(&null);
@@ -380,21 +383,23 @@ impl<'a> Shared<'a> {
 
     /// Whether what stood at the address when the plan was made has made room since.
     fn was_deposed(&self, address: &Address, id: &str) -> bool {
-        let snapshot = self.context.journal.snapshot();
-        snapshot.deposed.iter().any(|old| old.address == *address && old.record.id == id)
+        self.context.journal.look(|snapshot| {
+            snapshot.deposed.iter().any(|old| old.address == *address && old.record.id == id)
+        })
     }
 
     /// Deletes what was replaced and kept, once nothing kept uses it any more.
     pub async fn release(&self) -> Vec<(Address, Result<(), StepError>)> {
         let snapshot = self.context.journal.snapshot();
+        let records = Records::new(&snapshot);
         let mut released = Vec::new();
         for old in &snapshot.deposed {
             let Some(kind) = kind::find_managed(&old.address.kind) else { continue };
-            if crate::plan::kept_by(&snapshot.resources, &old.record.id).is_some() {
+            if records.keeper(&old.record.id, None).is_some() {
                 continue;
             }
             let id = old.record.id.clone();
-            let shared = snapshot.resources.values().any(|record| record.id == id);
+            let shared = !records.with_id(&id).is_empty();
             let action = match shared {
                 true => Action::Forget {
                     id: id.clone(),
@@ -425,9 +430,7 @@ impl<'a> Shared<'a> {
 
 fn is_same(one: &Object, other: &Object) -> bool {
     one.len() == other.len()
-        && one.iter().all(|(name, value)| {
-            other.get(name).is_some_and(|other| other.without_marks() == value.without_marks())
-        })
+        && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| other.same(value)))
 }
 
 fn removal(address: &Address, id: &str, deposed: bool) -> Change {

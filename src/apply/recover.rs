@@ -235,9 +235,7 @@ async fn created(
     };
     // Inputs that did not come true are left to the next plan.
     let mut inputs = begin.inputs.clone();
-    inputs.retain(|name, value| {
-        live.inputs.get(name).is_none_or(|now| now.without_marks() == value.without_marks())
-    });
+    inputs.retain(|name, value| live.inputs.get(name).is_none_or(|now| now.same(value)));
     let record = Record { inputs, outputs: live.outputs, ..record };
     let snapshot = journal.snapshot();
     match snapshot.resources.get(address) {
@@ -316,7 +314,7 @@ fn came_true(standing: &Record, wanted: &Object, live: &Live) -> Object {
     let now = overlaid(standing, live);
     let mut inputs = standing.inputs.clone();
     for (name, value) in wanted {
-        if now.get(name).is_some_and(|now| now.without_marks() == value.without_marks()) {
+        if now.get(name).is_some_and(|now| now.same(value)) {
             inputs.insert(name.clone(), value.clone());
         }
     }

@@ -127,33 +127,60 @@ async fn finish(context: &Context<'_>, shared: &Shared<'_>, outcome: &mut Outcom
 /// Which steps may begin.
 struct Schedule<'a> {
     steps: &'a [Step],
-    waiting: BTreeSet<usize>,
+    /// Steps that wait for nothing more, what moves traffic first.
+    ready: BTreeSet<(bool, usize)>,
+    /// For each step, how many it still waits for.
+    waits: Vec<usize>,
+    /// For each step, those that wait for it.
+    waiting: Vec<Vec<usize>>,
     done: BTreeSet<usize>,
     failed: BTreeSet<usize>,
 }
 
 impl<'a> Schedule<'a> {
     fn new(steps: &'a [Step]) -> Self {
-        Self { steps, waiting: (0..steps.len()).collect(), done: BTreeSet::new(), failed: BTreeSet::new() }
+        let mut waiting = vec![Vec::new(); steps.len()];
+        for (index, step) in steps.iter().enumerate() {
+            for before in &step.after {
+                if let Some(waiting) = waiting.get_mut(*before) {
+                    waiting.push(index);
+                }
+            }
+        }
+        let mut schedule = Self {
+            steps,
+            ready: BTreeSet::new(),
+            waits: steps.iter().map(|step| step.after.len()).collect(),
+            waiting,
+            done: BTreeSet::new(),
+            failed: BTreeSet::new(),
+        };
+        (0..steps.len()).for_each(|index| schedule.ready_if_free(index));
+        schedule
+    }
+
+    fn ready_if_free(&mut self, index: usize) {
+        if let (Some(0), Some(step)) = (self.waits.get(index), self.steps.get(index)) {
+            self.ready.insert((step.traffic.weights.is_empty(), index));
+        }
     }
 
     /// The next step that waits for nothing; what moves traffic goes first.
     fn next(&mut self) -> Option<(usize, &'a Step)> {
-        let ready = |index: &&usize| {
-            self.steps
-                .get(**index)
-                .is_some_and(|step| step.after.iter().all(|before| self.done.contains(before)))
-        };
-        let moves_traffic =
-            |index: &usize| self.steps.get(*index).is_some_and(|step| !step.traffic.weights.is_empty());
-        let index =
-            *self.waiting.iter().filter(ready).min_by_key(|index| (!moves_traffic(index), **index))?;
-        self.waiting.remove(&index);
+        let (_, index) = self.ready.pop_first()?;
         Some((index, self.steps.get(index)?))
     }
 
     fn done(&mut self, index: usize) {
-        self.done.insert(index);
+        if !self.done.insert(index) {
+            return;
+        }
+        for next in self.waiting.get_mut(index).map(std::mem::take).unwrap_or_default() {
+            if let Some(waits) = self.waits.get_mut(next) {
+                *waits = waits.saturating_sub(1);
+            }
+            self.ready_if_free(next);
+        }
     }
 
     fn failed(&mut self, index: usize) {

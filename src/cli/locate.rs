@@ -187,7 +187,10 @@ mod tests {
 
     #[test]
     fn a_word_is_an_address_unless_it_is_a_file_or_named_like_one() {
-        assert_eq!(as_address("target_group.shop[blue]").and_then(|it| it.key).as_deref(), Some("blue"));
+        assert_eq!(
+            as_address("target_group.shop[blue]").and_then(|it| it.key.clone()).as_deref(),
+            Some("blue")
+        );
         for text in ["shop.deploy", "Cargo.toml", "src", "stacks/shop.deploy", "."] {
             assert!(as_address(text).is_none(), "{text}");
         }

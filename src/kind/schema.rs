@@ -257,7 +257,7 @@ impl Type {
             (Self::Block(_) | Self::Labelled { .. }, Value::Object(members), live @ Value::Object(_)) => {
                 let label = declared.get("type");
                 let attributes = self.block_attributes(label.as_str()).unwrap_or_default();
-                (label.is_null() || label.without_marks() == live.get("type").without_marks())
+                (label.is_null() || label.same(live.get("type")))
                     && attributes.iter().all(|attribute| match members.get(attribute.name) {
                         Some(value) => attribute.ty.agrees(value, live.get(attribute.name)),
                         None => true,
@@ -289,7 +289,7 @@ impl Type {
                         false => items.iter().all(&mut takes),
                     }
             }
-            (_, declared, live) => declared.without_marks() == live.without_marks(),
+            (_, declared, live) => declared.same(live),
         }
     }
 
@@ -329,14 +329,15 @@ pub fn sorted(mut items: Vec<Value>) -> Value {
 
 /// Members in schema order with defaults filled in; nulls and unknown names are dropped.
 pub fn canonical_members(attributes: &[Attribute], mut members: Object) -> Object {
-    let mut canonical = Object::new();
+    // Counted before, so that the object is as large as what it holds.
+    let mut canonical = Vec::with_capacity(attributes.len());
     for attribute in attributes {
         let given = members.swap_remove(attribute.name).filter(|value| !value.is_null());
         if let Some(value) = given.or_else(|| attribute.default.clone()) {
-            canonical.insert(attribute.name.to_owned(), attribute.canonical(value));
+            canonical.push((attribute.name.to_owned(), attribute.canonical(value)));
         }
     }
-    canonical
+    canonical.into_iter().collect()
 }
 
 impl Schema {

@@ -238,6 +238,9 @@ impl Declare<'_> {
     }
 
     fn lifecycle(&mut self, declared: &mut Declared) {
+        if declared.block.body.blocks.iter().all(|block| block.keyword.text != "lifecycle") {
+            return;
+        }
         let blocks = std::mem::take(&mut declared.block.body.blocks);
         let (lifecycle, rest): (Vec<_>, Vec<_>) =
             blocks.into_iter().partition(|block| block.keyword.text == "lifecycle");

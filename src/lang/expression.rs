@@ -47,6 +47,13 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// `name = expression`
     pub fn attribute(self, tokens: &[Token]) -> Result<(Name, Expr)> {
+        match self.plain_attribute(tokens) {
+            Some(attribute) => Ok(attribute),
+            None => self.attribute_by_grammar(tokens),
+        }
+    }
+
+    pub(super) fn attribute_by_grammar(self, tokens: &[Token]) -> Result<(Name, Expr)> {
         let (reader, blanked) = self.blank(tokens, false)?;
         let parsed = Grammar::parse(Rule::attribute, &blanked.text);
         let pair =
@@ -61,6 +68,13 @@ impl<'a> Reader<'a> {
 
     /// The words and labels of `keyword bare "label" {`.
     pub fn header(self, tokens: &[Token]) -> Result<Vec<Name>> {
+        match self.plain_header(tokens) {
+            Some(header) => Ok(header),
+            None => self.header_by_grammar(tokens),
+        }
+    }
+
+    pub(super) fn header_by_grammar(self, tokens: &[Token]) -> Result<Vec<Name>> {
         let (reader, blanked) = self.blank(tokens, false)?;
         let parsed = Grammar::parse(Rule::header, &blanked.text);
         let pair = parsed.map_err(|error| slip::explain(self, tokens, Rule::header, blanked.start, error))?;

@@ -14,6 +14,7 @@ mod literal;
 pub mod notation;
 pub mod parse;
 mod place;
+mod plain;
 pub mod program;
 pub mod reference;
 mod scan;
@@ -29,6 +30,6 @@ mod fuzz_tests;
 #[cfg(test)]
 mod parse_tests;
 #[cfg(test)]
-mod program_tests;
+pub(crate) mod program_tests;
 #[cfg(test)]
 mod slip_tests;

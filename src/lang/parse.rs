@@ -133,6 +133,9 @@ impl<'a> Parser<'a> {
                 }
             }
         }
+        // They stay as they are for as long as the stack is worked with.
+        body.attributes.shrink_to_fit();
+        body.blocks.shrink_to_fit();
         (body, broken)
     }
 }

@@ -51,8 +51,10 @@ pub struct Program {
     pub settings: Settings,
     pub declarations: Declarations,
     pub variables: IndexMap<String, Value>,
-    /// `for_each` keys of the blocks that have them.
-    pub keys: HashMap<Address, Vec<String>>,
+    /// The instances of the blocks that have `for_each`, by key.
+    pub keys: HashMap<Address, IndexMap<String, Address>>,
+    /// The locals that name no resource.
+    pub(in crate::lang) constants: HashMap<String, Value>,
     /// Every instance of every block, dependencies first.
     pub nodes: Vec<Node>,
     /// The resources that deployments are made of, by address without a key, and whose they are.
@@ -127,6 +129,7 @@ impl Program {
             declarations,
             variables,
             keys: HashMap::new(),
+            constants: HashMap::new(),
             nodes: Vec::new(),
             lowered: HashMap::new(),
             frozen: HashMap::new(),
@@ -135,6 +138,7 @@ impl Program {
             files: input.reader,
             read: Arc::default(),
         };
+        program.constants = Names::new(&program, &Known::new(), None).constants();
         program.settings = program.settings(mistakes);
         program.lower(&IndexMap::new(), mistakes);
         program.expand(mistakes);

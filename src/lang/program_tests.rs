@@ -24,7 +24,7 @@ impl ReadFile for NoFiles {
     }
 }
 
-pub(super) fn load(text: &str, vars: &[(&str, &str)]) -> (Program, Vec<Mistake>) {
+pub(crate) fn load(text: &str, vars: &[(&str, &str)]) -> (Program, Vec<Mistake>) {
     let mut sources = Sources::default();
     let mut mistakes = Vec::new();
     let file = sources.add("test.deploy", text);

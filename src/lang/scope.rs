@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+use indexmap::IndexMap;
+
 use super::evaluate::{Found, Members, Scope, evaluate};
 use super::program::Program;
 use crate::address::Address;
@@ -42,6 +44,8 @@ pub struct Names<'a> {
 struct Local {
     value: Option<Value>,
     touched: BTreeSet<Address>,
+    /// Whether it names no resource, directly or through another local.
+    constant: bool,
 }
 
 impl<'a> Names<'a> {
@@ -54,8 +58,27 @@ impl<'a> Names<'a> {
         self.touched.borrow().clone()
     }
 
+    /// The locals that name no resource: what they are is known before any call, and for good.
+    pub(super) fn constants(&self) -> HashMap<String, Value> {
+        for name in self.program.declarations.locals.keys().filter(|name| !self.is_broken("local", name)) {
+            self.evaluate_local(name);
+        }
+        let locals = self.locals.take().into_iter();
+        locals.filter_map(|(name, local)| Some((name, local.value.filter(|_| local.constant)?))).collect()
+    }
+
+    fn is_evaluated(&self, local: &str) -> bool {
+        self.program.constants.contains_key(local) || self.locals.borrow().contains_key(local)
+    }
+
     fn is_broken(&self, category: &str, name: &str) -> bool {
-        self.program.declarations.broken.contains(&(category.to_owned(), name.to_owned()))
+        let broken = &self.program.declarations.broken;
+        !broken.is_empty() && broken.contains(&(category.to_owned(), name.to_owned()))
+    }
+
+    fn is_constant(&self, local: &str) -> bool {
+        self.program.constants.contains_key(local)
+            || self.locals.borrow().get(local).is_some_and(|local| local.constant)
     }
 
     /// Evaluates a local after those that it mentions, so that a long chain of them does not recurse.
@@ -65,23 +88,24 @@ impl<'a> Names<'a> {
         while let Some(name) = waiting.last().cloned() {
             let Some(local) = self.program.declarations.locals.get(&name) else { return };
             let before = waiting.len();
-            if !self.locals.borrow().contains_key(&name) {
-                let mentioned = self.program.locals_mentioned(&local.value).into_iter();
-                let evaluated = self.locals.borrow();
-                waiting.extend(mentioned.filter(|other| !evaluated.contains_key(other)));
+            let mut constant = true;
+            if !self.is_evaluated(&name) {
+                let (locals, resources) = self.program.mentions_of_local(&local.value);
+                waiting.extend(locals.iter().filter(|other| !self.is_evaluated(other)).cloned());
+                constant = !resources && locals.iter().all(|other| self.is_constant(other));
             }
             if waiting.len() > before {
                 continue;
             }
             waiting.pop();
-            if self.locals.borrow().contains_key(&name) {
+            if self.is_evaluated(&name) {
                 continue;
             }
             // Its own mistakes are told once, by the check of the whole stack.
             let scope =
                 Names { each: None, touched: RefCell::default(), locals: Rc::clone(&self.locals), ..*self };
             let value = evaluate(&local.value, &scope, &mut Vec::new());
-            let local = Local { value, touched: scope.touched.into_inner() };
+            let local = Local { value, touched: scope.touched.into_inner(), constant };
             self.locals.borrow_mut().insert(name, local);
         }
     }
@@ -100,13 +124,16 @@ impl Scope for Names<'_> {
         if self.is_broken("local", name) {
             return Found::Broken;
         }
+        if let Some(value) = self.program.constants.get(name) {
+            return Found::Value(value.clone());
+        }
         let locals = &self.program.declarations.locals;
         if !locals.contains_key(name) {
             return Found::Missing(locals.keys().cloned().collect());
         }
         self.evaluate_local(name);
         match self.locals.borrow().get(name) {
-            Some(Local { value, touched }) => {
+            Some(Local { value, touched, .. }) => {
                 self.touched.borrow_mut().extend(touched.iter().cloned());
                 value.clone().map_or(Found::Broken, Found::Value)
             }
@@ -134,10 +161,10 @@ impl Scope for Names<'_> {
 
     fn resource(&self, kind: &str, name: &str) -> Found {
         let address = Address::new(kind, name);
-        if let Some(keys) = self.program.keys.get(&address) {
-            let members =
-                keys.iter().map(|key| (key.clone(), Value::Ref(Reference::from(address.with_key(key)))));
-            return Found::Value(Value::Object(members.collect()));
+        if let Some(instances) = self.program.keys.get(&address) {
+            let member =
+                |(key, address): (&String, &Address)| (key.clone(), Value::Ref(address.clone().into()));
+            return Found::Value(Value::Object(instances.iter().map(member).collect()));
         }
         if self.is_broken(kind, name) {
             return Found::Broken;
@@ -154,6 +181,23 @@ impl Scope for Names<'_> {
                     .collect(),
             ),
         }
+    }
+
+    fn standing(&self, head: &str, name: &str) -> Option<&Value> {
+        match head {
+            "var" => self.program.variables.get(name),
+            "local" if !self.is_broken("local", name) => self.program.constants.get(name),
+            "each" => self.each.and_then(|(key, value)| match name {
+                "key" => Some(key),
+                "value" => Some(value),
+                _ => None,
+            }),
+            _ => None,
+        }
+    }
+
+    fn instances(&self, kind: &str, name: &str) -> Option<&IndexMap<String, Address>> {
+        self.program.keys.get(&Address::new(kind, name))
     }
 
     fn attribute(&self, reference: &Reference, name: &str) -> Found {

@@ -1,13 +1,14 @@
 //! Variables: their declared types, and the values that they are given. Declarations and given
 //! texts come in, typed values go out, with a mistake for each that does not fit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use indexmap::IndexMap;
 
 use super::ast::{Attribute, Block, Expr, Name, Node};
 use super::declare::{Declarations, unknown_member};
 use super::evaluate::{Found, Scope, describe, evaluate};
+use super::functions::identity;
 use crate::diagnostic::{Mistake, did_you_mean};
 use crate::value::{Object, Value};
 
@@ -128,9 +129,10 @@ impl VariableType {
             }
             (Self::Set(item), Value::List(items)) => {
                 let mut unique = Vec::new();
+                let mut seen = HashSet::new();
                 for value in items {
                     let value = item.fit(value)?;
-                    if !unique.contains(&value) {
+                    if seen.insert(identity(&value)) {
                         unique.push(value);
                     }
                 }

@@ -54,7 +54,7 @@ fn under(value: &Value, other: &Value) -> Value {
                 })
                 .collect(),
         ),
-        (value, other) if value.without_marks() == other.without_marks() => other.clone(),
+        (value, other) if value.same(other) => other.clone(),
         (value, _) => value.clone().sensitive(),
     }
 }

@@ -77,17 +77,21 @@ fn members(
     changes: &mut Vec<AttributeChange>,
 ) {
     for attribute in attributes {
+        let (before, after, last) = (get(before, attribute), get(after, attribute), get(last, attribute));
+        if after.is_null() && last.is_null() {
+            continue;
+        }
         let path = match path {
             "" => attribute.name.to_owned(),
             outer => format!("{outer}.{}", attribute.name),
         };
-        let get = |of: &Object| of.get(attribute.name).cloned().unwrap_or_default();
-        let (before, after, last) = (get(before), get(after), get(last));
-        if after.is_null() && last.is_null() {
-            continue;
-        }
-        value(attribute, &path, &before, &after, &last, replaces, changes);
+        value(attribute, &path, before, after, last, replaces, changes);
     }
+}
+
+fn get<'a>(members: &'a Object, attribute: &Attribute) -> &'a Value {
+    static NULL: Value = Value::Null;
+    members.get(attribute.name).unwrap_or(&NULL)
 }
 
 fn value(
@@ -114,7 +118,7 @@ fn walk(
 ) {
     let sensitive = before.unmark().1 || after.unmark().1;
     let (before, after, last) = (before.unmark().0, after.unmark().0, last.unmark().0);
-    if before.without_marks() == after.without_marks() {
+    if before.same(after) {
         return;
     }
     let empty = Object::new();
@@ -155,8 +159,7 @@ fn walk(
         }
         // What a block leaves unsaid is the API's own choice here too.
         (Type::Blocks { ordered: false, .. }, Value::List(_), Value::List(_))
-            if (last.is_null() || last.without_marks() == after.without_marks())
-                && ty.agrees(after, before) => {}
+            if (last.is_null() || last.same(after)) && ty.agrees(after, before) => {}
         (Type::Map(_), Value::Object(old), Value::Object(new)) => {
             let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
             for name in names {
@@ -202,7 +205,7 @@ pub fn agrees(planned: &Value, actual: &Value) -> bool {
                     .iter()
                     .all(|(name, value)| actual.get(name).is_some_and(|actual| agrees(value, actual)))
         }
-        (planned, actual) => planned.without_marks() == actual.without_marks(),
+        (planned, actual) => planned.same(actual),
     }
 }
 

@@ -1,15 +1,16 @@
 //! One walk over the stack, dependencies first: evaluate, compare with what is live, decide.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::diff::{AttributeChange, changed_attributes, diff, drift};
 use super::observe::{Item, overlaid, read_all, read_existing, remembered};
 use super::order::{Loose, group_name, order};
+use super::records::Records;
 use super::resolve::resolve;
-use super::room::{Decided, Replaced};
+use super::room::{Around, Decided, Replaced};
 use super::step::{Action, Drift, DriftKind, Kept, OutputChange, Plan, Step, TrafficChange, named_traffic};
 use super::verify::verify;
-use super::{Basis, Made, Options, PlanError, addresses_by_id, closure, kept_by};
+use super::{Basis, Made, Options, PlanError, addresses_by_id, closure};
 use crate::address::Address;
 use crate::diagnostic::did_you_mean;
 use crate::kind::{self, AnyKind, Live};
@@ -29,7 +30,7 @@ pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
     let declared: HashMap<&Address, &Node> =
         program.nodes.iter().filter(|node| node.managed).map(|node| (&node.address, node)).collect();
     let mut known = remembered_outputs(snapshot);
-    let mut items = items(program, snapshot, &declared);
+    let mut items = items(program, snapshot, &declared, options);
     let is_part = part.is_some();
     let selected = match part {
         Some(part) => {
@@ -67,7 +68,9 @@ pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
         addresses: addresses_by_id(snapshot),
         known,
         plan: Plan { answers, destroys: options.destroy, ..Plan::default() },
-        loose: Vec::new(),
+        named: program.nodes.iter().map(|node| &node.address).collect(),
+        records: Records::new(snapshot),
+        decided: Decided::default(),
         unchanged: BTreeMap::new(),
     };
     if !options.destroy {
@@ -160,11 +163,16 @@ fn items<'a>(
     program: &Program,
     snapshot: &'a Snapshot,
     declared: &HashMap<&Address, &Node>,
+    options: &Options,
 ) -> Vec<Item<'a>> {
     snapshot
         .resources
         .iter()
         .map(|(address, record)| {
+            if options.no_refresh {
+                // Nothing is read.
+                return Item { address, record, declared: BTreeSet::new() };
+            }
             let mut names: BTreeSet<String> = record.inputs.keys().cloned().collect();
             if declared.contains_key(address)
                 && let Some(block) = program.declarations.resources.get(&address.block())
@@ -203,7 +211,10 @@ struct Decide<'a> {
     addresses: HashMap<String, Address>,
     known: Known,
     plan: Plan,
-    loose: Vec<Loose>,
+    /// Everything that the stack declares.
+    named: HashSet<&'a Address>,
+    records: Records<'a>,
+    decided: Decided,
     /// Weights of routers that get no step.
     unchanged: BTreeMap<String, u32>,
 }
@@ -234,23 +245,14 @@ impl Decide<'_> {
                     address: address.clone(),
                     kind: DriftKind::Gone { id: record.id.clone() },
                 });
-                self.create(kind, address, &evaluated, inputs, None, self.next_generation(address))
+                self.create(kind, address, &evaluated, inputs, None, self.records.next_generation(address))
             }
-            (None, _) => self.create(kind, address, &evaluated, inputs, None, self.next_generation(address)),
+            (None, _) => {
+                self.create(kind, address, &evaluated, inputs, None, self.records.next_generation(address))
+            }
         };
         self.known.insert(address.clone(), Facts { inputs: evaluated.inputs, outputs, members: None });
         Ok(())
-    }
-
-    /// A generation that no name made for this address has: above those that stand, and above
-    /// what an earlier apply may have made for an address that was since moved to another name.
-    fn next_generation(&self, address: &Address) -> u32 {
-        let standing = self.snapshot.resources.get(address);
-        let deposed =
-            self.snapshot.deposed.iter().filter(|old| old.address == *address).map(|old| &old.record);
-        let above = standing.into_iter().chain(deposed).map(|record| record.generation + 1).max();
-        let serial = u32::try_from(self.snapshot.serial).unwrap_or(u32::MAX);
-        above.unwrap_or_default().max(serial)
     }
 
     /// Decides about what exists, and says which outputs stay known.
@@ -281,14 +283,21 @@ impl Decide<'_> {
         if changes.is_empty() && !record.unfinished {
             self.unchanged
                 .extend(traffic.weights.iter().map(|(group, (before, _))| (group.clone(), *before)));
-            let fresh = Record {
-                inputs,
-                outputs: live.outputs.clone(),
-                depends_on: evaluated.depends_on.iter().cloned().collect(),
-                prevent_destroy: evaluated.prevent_destroy,
-                ..record.clone()
-            };
-            if fresh != *record {
+            // Most are as they were: no record is made to find that out.
+            let is_fresh = record.inputs == inputs
+                && record.outputs == live.outputs
+                && record.depends_on.iter().eq(&evaluated.depends_on)
+                && record.prevent_destroy == evaluated.prevent_destroy;
+            if !is_fresh {
+                let fresh = Record {
+                    id: record.id.clone(),
+                    inputs,
+                    outputs: live.outputs.clone(),
+                    generation: record.generation,
+                    depends_on: evaluated.depends_on.iter().cloned().collect(),
+                    prevent_destroy: evaluated.prevent_destroy,
+                    unfinished: record.unfinished,
+                };
                 self.plan.refreshed.push((address.clone(), fresh));
             }
             return Ok(live.outputs.clone());
@@ -303,7 +312,7 @@ impl Decide<'_> {
                 outputs.insert(output.name.to_owned(), Value::unknown(address, output.name));
             }
         }
-        self.loose.push(Loose {
+        self.decided.push(Loose {
             step: Step {
                 address: address.clone(),
                 action: Action::Update,
@@ -378,16 +387,18 @@ impl Decide<'_> {
         replaces: Option<(&Record, Vec<AttributeChange>)>,
         generation: u32,
     ) -> Object {
-        let (replaces, changes) = match replaces {
+        let (replaces, mut changes) = match replaces {
             Some((record, changes)) => (Some(record.id.clone()), changes),
             None => (None, diff(kind.schema(), &Object::new(), &inputs, &Object::new())),
         };
+        changes.retain(|change| change.before != change.after);
+        changes.shrink_to_fit();
         let traffic = self.traffic_change(kind, &Object::new(), Some(&evaluated.inputs));
-        self.loose.push(Loose {
+        self.decided.push(Loose {
             step: Step {
                 address: address.clone(),
                 action: Action::Create { generation, replaces },
-                changes: changes.into_iter().filter(|change| change.before != change.after).collect(),
+                changes,
                 after: Vec::new(),
                 inputs,
                 record: None,
@@ -422,13 +433,13 @@ impl Decide<'_> {
             inputs: &inputs,
             changed: changed_attributes(&changes),
         };
-        let decided = Decided { loose: &self.loose, snapshot: self.snapshot, addresses: &self.addresses };
-        let delete_first = replaced.goes_first(&decided);
-        let generation = self.next_generation(address);
+        let around = Around { decided: &self.decided, records: &self.records, addresses: &self.addresses };
+        let delete_first = replaced.goes_first(&around);
+        let generation = self.records.next_generation(address);
         let outputs = match delete_first {
             true => {
                 let outputs = self.create(kind, address, evaluated, inputs, None, generation);
-                if let Some(made) = self.loose.last_mut() {
+                if let Some(made) = self.decided.last_mut() {
                     made.step.changes = changes;
                 }
                 outputs
@@ -436,9 +447,10 @@ impl Decide<'_> {
             false => self.create(kind, address, evaluated, inputs, Some((record, changes)), generation),
         };
         // Kept as long as something kept uses it; apply looks again once all is done.
-        let users = self.snapshot.resources.iter().filter(|(other, _)| *other != address);
-        match kept_by(users, &record.id).filter(|_| !delete_first) {
-            Some(by) => self.plan.kept.push(Kept { address: address.clone(), id: record.id.clone(), by }),
+        match self.records.keeper(&record.id, Some(address)).filter(|_| !delete_first) {
+            Some(by) => {
+                self.plan.kept.push(Kept { address: address.clone(), id: record.id.clone(), by: by.clone() })
+            }
             None => self.delete(kind, address, record, Some(live), !delete_first),
         }
         outputs
@@ -463,10 +475,12 @@ impl Decide<'_> {
             if !self.is_selected(&old.address) {
                 continue;
             }
-            match kept_by(&self.snapshot.resources, &old.record.id).filter(|_| !self.options.destroy) {
-                Some(by) => {
-                    self.plan.kept.push(Kept { address: old.address.clone(), id: old.record.id.clone(), by })
-                }
+            match self.records.keeper(&old.record.id, None).filter(|_| !self.options.destroy) {
+                Some(by) => self.plan.kept.push(Kept {
+                    address: old.address.clone(),
+                    id: old.record.id.clone(),
+                    by: by.clone(),
+                }),
                 None => self.delete(kind, &old.address, &old.record, Some(&remembered(&old.record)), true),
             }
         }
@@ -481,24 +495,18 @@ impl Decide<'_> {
         deposed: bool,
     ) {
         let id = record.id.clone();
-        let also = self.snapshot.resources.iter().find(|(other, kept)| {
-            kept.id == id
-                && *other != address
-                && !self.options.destroy
-                && self.program.nodes.iter().any(|n| n.address == **other)
-        });
-        let already = self
-            .loose
-            .iter()
-            .any(|one| matches!(&one.step.action, Action::Delete { id: deleted, .. } if *deleted == id));
+        let mut others = self.records.with_id(&id).iter().map(|(other, _)| *other);
+        let also =
+            others.find(|other| *other != address && !self.options.destroy && self.named.contains(other));
+        let already = self.decided.deletes(&id);
         let action = match (live, also) {
             (None, _) => Action::Forget { id, deposed, why: "it is gone already".to_owned() },
-            (_, Some((other, _))) => Action::Forget { id, deposed, why: format!("`{other}` keeps it") },
+            (_, Some(other)) => Action::Forget { id, deposed, why: format!("`{other}` keeps it") },
             _ if already => Action::Forget { id, deposed, why: "it goes with another address".to_owned() },
             _ => Action::Delete { id, deposed },
         };
         let before = live.map(|live| overlaid(record, live)).unwrap_or_default();
-        self.loose.push(Loose {
+        self.decided.push(Loose {
             step: Step {
                 address: address.clone(),
                 action,
@@ -514,7 +522,7 @@ impl Decide<'_> {
     }
 
     fn finish(self) -> Result<Made, PlanError> {
-        let Self { program, snapshot, options, known, mut plan, loose, unchanged, addresses, .. } = self;
+        let Self { program, snapshot, options, known, mut plan, decided, unchanged, addresses, .. } = self;
         if !options.destroy {
             let mut mistakes = Vec::new();
             let outputs = program.outputs(&known, &mut mistakes);
@@ -525,7 +533,7 @@ impl Decide<'_> {
         } else if !snapshot.resources.is_empty() {
             plan.outputs = output_changes(&snapshot.outputs, &Object::new());
         }
-        plan.steps = order(loose)?;
+        plan.steps = order(decided.into_loose())?;
         verify(&plan, &unchanged, &addresses, &without_traffic(snapshot), options)?;
         Ok(Made { plan, known })
     }

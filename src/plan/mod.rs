@@ -7,7 +7,6 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::diagnostic::{Mistake, Sources};
-use crate::kind;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::state::Snapshot;
@@ -18,9 +17,12 @@ pub mod document;
 mod make;
 pub mod observe;
 pub mod order;
+pub mod records;
 pub mod render;
 pub mod resolve;
 mod room;
+#[cfg(test)]
+mod scale_tests;
 pub mod step;
 mod summary;
 pub mod take_over;
@@ -181,20 +183,6 @@ pub struct Made {
 /// Ids of the records in state, by the address that stands for them.
 fn addresses_by_id(snapshot: &Snapshot) -> HashMap<String, Address> {
     snapshot.resources.iter().map(|(address, record)| (record.id.clone(), address.clone())).collect()
-}
-
-/// What is still needed of the ids in `ids`, and by whom: kept records say so.
-pub fn kept_by<'a>(
-    records: impl IntoIterator<Item = (&'a Address, &'a crate::state::Record)>,
-    id: &str,
-) -> Option<Address> {
-    records
-        .into_iter()
-        .find(|(address, record)| {
-            kind::find_managed(&address.kind)
-                .is_some_and(|kind| kind.keeps(record).iter().any(|kept| kept == id))
-        })
-        .map(|(address, _)| address.clone())
 }
 
 /// Targets with everything that they depend on.

@@ -6,7 +6,7 @@
 //! - A weight rises only after whoever provides the group's targets is done; what loses its weight
 //!   is touched only after the weight has gone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -14,10 +14,10 @@ use crate::address::Address;
 use crate::graph;
 use crate::kind;
 use crate::state::Record;
-use crate::value::Value;
+use crate::value::{Object, Value, format_number};
 
 use super::PlanError;
-use super::resolve::refers_to;
+use super::resolve::ids_named;
 use super::step::{Action, Step};
 
 /// A step that is not yet in order.
@@ -43,16 +43,18 @@ pub fn order(loose: Vec<Loose>) -> Result<Vec<Step>, PlanError> {
     let mut edges: IndexMap<usize, Vec<(usize, ())>> =
         (0..loose.len()).map(|index| (index, Vec::new())).collect();
     {
+        let mut known = HashSet::new();
         let mut wait = |later: usize, earlier: usize| {
             if later != earlier
+                && known.insert((later, earlier))
                 && let Some(waits) = edges.get_mut(&later)
-                && !waits.contains(&(earlier, ()))
             {
                 waits.push((earlier, ()));
             }
         };
-        dependencies(&loose, &mut wait);
-        traffic(&loose, &mut wait);
+        let places = Places::new(&loose);
+        dependencies(&loose, &places, &mut wait);
+        traffic(&loose, &places, &mut wait);
     }
     let sorted = graph::order(&edges).map_err(|cycle| {
         let names = cycle.iter().filter_map(|(index, ())| loose.get(*index));
@@ -78,12 +80,89 @@ pub fn order(loose: Vec<Loose>) -> Result<Vec<Step>, PlanError> {
     Ok(steps)
 }
 
-fn dependencies(loose: &[Loose], wait: &mut dyn FnMut(usize, usize)) {
-    for (index, one) in loose.iter().enumerate() {
-        for (other_index, other) in loose.iter().enumerate() {
-            if index == other_index {
-                continue;
+/// The steps by what makes others wait for them, each by its place: no step is held against all others.
+struct Places<'a> {
+    at: HashMap<&'a Address, Vec<usize>>,
+    /// Deletes by the id that goes.
+    id: HashMap<&'a str, Vec<usize>>,
+    /// Deletes by the kind, and by what only one can hold.
+    held: HashMap<(&'a str, Vec<String>), Vec<usize>>,
+    /// Deletes by the target groups that they forward to.
+    forwards: HashMap<&'a str, Vec<usize>>,
+    /// By the target groups whose targets they provide.
+    serves: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Places<'a> {
+    fn new(loose: &'a [Loose]) -> Self {
+        let mut places = Self {
+            at: HashMap::new(),
+            id: HashMap::new(),
+            held: HashMap::new(),
+            forwards: HashMap::new(),
+            serves: HashMap::new(),
+        };
+        for (index, Loose { step, .. }) in loose.iter().enumerate() {
+            places.at.entry(&step.address).or_default().push(index);
+            for group in &step.traffic.serves {
+                let serving = places.serves.entry(group).or_default();
+                if serving.last() != Some(&index) {
+                    serving.push(index);
+                }
             }
+            let (Action::Delete { id, .. } | Action::Forget { id, .. }) = &step.action else { continue };
+            places.id.entry(id).or_default().push(index);
+            if let Some(held) = step.record.as_ref().and_then(|record| held(&step.address, &record.inputs)) {
+                places.held.entry((&step.address.kind, held)).or_default().push(index);
+            }
+            for group in step.traffic.weights.keys() {
+                places.forwards.entry(group).or_default().push(index);
+            }
+        }
+        places
+    }
+
+    /// The steps that one may have to wait for, or that may have to wait for it, in their order.
+    fn beside(&self, one: &Loose) -> BTreeSet<usize> {
+        let step = &one.step;
+        let mut found = BTreeSet::new();
+        let mut add = |places: Option<&Vec<usize>>| found.extend(places.into_iter().flatten());
+        add(self.at.get(&step.address));
+        if !step.action.is_delete() {
+            one.depends_on.iter().for_each(|address| add(self.at.get(address)));
+            step.traffic.weights.keys().for_each(|group| add(self.forwards.get(group.as_str())));
+            if let Some(held) = held(&step.address, &step.inputs) {
+                add(self.held.get(&(step.address.kind.as_str(), held)));
+            }
+        }
+        if let Some(record) = &step.record {
+            record.depends_on.iter().for_each(|address| add(self.at.get(address)));
+            if let Some(kind) = kind::find_managed(&step.address.kind) {
+                let named = ids_named(kind.schema(), &record.inputs);
+                named.into_iter().for_each(|id| add(self.id.get(id)));
+                kind.keeps(record).iter().for_each(|id| add(self.id.get(id.as_str())));
+            }
+        }
+        found
+    }
+}
+
+/// What of a resource only one can hold, as far as it tells apart: equal values have equal texts.
+fn held(address: &Address, inputs: &Object) -> Option<Vec<String>> {
+    let unique = kind::find_managed(&address.kind)?.schema().unique;
+    let text = |name: &&str| match inputs.get(*name).unwrap_or(&Value::Null).unmark().0 {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(format_number(*number)),
+        other => Some(other.type_name().to_owned()),
+    };
+    unique.iter().map(text).collect::<Option<Vec<_>>>().filter(|texts| !texts.is_empty())
+}
+
+fn dependencies(loose: &[Loose], places: &Places<'_>, wait: &mut dyn FnMut(usize, usize)) {
+    for (index, one) in loose.iter().enumerate() {
+        for other_index in places.beside(one) {
+            let Some(other) = loose.get(other_index).filter(|_| index != other_index) else { continue };
             let uses = |record: &Option<Record>| {
                 record.as_ref().is_some_and(|record| names(&one.step.address, record, other))
             };
@@ -97,7 +176,7 @@ fn dependencies(loose: &[Loose], wait: &mut dyn FnMut(usize, usize)) {
                 // As well where another address is to have the name, port or priority.
                 (false, true) if takes_the_place_of(&one.step, &other.step) => wait(index, other_index),
                 // And where a target group goes with it from one load balancer to another.
-                (false, true) if is_let_go(loose, &one.step, &other.step) => wait(index, other_index),
+                (false, true) if is_let_go(loose, places, &one.step, &other.step) => wait(index, other_index),
                 // Create first: the replaced one goes last.
                 (false, true) if replaced_by(&one.step, &other.step) => wait(other_index, index),
                 _ => {}
@@ -114,7 +193,7 @@ fn names(address: &Address, record: &Record, other: &Loose) -> bool {
     };
     (!deposed && record.depends_on.contains(&other.step.address))
         || kind::find_managed(&address.kind).is_some_and(|kind| {
-            refers_to(kind.schema(), &record.inputs, id) || kind.keeps(record).contains(id)
+            ids_named(kind.schema(), &record.inputs).contains(&id.as_str()) || kind.keeps(record).contains(id)
         })
 }
 
@@ -144,9 +223,10 @@ fn takes_the_place_of(step: &Step, delete: &Step) -> bool {
 
 /// Whether both are halves of replacements that delete first, and the one is to forward to a target
 /// group that the other forwards to.
-fn is_let_go(loose: &[Loose], create: &Step, delete: &Step) -> bool {
+fn is_let_go(loose: &[Loose], places: &Places<'_>, create: &Step, delete: &Step) -> bool {
     let paired = |address: &Address, is: &dyn Fn(&Step, &Step) -> bool, step: &Step| {
-        loose.iter().any(|other| other.step.address == *address && is(&other.step, step))
+        let mut there = places.at.get(address).into_iter().flatten().filter_map(|index| loose.get(*index));
+        there.any(|other| is(&other.step, step))
     };
     create.traffic.weights.keys().any(|group| delete.traffic.weights.contains_key(group))
         && paired(&create.address, &|other, step| deletes_first(step, other), create)
@@ -162,13 +242,11 @@ fn replaced_by(create: &Step, delete: &Step) -> bool {
     create.address == delete.address && old == id
 }
 
-fn traffic(loose: &[Loose], wait: &mut dyn FnMut(usize, usize)) {
+fn traffic(loose: &[Loose], places: &Places<'_>, wait: &mut dyn FnMut(usize, usize)) {
     for (router_index, router) in loose.iter().enumerate() {
         for (group, (before, after)) in &router.step.traffic.weights {
-            for (index, one) in loose.iter().enumerate() {
-                if index == router_index || !one.step.traffic.serves.contains(group) {
-                    continue;
-                }
+            for index in places.serves.get(group.as_str()).into_iter().flatten().copied() {
+                let Some(one) = loose.get(index).filter(|_| index != router_index) else { continue };
                 let goes = one.step.action.is_delete();
                 if after > before && !goes {
                     wait(router_index, index);

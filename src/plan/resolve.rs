@@ -6,10 +6,29 @@ use crate::kind::schema::{Attribute, By, Schema, Type};
 use crate::lang::scope::Known;
 use crate::value::{Object, Reference, Value};
 
-/// Inputs with every reference resolved as the schema asks.
+/// Canonical inputs with every reference resolved as the schema asks, canonical again.
 pub fn resolve(schema: &Schema, inputs: &Object, known: &Known) -> Object {
-    let resolved = members(&schema.attributes, inputs, known);
-    schema.canonical(resolved)
+    let mut resolved = Object::with_capacity(inputs.len());
+    for (name, value) in inputs {
+        let value = match schema.attribute(name).filter(|_| has_reference(value)) {
+            None => Some(value.clone()),
+            Some(attribute) => {
+                let value = Some(resolve_value(&attribute.ty, value, known)).filter(|value| !value.is_null());
+                value.or_else(|| attribute.default.clone()).map(|value| attribute.canonical(value))
+            }
+        };
+        resolved.extend(value.map(|value| (name.clone(), value)));
+    }
+    resolved
+}
+
+fn has_reference(value: &Value) -> bool {
+    match value.unmark().0 {
+        Value::Ref(_) => true,
+        Value::List(items) => items.iter().any(has_reference),
+        Value::Object(members) => members.values().any(has_reference),
+        _ => false,
+    }
 }
 
 fn members(attributes: &[Attribute], inputs: &Object, known: &Known) -> Object {
@@ -83,39 +102,46 @@ fn wanted(reference: &Reference, by: By, known: &Known) -> Value {
     }
 }
 
-/// Whether resolved inputs name `id` where the schema has a reference. The same text elsewhere, a
+/// The ids that resolved inputs name where the schema has a reference. The same text elsewhere, a
 /// name for instance, says nothing.
-pub fn refers_to(schema: &Schema, inputs: &Object, id: &str) -> bool {
-    any_member(&schema.attributes, inputs, id)
+pub fn ids_named<'a>(schema: &Schema, inputs: &'a Object) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    named_by_members(&schema.attributes, inputs, &mut found);
+    found
 }
 
-fn any_member(attributes: &[Attribute], inputs: &Object, id: &str) -> bool {
-    attributes
-        .iter()
-        .any(|attribute| inputs.get(attribute.name).is_some_and(|value| names(&attribute.ty, value, id)))
-}
-
-fn names(ty: &Type, value: &Value, id: &str) -> bool {
-    match (ty, value.unmark().0) {
-        (Type::Ref { .. }, Value::String(text)) => text == id,
-        (Type::Ref { .. }, Value::Object(outputs)) => {
-            outputs.values().any(|value| value.as_str() == Some(id))
+fn named_by_members<'a>(attributes: &[Attribute], inputs: &'a Object, found: &mut Vec<&'a str>) {
+    for attribute in attributes {
+        if let Some(value) = inputs.get(attribute.name) {
+            named(&attribute.ty, value, found);
         }
-        (Type::List(item) | Type::Set(item), Value::List(items)) => {
-            items.iter().any(|value| names(item, value, id))
-        }
-        (Type::Map(item), Value::Object(members)) => members.values().any(|value| names(item, value, id)),
-        (Type::Blocks { .. } | Type::Labelled { .. }, Value::List(items)) => {
-            items.iter().any(|item| names_in_block(ty, item, id))
-        }
-        (Type::Block(_) | Type::Labelled { .. }, Value::Object(_)) => names_in_block(ty, value, id),
-        _ => false,
     }
 }
 
-fn names_in_block(ty: &Type, block: &Value, id: &str) -> bool {
-    match (ty.block_attributes(block.get("type").as_str()), block.as_object()) {
-        (Some(attributes), Some(members)) => any_member(attributes, members, id),
-        _ => false,
+fn named<'a>(ty: &Type, value: &'a Value, found: &mut Vec<&'a str>) {
+    match (ty, value.unmark().0) {
+        (Type::Ref { .. }, Value::String(text)) => found.push(text),
+        (Type::Ref { .. }, Value::Object(outputs)) => {
+            found.extend(outputs.values().filter_map(Value::as_str))
+        }
+        (Type::List(item) | Type::Set(item), Value::List(items)) => {
+            items.iter().for_each(|value| named(item, value, found));
+        }
+        (Type::Map(item), Value::Object(members)) => {
+            members.values().for_each(|value| named(item, value, found));
+        }
+        (Type::Blocks { .. } | Type::Labelled { .. }, Value::List(items)) => {
+            items.iter().for_each(|item| named_by_block(ty, item, found));
+        }
+        (Type::Block(_) | Type::Labelled { .. }, Value::Object(_)) => named_by_block(ty, value, found),
+        _ => {}
+    }
+}
+
+fn named_by_block<'a>(ty: &Type, block: &'a Value, found: &mut Vec<&'a str>) {
+    if let (Some(attributes), Some(members)) =
+        (ty.block_attributes(block.get("type").as_str()), block.as_object())
+    {
+        named_by_members(attributes, members, found);
     }
 }

@@ -1,15 +1,16 @@
 //! Which replaced resources go before their replacements are made, since both cannot stand at once.
 //! Makes no call.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::address::Address;
 use crate::kind::AnyKind;
-use crate::state::{Record, Snapshot};
+use crate::state::Record;
 use crate::value::{Object, Value};
 
 use super::order::{Loose, group_name};
-use super::resolve::refers_to;
+use super::records::Records;
+use super::resolve::ids_named;
 use super::step::{Action, named_traffic};
 
 /// A resource that is to be replaced.
@@ -24,17 +25,68 @@ pub struct Replaced<'a> {
     pub changed: BTreeSet<String>,
 }
 
-/// What has been decided so far: everything that the resource depends on.
-pub struct Decided<'a> {
-    pub loose: &'a [Loose],
-    pub snapshot: &'a Snapshot,
+/// What has been decided so far: everything that the next resource depends on.
+#[derive(Default)]
+pub struct Decided {
+    loose: Vec<Loose>,
+    /// The creates, by address.
+    made: HashMap<Address, usize>,
+    /// The deletes of what stands at an address, by id.
+    gone: HashMap<String, Vec<Address>>,
+    /// The ids of all deletes.
+    deleted: HashSet<String>,
+}
+
+impl Decided {
+    pub fn push(&mut self, loose: Loose) {
+        let address = &loose.step.address;
+        match &loose.step.action {
+            Action::Create { .. } => {
+                self.made.entry(address.clone()).or_insert(self.loose.len());
+            }
+            Action::Delete { id, deposed } => {
+                self.deleted.insert(id.clone());
+                if !deposed {
+                    self.gone.entry(id.clone()).or_default().push(address.clone());
+                }
+            }
+            Action::Update | Action::Forget { .. } => {}
+        }
+        self.loose.push(loose);
+    }
+
+    pub fn last_mut(&mut self) -> Option<&mut Loose> {
+        self.loose.last_mut()
+    }
+
+    pub fn into_loose(self) -> Vec<Loose> {
+        self.loose
+    }
+
+    /// Whether what an id stands for is deleted by a step.
+    pub fn deletes(&self, id: &str) -> bool {
+        self.deleted.contains(id)
+    }
+
+    /// What is going to be made at an address.
+    fn made(&self, address: &Address) -> Option<&Object> {
+        self.loose.get(*self.made.get(address)?).map(|one| &one.step.inputs)
+    }
+}
+
+/// What is known beside the resource.
+pub struct Around<'a> {
+    pub decided: &'a Decided,
+    pub records: &'a Records<'a>,
     /// By id.
     pub addresses: &'a HashMap<String, Address>,
 }
 
 impl Replaced<'_> {
-    pub fn goes_first(&self, decided: &Decided<'_>) -> bool {
-        self.holds_what_stays() || self.goes_with_its_holder(decided) || self.takes_groups_along(decided)
+    pub fn goes_first(&self, around: &Around<'_>) -> bool {
+        self.holds_what_stays()
+            || self.goes_with_its_holder(around.decided)
+            || self.takes_groups_along(around)
     }
 
     /// Everything that only one can hold is fixed by the author and stays.
@@ -45,32 +97,26 @@ impl Replaced<'_> {
     }
 
     /// What it names goes first itself, and takes it along: a rule of a listener.
-    fn goes_with_its_holder(&self, decided: &Decided<'_>) -> bool {
-        decided.loose.iter().any(|one| match &one.step.action {
-            Action::Delete { id, deposed: false } => {
-                refers_to(self.kind.schema(), &self.record.inputs, id)
-                    && decided.made(&one.step.address).is_some()
-            }
-            _ => false,
-        })
+    fn goes_with_its_holder(&self, decided: &Decided) -> bool {
+        let named = ids_named(self.kind.schema(), &self.record.inputs);
+        let mut gone = named.into_iter().filter_map(|id| decided.gone.get(id)).flatten();
+        gone.any(|address| decided.made(address).is_some())
     }
 
     /// A target group is of one load balancer at a time (Elastic Load Balancing quotas): what forwards
     /// to a group of an old one lets it go before another one's can have it.
-    fn takes_groups_along(&self, decided: &Decided<'_>) -> bool {
-        let name = |value: &Value| group_name(value, decided.addresses);
+    fn takes_groups_along(&self, around: &Around<'_>) -> bool {
+        let name = |value: &Value| group_name(value, around.addresses);
         let (old, _) = named_traffic(&self.kind.traffic(self.before), &name);
         let (new, _) = named_traffic(&self.kind.traffic(self.declared), &name);
-        let stays = |group: &&String| {
-            decided.loose.iter().all(|one| {
-                !matches!(one.step.action, Action::Create { .. }) || one.step.address.to_string() != **group
-            })
-        };
+        // An ARN is no address, and nothing is made there.
+        let is_made = |address: &Address| around.decided.made(address).is_some();
+        let stays = |group: &&String| !group.parse().is_ok_and(|address| is_made(&address));
         old.keys().filter(|group| new.contains_key(*group)).any(|group| stays(&group))
-            && self.changes_its_load_balancer(decided)
+            && self.changes_its_load_balancer(around)
     }
 
-    fn changes_its_load_balancer(&self, decided: &Decided<'_>) -> bool {
+    fn changes_its_load_balancer(&self, around: &Around<'_>) -> bool {
         if self.changed.contains("load_balancer") {
             return true;
         }
@@ -79,26 +125,12 @@ impl Replaced<'_> {
         };
         let of = |listener: &Value| {
             let inputs = match listener.unmark().0 {
-                Value::Unknown(unknown) => decided.made(&unknown.address),
-                Value::String(arn) => decided.stands(arn),
+                Value::Unknown(unknown) => around.decided.made(&unknown.address),
+                Value::String(arn) => around.records.with_id(arn).first().map(|(_, record)| &record.inputs),
                 _ => None,
             };
             inputs.and_then(|inputs| inputs.get("load_balancer")).cloned()
         };
         self.changed.contains("listener") && (of(old).is_none() || of(old) != of(new))
-    }
-}
-
-impl Decided<'_> {
-    /// What is going to be made at an address.
-    fn made(&self, address: &Address) -> Option<&Object> {
-        let create =
-            |one: &&Loose| matches!(one.step.action, Action::Create { .. }) && one.step.address == *address;
-        self.loose.iter().find(create).map(|one| &one.step.inputs)
-    }
-
-    fn stands(&self, id: &str) -> Option<&Object> {
-        let is = |record: &&Record| record.id == id;
-        self.snapshot.resources.values().find(is).map(|record| &record.inputs)
     }
 }

@@ -1,7 +1,7 @@
 //! What a plan is made of: steps in an order, each with what it changes and what it waits for.
 //! Data only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::address::Address;
 use crate::kind::{Live, Traffic};
@@ -139,14 +139,11 @@ impl Plan {
 
     /// Whether somebody has moved traffic behind bgform's back and the plan would move it again.
     pub fn puts_weights_back(&self) -> Option<&Address> {
+        let moves = |step: &&Step| step.traffic.weights.values().any(|(before, after)| before != after);
+        let moving: HashSet<&Address> = self.steps.iter().filter(moves).map(|step| &step.address).collect();
         let moved =
             self.drift.iter().filter(|drift| matches!(drift.kind, DriftKind::Changed { weights: true, .. }));
-        moved.map(|drift| &drift.address).find(|address| {
-            self.steps.iter().any(|step| {
-                step.address == **address
-                    && step.traffic.weights.values().any(|(before, after)| before != after)
-            })
-        })
+        moved.map(|drift| &drift.address).find(|address| moving.contains(address))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Which steps belong together, and how many there are of each sort. A plan comes in; for each
 //! step its role, and the counts, go out. Decides nothing.
 
+use std::collections::HashMap;
+
 use super::step::{Action, Plan, Step};
+use crate::address::Address;
 
 /// What a step is to a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,16 +27,19 @@ pub enum Role {
 /// The role of each step, by its place in the plan.
 pub fn roles(plan: &Plan) -> Vec<Role> {
     let mut roles: Vec<Role> = plan.steps.iter().map(alone).collect();
+    let mut going: HashMap<&Address, Vec<(usize, &Action)>> = HashMap::new();
+    for (place, step) in plan.steps.iter().enumerate().filter(|(_, step)| step.action.is_delete()) {
+        going.entry(&step.address).or_default().push((place, &step.action));
+    }
     for (new, create) in plan.steps.iter().enumerate() {
         let Action::Create { replaces, .. } = &create.action else { continue };
-        let old = plan.steps.iter().position(|step| {
-            step.address == create.address
-                && match (&step.action, replaces) {
-                    (Action::Delete { id, .. } | Action::Forget { id, .. }, Some(replaced)) => id == replaced,
-                    (Action::Delete { deposed, .. } | Action::Forget { deposed, .. }, None) => !deposed,
-                    _ => false,
-                }
-        });
+        let old =
+            going.get(&create.address).into_iter().flatten().find(|(_, action)| match (action, replaces) {
+                (Action::Delete { id, .. } | Action::Forget { id, .. }, Some(replaced)) => id == replaced,
+                (Action::Delete { deposed, .. } | Action::Forget { deposed, .. }, None) => !deposed,
+                _ => false,
+            });
+        let old = old.map(|(place, _)| *place);
         if let Some(role) = old.and_then(|old| roles.get_mut(old)) {
             *role = Role::Replaced { new };
         }

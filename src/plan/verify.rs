@@ -2,7 +2,7 @@
 //! and not changed in a way that empties them. A plan comes in; it goes through or is refused
 //! with the step named.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::diff::changed_attributes;
 use super::observe::overlaid;
@@ -27,17 +27,18 @@ pub fn verify(
     if options.destroy {
         return Ok(());
     }
-    for step in &plan.steps {
+    let whole = Whole::new(plan, unchanged);
+    for (place, step) in plan.steps.iter().enumerate() {
         if !options.allow_outage {
-            leaves(plan, unchanged, addresses, step)?;
-            makes_room(plan, step)?;
-            takes_away(plan, unchanged, idle, step)?;
+            leaves(&whole, addresses, step)?;
+            makes_room(&whole, place, step)?;
+            takes_away(&whole, idle, step)?;
         }
         for group in &step.traffic.serves {
-            if idle.contains(group) || !carries_throughout(plan, unchanged, group) {
+            if idle.contains(group) || !whole.throughout.contains(group.as_str()) {
                 continue;
             }
-            serving(plan, step, group, options)?;
+            serving(&whole, step, group, options)?;
         }
         if let (Action::Delete { .. }, Some(weight)) =
             (&step.action, unchanged.get(&step.address.to_string()).filter(|_| !is_deposed(step)))
@@ -49,14 +50,49 @@ pub fn verify(
     Ok(())
 }
 
+/// A plan by what is asked of it for each step.
+struct Whole<'a> {
+    /// Groups with weight before and after the plan: then there is no moment at which its targets may
+    /// be touched. A weight that rises does so after them, one that falls to 0 before.
+    throughout: HashSet<&'a str>,
+    /// Groups with weight after the plan.
+    homes: HashSet<&'a str>,
+    /// The steps that wait for a delete, by its place.
+    waiting: HashMap<usize, Vec<&'a Step>>,
+    /// The creates that take the place of something, by address.
+    replacements: HashMap<&'a Address, Vec<&'a Step>>,
+}
+
+impl<'a> Whole<'a> {
+    fn new(plan: &'a Plan, unchanged: &'a BTreeMap<String, u32>) -> Self {
+        let kept = || unchanged.iter().filter(|(_, weight)| **weight > 0).map(|(group, _)| group.as_str());
+        let weights = || plan.steps.iter().flat_map(|step| &step.traffic.weights);
+        let throughout = weights().filter(|(_, (before, after))| *before > 0 && *after > 0);
+        let given = weights().filter(|(_, (_, after))| *after > 0);
+        let mut waiting: HashMap<usize, Vec<&Step>> = HashMap::new();
+        let mut replacements: HashMap<&Address, Vec<&Step>> = HashMap::new();
+        for step in &plan.steps {
+            for before in &step.after {
+                if plan.steps.get(*before).is_some_and(|before| before.action.is_delete()) {
+                    waiting.entry(*before).or_default().push(step);
+                }
+            }
+            if matches!(step.action, Action::Create { replaces: Some(_), .. }) {
+                replacements.entry(&step.address).or_default().push(step);
+            }
+        }
+        Self {
+            throughout: throughout.map(|(group, _)| group.as_str()).chain(kept()).collect(),
+            homes: given.map(|(group, _)| group.as_str()).chain(kept()).collect(),
+            waiting,
+            replacements,
+        }
+    }
+}
+
 /// Refuses a change that takes a fleet out of a target group that carries traffic all along: out of
 /// one that is replaced too, since the rule turns to its replacement only afterwards.
-fn leaves(
-    plan: &Plan,
-    unchanged: &BTreeMap<String, u32>,
-    addresses: &HashMap<String, Address>,
-    step: &Step,
-) -> Result<(), PlanError> {
+fn leaves(whole: &Whole<'_>, addresses: &HashMap<String, Address>, step: &Step) -> Result<(), PlanError> {
     let (Action::Update, Some(record), Some(live)) = (&step.action, &step.record, &step.live) else {
         return Ok(());
     };
@@ -65,7 +101,7 @@ fn leaves(
     let before = kind.traffic(&overlaid(record, live)).serves;
     for left in before.iter().map(Value::without_marks).filter(|group| !stays.contains(group)) {
         let Some(group) = group_name(&left, addresses) else { continue };
-        if carries_throughout(plan, unchanged, &group) {
+        if whole.throughout.contains(group.as_str()) {
             return Err(PlanError::UnderTraffic {
                 address: step.address.clone(),
                 reason: format!("its instances leave `{group}`"),
@@ -79,44 +115,36 @@ fn leaves(
 }
 
 /// Refuses to delete what forwards to a group that nothing else gives weight to afterwards.
-fn takes_away(
-    plan: &Plan,
-    unchanged: &BTreeMap<String, u32>,
-    idle: &BTreeSet<String>,
-    step: &Step,
-) -> Result<(), PlanError> {
+fn takes_away(whole: &Whole<'_>, idle: &BTreeSet<String>, step: &Step) -> Result<(), PlanError> {
     if !step.action.is_delete() {
         return Ok(());
     }
     let carried = step.traffic.weights.iter().filter(|(_, (before, _))| *before > 0).map(|(group, _)| group);
     let carried = carried.filter(|group| !idle.contains(*group));
-    let has_a_home = |group: &String| {
-        let given = |other: &Step| other.traffic.weights.get(group).is_some_and(|(_, after)| *after > 0);
-        unchanged.get(group).is_some_and(|weight| *weight > 0) || plan.steps.iter().any(given)
-    };
     match carried.clone().next() {
-        Some(group) if !carried.clone().any(has_a_home) => Err(PlanError::UnderTraffic {
-            address: step.address.clone(),
-            reason: format!("it is to be deleted, and nothing else would forward to `{group}`"),
-            help: "if it has only been renamed, `bgform state mv` its old address to the new one; if its \
+        Some(group) if !carried.clone().any(|group| whole.homes.contains(group.as_str())) => {
+            Err(PlanError::UnderTraffic {
+                address: step.address.clone(),
+                reason: format!("it is to be deleted, and nothing else would forward to `{group}`"),
+                help:
+                    "if it has only been renamed, `bgform state mv` its old address to the new one; if its \
                    requests are to go unanswered, pass --allow-outage; `bgform destroy` takes all away"
-                .to_owned(),
-        }),
+                        .to_owned(),
+            })
+        }
         _ => Ok(()),
     }
 }
 
 /// Refuses to delete what forwards traffic in order that another may have its place.
-fn makes_room(plan: &Plan, step: &Step) -> Result<(), PlanError> {
-    let place = plan.steps.iter().position(|other| std::ptr::eq(other, step));
+fn makes_room(whole: &Whole<'_>, place: usize, step: &Step) -> Result<(), PlanError> {
     let carried = |group: &String| step.traffic.weights.get(group).is_some_and(|(before, _)| *before > 0);
-    let next = plan.steps.iter().find(|other| {
+    let next = whole.waiting.get(&place).into_iter().flatten().find(|other| {
         !other.action.is_delete()
-            && place.is_some_and(|place| other.after.contains(&place))
             && other.traffic.weights.iter().any(|(group, (_, after))| *after > 0 && carried(group))
     });
     match next {
-        Some(next) if step.action.is_delete() => Err(PlanError::UnderTraffic {
+        Some(next) => Err(PlanError::UnderTraffic {
             address: step.address.clone(),
             reason: match next.address == step.address {
                 true => "it has to go before its replacement can have its place".to_owned(),
@@ -131,7 +159,7 @@ fn makes_room(plan: &Plan, step: &Step) -> Result<(), PlanError> {
                 ),
             },
         }),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -139,7 +167,7 @@ fn is_deposed(step: &Step) -> bool {
     matches!(step.action, Action::Delete { deposed: true, .. } | Action::Forget { deposed: true, .. })
 }
 
-fn serving(plan: &Plan, step: &Step, group: &str, options: &Options) -> Result<(), PlanError> {
+fn serving(whole: &Whole<'_>, step: &Step, group: &str, options: &Options) -> Result<(), PlanError> {
     match step.action {
         Action::Update => {
             let changed = changed_attributes(&step.changes);
@@ -154,11 +182,9 @@ fn serving(plan: &Plan, step: &Step, group: &str, options: &Options) -> Result<(
         }
         Action::Delete { .. } => {
             // Its replacement, made first, takes over.
-            let replaced = plan.steps.iter().any(|other| {
-                other.address == step.address
-                    && matches!(other.action, Action::Create { replaces: Some(_), .. })
-                    && other.traffic.serves.iter().any(|served| served == group)
-            });
+            let mut replacements = whole.replacements.get(&step.address).into_iter().flatten();
+            let replaced =
+                replacements.any(|other| other.traffic.serves.iter().any(|served| served == group));
             match replaced || options.allow_outage {
                 true => Ok(()),
                 false => Err(PlanError::Outage { step: named(step), group: group.to_owned() }),
@@ -166,16 +192,6 @@ fn serving(plan: &Plan, step: &Step, group: &str, options: &Options) -> Result<(
         }
         Action::Create { .. } | Action::Forget { .. } => Ok(()),
     }
-}
-
-/// Whether a group has weight before and after the plan: then there is no moment at which its
-/// targets may be touched. A weight that rises does so after them, one that falls to 0 before.
-fn carries_throughout(plan: &Plan, unchanged: &BTreeMap<String, u32>, group: &str) -> bool {
-    let kept = unchanged.get(group).copied().unwrap_or_default() > 0;
-    kept || plan
-        .steps
-        .iter()
-        .any(|step| step.traffic.weights.get(group).is_some_and(|(before, after)| *before > 0 && *after > 0))
 }
 
 fn named(step: &Step) -> String {

@@ -88,6 +88,11 @@ impl Journal {
         self.shared.snapshot().clone()
     }
 
+    /// Answers from the same without a copy of it; nothing is written meanwhile.
+    pub fn look<T>(&self, answer: impl FnOnce(&Snapshot) -> T) -> T {
+        answer(&self.shared.snapshot())
+    }
+
     /// Looks whether the lock is still this process's.
     ///
     /// Errors: [`StateError::TakenOver`], or why it cannot be looked at.

@@ -1,5 +1,8 @@
 //! Parts of values: attributes, indexes, splats, and what can be gone through member by member.
 
+use indexmap::IndexMap;
+
+use crate::address::Address;
 use crate::diagnostic::{Mistake, Span};
 use crate::value::{Object, Reference, Unknown, Value, format_number};
 
@@ -16,15 +19,44 @@ pub(super) enum Collection {
     Unknown(Unknown),
 }
 
-impl Evaluator<'_> {
+impl<'a> Evaluator<'a> {
     pub(super) fn attribute(&mut self, target: &Expr, name: &Name) -> Option<Value> {
         if let Node::Name(head) = &target.node
             && self.loop_variable(head).is_none()
         {
             return self.qualified(head, target.span, name);
         }
+        if let Some(Value::Object(members)) = self.standing(target)
+            && let Some(member) = members.get(&name.text)
+        {
+            return Some(member.clone());
+        }
         let value = self.value(target)?;
         self.member(value, name, target.span)
+    }
+
+    /// What a chain of names stands for, where it stands as it is and no part of it is marked.
+    fn standing(&self, expr: &Expr) -> Option<&'a Value> {
+        let Node::Attribute(target, name) = &expr.node else { return None };
+        match &target.node {
+            Node::Name(head) if self.loop_variable(head).is_some() => None,
+            Node::Name(head) => self.scope.standing(head, &name.text),
+            _ => match self.standing(target)? {
+                Value::Object(members) => members.get(&name.text),
+                _ => None,
+            },
+        }
+    }
+
+    /// `kind.name` of a block with `for_each`.
+    fn instances(&self, expr: &Expr) -> Option<&'a IndexMap<String, Address>> {
+        let Node::Attribute(target, name) = &expr.node else { return None };
+        match &target.node {
+            Node::Name(kind) if self.loop_variable(kind).is_none() && self.scope.word(kind).is_none() => {
+                self.scope.instances(kind, &name.text)
+            }
+            _ => None,
+        }
     }
 
     /// `value.name`: a member of an object, or an attribute of a resource.
@@ -107,8 +139,30 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn index(&mut self, target: &Expr, index: &Expr) -> Option<Value> {
-        let (value, key) = (self.value(target), self.value(index));
-        self.element(value?, key?, target.span, index.span)
+        let (standing, instances) = (self.standing(target), self.instances(target));
+        if standing.is_none() && instances.is_none() {
+            let (value, key) = (self.value(target), self.value(index));
+            return self.element(value?, key?, target.span, index.span);
+        }
+        let key = self.value(index)?;
+        let found = match (standing, &key) {
+            (Some(Value::Object(members)), Value::String(key)) => members.get(key).cloned(),
+            (Some(Value::List(items)), Value::Number(at)) if *at >= 0.0 && at.fract() == 0.0 => {
+                items.get(*at as usize).cloned()
+            }
+            (None, Value::String(key)) => {
+                let address = instances.and_then(|instances| instances.get(key));
+                address.map(|address| Value::Ref(address.clone().into()))
+            }
+            _ => None,
+        };
+        match found {
+            Some(found) => Some(found),
+            None => {
+                let value = self.value(target)?;
+                self.element(value, key, target.span, index.span)
+            }
+        }
     }
 
     /// `value[index]`

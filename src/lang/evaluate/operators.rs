@@ -96,7 +96,7 @@ fn equality(operator: Binary, first: &Value, second: &Value) -> Value {
     let value = match first.find_unknown().or_else(|| second.find_unknown()) {
         Some(unknown) => Value::Unknown(unknown.clone()),
         None => {
-            let equal = first.without_marks() == second.without_marks();
+            let equal = first.same(second);
             Value::Bool(equal == (operator == Binary::Equal))
         }
     };

@@ -1,5 +1,8 @@
 //! What the names in an expression mean: the question that evaluation asks of whoever calls it.
 
+use indexmap::IndexMap;
+
+use crate::address::Address;
 use crate::diagnostic::Span;
 use crate::value::{Reference, Value};
 
@@ -78,6 +81,17 @@ pub trait Scope {
     /// `kind.name`: a [`Value::Ref`], or an object of them by key where the block has `for_each`.
     fn resource(&self, _kind: &str, _name: &str) -> Found {
         Found::Missing(Vec::new())
+    }
+
+    /// `var.NAME`, `local.NAME` and `each.NAME` where they stand, so that one part can be taken without
+    /// a copy of all; none where there is no such value, or it would have to be made first.
+    fn standing(&self, _head: &str, _name: &str) -> Option<&Value> {
+        None
+    }
+
+    /// The same of `kind.name` where the block has `for_each`: its instances by key.
+    fn instances(&self, _kind: &str, _name: &str) -> Option<&IndexMap<String, Address>> {
+        None
     }
 
     /// `load_balancer.edge.dns_name`: an output or an input of a resource, [`Value::Unknown`]

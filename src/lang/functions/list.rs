@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::value::{Unknown, Value};
+use crate::value::{Object, Unknown, Value};
 
 use super::super::evaluate::{Members, describe, members_of};
 use super::convert::as_set;
@@ -316,13 +316,37 @@ fn setunion(call: &Call<'_>) -> Outcome {
     Ok(Value::List(as_set(lists.into_iter().flatten())))
 }
 
+/// A text that two values share if, and only if, they are equal: objects are so in any order.
+pub(in crate::lang) fn identity(value: &Value) -> String {
+    fn in_order(value: &Value) -> Value {
+        match value {
+            Value::Object(members) => {
+                let mut members: Object =
+                    members.iter().map(|(name, value)| (name.clone(), in_order(value))).collect();
+                members.sort_keys();
+                Value::Object(members)
+            }
+            Value::List(items) => Value::List(items.iter().map(in_order).collect()),
+            Value::Sensitive(inner) => in_order(inner).sensitive(),
+            plain => plain.clone(),
+        }
+    }
+    in_order(value).to_typed_json().to_string()
+}
+
+fn identities(items: &[Value]) -> HashSet<String> {
+    items.iter().map(identity).collect()
+}
+
 fn setintersection(call: &Call<'_>) -> Outcome {
-    let lists = (1..call.count()).map(|argument| call.list(argument)).collect::<Result<Vec<_>, _>>()?;
-    let in_all = |item: &&Value| lists.iter().all(|list| list.contains(item));
+    let others = 1..call.count();
+    let others =
+        others.map(|argument| Ok(identities(call.list(argument)?))).collect::<Result<Vec<_>, _>>()?;
+    let in_all = |item: &&Value| others.iter().all(|other| other.contains(&identity(item)));
     Ok(Value::List(as_set(call.list(0)?.iter().filter(in_all))))
 }
 
 fn setsubtract(call: &Call<'_>) -> Outcome {
-    let taken = call.list(1)?;
-    Ok(Value::List(as_set(call.list(0)?.iter().filter(|item| !taken.contains(item)))))
+    let taken = identities(call.list(1)?);
+    Ok(Value::List(as_set(call.list(0)?.iter().filter(|item| !taken.contains(&identity(item))))))
 }

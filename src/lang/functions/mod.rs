@@ -18,6 +18,8 @@ mod text;
 
 pub(crate) use arguments::{Call, Fault};
 
+pub(super) use list::identity;
+
 use crate::value::Value;
 
 /// What a function gives.

@@ -1,7 +1,7 @@
 //! `for_each` expanded and blocks put into an order in which dependencies come first; cycles are
 //! drawn.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -29,18 +29,19 @@ impl Program {
                 }
                 None => {
                     expanded.insert(address.clone(), Vec::new());
-                    self.keys.insert(address.clone(), Vec::new());
+                    self.keys.insert(address.clone(), IndexMap::new());
                 }
             }
         }
-        let failed: Vec<_> = self.keys.drain().map(|(address, _)| address).collect();
+        let failed: HashSet<_> = self.keys.drain().map(|(address, _)| address).collect();
         for (address, pairs) in &expanded {
             if failed.contains(address) {
                 self.declarations.broken.insert((address.kind.clone(), address.name.clone()));
                 continue;
             }
-            let keys = pairs.iter().filter_map(|(key, _)| key.as_str().map(str::to_owned)).collect();
-            self.keys.insert(address.clone(), keys);
+            let keys = pairs.iter().filter_map(|(key, _)| key.as_str());
+            let instances = keys.map(|key| (key.to_owned(), address.with_key(key))).collect();
+            self.keys.insert(address.clone(), instances);
         }
         let order = match graph::order(&self.block_dependencies()) {
             Ok(order) => order,
@@ -55,10 +56,13 @@ impl Program {
             match expanded.get(&address) {
                 None => self.nodes.push(Node { address, managed, each: None }),
                 Some(_) if failed.contains(&address) => {}
-                Some(pairs) => self.nodes.extend(pairs.iter().filter_map(|pair| {
-                    let address = address.with_key(pair.0.as_str()?);
-                    Some(Node { address, managed, each: Some(pair.clone()) })
-                })),
+                Some(pairs) => {
+                    let instances = self.keys.get(&address);
+                    self.nodes.extend(pairs.iter().filter_map(|pair| {
+                        let address = instances?.get(pair.0.as_str()?)?.clone();
+                        Some(Node { address, managed, each: Some(pair.clone()) })
+                    }));
+                }
             }
         }
     }
@@ -103,18 +107,23 @@ impl Program {
         }
     }
 
-    /// The locals that an expression mentions and that can be evaluated.
-    pub(in crate::lang) fn locals_mentioned(&self, expr: &Expr) -> Vec<String> {
-        let mentions = references(expr, &|word| Registry.is_kind(word)).into_iter();
-        let locals = mentions.filter_map(|mention| match mention.what {
-            Mentioned::Local(name) => Some(name),
-            _ => None,
-        });
-        let sound = |name: &String| {
+    /// The locals that an expression mentions and that can be evaluated, and whether it mentions a
+    /// resource.
+    pub(in crate::lang) fn mentions_of_local(&self, expr: &Expr) -> (Vec<String>, bool) {
+        let mut locals = Vec::new();
+        let mut resources = false;
+        for mention in references(expr, &|word| Registry.is_kind(word)) {
+            match mention.what {
+                Mentioned::Local(name) => locals.push(name),
+                Mentioned::Resource(_) => resources = true,
+                _ => {}
+            }
+        }
+        locals.retain(|name| {
             self.declarations.locals.contains_key(name)
                 && !self.declarations.broken.contains(&("local".to_owned(), name.clone()))
-        };
-        locals.filter(sound).collect()
+        });
+        (locals, resources)
     }
 
     fn cycle(&self, cycle: &[(Address, Span)]) -> Mistake {
@@ -162,6 +171,7 @@ fn keys(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<V
         }
         Value::List(items) => {
             let mut pairs = Vec::new();
+            let mut seen = HashSet::new();
             for item in items {
                 let Some(text) = item.as_str() else {
                     mistakes.push(wrong(
@@ -170,7 +180,7 @@ fn keys(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<V
                     ));
                     return None;
                 };
-                if pairs.iter().any(|(key, _): &(Value, Value)| key.as_str() == Some(text)) {
+                if !seen.insert(text) {
                     mistakes.push(wrong(format!("\"{text}\" is in it twice"), "write toset(...) around it"));
                     return None;
                 }

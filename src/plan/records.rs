@@ -1,0 +1,57 @@
+//! The records of a state by what is asked of them: who has an id, who keeps what it stands for, which
+//! generations were made. A snapshot comes in; nothing is gone through again for one answer.
+
+use std::collections::HashMap;
+
+use crate::address::Address;
+use crate::kind;
+use crate::state::{Record, Snapshot};
+
+pub struct Records<'a> {
+    snapshot: &'a Snapshot,
+    /// In the order of the state.
+    by_id: HashMap<&'a str, Vec<(&'a Address, &'a Record)>>,
+    /// Who keeps what an id stands for, in the order of the state.
+    keepers: HashMap<String, Vec<&'a Address>>,
+    /// The highest generation among what was replaced at an address.
+    deposed: HashMap<&'a Address, u32>,
+}
+
+impl<'a> Records<'a> {
+    pub fn new(snapshot: &'a Snapshot) -> Self {
+        let mut by_id: HashMap<&str, Vec<_>> = HashMap::new();
+        let mut keepers: HashMap<String, Vec<_>> = HashMap::new();
+        for (address, record) in &snapshot.resources {
+            by_id.entry(&record.id).or_default().push((address, record));
+            let kept = kind::find_managed(&address.kind).map(|kind| kind.keeps(record));
+            for id in kept.into_iter().flatten() {
+                keepers.entry(id).or_default().push(address);
+            }
+        }
+        let mut deposed: HashMap<&Address, u32> = HashMap::new();
+        for old in &snapshot.deposed {
+            let highest = deposed.entry(&old.address).or_default();
+            *highest = old.record.generation.max(*highest);
+        }
+        Self { snapshot, by_id, keepers, deposed }
+    }
+
+    /// The records with this id: an address that was renamed may have it beside the old one.
+    pub fn with_id(&self, id: &str) -> &[(&'a Address, &'a Record)] {
+        self.by_id.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who keeps what the id stands for, beside the record at `except`.
+    pub fn keeper(&self, id: &str, except: Option<&Address>) -> Option<&'a Address> {
+        self.keepers.get(id)?.iter().copied().find(|keeper| Some(*keeper) != except)
+    }
+
+    /// A generation that no name made for this address has: above those that stand, and above what an
+    /// earlier apply may have made for an address that was since moved to another name.
+    pub fn next_generation(&self, address: &Address) -> u32 {
+        let standing = self.snapshot.resources.get(address).map(|record| record.generation);
+        let made = standing.max(self.deposed.get(address).copied()).map(|highest| highest + 1);
+        let serial = u32::try_from(self.snapshot.serial).unwrap_or(u32::MAX);
+        made.unwrap_or_default().max(serial)
+    }
+}
