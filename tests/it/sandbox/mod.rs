@@ -6,6 +6,7 @@ mod differences;
 mod endurance;
 mod faults;
 mod load;
+mod rehearsal;
 mod replaced;
 mod time;
 mod unseen;

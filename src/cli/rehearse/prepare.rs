@@ -1,0 +1,85 @@
+//! What a stack finds in its account, made in the sandbox of a rehearsal before the first release: by a
+//! command of the author's that speaks to the sandbox and to nothing else.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::super::CliError;
+use super::super::sandbox::home::refused;
+use crate::apply::shutdown::Shutdown;
+use crate::deployment::lower::Sides;
+use crate::lang::program::Program;
+use crate::lang::scope::Known;
+use crate::state::deployment::Colour;
+
+/// Where a sandbox is reached.
+pub struct Reached<'a> {
+    /// Its folder, for `bgform sandbox` and `bgform --sandbox`.
+    pub folder: &'a Path,
+    pub endpoint: &'a str,
+    pub region: &'a str,
+    /// This program.
+    pub bgform: &'a Path,
+}
+
+/// Runs the command to its end; false: an interrupt came first. What it prints goes to standard error.
+pub async fn prepare(command: &str, at: &Reached<'_>, shutdown: &Shutdown) -> Result<bool, CliError> {
+    let mut process = Command::new("/bin/sh");
+    process
+        .args(["-c", command])
+        .env("AWS_ENDPOINT_URL", at.endpoint)
+        .env("AWS_REGION", at.region)
+        .env("AWS_DEFAULT_REGION", at.region)
+        // Nobody's: no call of it can reach an account.
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env_remove("AWS_SESSION_TOKEN")
+        .env_remove("AWS_PROFILE")
+        .env("BGFORM_SANDBOX_DIR", at.folder)
+        .env("BGFORM", at.bgform)
+        .stdin(Stdio::null())
+        .stdout(std::io::stderr())
+        .process_group(0)
+        .kill_on_drop(true);
+    let ended = tokio::select! {
+        ended = process.status() => ended,
+        () = shutdown.draining() => return Ok(false),
+    };
+    let help = "no release was brought up. It runs in this folder, with AWS_ENDPOINT_URL, BGFORM_SANDBOX_DIR and \
+                BGFORM (this program) in its environment";
+    match ended {
+        Ok(status) if status.success() => Ok(true),
+        Ok(status) => {
+            Err(refused("bgform::rehearse::prepare", format!("`{command}` ended with {status}"), help))
+        }
+        Err(error) => {
+            Err(refused("bgform::rehearse::prepare", format!("`{command}` cannot be run: {error}"), help))
+        }
+    }
+}
+
+/// Gates that run commands on this machine reach what they reach, sandbox or not: they have to be
+/// agreed to.
+pub fn commands_agreed(program: &Program, agreed: bool) -> Result<(), CliError> {
+    for name in program.declarations.deployments.keys().filter(|_| !agreed) {
+        let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
+        let declaration = program.deployment(name, &sides, &Known::new(), &mut Vec::new());
+        let gates = declaration.into_iter().flat_map(|declaration| declaration.gate);
+        for gate in gates {
+            let Some(command) = &gate.command else { continue };
+            return Err(CliError::usage(
+                "bgform::rehearse::commands",
+                format!(
+                    "gate \"{}\" of `{name}` runs {} on this machine, and a sandbox keeps it from nothing",
+                    gate.name,
+                    command.join(" ")
+                ),
+                "nothing was run. Where it may be tried, pass --commands: it has the sandbox's AWS_ENDPOINT_URL in \
+                 its environment",
+            ));
+        }
+    }
+    Ok(())
+}
