@@ -69,6 +69,24 @@ impl fmt::Display for Stage {
 }
 
 impl Stage {
+    /// Its one word, as in the state.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Gate { .. } => "gate",
+            Self::Empty => "empty",
+            Self::Raise => "raise",
+            Self::Refresh => "refresh",
+            Self::InPlace { .. } => "in_place",
+            Self::Pin => "pin",
+            Self::Restore => "restore",
+            Self::Preview { .. } => "preview",
+            Self::Shift { .. } => "shift",
+            Self::Hold { .. } => "hold",
+            Self::Settle => "settle",
+            Self::Retire { .. } => "retire",
+        }
+    }
+
     /// Whether it gives a colour its release: what the file says of it holds from then on.
     pub fn launches(&self) -> bool {
         matches!(self, Self::Raise | Self::Refresh | Self::Pin)
