@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::lock::locked;
-use super::plan::PlanOptions;
+use super::plan::{PlanOptions, print_plan};
 use super::progress::{Progress, took_text};
 use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report};
@@ -16,10 +16,10 @@ use crate::deployment::tell::tell as rollout_ended;
 use crate::kind::operation::Reporter;
 use crate::lang::program::Program;
 use crate::plan::Options;
-use crate::plan::render::{Style, render, show_value};
+use crate::plan::render::{Style, show_value};
 use crate::rollout::{Engine, Plan, Shipped, plan, recover, ship};
 use crate::state::LockGuard;
-use crate::terminal::{errln, out_painted, outln};
+use crate::terminal::{errln, outln};
 use crate::value::Value;
 
 #[derive(Debug, clap::Args)]
@@ -117,12 +117,9 @@ pub async fn carry_out(
         }
         let plan = plan(&engine, options).await?;
         if let Some(saved) = saved {
-            saved
-                .still_holds(program, &plan.snapshot, &plan.resources)
-                .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
+            saved.still_holds(program, &plan).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
         }
-        report::out(&plan.rollouts.story());
-        out_painted(&render(&plan.resources, &plan.basis(), &style(global)));
+        print_plan(&plan, &style(global));
         let moves = plan.moves();
         if !moves && (lock.is_none() || !plan.learns()) {
             return Ok(Exit::Done);

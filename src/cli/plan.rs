@@ -8,9 +8,8 @@ use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
 use crate::apply::shutdown::Shutdown;
 use crate::plan::Options;
-use crate::plan::document::document;
 use crate::plan::render::{Style, render};
-use crate::rollout::{Engine, plan};
+use crate::rollout::{Engine, Plan, plan};
 use crate::state::OpenOperation;
 use crate::terminal::{errln, out_painted, outln};
 
@@ -62,7 +61,7 @@ pub struct PlanArgs {
     /// Plan to take everything away.
     #[arg(long)]
     destroy: bool,
-    /// Print the plan as JSON (format bgform.plan, version 1).
+    /// Print the plan as JSON (format bgform.plan, version 2).
     #[arg(long)]
     json: bool,
     /// Save the plan to a file that `bgform apply FILE` runs.
@@ -94,21 +93,17 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
     };
     let plan = plan(&engine, &options).await?;
     let style = Style { colour: report::colour(global) };
-    let basis = plan.basis();
     match args.json {
-        true => outln!("{:#}", document(&plan.resources, &basis)),
+        true => outln!("{:#}", plan.document()),
         false => {
             if !plan.open.is_empty() {
                 errln!("{}", cut_short(&plan.open));
             }
-            report::out(&plan.rollouts.story());
-            out_painted(&render(&plan.resources, &basis, &style));
+            print_plan(&plan, &style);
         }
     }
     if let Some(path) = &args.out {
-        let (snapshot, resources) = (&plan.snapshot, &plan.resources);
-        let saved =
-            SavedPlan::new(&files, &args.stack.variables, global, &options, &program, snapshot, resources);
+        let saved = SavedPlan::new(&files, global, &program, &plan);
         saved.write(path).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
         if !args.json {
             outln!("Saved to {0}. To run it: bgform apply {0}", path.display());
@@ -121,6 +116,17 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
         true => Ok(Exit::Changes),
         false => Ok(Exit::Done),
     }
+}
+
+/// Prints a whole plan for people: the rollouts, then the steps.
+pub fn print_plan(plan: &Plan, style: &Style) {
+    report::out(&plan.rollouts.story());
+    out_painted(&render(&plan.resources, &plan.basis(), style));
+}
+
+/// The same as a text without colours.
+pub fn text(plan: &Plan) -> String {
+    format!("{}{}", plan.rollouts.story(), render(&plan.resources, &plan.basis(), &Style { colour: false }))
 }
 
 /// What an earlier apply has left to be looked up.

@@ -4,11 +4,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::json;
 
 use super::lock::locked;
 use super::sandbox::daemon;
-use super::sandbox::home::refused;
+use super::sandbox::home::{Home, Record, refused};
 use super::{CliError, Exit, Global, StackArgs, VariableArgs, Within, context, report};
 use crate::address::Address;
 use crate::apply::shutdown::Shutdown;
@@ -22,28 +23,38 @@ use crate::rehearse::tally::Verdict;
 use crate::rehearse::timeline::{self, Timeline};
 use crate::rehearse::{Generator, Row, Settings, Target};
 use crate::rollout::{Engine, Shipped, plan, recover, ship};
-use crate::sandbox::control::load_balancers;
 use crate::sandbox::faults::{Fault, Faults};
-use crate::sandbox::key::Key;
 use crate::sandbox::pace::Pace;
 use crate::sandbox::region::Region;
 use crate::sandbox::{self, Sandbox};
-use crate::state::Snapshot;
+use crate::secrets::hidden;
+use crate::state::deployment::Stage;
 use crate::terminal::errln;
-use crate::value::Value;
+
+mod aim;
+mod prepare;
+
+use aim::aim;
+use prepare::{commands_agreed, prepare};
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The first release has the values of --var with those of --from over them; the second has those \
                         of --var alone. A request fails when it is answered with 500 or above, not within 10 s, or \
                         when its connection breaks. It exits with 1 when one has failed or the release has.\n\n\
+                        Its sandbox has nothing but what every account has, and Amazon's images. What the stack \
+                        finds beside that, such as a load balancer, images or alarms, --prepare makes: in this \
+                        folder, with AWS_ENDPOINT_URL and BGFORM_SANDBOX_DIR set, so that `$BGFORM sandbox image`, \
+                        `$BGFORM --sandbox apply` and any AWS client reach the sandbox.\n\n\
                         The JSON has `format` bgform.rehearsal and `version` 1: stack, url, speed, per_second, \
-                        applied, error, timeline (rows with time and either step, or weights, health, \
+                        applied, error, stages (those that rollouts came to, with deployment and stage), timeline (rows with time and either step, or weights, health, \
                         requests_per_second, p50_ms, p99_ms and failed), requests (sent, failed, slowest_ms, p50_ms, \
                         p99_ms, failures with at and error) and passed.\n\n\
                         Examples:\n  \
                         bgform rehearse stacks/hello.deploy --from live=blue --var live=green\n  \
                         bgform rehearse --from release=1.0.1 --var release=1.0.2 --rps 500\n  \
+                        bgform rehearse stacks/canary.deploy --from release=1.0.1 --var release=1.0.2 --commands \\\n    \
+                        --prepare stacks/rehearse/canary --url http://checkout.example.com/pay/ --speed 60\n  \
                         bgform rehearse --from live=blue --var live=green --fault propagation=3:10s --speed 1"
 )]
 pub struct RehearseArgs {
@@ -61,9 +72,16 @@ pub struct RehearseArgs {
     /// Let time run N times as fast: waits and delays are shorter, requests are not. 1 shortens nothing.
     #[arg(long, value_name = "N", default_value_t = 10.0, value_parser = super::sandbox::speed)]
     speed: f64,
-    /// Where requests go [default: the output `url`, or the only load balancer].
+    /// Where requests go [default: the output `url`, or the only load balancer]. A host that is none of the
+    /// sandbox's is sent to its only load balancer under that name.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// A shell command that makes what the stack finds in its account, before the first release.
+    #[arg(long, value_name = "COMMAND")]
+    prepare: Option<String>,
+    /// Let gates run their commands on this machine.
+    #[arg(long)]
+    commands: bool,
     /// Something that goes wrong on purpose from the second release on; may be given again.
     #[arg(long, value_name = "KIND=ARGS")]
     fault: Vec<Fault>,
@@ -96,6 +114,7 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
     let from = given.var.iter().chain(&args.from).cloned().collect();
     let first = VariableArgs { var: from, var_file: given.var_file.clone() };
     let programs = [context::program_given(&files, &first)?, context::program_given(&files, given)?];
+    programs.iter().try_for_each(|program| commands_agreed(program, args.commands))?;
 
     let folder = tempfile::Builder::new().prefix("bgform-rehearse-").tempdir();
     let mut folder = folder.map_err(|error| {
@@ -119,7 +138,13 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
         }
     });
     daemon::more_files();
-    let (clock, key) = (Clock::scaled(args.speed), Key::random());
+    // As the daemon's folder is: other commands reach what is rehearsed by it.
+    let home = Home { folder: folder.path().to_owned() };
+    let held = home.hold().await?.ok_or_else(|| {
+        refused("bgform::rehearse::folder", "somebody else has the folder to rehearse in", "see TMPDIR")
+    })?;
+    let (key, started) = (held.key()?, clock::now());
+    let clock = Clock::scaled_since(args.speed, started);
     let sandbox = Sandbox::start(sandbox::Options {
         folder: folder.path().to_owned(),
         port: 0,
@@ -133,14 +158,22 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
         Ok(sandbox) => sandbox,
         Err(error) => return Err(daemon::told(error).await),
     };
+    held.record(&Record {
+        pid: std::process::id(),
+        port: sandbox.address().port(),
+        started,
+        speed: args.speed,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })?;
     let global = Global {
         profile: None,
         endpoint_url: None,
-        state: Some(folder.path().join("state")),
+        state: Some(home.stack_state()),
         within: Some(Within::Process { endpoint: sandbox.endpoint(), key, clock: clock.clone() }),
         ..global.clone()
     };
-    let rehearsal = Rehearsal { global, args: &args, clock, sandbox: &sandbox, shutdown: &shutdown };
+    let rehearsal =
+        Rehearsal { global, args: &args, clock, home: &home, sandbox: &sandbox, shutdown: &shutdown };
     let result = rehearsal.go(&programs).await;
     sandbox.stop().await;
     if args.keep {
@@ -153,6 +186,7 @@ struct Rehearsal<'a> {
     global: Global,
     args: &'a RehearseArgs,
     clock: Clock,
+    home: &'a Home,
     sandbox: &'a Sandbox,
     shutdown: &'a Shutdown,
 }
@@ -181,8 +215,15 @@ impl Came {
 
 impl Rehearsal<'_> {
     async fn go(&self, [first, second]: &[Program; 2]) -> Result<Exit, CliError> {
-        let region = self.sandbox.region(&context::sandbox_region(&self.global, second)).await;
+        let name = context::sandbox_region(&self.global, second);
+        let region = self.sandbox.region(&name).await;
         let region = region.map_err(|error| refused("bgform::rehearse::region", error.to_string(), ""))?;
+        if let Some(command) = &self.args.prepare {
+            let cloud = context::connect(&self.global, first).await?;
+            if !prepare(command, &self.home.folder, &cloud, self.shutdown).await? {
+                return Ok(Exit::Interrupted);
+            }
+        }
         errln!("Bringing the first release up in a sandbox of its own.");
         let told = Told::default();
         let came = self.ship(first, &told).await?;
@@ -193,8 +234,8 @@ impl Rehearsal<'_> {
             let message = format!("the first release does not come up: {failed}");
             return Err(refused("bgform::rehearse::first", message, "no request was sent yet"));
         }
-        told.take();
-        let (url, target) = self.target(&region, &came.shipped.snapshot).await?;
+        told.clear();
+        let (url, target) = aim(self.args.url.as_deref(), &region, &came.shipped.snapshot).await?;
         if !self.answers(&url, &target).await? {
             return Ok(Exit::Interrupted);
         }
@@ -202,8 +243,15 @@ impl Rehearsal<'_> {
             "It answers at {url}. Sending {} requests a second, and shipping the second release.",
             self.args.rps
         );
+        if !second.declarations.deployments.is_empty() {
+            errln!(
+                "Other terminals lead it by `BGFORM_SANDBOX_DIR={} bgform --sandbox promote`, pause, approve and abort.",
+                self.home.folder.display()
+            );
+        }
 
-        let mut screen = Screen { json: self.args.json, timeline: Timeline::new(self.clock.clone()) };
+        let mut screen =
+            Screen { json: self.args.json, timeline: Timeline::new(self.clock.clone()), stages: Vec::new() };
         let settings =
             Settings { per_second: self.args.rps, connections: usize::from(self.args.connections) };
         let load = Generator::start(target, settings);
@@ -227,6 +275,7 @@ impl Rehearsal<'_> {
             }
         };
         let interrupted = interrupted || self.shutdown.is_draining();
+        screen.stages = told.stages();
         self.tell(&screen, second, &url, &verdict, error.as_deref(), interrupted);
         Ok(match (interrupted, error, verdict.failed) {
             (true, ..) => Exit::Interrupted,
@@ -253,44 +302,6 @@ impl Rehearsal<'_> {
         let plan = plan(&engine, &Options::default()).await?;
         let idle = !plan.moves();
         Ok(Came { shipped: ship(&engine, &lock, plan).await?, idle })
-    }
-
-    /// Where requests go.
-    async fn target(&self, region: &Region, snapshot: &Snapshot) -> Result<(String, Target), CliError> {
-        let elbv2 = &region.look().elbv2;
-        if self.args.url.is_none() && elbv2.listeners.is_empty() && !elbv2.load_balancers.is_empty() {
-            let message = "no request can be sent: no load balancer of the stack has a listener";
-            let help = "add a `listener`, or name what answers with --url";
-            return Err(refused("bgform::rehearse::url", message, help));
-        }
-        let output = match snapshot.outputs.get("url") {
-            Some(Value::String(url)) => Some(url.clone()),
-            _ => None,
-        };
-        let url = match self.args.url.clone().or(output) {
-            Some(url) => url,
-            None => match load_balancers(region).as_slice() {
-                [only] => format!("http://{}/", only.dns_name),
-                others => {
-                    let count = match others.len() {
-                        0 => "is no load balancer".to_owned(),
-                        count => format!("are {count} load balancers"),
-                    };
-                    let message = format!("where to send requests is not known: there {count}");
-                    let help = "give the stack an output `url`, or name one with --url";
-                    return Err(refused("bgform::rehearse::url", message, help));
-                }
-            },
-        };
-        let target = Target::parse(&url).await;
-        let target = target.map_err(|error| {
-            refused(
-                "bgform::rehearse::url",
-                format!("no request can be sent: {error}"),
-                "name another URL with --url",
-            )
-        })?;
-        Ok((url, target))
     }
 
     /// Waits until the first release answers; false: an interrupt came first.
@@ -362,6 +373,7 @@ impl Rehearsal<'_> {
                 "per_second": self.args.rps,
                 "applied": error.is_none() && !interrupted,
                 "error": error,
+                "stages": screen.stages,
                 "timeline": screen.timeline.rows(),
                 "requests": verdict,
                 "passed": passed,
@@ -393,6 +405,7 @@ impl Rehearsal<'_> {
 struct Screen {
     json: bool,
     timeline: Timeline,
+    stages: Vec<Entered>,
 }
 
 impl Screen {
@@ -418,28 +431,58 @@ impl Screen {
     }
 }
 
-/// Steps that have ended, for the timeline.
+/// What rollouts and steps say, for the timeline.
 #[derive(Default)]
-struct Told(Mutex<Vec<String>>);
+struct Told {
+    lines: Mutex<Vec<String>>,
+    stages: Mutex<Vec<Entered>>,
+}
+
+/// A stage that a rollout has come to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Entered {
+    deployment: String,
+    stage: Stage,
+}
 
 impl Told {
-    fn say(&self, text: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    fn line(&self, text: String) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(hidden(&text));
     }
 
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn stages(&self) -> Vec<Entered> {
+        self.stages.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets what was said of the release before.
+    fn clear(&self) {
+        self.take();
+        self.stages.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
 impl Reporter for Told {
     fn progress(&self, _address: &Address, _text: &str) {}
 
+    fn told(&self, address: &Address, text: &str) {
+        self.line(format!("{address}: {text}"));
+    }
+
+    fn entered(&self, deployment: &Address, stage: &Stage) {
+        self.line(format!("{deployment}: {stage}"));
+        let entered = Entered { deployment: deployment.name.clone(), stage: stage.clone() };
+        self.stages.lock().unwrap_or_else(PoisonError::into_inner).push(entered);
+    }
+
     fn done(&self, address: &Address, verb: &str, _took: Duration) {
-        self.say(format!("{} {address}", super::progress::past(verb)));
+        self.line(format!("{} {address}", super::progress::past(verb)));
     }
 
     fn failed(&self, address: &Address, verb: &str, error: &str) {
-        self.say(format!("failed to {verb} {address}: {error}"));
+        self.line(format!("failed to {verb} {address}: {error}"));
     }
 }

@@ -1,7 +1,7 @@
-//! A plan that is kept in a file, agreed to once and applied later. What it was made from and a
-//! fingerprint of its steps go into the file; out of it come the same variables and options, and
-//! whether the plan still holds. The steps themselves are not kept: apply makes them again from
-//! the same things, and refuses if they are not the same.
+//! A plan that is kept in a file, agreed to once and applied later. What it was made from, what it
+//! says and fingerprints of its steps and rollouts go into the file; out of it come the same variables
+//! and options, what was agreed to, and whether the plan still holds. Apply makes steps and rollouts
+//! again from the same things, and refuses if they are not the same.
 //!
 //! The file holds the values of all variables, the sensitive ones in the clear: it is written
 //! for its owner alone (0600), whole or not at all. This module never makes a plan.
@@ -13,25 +13,28 @@ mod fingerprint;
 mod tests;
 mod variables;
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
-use super::{Global, VariableArgs, locate};
+use super::plan::text as plan_text;
+use super::{Global, locate};
 use crate::lang::program::Program;
-use crate::plan::{Options, Plan};
-use crate::state::Snapshot;
+use crate::plan::Options;
+use crate::rollout::Plan;
 
 pub use error::SavedPlanError;
 
 use basis::{Chosen, File, Place, Serial, Where, moved};
-use fingerprint::fingerprint;
+use fingerprint::{fingerprint, rollouts};
 
 /// What the file says that it is.
 const FORMAT: &str = "bgform.saved_plan";
 /// The version that this bgform writes, and the only one that it reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The first member, without spaces; what [`SavedPlan::is_one`] looks for.
 const MARKER: &str = r#"{"format":"bgform.saved_plan""#;
 /// A saved plan larger than this is none.
@@ -59,6 +62,12 @@ pub struct SavedPlan {
     state: Option<Serial>,
     /// SHA-256 over the steps.
     steps: String,
+    /// SHA-256 over each rollout, by deployment.
+    rollouts: BTreeMap<String, String>,
+    /// What was agreed to, for people.
+    text: String,
+    /// And for programs.
+    document: Json,
     /// A variable that no text gives; such a plan is not written.
     #[serde(skip)]
     unsaid: Option<String>,
@@ -67,15 +76,8 @@ pub struct SavedPlan {
 impl SavedPlan {
     /// A plan with all that it was made from. Variables are taken from the program, which has
     /// their values from wherever they were given.
-    pub fn new(
-        stack: &[PathBuf],
-        _variables: &VariableArgs,
-        global: &Global,
-        options: &Options,
-        program: &Program,
-        snapshot: &Snapshot,
-        plan: &Plan,
-    ) -> Self {
+    pub fn new(stack: &[PathBuf], global: &Global, program: &Program, plan: &Plan) -> Self {
+        let snapshot = &plan.snapshot;
         let (variables, unsaid) = match variables::texts(program) {
             Ok(texts) => (texts, None),
             Err(name) => (Vec::new(), Some(name)),
@@ -89,7 +91,7 @@ impl SavedPlan {
             files: stack.iter().map(|path| File::of(path, program)).collect(),
             program: program.digest(),
             variables,
-            options: Chosen::of(options),
+            options: Chosen::of(&plan.options),
             global: Where {
                 region: Some(place.region.clone()).filter(|region| !region.is_empty()),
                 profile: global.profile.clone(),
@@ -98,7 +100,10 @@ impl SavedPlan {
             },
             place,
             state: Serial::of(snapshot),
-            steps: fingerprint(plan),
+            steps: fingerprint(&plan.resources),
+            rollouts: rollouts(plan),
+            text: plan_text(plan),
+            document: plan.document(),
             unsaid,
         }
     }
@@ -175,6 +180,11 @@ impl SavedPlan {
         first.starts_with(MARKER.as_bytes())
     }
 
+    /// What was agreed to, for people and for programs.
+    pub fn shown(&self) -> (&str, &Json) {
+        (&self.text, &self.document)
+    }
+
     /// The values of all variables, as `--var` takes them. Sensitive ones are in the clear.
     pub fn variables(&self) -> Vec<String> {
         self.variables.clone()
@@ -201,13 +211,9 @@ impl SavedPlan {
     ///
     /// # Errors
     /// What has moved: [`SavedPlanError::Account`], [`SavedPlanError::Stack`],
-    /// [`SavedPlanError::State`] or [`SavedPlanError::Steps`].
-    pub fn still_holds(
-        &self,
-        program: &Program,
-        snapshot: &Snapshot,
-        plan: &Plan,
-    ) -> Result<(), SavedPlanError> {
+    /// [`SavedPlanError::State`], [`SavedPlanError::Rollout`] or [`SavedPlanError::Steps`].
+    pub fn still_holds(&self, program: &Program, plan: &Plan) -> Result<(), SavedPlanError> {
+        let snapshot = &plan.snapshot;
         let place = Place::of(snapshot);
         if place != self.place {
             return Err(SavedPlanError::Account { planned: self.place.text(), now: place.text() });
@@ -219,7 +225,12 @@ impl SavedPlan {
         if state != self.state {
             return Err(SavedPlanError::State { what: moved(self.state.as_ref(), state.as_ref()) });
         }
-        match fingerprint(plan) == self.steps {
+        let now = rollouts(plan);
+        let names = self.rollouts.keys().chain(now.keys());
+        if let Some(deployment) = names.into_iter().find(|name| self.rollouts.get(*name) != now.get(*name)) {
+            return Err(SavedPlanError::Rollout { deployment: deployment.clone() });
+        }
+        match fingerprint(&plan.resources) == self.steps {
             true => Ok(()),
             false => Err(SavedPlanError::Steps),
         }

@@ -1,11 +1,12 @@
-//! `bgform show`: what the state knows, for people and for programs. Makes no call, and needs no
-//! variable of the stack.
+//! `bgform show`: what the state knows, or a saved plan says, for people and for programs. Makes no
+//! call, and needs no variable of the stack.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json, json};
 
+use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, locate, report};
 use crate::address::Address;
 use crate::diagnostic::did_you_mean;
@@ -17,7 +18,8 @@ use crate::value::{Object, Value};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "One word alone is an address if it looks like one (kind.name, kind.name[\"key\"]) and no such \
-                        file exists; else it is the stack.\n\n\
+                        file exists; else it is the stack, or a plan that `bgform plan --out FILE` has saved, which is \
+                        shown as it was agreed to, with --json in the format of `bgform plan --json`.\n\n\
                         The JSON has `format` bgform.state and `version` 1: stack, account, region, endpoint, lineage, \
                         serial, taken_at; outputs by name, each with value and sensitive; resources with address, \
                         kind, name, key, id, generation, inputs, outputs, sensitive, depends_on, prevent_destroy, \
@@ -26,7 +28,7 @@ use crate::value::{Object, Value};
                         its path.\n\n\
                         Examples:\n  bgform show\n  bgform show load_balancer.edge stacks/explicit.deploy\n  \
                         bgform show 'target_group.shop[\"blue\"]'\n  \
-                        bgform show --json | jq -r .outputs.url.value"
+                        bgform show --json | jq -r .outputs.url.value\n  bgform show release.bgplan"
 )]
 pub struct ShowArgs {
     #[command(flatten)]
@@ -36,7 +38,7 @@ pub struct ShowArgs {
 /// What of a state is shown, and of which stack; for `show` and `state show`.
 #[derive(Debug, clap::Args)]
 pub struct What {
-    /// Show only this resource, with its inputs and outputs.
+    /// Show only this resource, with its inputs and outputs; or a saved plan.
     #[arg(value_name = "ADDRESS")]
     address: Option<String>,
     /// A stack file or folder; left out, the only .deploy file here.
@@ -48,6 +50,17 @@ pub struct What {
 }
 
 pub fn run(global: &Global, args: ShowArgs) -> Result<Exit, CliError> {
+    let What { address: first, stack, json } = &args.what;
+    let path = first.as_deref().map(Path::new).filter(|path| stack.is_none() && SavedPlan::is_one(path));
+    if let Some(path) = path {
+        let saved = SavedPlan::read(path).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
+        let (text, document) = saved.shown();
+        report::out(&match json {
+            true => format!("{document:#}\n"),
+            false => format!("{text}\nTo run it: bgform apply {}\n", path.display()),
+        });
+        return Ok(Exit::Done);
+    }
     show(global, args.what, None)
 }
 

@@ -65,9 +65,6 @@ pub enum Repeat {
     OnThrottle,
 }
 
-/// How the names begin of the variables that AWS's clients look at.
-pub const AWS_VARIABLES: &str = "AWS_";
-
 /// The longest that one call is repeated for.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// A call that fails without an answer is sent this often in all.
@@ -116,11 +113,15 @@ impl Cloud {
         })
     }
 
-    /// In a sandbox, the variables that lead a program there and nowhere else, in place of the caller's
-    /// [`AWS_VARIABLES`]; none where the caller's own are used.
-    pub fn environment(&self) -> Option<Vec<(&'static str, &str)>> {
-        let credentials = self.given.as_ref()?;
-        Some(vec![
+    /// Leads a program that is about to be started to the same place: in a sandbox there and nowhere else,
+    /// with nothing of the caller's `AWS_*`. Elsewhere it has the caller's own.
+    pub fn lead(&self, process: &mut tokio::process::Command) {
+        let Some(credentials) = &self.given else { return };
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_"))
+        {
+            process.env_remove(name);
+        }
+        process.envs([
             ("AWS_ENDPOINT_URL", self.endpoint.as_deref().unwrap_or_default()),
             ("AWS_ACCESS_KEY_ID", credentials.access_key_id()),
             ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key()),
@@ -131,7 +132,7 @@ impl Cloud {
             ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("BGFORM_SANDBOX", "1"),
-        ])
+        ]);
     }
 
     /// How many requests were sent so far, repeats included.

@@ -243,6 +243,20 @@ pub enum Moment {
     AfterRetire,
 }
 
+impl Moment {
+    /// As the author writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BeforeLaunch => "before_launch",
+            Self::BeforeShift => "before_shift",
+            Self::Shift => "shift",
+            Self::AfterShift => "after_shift",
+            Self::BeforeRetire => "before_retire",
+            Self::AfterRetire => "after_retire",
+        }
+    }
+}
+
 /// Something that must pass before a rollout goes on; times in seconds.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Gate {

@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::declaration::Gate;
+use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::cloud::{AWS_VARIABLES, Cloud};
 use crate::state::{Journal, Record};
 
 /// As many lines of a failed command's output are shown.
@@ -71,14 +71,7 @@ async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) -> Verdict {
         if ground.folder.as_os_str().is_empty() { PathBuf::from(".") } else { ground.folder.clone() };
     let mut process = tokio::process::Command::new(program);
     process.args(arguments).current_dir(folder);
-    if let Some(own) = ground.cloud.environment() {
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(AWS_VARIABLES.as_bytes()) {
-                process.env_remove(name);
-            }
-        }
-        process.envs(own);
-    }
+    ground.cloud.lead(&mut process);
     process
         .envs(ground.environment.iter().cloned())
         .stdin(Stdio::null())

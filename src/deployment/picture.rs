@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use super::seen::Seen;
 use crate::state::deployment::{Colour, Course, Deployment, Rollout, Stage};
-use crate::value::format_duration;
 
 /// The lines of one deployment.
 pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec<String> {
@@ -89,10 +88,10 @@ fn row(facts: &Deployment, seen: &Seen, colour: Colour, now: Timestamp) -> [Stri
 fn under_way(facts: &Deployment, rollout: &Rollout) -> Vec<String> {
     let back = if facts.closed_by().is_none() { ", `bgform abort` goes back" } else { "" };
     let count = rollout.stages.len();
-    let stage = rollout.stage().map_or_else(|| "done".to_owned(), said);
+    let stage = rollout.stage().map_or_else(|| "done".to_owned(), Stage::to_string);
     let left = facts.left().map(|left| format!(", {} left", rounded(left))).unwrap_or_default();
     let mut lines = vec![format!("  step {} of {count}: {stage}{left}", (rollout.at + 1).min(count))];
-    let rest: Vec<String> = rollout.stages.iter().skip(rollout.at + 1).map(said).collect();
+    let rest: Vec<String> = rollout.stages.iter().skip(rollout.at + 1).map(Stage::to_string).collect();
     if !rest.is_empty() {
         lines.push(format!("  then: {}", rest.join(", ")));
     }
@@ -107,25 +106,6 @@ fn under_way(facts: &Deployment, rollout: &Rollout) -> Vec<String> {
         }
     }
     lines
-}
-
-fn said(stage: &Stage) -> String {
-    match stage {
-        Stage::Gate { name } => format!("gate \"{name}\""),
-        Stage::Empty => "empty".to_owned(),
-        Stage::Raise => "raise".to_owned(),
-        Stage::Refresh => "instance refresh".to_owned(),
-        Stage::Restore => "instance refresh back".to_owned(),
-        Stage::InPlace { batch } => format!("in place, {batch}% at a time"),
-        Stage::Pin => "pin what is launched later".to_owned(),
-        Stage::Preview { on: true } => "preview".to_owned(),
-        Stage::Preview { on: false } => "end of the preview".to_owned(),
-        Stage::Shift { new } => format!("shift {new}%"),
-        Stage::Hold { time } => format!("hold {}", format_duration(*time)),
-        Stage::Settle => "settle".to_owned(),
-        Stage::Retire { after } if after.is_zero() => "retire".to_owned(),
-        Stage::Retire { after } => format!("retire in {}", format_duration(*after)),
-    }
 }
 
 fn way_back(facts: &Deployment, now: Timestamp) -> String {

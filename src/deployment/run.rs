@@ -238,6 +238,7 @@ impl Rolling<'_> {
             if self.run.shutdown.is_draining() {
                 return End::Interrupted { release: release.to_owned() };
             }
+            self.run.reporter.entered(&Address::new("deployment", self.name), &stage);
             match self.enter(&stage, rollout.course).await {
                 Ok(()) => {}
                 Err(Failure::Interrupted) => return End::Interrupted { release: release.to_owned() },

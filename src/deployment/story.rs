@@ -1,11 +1,12 @@
 //! A rollout as a person reads it before saying yes: where it goes, step by step, with the weights
 //! and the capacity after each and the way back from it. Intents come in, lines go out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::decide::{Intent, What};
 use super::declaration::{Gate, Strategy};
-use crate::state::deployment::{Colour, Course, Ending, Rollout, Stage};
+use crate::state::deployment::{Colour, Course, Ending, Rollout, Sizing, Stage};
 use crate::value::format_duration;
 
 /// The lines of one deployment; none where it does nothing. `capacity` is the size of the fleet that
@@ -35,27 +36,17 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
         );
     }
     lines.push(String::new());
-    let old = intent.facts.live.filter(|live| *live != rollout.to);
-    let mut weight = intent.facts.weight(rollout.to);
-    let rows: Vec<[String; 4]> = rollout
-        .stages
-        .iter()
-        .enumerate()
-        .map(|(place, stage)| {
-            if let Stage::Shift { new } = stage {
-                weight = *new;
-            }
-            let weights = match old {
-                Some(old) => format!("{old} {}, {} {weight}", 100 - weight, rollout.to),
-                None => String::new(),
-            };
-            let done = if place < rollout.at { "done" } else { "" };
-            let text = said(stage, intent, rollout, old, capacity);
-            let back = match intent.facts.live == Some(rollout.to) {
-                true => back_in_one_colour(stage, place, rollout).to_owned(),
-                false => back(stage, old, weight),
-            };
-            [text, weights, back, done.to_owned()]
+    let rows: Vec<[String; 4]> = passages(intent, rollout, capacity)
+        .into_iter()
+        .map(|one| {
+            let weights = one.weights.as_ref().map(|weights| {
+                let shares: Vec<_> =
+                    weights.iter().map(|(colour, weight)| format!("{colour} {weight}")).collect();
+                shares.join(", ")
+            });
+            let back = if one.back.is_empty() { String::new() } else { format!("back: {}", one.back) };
+            let done = if one.done { "done" } else { "" };
+            [one.text, weights.unwrap_or_default(), back, done.to_owned()]
         })
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
@@ -65,12 +56,61 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
         lines.push(line.trim_end().to_owned());
     }
     lines.push(String::new());
-    let waits = waits(rollout, Duration::from_secs(intent.declaration.settle));
+    let waits = waits(intent);
     if waits > Duration::ZERO {
         lines.push(format!("  Its waits add up to {}.", format_duration(waits)));
         lines.push(String::new());
     }
     lines
+}
+
+/// One stage, with what is so after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Passage {
+    pub stage: Stage,
+    pub text: String,
+    /// Percent of the traffic, the old colour first; none where there is no old colour.
+    pub weights: Option<Vec<(Colour, u8)>>,
+    /// Instances that are wanted, of each colour that it is known of.
+    pub capacity: BTreeMap<Colour, u32>,
+    /// How long it waits at least.
+    pub wait: Duration,
+    /// The way back from it; empty where there is none.
+    pub back: String,
+    pub done: bool,
+}
+
+/// The stages of a rollout in order. `capacity` is the size of the fleet that carries the traffic now.
+pub fn passages(intent: &Intent, rollout: &Rollout, capacity: Option<u32>) -> Vec<Passage> {
+    let (to, live) = (rollout.to, intent.facts.live);
+    let old = live.filter(|live| *live != to);
+    let mut weight = intent.facts.weight(to);
+    let mut instances = BTreeMap::new();
+    instances.extend(live.zip(capacity));
+    let is_empty = old.is_some() && intent.facts.sizing(to) == Sizing::Empty;
+    instances.extend(is_empty.then_some((to, 0)));
+    let one = |(place, stage): (usize, &Stage)| {
+        match stage {
+            Stage::Shift { new } => weight = *new,
+            Stage::Empty => drop(instances.insert(if live == Some(to) { to.other() } else { to }, 0)),
+            Stage::Raise => instances.extend(capacity.map(|capacity| (to, capacity))),
+            Stage::Retire { after } if after.is_zero() => instances.extend(old.map(|old| (old, 0))),
+            _ => {}
+        }
+        Passage {
+            stage: stage.clone(),
+            text: said(stage, intent, rollout, old, capacity),
+            weights: old.map(|old| vec![(old, 100 - weight), (to, weight)]),
+            capacity: instances.clone(),
+            wait: wait(stage, Duration::from_secs(intent.declaration.settle)),
+            back: match live == Some(to) {
+                true => back_in_one_colour(stage, place, rollout).to_owned(),
+                false => back(stage, old, weight),
+            },
+            done: place < rollout.at,
+        }
+    };
+    rollout.stages.iter().enumerate().map(one).collect()
 }
 
 /// What stands where nothing is shipped.
@@ -178,25 +218,29 @@ fn said(
 }
 
 fn how(gate: &Gate) -> String {
-    let what = match gate {
+    let irreversible = if gate.irreversible { "; no way back once it has passed" } else { "" };
+    format!(" ({}{irreversible})", looks(gate))
+}
+
+/// What a gate looks at: `GET /smoke answers 200`.
+pub fn looks(gate: &Gate) -> String {
+    match gate {
         Gate { http: Some(http), .. } => format!("GET {} answers {}", http.path, http.status),
         Gate { alarm: Some(alarm), .. } => format!("alarms {} are OK", alarm.names.join(", ")),
         Gate { metric: Some(metric), .. } => format!("{} within its bounds", metric.name),
         Gate { command: Some(command), .. } => command.join(" "),
         Gate { remote: Some(_), .. } => "commands on an instance".to_owned(),
         _ => "somebody approves".to_owned(),
-    };
-    let irreversible = if gate.irreversible { "; no way back once it has passed" } else { "" };
-    format!(" ({what}{irreversible})")
+    }
 }
 
 /// The way back from a step.
 fn back(stage: &Stage, old: Option<Colour>, weight: u8) -> String {
     match (stage, old) {
         (_, None) => String::new(),
-        (Stage::Retire { after }, Some(old)) if after.is_zero() => format!("back: {old} is raised again"),
-        (_, Some(_)) if weight == 0 => "back: nothing to undo".to_owned(),
-        (_, Some(_)) => "back: one rule change".to_owned(),
+        (Stage::Retire { after }, Some(old)) if after.is_zero() => format!("{old} is raised again"),
+        (_, Some(_)) if weight == 0 => "nothing to undo".to_owned(),
+        (_, Some(_)) => "one rule change".to_owned(),
     }
 }
 
@@ -222,21 +266,25 @@ fn refreshed(intent: &Intent, live: Colour) -> String {
 fn back_in_one_colour(stage: &Stage, place: usize, rollout: &Rollout) -> &'static str {
     let begun = |stage: &Stage| matches!(stage, Stage::Refresh | Stage::InPlace { .. });
     match stage {
-        Stage::Refresh | Stage::Restore => "back: the refresh is turned round",
+        Stage::Refresh | Stage::Restore => "the refresh is turned round",
         _ if rollout.stages.iter().take(place + 1).any(begun) => {
-            "back: instances are replaced from the old version"
+            "instances are replaced from the old version"
         }
-        _ => "back: nothing to undo",
+        _ => "nothing to undo",
     }
 }
 
-/// How long a rollout waits at least.
-fn waits(rollout: &Rollout, settle: Duration) -> Duration {
-    let rest = rollout.stages.iter().skip(rollout.at);
-    rest.map(|stage| match stage {
+/// How long a rollout waits at least, from where it is.
+pub fn waits(intent: &Intent) -> Duration {
+    let settle = Duration::from_secs(intent.declaration.settle);
+    let rest = intent.facts.rollout.iter().flat_map(|rollout| rollout.stages.iter().skip(rollout.at));
+    rest.map(|stage| wait(stage, settle)).sum()
+}
+
+fn wait(stage: &Stage, settle: Duration) -> Duration {
+    match stage {
         Stage::Hold { time } => *time,
         Stage::Settle => settle,
         _ => Duration::ZERO,
-    })
-    .sum()
+    }
 }

@@ -16,6 +16,7 @@ use super::Tags;
 use crate::address::Address;
 use crate::cloud::error::{Class, Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
+use crate::state::deployment::Stage;
 use crate::state::{Call, Entry, Journal, Made};
 
 /// The tags that everything bgform makes carries from its creating call on.
@@ -44,6 +45,9 @@ pub trait Reporter: Send + Sync {
 
     /// One line that stays and is about no step.
     fn say(&self, _text: &str) {}
+
+    /// A rollout has come to this stage.
+    fn entered(&self, _deployment: &Address, _stage: &Stage) {}
 
     /// A step has begun; `verb` is what it does, such as `create`.
     fn began(&self, _address: &Address, _verb: &str) {}

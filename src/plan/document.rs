@@ -1,5 +1,5 @@
-//! A plan as JSON, for programs: what `plan --json` prints. A plan and the snapshot that it was
-//! made from come in; one document goes out. No part of a sensitive value is ever in it.
+//! A plan as JSON, for programs: what `plan --json` and `show FILE --json` print. A plan, the snapshot
+//! that it was made from and its rollouts come in; one document goes out. No part of a sensitive value is ever in it.
 //!
 //! A reader should refuse a `format` or `version` that it does not know. Within a version, fields
 //! are added and never change their meaning. In values, durations are seconds, percents are
@@ -7,7 +7,7 @@
 //! objects. Every field is there in every document; what does not apply is null or empty.
 //!
 //! - `format`: always `bgform.plan`
-//! - `version`: of this format, 1
+//! - `version`: of this format, 2
 //! - `bgform`: the version that made the plan
 //! - `stack`: its name
 //! - `account`: the AWS account
@@ -58,6 +58,8 @@
 //! - `steps[].traffic.weights[].before`: the weight now
 //! - `steps[].traffic.weights[].after`: the weight then
 //! - `steps[].traffic.serves`: target groups whose targets it provides
+//! - `rollouts`: what deployments are about to do, beside and after the steps; fields in
+//!   `src/rollout/document.rs`
 //! - `kept`: what was replaced and is not deleted yet
 //! - `kept[].address`: where it stood
 //! - `kept[].id`: the cloud's id or ARN
@@ -78,14 +80,14 @@ use super::summary::{Role, Summary, roles};
 use crate::state::{Record, Snapshot};
 use crate::value::Value;
 
-/// The plan as a document of format `bgform.plan`, version 1.
-pub fn document(plan: &Plan, snapshot: &Snapshot) -> Json {
+/// The plan as a document of format `bgform.plan`, version 2, with these rollouts.
+pub fn document(plan: &Plan, snapshot: &Snapshot, rollouts: Json) -> Json {
     let roles = roles(plan);
     let summary = Summary::of(&roles);
     let steps = plan.steps.iter().zip(&roles).enumerate();
     json!({
         "format": "bgform.plan",
-        "version": 1,
+        "version": 2,
         "bgform": env!("CARGO_PKG_VERSION"),
         "stack": snapshot.stack,
         "account": snapshot.account,
@@ -105,6 +107,7 @@ pub fn document(plan: &Plan, snapshot: &Snapshot) -> Json {
         },
         "drift": plan.drift.iter().map(|drift| drifted(drift, snapshot)).collect::<Json>(),
         "steps": steps.map(|(index, (one, role))| step(plan, snapshot, index, one, *role)).collect::<Json>(),
+        "rollouts": rollouts,
         "kept": plan
             .kept
             .iter()

@@ -161,7 +161,10 @@ fn what_is_shown_of_a_plan_is_no_worse_than_n_log_n() {
         let (program, snapshot) = (read(n), empty());
         let made = plan(&program, &snapshot, Options::default());
         touched::count(|| {
-            (render(&made.plan, &snapshot, &Style { colour: false }), document(&made.plan, &snapshot))
+            (
+                render(&made.plan, &snapshot, &Style { colour: false }),
+                document(&made.plan, &snapshot, serde_json::Value::Null),
+            )
         })
         .0
     };

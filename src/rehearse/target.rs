@@ -33,16 +33,24 @@ impl Target {
     /// # Errors
     /// Why no request can be sent there, for people.
     pub async fn parse(url: &str) -> Result<Self, String> {
+        Self::parse_at(url, "").await
+    }
+
+    /// The same, sent to `place` (`HOST:PORT`) instead of the URL's host, unless it is empty.
+    ///
+    /// # Errors
+    /// Why no request can be sent there, for people.
+    pub async fn parse_at(url: &str, place: &str) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|_| format!("`{url}` is no URL"))?;
         let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(format!("`{url}` does not begin with http://"));
         };
         let port = authority.port_u16().unwrap_or(80);
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let found = tokio::net::lookup_host((host, port)).await;
+        let place = if place.is_empty() { format!("{}:{port}", authority.host()) } else { place.to_owned() };
+        let found = tokio::net::lookup_host(&place).await;
         let address = found.ok().and_then(|mut all| all.next());
         Ok(Self {
-            address: address.ok_or_else(|| format!("`{host}` is not found"))?,
+            address: address.ok_or_else(|| format!("`{}` is not found", authority.host()))?,
             authority: authority.to_string(),
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         })

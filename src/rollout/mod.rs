@@ -5,6 +5,7 @@
 
 mod account;
 mod author;
+mod document;
 mod moves;
 mod order;
 mod plan;

@@ -40,11 +40,13 @@ pub struct Rollouts {
 impl Rollouts {
     /// Whether any deployment has a way to go.
     pub fn any(&self) -> bool {
-        let goes = |intent: &Intent| {
-            let pins = intent.facts.adopted.as_ref().is_some_and(|adopted| adopted.pin.is_some());
-            intent.facts.rollout.is_some() || matches!(intent.what, What::GiveUp | What::Adopt) || pins
-        };
-        self.intents.iter().any(goes)
+        self.intents.iter().any(Self::goes)
+    }
+
+    /// Whether a deployment has a way to go.
+    pub(super) fn goes(intent: &Intent) -> bool {
+        let pins = intent.facts.adopted.as_ref().is_some_and(|adopted| adopted.pin.is_some());
+        intent.facts.rollout.is_some() || matches!(intent.what, What::GiveUp | What::Adopt) || pins
     }
 
     /// Whether instances are launched before anything else: the release before has none any more.

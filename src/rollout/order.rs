@@ -10,7 +10,6 @@ use super::steer::{still_under_way, under_way};
 use super::{Error, who};
 use crate::deployment::decide::{Intent, What};
 use crate::deployment::standing::{Back, NoWay, back, intent};
-use crate::lang::scope::Known;
 use crate::plan::{self, Options};
 use crate::state::Snapshot;
 use crate::state::deployment::{Colour, Course, Deployment, Release, Rollout};
@@ -61,15 +60,9 @@ pub fn order(snapshot: Snapshot, name: &str, order: &Order, now: Timestamp) -> R
         Err(nothing) => return Ok(Answer::Nothing(nothing)),
     };
     let rollouts = Rollouts { intents: vec![intent], ..Rollouts::default() };
-    Ok(Answer::Ship(Box::new(Plan {
-        snapshot,
-        open: Vec::new(),
-        resources: plan::Plan { from_records: true, ..plan::Plan::default() },
-        rollouts,
-        options: Options::default(),
-        known: Known::new(),
-        from_records: true,
-    })))
+    let resources = plan::Plan { from_records: true, ..plan::Plan::default() };
+    let plan = Plan::of(snapshot, resources, rollouts, Options::default());
+    Ok(Answer::Ship(Box::new(Plan { from_records: true, ..plan })))
 }
 
 type Decided = Result<Intent, Nothing>;

@@ -26,6 +26,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan of a stack, from its parts.
+    pub fn of(snapshot: Snapshot, resources: plan::Plan, rollouts: Rollouts, options: Options) -> Self {
+        let (open, known) = (Vec::new(), Known::new());
+        Self { snapshot, open, resources, rollouts, options, known, from_records: false }
+    }
+
     /// Whether anything is to be done in the account.
     pub fn moves(&self) -> bool {
         self.rollouts.any() || !self.resources.is_empty()
@@ -95,15 +101,7 @@ pub async fn plan(engine: &Engine<'_>, options: &Options) -> Result<Plan, Error>
         }
     };
     let Made { plan, known } = made;
-    Ok(Plan {
-        snapshot,
-        open,
-        resources: plan,
-        rollouts,
-        options: options.clone(),
-        known,
-        from_records: false,
-    })
+    Ok(Plan { open, known, ..Plan::of(snapshot, plan, rollouts, options.clone()) })
 }
 
 async fn whole(

@@ -40,8 +40,8 @@ pub async fn ship(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Result<S
     let journal = engine.store.begin_session(lock, plan.snapshot.clone())?;
     let work = Work { engine, journal: &journal, mailbox: &Mailbox::of(engine.store) };
     let done = match plan.from_records {
-        true => work.as_ordered(plan).await,
-        false => work.as_written(plan).await,
+        true => Box::pin(work.as_ordered(plan)).await,
+        false => Box::pin(work.as_written(plan)).await,
     };
     // The next run reads one file.
     let mut snapshot = journal.snapshot();

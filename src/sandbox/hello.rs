@@ -30,14 +30,14 @@ const GRACE: Duration = Duration::from_millis(1500);
 
 /// Serves until SIGTERM; requests that are open then are still answered.
 ///
-/// `GET /` answers `hello from RELEASE on INSTANCE_ID (ZONE)`, `GET /healthz` answers `ok`; both
+/// `GET /`, and all below `below` where that is set, answers `hello from RELEASE on INSTANCE_ID (ZONE)`, `GET /healthz` answers `ok`; both
 /// have the header `X-Release`, which is the content of the file `release` in `folder`. Each request
 /// but those for `/healthz` is a line in `folder/requests.log`: `UNIX_MILLIS RELEASE
 /// STATUS`. Beyond its bound the older lines are in `requests.log.1`, or gone.
-pub async fn serve(host: IpAddr, port: u16, folder: PathBuf) -> io::Result<()> {
+pub async fn serve(host: IpAddr, port: u16, folder: PathBuf, below: Option<String>) -> io::Result<()> {
     let mut asked_to_end = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind((host, port)).await?;
-    let service = Arc::new(Service::of(&folder)?);
+    let service = Arc::new(Service { below, ..Service::of(&folder)? });
     let flushing = tokio::spawn(flush(service.clone()));
     // Each connection holds a receiver: closed when the last one has ended.
     let (ending, open) = watch::channel(false);
@@ -82,6 +82,8 @@ pub async fn serve(host: IpAddr, port: u16, folder: PathBuf) -> io::Result<()> {
 }
 
 struct Service {
+    /// All paths that begin with this are answered as `/` is.
+    below: Option<String>,
     release: String,
     header: HeaderValue,
     hello: Bytes,
@@ -101,12 +103,18 @@ impl Service {
             format!("hello from {release} on {} ({})\n", told("INSTANCE_ID"), told("AVAILABILITY_ZONE"));
         let header = HeaderValue::from_str(&release)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the release is no line of text"))?;
-        Ok(Self { log: Log::to(&folder.join("requests.log")), release, header, hello: hello.into() })
+        let log = Log::to(&folder.join("requests.log"));
+        Ok(Self { below: None, log, release, header, hello: hello.into() })
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-        let (status, body) = match request.uri().path() {
+        let is_below = |path: &str| self.below.as_deref().is_some_and(|below| path.starts_with(below));
+        let path = match request.uri().path() {
+            path if is_below(path) => "/",
+            path => path,
+        };
+        let (status, body) = match path {
             "/" | "/healthz" if !reads => (StatusCode::METHOD_NOT_ALLOWED, Bytes::from_static(b"only GET\n")),
             "/" => (StatusCode::OK, self.hello.clone()),
             "/healthz" => (StatusCode::OK, Bytes::from_static(b"ok")),
@@ -170,6 +178,14 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+
+    #[test]
+    fn all_below_a_path_is_answered_where_that_is_wanted() {
+        let temp = tempfile::tempdir().unwrap();
+        let service = Service { below: Some("/pay/".to_owned()), ..Service::of(temp.path()).unwrap() };
+        let status = |path: &str| service.answer(&Request::get(path).body(()).unwrap()).status().as_u16();
+        assert_eq!(["/", "/healthz", "/pay/x", "/payment"].map(status), [200, 200, 200, 404]);
+    }
 
     #[tokio::test]
     async fn it_answers_with_its_release_and_logs_all_but_health_checks() {

@@ -509,3 +509,39 @@ fn mistakes_in_a_deployment_are_told_one_by_one() {
         assert!(run.err.contains("1 mistake in") || *said == "min_sise", "{}", run.err);
     }
 }
+
+#[tokio::test]
+async fn a_saved_plan_holds_its_rollout_and_is_refused_when_that_would_be_another() {
+    let service = Service::new();
+    service.ships("1.0");
+    service.run("plan", "2.0", &["--out", "second.bgplan"]).exits(0);
+    let product = &service.product;
+    product.wire.take();
+    let raise = "raise green to 2 instances of 2.0, as many as blue has; all healthy";
+    let shown = product.run(&["show", "second.bgplan"]).exits(0);
+    shown.says("web: 1.0 on blue, live → 2.0 on green, blue_green 100%").says(raise).says("Plan:");
+    let shown = product.run(&["show", "second.bgplan", "--json"]).exits(0).out;
+    assert!(product.wire.take().is_empty(), "what was saved is shown without a call");
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let planned: Value = serde_json::from_str(&service.run("plan", "2.0", &["--json"]).exits(0).out).unwrap();
+    assert_eq!((&shown["version"], &shown), (&2.into(), &planned));
+    let web = &shown["rollouts"][0];
+    assert_eq!((&web["old"]["release"], &web["release"]), (&"1.0".into(), &"2.0".into()));
+    assert!(web["proved"]["points"].as_u64().unwrap() > 0, "{web:#}");
+    let last = web["stages"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["stage"], &last["weights"]["green"]), (&"retire".into(), &100.into()));
+
+    // The live fleet has grown, so that as many are raised beside it.
+    let scale = service.cloud().await.autoscaling.set_desired_capacity().desired_capacity(3);
+    let name = service.id("autoscaling_group.web[\"blue\"]");
+    scale.auto_scaling_group_name(name).send().await.unwrap();
+    product.wire.take();
+    product
+        .run(&["apply", "second.bgplan"])
+        .exits(1)
+        .says("the rollout of `web` would not be the one now that was agreed to")
+        .says("bgform::plan::saved_rollout");
+    assert_eq!(service.weights().await, [100, 0]);
+    service.run("plan", "2.0", &["--out", "third.bgplan"]).exits(0).says("raise green to 3 instances of 2.0");
+    product.run(&["apply", "third.bgplan"]).exits(0).says("web: 2.0 is live on green.");
+}

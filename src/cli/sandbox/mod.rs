@@ -108,6 +108,9 @@ struct ServeArgs {
     host: std::net::IpAddr,
     #[arg(long, env = "PORT", default_value_t = 8080)]
     port: u16,
+    /// Answer all paths that begin with this as `/`.
+    #[arg(long, value_name = "PATH")]
+    below: Option<String>,
     /// The folder with its release.
     #[arg(default_value = ".")]
     folder: PathBuf,
@@ -209,7 +212,7 @@ async fn crash(args: CrashArgs) -> Result<Exit, CliError> {
 
 async fn serve(args: ServeArgs) -> Result<Exit, CliError> {
     let (host, port) = (args.host, args.port);
-    hello::serve(host, port, args.folder).await.map_err(|error| {
+    hello::serve(host, port, args.folder, args.below).await.map_err(|error| {
         refused("bgform::sandbox::serve", format!("{host}:{port} cannot be served: {error}"), "")
     })?;
     Ok(Exit::Done)

@@ -43,6 +43,15 @@ pub enum SavedPlanError {
         )
     )]
     State { what: String },
+    #[error("the rollout of `{deployment}` would not be the one now that was agreed to")]
+    #[diagnostic(
+        code(bgform::plan::saved_rollout),
+        help(
+            "nothing was changed; `bgform show FILE` shows what was agreed to. Plan again and look at what it says: \
+             bgform plan --out FILE"
+        )
+    )]
+    Rollout { deployment: String },
     #[error(
         "something in the account has changed since the plan was made, and other steps are needed now than \
          those that were agreed to"

@@ -1,11 +1,14 @@
-//! One digest over all that a plan's steps are. A plan comes in, a digest goes out: two plans have
+//! One digest over all that a plan's steps are, and one over each of its rollouts. A plan comes in, a digest goes out: two plans have
 //! the same one if the same things happen in the same order. Secrets are in it only as a digest.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use crate::plan::diff::AttributeChange;
 use crate::plan::step::{Action, Plan, Step};
+use crate::rollout;
 use crate::value::Value;
 
 /// SHA-256 over steps and outputs, in hex.
@@ -19,6 +22,18 @@ pub(super) fn fingerprint(plan: &Plan) -> String {
             .collect::<Json>(),
     });
     digest(said.to_string().as_bytes())
+}
+
+/// SHA-256 over each rollout, by deployment: its stages with weights, capacity, waits and ways back, its
+/// gates and what was proved. Notes are for people.
+pub(super) fn rollouts(plan: &rollout::Plan) -> BTreeMap<String, String> {
+    let digests = plan.rollouts.documents().into_iter().map(|(name, mut document)| {
+        if let Some(members) = document.as_object_mut() {
+            members.remove("notes");
+        }
+        (name, digest(document.to_string().as_bytes()))
+    });
+    digests.collect()
 }
 
 pub(super) fn digest(bytes: &[u8]) -> String {

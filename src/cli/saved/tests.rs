@@ -8,8 +8,11 @@ use crate::lang::ast::{Expr, Files};
 use crate::lang::parse::{parse, parse_attributes};
 use crate::lang::program::{Input, ReadFile};
 use crate::lang::variable::Given;
+use crate::plan;
 use crate::plan::diff::AttributeChange;
 use crate::plan::step::{Action, Step, TrafficChange};
+use crate::rollout::Rollouts;
+use crate::state::Snapshot;
 use crate::value::{Object, Value};
 
 struct Nothing;
@@ -80,7 +83,7 @@ fn snapshot(serial: u64) -> Snapshot {
     Snapshot { serial, ..Snapshot::new("shop", "123456789012", "us-east-1", None) }
 }
 
-fn plan(port: i32) -> Plan {
+fn plan(snapshot: Snapshot, port: i32) -> Plan {
     let change = AttributeChange {
         path: "port".to_owned(),
         before: Value::Null,
@@ -98,14 +101,15 @@ fn plan(port: i32) -> Plan {
         live: None,
         traffic: TrafficChange::default(),
     };
-    Plan { steps: vec![step], ..Plan::default() }
+    let resources = plan::Plan { steps: vec![step], ..plan::Plan::default() };
+    let options = Options { allow_outage: true, ..Options::default() };
+    Plan::of(snapshot, resources, Rollouts::default(), options)
 }
 
-fn saved(program: &Program, snapshot: &Snapshot, plan: &Plan) -> SavedPlan {
+fn saved(program: &Program, plan: &Plan) -> SavedPlan {
     let files = [PathBuf::from("/stacks/shop.deploy")];
-    let options = Options { allow_outage: true, ..Options::default() };
     let global = Global { state: Some("states".into()), ..Global::default() };
-    SavedPlan::new(&files, &VariableArgs::default(), &global, &options, program, snapshot, plan)
+    SavedPlan::new(&files, &global, program, plan)
 }
 
 fn code(result: Result<(), SavedPlanError>) -> String {
@@ -116,7 +120,7 @@ fn code(result: Result<(), SavedPlanError>) -> String {
 fn a_saved_plan_reads_back_and_is_its_owners_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("release.bgplan");
-    let written = saved(&program(STACK, &[], None), &snapshot(3), &plan(80));
+    let written = saved(&program(STACK, &[], None), &plan(snapshot(3), 80));
     written.write(&path).unwrap();
     assert!(SavedPlan::is_one(&path));
     assert_eq!(SavedPlan::read(&path).unwrap(), written);
@@ -134,54 +138,54 @@ fn the_variables_read_back_to_the_same_values_wherever_they_came_from() {
     let secret = "password=a \"b\" ${c}\nd";
     let file = "shape = { zones = [\"a${1}\", \"$${b}\"], every = 90s, share = 12.5%, on = true }";
     let first = program(STACK, &[secret, "release=2"], Some(file));
-    let saved = saved(&first, &snapshot(0), &plan(80));
+    let saved = saved(&first, &plan(snapshot(0), 80));
     let texts = saved.variables();
     assert!(texts.contains(&secret.to_owned()), "{texts:?}");
     let again = program(STACK, &texts.iter().map(String::as_str).collect::<Vec<_>>(), None);
     assert_eq!(again.variables, first.variables);
-    saved.still_holds(&again, &snapshot(0), &plan(80)).unwrap();
+    saved.still_holds(&again, &plan(snapshot(0), 80)).unwrap();
 }
 
 #[test]
 fn a_value_that_no_text_gives_is_refused_with_what_to_write() {
     let program = program(STACK, &[], Some("note = [1, 2]"));
     let folder = tempfile::tempdir().unwrap();
-    let result = saved(&program, &snapshot(0), &plan(80)).write(&folder.path().join("x"));
+    let result = saved(&program, &plan(snapshot(0), 80)).write(&folder.path().join("x"));
     assert_eq!(code(result), "bgform::plan::saved_variable");
 }
 
 #[test]
 fn what_has_moved_since_is_said() {
     let first = program(STACK, &[], None);
-    let saved = saved(&first, &snapshot(3), &plan(80));
+    let saved = saved(&first, &plan(snapshot(3), 80));
     let at = |serial| Snapshot { lineage: saved.state.clone().unwrap().lineage, ..snapshot(serial) };
-    saved.still_holds(&first, &at(3), &plan(80)).unwrap();
+    saved.still_holds(&first, &plan(at(3), 80)).unwrap();
 
-    let state = saved.still_holds(&first, &at(4), &plan(80)).unwrap_err().to_string();
+    let state = saved.still_holds(&first, &plan(at(4), 80)).unwrap_err().to_string();
     assert!(state.ends_with("it was at serial 3, and is at 4"), "{state}");
-    assert_eq!(code(saved.still_holds(&first, &snapshot(3), &plan(80))), "bgform::plan::saved_state");
-    assert_eq!(code(saved.still_holds(&first, &at(3), &plan(81))), "bgform::plan::saved_steps");
+    assert_eq!(code(saved.still_holds(&first, &plan(snapshot(3), 80))), "bgform::plan::saved_state");
+    assert_eq!(code(saved.still_holds(&first, &plan(at(3), 81))), "bgform::plan::saved_steps");
     let other = Snapshot { account: "210987654321".to_owned(), ..at(3) };
-    assert_eq!(code(saved.still_holds(&first, &other, &plan(80))), "bgform::plan::saved_account");
+    assert_eq!(code(saved.still_holds(&first, &plan(other, 80))), "bgform::plan::saved_account");
 
     let edited = program(&STACK.replace("1.0.1", "1.0.2"), &[], None);
-    let stack = saved.still_holds(&edited, &at(3), &plan(80)).unwrap_err().to_string();
+    let stack = saved.still_holds(&edited, &plan(at(3), 80)).unwrap_err().to_string();
     assert!(stack.ends_with("`/stacks/shop.deploy` has changed"), "{stack}");
     let given = program(STACK, &["release=2"], None);
-    assert_eq!(code(saved.still_holds(&given, &at(3), &plan(80))), "bgform::plan::saved_stack");
+    assert_eq!(code(saved.still_holds(&given, &plan(at(3), 80))), "bgform::plan::saved_stack");
 }
 
 #[test]
 fn a_first_plan_holds_as_long_as_there_is_no_state() {
     let program = program(STACK, &[], None);
-    let saved = saved(&program, &snapshot(0), &plan(80));
-    saved.still_holds(&program, &snapshot(0), &plan(80)).unwrap();
-    assert_eq!(code(saved.still_holds(&program, &snapshot(1), &plan(80))), "bgform::plan::saved_state");
+    let saved = saved(&program, &plan(snapshot(0), 80));
+    saved.still_holds(&program, &plan(snapshot(0), 80)).unwrap();
+    assert_eq!(code(saved.still_holds(&program, &plan(snapshot(1), 80))), "bgform::plan::saved_state");
 }
 
 #[test]
 fn account_and_state_are_those_of_the_plan() {
-    let saved = saved(&program(STACK, &[], None), &snapshot(0), &plan(80));
+    let saved = saved(&program(STACK, &[], None), &plan(snapshot(0), 80));
     let global = saved.global(&Global { verbose: true, ..Global::default() });
     assert!(global.verbose && saved.options().allow_outage);
     assert_eq!(global.region.as_deref(), Some("us-east-1"));
@@ -192,12 +196,12 @@ fn account_and_state_are_those_of_the_plan() {
 #[allow(clippy::disallowed_methods, reason = "files to be mistaken for saved plans")]
 fn only_a_saved_plan_is_taken_for_one_or_overwritten() {
     let folder = tempfile::tempdir().unwrap();
-    let saved = saved(&program(STACK, &[], None), &snapshot(0), &plan(80));
+    let saved = saved(&program(STACK, &[], None), &plan(snapshot(0), 80));
     let stack = folder.path().join("shop.deploy");
     assert_eq!(code(saved.write(&stack)), "bgform::plan::saved_unwritable");
-    let plan = folder.path().join("a.bgplan");
-    saved.write(&plan).unwrap();
-    std::fs::copy(&plan, &stack).unwrap();
+    let path = folder.path().join("a.bgplan");
+    saved.write(&path).unwrap();
+    std::fs::copy(&path, &stack).unwrap();
     assert!(!SavedPlan::is_one(&stack));
 
     let notes = folder.path().join("notes.txt");
@@ -211,7 +215,7 @@ fn only_a_saved_plan_is_taken_for_one_or_overwritten() {
 fn a_plan_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.bgplan");
-    let mut saved = saved(&program(STACK, &[], None), &snapshot(0), &plan(80));
+    let mut saved = saved(&program(STACK, &[], None), &plan(snapshot(0), 80));
     saved.bgform = "0.0.9".to_owned();
     saved.write(&path).unwrap();
     assert_eq!(code(SavedPlan::read(&path).map(|_| ())), "bgform::plan::saved_version");

@@ -71,7 +71,7 @@ fn plan() -> Plan {
 }
 
 fn emitted() -> Json {
-    document(&plan(), &Snapshot::new("shop", "123456789012", "us-east-1", None))
+    document(&plan(), &Snapshot::new("shop", "123456789012", "us-east-1", None), json!([]))
 }
 
 /// The path of every field; what stands in `before` and `after` is the author's.

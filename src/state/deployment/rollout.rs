@@ -1,11 +1,13 @@
 //! A release on its way: its stages, how far it is, and whether it goes on.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Colour, Deployment, Release};
+use crate::value::format_duration;
 
 /// One thing that a rollout does. They are done one after the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,7 +47,46 @@ pub enum Stage {
     },
 }
 
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gate { name } => write!(f, "gate \"{name}\""),
+            Self::Empty => f.write_str("empty"),
+            Self::Raise => f.write_str("raise"),
+            Self::Refresh => f.write_str("instance refresh"),
+            Self::Restore => f.write_str("instance refresh back"),
+            Self::InPlace { batch } => write!(f, "in place, {batch}% at a time"),
+            Self::Pin => f.write_str("pin what is launched later"),
+            Self::Preview { on: true } => f.write_str("preview"),
+            Self::Preview { on: false } => f.write_str("end of the preview"),
+            Self::Shift { new } => write!(f, "shift {new}%"),
+            Self::Hold { time } => write!(f, "hold {}", format_duration(*time)),
+            Self::Settle => f.write_str("settle"),
+            Self::Retire { after } if after.is_zero() => f.write_str("retire"),
+            Self::Retire { after } => write!(f, "retire in {}", format_duration(*after)),
+        }
+    }
+}
+
 impl Stage {
+    /// Its one word, as in the state.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Gate { .. } => "gate",
+            Self::Empty => "empty",
+            Self::Raise => "raise",
+            Self::Refresh => "refresh",
+            Self::InPlace { .. } => "in_place",
+            Self::Pin => "pin",
+            Self::Restore => "restore",
+            Self::Preview { .. } => "preview",
+            Self::Shift { .. } => "shift",
+            Self::Hold { .. } => "hold",
+            Self::Settle => "settle",
+            Self::Retire { .. } => "retire",
+        }
+    }
+
     /// Whether it gives a colour its release: what the file says of it holds from then on.
     pub fn launches(&self) -> bool {
         matches!(self, Self::Raise | Self::Refresh | Self::Pin)

@@ -7,6 +7,7 @@ mod door;
 mod endurance;
 mod faults;
 mod load;
+mod rehearsal;
 mod replaced;
 mod text;
 mod time;

@@ -592,8 +592,19 @@ fn a_gate_and_a_machine_in_a_sandbox_have_nothing_of_the_callers_credentials() {
     };
     as_a_user(&["--sandbox", "apply", "release.deploy", "--auto-approve"]).exits(0);
     as_a_user(&["--sandbox", "apply", "release.deploy", "--auto-approve", "--var", "release=2.0"]).exits(0);
-    is_led_to_the_sandbox(&std::fs::read_to_string(product.0.path("seen.2.0")).expect("the gate ran"));
-    let booted = std::fs::read_to_string(product.0.path("booted.2.0")).expect("a machine booted");
+    let rehearse = ["rehearse", "release.deploy", "--from", "release=3.0", "--var", "release=4.0"];
+    as_a_user(&[&rehearse[..], &["--commands", "--speed", "60"]].concat()).exits(0);
+    for release in ["2.0", "4.0"] {
+        let seen = std::fs::read_to_string(product.0.path(&format!("seen.{release}")));
+        is_led_to_the_sandbox(&seen.expect("the gate ran"));
+        let booted = std::fs::read_to_string(product.0.path(&format!("booted.{release}")));
+        is_a_machines_own(&booted.expect("a machine booted"));
+    }
+}
+
+/// Asserts that a machine was given nothing of the caller's.
+#[track_caller]
+fn is_a_machines_own(booted: &str) {
     assert!(booted.contains("PORT=") && !booted.contains("caller"), "{booted}");
     assert_eq!(
         booted.lines().filter(|line| line.starts_with("AWS_")).collect::<Vec<_>>(),
