@@ -114,9 +114,13 @@ impl Cloud {
     }
 
     /// Leads a program that is about to be started to the same place: in a sandbox there and nowhere else,
-    /// with nothing of the caller's `AWS_*`. Elsewhere it has the caller's own.
+    /// with nothing of the caller's `AWS_*`. Elsewhere it has the caller's own, and the endpoint that is
+    /// spoken to in place of AWS's.
     pub fn lead(&self, process: &mut tokio::process::Command) {
-        let Some(credentials) = &self.given else { return };
+        let Some(credentials) = &self.given else {
+            process.envs(self.endpoint.as_deref().map(|endpoint| ("AWS_ENDPOINT_URL", endpoint)));
+            return;
+        };
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_"))
         {
             process.env_remove(name);

@@ -113,13 +113,10 @@ impl Rolling<'_> {
             ("BGFORM_COLOUR", to.name()),
             ("BGFORM_REGION", &self.run.cloud.region),
         ];
-        // A command that calls AWS calls what is spoken to in its place.
-        let instead = self.run.cloud.endpoint.as_deref().map(|endpoint| ("AWS_ENDPOINT_URL", endpoint));
-        let env = env.into_iter().chain(instead);
         Ok(gate::Ground {
             cloud: self.run.cloud,
             journal: self.run.journal,
-            environment: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            environment: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             folder: self.run.program.folder(),
             group: group.map(|record| record.id.clone()),
             since: facts.history.iter().rev().find(|one| one.colour == to).map(|one| one.ended),
