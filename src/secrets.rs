@@ -8,8 +8,7 @@ use std::sync::{PoisonError, RwLock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::lang::notation::SENSITIVE;
-use crate::value::{Object, Value, format_number};
+use crate::value::{Object, SENSITIVE, Value, format_number};
 
 /// Shorter texts stand in every other word, and hiding them would show what they are.
 const SHORTEST: usize = 4;

@@ -12,6 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::address::Address;
 
+/// What stands in the place of a sensitive value.
+pub const SENSITIVE: &str = "(sensitive)";
+
 /// An object's members, in the order in which they were written.
 pub type Object = IndexMap<String, Value>;
 

@@ -42,25 +42,29 @@ impl Adoption {
     }
 }
 
-/// Why something is not taken over, and what to do.
-struct Refused {
-    reason: String,
-    help: String,
+/// Why nothing is taken over.
+#[derive(Debug)]
+pub enum NotAdopted {
+    /// It would touch traffic or instances; what to do.
+    Refused {
+        reason: String,
+        help: String,
+    },
+    Plan(PlanError),
 }
 
 fn refused<T>(reason: impl Into<String>, help: impl Into<String>) -> Result<T, Stop> {
-    Err(Stop::Refused(Refused { reason: reason.into(), help: help.into() }))
+    Err(Stop::Not(NotAdopted::Refused { reason: reason.into(), help: help.into() }))
 }
 
 enum Stop {
-    Refused(Refused),
-    Plan(PlanError),
+    Not(NotAdopted),
     Cloud(Error),
 }
 
 impl From<PlanError> for Stop {
     fn from(error: PlanError) -> Self {
-        Self::Plan(error)
+        Self::Not(NotAdopted::Plan(error))
     }
 }
 
@@ -73,7 +77,7 @@ impl From<Error> for Stop {
 /// What the deployment `name` takes over with the Auto Scaling group `group`.
 ///
 /// # Errors
-/// [`PlanError::NotAdopted`] where that would touch traffic or instances; what cannot be read.
+/// Where that would touch traffic or instances, and where something cannot be read.
 pub async fn adopt(
     cloud: &Cloud,
     program: &Program,
@@ -81,15 +85,13 @@ pub async fn adopt(
     known: &Known,
     name: &str,
     group: &str,
-) -> Result<Adoption, PlanError> {
+) -> Result<Adoption, NotAdopted> {
     let taking = Taking { cloud, program, snapshot, name, known: known.clone(), taken: Vec::new() };
-    let deployment = name.to_owned();
     taking.take(group).await.map_err(|stop| match stop {
-        Stop::Refused(Refused { reason, help }) => PlanError::NotAdopted { deployment, reason, help },
-        Stop::Plan(error) => error,
+        Stop::Not(why) => why,
         Stop::Cloud(error) => {
             let address = Address::new("autoscaling_group", name).with_key(Colour::Blue.name());
-            PlanError::Read { address, error }
+            NotAdopted::Plan(PlanError::Read { address, error })
         }
     })
 }

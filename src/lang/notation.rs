@@ -3,10 +3,7 @@
 
 use crate::kind::schema::{Attribute, Type};
 use crate::terminal::{acts, escaped};
-use crate::value::{Object, Value, format_duration, format_number};
-
-/// What stands in the place of a sensitive value.
-pub const SENSITIVE: &str = "(sensitive)";
+use crate::value::{Object, SENSITIVE, Value, format_duration, format_number};
 
 /// The widest that a list or an object may be on one line.
 const WIDTH: usize = 90;

@@ -93,14 +93,6 @@ pub enum PlanError {
     EverythingGone { count: usize, place: String },
     #[error("`{address}` is neither in the stack nor in the state")]
     NoSuchAddress { address: Address, guess: Option<String> },
-    #[error("{0}")]
-    Deployment(#[from] crate::deployment::decide::Refused),
-    #[error("`{deployment}` cannot adopt what runs: {reason}")]
-    NotAdopted { deployment: String, reason: String, help: String },
-    #[error("the rollout of `{deployment}` would leave traffic without a home, at {broken}")]
-    Unproved { deployment: String, broken: crate::deployment::verify::Broken },
-    #[error("`{}`: {}", .0.address, .0.message)]
-    Preflight(crate::deployment::preflight::Finding),
     #[error("the state holds `{address}`, of a kind that this bgform does not have")]
     UnknownKind { address: Address },
 }
@@ -123,10 +115,6 @@ impl PlanError {
             Self::EverythingGone { .. } => "bgform::plan::everything_gone",
             Self::NoSuchAddress { .. } => "bgform::plan::no_such_address",
             Self::UnknownKind { .. } => "bgform::plan::unknown_kind",
-            Self::Deployment(_) => "bgform::plan::under_way",
-            Self::NotAdopted { .. } => "bgform::plan::not_adopted",
-            Self::Unproved { .. } => "bgform::plan::unproved",
-            Self::Preflight(_) => "bgform::plan::preflight",
         }
     }
 
@@ -144,7 +132,6 @@ impl PlanError {
                 "take prevent_destroy away, apply, and try again; or keep what needs it".to_owned()
             }
             Self::UnderTraffic { help, .. } => help.clone(),
-            Self::NotAdopted { help, .. } => format!("nothing was changed. To adopt it: {help}"),
             Self::Outage { .. } => {
                 "shift its weight to the other target group and apply; then take it away. With an outage in \
                  mind, pass --allow-outage"
@@ -160,13 +147,6 @@ impl PlanError {
             }
             Self::NoSuchAddress { guess: Some(guess), .. } => format!("did you mean `{guess}`?"),
             Self::NoSuchAddress { guess: None, .. } => "`bgform state list` shows what there is".to_owned(),
-            Self::Deployment(refused) => refused.help(),
-            Self::Preflight(found) => format!("nothing was changed. {}; see {}", found.help, found.page),
-            Self::Unproved { .. } => {
-                "nothing was changed. The live fleet needs a capacity of at least 1, and no step may take away \
-                 what still carries traffic; `bgform status` shows what stands"
-                    .to_owned()
-            }
             Self::UnknownKind { .. } => {
                 "it was applied by another version: use that one, or a later one".to_owned()
             }

@@ -58,6 +58,12 @@ pub enum Error {
     Senseless { code: &'static str, message: String, help: String },
 }
 
+impl Error {
+    fn refused(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Refused { code, message: message.into(), help: help.into() }
+    }
+}
+
 impl From<cloud::error::Error> for Error {
     fn from(error: cloud::error::Error) -> Self {
         match error {

@@ -7,12 +7,12 @@ use super::Error;
 use super::author::author;
 use crate::address::Address;
 use crate::cloud::Cloud;
-use crate::deployment::adopt::{Adoption, adopt};
+use crate::deployment::adopt::{Adoption, NotAdopted, adopt};
 use crate::deployment::decide::{Intent, What, Wrong, decide};
 use crate::deployment::lower::Sides;
 use crate::deployment::preflight::{Finding, Ground, preflight};
 use crate::deployment::story::story;
-use crate::deployment::verify::{self, Proof};
+use crate::deployment::verify::{self, Broken, Proof};
 use crate::kind::autoscaling_group::fleet::{Fleet, observe};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
@@ -116,8 +116,10 @@ pub(super) async fn moves(
     let mut intents =
         decide(&program, &goes, &snapshot.deployments, &known, &author(&program), options.supersede)
             .map_err(|wrong| match wrong {
-                Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes),
-                Wrong::Refused(refused) => PlanError::Deployment(refused),
+                Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes).into(),
+                Wrong::Refused(refused) => {
+                    Error::refused("bgform::plan::under_way", refused.to_string(), refused.help())
+                }
             })?;
     let (mut fleets, mut idle) = (HashMap::new(), HashMap::new());
     for intent in &mut intents {
@@ -144,7 +146,7 @@ pub(super) async fn moves(
         }
         let (before, seen) = (snapshot.deployments.get(&intent.name), idle.get(&intent.name).copied());
         let proof = verify::prove_rollout(before, &intent.facts, *capacity, seen);
-        let unproved = |broken| PlanError::Unproved { deployment: intent.name.clone(), broken };
+        let unproved = |broken| unproved(&intent.name, &broken);
         proofs.extend(proof.map_err(unproved)?.map(|proof| (intent.name.clone(), proof)));
     }
     let shown = intents
@@ -162,7 +164,12 @@ pub(super) async fn moves(
     let ground = Ground { cloud, program: &standing, snapshot, known, steps, fleets: &fleets };
     let findings = preflight(&ground, &intents).await?;
     if let Some(refusing) = findings.iter().find(|finding| finding.refuses) {
-        return Err(PlanError::Preflight(refusing.clone()).into());
+        let Finding { address, message, help, page, .. } = refusing;
+        return Err(Error::refused(
+            "bgform::plan::preflight",
+            format!("`{address}`: {message}"),
+            format!("nothing was changed. {help}; see {page}"),
+        ));
     }
     Ok((Rollouts { intents, capacities, findings, proofs, existing, adopted }, made))
 }
@@ -173,29 +180,50 @@ async fn adoptions(
     program: &Program,
     snapshot: &Snapshot,
     known: &Known,
-) -> Result<Vec<Adoption>, PlanError> {
+) -> Result<Vec<Adoption>, Error> {
     let mut all = Vec::new();
     for name in program.declarations.deployments.keys() {
         let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
         let mut mistakes = Vec::new();
         let Some(declaration) = program.deployment(name, &sides, known, &mut mistakes) else {
-            return Err(PlanError::stack(program, mistakes));
+            return Err(PlanError::stack(program, mistakes).into());
         };
         let Some(wanted) = declaration.adopt else { continue };
         let group = &wanted.autoscaling_group;
         match snapshot.deployments.get(name) {
-            None => all.push(adopt(cloud, program, snapshot, known, name, group).await?),
+            None => match adopt(cloud, program, snapshot, known, name, group).await {
+                Ok(adoption) => all.push(adoption),
+                Err(NotAdopted::Plan(error)) => return Err(error.into()),
+                Err(NotAdopted::Refused { reason, help }) => return Err(not_adopted(name, &reason, &help)),
+            },
             Some(facts) if facts.adopted.as_ref().is_some_and(|adopted| adopted.group == *group) => {}
             Some(_) => {
-                return Err(PlanError::NotAdopted {
-                    deployment: name.clone(),
-                    reason: format!("it has a first colour already, which is not `{group}`"),
-                    help: "take `adopt` away; for another service, write another deployment".to_owned(),
-                });
+                return Err(not_adopted(
+                    name,
+                    &format!("it has a first colour already, which is not `{group}`"),
+                    "take `adopt` away; for another service, write another deployment",
+                ));
             }
         }
     }
     Ok(all)
+}
+
+fn not_adopted(deployment: &str, reason: &str, help: &str) -> Error {
+    Error::refused(
+        "bgform::plan::not_adopted",
+        format!("`{deployment}` cannot adopt what runs: {reason}"),
+        format!("nothing was changed. To adopt it: {help}"),
+    )
+}
+
+fn unproved(deployment: &str, broken: &Broken) -> Error {
+    Error::refused(
+        "bgform::plan::unproved",
+        format!("the rollout of `{deployment}` would leave traffic without a home, at {broken}"),
+        "nothing was changed. The live fleet needs a capacity of at least 1, and no step may take away what still \
+         carries traffic; `bgform status` shows what stands",
+    )
 }
 
 fn with_adopted(snapshot: &Snapshot, adopted: &[Adoption]) -> Snapshot {

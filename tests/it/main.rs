@@ -26,4 +26,5 @@ mod retiring;
 mod sandbox;
 mod secrets;
 mod terminal;
+mod walls;
 mod wire;
