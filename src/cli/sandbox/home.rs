@@ -170,11 +170,13 @@ impl Home {
         };
         let unusable = |reason: String| {
             let message = format!("the sandbox's key `{}` cannot be used: {reason}", path.display());
-            refused(
-                "bgform::sandbox::key",
-                message,
-                "end the sandbox, remove the file, and start it again: a new key is made",
-            )
+            let ends = match self.standing() {
+                Standing::Runs(record) => format!("kill {}; ", record.pid),
+                _ => String::new(),
+            };
+            let help =
+                format!("`{ends}rm -f {}`, then `bgform sandbox up`, which makes a new one", path.display());
+            refused("bgform::sandbox::key", message, help)
         };
         let (meta, text) = open().map_err(|error| unusable(reason(&error)))?;
         if meta.uid() != geteuid().as_raw() {

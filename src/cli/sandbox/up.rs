@@ -89,6 +89,7 @@ fn runs_already(home: &Home, record: &Record, args: &UpArgs) -> Result<Exit, Cli
     if other_port || !args.faults.fault.is_empty() || args.speed != 1.0 {
         return Err(refused("bgform::sandbox::runs", message(), help));
     }
+    home.key()?;
     report::out(&format!("The sandbox runs already.\n{}", welcome(home, record)));
     Ok(Exit::Done)
 }

@@ -484,6 +484,16 @@ fn another_user_of_the_machine_starts_reads_and_resets_nothing() {
     assert!(run.code != 0 && run.out.is_empty(), "{run:?}");
     assert_eq!((calls(), product.status()["regions"][0]["instances"].clone()), before);
 
+    // A key that others may have read is used no more, and the help leads to a new one.
+    let key = product.path("sandbox.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("it is ours");
+    let run = product.sandbox(&["status"]).exits(1).says("others may read it (mode 644)");
+    let help = run.err.split_once("help: `").and_then(|(_, rest)| rest.split_once('`')).expect("a command").0;
+    ended(Command::new("sh").args(["-c", &help.split_whitespace().collect::<Vec<_>>().join(" ")])).exits(0);
+    until("it has ended", || product.sandbox(&["status"]).out.contains("No sandbox runs"));
+    product.sandbox(&["up", "--port", "0"]).exits(0);
+    product.sandbox(&["status"]).exits(0);
+
     // A folder that somebody else has made ready: they could put a key of theirs there.
     let trap = product.0.path("trap");
     std::fs::create_dir(&trap).expect("a folder");
