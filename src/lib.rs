@@ -13,6 +13,7 @@ pub mod cli;
 pub mod cloud;
 pub mod deployment;
 pub mod diagnostic;
+pub mod facts;
 pub mod graph;
 pub mod kind;
 pub mod lang;

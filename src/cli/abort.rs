@@ -2,8 +2,8 @@
 
 use super::rollout::{Site, Which, carry_out, told};
 use super::{CliError, Exit, Global};
-use crate::deployment::mailbox::Message;
-use crate::deployment::run::End;
+use crate::rollout::mailbox::Message;
+use crate::rollout::run::End;
 use crate::rollout::{Order, order, under_way, who};
 
 #[derive(Debug, clap::Args)]

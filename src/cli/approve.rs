@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use super::rollout::{Reach, Site, Which};
 use super::{CliError, Exit, Global};
-use crate::deployment::mailbox::Message;
 use crate::diagnostic::did_you_mean;
+use crate::facts::{Rollout, Stage};
+use crate::rollout::mailbox::Message;
 use crate::rollout::{note, under_way};
-use crate::state::deployment::{Rollout, Stage};
 use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]

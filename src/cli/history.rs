@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::rollout::{Site, Which};
 use super::show::table;
 use super::{CliError, Exit, Global, report};
-use crate::state::deployment::{Ending, Shipped};
+use crate::facts::{Ending, Shipped};
 
 #[derive(Debug, clap::Args)]
 #[command(

@@ -2,7 +2,7 @@
 
 use super::rollout::{Reach, Site, Which};
 use super::{CliError, Exit, Global};
-use crate::deployment::mailbox::Message;
+use crate::rollout::mailbox::Message;
 use crate::rollout::{pause, under_way};
 use crate::terminal::outln;
 

@@ -9,13 +9,13 @@ use serde_json::{Value as Json, json};
 use super::show::table;
 use super::{CliError, Exit, Global, StackArgs, context, locate, report};
 use crate::deployment::lower::Sides;
-use crate::deployment::permissions::needed;
+use crate::facts::Colour;
 use crate::kind;
 use crate::lang::ast::Body;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
+use crate::rollout::permissions::needed;
 use crate::state::BucketSettings;
-use crate::state::deployment::Colour;
 
 #[derive(Debug, clap::Args)]
 #[command(

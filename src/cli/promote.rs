@@ -2,9 +2,9 @@
 
 use super::rollout::{Reach, Site, Which};
 use super::{CliError, Exit, Global};
-use crate::deployment::mailbox::Message;
+use crate::facts::{Release, Rollout};
+use crate::rollout::mailbox::Message;
 use crate::rollout::{note, under_way};
-use crate::state::deployment::{Release, Rollout};
 use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]

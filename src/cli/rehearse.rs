@@ -14,21 +14,21 @@ use super::{CliError, Exit, Global, StackArgs, VariableArgs, Within, context, re
 use crate::address::Address;
 use crate::apply::shutdown::Shutdown;
 use crate::clock::{self, Clock};
-use crate::deployment::run::End;
-use crate::deployment::tell::tell;
+use crate::facts::Stage;
 use crate::kind::operation::Reporter;
 use crate::lang::program::Program;
 use crate::plan::Options;
 use crate::rehearse::tally::Verdict;
 use crate::rehearse::timeline::{self, Timeline};
 use crate::rehearse::{Generator, Row, Settings, Target};
+use crate::rollout::run::End;
+use crate::rollout::tell::tell;
 use crate::rollout::{Engine, Shipped, plan, recover, ship};
 use crate::sandbox::faults::{Fault, Faults};
 use crate::sandbox::pace::Pace;
 use crate::sandbox::region::Region;
 use crate::sandbox::{self, Sandbox};
 use crate::secrets::hidden;
-use crate::state::deployment::Stage;
 use crate::terminal::errln;
 
 mod aim;

@@ -6,7 +6,7 @@ use super::abort::take_back;
 use super::apply::ask_at_terminal;
 use super::rollout::{Site, Which, carry_out, told};
 use super::{CliError, Exit, Global, lock};
-use crate::deployment::mailbox::Message;
+use crate::rollout::mailbox::Message;
 use crate::rollout::{Answer, Order, Plan, order, who};
 use crate::terminal::outln;
 

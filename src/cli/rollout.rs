@@ -10,13 +10,13 @@ use super::{CliError, Exit, Global, context, locate, lock};
 use crate::apply::shutdown::Shutdown;
 use crate::clock;
 use crate::cloud::Cloud;
-use crate::deployment::mailbox::{Mailbox, Message};
-use crate::deployment::run::{End, Ended};
-use crate::deployment::tell::tell;
 use crate::diagnostic::did_you_mean;
+use crate::facts::{Deployment, Release};
 use crate::lang::program::Program;
+use crate::rollout::mailbox::{Mailbox, Message};
+use crate::rollout::run::{End, Ended};
+use crate::rollout::tell::tell;
 use crate::rollout::{Answer, Engine, Order, Realm, order, recover, ship};
-use crate::state::deployment::{Deployment, Release};
 use crate::state::{LockGuard, Snapshot, StateError, Store};
 use crate::terminal::{errln, outln};
 

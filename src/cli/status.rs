@@ -9,9 +9,9 @@ use serde_json::{Value as Json, json};
 use super::rollout::{Site, Which};
 use super::{CliError, Exit, Global, report};
 use crate::clock;
-use crate::deployment::picture::lines;
-use crate::deployment::seen::{Seen, see};
-use crate::state::deployment::{Colour, Deployment};
+use crate::facts::{Colour, Deployment};
+use crate::rollout::picture::lines;
+use crate::rollout::seen::{Seen, see};
 use crate::terminal;
 
 #[derive(Debug, clap::Args)]

@@ -12,9 +12,9 @@ use super::schema::NESTED;
 use super::{names, one_colour};
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span, did_you_mean};
+use crate::facts::{Colour, Deployment, Sizing};
 use crate::kind;
 use crate::lang::ast::{Attribute, Binary, Block, Body, Expr, Name, Node};
-use crate::state::deployment::{Colour, Deployment, Sizing};
 
 /// What a deployment stands for.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::declaration::{Declaration, Gate, Moment, Strategy};
-use crate::state::deployment::Stage;
+use crate::facts::Stage;
 
 /// The stages that ship a release beside an old colour, in order.
 pub fn stages(declaration: &Declaration) -> Vec<Stage> {

@@ -16,7 +16,7 @@ use super::Tags;
 use crate::address::Address;
 use crate::cloud::error::{Class, Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
-use crate::state::deployment::Stage;
+use crate::facts::Stage;
 use crate::state::{Call, Entry, Journal, Made};
 
 /// The tags that everything bgform makes carries from its creating call on.

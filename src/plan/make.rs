@@ -13,10 +13,10 @@ use super::verify::verify;
 use super::{Basis, Made, Options, PlanError, addresses_by_id, closure};
 use crate::address::Address;
 use crate::diagnostic::did_you_mean;
+use crate::facts::Colour;
 use crate::kind::{self, AnyKind, Live};
 use crate::lang::program::{Evaluated, Node, Program};
 use crate::lang::scope::{Facts, Known};
-use crate::state::deployment::Colour;
 use crate::state::{Record, Snapshot};
 use crate::value::{Object, Value};
 

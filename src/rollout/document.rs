@@ -53,12 +53,12 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Plan;
 use super::moves::Rollouts;
-use crate::deployment::decide::{Intent, What};
 use crate::deployment::declaration::{Gate, OnFailure};
-use crate::deployment::story::{Passage, looks, passages, waits};
+use crate::facts::{Course, Stage};
 use crate::plan::document;
+use crate::rollout::decide::{Intent, What};
+use crate::rollout::story::{Passage, looks, passages, waits};
 use crate::secrets::hidden;
-use crate::state::deployment::{Course, Stage};
 
 impl Plan {
     /// The whole plan as a document of format `bgform.plan`, version 2.

@@ -4,11 +4,11 @@ use std::time::Duration;
 use super::*;
 use crate::address::Address;
 use crate::deployment::declaration::{Declaration, Moment, Strategy};
-use crate::deployment::preflight::Finding;
-use crate::deployment::verify::Proof;
+use crate::facts::{Colour, Deployment, Release, Rollout, Sizing};
 use crate::plan::{self, Options};
+use crate::rollout::preflight::Finding;
+use crate::rollout::verify::Proof;
 use crate::state::Snapshot;
-use crate::state::deployment::{Colour, Deployment, Release, Rollout, Sizing};
 
 fn gate() -> Gate {
     Gate {

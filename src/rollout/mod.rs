@@ -4,13 +4,36 @@
 //! here reads arguments, asks a person or writes to a terminal.
 
 mod account;
+pub mod adopt;
 mod author;
+pub mod decide;
 mod document;
+mod fingerprint;
+pub mod gate;
+mod health;
+mod in_place;
+pub mod mailbox;
 mod moves;
 mod order;
+pub mod permissions;
+pub mod picture;
 mod plan;
+pub mod preflight;
+mod preview;
+mod records;
+mod remote;
+mod request;
+mod retirement;
+mod rolling;
+pub mod run;
+pub mod seen;
 mod ship;
+pub mod standing;
 mod steer;
+pub mod story;
+pub mod tell;
+pub mod verify;
+mod watch;
 
 use crate::address::Address;
 use crate::apply::shutdown::Shutdown;

@@ -7,19 +7,19 @@ use super::Error;
 use super::author::author;
 use crate::address::Address;
 use crate::cloud::Cloud;
-use crate::deployment::adopt::{Adoption, NotAdopted, adopt};
-use crate::deployment::decide::{Intent, What, Wrong, decide};
 use crate::deployment::lower::Sides;
-use crate::deployment::preflight::{Finding, Ground, preflight};
-use crate::deployment::story::story;
-use crate::deployment::verify::{self, Broken, Proof};
+use crate::facts::{Colour, Deployment, Rollout, Stage};
 use crate::kind::autoscaling_group::fleet::{Fleet, observe};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, PlanError};
+use crate::rollout::adopt::{Adoption, NotAdopted, adopt};
+use crate::rollout::decide::{Intent, What, Wrong, decide};
+use crate::rollout::preflight::{Finding, Ground, preflight};
+use crate::rollout::story::story;
+use crate::rollout::verify::{self, Broken, Proof};
 use crate::secrets::hidden;
 use crate::state::Snapshot;
-use crate::state::deployment::{Colour, Deployment, Rollout, Stage};
 use crate::value::Value;
 
 /// What deployments are about to do, and the reads that it was decided by.

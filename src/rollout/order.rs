@@ -8,11 +8,11 @@ use super::moves::Rollouts;
 use super::plan::Plan;
 use super::steer::{still_under_way, under_way};
 use super::{Error, who};
-use crate::deployment::decide::{Intent, What};
-use crate::deployment::standing::{Back, NoWay, back, intent};
+use crate::facts::{Colour, Course, Deployment, Release, Rollout};
 use crate::plan::{self, Options};
+use crate::rollout::decide::{Intent, What};
+use crate::rollout::standing::{Back, NoWay, back, intent};
 use crate::state::Snapshot;
-use crate::state::deployment::{Colour, Course, Deployment, Release, Rollout};
 
 /// What is asked for.
 #[derive(Debug, Clone)]

@@ -7,17 +7,17 @@ use super::plan::Plan;
 use super::{Engine, Error};
 use crate::address::Address;
 use crate::apply::{self, Context, Outcome};
-use crate::deployment::adopt;
-use crate::deployment::decide::{Intent, What};
-use crate::deployment::mailbox::Mailbox;
 use crate::deployment::names::in_state;
-use crate::deployment::run::{End, Ended, Run, beside, run};
-use crate::deployment::standing;
+use crate::facts::{Adopted, Colour, Course, Deployment, Ending, Origin};
 use crate::kind::operation::Operation;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, remembered_outputs, with_dependencies};
-use crate::state::deployment::{Adopted, Colour, Course, Deployment, Ending, Origin};
+use crate::rollout::adopt;
+use crate::rollout::decide::{Intent, What};
+use crate::rollout::mailbox::Mailbox;
+use crate::rollout::run::{End, Ended, Run, beside, run};
+use crate::rollout::standing;
 use crate::state::{Change, Entry, Journal, LockGuard, Snapshot, StateError};
 
 /// What became of a plan.

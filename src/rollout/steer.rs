@@ -3,11 +3,11 @@
 //! is touched.
 
 use super::{Engine, Error, recover};
-use crate::deployment::mailbox::Mailbox;
-use crate::deployment::run::Run;
-use crate::deployment::standing::{self, intent};
+use crate::facts::{Deployment, Release, Rollout};
 use crate::plan::remembered_outputs;
-use crate::state::deployment::{Deployment, Release, Rollout};
+use crate::rollout::mailbox::Mailbox;
+use crate::rollout::run::Run;
+use crate::rollout::standing::{self, intent};
 use crate::state::{Change, Entry, LockGuard, Snapshot};
 
 /// The rollout under way.

@@ -25,7 +25,6 @@
 //! ```
 
 mod bucket;
-pub mod deployment;
 mod document;
 mod entry;
 mod error;

@@ -9,9 +9,9 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::deployment::Deployment;
 use super::entry::Begin;
 use crate::address::Address;
+use crate::facts::Deployment;
 use crate::value::{Object, Value};
 
 /// The format that this bgform writes, and the newest that it reads.

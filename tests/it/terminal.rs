@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use bgform::state::deployment::{Colour, Deployment, Ending, Release, Shipped};
+use bgform::facts::{Colour, Deployment, Ending, Release, Shipped};
 use bgform::state::{Holder, Snapshot, Store};
 
 use crate::cli::sandbox::Sandboxed;

@@ -9,11 +9,11 @@ use crate::deployment::lower::{Sides, lower, own_body};
 use crate::deployment::names;
 use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::diagnostic::Mistake;
+use crate::facts::{Colour, Deployment};
 use crate::lang::check::{Check, Place};
 use crate::lang::declare::declare_lowered;
 use crate::lang::scope::Known;
 use crate::secrets;
-use crate::state::deployment::{Colour, Deployment};
 use crate::terminal;
 use crate::value::{Object, Value};
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use bgform::deployment::mailbox::Message;
-use bgform::state::deployment::Course;
+use bgform::facts::Course;
+use bgform::rollout::mailbox::Message;
 use bgform::state::{Change, Entry, Store};
 use rustix::process::Signal;
 

@@ -1,6 +1,6 @@
 //! Rollouts of a `deployment` under real traffic, shipped, failed, cut short and gone back from.
 
-use bgform::deployment::mailbox::{Mailbox, Message};
+use bgform::rollout::mailbox::{Mailbox, Message};
 use bgform::state::Store;
 
 use super::load::{Load, Tally, get};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bgform::deployment::mailbox::Message;
+use bgform::rollout::mailbox::Message;
 use rustix::process::Signal;
 
 use super::{Scene, canary, deployment, none_failed, side_by_side};

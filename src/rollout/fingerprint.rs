@@ -1,0 +1,104 @@
+//! What tells one release from another: a digest of all that reaches an instance or says how it is
+//! judged. Makes no call.
+
+use sha2::{Digest, Sha256};
+
+use crate::address::Address;
+use crate::deployment::lower::OF_NO_RELEASE;
+use crate::diagnostic::Mistake;
+use crate::facts::Colour;
+use crate::lang::program::Program;
+use crate::lang::scope::Known;
+use crate::value::{Object, Value};
+
+/// The digest of what a deployment's file says of its instances, with what is known: `existing`
+/// resources count by their id, images that are baked by what they are baked from. And the digest of
+/// the target group alone.
+pub fn fingerprint(
+    program: &Program,
+    name: &str,
+    known: &Known,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<(String, String)> {
+    let mut judged = String::new();
+    let mut digest = Sha256::new();
+    for kind in ["launch_template", "target_group", "autoscaling_group"] {
+        let all = Address::new(kind, name);
+        let address = if kind == "launch_template" { all } else { all.with_key(Colour::Blue.name()) };
+        let mut inputs = inputs(program, &address, known, mistakes)?;
+        match kind {
+            "autoscaling_group" => inputs.retain(|name, _| name == "mixed_instances"),
+            _ => inputs.retain(|name, _| !OF_NO_RELEASE.contains(&name.as_str())),
+        }
+        let text = said(program, &Value::Object(inputs), known, mistakes)?.to_string();
+        if kind == "target_group" {
+            judged = short(Sha256::digest(&text));
+        }
+        digest.update(text);
+    }
+    Some((short(digest.finalize()), judged))
+}
+
+fn short(digest: impl AsRef<[u8]>) -> String {
+    hex::encode(digest).chars().take(16).collect()
+}
+
+fn inputs(
+    program: &Program,
+    address: &Address,
+    known: &Known,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Object> {
+    let node = program.nodes.iter().find(|node| node.address == *address)?;
+    Some(program.evaluate(node, known, mistakes)?.inputs)
+}
+
+/// A value with what its references mean in place of them.
+fn said(
+    program: &Program,
+    value: &Value,
+    known: &Known,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<serde_json::Value> {
+    Some(match value.unmark().0 {
+        Value::Ref(reference) => {
+            let address = &reference.address;
+            let is_managed = program.nodes.iter().any(|node| node.managed && node.address == *address);
+            match is_managed {
+                // A bake is what it is made from.
+                true if address.kind == "image" => {
+                    let mut inputs = inputs(program, address, known, mistakes)?;
+                    inputs.retain(|name, _| name != "tags");
+                    said(program, &Value::Object(inputs), known, mistakes)?
+                }
+                true => serde_json::Value::from(reference.to_string()),
+                false => {
+                    let facts = known.get(address);
+                    let member = facts.and_then(|facts| facts.members.as_ref()).zip(reference.index);
+                    let outputs = match member {
+                        Some((members, index)) => members.get(index),
+                        None => facts.map(|facts| &facts.outputs),
+                    };
+                    let id = outputs.and_then(|outputs| outputs.get("id")).and_then(Value::as_str);
+                    serde_json::Value::from(id.map_or_else(|| reference.to_string(), str::to_owned))
+                }
+            }
+        }
+        Value::Unknown(unknown) => {
+            serde_json::Value::from(format!("{}.{}", unknown.address, unknown.attribute))
+        }
+        Value::List(items) => {
+            let items: Option<Vec<_>> =
+                items.iter().map(|item| said(program, item, known, mistakes)).collect();
+            serde_json::Value::from(items?)
+        }
+        Value::Object(members) => {
+            let mut told = serde_json::Map::new();
+            for (name, member) in members {
+                told.insert(name.clone(), said(program, member, known, mistakes)?);
+            }
+            serde_json::Value::Object(told)
+        }
+        other => other.to_typed_json(),
+    })
+}

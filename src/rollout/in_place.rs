@@ -1,0 +1,304 @@
+//! A release by commands: batch after batch of the live colour's instances is put on standby, given
+//! the release, and brought back. How far it is, is in the facts ([`Batches`]), so that a run that was
+//! cut short goes on with the batch that it was at. What the group launches stays the old release
+//! until every instance has the new one.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use super::health::Served;
+use super::rolling::{is_later, spec, template};
+use super::run::{Failure, Rolling, Stop};
+use crate::cloud::error::Error;
+use crate::deployment::declaration::Strategy;
+use crate::facts::{Batches, Colour, Course, Origin, Sizing};
+use crate::kind::autoscaling_group::fleet::{Fleet, Member};
+use crate::kind::autoscaling_group::{roll, standby};
+use crate::kind::shell::{self, Script};
+
+/// How long the slowest deregistration may take (3600 s), and a little more.
+const DRAIN: Duration = Duration::from_secs(3900);
+
+/// Gives the release to every instance in service that does not have it.
+pub async fn perform(rolling: &Rolling<'_>, live: Colour, batch: f64) -> Result<(), Failure> {
+    rolling.note_origin(live).await?;
+    walk(rolling, live, batch, |_| true).await
+}
+
+/// The group launches the release from now on; what it launched of the old one meanwhile is given it.
+pub async fn pin(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
+    rolling.agree_as(&rolling.addresses(), true).await?;
+    let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
+    let batch = match rolling.declaration.strategy {
+        Strategy::InPlace { batch, .. } => batch,
+        _ => 50.0,
+    };
+    let origin = rollout.origin.as_ref().map(template);
+    let launched_before = |member: &Member| member.template.is_some() && member.template == origin;
+    loop {
+        walk(rolling, live, batch, launched_before).await?;
+        // What was being launched as the group was pinned comes into service only now.
+        rolling.healthy(live).await?;
+        let (Some((_, rollout)), Some(fleet)) = (rolling.rollout(), rolling.fleet(live).await?) else {
+            return Ok(());
+        };
+        if choose(&fleet, &rollout.batches.done, batch, launched_before)?.is_empty() {
+            return rolling.hold(Duration::ZERO, true).await;
+        }
+    }
+}
+
+/// Batch after batch of those instances that `wants` it.
+async fn walk(
+    rolling: &Rolling<'_>,
+    live: Colour,
+    batch: f64,
+    wants: impl Fn(&Member) -> bool + Copy,
+) -> Result<(), Failure> {
+    loop {
+        // Messages and pauses.
+        rolling.hold(Duration::ZERO, true).await?;
+        if rolling.run.shutdown.is_draining() {
+            return Err(Failure::Interrupted);
+        }
+        let (Some((_, rollout)), Some(fleet)) = (rolling.rollout(), rolling.fleet(live).await?) else {
+            return Ok(());
+        };
+        let resumed = !rollout.batches.current.is_empty();
+        if !resumed {
+            let chosen = choose(&fleet, &rollout.batches.done, batch, wants)?;
+            if chosen.is_empty() {
+                return Ok(());
+            }
+            let desired = fleet.desired;
+            rolling
+                .change(|_, rollout| {
+                    let batches = &mut rollout.batches;
+                    (batches.current, batches.ran, batches.desired) = (chosen, false, desired);
+                })
+                .await?;
+        }
+        let mut watch = Watch { rolling, live, served: Served::of(rollout.batches.done), paused: false };
+        let mut batch = std::pin::pin!(one(rolling, live, resumed));
+        match rolling.watched(batch.as_mut(), async || watch.look().await).await {
+            Ok(()) => {}
+            Err(Stop::Paused) => {}
+            Err(Stop::Failed(failure)) => return Err(told(rolling, live, failure).await),
+        }
+    }
+}
+
+/// What a batch that was not ended leaves, for the person who reads it.
+async fn told(rolling: &Rolling<'_>, live: Colour, failure: Failure) -> Failure {
+    let interrupted = matches!(failure, Failure::Interrupted);
+    let Some((_, rollout)) = rolling.rollout().filter(|_| interrupted || rolling.stays(&failure)) else {
+        return failure;
+    };
+    let Ok(Some(fleet)) = rolling.fleet(live).await else { return failure };
+    let out = standby::of(&fleet, &rollout.batches.current).filter(|member| member.state.contains("Standby"));
+    let out: Vec<_> = out.map(|member| member.id.as_str()).collect();
+    if !out.is_empty() {
+        let commands = if interrupted { ", and commands that run there go on" } else { "" };
+        let out = out.join(", ");
+        rolling.tell(&format!(
+            "on standby, without traffic, until `bgform apply` or `bgform abort`: {out}{commands}"
+        ));
+    }
+    failure
+}
+
+/// What is looked at while a batch is on its way.
+struct Watch<'a> {
+    rolling: &'a Rolling<'a>,
+    live: Colour,
+    served: Served,
+    paused: bool,
+}
+
+impl Watch<'_> {
+    async fn look(&mut self) -> Result<(), Stop> {
+        let (rolling, live) = (self.rolling, self.live);
+        let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
+        if rollout.course == Course::Paused && !std::mem::replace(&mut self.paused, true) {
+            rolling.tell("the batch under way is ended first; then it is paused");
+        }
+        let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
+        let unfit = self.served.look(rolling.run.cloud, &fleet, &rollout.batches.done).await?;
+        match unfit.fell_ill {
+            Some(reason) => Err(Failure::Unhealthy { colour: live, reason }.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The next batch: empty when none is left.
+fn choose(
+    fleet: &Fleet,
+    done: &BTreeSet<String>,
+    batch: f64,
+    wants: impl Fn(&Member) -> bool,
+) -> Result<BTreeSet<String>, Error> {
+    let serving: Vec<&Member> = fleet.members.iter().filter(|member| member.in_service()).collect();
+    let left: BTreeSet<String> = serving
+        .iter()
+        .filter(|member| wants(member) && !done.contains(&member.id))
+        .map(|member| member.id.clone())
+        .collect();
+    let size = size(serving.len(), batch);
+    if !left.is_empty() && size == serving.len() && batch < 100.0 {
+        return Err(Error::failed(
+            format!(
+                "`{}` has one instance in service, and no batch of it leaves another to carry the traffic",
+                fleet.name
+            ),
+            "have two instances at least (`min_size = 2`), or say that an outage is meant: `batch = 100%`",
+        ));
+    }
+    Ok(left.into_iter().take(size).collect())
+}
+
+/// So many of `serving` instances are `batch` percent, rounded down and at least one.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a count"
+)]
+fn size(serving: usize, batch: f64) -> usize {
+    ((serving as f64 * batch / 100.0).floor() as usize).max(1)
+}
+
+/// Takes the current batch through standby, the commands and back into service.
+async fn one(rolling: &Rolling<'_>, live: Colour, resumed: bool) -> Result<(), Failure> {
+    let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
+    let address = rolling.address("autoscaling_group", live);
+    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
+    // What was replaced meanwhile is no longer of this batch.
+    let there = |member: &&Member| !member.leaving();
+    let ids: BTreeSet<String> =
+        standby::of(&fleet, &rollout.batches.current).filter(there).map(|member| member.id.clone()).collect();
+    let told = ids.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    if !rollout.batches.ran {
+        let serving = standby::of(&fleet, &ids).filter(|member| member.state == "InService").count();
+        let units = i32::try_from(serving).unwrap_or(i32::MAX);
+        if fleet.desired.saturating_sub(units) < fleet.min {
+            let lower = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+            // The way back from records alone has the file's bounds from here.
+            let bounds = rolling.bounds(live).filter(|_| rolling.facts().sizing(live) == Sizing::File);
+            rolling
+                .change(|facts, _| {
+                    facts.bounds = bounds.or(facts.bounds);
+                    facts.sizing.insert(live, Sizing::Standby(lower));
+                })
+                .await?;
+            rolling.agree(&rolling.groups()).await?;
+        }
+        rolling.say(&format!("{told} leave the traffic for the new release"));
+        standby::enter(&op, &group, &ids, DRAIN).await?;
+        run(rolling, live, &ids, resumed).await?;
+        rolling.change(|_, rollout| rollout.batches.ran = true).await?;
+    }
+    standby::exit(&op, &group, &ids, rolling.limit(live)).await?;
+    rolling
+        .change(|facts, rollout| {
+            facts.sizing.insert(live, Sizing::File);
+            rollout.batches.done.extend(ids.iter().cloned());
+            rollout.batches.current.clear();
+            rollout.batches.ran = false;
+        })
+        .await?;
+    rolling.agree(&rolling.groups()).await?;
+    rolling.tell(&format!("{told} carry the new release"));
+    Ok(())
+}
+
+/// The strategy's commands on all of these at once; where the batch was begun by an earlier run, what
+/// that run sent is not sent again.
+async fn run(
+    rolling: &Rolling<'_>,
+    live: Colour,
+    ids: &BTreeSet<String>,
+    resumed: bool,
+) -> Result<(), Failure> {
+    let Strategy::InPlace { run, timeout, .. } = &rolling.declaration.strategy else {
+        return Err(Failure::Cloud(Error::failed(
+            "the strategy is no longer `in_place`, and the commands of this release are gone with it",
+            "write it as it was, or go back with `bgform abort`",
+        )));
+    };
+    let address = rolling.address("autoscaling_group", live);
+    let op = rolling.operation(&address);
+    // No other rollout has the same, though it ships the same release again.
+    let name = rolling.rollout().map(|(_, rollout)| {
+        format!("bgform {} {}", rollout.release.fingerprint, rollout.release.began.as_millisecond())
+    });
+    let scripts: Vec<Script<'_>> = ids
+        .iter()
+        .map(|id| Script {
+            instance: id,
+            who: format!("`{id}`"),
+            name: name.clone().unwrap_or_default(),
+            resumed,
+            commands: run,
+            timeout: Duration::from_secs(*timeout),
+            reach: rolling.limit(live),
+            help: "mend `run` of the strategy and apply again; the commands have to bear being run twice",
+        })
+        .collect();
+    try_join_all(scripts.iter().map(|script| shell::run(&op, script))).await?;
+    Ok(())
+}
+
+/// The old release carries everything again. What is on standby ends without having served; then
+/// what has the new release is replaced, one instance after the other, from the version that the
+/// group launched before.
+pub async fn back(
+    rolling: &Rolling<'_>,
+    live: Colour,
+    origin: &Origin,
+    batches: &Batches,
+) -> Result<(), Failure> {
+    let address = rolling.address("autoscaling_group", live);
+    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    rolling
+        .unless_interrupted(async {
+            standby::pin(&op, &group, &spec(rolling, live)?.at(&template(origin))).await?;
+            standby::end(&op, &group, &batches.current).await?;
+            if !batches.current.is_empty() {
+                standby::grow(&op, &group, batches.desired).await?;
+            }
+            rolling
+                .change(|facts, _| {
+                    facts.sizing.insert(live, Sizing::File);
+                })
+                .await?;
+            rolling.agree(&rolling.groups()).await?;
+            let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
+            let touched = touched(&fleet, origin, batches);
+            Ok(roll::replace(&op, &group, &touched, rolling.limit(live)).await?)
+        })
+        .await?;
+    rolling.healthy(live).await
+}
+
+/// The instances that may have the new release: by its commands, or by being launched from a later
+/// version than the origin's.
+fn touched(fleet: &Fleet, origin: &Origin, batches: &Batches) -> BTreeSet<String> {
+    let given = |member: &Member| batches.done.contains(&member.id) || batches.current.contains(&member.id);
+    let all = fleet.members.iter().filter(|member| given(member) || is_later(member, origin));
+    all.map(|member| member.id.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_rounded_down_and_never_empty() {
+        assert_eq!([2, 3, 4, 5].map(|serving| size(serving, 50.0)), [1, 1, 2, 2]);
+        assert_eq!((size(10, 5.0), size(3, 99.0), size(3, 100.0), size(1, 50.0)), (1, 2, 3, 1));
+    }
+}

@@ -1,0 +1,262 @@
+//! A deployment's rules and groups as its facts say that they are to be, from the records of state
+//! alone: weights and sizes change, all else stays as it was applied. So the way back needs neither
+//! the stack's variables nor a file without mistakes.
+
+use std::collections::BTreeSet;
+
+use crate::address::Address;
+use crate::cloud::Cloud;
+use crate::deployment::names;
+use crate::facts::{Colour, Deployment, Sizing};
+use crate::kind::{self, Live};
+use crate::plan::diff::diff;
+use crate::plan::observe::{Item, overlaid, read_all, remembered};
+use crate::plan::step::{Action, Step};
+use crate::plan::{Plan, PlanError};
+use crate::state::{Record, Snapshot};
+use crate::value::{Object, Value};
+
+/// The steps that make these resources of the deployment `name` agree with its facts. Both kinds are
+/// read first: a group's capacity is its policies', and somebody may have moved a rule's weights.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub async fn plan(
+    cloud: &Cloud,
+    snapshot: &Snapshot,
+    name: &str,
+    facts: &Deployment,
+    addresses: &BTreeSet<Address>,
+) -> Result<Plan, PlanError> {
+    let items: Vec<Item<'_>> = snapshot
+        .resources
+        .iter()
+        .filter(|(address, _)| addresses.contains(*address))
+        .filter(|(address, _)| ["listener_rule", "autoscaling_group"].contains(&address.kind.as_str()))
+        .map(|(address, record)| Item { address, record, declared: record.inputs.keys().cloned().collect() })
+        .collect();
+    let read = read_all(cloud, &items).await;
+    let read = read.map_err(|(address, error)| PlanError::Read { address, error })?;
+    let mut steps = Vec::new();
+    for (Item { address, record, .. }, live) in items.iter().zip(read) {
+        let is_rule = address.kind == "listener_rule";
+        let live = match live {
+            Some(live) => live,
+            // The step that changes it says that it is gone.
+            None if is_rule => remembered(record),
+            // A plan of the whole stack makes it again.
+            None => continue,
+        };
+        if is_rule && names::is_preview(address, name) {
+            if facts.previews.is_empty() {
+                let action = Action::Delete { id: record.id.clone(), deposed: false };
+                steps.push(step(address, record, live, record.inputs.clone(), action));
+            }
+            continue;
+        }
+        let mut inputs = overlaid(record, &live);
+        if is_rule {
+            // Whoever has changed where it sends requests is overruled; the rest is none of this.
+            inputs.retain(|name, _| record.inputs.contains_key(name));
+            let action = record.inputs.get("action").cloned().unwrap_or(Value::Null);
+            inputs.insert("action".to_owned(), weighed(action, |group| weight(snapshot, name, facts, group)));
+            steps.extend(update(address, record, live, inputs));
+            continue;
+        }
+        let Some(colour) =
+            Colour::BOTH.into_iter().find(|colour| address.key.as_deref() == Some(colour.name()))
+        else {
+            continue;
+        };
+        // What nobody declared stays undeclared: a name that was read would count as the author's.
+        let sizes = |name: &str| ["min_size", "max_size", "desired_capacity"].contains(&name);
+        inputs.retain(|name, _| sizes(name) || record.inputs.contains_key(name));
+        let inputs = sized(inputs, facts.sizing(colour), facts.bounds);
+        steps.extend(update(address, record, live, inputs));
+    }
+    let resources = addresses.len();
+    Ok(Plan { steps, resources, from_records: true, ..Plan::default() })
+}
+
+/// A group's record with what it launches as AWS has it now, for a way back that went past the plan;
+/// none where it is gone, or has that already.
+///
+/// # Errors
+/// When the group cannot be read.
+pub async fn relaunched(
+    cloud: &Cloud,
+    snapshot: &Snapshot,
+    address: &Address,
+) -> Result<Option<Record>, PlanError> {
+    let Some(record) = snapshot.resources.get(address) else { return Ok(None) };
+    let declared = record.inputs.keys().cloned().collect();
+    let read = read_all(cloud, &[Item { address, record, declared }]).await;
+    let read = read.map_err(|(address, error)| PlanError::Read { address, error })?;
+    let Some(live) = read.into_iter().next().flatten() else { return Ok(None) };
+    let mut inputs = record.inputs.clone();
+    for (name, value) in overlaid(record, &live) {
+        if crate::deployment::lower::LAUNCHED.contains(&name.as_str()) {
+            inputs.insert(name, value);
+        }
+    }
+    Ok((inputs != record.inputs).then(|| Record { inputs, ..record.clone() }))
+}
+
+/// The step that takes a resource to these inputs, or ends what was cut short there; none where there
+/// is nothing to do.
+fn update(address: &Address, record: &Record, live: Live, inputs: Object) -> Option<Step> {
+    let step = step(address, record, live, inputs, Action::Update);
+    (!step.changes.is_empty() || record.unfinished).then_some(step)
+}
+
+fn step(address: &Address, record: &Record, live: Live, inputs: Object, action: Action) -> Step {
+    let before = overlaid(record, &live);
+    let changes = kind::find_managed(&address.kind)
+        .map(|kind| diff(kind.schema(), &before, &inputs, &record.inputs))
+        .unwrap_or_default();
+    Step {
+        address: address.clone(),
+        action,
+        changes,
+        after: Vec::new(),
+        inputs,
+        record: Some(record.clone()),
+        live: Some(live),
+        traffic: Default::default(),
+    }
+}
+
+/// What the facts give the colour that a target group belongs to; none for another's.
+fn weight(snapshot: &Snapshot, name: &str, facts: &Deployment, group: &str) -> Option<u8> {
+    Colour::BOTH.into_iter().find_map(|colour| {
+        let address = Address::new("target_group", name).with_key(colour.name());
+        let record = snapshot.resources.get(&address)?;
+        (record.id == group).then(|| facts.weight(colour))
+    })
+}
+
+/// Who has the traffic, as the first rule was last written: `1.0 on blue 75%, 2.0 on green 25%`.
+pub fn traffic(snapshot: &Snapshot, name: &str, facts: &Deployment) -> String {
+    let ours = names::in_state(snapshot, name);
+    let is_rule = |address: &&Address| address.kind == "listener_rule" && !names::is_preview(address, name);
+    let rule = ours.iter().find(is_rule).and_then(|address| snapshot.resources.get(address));
+    let Some(rule) = rule else { return "no rule sends it traffic".to_owned() };
+    let shares = Colour::BOTH.into_iter().filter_map(|colour| {
+        let group = snapshot.resources.get(&Address::new("target_group", name).with_key(colour.name()))?;
+        let share = written_weight(rule, &group.id).filter(|share| *share > 0.0)?;
+        Some(match facts.running(colour) {
+            Some(release) => format!("{} on {colour} {share}%", release.label),
+            None => format!("{colour} {share}%"),
+        })
+    });
+    let shares: Vec<String> = shares.collect();
+    if shares.is_empty() { "no colour has any".to_owned() } else { shares.join(", ") }
+}
+
+/// The weight that a rule's record gives a target group.
+fn written_weight(rule: &Record, group: &str) -> Option<f64> {
+    let list = |value: Option<&Value>| match value {
+        Some(Value::List(items)) => items.clone(),
+        _ => Vec::new(),
+    };
+    let member = |value: &Value, name: &str| match value {
+        Value::Object(members) => members.get(name).cloned(),
+        _ => None,
+    };
+    let actions = list(rule.inputs.get("action"));
+    let groups = actions.iter().flat_map(|action| list(member(action, "target_group").as_ref()));
+    let ours = groups
+        .into_iter()
+        .find(|one| member(one, "group").as_ref().and_then(Value::as_str) == Some(group))?;
+    member(&ours, "weight").as_ref().and_then(Value::as_number)
+}
+
+/// A rule's actions with these weights.
+fn weighed(mut actions: Value, weight: impl Fn(&str) -> Option<u8>) -> Value {
+    let Value::List(list) = &mut actions else { return actions };
+    for action in list {
+        let Value::Object(members) = action else { continue };
+        let Some(Value::List(groups)) = members.get_mut("target_group") else { continue };
+        for group in groups {
+            let Value::Object(group) = group else { continue };
+            let named = group.get("group").and_then(Value::as_str).and_then(&weight);
+            if let Some(named) = named {
+                group.insert("weight".to_owned(), i32::from(named).into());
+            }
+        }
+    }
+    actions
+}
+
+/// A group's inputs with these sizes; `bounds` are the file's minimum and maximum, where they are known.
+fn sized(mut inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object {
+    let now = |name: &str| inputs.get(name).and_then(Value::as_number).unwrap_or_default();
+    let [least, most] = bounds.unwrap_or_default();
+    let pinned = |n: u32| (now("min_size").max(n.max(least).into()), now("max_size").max(n.max(most).into()));
+    let (min, max, desired) = match sizing {
+        // Who is on standby is the business of the run that put it there.
+        Sizing::Left | Sizing::Standby(_) => return inputs,
+        Sizing::File => match bounds {
+            None => return inputs,
+            // A plan of the file puts a maximum right that is higher there by now.
+            Some([min, max]) => {
+                let desired = now("desired_capacity").max(min.into());
+                (min.into(), desired.max(max.into()), Some(desired))
+            }
+        },
+        Sizing::AtLeast(n) => {
+            let (min, max) = pinned(n);
+            (min, max, Some(now("desired_capacity").max(n.into())))
+        }
+        Sizing::Raised(n) => {
+            let (min, max) = pinned(n);
+            (min, max, Some(n.into()))
+        }
+        Sizing::Empty => (0.0, 0.0, Some(0.0)),
+    };
+    inputs.insert("min_size".to_owned(), Value::Number(min));
+    inputs.insert("max_size".to_owned(), Value::Number(max));
+    if let Some(desired) = desired {
+        inputs.insert("desired_capacity".to_owned(), Value::Number(desired));
+    }
+    inputs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object;
+
+    fn members(value: Value) -> Object {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn only_the_weights_of_its_own_groups_change() {
+        let group = |arn: &str, weight: i32| object! { "group" => arn, "weight" => weight };
+        let actions = |weights: [i32; 3]| {
+            let groups = ["blue", "green", "else"].into_iter().zip(weights);
+            let groups: Vec<Value> = groups.map(|(arn, weight)| group(arn, weight)).collect();
+            Value::List(vec![object! { "type" => "forward", "target_group" => Value::List(groups) }])
+        };
+        let wanted = |group: &str| match group {
+            "blue" => Some(100),
+            "green" => Some(0),
+            _ => None,
+        };
+        assert_eq!(weighed(actions([0, 100, 1]), wanted), actions([100, 0, 1]));
+    }
+
+    #[test]
+    fn sizes_are_pinned_upwards_and_come_back_to_the_file() {
+        let group = |min: i32, max: i32, desired: i32| {
+            members(object! { "min_size" => min, "max_size" => max, "desired_capacity" => desired })
+        };
+        let sized = |sizing| super::sized(group(2, 4, 3), sizing, Some([1, 4]));
+        assert_eq!(sized(Sizing::AtLeast(3)), group(3, 4, 3));
+        assert_eq!(sized(Sizing::Raised(6)), group(6, 6, 6));
+        assert_eq!(sized(Sizing::Empty), group(0, 0, 0));
+        assert_eq!(sized(Sizing::File), group(1, 4, 3));
+        assert_eq!(sized(Sizing::Left), group(2, 4, 3));
+    }
+}

@@ -1,0 +1,266 @@
+//! A release by instance refresh: the live colour's instances are replaced by ones of the new version,
+//! which is in the refresh's desired configuration, so that AWS takes it back by itself when the
+//! refresh fails (user guide, instance-refresh-rollback).
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::health::Served;
+use super::run::{Failure, Rolling, Stop};
+use crate::cloud::error::Error;
+use crate::deployment::declaration::Strategy;
+use crate::facts::{Colour, Course, Origin};
+use crate::kind::autoscaling_group::fleet::{Member, Template};
+use crate::kind::autoscaling_group::refresh::{self, under_way};
+use crate::kind::autoscaling_group::spec::{Refresh, Spec};
+use crate::value::format_duration;
+
+/// Refreshes the live colour and waits until every target is healthy. An abort, a gate, a new instance
+/// that does not stay healthy or a refresh that gets no further turns it round.
+pub async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
+    rolling.note_origin(live).await?;
+    let addresses = rolling.addresses();
+    loop {
+        let mut refreshed = std::pin::pin!(rolling.agree_as(&addresses, true));
+        let mut watch = Watch::begin(rolling, live);
+        let stop = match rolling.watched(refreshed.as_mut(), async || watch.look().await).await {
+            Ok(()) => {
+                rolling.healthy(live).await?;
+                // A gate that does not know yet is waited for.
+                return rolling.hold(Duration::ZERO, true).await;
+            }
+            Err(stop) => stop,
+        };
+        match stop {
+            Stop::Paused => paused(rolling, live, refreshed).await?,
+            Stop::Failed(failure) => {
+                ended(rolling, live, &failure, refreshed).await?;
+                return Err(failure);
+            }
+        }
+        // It may have come to its end before it could be cancelled: then nothing is left to do.
+        rolling.hold(Duration::ZERO, true).await?;
+    }
+}
+
+/// AWS cannot pause a refresh. It is cancelled, which leaves the instances as they are by then, and
+/// another one replaces the rest (user guide, cancel-instance-refresh).
+async fn paused(
+    rolling: &Rolling<'_>,
+    live: Colour,
+    refreshed: Pin<&mut impl Future<Output = Result<(), Failure>>>,
+) -> Result<(), Failure> {
+    rolling.tell(&format!(
+        "a refresh cannot be paused at AWS, so this one is cancelled: instances of {live} that were replaced stay, \
+         and going on starts another one for the rest"
+    ));
+    cancel(rolling, live).await?;
+    match rolling.unless_interrupted(refreshed).await {
+        Err(Failure::Interrupted) => Err(Failure::Interrupted),
+        // That it was cancelled, or is at its end: the next one finds out.
+        _ => Ok(()),
+    }
+}
+
+/// Brings the refresh to where `failure` leads: on by itself, to a stop, or round.
+async fn ended(
+    rolling: &Rolling<'_>,
+    live: Colour,
+    failure: &Failure,
+    refreshed: Pin<&mut impl Future<Output = Result<(), Failure>>>,
+) -> Result<(), Failure> {
+    let address = rolling.address("autoscaling_group", live);
+    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    let asked = matches!(failure, Failure::Asked { .. });
+    let turned = match failure {
+        Failure::State(_) => return Ok(()),
+        Failure::Interrupted => {
+            if let Ok(Some((_, seen))) = under_way(&op, &group).await {
+                rolling.tell(&format!(
+                    "AWS goes on with the refresh by itself ({seen}); `bgform apply` goes on with it, `bgform abort` \
+                     turns it round"
+                ));
+            }
+            return Ok(());
+        }
+        _ if rolling.stays(failure) => {
+            rolling.tell(&format!("the refresh is cancelled, and {live} stays as it is by then: {failure}"));
+            refresh::cancel(&op, &group).await
+        }
+        _ => {
+            // Before the call: who comes after a kill in between must not begin it again.
+            let course = Course::Back { reason: failure.to_string(), asked };
+            rolling.change(|_, rollout| rollout.course = course).await?;
+            rolling.tell(&format!("the refresh is turned round: {failure}"));
+            refresh::turn_back(&op, &group).await
+        }
+    };
+    // Where the call failed the way back makes it again.
+    if turned.is_ok()
+        && let Err(Failure::Interrupted) = rolling.unless_interrupted(refreshed).await
+    {
+        goes_on_back(rolling);
+        return Err(Failure::Interrupted);
+    }
+    Ok(())
+}
+
+fn goes_on_back(rolling: &Rolling<'_>) {
+    rolling.tell("AWS goes on with the way back by itself; `bgform apply` waits for its end");
+}
+
+/// Cancels the refresh of the live colour that is under way, if there is one.
+pub async fn cancel(rolling: &Rolling<'_>, live: Colour) -> Result<(), Error> {
+    let address = rolling.address("autoscaling_group", live);
+    refresh::cancel(&rolling.operation(&address), &rolling.group(live)).await
+}
+
+/// What is looked at while a refresh goes on.
+struct Watch<'a> {
+    rolling: &'a Rolling<'a>,
+    live: Colour,
+    /// How long it may stand still.
+    limit: Duration,
+    /// The most that was done of it, in percent, and since when.
+    most: i32,
+    since: Duration,
+    served: Served,
+    promoted: bool,
+}
+
+impl<'a> Watch<'a> {
+    fn begin(rolling: &'a Rolling<'a>, live: Colour) -> Self {
+        let since = rolling.run.cloud.clock.monotonic();
+        let limit = patience(rolling, live);
+        Self { rolling, live, limit, most: -1, since, served: Served::default(), promoted: false }
+    }
+
+    async fn look(&mut self) -> Result<(), Stop> {
+        let (rolling, live) = (self.rolling, self.live);
+        let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
+        if rollout.course == Course::Paused {
+            return Err(Stop::Paused);
+        }
+        if !rollout.served.is_zero() && !std::mem::replace(&mut self.promoted, true) {
+            rolling.tell("a refresh passes its checkpoints by itself; none can be ended early");
+        }
+        let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
+        let origin = rollout.origin.as_ref();
+        let new = fleet.members.iter().filter(|member| origin.is_some_and(|origin| is_later(member, origin)));
+        let new = new.map(|member| member.id.clone()).collect();
+        let unfit = self.served.look(rolling.run.cloud, &fleet, &new).await?;
+        if let Some(reason) = unfit.fell_ill {
+            return Err(Failure::Unhealthy { colour: live, reason }.into());
+        }
+        let address = rolling.address("autoscaling_group", live);
+        let now = rolling.run.cloud.clock.monotonic();
+        match under_way(&rolling.operation(&address), &rolling.group(live)).await? {
+            Some((percentage, _)) if percentage > self.most => (self.most, self.since) = (percentage, now),
+            Some((_, seen)) if now.saturating_sub(self.since) > self.limit => {
+                let limit = format_duration(self.limit);
+                let not_yet = unfit.not_yet.map(|unfit| format!("; {unfit}")).unwrap_or_default();
+                let reason = format!("no further instance became healthy within {limit}: {seen}{not_yet}");
+                return Err(Failure::Unhealthy { colour: live, reason }.into());
+            }
+            Some(_) => {}
+            // Not begun yet, or about to be told of.
+            None => self.since = now,
+        }
+        Ok(())
+    }
+}
+
+/// How long a refresh may stand still: as long as instances may take, warm up, and a checkpoint lasts.
+fn patience(rolling: &Rolling<'_>, live: Colour) -> Duration {
+    let paused = match rolling.declaration.strategy {
+        Strategy::Rolling { checkpoint_delay, .. } => checkpoint_delay.unwrap_or_default(),
+        _ => 0,
+    };
+    let warmup = spec(rolling, live).map(|spec| spec.warmup()).unwrap_or_default();
+    rolling.limit(live) + warmup + Duration::from_secs(paused)
+}
+
+/// Every instance of the colour runs the origin's version again.
+pub async fn back(rolling: &Rolling<'_>, live: Colour, origin: &Origin) -> Result<(), Failure> {
+    let how = match rolling.declaration.strategy {
+        Strategy::Rolling { min_healthy, max_healthy, .. } => Refresh::back(min_healthy, max_healthy),
+        _ => Refresh::back(90.0, 110.0),
+    };
+    let gone = rolling.unless_interrupted(bring_back(rolling, live, origin, how)).await;
+    if let Err(Failure::Interrupted) = gone {
+        goes_on_back(rolling);
+    }
+    gone?;
+    rolling.healthy(live).await
+}
+
+async fn bring_back(
+    rolling: &Rolling<'_>,
+    live: Colour,
+    origin: &Origin,
+    how: Refresh,
+) -> Result<(), Failure> {
+    let address = rolling.address("autoscaling_group", live);
+    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    let spec = spec(rolling, live)?.at(&template(origin));
+    Ok(refresh::back(&op, &group, &spec, &how).await?)
+}
+
+/// The release before comes back to the live colour: a stage of its own, where that release was
+/// replaced by one that was shipped to its end.
+pub async fn restore(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
+    let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
+    let Some(origin) = &rollout.origin else { return Ok(()) };
+    // In place an instance may have the release that is left, though it was launched from that version.
+    let mut how = Refresh::back(90.0, 110.0);
+    how.skip_matching = false;
+    let mut restored = std::pin::pin!(bring_back(rolling, live, origin, how));
+    match rolling.watched(restored.as_mut(), async || Ok(())).await {
+        Ok(()) => {
+            rolling.learn_what_launches(live).await?;
+            rolling.healthy(live).await
+        }
+        Err(Stop::Failed(Failure::Interrupted)) => {
+            rolling.tell("AWS goes on with the way back by itself; `bgform rollback` waits for its end");
+            Err(Failure::Interrupted)
+        }
+        Err(Stop::Failed(failure)) => Err(failure),
+        Err(Stop::Paused) => Ok(()),
+    }
+}
+
+/// What was on its way to the origin's version stays where it was: the refresh to it is turned round.
+pub async fn stay(rolling: &Rolling<'_>, live: Colour, origin: &Origin) -> Result<(), Failure> {
+    let standing = rolling.fleet(live).await?.and_then(|fleet| fleet.template);
+    if standing.as_ref() == Some(&template(origin)) {
+        return Err(Failure::Cloud(Error::failed(
+            format!("{live} has gone back already"),
+            "`bgform rollback` ends it; then ship what is wanted with `bgform apply`",
+        )));
+    }
+    let address = rolling.address("autoscaling_group", live);
+    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    let turned = async { Ok(refresh::turned_back(&op, &group, Refresh::back(90.0, 110.0).timeout()).await?) };
+    rolling.unless_interrupted(turned).await?;
+    rolling.healthy(live).await
+}
+
+pub fn template(origin: &Origin) -> Template {
+    Template { id: origin.template.clone(), version: origin.version.clone() }
+}
+
+/// Whether an instance was launched from a later version than the origin's.
+pub fn is_later(member: &Member, origin: &Origin) -> bool {
+    let number = member.template.as_ref().and_then(Template::number);
+    number.zip(origin.version.parse().ok()).is_some_and(|(is, was): (u64, u64)| is > was)
+}
+
+/// The colour's group as state has it.
+pub fn spec(rolling: &Rolling<'_>, live: Colour) -> Result<Spec, Error> {
+    let snapshot = rolling.run.journal.snapshot();
+    let address = rolling.address("autoscaling_group", live);
+    let record = snapshot.resources.get(&address).ok_or_else(|| {
+        Error::failed(format!("`{address}` is not in state"), "run `bgform apply`, which makes it again")
+    })?;
+    Spec::of(&record.inputs)
+}

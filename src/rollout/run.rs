@@ -1,0 +1,323 @@
+//! Takes rollouts through their stages. A stack, its journal and the intents of a plan come in; each
+//! stage enters its facts, makes the resources agree with them, and waits for what it promises. How
+//! far a rollout is stands in the journal before the next stage begins, so that a run that was cut
+//! short goes on where it was.
+
+mod agree;
+mod attend;
+mod back;
+mod gates;
+mod hold;
+mod retire;
+mod stages;
+mod watched;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::decide::{Intent, What};
+use super::mailbox::{Mailbox, Message};
+use super::records;
+use crate::address::Address;
+use crate::apply::StepError;
+use crate::apply::shutdown::Shutdown;
+use crate::cloud::Cloud;
+use crate::cloud::error::Error;
+use crate::deployment::declaration::Declaration;
+use crate::facts::{Colour, Course, Deployment, Retirement, Rollout};
+use crate::kind::operation::Reporter;
+use crate::lang::program::Program;
+use crate::lang::scope::Known;
+use crate::plan::PlanError;
+use crate::state::{Change, Entry, Journal, StateError};
+
+pub use attend::{beside, run};
+pub(in crate::rollout) use watched::Stop;
+
+/// How often a wait looks at what it waits for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What rollouts are carried out with.
+pub struct Run<'a> {
+    pub cloud: &'a Cloud,
+    pub program: &'a Program,
+    pub journal: &'a Journal,
+    pub reporter: &'a dyn Reporter,
+    pub shutdown: &'a Shutdown,
+    pub mailbox: &'a Mailbox,
+    /// The state's, as operations name it.
+    pub lineage: &'a str,
+    pub parallelism: usize,
+    /// Facts of what is no part of a deployment.
+    pub known: &'a Known,
+    /// Whether resources are made from the records of state alone, for a program without variables.
+    pub from_records: bool,
+}
+
+/// How a rollout ended, or stands.
+#[derive(Debug)]
+pub struct Ended {
+    pub name: String,
+    pub end: End,
+    /// Who has the traffic as the state has it, `1.0 on blue 75%, 2.0 on green 25%`.
+    pub traffic: String,
+    /// A gate from which there is no way back was passed by the release under way.
+    pub closed: Option<String>,
+}
+
+impl Ended {
+    pub fn of(run: &Run<'_>, name: &str, end: End) -> Self {
+        let snapshot = run.journal.snapshot();
+        let facts = snapshot.deployments.get(name).cloned().unwrap_or_default();
+        let closed = facts.closed_by().cloned();
+        Self { name: name.to_owned(), end, traffic: records::traffic(&snapshot, name, &facts), closed }
+    }
+}
+
+#[derive(Debug)]
+pub enum End {
+    Shipped {
+        release: String,
+        colour: Colour,
+        retires: Option<Retirement>,
+    },
+    /// The traffic is on the old colour, `1.0 on blue`; none where it was the first release.
+    WentBack {
+        release: String,
+        reason: String,
+        stands: Option<String>,
+    },
+    /// The colour that stood by was emptied before its time.
+    Retired {
+        release: String,
+        colour: Colour,
+    },
+    /// The release that is live was applied in its place.
+    GivenUp {
+        release: String,
+        stands: String,
+    },
+    /// It failed and stays as it is; `on_failure = "hold"`.
+    Held {
+        release: String,
+        reason: String,
+    },
+    /// Cut short; the next apply goes on.
+    Interrupted {
+        release: String,
+    },
+    /// Not begun or not gone on with: what it needs was not made.
+    Waits {
+        release: String,
+        needs: Address,
+    },
+    /// Not even the way back could be gone.
+    Stuck {
+        release: String,
+        error: Failure,
+    },
+}
+
+impl End {
+    /// Whether it is not what was wanted; one that was cut short may still be.
+    pub fn has_failed(&self) -> bool {
+        match self {
+            Self::Shipped { .. } | Self::GivenUp { .. } | Self::Retired { .. } | Self::Interrupted { .. } => {
+                false
+            }
+            Self::WentBack { .. } | Self::Held { .. } | Self::Waits { .. } | Self::Stuck { .. } => true,
+        }
+    }
+}
+
+/// Why a stage failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("`{address}`: {error}")]
+    Step { address: Address, error: StepError },
+    #[error("{0}")]
+    Plan(Box<PlanError>),
+    #[error("{0}")]
+    State(#[from] StateError),
+    #[error("{0}")]
+    Cloud(#[from] Error),
+    #[error("gate \"{gate}\" did not pass: {reason}")]
+    Gate { gate: String, reason: String },
+    #[error("{colour} does not hold what it was given: {reason}")]
+    Unhealthy { colour: Colour, reason: String },
+    #[error("{reason}; another rule, or somebody who knows its address, sends them")]
+    Stray { colour: Colour, reason: String },
+    #[error("{reason}")]
+    Asked { reason: String },
+    /// What was begun goes on in its way back.
+    #[error("{reason}")]
+    Resumed { reason: String },
+    #[error(
+        "somebody has changed the weights of `{address}`: {colour} has {found}% and should have {planned}%; it was \
+         left as it is"
+    )]
+    Moved { address: Address, colour: Colour, found: u8, planned: u8 },
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    /// Whether it failed for credentials that are not valid any more.
+    pub fn is_locked_out(&self) -> bool {
+        match self {
+            Self::Step { error, .. } => error.is_locked_out(),
+            Self::Plan(error) => matches!(&**error, PlanError::Read { error, .. } if error.is_locked_out()),
+            Self::Cloud(error) => error.is_locked_out(),
+            _ => false,
+        }
+    }
+}
+
+/// Leads one rollout to its end.
+async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
+    let name = intent.name.clone();
+    let rolling = Rolling::new(run, &name, &intent.declaration);
+    let release = intent.facts.rollout.as_ref()?.release.label.clone();
+    let (address, clock) = (Address::new("deployment", &name), &run.cloud.clock);
+    let began = clock.monotonic();
+    run.reporter.began(&address, "ship");
+    let end = match rolling.to_the_end(&release).await {
+        // That was what the file asked for.
+        End::WentBack { release, stands: Some(stands), .. } if intent.what == What::GiveUp => {
+            End::GivenUp { release, stands }
+        }
+        end => end,
+    };
+    match &end {
+        End::Shipped { .. } | End::GivenUp { .. } | End::Retired { .. } => {
+            run.reporter.done(&address, "ship", clock.monotonic().saturating_sub(began))
+        }
+        End::WentBack { reason, .. } | End::Held { reason, .. } => {
+            run.reporter.failed(&address, "ship", reason);
+        }
+        End::Interrupted { .. } => run.reporter.failed(&address, "ship", "interrupted"),
+        End::Waits { needs, .. } => run.reporter.failed(&address, "ship", &format!("waits for {needs}")),
+        End::Stuck { error, .. } => run.reporter.failed(&address, "ship", &error.to_string()),
+    }
+    Some(Ended::of(run, &name, end))
+}
+
+/// One deployment on its way.
+pub(super) struct Rolling<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) name: &'a str,
+    pub(super) declaration: &'a Declaration,
+    /// The facts that were handed to the journal last: it shows them only once they are on the disk,
+    /// and what changes them meanwhile must not undo them.
+    latest: Mutex<Option<Deployment>>,
+}
+
+impl<'a> Rolling<'a> {
+    pub(super) fn new(run: &'a Run<'a>, name: &'a str, declaration: &'a Declaration) -> Self {
+        Self { run, name, declaration, latest: Mutex::new(None) }
+    }
+}
+
+impl Rolling<'_> {
+    pub(super) async fn to_the_end(&self, release: &str) -> End {
+        let failure = loop {
+            let Some((_, rollout)) = self.rollout() else { return self.shipped(release) };
+            match &rollout.course {
+                Course::Back { reason, asked: true } => break Failure::Asked { reason: reason.clone() },
+                Course::Back { reason, asked: false } => break Failure::Resumed { reason: reason.clone() },
+                _ => {}
+            }
+            let Some(stage) = rollout.stage().cloned() else {
+                // Every promise of the release is kept by now: a call that fails is no reason to go back.
+                return match self.finish(rollout.to).await {
+                    Ok(()) => self.shipped(release),
+                    Err(Failure::Interrupted) => End::Interrupted { release: release.to_owned() },
+                    Err(error) => End::Stuck { release: release.to_owned(), error },
+                };
+            };
+            if self.run.shutdown.is_draining() {
+                return End::Interrupted { release: release.to_owned() };
+            }
+            self.run.reporter.entered(&Address::new("deployment", self.name), &stage);
+            match self.enter(&stage, rollout.course).await {
+                Ok(()) => {}
+                Err(Failure::Interrupted) => return End::Interrupted { release: release.to_owned() },
+                Err(failure) => break failure,
+            }
+            if let Err(error) = self
+                .change(|_, rollout| {
+                    rollout.at += 1;
+                    rollout.served = Duration::ZERO;
+                })
+                .await
+            {
+                break Failure::State(error);
+            }
+        };
+        self.failed(release, failure).await
+    }
+
+    pub(super) fn facts(&self) -> Deployment {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        latest.unwrap_or_else(|| {
+            self.run.journal.snapshot().deployments.get(self.name).cloned().unwrap_or_default()
+        })
+    }
+
+    pub(super) fn rollout(&self) -> Option<(Deployment, Rollout)> {
+        let facts = self.facts();
+        let rollout = facts.rollout.clone()?;
+        Some((facts, rollout))
+    }
+
+    pub(super) async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts.clone());
+        let change = Change::Deployment { name: self.name.to_owned(), facts: Some(Box::new(facts)) };
+        self.run.journal.append(Entry::Fact { change }).await
+    }
+
+    /// Changes the facts and writes them down.
+    pub(super) async fn change_facts(&self, change: impl FnOnce(&mut Deployment)) -> Result<(), StateError> {
+        let mut facts = self.facts();
+        change(&mut facts);
+        self.keep(facts).await
+    }
+
+    /// Changes the facts of the rollout under way and writes them down.
+    pub(super) async fn change(
+        &self,
+        change: impl FnOnce(&mut Deployment, &mut Rollout),
+    ) -> Result<(), StateError> {
+        let mut facts = self.facts();
+        if let Some(mut rollout) = facts.rollout.take() {
+            change(&mut facts, &mut rollout);
+            facts.rollout = Some(rollout);
+        }
+        self.keep(facts).await
+    }
+
+    pub(super) fn say(&self, text: &str) {
+        self.run.reporter.progress(&Address::new("deployment", self.name), text);
+    }
+
+    pub(super) fn tell(&self, text: &str) {
+        self.run.reporter.told(&Address::new("deployment", self.name), text);
+    }
+
+    /// The time of the stage under way counts as served, and nobody holds the rollout up.
+    pub(super) async fn promote(&self) -> Result<(), StateError> {
+        self.tell("promoted");
+        self.change(|_, rollout| rollout.promote()).await
+    }
+
+    /// A message that came too late, or was left behind.
+    pub(super) fn stale(&self, label: &str, message: &Message) {
+        self.tell(&format!("`{message}` was meant for {label}, as it stood then, and is dropped"));
+    }
+
+    fn shipped(&self, release: &str) -> End {
+        let facts = self.facts();
+        let colour = facts.live.unwrap_or(Colour::Blue);
+        End::Shipped { release: release.to_owned(), colour, retires: facts.due().cloned() }
+    }
+}

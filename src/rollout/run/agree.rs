@@ -1,0 +1,153 @@
+//! Makes resources agree with the facts of a rollout: a plan of only those addresses, applied as any
+//! other is.
+
+use std::collections::BTreeSet;
+
+use super::{Failure, Rolling, Run};
+use crate::address::Address;
+use crate::apply::shutdown::Shutdown;
+use crate::apply::{self, Context};
+use crate::deployment::names;
+use crate::facts::Colour;
+use crate::kind::operation::Operation;
+use crate::lang::program::Program;
+use crate::lang::scope::Known;
+use crate::plan::{self, Basis, Options, Part};
+use crate::rollout::records;
+use crate::state::{Change, Entry};
+
+impl Rolling<'_> {
+    /// Makes these resources as the facts say that they are to be.
+    pub(in crate::rollout) async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
+        self.agree_as(addresses, false).await
+    }
+
+    /// The same; `acting` says whether a stage that changes the live colour is what does it.
+    pub(in crate::rollout) async fn agree_as(
+        &self,
+        addresses: &BTreeSet<Address>,
+        acting: bool,
+    ) -> Result<(), Failure> {
+        self.agree_under(addresses, self.run.shutdown, false, acting).await
+    }
+
+    /// The state has what the colour's group launches now, after a way back that went past the plan.
+    pub(in crate::rollout) async fn learn_what_launches(&self, colour: Colour) -> Result<(), Failure> {
+        let (address, snapshot) = (self.address("autoscaling_group", colour), self.run.journal.snapshot());
+        let record = records::relaunched(self.run.cloud, &snapshot, &address).await;
+        if let Some(record) = record.map_err(|error| Failure::Plan(Box::new(error)))? {
+            let change = Change::Put { address, record };
+            self.run.journal.append(Entry::Fact { change }).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn agree_under(
+        &self,
+        addresses: &BTreeSet<Address>,
+        shutdown: &Shutdown,
+        way_back: bool,
+        acting: bool,
+    ) -> Result<(), Failure> {
+        let snapshot = self.run.journal.snapshot();
+        if self.run.from_records {
+            let facts = self.facts();
+            let plan = records::plan(self.run.cloud, &snapshot, self.name, &facts, addresses).await;
+            let plan = plan.map_err(|error| Failure::Plan(Box::new(error)))?;
+            return self.apply(self.run.program, &plan, self.known(), shutdown, way_back).await;
+        }
+        let mut deployments = snapshot.deployments.clone();
+        if let Some(rollout) = deployments.get_mut(self.name).and_then(|facts| facts.rollout.as_mut()) {
+            rollout.acting = acting;
+        }
+        let mut program = self.run.program.clone();
+        program.stand(&deployments);
+        let part = Part { addresses: addresses.clone(), known: self.known() };
+        let options = Options { allow_outage: way_back, ..Options::default() };
+        let basis = Basis {
+            cloud: self.run.cloud,
+            program: &program,
+            snapshot: &snapshot,
+            options: &options,
+            existing: None,
+            part: Some(part),
+        };
+        let made = plan::make(basis).await.map_err(|error| Failure::Plan(Box::new(error)))?;
+        self.apply(&program, &made.plan, made.known, shutdown, way_back).await
+    }
+
+    pub(super) async fn apply(
+        &self,
+        program: &Program,
+        plan: &plan::Plan,
+        known: Known,
+        shutdown: &Shutdown,
+        way_back: bool,
+    ) -> Result<(), Failure> {
+        if plan.steps.is_empty() {
+            return Ok(());
+        }
+        let context = Context {
+            cloud: self.run.cloud,
+            program,
+            plan,
+            journal: self.run.journal,
+            reporter: self.run.reporter,
+            shutdown,
+            parallelism: self.run.parallelism,
+            way_back,
+        };
+        let outcome = apply::apply(&context, known).await?;
+        match outcome.failed.into_iter().next() {
+            Some(failed) => Err(Failure::Step { address: failed.address, error: failed.error }),
+            None if outcome.interrupted => Err(Failure::Interrupted),
+            None => Ok(()),
+        }
+    }
+
+    /// What is known of everything, as state has it by now.
+    pub(super) fn known(&self) -> Known {
+        let mut known = self.run.known.clone();
+        known.extend(plan::remembered_outputs(&self.run.journal.snapshot()));
+        known
+    }
+
+    pub(in crate::rollout) fn address(&self, kind: &str, colour: Colour) -> Address {
+        Address::new(kind, self.name).with_key(colour.name())
+    }
+
+    pub(in crate::rollout) fn groups(&self) -> BTreeSet<Address> {
+        Colour::BOTH.map(|colour| self.address("autoscaling_group", colour)).into()
+    }
+
+    /// The deployment's rules, those in state and those in the stack.
+    pub(in crate::rollout) fn rules(&self) -> BTreeSet<Address> {
+        self.addresses().into_iter().filter(|address| address.kind == "listener_rule").collect()
+    }
+
+    /// The rules that the author wrote, in that order.
+    pub(super) fn written_rules(&self) -> Vec<Address> {
+        self.run.program.rules_of(self.name)
+    }
+
+    /// Everything that the deployment is made of.
+    pub(in crate::rollout) fn addresses(&self) -> BTreeSet<Address> {
+        let snapshot = self.run.journal.snapshot();
+        let in_state = names::in_state(&snapshot, self.name);
+        if self.run.from_records {
+            return in_state;
+        }
+        let mut program = self.run.program.clone();
+        program.stand(&snapshot.deployments);
+        let declared = program.nodes.iter().map(|node| &node.address);
+        let ours = declared.filter(|address| program.is_of(address, self.name)).cloned();
+        // What is declared as another's by now is no longer this one's.
+        let left = |address: &Address| !program.declarations.resources.contains_key(&address.block());
+        ours.chain(in_state.into_iter().filter(left)).collect()
+    }
+
+    pub(in crate::rollout) fn operation<'b>(&'b self, address: &'b Address) -> Operation<'b> {
+        let Run { cloud, program, reporter, lineage, journal, .. } = self.run;
+        Operation::new(cloud, address, "", &program.settings.name, lineage, *reporter).journalled(journal)
+    }
+}

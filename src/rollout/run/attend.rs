@@ -1,0 +1,223 @@
+//! Messages to deployments that no rollout of this process leads: theirs has ended, waits for its
+//! turn, or there never was one. This process has the lock, so nobody else can do what they ask.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::{join, join_all};
+use tokio::sync::Notify;
+
+use super::{End, Ended, Failure, LOOK, Rolling, Run, one};
+use crate::facts::{Course, Deployment};
+use crate::rollout::decide::Intent;
+use crate::rollout::mailbox::{Message, Taken};
+use crate::rollout::standing::{self, Back, back};
+
+/// How much is still under way, and who waits for its end.
+#[derive(Default)]
+struct Work {
+    left: AtomicUsize,
+    over: Notify,
+}
+
+impl Work {
+    fn of(left: usize) -> Self {
+        Self { left: AtomicUsize::new(left), over: Notify::new() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.left.load(Ordering::SeqCst) == 0
+    }
+
+    fn begins(&self) {
+        self.left.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn ends(&self) {
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.over.notify_waiters();
+        }
+    }
+}
+
+/// Carries out all rollouts side by side: one that fails stops no other. As long as one is under way,
+/// people are heard about every deployment of the stack.
+pub async fn run(run: &Run<'_>, intents: &[Intent]) -> Vec<Ended> {
+    let facts = run.journal.snapshot().deployments;
+    // One that was taken back meanwhile is not under way any more.
+    let goes = |intent: &&Intent| {
+        let rollout = |facts: &Deployment| facts.rollout.as_ref().map(|one| one.release.clone());
+        intent.facts.rollout.is_some() && facts.get(&intent.name).and_then(rollout) == rollout(&intent.facts)
+    };
+    let led: Vec<&Intent> = intents.iter().filter(goes).collect();
+    let work = Work::of(led.len());
+    let each = facts.keys().map(|name| {
+        let intent = intents.iter().find(|intent| intent.name == *name);
+        let leads = led.iter().any(|one| one.name == *name);
+        let work = &work;
+        async move {
+            let mut ended = Vec::new();
+            if let Some(intent) = intent.filter(|_| leads) {
+                ended.extend(Box::pin(one(run, intent)).await);
+                work.ends();
+            }
+            ended.extend(listen(run, name, intent, work, true).await);
+            // How it stands in the end is what the last one says.
+            ended.pop()
+        }
+    });
+    join_all(each).await.into_iter().flatten().collect()
+}
+
+/// Does `task`, and hears people meanwhile about the deployments that it does not touch: these are
+/// `free`. What is about to ship is led by nobody yet.
+pub async fn beside<T>(
+    run: &Run<'_>,
+    intents: &[Intent],
+    free: &[String],
+    task: impl Future<Output = T>,
+) -> (T, Vec<Ended>) {
+    let work = Work::of(1);
+    let done = async {
+        let done = task.await;
+        work.ends();
+        done
+    };
+    let each = free.iter().map(|name| {
+        let intent = intents.iter().find(|intent| intent.name == *name);
+        listen(run, name, intent, &work, false)
+    });
+    let (done, ended) = join(done, join_all(each)).await;
+    (done, ended.into_iter().flatten().collect())
+}
+
+/// Takes messages to one deployment until all work is over; `leads` says whether its rollout may be
+/// gone on with here.
+async fn listen(run: &Run<'_>, name: &str, intent: Option<&Intent>, work: &Work, leads: bool) -> Vec<Ended> {
+    let mut all = Vec::new();
+    loop {
+        let over = work.over.notified();
+        if work.is_over() || run.shutdown.is_draining() {
+            return all;
+        }
+        work.begins();
+        match heard(run, name, intent, leads).await {
+            Ok(ended) => all.extend(ended),
+            Err(failure) => {
+                let facts = run.journal.snapshot().deployments.get(name).cloned().unwrap_or_default();
+                let release = facts.addressed().map(|one| one.label.clone()).unwrap_or_default();
+                let end = End::Stuck { release, error: failure };
+                all.push(Ended::of(run, name, end));
+                work.ends();
+                return all;
+            }
+        }
+        work.ends();
+        if work.is_over() {
+            return all;
+        }
+        tokio::select! {
+            () = over => {}
+            () = run.shutdown.draining() => {}
+            () = run.cloud.clock.sleep(LOOK) => {}
+        }
+    }
+}
+
+/// Does what is in the mailbox.
+async fn heard(
+    run: &Run<'_>,
+    name: &str,
+    intent: Option<&Intent>,
+    leads: bool,
+) -> Result<Vec<Ended>, Failure> {
+    let facts = run.journal.snapshot().deployments.get(name).cloned().unwrap_or_default();
+    let taken = run.mailbox.take(name, facts.addressed()).await?;
+    if taken == Taken::default() {
+        return Ok(Vec::new());
+    }
+    let said = from_records(name, intent, facts);
+    let rolling = Rolling::new(run, name, &said.declaration);
+    for (label, message) in taken.stale {
+        rolling.stale(&label, &message);
+    }
+    let mut all = Vec::new();
+    for message in taken.messages {
+        all.extend(obey(&rolling, intent, message, leads).await?);
+    }
+    Ok(all)
+}
+
+/// An intent for what is done from the records of state, with what the stack says of the strategy
+/// where that is known.
+fn from_records(name: &str, intent: Option<&Intent>, facts: Deployment) -> Intent {
+    let said = standing::intent(name, facts);
+    match intent {
+        Some(Intent { declaration, .. }) => Intent { declaration: declaration.clone(), ..said },
+        None => said,
+    }
+}
+
+async fn obey(
+    rolling: &Rolling<'_>,
+    intent: Option<&Intent>,
+    message: Message,
+    leads: bool,
+) -> Result<Option<Ended>, Failure> {
+    let (run, name) = (rolling.run, rolling.name);
+    let facts = rolling.facts();
+    let records = Run { from_records: true, ..*run };
+    match (message, &facts.rollout) {
+        (Message::Rollback { to, by, raise }, None) => {
+            let now = run.cloud.clock.now();
+            let left = facts.live.and_then(|live| facts.releases.get(&live)).map(|one| one.label.clone());
+            match back(name, &facts, to.as_deref(), &by, now) {
+                Err(no_way) => rolling.tell(&format!("{no_way}; {}", no_way.help())),
+                Ok(Back { raises: true, .. }) if !raise => rolling.tell(
+                    "the old colour has been emptied meanwhile, and nobody has agreed to raise it again: `bgform \
+                     rollback` asks",
+                ),
+                Ok(Back { intent, .. }) => {
+                    rolling.keep(intent.facts.clone()).await?;
+                    let Some(mut ended) = Box::pin(one(&records, &intent)).await else { return Ok(None) };
+                    if let (End::Shipped { .. }, Some(release)) = (&ended.end, left) {
+                        let reason = format!("{by} asked for it");
+                        // What `rolling` wrote last is older than how it stands.
+                        let stands = Rolling::new(run, name, rolling.declaration).stands();
+                        ended.end = End::WentBack { release, reason, stands };
+                    }
+                    return Ok(Some(ended));
+                }
+            }
+        }
+        // It is on its way back, and was cut short.
+        (Message::Rollback { .. }, Some(_)) => {
+            let mut facts = facts.clone();
+            if let Some(rollout) = &mut facts.rollout {
+                rollout.course = Course::Forward;
+            }
+            rolling.keep(facts.clone()).await?;
+            return Ok(Box::pin(one(&records, &standing::intent(name, facts))).await);
+        }
+        (Message::Abort { by }, Some(_)) => {
+            let intent = from_records(name, intent, facts.clone());
+            return Ok(Box::pin(standing::abort(&records, &intent, &by)).await);
+        }
+        (Message::Promote, Some(_)) => {
+            rolling.promote().await?;
+            if let Some(intent) = intent.filter(|_| leads) {
+                return Ok(Box::pin(one(run, intent)).await);
+            }
+            rolling.tell("goes on at once when its turn comes");
+        }
+        (Message::Pause, Some(_)) => rolling.change(|_, rollout| rollout.course = Course::Paused).await?,
+        (Message::Approve { gate }, Some(_)) => {
+            rolling
+                .change(|_, rollout| {
+                    rollout.approved.insert(gate);
+                })
+                .await?;
+        }
+        (message, None) => rolling.stale("a release that was under way", &message),
+    }
+    Ok(None)
+}

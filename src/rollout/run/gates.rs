@@ -1,0 +1,137 @@
+//! Passes the gates of a rollout, with what is known when they are reached.
+
+use std::time::Duration;
+
+use super::{Failure, Rolling};
+use crate::address::Address;
+use crate::deployment::declaration::Gate;
+use crate::deployment::lower::Sides;
+use crate::deployment::names;
+use crate::facts::Colour;
+use crate::rollout::gate::{self, Verdict};
+
+impl Rolling<'_> {
+    /// Passes a gate once; one that was passed is not looked at again.
+    pub(super) async fn gate(&self, name: &str) -> Result<(), Failure> {
+        let clock = &self.run.cloud.clock;
+        let began = clock.monotonic();
+        let mut attempts = 0;
+        loop {
+            self.heed().await?;
+            let Some((_, rollout)) = self.rollout() else { return Ok(()) };
+            if rollout.passed.contains(name) {
+                return Ok(());
+            }
+            let Some(gate) = self.evaluated(name) else {
+                let reason = "it is no longer in the stack".to_owned();
+                return Err(Failure::Gate { gate: name.to_owned(), reason });
+            };
+            let acts = gate.command.is_some() || gate.remote.is_some();
+            if gate.irreversible && acts && !rollout.has_reached(name) {
+                // Where it fails half way, going back does not undo that half.
+                self.change(|facts, rollout| {
+                    facts.no_way_back = Some(name.to_owned());
+                    rollout.begun = Some(name.to_owned());
+                })
+                .await?;
+            }
+            attempts += 1;
+            let verdict = match (&gate.approval, rollout.approved.contains(name)) {
+                (Some(_), true) => Verdict::Passed,
+                (Some(asked), false) => Verdict::NotYet(format!(
+                    "waiting for approval{}; `bgform approve \"{name}\"` gives it",
+                    if asked.message.is_empty() { String::new() } else { format!(" ({})", asked.message) }
+                )),
+                (None, _) => {
+                    let ground = self.ground(&gate)?;
+                    tokio::select! {
+                    verdict = gate::check(&gate, &ground) => verdict?,
+                    // The first interrupt lets a command that is running end.
+                        () = self.run.shutdown.at_once() => return Err(Failure::Interrupted),
+                    }
+                }
+            };
+            let late = clock.monotonic().saturating_sub(began) >= Duration::from_secs(gate.timeout);
+            match verdict {
+                Verdict::Passed => {
+                    self.change(|facts, rollout| {
+                        if gate.irreversible {
+                            facts.no_way_back = Some(name.to_owned());
+                        }
+                        rollout.passed.insert(name.to_owned());
+                    })
+                    .await?;
+                    self.tell(&format!("gate \"{name}\" passed"));
+                    return Ok(());
+                }
+                Verdict::NotYet(seen) if !late && !gate.is_exhausted(attempts) => {
+                    let seen = format!("gate \"{name}\": {seen}");
+                    match gate.approval.is_some() && attempts == 1 {
+                        // Somebody has to be asked, where there is no terminal too.
+                        true => self.tell(&seen),
+                        false => self.say(&seen),
+                    }
+                    tokio::select! {
+                        () = clock.sleep(gate.pause()) => {}
+                        () = self.run.shutdown.draining() => return Err(Failure::Interrupted),
+                    }
+                }
+                Verdict::NotYet(reason) | Verdict::Failed(reason) => {
+                    return Err(Failure::Gate { gate: name.to_owned(), reason });
+                }
+            }
+        }
+    }
+
+    /// The gate with what is known by now.
+    pub(super) fn evaluated(&self, name: &str) -> Option<Gate> {
+        let (facts, rollout) = self.rollout()?;
+        let label = |colour: Colour| facts.releases.get(&colour).map_or("", |release| release.label.as_str());
+        let sides = Sides {
+            name: self.name,
+            new: rollout.to,
+            releases: [&rollout.release.label, label(facts.live.unwrap_or(rollout.to.other()))],
+        };
+        let known = self.known();
+        let declaration = self.run.program.deployment(self.name, &sides, &known, &mut Vec::new())?;
+        declaration.gate.into_iter().find(|gate| gate.name == name)
+    }
+
+    pub(super) fn ground(&self, gate: &Gate) -> Result<gate::Ground<'_>, Failure> {
+        let facts = self.facts();
+        let rollout = facts.rollout.as_ref();
+        let to = rollout.map_or(Colour::Blue, |rollout| rollout.to);
+        let snapshot = self.run.journal.snapshot();
+        let group = snapshot.resources.get(&self.address("autoscaling_group", to));
+        let label = |colour: Colour| facts.releases.get(&colour).map_or("", |release| release.label.as_str());
+        let env = [
+            ("BGFORM_STACK", snapshot.stack.as_str()),
+            ("BGFORM_DEPLOYMENT", self.name),
+            ("BGFORM_GATE", &gate.name),
+            ("BGFORM_RELEASE", rollout.map_or("", |rollout| rollout.release.label.as_str())),
+            ("BGFORM_OLD_RELEASE", label(facts.live.unwrap_or(to.other()))),
+            ("BGFORM_COLOUR", to.name()),
+            ("BGFORM_REGION", &self.run.cloud.region),
+        ];
+        Ok(gate::Ground {
+            cloud: self.run.cloud,
+            journal: self.run.journal,
+            environment: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            folder: self.run.program.folder(),
+            group: group.map(|record| record.id.clone()),
+            since: facts.history.iter().rev().find(|one| one.colour == to).map(|one| one.ended),
+            rule: snapshot.resources.get(&self.rule_of_gates()).cloned(),
+            headers: match facts.previews.is_empty() {
+                true => Default::default(),
+                false => self.declaration.preview.as_ref().map(|one| one.header.clone()).unwrap_or_default(),
+            },
+        })
+    }
+
+    /// The deployment's first rule.
+    pub(super) fn rule_of_gates(&self) -> Address {
+        let rules = self.rules();
+        let plain = |address: &&Address| !names::is_preview(address, self.name);
+        rules.iter().find(plain).cloned().unwrap_or_else(|| Address::new("listener_rule", self.name))
+    }
+}

@@ -1,0 +1,93 @@
+//! Work on the live colour with an eye on what carries its traffic: an end, an interrupt and a failure
+//! are told apart.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::hold::BLIND;
+use super::{Failure, LOOK, Rolling};
+use crate::cloud::error::Error;
+use crate::state::StateError;
+
+/// A call under way at an interrupt is given so long to be answered.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Why work that was watched did not come to its end.
+#[derive(Debug)]
+pub(in crate::rollout) enum Stop {
+    Failed(Failure),
+    /// `bgform pause`, where the work heeds it.
+    Paused,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<StateError> for Stop {
+    fn from(error: StateError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Rolling<'_> {
+    /// Does `work`, which may take long. Meanwhile messages are heeded, the gates `at = "shift"` have
+    /// to hold, and `look` is asked whether all is well. Ends at the first reason to, or at an
+    /// interrupt; what was begun at AWS goes on there.
+    pub(in crate::rollout) async fn watched<T>(
+        &self,
+        mut work: Pin<&mut impl Future<Output = Result<T, Failure>>>,
+        mut look: impl AsyncFnMut() -> Result<(), Stop>,
+    ) -> Result<T, Stop> {
+        let clock = &self.run.cloud.clock;
+        let mut late = std::pin::pin!(self.late());
+        let mut seen = clock.monotonic();
+        loop {
+            tokio::select! {
+                done = work.as_mut() => return Ok(done?),
+                () = late.as_mut() => return Err(Failure::Interrupted.into()),
+                () = clock.sleep(LOOK) => {}
+            }
+            // Not beside the work: a message that is taken out has to be written down.
+            self.heed().await?;
+            let all_is_well = match self.guards().await {
+                Ok(_) => look().await,
+                Err(failure) => Err(failure.into()),
+            };
+            let now = clock.monotonic();
+            match all_is_well {
+                Ok(()) => seen = now,
+                Err(Stop::Failed(Failure::Cloud(error))) if now.saturating_sub(seen) < BLIND => {
+                    self.say(&format!("cannot look whether all is well: {error}"));
+                }
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+
+    /// Does `work` unless there is an interrupt, after which what was begun at AWS goes on there.
+    pub(in crate::rollout) async fn unless_interrupted<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            done = work => done,
+            () = self.late() => Err(Failure::Interrupted),
+        }
+    }
+
+    /// Ends when an interrupt has given calls under way their time.
+    async fn late(&self) {
+        self.run.shutdown.draining().await;
+        self.run.cloud.clock.sleep(GRACE).await;
+    }
+}

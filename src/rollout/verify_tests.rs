@@ -1,0 +1,390 @@
+//! Random rollouts, what the strategies make among them, a simulator that delays, reorders and kills,
+//! and an exhaustive search, held against the proof. Both go by a world of their own.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::rollout::{Left, moves, start, way_back};
+use super::*;
+use crate::deployment::declaration::Declaration;
+use crate::deployment::strategy;
+use crate::facts::{BACK, Deployment, Release, Retirement, Rollout, Sizing, Stage};
+
+const NEED: u32 = 2;
+
+/// One that a strategy could have made, then disturbed: moves swapped, orders left out, sizes wrong.
+fn random(random: &mut StdRng) -> Vec<Move> {
+    let (to, old) = (Colour::Green, Colour::Blue);
+    let mut effects = vec![Effect::Size(to, random.random_range(1..=3)), Effect::Healthy(to)];
+    let shares: Vec<u8> = (0..random.random_range(0..=2)).map(|step| 25 * (step + 1)).collect();
+    effects.extend(shares.into_iter().map(|share| Effect::Weights(100 - share, share)));
+    effects.push(Effect::Weights(0, 100));
+    effects.push(if random.random_bool(0.5) { Effect::Size(old, 0) } else { Effect::Scheduled(old) });
+    if random.random_bool(0.3) {
+        let (a, b) = (random.random_range(0..effects.len()), random.random_range(0..effects.len()));
+        effects.swap(a, b);
+    }
+    if random.random_bool(0.1) {
+        effects.remove(random.random_range(0..effects.len()));
+    }
+    let mut moves: Vec<Move> = Vec::new();
+    for (place, effect) in effects.iter().enumerate() {
+        // Mostly after all before; sometimes only after what moves the same.
+        let after = (0..place)
+            .filter(|earlier| match effects[*earlier].chain() == effect.chain() {
+                true => random.random_bool(0.99),
+                false => random.random_bool(0.8),
+            })
+            .collect();
+        moves.push(Move { name: format!("{place}"), effect: *effect, after });
+    }
+    moves
+}
+
+fn from() -> Point {
+    let blue = Fleet { size: NEED, healthy: NEED, scheduled: false };
+    Point { fleets: [blue, Fleet::default()], weights: [100, 0] }
+}
+
+/// What the moves are made on, told by instances and events: it shares nothing with the proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct World {
+    running: [u32; 2],
+    ready: [u32; 2],
+    /// AWS empties the fleet at any moment.
+    armed: [bool; 2],
+    share: [u8; 2],
+}
+
+impl World {
+    fn of(point: Point) -> Self {
+        let each = |of: fn(&Fleet) -> u32| point.fleets.each_ref().map(of);
+        Self {
+            running: each(|fleet| fleet.size),
+            ready: each(|fleet| fleet.healthy),
+            armed: point.fleets.each_ref().map(|fleet| fleet.scheduled),
+            share: point.weights,
+        }
+    }
+
+    /// What a call does; none while it still waits.
+    fn does(mut self, effect: Effect) -> Option<Self> {
+        match effect {
+            Effect::Size(colour, size) => {
+                self.running[colour as usize] = size;
+                self.ready[colour as usize] = self.ready[colour as usize].min(size);
+            }
+            Effect::Healthy(colour) if self.ready[colour as usize] < self.running[colour as usize] => {
+                return None;
+            }
+            Effect::Healthy(_) => {}
+            Effect::Ensured(colour, least) if self.ready[colour as usize] < least => {
+                if self.running[colour as usize] >= least {
+                    return None;
+                }
+                self.running[colour as usize] = least;
+                return Some(self).filter(|world| world.ready[colour as usize] >= least);
+            }
+            Effect::Ensured(..) => {}
+            Effect::Scheduled(colour) => self.armed[colour as usize] = true,
+            Effect::Unscheduled(colour) => self.armed[colour as usize] = false,
+            Effect::Weights(blue, green) => self.share = [blue, green],
+        }
+        Some(self)
+    }
+
+    /// What happens without a call: an instance comes up, a schedule acts.
+    fn happens(self) -> Vec<Self> {
+        let mut all = Vec::new();
+        for colour in 0..2 {
+            if self.ready[colour] < self.running[colour] {
+                let mut next = self;
+                next.ready[colour] += 1;
+                all.push(next);
+            }
+            if self.armed[colour] {
+                let mut next = self;
+                (next.running[colour], next.ready[colour], next.armed[colour]) = (0, 0, false);
+                all.push(next);
+            }
+        }
+        all
+    }
+
+    /// Raised where it is too small, which takes time; everything else is done at once.
+    fn begins(mut self, effect: Effect) -> Self {
+        if let Effect::Ensured(colour, least) = effect {
+            self.running[colour as usize] = self.running[colour as usize].max(least);
+        }
+        self
+    }
+
+    /// Whether a request finds nobody, or too few.
+    fn fails(&self) -> bool {
+        let sends = |colour: &usize| self.share[*colour] > 0;
+        (0..2).filter(sends).any(|colour| self.ready[colour] == 0)
+            || (0..2).filter(sends).all(|colour| self.ready[colour] < NEED)
+    }
+}
+
+/// Every order in which moves can end and things happen, whatever is cut short: whether some request
+/// fails.
+fn exhaustive(from: World, moves: &[Move]) -> bool {
+    let mut seen = HashSet::new();
+    let mut open = vec![(0_u32, from)];
+    while let Some((done, world)) = open.pop() {
+        if !seen.insert((done, world)) {
+            continue;
+        }
+        if world.fails() {
+            return true;
+        }
+        open.extend(world.happens().into_iter().map(|next| (done, next)));
+        for (place, one) in moves.iter().enumerate() {
+            let ready = one.after.iter().all(|earlier| done & (1 << earlier) != 0);
+            if done & (1 << place) == 0 && ready {
+                open.push((done, world.begins(one.effect)));
+                if let Some(next) = world.does(one.effect) {
+                    // Done and written down, or done and cut short before that.
+                    open.extend([(done | 1 << place, next), (done, next)]);
+                }
+            }
+        }
+    }
+    false
+}
+
+/// One run: moves begin when they may and end in any order; a kill loses those under way, done or
+/// not, and the next run begins again with those whose end was not written down. How it ended, and
+/// which were written down; none where a request failed.
+fn simulate(
+    mut world: World,
+    moves: &[Move],
+    random: &mut StdRng,
+    turns: usize,
+) -> Option<(World, HashSet<usize>)> {
+    let (mut written, mut under_way): (HashSet<usize>, Vec<usize>) = Default::default();
+    for _ in 0..turns {
+        if world.fails() {
+            return None;
+        }
+        let may = |place: &usize| {
+            !written.contains(place)
+                && !under_way.contains(place)
+                && moves[*place].after.iter().all(|earlier| written.contains(earlier))
+        };
+        let ready: Vec<usize> = (0..moves.len()).filter(may).collect();
+        let happens = world.happens();
+        match random.random_range(0..12) {
+            0 => {
+                // Killed: each of those under way was carried out or not.
+                for place in std::mem::take(&mut under_way) {
+                    if random.random_bool(0.5) {
+                        world = world.does(moves[place].effect).unwrap_or(world);
+                    }
+                }
+            }
+            1..=3 if !happens.is_empty() => world = happens[random.random_range(0..happens.len())],
+            4..=7 if !ready.is_empty() => {
+                let place = ready[random.random_range(0..ready.len())];
+                world = world.begins(moves[place].effect);
+                under_way.push(place);
+            }
+            _ if !under_way.is_empty() => {
+                let at = random.random_range(0..under_way.len());
+                if let Some(next) = world.does(moves[under_way[at]].effect) {
+                    world = next;
+                    written.insert(under_way.swap_remove(at));
+                }
+            }
+            _ => {}
+        }
+    }
+    (!world.fails()).then_some((world, written))
+}
+
+#[test]
+fn the_proof_accepts_nothing_that_breaks_and_refuses_little_that_is_safe() {
+    // BGFORM_ROLLOUTS=20000 for a longer run.
+    let given = std::env::var("BGFORM_ROLLOUTS").ok().and_then(|text| text.parse().ok());
+    let rollouts: u32 = given.unwrap_or(2000);
+    let mut source = StdRng::seed_from_u64(7);
+    let (mut accepted, mut wrongly, mut safe, mut refused) = (0, 0, 0, 0);
+    for number in 0..rollouts {
+        // Half of them are what the strategies make, disturbed or not.
+        let (start, moves) = match number % 2 {
+            0 => (from(), random(&mut source)),
+            _ => disturbed(&mut source),
+        };
+        let proved = prove(start, &moves, NEED).is_ok();
+        let breaks = exhaustive(World::of(start), &moves);
+        let broken =
+            (0..20).any(|_| simulate(World::of(start), &moves, &mut source, moves.len() * 8).is_none());
+        assert!(breaks || !broken, "the simulator finds what the search does not: {moves:?}");
+        accepted += u32::from(proved);
+        wrongly += u32::from(proved && (breaks || broken));
+        safe += u32::from(!breaks);
+        refused += u32::from(!breaks && !proved);
+    }
+    println!(
+        "{rollouts} rollouts: {accepted} proved, {wrongly} of them break; {safe} are safe, {refused} of them refused"
+    );
+    assert!(accepted > rollouts / 20 && wrongly == 0);
+    assert!(f64::from(refused) <= 0.05 * f64::from(safe), "{refused} of {safe}");
+}
+
+/// A rollout of one of the strategies onto green, from a colour that stands by or an empty one; the
+/// way back to one that stands by; or one in the place of another that had weight.
+fn rollout(random: &mut StdRng) -> (Deployment, Deployment, Option<[u32; 2]>) {
+    let retire_after = [0, 600][random.random_range(0..2)];
+    let strategy = match random.random_range(0..3) {
+        0 => {
+            serde_json::json!({ "type": "blue_green", "overlap": random.random_range(0..2), "retire_after": retire_after })
+        }
+        1 => {
+            serde_json::json!({ "type": "canary", "steps": [5, 50], "interval": 1, "retire_after": retire_after })
+        }
+        _ => serde_json::json!({ "type": "linear", "step": 40, "interval": 1, "retire_after": retire_after }),
+    };
+    let declaration: Declaration = serde_json::from_value(serde_json::json!({
+        "release": "2.0", "on_failure": "rollback", "settle": 5, "strategy": strategy, "gate": []
+    }))
+    .unwrap();
+    let mut before = Deployment {
+        live: Some(Colour::Blue),
+        releases: [(Colour::Blue, Release::of("1.0"))].into(),
+        ..Deployment::first()
+    };
+    let mut stages = strategy::stages(&declaration);
+    let mut name = "canary";
+    let kind = random.random_range(0..4);
+    let mut idle = None;
+    if kind > 0 {
+        let at = Timestamp::from_second(1000).unwrap();
+        before.releases.insert(Colour::Green, Release::of("0.9"));
+        before.sizing.insert(Colour::Green, Sizing::Left);
+        let after = Duration::from_secs(60);
+        before.retirement =
+            random.random_bool(0.7).then_some(Retirement { colour: Colour::Green, at, after });
+        let healthy = random.random_range(0..=NEED);
+        idle = Some([if healthy == 0 { 0 } else { NEED }, healthy]);
+        stages.insert(0, Stage::Empty);
+    }
+    if kind == 2 {
+        name = BACK;
+        stages =
+            vec![Stage::Shift { new: 100 }, Stage::Settle, Stage::Retire { after: Duration::from_secs(60) }];
+        if idle.is_some_and(|[_, healthy]| healthy < NEED) {
+            stages.insert(0, Stage::Raise);
+        }
+    }
+    if kind == 3 {
+        // It had been given half of the traffic.
+        before.shift(Colour::Green, 50);
+        (before.retirement, idle) = (None, Some([NEED; 2]));
+    }
+    let mut facts = before.clone();
+    facts.shift(Colour::Green, 0);
+    facts.rollout = Some(Rollout::new(Release::of("2.0"), Colour::Green, name, stages));
+    (before, facts, idle)
+}
+
+/// The moves of such a rollout, mostly with one of them left out, or two of them swapped.
+fn disturbed(random: &mut StdRng) -> (Point, Vec<Move>) {
+    let (before, facts, idle) = rollout(random);
+    let start = start(&before, &facts, NEED, idle).unwrap();
+    let mut effects: Vec<Effect> =
+        moves(&before, &facts, start, NEED).into_iter().map(|(one, _)| one.effect).collect();
+    match random.random_range(0..4) {
+        0 => drop(effects.remove(random.random_range(0..effects.len()))),
+        1 => {
+            let at = random.random_range(1..effects.len());
+            effects.swap(at - 1, at);
+        }
+        _ => {}
+    }
+    let after = |place: usize| place.checked_sub(1).into_iter().collect();
+    let chained = effects.into_iter().enumerate();
+    (
+        start,
+        chained
+            .map(|(place, effect)| Move { name: place.to_string(), effect, after: after(place) })
+            .collect(),
+    )
+}
+
+/// What the strategies make is proved, and neither it nor its way back, begun at any moment and cut
+/// short at any other, loses a request.
+#[test]
+fn no_rollout_and_no_way_back_from_it_breaks() {
+    let mut random = StdRng::seed_from_u64(11);
+    let mut turned = 0;
+    for _ in 0..600 {
+        let (before, facts, idle) = rollout(&mut random);
+        let proof = prove_rollout(Some(&before), &facts, NEED, idle);
+        assert!(matches!(proof, Ok(Some(_))), "{proof:?} {facts:#?}");
+        let start = start(&before, &facts, NEED, idle).unwrap();
+        let forward = moves(&before, &facts, start, NEED);
+        let only: Vec<Move> = forward.iter().map(|(one, _)| one.clone()).collect();
+        let turns = random.random_range(0..only.len() * 10);
+        let (world, written) =
+            simulate(World::of(start), &only, &mut random, turns).unwrap_or_else(|| panic!("{facts:#?}"));
+        // The stage that was under way had written its facts.
+        let mut left = Left::of(&facts, Colour::Blue, Colour::Green);
+        forward.iter().take(written.len() + 1).for_each(|(_, stage)| left.enters(stage));
+        let back = way_back(left, Colour::Green, NEED).into_iter().enumerate();
+        let after = |place: usize| place.checked_sub(1).into_iter().collect();
+        let back: Vec<Move> = back
+            .map(|(place, (name, effect))| Move { name: name.to_owned(), effect, after: after(place) })
+            .collect();
+        assert!(!exhaustive(world, &back), "{world:?} {back:?} {facts:#?}");
+        turned += usize::from(written.len() > 2);
+    }
+    assert!(turned > 150, "{turned}");
+}
+
+#[test]
+fn a_way_back_to_what_was_emptied_and_is_not_raised_is_refused() {
+    let mut emptied = from();
+    emptied.fleets = [Fleet::default(), Fleet { size: NEED, healthy: NEED, scheduled: false }];
+    emptied.weights = [0, 100];
+    let way = |retires| {
+        let back = way_back(Left { retires, raised: true }, Colour::Green, NEED);
+        let place = |place: usize| place.checked_sub(1).into_iter().collect();
+        let moves = back.into_iter().enumerate();
+        let moves: Vec<Move> = moves
+            .map(|(at, (name, effect))| Move { name: name.to_owned(), effect, after: place(at) })
+            .collect();
+        prove(emptied, &moves, NEED)
+    };
+    assert_eq!(
+        way(false).unwrap_err().to_string(),
+        "shift back: blue has 100% of the traffic and no healthy instance"
+    );
+    assert!(way(true).is_ok());
+}
+
+#[test]
+fn what_breaks_is_named() {
+    let step =
+        |name: &str, effect, after: &[usize]| Move { name: name.to_owned(), effect, after: after.to_vec() };
+    let early = [
+        step("raise", Effect::Size(Colour::Green, 2), &[]),
+        step("shift", Effect::Weights(0, 100), &[0]),
+        step("wait", Effect::Healthy(Colour::Green), &[1]),
+    ];
+    let broken = prove(from(), &early, NEED).unwrap_err();
+    assert_eq!(broken.to_string(), "shift: green has 100% of the traffic and no healthy instance");
+    let retired = [
+        step("raise", Effect::Size(Colour::Green, 2), &[]),
+        step("wait", Effect::Healthy(Colour::Green), &[0]),
+        step("shift", Effect::Weights(50, 50), &[1]),
+        step("retire", Effect::Scheduled(Colour::Blue), &[2]),
+    ];
+    let broken = prove(from(), &retired, NEED).unwrap_err();
+    assert_eq!(broken.name, "retire");
+}
