@@ -17,7 +17,7 @@ use crate::plan::Options;
 use crate::plan::render::{Style, show_value};
 use crate::rollout::run::End;
 use crate::rollout::tell::tell as rollout_ended;
-use crate::rollout::{Engine, Plan, Shipped, plan, recover, ship};
+use crate::rollout::{Engine, Plan, Shipped, plan, recover, ship, stage};
 use crate::state::LockGuard;
 use crate::terminal::{errln, outln};
 use crate::value::Value;
@@ -110,6 +110,7 @@ pub async fn carry_out(
         reporter: &progress,
         shutdown: &shutdown,
         parallelism: usize::from(ask.parallelism),
+        acts: &stage::of,
     };
     loop {
         if let Some(lock) = &lock {

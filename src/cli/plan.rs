@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::apply::shutdown::Shutdown;
 use crate::plan::Options;
 use crate::plan::render::{Style, render};
-use crate::rollout::{Engine, Plan, plan};
+use crate::rollout::{Engine, Plan, plan, stage};
 use crate::state::OpenOperation;
 use crate::terminal::{errln, out_painted, outln};
 
@@ -90,6 +90,7 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
         reporter: &Progress::new(),
         shutdown: &Shutdown::default(),
         parallelism: 1,
+        acts: &stage::of,
     };
     let plan = plan(&engine, &options).await?;
     let style = Style { colour: report::colour(global) };

@@ -23,7 +23,7 @@ use crate::rehearse::timeline::{self, Timeline};
 use crate::rehearse::{Generator, Row, Settings, Target};
 use crate::rollout::run::End;
 use crate::rollout::tell::tell;
-use crate::rollout::{Engine, Shipped, plan, recover, ship};
+use crate::rollout::{Engine, Shipped, plan, recover, ship, stage};
 use crate::sandbox::faults::{Fault, Faults};
 use crate::sandbox::pace::Pace;
 use crate::sandbox::region::Region;
@@ -297,6 +297,7 @@ impl Rehearsal<'_> {
             reporter: told,
             shutdown: self.shutdown,
             parallelism: 10,
+            acts: &stage::of,
         };
         recover(&engine, &lock, false).await?;
         let plan = plan(&engine, &Options::default()).await?;

@@ -16,7 +16,7 @@ use crate::lang::program::Program;
 use crate::rollout::mailbox::{Mailbox, Message};
 use crate::rollout::run::{End, Ended};
 use crate::rollout::tell::tell;
-use crate::rollout::{Answer, Engine, Order, Realm, order, recover, ship};
+use crate::rollout::{Answer, Engine, Order, Realm, order, recover, ship, stage};
 use crate::state::{LockGuard, Snapshot, StateError, Store};
 use crate::terminal::{errln, outln};
 
@@ -175,6 +175,7 @@ impl Reach {
             reporter: &self.progress,
             shutdown: &self.shutdown,
             parallelism: 10,
+            acts: &stage::of,
         }
     }
 

@@ -243,6 +243,14 @@ impl Deployment {
         }
     }
 
+    /// The weights, sizes and previews are those of `other`.
+    pub fn stand_like(&mut self, other: &Self) {
+        self.weights.clone_from(&other.weights);
+        self.unweighted.clone_from(&other.unweighted);
+        self.sizing.clone_from(&other.sizing);
+        self.previews.clone_from(&other.previews);
+    }
+
     /// What a colour runs, or is being given to run.
     pub fn running(&self, colour: Colour) -> Option<&Release> {
         match &self.rollout {

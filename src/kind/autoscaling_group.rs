@@ -22,6 +22,7 @@ mod parts;
 mod read;
 pub mod ready;
 pub mod refresh;
+pub mod retirement;
 pub mod roll;
 pub mod schema;
 mod sdk;

@@ -57,7 +57,8 @@ use crate::deployment::declaration::{Gate, OnFailure};
 use crate::facts::{Course, Stage};
 use crate::plan::document;
 use crate::rollout::decide::{Intent, What};
-use crate::rollout::story::{Passage, looks, passages, waits};
+use crate::rollout::stage::looks;
+use crate::rollout::story::{Passage, passages, waits};
 use crate::secrets::hidden;
 
 impl Plan {

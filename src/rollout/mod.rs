@@ -11,7 +11,6 @@ mod document;
 mod fingerprint;
 pub mod gate;
 mod health;
-mod in_place;
 pub mod mailbox;
 mod moves;
 mod order;
@@ -23,11 +22,10 @@ mod preview;
 mod records;
 mod remote;
 mod request;
-mod retirement;
-mod rolling;
 pub mod run;
 pub mod seen;
 mod ship;
+pub mod stage;
 pub mod standing;
 mod steer;
 pub mod story;
@@ -62,6 +60,8 @@ pub struct Engine<'a> {
     pub shutdown: &'a Shutdown,
     /// How many steps may be under way at once.
     pub parallelism: usize,
+    /// What the stages of rollouts do: [`stage::of`].
+    pub acts: stage::Acts<'a>,
 }
 
 /// Why nothing is planned, or nothing more is done.

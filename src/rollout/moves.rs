@@ -8,7 +8,7 @@ use super::author::author;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::deployment::lower::Sides;
-use crate::facts::{Colour, Deployment, Rollout, Stage};
+use crate::facts::{Colour, Deployment, Stage};
 use crate::kind::autoscaling_group::fleet::{Fleet, observe};
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
@@ -16,6 +16,7 @@ use crate::plan::{self, Basis, Made, Options, PlanError};
 use crate::rollout::adopt::{Adoption, NotAdopted, adopt};
 use crate::rollout::decide::{Intent, What, Wrong, decide};
 use crate::rollout::preflight::{Finding, Ground, preflight};
+use crate::rollout::stage::{Acts, Setting};
 use crate::rollout::story::story;
 use crate::rollout::verify::{self, Broken, Proof};
 use crate::secrets::hidden;
@@ -94,6 +95,7 @@ pub(super) async fn moves(
     program: &Program,
     snapshot: &Snapshot,
     options: &Options,
+    acts: Acts<'_>,
 ) -> Result<(Rollouts, Made), Error> {
     let mut program = program.clone();
     program.stand(&snapshot.deployments);
@@ -141,11 +143,13 @@ pub(super) async fn moves(
     for intent in &intents {
         let Some(capacity) = capacities.get(&intent.name) else { continue };
         // No traffic is moved any more.
-        if intent.facts.rollout.as_ref().is_none_or(Rollout::has_shipped) {
+        let Some(rollout) = intent.facts.rollout.as_ref().filter(|rollout| !rollout.has_shipped()) else {
             continue;
-        }
+        };
         let (before, seen) = (snapshot.deployments.get(&intent.name), idle.get(&intent.name).copied());
-        let proof = verify::prove_rollout(before, &intent.facts, *capacity, seen);
+        let (declaration, facts) = (&intent.declaration, &intent.facts);
+        let of = Setting { declaration, facts, rollout, capacity: Some(*capacity), acts };
+        let proof = verify::prove_rollout(before, &of, seen);
         let unproved = |broken| unproved(&intent.name, &broken);
         proofs.extend(proof.map_err(unproved)?.map(|proof| (intent.name.clone(), proof)));
     }

@@ -109,10 +109,10 @@ async fn whole(
     snapshot: &Snapshot,
     options: &Options,
 ) -> Result<(Rollouts, Made), Error> {
-    let Engine { cloud, program, .. } = *engine;
+    let Engine { cloud, program, acts, .. } = *engine;
     // What is taken away has no way to go.
     if !program.declarations.deployments.is_empty() && !options.destroy {
-        return moves(cloud, program, snapshot, options).await;
+        return moves(cloud, program, snapshot, options, acts).await;
     }
     let basis = Basis { cloud, program, snapshot, options, existing: None, part: None };
     Ok((Rollouts::default(), plan::make(basis).await?))

@@ -202,6 +202,7 @@ impl Work<'_> {
             parallelism: self.engine.parallelism,
             known,
             from_records,
+            acts: self.engine.acts,
         }
     }
 

@@ -7,13 +7,11 @@ use jiff::Timestamp;
 
 use super::decide::{Intent, What};
 use super::run::{Ended, Failure, Rolling, Run};
+use super::stage;
+use super::verify::Effect;
 use crate::deployment::declaration::{Declaration, OnFailure, Strategy};
-use crate::facts::{BACK, Colour, Course, Deployment, Rollout, Sizing, Stage};
-use crate::kind::autoscaling_group::fleet::observe;
+use crate::facts::{BACK, Colour, Course, Deployment, Rollout, Stage};
 
-/// A retirement that is due so soon has to be called off before the traffic moves: it must not empty
-/// the colour that is about to carry all of it.
-const SOON: Duration = Duration::from_secs(120);
 /// How long the release that was left stands by where nobody has said it.
 const AFTER: Duration = Duration::from_secs(3600);
 
@@ -145,7 +143,8 @@ pub async fn pause(run: &Run<'_>, intent: &Intent) -> Result<bool, Failure> {
     let refreshes = forward && rollout.stage() == Some(&Stage::Refresh) && rollout.origin.is_some();
     rolling.change(|_, rollout| rollout.course = Course::Paused).await?;
     if refreshes {
-        super::rolling::cancel(&rolling, rollout.to).await?;
+        rolling.announce("pause", vec![Effect::Replaced(rollout.to)]);
+        stage::cancel(&rolling, rollout.to).await?;
     }
     Ok(refreshes)
 }
@@ -157,52 +156,17 @@ pub async fn pause(run: &Run<'_>, intent: &Intent) -> Result<bool, Failure> {
 pub async fn retire(run: &Run<'_>, intent: &Intent) -> Result<(), Failure> {
     let rolling = Rolling::new(run, &intent.name, &intent.declaration);
     let Some(live) = rolling.facts().live else { return Ok(()) };
+    let effects = [stage::emptied(live.other()), vec![Effect::Freed(live)]].concat();
+    rolling.announce("retire", effects);
     rolling.empty(live.other()).await?;
     rolling.change_facts(|facts| facts.retired(live.other())).await?;
     rolling.agree(&rolling.groups()).await
 }
 
-impl Rolling<'_> {
-    /// The traffic goes back in one change of each rule, once nothing empties the colour any more and
-    /// before its sizes are put right.
-    pub(super) async fn shift_back(&self, to: Colour, old: Option<Colour>, new: u8) -> Result<(), Failure> {
-        // First, so that a run that is cut short after the shift leaves nothing that empties it. Where AWS
-        // cannot be told now and it is not due, the traffic does not wait for that.
-        if let Err(failure) = self.call_off(to).await {
-            let soon = self.run.cloud.clock.now().checked_add(SOON).ok();
-            let due = self.facts().retirement.filter(|one| one.colour == to);
-            if due.is_none_or(|one| soon.is_none_or(|soon| one.at <= soon)) {
-                return Err(failure);
-            }
-        }
-        let (name, other) = (self.group(to), old.map(|old| self.group(old)));
-        let names: Vec<&str> = std::iter::once(name.as_str()).chain(other.as_deref()).collect();
-        let fleets = observe(self.run.cloud, &names).await?;
-        let desired = |name: &str| fleets.get(name).map_or(0, |fleet| fleet.desired.unsigned_abs());
-        let (mut here, there) = (desired(&name), other.as_deref().map_or(0, desired));
-        // AWS, or somebody, has emptied it before its time.
-        if here == 0 || fleets.get(&name).is_none_or(|fleet| fleet.in_service() == 0) {
-            here = here.max(there).max(1);
-            self.raise_to(to, here).await?;
-        }
-        self.change(|facts, _| facts.shift(to, new)).await?;
-        self.agree_back(&self.rules()).await?;
-        self.change(|facts, _| facts.has_shifted(self.run.cloud.clock.now())).await?;
-        self.tell(&format!("{to} has {new}% of the traffic"));
-        self.call_off(to).await?;
-        let sizing = if there > here { Sizing::Raised(there) } else { Sizing::AtLeast(here) };
-        self.change(|facts, _| {
-            facts.sizing.insert(to, sizing);
-        })
-        .await?;
-        self.agree(&self.groups()).await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Release, Retirement};
+    use crate::facts::{Release, Retirement, Sizing};
 
     /// 2.0 on green, live; 1.0 on blue, which stands by for 1,000 s.
     fn facts() -> Deployment {

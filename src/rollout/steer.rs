@@ -91,6 +91,7 @@ pub async fn pause(
         parallelism: engine.parallelism,
         known: &known,
         from_records: true,
+        acts: engine.acts,
     };
     let paused = standing::pause(&run, &intent(name, facts)).await;
     let mut snapshot = journal.snapshot();

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::decide::{Intent, What};
-use crate::deployment::declaration::{Gate, Strategy};
+use super::stage::{self, Setting};
+use super::verify::{Effect, Point};
 use crate::facts::{Colour, Course, Ending, Rollout, Sizing, Stage};
 use crate::value::format_duration;
 
@@ -82,31 +83,31 @@ pub struct Passage {
 
 /// The stages of a rollout in order. `capacity` is the size of the fleet that carries the traffic now.
 pub fn passages(intent: &Intent, rollout: &Rollout, capacity: Option<u32>) -> Vec<Passage> {
-    let (to, live) = (rollout.to, intent.facts.live);
-    let old = live.filter(|live| *live != to);
-    let mut weight = intent.facts.weight(to);
+    let (facts, to) = (&intent.facts, rollout.to);
+    let of = Setting { declaration: &intent.declaration, facts, rollout, capacity, acts: &stage::of };
+    let mut point = Point::of(facts);
     let mut instances = BTreeMap::new();
-    instances.extend(live.zip(capacity));
-    let is_empty = old.is_some() && intent.facts.sizing(to) == Sizing::Empty;
+    instances.extend(facts.live.zip(capacity));
+    let is_empty = of.old().is_some() && facts.sizing(to) == Sizing::Empty;
     instances.extend(is_empty.then_some((to, 0)));
     let one = |(place, stage): (usize, &Stage)| {
-        match stage {
-            Stage::Shift { new } => weight = *new,
-            Stage::Empty => drop(instances.insert(if live == Some(to) { to.other() } else { to }, 0)),
-            Stage::Raise => instances.extend(capacity.map(|capacity| (to, capacity))),
-            Stage::Retire { after } if after.is_zero() => instances.extend(old.map(|old| (old, 0))),
-            _ => {}
+        let act = (of.acts)(stage);
+        for effect in act.effects(&of, &point) {
+            point = point.after(effect);
+            if let Effect::Size(colour, n) = effect
+                && (n == 0 || capacity.is_some())
+            {
+                instances.insert(colour, n);
+            }
         }
+        let weight = |colour: Colour| point.weights[colour as usize];
         Passage {
             stage: stage.clone(),
-            text: said(stage, intent, rollout, old, capacity),
-            weights: old.map(|old| vec![(old, 100 - weight), (to, weight)]),
+            text: act.words(&of),
+            weights: of.old().map(|old| vec![(old, weight(old)), (to, weight(to))]),
             capacity: instances.clone(),
-            wait: wait(stage, Duration::from_secs(intent.declaration.settle)),
-            back: match live == Some(to) {
-                true => back_in_one_colour(stage, place, rollout).to_owned(),
-                false => back(stage, old, weight),
-            },
+            wait: act.wait(&of),
+            back: act.way_back(&of, place, weight(to)),
             done: place < rollout.at,
         }
     };
@@ -165,126 +166,9 @@ fn headline(intent: &Intent, rollout: &Rollout) -> String {
     }
 }
 
-fn said(
-    stage: &Stage,
-    intent: &Intent,
-    rollout: &Rollout,
-    old: Option<Colour>,
-    capacity: Option<u32>,
-) -> String {
-    let (to, label) = (rollout.to, &rollout.release.label);
-    match stage {
-        Stage::Gate { name } => {
-            let gate = intent.declaration.gate.iter().find(|gate| gate.name == *name);
-            format!("gate   {name}{}", gate.map(how).unwrap_or_default())
-        }
-        Stage::Empty => {
-            let to = if intent.facts.live == Some(to) { to.other() } else { to };
-            let there = intent.facts.releases.get(&to).map_or("what stands by", |release| &release.label);
-            format!("empty  {to} of {there}, which is no way back from then on")
-        }
-        Stage::Raise => match (old, capacity) {
-            (Some(old), Some(n)) => {
-                format!("raise  {to} to {n} instances of {label}, as many as {old} has; all healthy")
-            }
-            _ => format!("raise  {to} with {label}; all healthy"),
-        },
-        Stage::Refresh => refreshed(intent, to),
-        Stage::Restore => {
-            format!("roll   {to}'s instances back to {label} by an instance refresh; at least 90% healthy")
-        }
-        Stage::InPlace { batch } => {
-            let of = capacity.map(|n| format!(" of {n}")).unwrap_or_default();
-            format!(
-                "give   {label} to the instances{of} on {to}, {batch}% at a time on standby; each batch healthy"
-            )
-        }
-        Stage::Pin => format!("pin    what {to} launches from now on to {label}"),
-        Stage::Preview { on: true } => format!("show   {to} to requests with the preview's header"),
-        Stage::Preview { on: false } => "hide   the preview's rule goes".to_owned(),
-        Stage::Shift { new } => format!("shift  {new}% to {to}"),
-        Stage::Hold { time } => format!("hold   {}", format_duration(*time)),
-        Stage::Settle => {
-            format!("settle {}", format_duration(Duration::from_secs(intent.declaration.settle)))
-        }
-        Stage::Retire { after } => {
-            let old = old.map_or("the old colour", Colour::name);
-            match after.is_zero() {
-                true => format!("retire {old} now"),
-                false => format!("retire {old} in {}, by a scheduled action", format_duration(*after)),
-            }
-        }
-    }
-}
-
-fn how(gate: &Gate) -> String {
-    let irreversible = if gate.irreversible { "; no way back once it has passed" } else { "" };
-    format!(" ({}{irreversible})", looks(gate))
-}
-
-/// What a gate looks at: `GET /smoke answers 200`.
-pub fn looks(gate: &Gate) -> String {
-    match gate {
-        Gate { http: Some(http), .. } => format!("GET {} answers {}", http.path, http.status),
-        Gate { alarm: Some(alarm), .. } => format!("alarms {} are OK", alarm.names.join(", ")),
-        Gate { metric: Some(metric), .. } => format!("{} within its bounds", metric.name),
-        Gate { command: Some(command), .. } => command.join(" "),
-        Gate { remote: Some(_), .. } => "commands on an instance".to_owned(),
-        _ => "somebody approves".to_owned(),
-    }
-}
-
-/// The way back from a step.
-fn back(stage: &Stage, old: Option<Colour>, weight: u8) -> String {
-    match (stage, old) {
-        (_, None) => String::new(),
-        (Stage::Retire { after }, Some(old)) if after.is_zero() => format!("{old} is raised again"),
-        (_, Some(_)) if weight == 0 => "nothing to undo".to_owned(),
-        (_, Some(_)) => "one rule change".to_owned(),
-    }
-}
-
-/// `replace blue's instances by an instance refresh, 50% → 100%; at least 90% healthy`
-fn refreshed(intent: &Intent, live: Colour) -> String {
-    let Strategy::Rolling { min_healthy, checkpoints, checkpoint_delay, .. } = &intent.declaration.strategy
-    else {
-        return format!("roll   {live}'s instances by an instance refresh");
-    };
-    let mut stops: Vec<String> = checkpoints.iter().map(|share| format!("{share}%")).collect();
-    if checkpoints.last() != Some(&100.0) {
-        stops.push("100%".to_owned());
-    }
-    let pause = checkpoint_delay.filter(|_| !checkpoints.is_empty()).map(Duration::from_secs);
-    let pause = pause.map(|pause| format!(", {} at each", format_duration(pause))).unwrap_or_default();
-    format!(
-        "roll   {live}'s instances by an instance refresh, {}{pause}; at least {min_healthy}% healthy",
-        stops.join(" → ")
-    )
-}
-
-/// The way back from a step where the release takes the place of the old one.
-fn back_in_one_colour(stage: &Stage, place: usize, rollout: &Rollout) -> &'static str {
-    let begun = |stage: &Stage| matches!(stage, Stage::Refresh | Stage::InPlace { .. });
-    match stage {
-        Stage::Refresh | Stage::Restore => "the refresh is turned round",
-        _ if rollout.stages.iter().take(place + 1).any(begun) => {
-            "instances are replaced from the old version"
-        }
-        _ => "nothing to undo",
-    }
-}
-
 /// How long a rollout waits at least, from where it is.
 pub fn waits(intent: &Intent) -> Duration {
-    let settle = Duration::from_secs(intent.declaration.settle);
-    let rest = intent.facts.rollout.iter().flat_map(|rollout| rollout.stages.iter().skip(rollout.at));
-    rest.map(|stage| wait(stage, settle)).sum()
-}
-
-fn wait(stage: &Stage, settle: Duration) -> Duration {
-    match stage {
-        Stage::Hold { time } => *time,
-        Stage::Settle => settle,
-        _ => Duration::ZERO,
-    }
+    let Some(rollout) = &intent.facts.rollout else { return Duration::ZERO };
+    let passages = passages(intent, rollout, None);
+    passages.iter().skip(rollout.at).map(|passage| passage.wait).sum()
 }

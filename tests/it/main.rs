@@ -11,6 +11,7 @@ mod disk;
 mod ec2;
 mod examples;
 mod expired;
+mod inside;
 mod kills;
 mod lifecycle;
 mod load_balancing;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::announced::Carries;
 use super::{Failure, Rolling, Run};
 use crate::address::Address;
 use crate::apply::shutdown::Shutdown;
@@ -14,25 +15,22 @@ use crate::lang::program::Program;
 use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part};
 use crate::rollout::records;
+use crate::rollout::verify::Effect;
 use crate::state::{Change, Entry};
 
 impl Rolling<'_> {
     /// Makes these resources as the facts say that they are to be.
-    pub(in crate::rollout) async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
+    pub async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
         self.agree_as(addresses, false).await
     }
 
     /// The same; `acting` says whether a stage that changes the live colour is what does it.
-    pub(in crate::rollout) async fn agree_as(
-        &self,
-        addresses: &BTreeSet<Address>,
-        acting: bool,
-    ) -> Result<(), Failure> {
+    pub async fn agree_as(&self, addresses: &BTreeSet<Address>, acting: bool) -> Result<(), Failure> {
         self.agree_under(addresses, self.run.shutdown, false, acting).await
     }
 
     /// The state has what the colour's group launches now, after a way back that went past the plan.
-    pub(in crate::rollout) async fn learn_what_launches(&self, colour: Colour) -> Result<(), Failure> {
+    pub async fn learn_what_launches(&self, colour: Colour) -> Result<(), Failure> {
         let (address, snapshot) = (self.address("autoscaling_group", colour), self.run.journal.snapshot());
         let record = records::relaunched(self.run.cloud, &snapshot, &address).await;
         if let Some(record) = record.map_err(|error| Failure::Plan(Box::new(error)))? {
@@ -42,7 +40,45 @@ impl Rolling<'_> {
         Ok(())
     }
 
-    pub(super) async fn agree_under(
+    /// The same on the way back, where an outage is no reason not to.
+    pub async fn agree_on_the_way_back(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
+        self.agree_under(addresses, self.run.shutdown, true, false).await
+    }
+
+    pub async fn agree_under(
+        &self,
+        addresses: &BTreeSet<Address>,
+        shutdown: &Shutdown,
+        way_back: bool,
+        acting: bool,
+    ) -> Result<(), Failure> {
+        let carries = self.carried_by(addresses);
+        let facts = self.facts();
+        if acting {
+            let live = facts.rollout.as_ref().map_or(Colour::Blue, |rollout| rollout.to);
+            self.of_announced(|announced| announced.makes(Effect::Replaced(live)))?;
+        }
+        if let Err(refused) = self.of_announced(|announced| announced.allows(&facts, &carries)) {
+            // The way back goes by the facts: they stay those that the resources have.
+            let agreed = self.of_announced(|announced| announced.stands().clone());
+            self.change_facts(|facts| facts.stand_like(&agreed)).await?;
+            return Err(refused.into());
+        }
+        // It is large, and stages hold it several times over.
+        Box::pin(self.make_agree(addresses, shutdown, way_back, acting)).await?;
+        self.of_announced(|announced| announced.agreed(&facts, &carries));
+        Ok(())
+    }
+
+    /// What of the facts these resources carry.
+    fn carried_by(&self, addresses: &BTreeSet<Address>) -> Vec<Carries> {
+        let routers = addresses.iter().any(|address| address.kind == "listener_rule");
+        let sizes = Colour::BOTH.into_iter();
+        let sizes = sizes.filter(|colour| addresses.contains(&self.address("autoscaling_group", *colour)));
+        routers.then_some(Carries::Router).into_iter().chain(sizes.map(Carries::Sizes)).collect()
+    }
+
+    async fn make_agree(
         &self,
         addresses: &BTreeSet<Address>,
         shutdown: &Shutdown,
@@ -76,7 +112,7 @@ impl Rolling<'_> {
         self.apply(&program, &made.plan, made.known, shutdown, way_back).await
     }
 
-    pub(super) async fn apply(
+    pub async fn apply(
         &self,
         program: &Program,
         plan: &plan::Plan,
@@ -106,32 +142,28 @@ impl Rolling<'_> {
     }
 
     /// What is known of everything, as state has it by now.
-    pub(super) fn known(&self) -> Known {
+    pub fn known(&self) -> Known {
         let mut known = self.run.known.clone();
         known.extend(plan::remembered_outputs(&self.run.journal.snapshot()));
         known
     }
 
-    pub(in crate::rollout) fn address(&self, kind: &str, colour: Colour) -> Address {
+    pub fn address(&self, kind: &str, colour: Colour) -> Address {
         Address::new(kind, self.name).with_key(colour.name())
     }
 
-    pub(in crate::rollout) fn groups(&self) -> BTreeSet<Address> {
-        Colour::BOTH.map(|colour| self.address("autoscaling_group", colour)).into()
-    }
-
     /// The deployment's rules, those in state and those in the stack.
-    pub(in crate::rollout) fn rules(&self) -> BTreeSet<Address> {
+    pub fn rules(&self) -> BTreeSet<Address> {
         self.addresses().into_iter().filter(|address| address.kind == "listener_rule").collect()
     }
 
     /// The rules that the author wrote, in that order.
-    pub(super) fn written_rules(&self) -> Vec<Address> {
+    pub fn written_rules(&self) -> Vec<Address> {
         self.run.program.rules_of(self.name)
     }
 
     /// Everything that the deployment is made of.
-    pub(in crate::rollout) fn addresses(&self) -> BTreeSet<Address> {
+    pub fn addresses(&self) -> BTreeSet<Address> {
         let snapshot = self.run.journal.snapshot();
         let in_state = names::in_state(&snapshot, self.name);
         if self.run.from_records {
@@ -146,8 +178,18 @@ impl Rolling<'_> {
         ours.chain(in_state.into_iter().filter(left)).collect()
     }
 
-    pub(in crate::rollout) fn operation<'b>(&'b self, address: &'b Address) -> Operation<'b> {
-        let Run { cloud, program, reporter, lineage, journal, .. } = self.run;
-        Operation::new(cloud, address, "", &program.settings.name, lineage, *reporter).journalled(journal)
+    /// For calls that only look.
+    pub fn asks<'b>(&'b self, address: &'b Address) -> Operation<'b> {
+        let Run { cloud, program, reporter, lineage, .. } = self.run;
+        Operation::new(cloud, address, "", &program.settings.name, lineage, *reporter)
+    }
+
+    /// For calls that make this change.
+    ///
+    /// # Errors
+    /// When the stage under way has not announced it, or it is not due.
+    pub fn changes<'b>(&'b self, change: Effect, address: &'b Address) -> Result<Operation<'b>, Failure> {
+        self.of_announced(|announced| announced.makes(change))?;
+        Ok(self.asks(address).journalled(self.run.journal))
     }
 }

@@ -1,4 +1,4 @@
-//! The way back: the weights first, in one change of each rule; then the rest.
+//! The way back: the stages are undone, the weights first.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use crate::address::Address;
 use crate::apply::shutdown::Shutdown;
 use crate::deployment::declaration::OnFailure;
 use crate::facts::{Colour, Course, Ending, Origin, Sizing, Stage};
-use crate::kind::autoscaling_group::fleet::Fleet;
-use crate::rollout::{in_place, rolling};
+use crate::rollout::stage::{is_nobodys, orphaned};
+use crate::rollout::verify::{Effect, Point};
 
 impl Rolling<'_> {
     /// A stage failed: back, or held, as the deployment says.
-    pub(in crate::rollout) async fn failed(&self, release: &str, failure: Failure) -> End {
+    pub async fn failed(&self, release: &str, failure: Failure) -> End {
         let (release, reason) = (release.to_owned(), failure.to_string());
         let asked = matches!(failure, Failure::Asked { .. });
         // Credentials that ran out are no reason to take a release back: the next apply goes on with it.
@@ -40,7 +40,7 @@ impl Rolling<'_> {
     }
 
     /// Whether all stays as it is after this failure, for a person to look at.
-    pub(in crate::rollout) fn stays(&self, failure: &Failure) -> bool {
+    pub fn stays(&self, failure: &Failure) -> bool {
         let facts = self.facts();
         // A release that has arrived is not taken back because its old colour could not be retired.
         let has_shipped = facts.rollout.as_ref().is_some_and(|rollout| rollout.has_shipped());
@@ -52,7 +52,7 @@ impl Rolling<'_> {
     }
 
     /// What carries the traffic: `1.0 on blue`.
-    pub(super) fn stands(&self) -> Option<String> {
+    pub fn stands(&self) -> Option<String> {
         let facts = self.facts();
         let live = facts.live?;
         Some(match facts.releases.get(&live) {
@@ -61,79 +61,61 @@ impl Rolling<'_> {
         })
     }
 
-    /// The weights first, in one change of each rule; then the rest.
-    pub(super) async fn go_back(&self, reason: &str, ending: Ending) -> Result<(), Failure> {
+    /// The stages are undone from the one that was reached to the first, so that the weights come first;
+    /// then what is left of the release.
+    pub async fn go_back(&self, reason: &str, ending: Ending) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
-        let (to, old) = (rollout.to, facts.live.filter(|live| *live != rollout.to));
-        if facts.live == Some(to) {
-            return self.go_back_in_one_colour(to, reason, ending).await;
-        }
         let course = Course::Back { reason: reason.to_owned(), asked: ending == Ending::Aborted };
         self.change(|_, rollout| rollout.course = course).await?;
-        if let Some(old) = old {
-            self.raise_again(old, to).await?;
-            let moved = facts.weight(to) > 0;
-            self.change(|facts, _| facts.shift(to, 0)).await?;
+        let in_one_colour = facts.live == Some(rollout.to);
+        if in_one_colour && rollout.origin.is_some() {
+            self.tell(&format!("{} goes back to the release that it had: {reason}", rollout.to));
+        }
+        for (place, stage) in rollout.stages.iter().enumerate().take(rollout.at + 1).rev() {
+            self.undo(stage, place).await?;
+        }
+        match in_one_colour {
+            true => self.end_in_one_colour(rollout.to, reason, ending).await,
+            false => self.end_of_two(reason, ending).await,
+        }
+    }
+
+    /// Undoes a stage, and changes nothing that this has not announced.
+    async fn undo(&self, stage: &Stage, place: usize) -> Result<(), Failure> {
+        let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
+        let act = (self.run.acts)(stage);
+        let of = self.setting(&facts, &rollout);
+        let effects = act.undone(&of, place, rollout.at, &Point::of(&facts));
+        self.announce(&format!("undo {}", stage.word()), effects);
+        act.undo(self).await
+    }
+
+    /// A colour that is nobody's way back is emptied, and the rollout ends.
+    async fn end_of_two(&self, reason: &str, ending: Ending) -> Result<(), Failure> {
+        let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
+        let of = self.setting(&facts, &rollout);
+        if let Some(old) = self.old().filter(|_| is_nobodys(&of, rollout.at)) {
+            self.announce("the way back", orphaned(&of));
             self.agree_back(&self.rules()).await?;
-            self.change(|facts, _| facts.has_shifted(self.run.cloud.clock.now())).await?;
-            if moved {
-                self.tell(&format!("{old} has all traffic again"));
-            }
+            self.give_up(old, rollout.to).await?;
         }
-        if !facts.previews.is_empty() {
-            self.change(|facts, _| facts.previews = Vec::new()).await?;
-            // Requests that ask for the preview are those of the live rule from here on.
-            self.agree_under(&self.rules(), self.run.shutdown, true, false).await?;
-        }
-        // What stood by before stands by on; only what was raised for this rollout is emptied.
-        let is_nobodys = !facts.releases.contains_key(&to);
-        if let Some(old) = old.filter(|_| rollout.has_raised() || is_nobodys) {
-            self.change_facts(|facts| facts.size(old, Sizing::File)).await?;
-            self.empty(to).await?;
-            self.agree(&self.addresses()).await?;
-        } else if old.is_some() && rollout.is_back() && facts.retirement.is_none() {
-            // It stood by for a time before somebody wanted it back.
-            self.schedule(to, self.declaration.strategy.retire_after()).await?;
-        }
-        let mut facts = self.facts();
-        if old.is_some() && rollout.has_raised() && !rollout.is_back() {
-            facts.releases.remove(&to);
-        }
-        facts.give_up(ending, Some(reason.to_owned()));
-        Ok(self.keep(facts).await?)
+        Ok(self.change_facts(|facts| facts.give_up(ending, Some(reason.to_owned()))).await?)
     }
 
-    /// An old colour that was retired is raised again before it gets traffic; one that is about to be
-    /// is kept.
-    pub(super) async fn raise_again(&self, old: Colour, to: Colour) -> Result<(), Failure> {
-        let facts = self.facts();
-        if !matches!(facts.sizing(old), Sizing::Empty | Sizing::Left) {
-            return Ok(());
+    /// The new colour is emptied, and the sizes of the old one are the file's again.
+    pub async fn give_up(&self, old: Colour, to: Colour) -> Result<(), Failure> {
+        self.change_facts(|facts| facts.size(old, Sizing::File)).await?;
+        self.empty(to).await?;
+        self.agree(&self.addresses()).await?;
+        if self.rollout().is_some_and(|(_, rollout)| !rollout.is_back()) {
+            self.change_facts(|facts| drop(facts.releases.remove(&to))).await?;
         }
-        self.call_off(old).await?;
-        let desired = |fleet: Option<Fleet>| fleet.map_or(0, |fleet| fleet.desired.unsigned_abs());
-        let capacity = desired(self.fleet(to).await?).max(1);
-        let there = desired(self.fleet(old).await?);
-        if there < capacity {
-            return self.raise_to(old, capacity).await;
-        }
-        self.change_facts(|facts| facts.size(old, Sizing::AtLeast(there))).await?;
-        self.agree(&self.groups()).await
-    }
-
-    /// A colour that is empty, or too small, has so many healthy instances again.
-    pub(in crate::rollout) async fn raise_to(&self, colour: Colour, capacity: u32) -> Result<(), Failure> {
-        self.call_off(colour).await?;
-        self.tell(&format!("{colour} is raised to {capacity} instances again before it gets traffic"));
-        self.change_facts(|facts| facts.size(colour, Sizing::Raised(capacity))).await?;
-        self.agree(&self.groups()).await?;
-        self.healthy(colour).await?;
-        self.pin(colour).await
+        Ok(())
     }
 
     /// Changes rules on the way back. What takes traffic from a colour that failed is not put off by an
     /// interrupt; a second one ends it.
-    pub(in crate::rollout) async fn agree_back(&self, rules: &BTreeSet<Address>) -> Result<(), Failure> {
+    pub async fn agree_back(&self, rules: &BTreeSet<Address>) -> Result<(), Failure> {
         let calm = Shutdown::default();
         tokio::select! {
             back = self.agree_under(rules, &calm, true, false) => back,
@@ -141,36 +123,20 @@ impl Rolling<'_> {
         }
     }
 
-    /// The live colour's own instances are given back what they ran before.
-    pub(super) async fn go_back_in_one_colour(
-        &self,
-        live: Colour,
-        reason: &str,
-        ending: Ending,
-    ) -> Result<(), Failure> {
-        let course = Course::Back { reason: reason.to_owned(), asked: ending == Ending::Aborted };
-        self.change(|_, rollout| rollout.course = course).await?;
-        if let Some((_, rollout)) = self.rollout()
-            && let Some(origin) = &rollout.origin
-        {
-            self.tell(&format!("{live} goes back to the release that it had: {reason}"));
-            let does = |stage: Stage| rollout.stages.contains(&stage);
-            match (does(Stage::Restore), does(Stage::Refresh)) {
-                (true, _) => rolling::stay(self, live, origin).await?,
-                (false, true) => rolling::back(self, live, origin).await?,
-                (false, false) => in_place::back(self, live, origin, &rollout.batches).await?,
-            }
-        }
+    /// The live colour has what it had before.
+    async fn end_in_one_colour(&self, live: Colour, reason: &str, ending: Ending) -> Result<(), Failure> {
+        self.announce("the way back", vec![Effect::Replaced(live)]);
         self.learn_what_launches(live).await?;
-        let mut facts = self.facts();
-        facts.sizing.insert(live, Sizing::File);
-        facts.give_up(ending, Some(reason.to_owned()));
-        self.keep(facts).await?;
+        self.change_facts(|facts| {
+            facts.size(live, Sizing::File);
+            facts.give_up(ending, Some(reason.to_owned()));
+        })
+        .await?;
         self.agree(&self.addresses()).await
     }
 
     /// What the live colour launches from is a fact before a release takes its place there.
-    pub(in crate::rollout) async fn note_origin(&self, live: Colour) -> Result<(), Failure> {
+    pub async fn note_origin(&self, live: Colour) -> Result<(), Failure> {
         if self.rollout().is_none_or(|(_, rollout)| rollout.origin.is_some()) {
             return Ok(());
         }

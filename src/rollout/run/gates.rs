@@ -12,7 +12,7 @@ use crate::rollout::gate::{self, Verdict};
 
 impl Rolling<'_> {
     /// Passes a gate once; one that was passed is not looked at again.
-    pub(super) async fn gate(&self, name: &str) -> Result<(), Failure> {
+    pub async fn gate(&self, name: &str) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let began = clock.monotonic();
         let mut attempts = 0;
@@ -84,7 +84,7 @@ impl Rolling<'_> {
     }
 
     /// The gate with what is known by now.
-    pub(super) fn evaluated(&self, name: &str) -> Option<Gate> {
+    pub fn evaluated(&self, name: &str) -> Option<Gate> {
         let (facts, rollout) = self.rollout()?;
         let label = |colour: Colour| facts.releases.get(&colour).map_or("", |release| release.label.as_str());
         let sides = Sides {
@@ -97,7 +97,7 @@ impl Rolling<'_> {
         declaration.gate.into_iter().find(|gate| gate.name == name)
     }
 
-    pub(super) fn ground(&self, gate: &Gate) -> Result<gate::Ground<'_>, Failure> {
+    pub fn ground(&self, gate: &Gate) -> Result<gate::Ground<'_>, Failure> {
         let facts = self.facts();
         let rollout = facts.rollout.as_ref();
         let to = rollout.map_or(Colour::Blue, |rollout| rollout.to);
@@ -129,7 +129,7 @@ impl Rolling<'_> {
     }
 
     /// The deployment's first rule.
-    pub(super) fn rule_of_gates(&self) -> Address {
+    pub fn rule_of_gates(&self) -> Address {
         let rules = self.rules();
         let plain = |address: &&Address| !names::is_preview(address, self.name);
         rules.iter().find(plain).cloned().unwrap_or_else(|| Address::new("listener_rule", self.name))

@@ -15,7 +15,7 @@ use crate::value::format_duration;
 pub(super) const BLIND: Duration = Duration::from_secs(60);
 
 /// A gate that neither holds nor fails by now, and how long it may take.
-pub(in crate::rollout) struct NotYet {
+pub struct NotYet {
     gate: String,
     reason: String,
     timeout: Duration,
@@ -24,7 +24,7 @@ pub(in crate::rollout) struct NotYet {
 impl Rolling<'_> {
     /// Waits, and goes on serving what was served before an interruption; a message ends it. With
     /// `guarded`, what has weight must stay healthy meanwhile, and the gates `at = "shift"` must hold.
-    pub(in crate::rollout) async fn hold(&self, time: Duration, guarded: bool) -> Result<(), Failure> {
+    pub async fn hold(&self, time: Duration, guarded: bool) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
         let (began, mut written, mut seen) = (clock.monotonic(), served, clock.monotonic());
@@ -79,7 +79,7 @@ impl Rolling<'_> {
     }
 
     /// What people have asked for from elsewhere.
-    pub(in crate::rollout) async fn heed(&self) -> Result<(), Failure> {
+    pub async fn heed(&self) -> Result<(), Failure> {
         let Some((_, rollout)) = self.rollout() else { return Ok(()) };
         let taken = self.run.mailbox.take(self.name, Some(&rollout.release)).await?;
         for (label, message) in taken.stale {
@@ -115,7 +115,7 @@ impl Rolling<'_> {
     }
 
     /// What has to hold all the time that weights move.
-    pub(in crate::rollout) async fn guards(&self) -> Result<Option<NotYet>, Failure> {
+    pub async fn guards(&self) -> Result<Option<NotYet>, Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(None) };
         let in_one_colour = facts.live == Some(rollout.to);
         if !in_one_colour && (facts.live.is_none() || facts.weight(rollout.to) == 0) {
@@ -143,7 +143,7 @@ impl Rolling<'_> {
     }
 
     /// A colour with weight still has healthy targets, and as many as it was raised to.
-    pub(super) async fn carries(&self, facts: &Deployment, colour: Colour) -> Result<(), Failure> {
+    pub async fn carries(&self, facts: &Deployment, colour: Colour) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
         let id = |kind| snapshot.resources.get(&self.address(kind, colour)).map(|record| record.id.clone());
         let (Some(targets), Some(group)) = (id("target_group"), id("autoscaling_group")) else {

@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Why work that was watched did not come to its end.
 #[derive(Debug)]
-pub(in crate::rollout) enum Stop {
+pub enum Stop {
     Failed(Failure),
     /// `bgform pause`, where the work heeds it.
     Paused,
@@ -43,7 +43,7 @@ impl Rolling<'_> {
     /// Does `work`, which may take long. Meanwhile messages are heeded, the gates `at = "shift"` have
     /// to hold, and `look` is asked whether all is well. Ends at the first reason to, or at an
     /// interrupt; what was begun at AWS goes on there.
-    pub(in crate::rollout) async fn watched<T>(
+    pub async fn watched<T>(
         &self,
         mut work: Pin<&mut impl Future<Output = Result<T, Failure>>>,
         mut look: impl AsyncFnMut() -> Result<(), Stop>,
@@ -75,7 +75,7 @@ impl Rolling<'_> {
     }
 
     /// Does `work` unless there is an interrupt, after which what was begun at AWS goes on there.
-    pub(in crate::rollout) async fn unless_interrupted<T>(
+    pub async fn unless_interrupted<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {

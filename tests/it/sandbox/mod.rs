@@ -9,6 +9,7 @@ mod faults;
 mod load;
 mod rehearsal;
 mod replaced;
+mod stages;
 mod text;
 mod time;
 mod unseen;

@@ -1,28 +1,16 @@
 //! Rehearsals of stacks with a `deployment`: they go through the stages that an apply goes through, and
 //! what would go wrong with a release goes wrong in its rehearsal.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
-use aws_credential_types::Credentials;
-use bgform::address::Address;
-use bgform::apply::shutdown::Shutdown;
 use bgform::clock::Clock;
-use bgform::cloud::{Cloud, Target};
-use bgform::diagnostic::Sources;
-use bgform::facts::Stage;
-use bgform::kind::operation::Reporter;
-use bgform::lang::ast::Files;
-use bgform::lang::parse::parse;
-use bgform::lang::program::{Input, Program, ReadFile};
-use bgform::lang::variable::Given;
-use bgform::plan::Options;
+use bgform::lang::program::Program;
 use bgform::rollout::mailbox::{Mailbox, Message};
-use bgform::rollout::{Engine, Realm, plan, ship};
+use bgform::rollout::stage;
 use bgform::state::Store;
 use serde_json::Value;
 
+use crate::inside::{Inside, program};
 use crate::local::Local;
 use crate::product::{Product, Run};
 
@@ -108,82 +96,31 @@ impl Case {
             let ended = process.output().expect("it runs");
             assert!(ended.status.success(), "{ended:?}");
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            let target = Target {
-                region: Some("us-east-1".to_owned()),
-                endpoint_url: Some(local.endpoint.clone()),
-                ..Target::default()
-            };
-            let anyone = Credentials::new("test", "test", None, None, "tests");
-            let cloud = Cloud::connect_as(Some(anyone), &target, Clock::scaled(SPEED), false);
-            let cloud = cloud.await.expect("a server");
-            let store = Store::at(folder.path().join("state/own"));
+        let inside = Inside::of(&local, SPEED);
+        inside.runtime.block_on(async {
             let mut entered = Vec::new();
             for release in self.releases {
-                entered = self.ship(&cloud, &store, release).await;
+                let program = self.program(release);
+                let shipped =
+                    inside.ship(&program, &stage::of).await.unwrap_or_else(|error| panic!("{error}"));
+                assert!(shipped.outcome.is_complete(), "{:?}", shipped.outcome.failed);
+                assert!(
+                    shipped.rollouts.iter().all(|ended| !ended.end.has_failed()),
+                    "{:?}",
+                    shipped.rollouts
+                );
+                entered = inside.heard.take();
             }
             entered
         })
     }
 
-    async fn ship(&self, cloud: &Cloud, store: &Store, release: &str) -> Vec<Value> {
-        let (program, heard) = (self.program(release), Heard::default());
-        let engine = Engine {
-            cloud,
-            program: &program,
-            store,
-            realm: Realm::Sandbox,
-            reporter: &heard,
-            shutdown: &Shutdown::default(),
-            parallelism: 10,
-        };
-        let lock = store.lock("a test").expect("the lock");
-        let planned = plan(&engine, &Options::default()).await.unwrap_or_else(|error| panic!("{error}"));
-        let shipped = ship(&engine, &lock, planned).await.unwrap_or_else(|error| panic!("{error}"));
-        assert!(shipped.outcome.is_complete(), "{:?}", shipped.outcome.failed);
-        assert!(shipped.rollouts.iter().all(|ended| !ended.end.has_failed()), "{:?}", shipped.rollouts);
-        heard.0.into_inner().expect("nobody panicked")
-    }
-
     fn program(&self, release: &str) -> Program {
         let path = stacks().join(self.stack);
-        let (mut sources, mut mistakes) = (Sources::default(), Vec::new());
-        let file = sources.add(path.clone(), std::fs::read_to_string(&path).expect("the stack"));
-        let parsed = parse(file, sources.text(file), &mut mistakes);
-        let files = Files { blocks: parsed.blocks, broken: parsed.broken };
-        let given = [format!("release={release}")];
-        let given = given.iter().map(String::as_str).chain(self.more.iter().copied()).map(|text| {
-            let (name, text) = text.split_once('=').expect("a value");
-            let given = Given::Text { text: text.to_owned(), origin: "a test".to_owned() };
-            (name.to_owned(), vec![given])
-        });
-        let given: BTreeMap<String, Vec<Given>> = given.collect();
-        let input = Input { sources, own: 1, files, given, reader: Arc::new(Nothing) };
-        let program = Program::new(input, &mut |_, _| None, &mut mistakes);
-        assert!(mistakes.is_empty(), "{mistakes:?}");
-        program
-    }
-}
-
-struct Nothing;
-
-impl ReadFile for Nothing {
-    fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
-        Err("there is no such file".to_owned())
-    }
-}
-
-/// The stages that were entered, as a rehearsal tells them.
-#[derive(Default)]
-struct Heard(Mutex<Vec<Value>>);
-
-impl Reporter for Heard {
-    fn progress(&self, _address: &Address, _text: &str) {}
-
-    fn entered(&self, deployment: &Address, stage: &Stage) {
-        let entered = serde_json::json!({ "deployment": deployment.name, "stage": stage });
-        self.0.lock().expect("nobody panicked").push(entered);
+        let text = std::fs::read_to_string(&path).expect("the stack");
+        let release = format!("release={release}");
+        let given: Vec<&str> = std::iter::once(release.as_str()).chain(self.more.iter().copied()).collect();
+        program(&path, text, &given)
     }
 }
 

@@ -17,7 +17,7 @@ mod shipping;
 mod together;
 
 /// One load balancer, one listener; the deployments come after it.
-const GROUND: &str = r#"
+pub(crate) const GROUND: &str = r#"
 stack "ship" {
   region = "us-east-1"
 }
@@ -62,7 +62,7 @@ output "url" {
 "#;
 
 /// A deployment; NAME, RELEASE, PATH, PRIORITY and MORE are put in.
-const DEPLOYMENT: &str = r##"
+pub(crate) const DEPLOYMENT: &str = r##"
 deployment "NAME" {
   release = RELEASE
   settle  = 1s

@@ -1,30 +1,35 @@
 //! Takes rollouts through their stages. A stack, its journal and the intents of a plan come in; each
-//! stage enters its facts, makes the resources agree with them, and waits for what it promises. How
-//! far a rollout is stands in the journal before the next stage begins, so that a run that was cut
-//! short goes on where it was.
+//! stage ([`super::stage`]) enters its facts, makes the resources agree with them, and waits for what it
+//! promises. How far a rollout is stands in the journal before the next stage begins, so that a run that
+//! was cut short goes on where it was.
 
 mod agree;
+pub mod announced;
 mod attend;
 mod back;
+mod fleet;
 mod gates;
 mod hold;
-mod retire;
-mod stages;
+mod quiet;
 mod watched;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use announced::{Announced, Unannounced};
+
 use super::decide::{Intent, What};
 use super::mailbox::{Mailbox, Message};
 use super::records;
+use super::stage::{Act, Acts, Setting};
+use super::verify::{Effect, Point};
 use crate::address::Address;
 use crate::apply::StepError;
 use crate::apply::shutdown::Shutdown;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::deployment::declaration::Declaration;
-use crate::facts::{Colour, Course, Deployment, Retirement, Rollout};
+use crate::facts::{Colour, Course, Deployment, Origin, Retirement, Rollout, Sizing, Stage};
 use crate::kind::operation::Reporter;
 use crate::lang::program::Program;
 use crate::lang::scope::Known;
@@ -32,10 +37,10 @@ use crate::plan::PlanError;
 use crate::state::{Change, Entry, Journal, StateError};
 
 pub use attend::{beside, run};
-pub(in crate::rollout) use watched::Stop;
+pub use watched::Stop;
 
 /// How often a wait looks at what it waits for.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 
 /// What rollouts are carried out with.
 pub struct Run<'a> {
@@ -52,6 +57,8 @@ pub struct Run<'a> {
     pub known: &'a Known,
     /// Whether resources are made from the records of state alone, for a program without variables.
     pub from_records: bool,
+    /// What the stages do.
+    pub acts: Acts<'a>,
 }
 
 /// How a rollout ended, or stands.
@@ -157,6 +164,9 @@ pub enum Failure {
          left as it is"
     )]
     Moved { address: Address, colour: Colour, found: u8, planned: u8 },
+    /// The code is not the one that the proof is about.
+    #[error("{0}; the change was not made, and this is a fault of bgform")]
+    Unannounced(#[from] Unannounced),
     #[error("interrupted")]
     Interrupted,
 }
@@ -203,23 +213,25 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
 }
 
 /// One deployment on its way.
-pub(super) struct Rolling<'a> {
-    pub(super) run: &'a Run<'a>,
-    pub(super) name: &'a str,
-    pub(super) declaration: &'a Declaration,
+pub struct Rolling<'a> {
+    pub run: &'a Run<'a>,
+    pub name: &'a str,
+    pub declaration: &'a Declaration,
     /// The facts that were handed to the journal last: it shows them only once they are on the disk,
     /// and what changes them meanwhile must not undo them.
     latest: Mutex<Option<Deployment>>,
+    /// What the stage under way may change.
+    announced: Mutex<Announced>,
 }
 
 impl<'a> Rolling<'a> {
-    pub(super) fn new(run: &'a Run<'a>, name: &'a str, declaration: &'a Declaration) -> Self {
-        Self { run, name, declaration, latest: Mutex::new(None) }
+    pub fn new(run: &'a Run<'a>, name: &'a str, declaration: &'a Declaration) -> Self {
+        Self { run, name, declaration, latest: Mutex::default(), announced: Mutex::default() }
     }
 }
 
 impl Rolling<'_> {
-    pub(super) async fn to_the_end(&self, release: &str) -> End {
+    pub async fn to_the_end(&self, release: &str) -> End {
         let failure = loop {
             let Some((_, rollout)) = self.rollout() else { return self.shipped(release) };
             match &rollout.course {
@@ -257,37 +269,112 @@ impl Rolling<'_> {
         self.failed(release, failure).await
     }
 
-    pub(super) fn facts(&self) -> Deployment {
+    /// Does a stage, once nobody holds the rollout up: one that is paused waits here, and the failed
+    /// stage of one that is held is tried again.
+    async fn enter(&self, stage: &Stage, course: Course) -> Result<(), Failure> {
+        self.heed().await?;
+        match (course, stage) {
+            (Course::Held { reason }, _) => {
+                self.tell(&format!("was held ({reason}); that step is tried again"));
+                self.change(|_, rollout| rollout.course = Course::Forward).await?;
+            }
+            // These wait themselves.
+            (_, Stage::Hold { .. } | Stage::Settle) => {}
+            _ => self.hold(Duration::ZERO, false).await?,
+        }
+        self.perform(stage.word(), &*(self.run.acts)(stage)).await
+    }
+
+    /// Does what a stage does, and nothing that it has not announced.
+    pub async fn perform(&self, stage: &str, act: &dyn Act) -> Result<(), Failure> {
+        let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
+        let effects = act.effects(&self.setting(&facts, &rollout), &Point::of(&facts));
+        self.announce(stage, effects);
+        act.perform(self).await
+    }
+
+    /// Only these changes are made from here on, in this order.
+    pub fn announce(&self, stage: &str, effects: Vec<Effect>) {
+        let announced = Announced::new(stage, effects, self.facts());
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = announced;
+    }
+
+    /// Asks the announcement of the stage under way.
+    fn of_announced<T>(&self, ask: impl FnOnce(&mut Announced) -> T) -> T {
+        ask(&mut self.announced.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What a stage waited for is so.
+    pub fn is_so(&self, effect: Effect) {
+        self.of_announced(|announced| announced.is_so(effect));
+    }
+
+    /// What could not be done now is no reason to wait with the rest.
+    pub fn puts_off(&self, effect: Effect) {
+        self.of_announced(|announced| announced.puts_off(effect));
+    }
+
+    /// The rollout as its stages see it.
+    pub fn setting<'b>(&'b self, facts: &'b Deployment, rollout: &'b Rollout) -> Setting<'b> {
+        Setting { declaration: self.declaration, facts, rollout, capacity: None, acts: self.run.acts }
+    }
+
+    /// The colour that has the traffic before, beside the new one.
+    pub fn old(&self) -> Option<Colour> {
+        let (facts, rollout) = self.rollout()?;
+        facts.live.filter(|live| *live != rollout.to)
+    }
+
+    /// The live colour and what it launched before a release began to take its place there.
+    pub fn origin(&self) -> Option<(Colour, Origin)> {
+        let (_, rollout) = self.rollout()?;
+        rollout.origin.map(|origin| (rollout.to, origin))
+    }
+
+    /// All stages are done: the new colour is as large as its policies want it, and the live one.
+    async fn finish(&self, to: Colour) -> Result<(), Failure> {
+        self.announce("the end", vec![Effect::Freed(to)]);
+        // The size of a colour that traffic went back to stays pinned until the other is retired.
+        let is_back = self.rollout().is_some_and(|(_, rollout)| rollout.is_back());
+        self.change(|facts, _| {
+            if !is_back {
+                facts.size(to, Sizing::File);
+            }
+            facts.shift(to, 100);
+        })
+        .await?;
+        self.agree(&self.groups()).await?;
+        Ok(self.change_facts(Deployment::arrived).await?)
+    }
+
+    pub fn facts(&self) -> Deployment {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         latest.unwrap_or_else(|| {
             self.run.journal.snapshot().deployments.get(self.name).cloned().unwrap_or_default()
         })
     }
 
-    pub(super) fn rollout(&self) -> Option<(Deployment, Rollout)> {
+    pub fn rollout(&self) -> Option<(Deployment, Rollout)> {
         let facts = self.facts();
         let rollout = facts.rollout.clone()?;
         Some((facts, rollout))
     }
 
-    pub(super) async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
+    pub async fn keep(&self, facts: Deployment) -> Result<(), StateError> {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts.clone());
         let change = Change::Deployment { name: self.name.to_owned(), facts: Some(Box::new(facts)) };
         self.run.journal.append(Entry::Fact { change }).await
     }
 
     /// Changes the facts and writes them down.
-    pub(super) async fn change_facts(&self, change: impl FnOnce(&mut Deployment)) -> Result<(), StateError> {
+    pub async fn change_facts(&self, change: impl FnOnce(&mut Deployment)) -> Result<(), StateError> {
         let mut facts = self.facts();
         change(&mut facts);
         self.keep(facts).await
     }
 
     /// Changes the facts of the rollout under way and writes them down.
-    pub(super) async fn change(
-        &self,
-        change: impl FnOnce(&mut Deployment, &mut Rollout),
-    ) -> Result<(), StateError> {
+    pub async fn change(&self, change: impl FnOnce(&mut Deployment, &mut Rollout)) -> Result<(), StateError> {
         let mut facts = self.facts();
         if let Some(mut rollout) = facts.rollout.take() {
             change(&mut facts, &mut rollout);
@@ -296,22 +383,22 @@ impl Rolling<'_> {
         self.keep(facts).await
     }
 
-    pub(super) fn say(&self, text: &str) {
+    pub fn say(&self, text: &str) {
         self.run.reporter.progress(&Address::new("deployment", self.name), text);
     }
 
-    pub(super) fn tell(&self, text: &str) {
+    pub fn tell(&self, text: &str) {
         self.run.reporter.told(&Address::new("deployment", self.name), text);
     }
 
     /// The time of the stage under way counts as served, and nobody holds the rollout up.
-    pub(super) async fn promote(&self) -> Result<(), StateError> {
+    pub async fn promote(&self) -> Result<(), StateError> {
         self.tell("promoted");
         self.change(|_, rollout| rollout.promote()).await
     }
 
     /// A message that came too late, or was left behind.
-    pub(super) fn stale(&self, label: &str, message: &Message) {
+    pub fn stale(&self, label: &str, message: &Message) {
         self.tell(&format!("`{message}` was meant for {label}, as it stood then, and is dropped"));
     }
 

@@ -1,57 +1,74 @@
-//! A release by commands: batch after batch of the live colour's instances is put on standby, given
-//! the release, and brought back. How far it is, is in the facts ([`Batches`]), so that a run that was
-//! cut short goes on with the batch that it was at. What the group launches stays the old release
-//! until every instance has the new one.
+//! Gives the release to the running instances by commands: batch after batch of the live colour is put
+//! on standby, given the release, and brought back. How far it is, is in the facts ([`Batches`]), so
+//! that a run that was cut short goes on with the batch that it was at. The group launches the old
+//! release until every instance has the new one ([`super::pin`]).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 
-use super::health::Served;
-use super::rolling::{is_later, spec, template};
-use super::run::{Failure, Rolling, Stop};
+use super::refresh::{is_later, spec, template};
+use super::{Act, Doing, Setting};
+
 use crate::cloud::error::Error;
 use crate::deployment::declaration::Strategy;
 use crate::facts::{Batches, Colour, Course, Origin, Sizing};
 use crate::kind::autoscaling_group::fleet::{Fleet, Member};
 use crate::kind::autoscaling_group::{roll, standby};
 use crate::kind::shell::{self, Script};
+use crate::rollout::health::Served;
+use crate::rollout::run::{Failure, Rolling, Stop};
+use crate::rollout::verify::{Effect, Point};
 
 /// How long the slowest deregistration may take (3600 s), and a little more.
 const DRAIN: Duration = Duration::from_secs(3900);
 
-/// Gives the release to every instance in service that does not have it.
-pub async fn perform(rolling: &Rolling<'_>, live: Colour, batch: f64) -> Result<(), Failure> {
-    rolling.note_origin(live).await?;
-    walk(rolling, live, batch, |_| true).await
+pub struct InPlace {
+    /// Percent of the instances in service.
+    pub batch: f64,
 }
 
-/// The group launches the release from now on; what it launched of the old one meanwhile is given it.
-pub async fn pin(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
-    rolling.agree_as(&rolling.addresses(), true).await?;
-    let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
-    let batch = match rolling.declaration.strategy {
-        Strategy::InPlace { batch, .. } => batch,
-        _ => 50.0,
-    };
-    let origin = rollout.origin.as_ref().map(template);
-    let launched_before = |member: &Member| member.template.is_some() && member.template == origin;
-    loop {
-        walk(rolling, live, batch, launched_before).await?;
-        // What was being launched as the group was pinned comes into service only now.
-        rolling.healthy(live).await?;
-        let (Some((_, rollout)), Some(fleet)) = (rolling.rollout(), rolling.fleet(live).await?) else {
-            return Ok(());
-        };
-        if choose(&fleet, &rollout.batches.done, batch, launched_before)?.is_empty() {
-            return rolling.hold(Duration::ZERO, true).await;
+impl Act for InPlace {
+    fn words(&self, of: &Setting<'_>) -> String {
+        let (to, label, batch) = (of.to(), &of.rollout.release.label, self.batch);
+        let total = of.capacity.map(|n| format!(" of {n}")).unwrap_or_default();
+        format!(
+            "give   {label} to the instances{total} on {to}, {batch}% at a time on standby; each batch healthy"
+        )
+    }
+
+    fn effects(&self, of: &Setting<'_>, _: &Point) -> Vec<Effect> {
+        vec![Effect::Replaced(of.to())]
+    }
+
+    fn perform<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
+        async {
+            let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
+            rolling.note_origin(rollout.to).await?;
+            walk(rolling, rollout.to, self.batch, |_| true).await
         }
+        .boxed_local()
+    }
+
+    fn undone(&self, of: &Setting<'_>, _: usize, _: usize, _: &Point) -> Vec<Effect> {
+        vec![Effect::Replaced(of.to())]
+    }
+
+    /// The old release carries everything again.
+    fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
+        async {
+            let Some((live, origin)) = rolling.origin() else { return Ok(()) };
+            let batches = rolling.rollout().map(|(_, rollout)| rollout.batches).unwrap_or_default();
+            back(rolling, live, &origin, &batches).await
+        }
+        .boxed_local()
     }
 }
 
 /// Batch after batch of those instances that `wants` it.
-async fn walk(
+pub(super) async fn walk(
     rolling: &Rolling<'_>,
     live: Colour,
     batch: f64,
@@ -134,7 +151,7 @@ impl Watch<'_> {
 }
 
 /// The next batch: empty when none is left.
-fn choose(
+pub(super) fn choose(
     fleet: &Fleet,
     done: &BTreeSet<String>,
     batch: f64,
@@ -174,7 +191,7 @@ fn size(serving: usize, batch: f64) -> usize {
 async fn one(rolling: &Rolling<'_>, live: Colour, resumed: bool) -> Result<(), Failure> {
     let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
     let address = rolling.address("autoscaling_group", live);
-    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
     let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
     // What was replaced meanwhile is no longer of this batch.
     let there = |member: &&Member| !member.leaving();
@@ -230,7 +247,7 @@ async fn run(
         )));
     };
     let address = rolling.address("autoscaling_group", live);
-    let op = rolling.operation(&address);
+    let op = rolling.changes(Effect::Replaced(live), &address)?;
     // No other rollout has the same, though it ships the same release again.
     let name = rolling.rollout().map(|(_, rollout)| {
         format!("bgform {} {}", rollout.release.fingerprint, rollout.release.began.as_millisecond())
@@ -255,14 +272,14 @@ async fn run(
 /// The old release carries everything again. What is on standby ends without having served; then
 /// what has the new release is replaced, one instance after the other, from the version that the
 /// group launched before.
-pub async fn back(
+async fn back(
     rolling: &Rolling<'_>,
     live: Colour,
     origin: &Origin,
     batches: &Batches,
 ) -> Result<(), Failure> {
     let address = rolling.address("autoscaling_group", live);
-    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
     rolling
         .unless_interrupted(async {
             standby::pin(&op, &group, &spec(rolling, live)?.at(&template(origin))).await?;

@@ -1,23 +1,93 @@
-//! A release by instance refresh: the live colour's instances are replaced by ones of the new version,
-//! which is in the refresh's desired configuration, so that AWS takes it back by itself when the
-//! refresh fails (user guide, instance-refresh-rollback).
+//! Replaces the live colour's instances by ones of the new version, by an instance refresh. The version
+//! is in the refresh's desired configuration, so that AWS takes it back by itself when the refresh
+//! fails (user guide, instance-refresh-rollback).
 
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::health::Served;
-use super::run::{Failure, Rolling, Stop};
+use futures_util::FutureExt;
+
+use super::{Act, Doing, Setting};
 use crate::cloud::error::Error;
 use crate::deployment::declaration::Strategy;
 use crate::facts::{Colour, Course, Origin};
 use crate::kind::autoscaling_group::fleet::{Member, Template};
 use crate::kind::autoscaling_group::refresh::{self, under_way};
-use crate::kind::autoscaling_group::spec::{Refresh, Spec};
+use crate::kind::autoscaling_group::spec::{Refresh as How, Spec};
+use crate::rollout::health::Served;
+use crate::rollout::run::{Failure, Rolling, Stop};
+use crate::rollout::verify::{Effect, Point};
 use crate::value::format_duration;
+
+pub struct Refresh;
+
+impl Act for Refresh {
+    /// `roll blue's instances by an instance refresh, 50% → 100%; at least 90% healthy`
+    fn words(&self, of: &Setting<'_>) -> String {
+        let live = of.to();
+        let Strategy::Rolling { min_healthy, checkpoints, checkpoint_delay, .. } = &of.declaration.strategy
+        else {
+            return format!("roll   {live}'s instances by an instance refresh");
+        };
+        let mut stops: Vec<String> = checkpoints.iter().map(|share| format!("{share}%")).collect();
+        if checkpoints.last() != Some(&100.0) {
+            stops.push("100%".to_owned());
+        }
+        let pause = checkpoint_delay.filter(|_| !checkpoints.is_empty()).map(Duration::from_secs);
+        let pause = pause.map(|pause| format!(", {} at each", format_duration(pause))).unwrap_or_default();
+        format!(
+            "roll   {live}'s instances by an instance refresh, {}{pause}; at least {min_healthy}% healthy",
+            stops.join(" → ")
+        )
+    }
+
+    fn way_back(&self, _: &Setting<'_>, _: usize, _: u8) -> String {
+        TURNED.to_owned()
+    }
+
+    fn effects(&self, of: &Setting<'_>, _: &Point) -> Vec<Effect> {
+        vec![Effect::Replaced(of.to())]
+    }
+
+    fn perform<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
+        async {
+            match rolling.rollout() {
+                Some((_, rollout)) => perform(rolling, rollout.to).await,
+                None => Ok(()),
+            }
+        }
+        .boxed_local()
+    }
+
+    fn undone(&self, of: &Setting<'_>, _: usize, _: usize, _: &Point) -> Vec<Effect> {
+        vec![Effect::Replaced(of.to())]
+    }
+
+    /// Every instance of the colour runs the version again that it ran before.
+    fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
+        async {
+            let Some((live, origin)) = rolling.origin() else { return Ok(()) };
+            let how = match rolling.declaration.strategy {
+                Strategy::Rolling { min_healthy, max_healthy, .. } => How::back(min_healthy, max_healthy),
+                _ => How::back(90.0, 110.0),
+            };
+            let gone = rolling.unless_interrupted(bring_back(rolling, live, &origin, how)).await;
+            if let Err(Failure::Interrupted) = gone {
+                goes_on_back(rolling);
+            }
+            gone?;
+            rolling.healthy(live).await
+        }
+        .boxed_local()
+    }
+}
+
+/// The way back from a refresh, as a plan tells it.
+pub(super) const TURNED: &str = "the refresh is turned round";
 
 /// Refreshes the live colour and waits until every target is healthy. An abort, a gate, a new instance
 /// that does not stay healthy or a refresh that gets no further turns it round.
-pub async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
+async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
     rolling.note_origin(live).await?;
     let addresses = rolling.addresses();
     loop {
@@ -70,7 +140,7 @@ async fn ended(
     refreshed: Pin<&mut impl Future<Output = Result<(), Failure>>>,
 ) -> Result<(), Failure> {
     let address = rolling.address("autoscaling_group", live);
-    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
     let asked = matches!(failure, Failure::Asked { .. });
     let turned = match failure {
         Failure::State(_) => return Ok(()),
@@ -110,9 +180,10 @@ fn goes_on_back(rolling: &Rolling<'_>) {
 }
 
 /// Cancels the refresh of the live colour that is under way, if there is one.
-pub async fn cancel(rolling: &Rolling<'_>, live: Colour) -> Result<(), Error> {
+pub async fn cancel(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
     let address = rolling.address("autoscaling_group", live);
-    refresh::cancel(&rolling.operation(&address), &rolling.group(live)).await
+    let op = rolling.changes(Effect::Replaced(live), &address)?;
+    Ok(refresh::cancel(&op, &rolling.group(live)).await?)
 }
 
 /// What is looked at while a refresh goes on.
@@ -154,7 +225,7 @@ impl<'a> Watch<'a> {
         }
         let address = rolling.address("autoscaling_group", live);
         let now = rolling.run.cloud.clock.monotonic();
-        match under_way(&rolling.operation(&address), &rolling.group(live)).await? {
+        match under_way(&rolling.asks(&address), &rolling.group(live)).await? {
             Some((percentage, _)) if percentage > self.most => (self.most, self.since) = (percentage, now),
             Some((_, seen)) if now.saturating_sub(self.since) > self.limit => {
                 let limit = format_duration(self.limit);
@@ -180,83 +251,30 @@ fn patience(rolling: &Rolling<'_>, live: Colour) -> Duration {
     rolling.limit(live) + warmup + Duration::from_secs(paused)
 }
 
-/// Every instance of the colour runs the origin's version again.
-pub async fn back(rolling: &Rolling<'_>, live: Colour, origin: &Origin) -> Result<(), Failure> {
-    let how = match rolling.declaration.strategy {
-        Strategy::Rolling { min_healthy, max_healthy, .. } => Refresh::back(min_healthy, max_healthy),
-        _ => Refresh::back(90.0, 110.0),
-    };
-    let gone = rolling.unless_interrupted(bring_back(rolling, live, origin, how)).await;
-    if let Err(Failure::Interrupted) = gone {
-        goes_on_back(rolling);
-    }
-    gone?;
-    rolling.healthy(live).await
-}
-
-async fn bring_back(
+pub(super) async fn bring_back(
     rolling: &Rolling<'_>,
     live: Colour,
     origin: &Origin,
-    how: Refresh,
+    how: How,
 ) -> Result<(), Failure> {
     let address = rolling.address("autoscaling_group", live);
-    let (op, group) = (rolling.operation(&address), rolling.group(live));
+    let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
     let spec = spec(rolling, live)?.at(&template(origin));
     Ok(refresh::back(&op, &group, &spec, &how).await?)
 }
 
-/// The release before comes back to the live colour: a stage of its own, where that release was
-/// replaced by one that was shipped to its end.
-pub async fn restore(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
-    let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
-    let Some(origin) = &rollout.origin else { return Ok(()) };
-    // In place an instance may have the release that is left, though it was launched from that version.
-    let mut how = Refresh::back(90.0, 110.0);
-    how.skip_matching = false;
-    let mut restored = std::pin::pin!(bring_back(rolling, live, origin, how));
-    match rolling.watched(restored.as_mut(), async || Ok(())).await {
-        Ok(()) => {
-            rolling.learn_what_launches(live).await?;
-            rolling.healthy(live).await
-        }
-        Err(Stop::Failed(Failure::Interrupted)) => {
-            rolling.tell("AWS goes on with the way back by itself; `bgform rollback` waits for its end");
-            Err(Failure::Interrupted)
-        }
-        Err(Stop::Failed(failure)) => Err(failure),
-        Err(Stop::Paused) => Ok(()),
-    }
-}
-
-/// What was on its way to the origin's version stays where it was: the refresh to it is turned round.
-pub async fn stay(rolling: &Rolling<'_>, live: Colour, origin: &Origin) -> Result<(), Failure> {
-    let standing = rolling.fleet(live).await?.and_then(|fleet| fleet.template);
-    if standing.as_ref() == Some(&template(origin)) {
-        return Err(Failure::Cloud(Error::failed(
-            format!("{live} has gone back already"),
-            "`bgform rollback` ends it; then ship what is wanted with `bgform apply`",
-        )));
-    }
-    let address = rolling.address("autoscaling_group", live);
-    let (op, group) = (rolling.operation(&address), rolling.group(live));
-    let turned = async { Ok(refresh::turned_back(&op, &group, Refresh::back(90.0, 110.0).timeout()).await?) };
-    rolling.unless_interrupted(turned).await?;
-    rolling.healthy(live).await
-}
-
-pub fn template(origin: &Origin) -> Template {
+pub(super) fn template(origin: &Origin) -> Template {
     Template { id: origin.template.clone(), version: origin.version.clone() }
 }
 
 /// Whether an instance was launched from a later version than the origin's.
-pub fn is_later(member: &Member, origin: &Origin) -> bool {
+pub(super) fn is_later(member: &Member, origin: &Origin) -> bool {
     let number = member.template.as_ref().and_then(Template::number);
     number.zip(origin.version.parse().ok()).is_some_and(|(is, was): (u64, u64)| is > was)
 }
 
 /// The colour's group as state has it.
-pub fn spec(rolling: &Rolling<'_>, live: Colour) -> Result<Spec, Error> {
+pub(super) fn spec(rolling: &Rolling<'_>, live: Colour) -> Result<Spec, Error> {
     let snapshot = rolling.run.journal.snapshot();
     let address = rolling.address("autoscaling_group", live);
     let record = snapshot.resources.get(&address).ok_or_else(|| {

@@ -10,16 +10,22 @@
 
 mod rollout;
 
-use crate::facts::Colour;
+use std::fmt;
+
+use crate::facts::{Colour, Deployment, Sizing};
 
 pub use rollout::prove_rollout;
 
-/// What a move does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a move does to the traffic, to a fleet, or waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// The fleet is to have so many instances. Those that were healthy stay so, as far as there is
-    /// room for them; new ones are not healthy yet.
+    /// The fleet is to have so many instances, and no fewer. Those that were healthy stay so, as far
+    /// as there is room for them; new ones are not healthy yet.
     Size(Colour, u32),
+    /// No scaling policy takes the fleet below so many.
+    Pinned(Colour, u32),
+    /// The sizes of the fleet are the file's again, and its scaling policies'.
+    Freed(Colour),
     /// Waited until all of the fleet are healthy.
     Healthy(Colour),
     /// Looked at, and raised and waited for unless so many are healthy.
@@ -29,6 +35,33 @@ pub enum Effect {
     Unscheduled(Colour),
     /// The weights of blue and green.
     Weights(u8, u8),
+    /// Waited until a colour without weight gets no request any more.
+    Settled(Colour),
+    /// Instances of the fleet are given another release, as many as the strategy says at a time. AWS
+    /// and the guards hold the rest in service; the proof is not about that.
+    Replaced(Colour),
+    /// Requests with the preview's header reach the new colour, or do no more.
+    Preview(bool),
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size(colour, 0) => write!(f, "empty {colour}"),
+            Self::Size(colour, n) => write!(f, "size {colour} to {n}"),
+            Self::Pinned(colour, n) => write!(f, "keep {colour} at {n} or more"),
+            Self::Freed(colour) => write!(f, "give {colour} the sizes of the file again"),
+            Self::Healthy(colour) => write!(f, "wait until all of {colour} are healthy"),
+            Self::Ensured(colour, _) => write!(f, "look whether {colour} is large enough"),
+            Self::Scheduled(colour) => write!(f, "schedule the end of {colour}"),
+            Self::Unscheduled(colour) => write!(f, "call off the end of {colour}"),
+            Self::Weights(_, green) => write!(f, "give green {green}% of the traffic"),
+            Self::Settled(colour) => write!(f, "wait until {colour} gets no request any more"),
+            Self::Replaced(colour) => write!(f, "give instances of {colour} another release"),
+            Self::Preview(true) => f.write_str("show the preview"),
+            Self::Preview(false) => f.write_str("hide the preview"),
+        }
+    }
 }
 
 /// One move, and those that are done before it begins, by their places.
@@ -44,7 +77,11 @@ pub struct Move {
 pub struct Fleet {
     pub size: u32,
     pub healthy: u32,
+    /// No scaling policy takes it below so many.
+    pub least: u32,
     pub scheduled: bool,
+    /// It may get requests: it has weight, or its loss of it has not settled.
+    pub used: bool,
 }
 
 /// Both fleets, and the weights of blue and green.
@@ -75,12 +112,23 @@ impl Point {
     /// What a finished move makes of it.
     pub fn after(mut self, effect: Effect) -> Self {
         match effect {
-            Effect::Weights(blue, green) => self.weights = [blue, green],
+            Effect::Weights(blue, green) => {
+                self.weights = [blue, green];
+                for (fleet, weight) in self.fleets.iter_mut().zip(self.weights) {
+                    fleet.used |= weight > 0;
+                }
+            }
             Effect::Size(colour, size) => {
                 let fleet = &mut self.fleets[colour as usize];
-                fleet.size = size;
+                (fleet.size, fleet.least) = (size, size);
                 fleet.healthy = fleet.healthy.min(size);
             }
+            Effect::Pinned(colour, least) => self.fleets[colour as usize].least = least,
+            Effect::Freed(colour) => self.fleets[colour as usize].least = 0,
+            Effect::Settled(colour) => {
+                self.fleets[colour as usize].used = self.weights[colour as usize] > 0;
+            }
+            Effect::Replaced(_) | Effect::Preview(_) => {}
             Effect::Healthy(colour) => {
                 let fleet = &mut self.fleets[colour as usize];
                 fleet.healthy = fleet.size;
@@ -90,39 +138,61 @@ impl Point {
                 let fleet = &mut self.fleets[colour as usize];
                 fleet.size = fleet.size.max(least);
                 fleet.healthy = fleet.healthy.max(least);
+                fleet.least = fleet.least.max(least);
             }
             // The schedule may have acted before: who is still there is not known until it is looked at.
             Effect::Unscheduled(colour) => {
                 let fleet = &mut self.fleets[colour as usize];
                 if fleet.scheduled {
-                    *fleet = Fleet::default();
+                    *fleet = Fleet { used: fleet.used, ..Fleet::default() };
                 }
             }
         }
         self
     }
 
-    /// Why traffic has no home here: every colour with weight has to have healthy instances that no
-    /// schedule may take away, and one of them has to be able to carry all that `need` carries.
+    /// The point that facts tell of, where it is not known how many instances are there.
+    pub fn of(facts: &Deployment) -> Self {
+        let fleet = |colour: Colour| {
+            let least = least(facts.sizing(colour)).unwrap_or_default();
+            Fleet { size: least, healthy: least, least, ..Fleet::default() }
+        };
+        Self { fleets: Colour::BOTH.map(fleet), weights: Colour::BOTH.map(|colour| facts.weight(colour)) }
+    }
+
+    /// Why traffic has no home here: every colour that may get requests has to have healthy instances
+    /// that no schedule takes away, and each with weight as many as can carry all that `need` carries,
+    /// so that either can be left at once. A scaling policy shrinks a colour that has a part of the
+    /// traffic only, unless it is pinned.
     pub fn breaks(&self, need: u32) -> Option<String> {
-        let mut carries = false;
-        for colour in Colour::BOTH {
-            let (fleet, weight) = (self.fleets[colour as usize], self.weights[colour as usize]);
-            if weight == 0 {
-                continue;
-            }
-            if fleet.healthy == 0 {
-                return Some(format!("{colour} has {weight}% of the traffic and no healthy instance"));
-            }
-            if fleet.scheduled {
-                return Some(format!(
-                    "{colour} has {weight}% of the traffic and may be emptied by its schedule"
-                ));
-            }
-            carries |= fleet.healthy >= need;
+        Colour::BOTH.into_iter().find_map(|colour| self.breaks_on(colour, need))
+    }
+
+    fn breaks_on(&self, colour: Colour, need: u32) -> Option<String> {
+        let (fleet, weight) = (self.fleets[colour as usize], self.weights[colour as usize]);
+        let traffic = match weight {
+            0 if !fleet.used => return None,
+            0 => "may still get requests".to_owned(),
+            weight => format!("has {weight}% of the traffic"),
+        };
+        if fleet.healthy == 0 {
+            return Some(format!("{colour} {traffic} and no healthy instance"));
         }
-        (!carries)
-            .then(|| format!("no colour with traffic has {need} healthy instances, as many as it takes"))
+        if fleet.scheduled {
+            return Some(format!("{colour} {traffic} and may be emptied by its schedule"));
+        }
+        let stays = if weight == 100 { fleet.healthy } else { fleet.healthy.min(fleet.least) };
+        (weight > 0 && stays < need).then(|| {
+            format!("{colour} {traffic} and keeps {stays} healthy instances; {need} carry all of it")
+        })
+    }
+}
+
+/// The minimum that pinned sizes hold a fleet at; none where the file or nothing does.
+pub fn least(sizing: Sizing) -> Option<u32> {
+    match sizing {
+        Sizing::AtLeast(least) | Sizing::Raised(least) => Some(least),
+        Sizing::File | Sizing::Standby(_) | Sizing::Left | Sizing::Empty => None,
     }
 }
 
@@ -131,11 +201,15 @@ impl Effect {
     fn chain(self) -> usize {
         match self {
             Self::Size(colour, _)
+            | Self::Pinned(colour, _)
+            | Self::Freed(colour)
             | Self::Healthy(colour)
             | Self::Ensured(colour, _)
             | Self::Scheduled(colour)
-            | Self::Unscheduled(colour) => colour as usize,
-            Self::Weights(..) => 2,
+            | Self::Unscheduled(colour)
+            | Self::Replaced(colour) => colour as usize,
+            // Who may get requests is told by the weights and by how long they have stood.
+            Self::Weights(..) | Self::Settled(_) | Self::Preview(_) => 2,
         }
     }
 }
@@ -204,5 +278,4 @@ fn ancestors(moves: &[Move]) -> Vec<Vec<usize>> {
 }
 
 #[cfg(test)]
-#[path = "verify_tests.rs"]
 mod tests;

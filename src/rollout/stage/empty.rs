@@ -1,0 +1,38 @@
+//! Empties the colour that stands by, for another release to come there.
+
+use futures_util::FutureExt;
+
+use super::{Act, Doing, Setting};
+use crate::facts::Colour;
+use crate::rollout::run::Rolling;
+use crate::rollout::verify::{Effect, Point};
+
+pub struct Empty;
+
+/// What it takes to empty a colour: no request comes, no schedule stands, no instance is left.
+pub fn emptied(colour: Colour) -> Vec<Effect> {
+    vec![Effect::Settled(colour), Effect::Unscheduled(colour), Effect::Size(colour, 0)]
+}
+
+impl Act for Empty {
+    fn words(&self, of: &Setting<'_>) -> String {
+        let idle = of.idle();
+        let there = of.facts.releases.get(&idle).map_or("what stands by", |release| &release.label);
+        format!("empty  {idle} of {there}, which is no way back from then on")
+    }
+
+    fn effects(&self, of: &Setting<'_>, _: &Point) -> Vec<Effect> {
+        emptied(of.idle())
+    }
+
+    /// Its release is no way back before the first instance goes.
+    fn perform<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
+        async {
+            let Some((facts, rollout)) = rolling.rollout() else { return Ok(()) };
+            let idle = if facts.live == Some(rollout.to) { rollout.to.other() } else { rollout.to };
+            rolling.change(|facts, _| drop(facts.releases.remove(&idle))).await?;
+            rolling.empty(idle).await
+        }
+        .boxed_local()
+    }
+}

@@ -1,0 +1,198 @@
+//! The stages of a rollout, a file each: what a stage does, how it is undone, the effects that the
+//! proof counts with, and its words in a plan. A stage that state holds comes in ([`of`]); the proof,
+//! the plan and the run all ask the same [`Act`]. The run refuses a change that the stage has not
+//! announced by its effects ([`super::run::announced`]).
+
+mod empty;
+mod gate;
+mod hold;
+mod in_place;
+mod pin;
+mod preview;
+mod raise;
+mod refresh;
+mod restore;
+mod retire;
+mod settle;
+mod shift;
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, ready};
+
+use super::run::{Failure, Rolling};
+use super::verify::{Effect, Point};
+use crate::deployment::Declaration;
+use crate::facts::{Colour, Deployment, Rollout, Stage};
+
+pub use empty::emptied;
+pub use gate::looks;
+pub use refresh::cancel;
+
+/// A stage, or its undoing, on its way.
+pub type Doing<'a> = LocalBoxFuture<'a, Result<(), Failure>>;
+
+/// A rollout as its stages see it: where it goes, from which facts, and by which declaration.
+pub struct Setting<'a> {
+    pub declaration: &'a Declaration,
+    pub facts: &'a Deployment,
+    pub rollout: &'a Rollout,
+    /// The instances that carry the traffic now, where that is known.
+    pub capacity: Option<u32>,
+    /// What the stages do.
+    pub acts: Acts<'a>,
+}
+
+/// Gives what a stage does: [`of`], except in tests of what comes of a stage that is wrong.
+pub type Acts<'a> = &'a dyn Fn(&Stage) -> Box<dyn Act>;
+
+impl Setting<'_> {
+    pub fn to(&self) -> Colour {
+        self.rollout.to
+    }
+
+    /// The colour beside the new one that has the traffic before; none at a first release and where
+    /// the release takes the place of the old one.
+    pub fn old(&self) -> Option<Colour> {
+        self.facts.live.filter(|live| *live != self.rollout.to)
+    }
+
+    /// The colour that does not carry the traffic.
+    pub fn idle(&self) -> Colour {
+        match self.facts.live == Some(self.rollout.to) {
+            true => self.rollout.to.other(),
+            false => self.rollout.to,
+        }
+    }
+
+    /// How many instances the traffic needs.
+    pub fn need(&self) -> u32 {
+        self.capacity.unwrap_or(1)
+    }
+
+    /// Whether a stage up to `place` gives instances of the live colour another release.
+    fn has_replaced(&self, place: usize) -> bool {
+        let replaces = |stage: &Stage| {
+            let effects = (self.acts)(stage).undone(self, place, place, &Point::of(self.facts));
+            effects.iter().any(|effect| matches!(effect, Effect::Replaced(_)))
+        };
+        self.rollout.stages.iter().take(place + 1).any(replaces)
+    }
+
+    /// Whether a stage like this one comes after `place` and was reached too.
+    fn comes_again(&self, place: usize, reached: usize, same: fn(&Stage) -> bool) -> bool {
+        self.rollout.stages.iter().take(reached + 1).skip(place + 1).any(same)
+    }
+}
+
+/// A stage of a rollout.
+pub trait Act {
+    /// Its line in a plan.
+    fn words(&self, of: &Setting<'_>) -> String;
+
+    /// The way back from it as a plan tells it, empty where there is none; `place` is its own, `weight`
+    /// is the new colour's share of the traffic by then, in percent.
+    fn way_back(&self, of: &Setting<'_>, place: usize, weight: u8) -> String {
+        by_weight(of, place, weight)
+    }
+
+    /// How long it waits at least.
+    fn wait(&self, _: &Setting<'_>) -> Duration {
+        Duration::ZERO
+    }
+
+    /// What it changes and waits for, in this order; `at` is the point that it begins at.
+    fn effects(&self, _: &Setting<'_>, _at: &Point) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    /// Does it.
+    fn perform<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a>;
+
+    /// What its undoing changes and waits for, after the stages up to `reached` were begun; `place` is
+    /// its own, `at` the point that the undoing begins at.
+    fn undone(&self, _: &Setting<'_>, _place: usize, _reached: usize, _at: &Point) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    /// Undoes it, however far it came; done again, it changes nothing more.
+    fn undo<'a>(&'a self, _: &'a Rolling<'_>) -> Doing<'a> {
+        ready(Ok(())).boxed_local()
+    }
+}
+
+/// The way back from most stages.
+fn by_weight(of: &Setting<'_>, place: usize, weight: u8) -> String {
+    let text = match (of.old(), of.facts.live) {
+        (Some(_), _) if weight == 0 => "nothing to undo",
+        (Some(_), _) => "one rule change",
+        (None, Some(_)) if of.has_replaced(place) => "instances are replaced from the old version",
+        (None, Some(_)) => "nothing to undo",
+        (None, None) => "",
+    };
+    text.to_owned()
+}
+
+/// What a stage of the facts does.
+pub fn of(stage: &Stage) -> Box<dyn Act> {
+    match stage {
+        Stage::Gate { name } => Box::new(gate::Gate { name: name.clone() }),
+        Stage::Empty => Box::new(empty::Empty),
+        Stage::Raise => Box::new(raise::Raise),
+        Stage::Refresh => Box::new(refresh::Refresh),
+        Stage::Restore => Box::new(restore::Restore),
+        Stage::InPlace { batch } => Box::new(in_place::InPlace { batch: *batch }),
+        Stage::Pin => Box::new(pin::Pin),
+        Stage::Preview { on } => Box::new(preview::Preview { on: *on }),
+        Stage::Shift { new } => Box::new(shift::Shift { new: *new }),
+        Stage::Hold { time } => Box::new(hold::Hold { time: *time }),
+        Stage::Settle => Box::new(settle::Settle),
+        Stage::Retire { after } => Box::new(retire::Retire { after: *after }),
+    }
+}
+
+/// The weights of blue and green that give `to` this share.
+pub fn weights(to: Colour, new: u8) -> Effect {
+    let mut weights = [100_u8.saturating_sub(new); 2];
+    weights[to as usize] = new;
+    Effect::Weights(weights[0], weights[1])
+}
+
+/// The effects of the way back from a rollout of which the stages up to `reached` were begun, each
+/// with the words that name it: the stages are undone from the last to the first, and a colour that
+/// has no release any more is emptied.
+pub fn way_back(of: &Setting<'_>, reached: usize, mut at: Point) -> Vec<(String, Effect)> {
+    let mut all = Vec::new();
+    let begun = of.rollout.stages.iter().enumerate().take(reached + 1);
+    for (place, stage) in begun.rev() {
+        for effect in (of.acts)(stage).undone(of, place, reached, &at) {
+            at = at.after(effect);
+            all.push((format!("undoing {}", stage.word()), effect));
+        }
+    }
+    if is_nobodys(of, reached) {
+        let name = || "emptying what has no release".to_owned();
+        all.extend(orphaned(of).into_iter().map(|effect| (name(), effect)));
+    }
+    all
+}
+
+/// What it takes to give up the new colour: it is emptied, and the sizes of the old one are the file's.
+pub fn given_up(old: Colour, to: Colour) -> Vec<Effect> {
+    vec![Effect::Settled(to), Effect::Unscheduled(to), Effect::Freed(old), Effect::Size(to, 0)]
+}
+
+/// The same for a colour that has no release, and may still have weight from one that was given up.
+pub fn orphaned(of: &Setting<'_>) -> Vec<Effect> {
+    let Some(old) = of.old() else { return Vec::new() };
+    [vec![weights(of.to(), 0)], given_up(old, of.to())].concat()
+}
+
+/// Whether the new colour is neither the way back to a release nor emptied by the undoing of a raise.
+pub fn is_nobodys(of: &Setting<'_>, reached: usize) -> bool {
+    let begun = || of.rollout.stages.iter().take(reached + 1);
+    let emptied = begun().any(|stage| *stage == Stage::Empty);
+    let raised = begun().any(|stage| *stage == Stage::Raise);
+    of.old().is_some() && !raised && (emptied || !of.facts.releases.contains_key(&of.to()))
+}

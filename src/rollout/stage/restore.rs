@@ -1,0 +1,79 @@
+//! Brings the release before back to the live colour, where that release was replaced by one that was
+//! shipped to its end.
+
+use futures_util::FutureExt;
+
+use super::refresh::{TURNED, bring_back, template};
+use super::{Act, Doing, Setting};
+use crate::cloud::error::Error;
+use crate::kind::autoscaling_group::refresh;
+use crate::kind::autoscaling_group::spec::Refresh as How;
+use crate::rollout::run::{Failure, Rolling, Stop};
+use crate::rollout::verify::{Effect, Point};
+
+pub struct Restore;
+
+impl Act for Restore {
+    fn words(&self, of: &Setting<'_>) -> String {
+        let (to, label) = (of.to(), &of.rollout.release.label);
+        format!("roll   {to}'s instances back to {label} by an instance refresh; at least 90% healthy")
+    }
+
+    fn way_back(&self, _: &Setting<'_>, _: usize, _: u8) -> String {
+        TURNED.to_owned()
+    }
+
+    fn effects(&self, of: &Setting<'_>, _: &Point) -> Vec<Effect> {
+        vec![Effect::Replaced(of.to())]
+    }
+
+    fn perform<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
+        async {
+            let Some((live, origin)) = rolling.origin() else { return Ok(()) };
+            // In place an instance may have the release that is left, though it was launched from that
+            // version.
+            let mut how = How::back(90.0, 110.0);
+            how.skip_matching = false;
+            let mut restored = std::pin::pin!(bring_back(rolling, live, &origin, how));
+            match rolling.watched(restored.as_mut(), async || Ok(())).await {
+                Ok(()) => {
+                    rolling.learn_what_launches(live).await?;
+                    rolling.healthy(live).await
+                }
+                Err(Stop::Failed(Failure::Interrupted)) => {
+                    rolling
+                        .tell("AWS goes on with the way back by itself; `bgform rollback` waits for its end");
+                    Err(Failure::Interrupted)
+                }
+                Err(Stop::Failed(failure)) => Err(failure),
+                Err(Stop::Paused) => Ok(()),
+            }
+        }
+        .boxed_local()
+    }
+
+    fn undone(&self, of: &Setting<'_>, _: usize, _: usize, _: &Point) -> Vec<Effect> {
+        vec![Effect::Replaced(of.to())]
+    }
+
+    /// The release that was to be left stays: the refresh away from it is turned round.
+    fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
+        async {
+            let Some((live, origin)) = rolling.origin() else { return Ok(()) };
+            let standing = rolling.fleet(live).await?.and_then(|fleet| fleet.template);
+            if standing.as_ref() == Some(&template(&origin)) {
+                return Err(Failure::Cloud(Error::failed(
+                    format!("{live} has gone back already"),
+                    "`bgform rollback` ends it; then ship what is wanted with `bgform apply`",
+                )));
+            }
+            let address = rolling.address("autoscaling_group", live);
+            let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
+            let limit = How::back(90.0, 110.0).timeout();
+            let turned = async { Ok(refresh::turned_back(&op, &group, limit).await?) };
+            rolling.unless_interrupted(turned).await?;
+            rolling.healthy(live).await
+        }
+        .boxed_local()
+    }
+}

@@ -1,0 +1,68 @@
+//! Empties the old colour: after a time, by AWS itself, so that no process has to stay alive for it;
+//! or now, where a gate had to be passed first.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use super::{Act, Doing, Setting, by_weight, emptied};
+use crate::facts::Colour;
+use crate::rollout::run::Rolling;
+use crate::rollout::verify::{Effect, Point};
+use crate::value::format_duration;
+
+pub struct Retire {
+    pub after: Duration,
+}
+
+impl Act for Retire {
+    fn words(&self, of: &Setting<'_>) -> String {
+        let old = of.old().map_or("the old colour", Colour::name);
+        match self.after.is_zero() {
+            true => format!("retire {old} now"),
+            false => format!("retire {old} in {}, by a scheduled action", format_duration(self.after)),
+        }
+    }
+
+    fn way_back(&self, of: &Setting<'_>, place: usize, weight: u8) -> String {
+        match of.old() {
+            Some(old) if self.after.is_zero() => format!("{old} is raised again"),
+            _ => by_weight(of, place, weight),
+        }
+    }
+
+    fn effects(&self, of: &Setting<'_>, _: &Point) -> Vec<Effect> {
+        match of.old() {
+            Some(old) if self.after.is_zero() => emptied(old),
+            Some(old) => vec![Effect::Scheduled(old)],
+            None => Vec::new(),
+        }
+    }
+
+    fn perform<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
+        async {
+            match rolling.old() {
+                Some(old) if self.after.is_zero() => rolling.empty(old).await,
+                Some(old) => rolling.schedule(old, self.after).await,
+                None => Ok(()),
+            }
+        }
+        .boxed_local()
+    }
+
+    fn undone(&self, of: &Setting<'_>, _: usize, _: usize, _: &Point) -> Vec<Effect> {
+        let Some(old) = of.old() else { return Vec::new() };
+        vec![Effect::Unscheduled(old), Effect::Ensured(old, of.need())]
+    }
+
+    /// The old colour has as many instances as the new one again, and nothing empties it.
+    fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
+        async {
+            match rolling.old() {
+                Some(old) => rolling.raise_again(old).await,
+                None => Ok(()),
+            }
+        }
+        .boxed_local()
+    }
+}
