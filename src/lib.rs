@@ -20,6 +20,7 @@ pub mod plan;
 pub mod rehearse;
 pub mod rollout;
 pub mod secrets;
+pub mod stack;
 pub mod state;
 pub mod terminal;
 pub mod value;

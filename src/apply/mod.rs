@@ -12,9 +12,9 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::plan::Plan;
+use crate::stack::program::Program;
+use crate::stack::scope::Known;
 use crate::state::{Journal, StateError};
 
 pub use recover::{Recovered, recover};

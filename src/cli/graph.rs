@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::program::Program;
+use crate::stack::scope::Known;
 
 #[derive(Debug, clap::Args)]
 #[command(

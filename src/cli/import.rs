@@ -8,14 +8,14 @@ use super::state::{keep, nothing_open};
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
 use crate::diagnostic::did_you_mean;
-use crate::lang::program::{Node, Program};
-use crate::lang::scope::{Facts, Known};
 use crate::plan::cover::pair;
 use crate::plan::diff::AttributeChange;
 use crate::plan::observe::read_existing;
 use crate::plan::render::show_value;
 use crate::plan::take_over::take_over;
 use crate::rollout::same_account;
+use crate::stack::program::{Node, Program};
+use crate::stack::scope::{Facts, Known};
 use crate::state::{Change, Record, Snapshot};
 
 #[derive(Debug, clap::Args)]

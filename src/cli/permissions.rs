@@ -12,8 +12,8 @@ use crate::deployment::lower::Sides;
 use crate::deployment::permissions::needed;
 use crate::kind;
 use crate::lang::ast::Body;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::program::Program;
+use crate::stack::scope::Known;
 use crate::state::BucketSettings;
 use crate::state::deployment::Colour;
 

@@ -17,7 +17,6 @@ use crate::clock::{self, Clock};
 use crate::deployment::run::End;
 use crate::deployment::tell::tell;
 use crate::kind::operation::Reporter;
-use crate::lang::program::Program;
 use crate::plan::Options;
 use crate::rehearse::tally::Verdict;
 use crate::rehearse::timeline::{self, Timeline};
@@ -28,6 +27,7 @@ use crate::sandbox::pace::Pace;
 use crate::sandbox::region::Region;
 use crate::sandbox::{self, Sandbox};
 use crate::secrets::hidden;
+use crate::stack::program::Program;
 use crate::state::deployment::Stage;
 use crate::terminal::errln;
 

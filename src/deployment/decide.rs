@@ -8,8 +8,8 @@ use super::fingerprint::fingerprint;
 use super::lower::Sides;
 use super::strategy;
 use crate::diagnostic::Mistake;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::program::Program;
+use crate::stack::scope::Known;
 use crate::state::deployment::{BACK, Colour, Course, Deployment, Ending, Release, Rollout, Stage};
 
 /// What a plan does about one deployment.

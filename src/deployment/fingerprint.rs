@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use super::lower::OF_NO_RELEASE;
 use crate::address::Address;
 use crate::diagnostic::Mistake;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::program::Program;
+use crate::stack::scope::Known;
 use crate::state::deployment::Colour;
 use crate::value::{Object, Value};
 

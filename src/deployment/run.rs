@@ -25,9 +25,9 @@ use crate::apply::shutdown::Shutdown;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::kind::operation::Reporter;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::plan::PlanError;
+use crate::stack::program::Program;
+use crate::stack::scope::Known;
 use crate::state::deployment::{Colour, Course, Deployment, Retirement, Rollout};
 use crate::state::{Change, Entry, Journal, StateError};
 

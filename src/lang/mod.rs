@@ -2,7 +2,6 @@
 
 pub mod ast;
 mod blank;
-pub mod check;
 mod cut;
 pub mod declare;
 mod ends;
@@ -11,14 +10,10 @@ mod expression;
 pub mod format;
 pub mod functions;
 mod literal;
-pub mod notation;
 pub mod parse;
 mod place;
 mod plain;
-pub mod program;
-pub mod reference;
-mod scan;
-pub mod scope;
+pub mod scan;
 mod slip;
 mod template;
 pub mod variable;
@@ -26,10 +21,6 @@ pub mod variable;
 #[cfg(test)]
 mod format_tests;
 #[cfg(test)]
-mod fuzz_tests;
-#[cfg(test)]
 mod parse_tests;
-#[cfg(test)]
-pub(crate) mod program_tests;
 #[cfg(test)]
 mod slip_tests;

@@ -7,8 +7,8 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::diagnostic::{Mistake, Sources};
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::program::Program;
+use crate::stack::scope::Known;
 use crate::state::Snapshot;
 
 pub mod cover;

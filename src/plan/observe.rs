@@ -10,8 +10,8 @@ use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::diagnostic::Mistake;
 use crate::kind::{self, Live, Wanted};
-use crate::lang::program::{Node, Program};
-use crate::lang::scope::{Facts, Known};
+use crate::stack::program::{Node, Program};
+use crate::stack::scope::{Facts, Known};
 use crate::state::{Record, Snapshot};
 use crate::value::{Object, Value};
 

@@ -11,9 +11,9 @@ use super::{Basis, Made, Options, make};
 use crate::address::{Address, touched};
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Target};
-use crate::lang::program::Program;
-use crate::lang::program_tests::load;
-use crate::lang::scope::{Facts, Known};
+use crate::stack::program::Program;
+use crate::stack::program_tests::load;
+use crate::stack::scope::{Facts, Known};
 use crate::state::{Change, Record, Snapshot};
 use crate::value::{Object, Value};
 

@@ -10,9 +10,9 @@ use super::resolve::resolve;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::kind::{self, Live, Wanted};
-use crate::lang::program::{Evaluated, Node, Program};
-use crate::lang::scope::Known;
 use crate::plan::diff::{AttributeChange, diff};
+use crate::stack::program::{Evaluated, Node, Program};
+use crate::stack::scope::Known;
 use crate::state::Record;
 use crate::value::{Object, Value};
 

@@ -4,9 +4,9 @@
 use super::moves::{Rollouts, both_fleets, moves};
 use super::{Engine, Error, account, same_account};
 use crate::cloud::Cloud;
-use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options};
 use crate::secrets;
+use crate::stack::scope::Known;
 use crate::state::{OpenOperation, Snapshot};
 
 /// All that is going to be shipped.

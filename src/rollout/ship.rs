@@ -14,9 +14,9 @@ use crate::deployment::names::in_state;
 use crate::deployment::run::{End, Ended, Run, beside, run};
 use crate::deployment::standing;
 use crate::kind::operation::Operation;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, remembered_outputs, with_dependencies};
+use crate::stack::program::Program;
+use crate::stack::scope::Known;
 use crate::state::deployment::{Adopted, Colour, Course, Deployment, Ending, Origin};
 use crate::state::{Change, Entry, Journal, LockGuard, Snapshot, StateError};
 

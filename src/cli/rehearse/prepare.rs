@@ -11,8 +11,8 @@ use super::super::sandbox::{daemon, home::refused};
 use crate::apply::shutdown::Shutdown;
 use crate::cloud::Cloud;
 use crate::deployment::lower::Sides;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::program::Program;
+use crate::stack::scope::Known;
 use crate::state::deployment::Colour;
 
 /// Runs the command to its end, led to the sandbox in this folder and to nothing else; false: an interrupt

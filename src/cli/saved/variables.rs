@@ -4,9 +4,9 @@
 
 use crate::lang::ast::{Block, Node};
 use crate::lang::evaluate::evaluate;
-use crate::lang::program::Program;
-use crate::lang::scope::{Known, Names};
 use crate::plan::render::show_value;
+use crate::stack::program::Program;
+use crate::stack::scope::{Known, Names};
 use crate::value::Value;
 
 /// `name=text` of every variable. One whose value no text gives is left out where its default

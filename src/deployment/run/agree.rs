@@ -9,9 +9,9 @@ use crate::apply::shutdown::Shutdown;
 use crate::apply::{self, Context};
 use crate::deployment::{names, records};
 use crate::kind::operation::Operation;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part};
+use crate::stack::program::Program;
+use crate::stack::scope::Known;
 use crate::state::deployment::Colour;
 use crate::state::{Change, Entry};
 

@@ -5,14 +5,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 
-use super::{Names, Node, Program, Registry};
+use super::program::{Node, Program, Registry};
+use super::scope::Names;
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span};
 use crate::graph;
 use crate::lang::ast::{Body, Expr};
 use crate::lang::declare::{Declarations, Declared, Kinds};
 use crate::lang::evaluate::{Mentioned, Scope, describe, evaluate, references};
-use crate::lang::scope::Known;
+use crate::stack::scope::Known;
 use crate::value::Value;
 
 impl Program {
@@ -109,7 +110,7 @@ impl Program {
 
     /// The locals that an expression mentions and that can be evaluated, and whether it mentions a
     /// resource.
-    pub(in crate::lang) fn mentions_of_local(&self, expr: &Expr) -> (Vec<String>, bool) {
+    pub(in crate::stack) fn mentions_of_local(&self, expr: &Expr) -> (Vec<String>, bool) {
         let mut locals = Vec::new();
         let mut resources = false;
         for mention in references(expr, &|word| Registry.is_kind(word)) {

@@ -2,17 +2,18 @@
 
 use indexmap::IndexMap;
 
-use super::{Names, Program, Registry, member_kind};
+use super::program::{Program, Registry, member_kind};
+use super::scope::Names;
 use crate::address::Address;
 use crate::deployment::Declaration;
 use crate::deployment::lower::{Sides, lower, own_body};
 use crate::deployment::names;
 use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::diagnostic::Mistake;
-use crate::lang::check::{Check, Place};
 use crate::lang::declare::declare_lowered;
-use crate::lang::scope::Known;
 use crate::secrets;
+use crate::stack::check::{Check, Place};
+use crate::stack::scope::Known;
 use crate::state::deployment::{Colour, Deployment};
 use crate::terminal;
 use crate::value::{Object, Value};

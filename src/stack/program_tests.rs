@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::ast::Files;
-use super::parse::{parse, parse_attributes};
 use super::program::{Input, Program, ReadFile};
 use super::scope::Known;
-use super::variable::Given;
 use crate::diagnostic::{Mistake, Sources};
+use crate::lang::ast::Files;
+use crate::lang::parse::{parse, parse_attributes};
+use crate::lang::variable::Given;
 use crate::value::Value;
 
 struct NoFiles;

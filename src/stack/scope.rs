@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use indexmap::IndexMap;
 
-use super::evaluate::{Found, Members, Scope, evaluate};
 use super::program::Program;
 use crate::address::Address;
 use crate::diagnostic::Span;
 use crate::kind;
+use crate::lang::evaluate::{Found, Members, Scope, evaluate};
 use crate::value::{Object, Reference, Value};
 
 /// What is known of one resource so far.

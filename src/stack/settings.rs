@@ -1,13 +1,14 @@
 //! What the `stack` block says.
 
-use super::{Names, Program, member_kind};
+use super::program::{Program, member_kind};
+use super::scope::Names;
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span};
 use crate::kind::schema::Type;
-use crate::lang::check::Check;
 use crate::lang::declare::unknown_member;
 use crate::lang::evaluate::{describe, evaluate};
-use crate::lang::scope::Known;
+use crate::stack::check::Check;
+use crate::stack::scope::Known;
 use crate::value::{Object, Value};
 
 /// What the `stack` block says.

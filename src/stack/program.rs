@@ -9,25 +9,19 @@ use std::sync::{Arc, Mutex};
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
-use super::ast::{Block, Expr, Files};
+use super::Settings;
 use super::check::{Check, Place};
-use super::declare::{Declarations, Declared, Kinds, declare, unknown_member};
-use super::evaluate::{Scope, describe, evaluate};
+use super::expand::break_cycles_of_locals;
 use super::scope::{Known, Names};
-use super::variable::{self, Given};
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Sources, Span};
 use crate::kind;
 use crate::kind::schema::{Schema, Type};
+use crate::lang::ast::{Block, Expr, Files};
+use crate::lang::declare::{Declarations, Declared, Kinds, declare, unknown_member};
+use crate::lang::evaluate::{Scope, describe, evaluate};
+use crate::lang::variable::{self, Given};
 use crate::value::{Object, Value};
-
-mod deployments;
-mod expand;
-mod settings;
-
-pub use settings::Settings;
-
-use expand::break_cycles_of_locals;
 
 /// Where files are read from: `file("user-data.sh")` names one relative to the stack file.
 pub trait ReadFile: Send + Sync {
@@ -54,15 +48,15 @@ pub struct Program {
     /// The instances of the blocks that have `for_each`, by key.
     pub keys: HashMap<Address, IndexMap<String, Address>>,
     /// The locals that name no resource.
-    pub(in crate::lang) constants: HashMap<String, Value>,
+    pub(in crate::stack) constants: HashMap<String, Value>,
     /// Every instance of every block, dependencies first.
     pub nodes: Vec<Node>,
     /// The resources that deployments are made of, by address without a key, and whose they are.
-    lowered: HashMap<Address, String>,
+    pub(super) lowered: HashMap<Address, String>,
     /// Attributes of a deployment's colours that stay as they are, by address.
-    frozen: HashMap<Address, Vec<&'static str>>,
+    pub(super) frozen: HashMap<Address, Vec<&'static str>>,
     /// Attributes of theirs that scaling policies and retirements change.
-    others: HashMap<Address, Vec<&'static str>>,
+    pub(super) others: HashMap<Address, Vec<&'static str>>,
     /// How many of the sources are the stack's own files.
     own: usize,
     files: Arc<dyn ReadFile>,
@@ -81,7 +75,7 @@ pub struct Evaluated {
 }
 
 /// The registry, for sorting declarations.
-struct Registry;
+pub(super) struct Registry;
 
 impl Kinds for Registry {
     fn is_managed(&self, kind: &str) -> bool {
@@ -185,7 +179,7 @@ impl Program {
         first.map(Path::to_path_buf).unwrap_or_default()
     }
 
-    fn declared_at(&self, address: &Address) -> Option<Span> {
+    pub(super) fn declared_at(&self, address: &Address) -> Option<Span> {
         self.declarations.resources.get(address).map(|declared| declared.name.span)
     }
 
