@@ -14,8 +14,7 @@ use crate::plan::records::Records;
 use crate::plan::render::show_value;
 use crate::plan::resolve::resolve;
 use crate::plan::step::{Action, Step};
-use crate::stack::program::{Evaluated, Node};
-use crate::stack::scope::{Facts, Known};
+use crate::stack::{Evaluated, Facts, Known, Node};
 use crate::state::{self, Begin, Change, Entry, Record, Snapshot, StateError, Unseen};
 use crate::value::{Object, Value};
 

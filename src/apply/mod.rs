@@ -13,8 +13,7 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::plan::Plan;
-use crate::stack::program::Program;
-use crate::stack::scope::Known;
+use crate::stack::{Known, View};
 use crate::state::{Journal, StateError};
 
 pub use recover::{Recovered, recover};
@@ -26,7 +25,7 @@ use shutdown::Shutdown;
 /// What an apply works with.
 pub struct Context<'a> {
     pub cloud: &'a Cloud,
-    pub program: &'a Program,
+    pub program: &'a View<'a>,
     pub plan: &'a Plan,
     pub journal: &'a Journal,
     pub reporter: &'a dyn Reporter,

@@ -11,7 +11,7 @@ use super::{Context, Done, Failed, Outcome, StepError};
 use crate::cloud::error::Error;
 use crate::plan::step::Step;
 use crate::secrets;
-use crate::stack::scope::Known;
+use crate::stack::Known;
 use crate::state::{Change, Entry, StateError};
 
 /// Carries out a plan. What does not depend on a failed step is still done.

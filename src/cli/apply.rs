@@ -17,7 +17,7 @@ use crate::kind::operation::Reporter;
 use crate::plan::Options;
 use crate::plan::render::{Style, show_value};
 use crate::rollout::{Engine, Plan, Shipped, plan, recover, ship};
-use crate::stack::program::Program;
+use crate::stack::Program;
 use crate::state::LockGuard;
 use crate::terminal::{errln, outln};
 use crate::value::Value;

@@ -13,7 +13,7 @@ use crate::lang::parse::{parse, parse_attributes};
 use crate::lang::variable::{Given, NO_VALUE};
 use crate::rollout::Realm;
 use crate::secrets;
-use crate::stack::program::{Input, Program, ReadFile};
+use crate::stack::{Input, Program, ReadFile};
 
 pub use super::locate::store;
 

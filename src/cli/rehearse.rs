@@ -27,7 +27,7 @@ use crate::sandbox::pace::Pace;
 use crate::sandbox::region::Region;
 use crate::sandbox::{self, Sandbox};
 use crate::secrets::hidden;
-use crate::stack::program::Program;
+use crate::stack::Program;
 use crate::state::deployment::Stage;
 use crate::terminal::errln;
 
@@ -243,7 +243,7 @@ impl Rehearsal<'_> {
             "It answers at {url}. Sending {} requests a second, and shipping the second release.",
             self.args.rps
         );
-        if !second.declarations.deployments.is_empty() {
+        if !second.deployments().is_empty() {
             errln!(
                 "Other terminals lead it by `BGFORM_SANDBOX_DIR={} bgform --sandbox promote`, pause, approve and abort.",
                 self.home.folder.display()

@@ -15,7 +15,7 @@ use crate::deployment::run::{End, Ended};
 use crate::deployment::tell::tell;
 use crate::diagnostic::did_you_mean;
 use crate::rollout::{Answer, Engine, Order, Realm, order, recover, ship};
-use crate::stack::program::Program;
+use crate::stack::Program;
 use crate::state::deployment::{Deployment, Release};
 use crate::state::{LockGuard, Snapshot, StateError, Store};
 use crate::terminal::{errln, outln};

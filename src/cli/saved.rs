@@ -24,7 +24,7 @@ use super::plan::text as plan_text;
 use super::{Global, locate};
 use crate::plan::Options;
 use crate::rollout::Plan;
-use crate::stack::program::Program;
+use crate::stack::Program;
 
 pub use error::SavedPlanError;
 

@@ -6,8 +6,7 @@ use sha2::{Digest, Sha256};
 use super::lower::OF_NO_RELEASE;
 use crate::address::Address;
 use crate::diagnostic::Mistake;
-use crate::stack::program::Program;
-use crate::stack::scope::Known;
+use crate::stack::{Known, View};
 use crate::state::deployment::Colour;
 use crate::value::{Object, Value};
 
@@ -15,7 +14,7 @@ use crate::value::{Object, Value};
 /// resources count by their id, images that are baked by what they are baked from. And the digest of
 /// the target group alone.
 pub fn fingerprint(
-    program: &Program,
+    program: &View<'_>,
     name: &str,
     known: &Known,
     mistakes: &mut Vec<Mistake>,
@@ -44,7 +43,7 @@ fn short(digest: impl AsRef<[u8]>) -> String {
 }
 
 fn inputs(
-    program: &Program,
+    program: &View<'_>,
     address: &Address,
     known: &Known,
     mistakes: &mut Vec<Mistake>,
@@ -55,7 +54,7 @@ fn inputs(
 
 /// A value with what its references mean in place of them.
 fn said(
-    program: &Program,
+    program: &View<'_>,
     value: &Value,
     known: &Known,
     mistakes: &mut Vec<Mistake>,

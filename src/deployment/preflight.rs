@@ -13,8 +13,7 @@ use crate::cloud::error::Error;
 use crate::kind::autoscaling_group::fleet::Fleet;
 use crate::plan::resolve::resolve;
 use crate::plan::step::Step;
-use crate::stack::program::Program;
-use crate::stack::scope::Known;
+use crate::stack::{Known, View};
 use crate::state::Snapshot;
 use crate::state::deployment::{Rollout, Stage};
 use crate::value::{Object, Value, format_duration};
@@ -50,7 +49,7 @@ pub struct Finding {
 pub struct Ground<'a> {
     pub cloud: &'a Cloud,
     /// As the deployments stand.
-    pub program: &'a Program,
+    pub program: &'a View<'a>,
     pub snapshot: &'a Snapshot,
     pub known: &'a Known,
     /// What the plan makes, the new colours raised.

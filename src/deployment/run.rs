@@ -26,8 +26,7 @@ use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::kind::operation::Reporter;
 use crate::plan::PlanError;
-use crate::stack::program::Program;
-use crate::stack::scope::Known;
+use crate::stack::{Known, View};
 use crate::state::deployment::{Colour, Course, Deployment, Retirement, Rollout};
 use crate::state::{Change, Entry, Journal, StateError};
 
@@ -40,7 +39,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What rollouts are carried out with.
 pub struct Run<'a> {
     pub cloud: &'a Cloud,
-    pub program: &'a Program,
+    pub program: &'a View<'a>,
     pub journal: &'a Journal,
     pub reporter: &'a dyn Reporter,
     pub shutdown: &'a Shutdown,

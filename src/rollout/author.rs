@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::deployment::decide::Author;
-use crate::stack::program::Program;
+use crate::stack::Program;
 use crate::state::Holder;
 
 /// Who ships, and from which commit of the checkout that holds the stack.

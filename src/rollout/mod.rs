@@ -18,7 +18,7 @@ use crate::apply::{Recovered, recover as look_up};
 use crate::cloud::{self, Cloud};
 use crate::kind::operation::Reporter;
 use crate::plan::PlanError;
-use crate::stack::program::Program;
+use crate::stack::Program;
 use crate::state::{LockGuard, StateError, Store};
 
 pub use account::{Realm, same_account};

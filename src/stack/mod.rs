@@ -2,17 +2,20 @@
 //! out, checked, with `for_each` expanded and deployments lowered, whose blocks can be evaluated one
 //! by one. Calls no AWS and decides nothing about an account.
 
-pub mod check;
+mod check;
 mod deployments;
 mod expand;
 pub mod notation;
-pub mod program;
+mod program;
 pub mod reference;
-pub mod scope;
+mod scope;
 mod settings;
+mod view;
 
-pub use program::Program;
+pub use program::{Input, Program, ReadFile};
+pub use scope::{Facts, Known, Names};
 pub use settings::Settings;
+pub use view::{Evaluated, Node, View};
 
 #[cfg(test)]
 mod fuzz_tests;

@@ -11,7 +11,7 @@ use crate::plan;
 use crate::plan::diff::AttributeChange;
 use crate::plan::step::{Action, Step, TrafficChange};
 use crate::rollout::Rollouts;
-use crate::stack::program::{Input, ReadFile};
+use crate::stack::{Input, ReadFile};
 use crate::state::Snapshot;
 use crate::value::{Object, Value};
 

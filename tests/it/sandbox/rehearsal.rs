@@ -18,7 +18,7 @@ use bgform::lang::parse::parse;
 use bgform::lang::variable::Given;
 use bgform::plan::Options;
 use bgform::rollout::{Engine, Realm, plan, ship};
-use bgform::stack::program::{Input, Program, ReadFile};
+use bgform::stack::{Input, Program, ReadFile};
 use bgform::state::Store;
 use bgform::state::deployment::Stage;
 use serde_json::Value;

@@ -1,0 +1,289 @@
+//! A program as it stands with the facts of its deployments: beside what the author wrote, the
+//! resources that deployments are made of. Blocks are evaluated here one by one, offline (`validate`)
+//! or with what is known of the cloud.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::check::{Check, Place};
+use super::deployments::Lowered;
+use super::expand::Instances;
+use super::program::{Program, member_kind, schema_of};
+use super::scope::{Known, Names};
+use crate::address::Address;
+use crate::diagnostic::{Mistake, Span};
+use crate::kind;
+use crate::kind::schema::Type;
+use crate::lang::ast::Block;
+use crate::lang::declare::{Declared, unknown_member};
+use crate::lang::evaluate::{Scope, describe, evaluate};
+use crate::value::{Object, Value};
+
+/// A program as it stands with given facts. It reads as the program that it shows.
+pub struct View<'p> {
+    program: &'p Program,
+    pub(super) lowered: Lowered,
+    /// The instances of the lowered blocks that have `for_each`; none while instances are being found,
+    /// so that none is made from another's.
+    instances: Option<HashMap<Address, Instances>>,
+    /// Every instance of every block, dependencies first.
+    pub nodes: Vec<Node>,
+}
+
+impl Deref for View<'_> {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        self.program
+    }
+}
+
+/// One resource or `existing` block to evaluate: a block, or one instance of it.
+#[derive(Debug, Clone)]
+pub struct Node {
+    pub address: Address,
+    pub managed: bool,
+    /// `each.key` and `each.value`.
+    pub each: Option<Arc<(Value, Value)>>,
+}
+
+/// What one block says, evaluated.
+#[derive(Debug, Clone)]
+pub struct Evaluated {
+    /// Canonical inputs, references kept.
+    pub inputs: Object,
+    /// What the inputs name or read.
+    pub depends_on: BTreeSet<Address>,
+    pub prevent_destroy: bool,
+}
+
+impl<'p> View<'p> {
+    /// The view before anything is expanded: no block has instances.
+    pub(super) fn unexpanded(program: &'p Program, lowered: Lowered) -> Self {
+        Self { program, lowered, instances: None, nodes: Vec::new() }
+    }
+
+    pub(super) fn new(program: &'p Program, lowered: Lowered, mistakes: &mut Vec<Mistake>) -> Self {
+        let mut view = Self::unexpanded(program, lowered);
+        view.instances = Some(view.expand(&view.lowered.resources, mistakes));
+        view.nodes = view.ordered(mistakes);
+        view
+    }
+
+    /// The block that declares a resource, whatever the address's key.
+    pub fn resource(&self, address: &Address) -> Option<&Declared> {
+        let block = address.block();
+        let written = &self.program.declarations.resources;
+        written.get(&block).or_else(|| self.lowered.resources.get(&block))
+    }
+
+    /// The blocks of all resources: those that the author wrote, then those of deployments.
+    pub fn resources(&self) -> impl Iterator<Item = (&Address, &Declared)> {
+        self.program.declarations.resources.iter().chain(&self.lowered.resources)
+    }
+
+    /// The instances of a block with `for_each`, by its address without a key.
+    pub(super) fn instances(&self, block: &Address) -> Option<&Instances> {
+        let of_lowered = self.instances.as_ref()?;
+        self.program.instances.get(block).or_else(|| of_lowered.get(block))
+    }
+
+    /// Whether the declaration of something holds a mistake that has been reported.
+    pub(super) fn is_broken(&self, category: &str, name: &str) -> bool {
+        let all = [&self.program.declarations.broken, &self.lowered.broken];
+        let mut all = all.into_iter().filter(|broken| !broken.is_empty());
+        all.any(|broken| broken.contains(&(category.to_owned(), name.to_owned())))
+    }
+
+    pub(super) fn declared_at(&self, address: &Address) -> Option<Span> {
+        self.resource(address).map(|declared| declared.name.span)
+    }
+
+    /// Evaluates every block with nothing known of the cloud.
+    pub(super) fn check(&self, mistakes: &mut Vec<Mistake>) {
+        let known = Known::new();
+        let names = Names::new(self, &known, None);
+        for local in self.declarations.locals.values() {
+            if !self.is_broken("local", &local.name.text) {
+                evaluate(&local.value, &names, mistakes);
+            }
+        }
+        let mut told = BTreeSet::new();
+        for node in &self.nodes {
+            let mut here = Vec::new();
+            self.evaluate(node, &known, &mut here);
+            // Instances of one block share its mistakes.
+            for mistake in here {
+                let span = mistake.labels.first().map(|(span, _)| (span.file, span.start, span.end));
+                if told.insert((node.address.block(), mistake.code, span)) {
+                    mistakes.push(mistake);
+                }
+            }
+        }
+        self.check_deployments(mistakes);
+        self.outputs(&known, mistakes);
+    }
+
+    /// Attributes of a resource that stay as they are: what its author ignores changes of, and what
+    /// a colour of a deployment keeps.
+    pub fn kept_attributes(&self, address: &Address) -> Vec<&str> {
+        let declared = self.resource(address);
+        let ignored = declared.into_iter().flat_map(|one| &one.ignore_changes).map(|name| name.text.as_str());
+        ignored.chain(self.lowered.frozen.get(address).into_iter().flatten().copied()).collect()
+    }
+
+    /// The attributes of one instance that others change rightly.
+    pub fn changed_by_others(&self, address: &Address) -> &[&'static str] {
+        self.lowered.others.get(address).map_or(&[], Vec::as_slice)
+    }
+
+    /// Evaluates one block with what is known. `None` when there was a mistake.
+    pub fn evaluate(&self, node: &Node, known: &Known, mistakes: &mut Vec<Mistake>) -> Option<Evaluated> {
+        let declared = self.resource(&node.address)?;
+        let schema = schema_of(&node.address.kind, node.managed)?;
+        let scope = Names::new(self, known, node.each.as_deref());
+        let place =
+            Place { what: &node.address.kind, span: declared.name.span, broken: declared.block.broken };
+        let declared_at = |address: &Address| self.declared_at(address);
+        let mut check =
+            Check { scope: &scope, member_kind: &member_kind, declared_at: &declared_at, mistakes };
+        let inputs = check.body(&schema.attributes, &declared.block.body, place);
+        let prevent_destroy = match &declared.prevent_destroy {
+            None => Some(false),
+            Some(expr) => check.expression(&Type::Bool, expr, "prevent_destroy").and_then(|v| v.as_bool()),
+        };
+        let explicit = self.explicit_dependencies(declared, &scope, mistakes);
+        for name in &declared.ignore_changes {
+            if schema.attribute(&name.text).is_none() {
+                let known: Vec<_> = schema.attributes.iter().map(|attribute| attribute.name).collect();
+                mistakes.push(unknown_member(name, schema.kind, &known));
+            }
+        }
+        let mut inputs = inputs?;
+        if let (true, Some(tags)) = (node.managed, inputs.get_mut("tags")) {
+            *tags = with_stack_tags(&self.settings.tags, std::mem::take(tags));
+        }
+        if node.managed
+            && !is_broken(&declared.block)
+            && let Some(kind) = kind::find_managed(&node.address.kind)
+        {
+            let wrong = kind.check(&inputs);
+            for (attribute, message, help) in &wrong {
+                let at = place_of(declared, attribute);
+                mistakes.push(
+                    Mistake::new("bgform::lang::does_not_fit", message).at(at, "this").help(help.clone()),
+                );
+            }
+            if !wrong.is_empty() {
+                return None;
+            }
+        }
+        let mut depends_on = scope.touched();
+        depends_on.extend(explicit?);
+        mentioned_in(&Value::Object(inputs.clone()), &mut depends_on);
+        depends_on.remove(&node.address);
+        Some(Evaluated { inputs, depends_on, prevent_destroy: prevent_destroy? })
+    }
+
+    fn explicit_dependencies(
+        &self,
+        declared: &Declared,
+        scope: &dyn Scope,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Option<BTreeSet<Address>> {
+        let mut found = BTreeSet::new();
+        for expr in &declared.depends_on {
+            let value = evaluate(expr, scope, mistakes)?;
+            let before = found.len();
+            mentioned_in(&value, &mut found);
+            if found.len() == before && !matches!(value, Value::Ref(_) | Value::Object(_)) {
+                mistakes.push(
+                    Mistake::new("bgform::lang::wrong_type", "`depends_on` is a list of references")
+                        .at(expr.span, format!("this is {}", describe(&value))),
+                );
+            }
+        }
+        Some(found)
+    }
+
+    /// The stack's outputs with what is known.
+    pub fn outputs(&self, known: &Known, mistakes: &mut Vec<Mistake>) -> Object {
+        let mut outputs = Object::new();
+        for (name, (label, block)) in &self.declarations.outputs {
+            let find =
+                |name: &str| block.body.attributes.iter().find(|attribute| attribute.name.text == name);
+            for attribute in &block.body.attributes {
+                let names = ["value", "description", "sensitive"];
+                if !names.contains(&attribute.name.text.as_str()) {
+                    mistakes.push(unknown_member(&attribute.name, "output", &names));
+                }
+            }
+            let scope = Names::new(self, known, None);
+            let sensitive =
+                find("sensitive").and_then(|attribute| evaluate(&attribute.value, &scope, mistakes));
+            let Some(value) = find("value") else {
+                if !block.broken {
+                    mistakes.push(
+                        Mistake::new("bgform::lang::missing_attribute", "`output` needs `value`")
+                            .at(label.span, "`value` is not written here"),
+                    );
+                }
+                continue;
+            };
+            let Some(evaluated) = evaluate(&value.value, &scope, mistakes) else { continue };
+            let declared = sensitive.as_ref().and_then(Value::as_bool).unwrap_or_default();
+            if evaluated.has_sensitive() && !declared {
+                mistakes.push(
+                    Mistake::new(
+                        "bgform::lang::sensitive_output",
+                        format!("output `{name}` would show a sensitive value"),
+                    )
+                    .at(value.value.span, "made from something sensitive")
+                    .help("add sensitive = true; it is kept in state and shown redacted"),
+                );
+                continue;
+            }
+            outputs.insert(name.clone(), evaluated.marked_if(declared));
+        }
+        outputs
+    }
+}
+
+/// The resource's own tags go before the stack's.
+fn with_stack_tags(stack: &Object, own: Value) -> Value {
+    let (own, sensitive) = own.into_unmarked();
+    let Value::Object(own) = own else { return own.marked_if(sensitive) };
+    let mut tags = stack.clone();
+    tags.extend(own);
+    tags.sort_keys();
+    Value::Object(tags).marked_if(sensitive)
+}
+
+/// Every resource that a value refers to or waits for.
+pub fn mentioned_in(value: &Value, found: &mut BTreeSet<Address>) {
+    match value {
+        Value::Ref(reference) => {
+            found.insert(reference.address.clone());
+        }
+        Value::Unknown(unknown) => {
+            found.insert(unknown.address.clone());
+        }
+        Value::Sensitive(inner) => mentioned_in(inner, found),
+        Value::List(items) => items.iter().for_each(|item| mentioned_in(item, found)),
+        Value::Object(members) => members.values().for_each(|member| mentioned_in(member, found)),
+        _ => {}
+    }
+}
+
+/// Whether a mistake of syntax was found anywhere in a block.
+fn is_broken(block: &Block) -> bool {
+    block.broken || block.body.blocks.iter().any(is_broken)
+}
+
+fn place_of(declared: &Declared, attribute: &str) -> Span {
+    let body = &declared.block.body;
+    let written = body.attributes.iter().find(|one| one.name.text == attribute).map(|one| one.value.span);
+    let block = || body.blocks.iter().find(|one| one.keyword.text == attribute).map(|one| one.keyword.span);
+    written.or_else(block).unwrap_or(declared.name.span)
+}
