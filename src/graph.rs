@@ -15,10 +15,11 @@ use petgraph::graph::{DiGraph, NodeIndex};
 /// # Errors
 /// The shortest cycle through one of the things that are in a cycle: each with the place where
 /// it names the next one.
-pub fn order<T, P>(edges: &IndexMap<T, Vec<(T, P)>>) -> Result<Vec<T>, Vec<(T, P)>>
+pub fn order<T, P, E>(edges: &IndexMap<T, E>) -> Result<Vec<T>, Vec<(T, P)>>
 where
     T: Clone + Eq + Hash,
     P: Clone,
+    E: AsRef<[(T, P)]>,
 {
     let mut graph: DiGraph<T, ()> = DiGraph::new();
     let indexes: HashMap<&T, NodeIndex> =
@@ -26,7 +27,8 @@ where
     for (from, targets) in edges {
         let Some(from) = indexes.get(from) else { continue };
         let mut seen = HashSet::new();
-        for to in targets.iter().filter_map(|(to, _)| indexes.get(to)).filter(|to| seen.insert(**to)) {
+        for to in targets.as_ref().iter().filter_map(|(to, _)| indexes.get(to)).filter(|to| seen.insert(**to))
+        {
             graph.add_edge(*to, *from, ());
         }
     }
@@ -53,12 +55,14 @@ where
     }
 }
 
-fn a_cycle<T, P>(edges: &IndexMap<T, Vec<(T, P)>>, graph: &DiGraph<T, ()>) -> Vec<(T, P)>
+fn a_cycle<T, P, E>(edges: &IndexMap<T, E>, graph: &DiGraph<T, ()>) -> Vec<(T, P)>
 where
     T: Clone + Eq + Hash,
     P: Clone,
+    E: AsRef<[(T, P)]>,
 {
-    let on_itself = |thing: &T| edges.get(thing).is_some_and(|to| to.iter().any(|(to, _)| to == thing));
+    let on_itself =
+        |thing: &T| edges.get(thing).is_some_and(|to| to.as_ref().iter().any(|(to, _)| to == thing));
     for component in kosaraju_scc(graph) {
         let members: IndexSet<&T> = component.iter().filter_map(|index| graph.node_weight(*index)).collect();
         let Some(start) = members.first().copied() else { continue };
@@ -69,7 +73,7 @@ where
         let mut came_from: IndexMap<&T, (&T, &P)> = IndexMap::new();
         let mut queue = std::collections::VecDeque::from([start]);
         while let Some(thing) = queue.pop_front() {
-            for (to, place) in edges.get(thing).into_iter().flatten() {
+            for (to, place) in edges.get(thing).into_iter().flat_map(E::as_ref) {
                 if to == start {
                     let mut cycle = vec![(thing.clone(), place.clone())];
                     let mut at = thing;

@@ -5,22 +5,20 @@
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub use bgform_clock as clock;
+pub use bgform_lang as lang;
+pub use bgform_lang::{address, diagnostic, object, secrets, value};
 pub use bgform_sandbox as sandbox;
 
-pub mod address;
 pub mod apply;
 pub mod cli;
 pub mod cloud;
 pub mod deployment;
-pub mod diagnostic;
 pub mod facts;
 pub mod graph;
 pub mod kind;
-pub mod lang;
 pub mod plan;
 pub mod rehearse;
 pub mod rollout;
-pub mod secrets;
+pub mod stack;
 pub mod state;
 pub mod terminal;
-pub mod value;

@@ -7,8 +7,6 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::cloud::error::Error;
 use crate::kind::{self, AnyKind, Live, Wanted};
-use crate::lang::program::{Evaluated, Node};
-use crate::lang::scope::{Facts, Known};
 use crate::plan::cover::pair;
 use crate::plan::diff::{AttributeChange, agrees, changed_attributes, diff};
 use crate::plan::observe::overlaid;
@@ -16,6 +14,7 @@ use crate::plan::records::Records;
 use crate::plan::render::show_value;
 use crate::plan::resolve::resolve;
 use crate::plan::step::{Action, Step};
+use crate::stack::{Evaluated, Facts, Known, Node};
 use crate::state::{self, Begin, Change, Entry, Record, Snapshot, StateError, Unseen};
 use crate::value::{Object, Value};
 

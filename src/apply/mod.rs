@@ -12,9 +12,8 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::plan::Plan;
+use crate::stack::{Known, View};
 use crate::state::{Journal, StateError};
 
 pub use recover::{Recovered, recover};
@@ -26,7 +25,7 @@ use shutdown::Shutdown;
 /// What an apply works with.
 pub struct Context<'a> {
     pub cloud: &'a Cloud,
-    pub program: &'a Program,
+    pub program: &'a View<'a>,
     pub plan: &'a Plan,
     pub journal: &'a Journal,
     pub reporter: &'a dyn Reporter,

@@ -9,9 +9,9 @@ use futures_util::stream::FuturesUnordered;
 use super::execute::Shared;
 use super::{Context, Done, Failed, Outcome, StepError};
 use crate::cloud::error::Error;
-use crate::lang::scope::Known;
 use crate::plan::step::Step;
 use crate::secrets;
+use crate::stack::Known;
 use crate::state::{Change, Entry, StateError};
 
 /// Carries out a plan. What does not depend on a failed step is still done.

@@ -10,10 +10,10 @@ use crate::cloud::{Cloud, Target};
 use crate::diagnostic::{FileId, Mistake, Sources};
 use crate::lang::ast::{Attribute, Expr, Files, Node};
 use crate::lang::parse::{parse, parse_attributes};
-use crate::lang::program::{Input, Program, ReadFile};
 use crate::lang::variable::{Given, NO_VALUE};
 use crate::rollout::Realm;
 use crate::secrets;
+use crate::stack::{Input, Program, ReadFile};
 
 pub use super::locate::store;
 

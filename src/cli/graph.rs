@@ -5,8 +5,7 @@ use std::fmt::Write;
 
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::{Known, View};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -31,10 +30,11 @@ enum Format {
 
 pub fn run(_global: &Global, args: GraphArgs) -> Result<Exit, CliError> {
     let program = context::program(&args.stack)?;
-    let edges = edges(&program)?;
+    let view = program.unreleased();
+    let edges = edges(&view)?;
     report::out(&match args.format {
-        Format::Dot => dot(&program, &edges),
-        Format::Mermaid => mermaid(&program, &edges),
+        Format::Dot => dot(&view, &edges),
+        Format::Mermaid => mermaid(&view, &edges),
     });
     Ok(Exit::Done)
 }
@@ -42,7 +42,7 @@ pub fn run(_global: &Global, args: GraphArgs) -> Result<Exit, CliError> {
 /// By address, what it needs.
 type Edges = HashMap<Address, BTreeSet<Address>>;
 
-fn edges(program: &Program) -> Result<Edges, CliError> {
+fn edges(program: &View<'_>) -> Result<Edges, CliError> {
     let mut mistakes = Vec::new();
     let mut edges = Edges::new();
     for node in &program.nodes {
@@ -61,7 +61,7 @@ fn quoted(address: &Address) -> String {
     format!("\"{}\"", address.to_string().replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-fn dot(program: &Program, edges: &Edges) -> String {
+fn dot(program: &View<'_>, edges: &Edges) -> String {
     let mut text =
         format!("digraph \"{}\" {{\n  rankdir = \"LR\"\n  node [shape = box]\n", program.settings.name);
     for node in &program.nodes {
@@ -76,7 +76,7 @@ fn dot(program: &Program, edges: &Edges) -> String {
     text + "}\n"
 }
 
-fn mermaid(program: &Program, edges: &Edges) -> String {
+fn mermaid(program: &View<'_>, edges: &Edges) -> String {
     let numbers: HashMap<&Address, usize> =
         program.nodes.iter().enumerate().map(|(number, node)| (&node.address, number)).collect();
     let mut text = "flowchart LR\n".to_owned();

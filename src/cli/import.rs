@@ -8,14 +8,13 @@ use super::state::{keep, nothing_open};
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
 use crate::diagnostic::did_you_mean;
-use crate::lang::program::{Node, Program};
-use crate::lang::scope::{Facts, Known};
 use crate::plan::cover::pair;
 use crate::plan::diff::AttributeChange;
 use crate::plan::observe::read_existing;
 use crate::plan::render::show_value;
 use crate::plan::take_over::take_over;
 use crate::rollout::same_account;
+use crate::stack::{Facts, Known, Node, View};
 use crate::state::{Change, Record, Snapshot};
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +41,8 @@ pub struct ImportArgs {
 pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
     let ImportArgs { address, id, stack } = args;
     let program = context::program(&stack)?;
-    let node = declared(&program, &address)?;
+    let view = program.unreleased();
+    let node = declared(&view, &address)?;
     let store = context::store(global, &program)?;
     let loaded = store.load()?;
     let known_before = loaded.is_some();
@@ -63,10 +63,10 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
     same_account(context::realm(global), &cloud, &account, &program, known)?;
 
     let mut known = remembered(&snapshot);
-    let answers = read_existing(&cloud, &program, &snapshot, false, &mut known).await?;
-    let taken = take_over(&cloud, &program, node, &id, &known).await?;
+    let answers = read_existing(&cloud, &view, &snapshot, false, &mut known).await?;
+    let taken = take_over(&cloud, &view, node, &id, &known).await?;
     let taken = taken.ok_or_else(|| not_there(&address, &id, &cloud.region))?;
-    let changes = taken.next_changes(&program);
+    let changes = taken.next_changes(&view);
     let record = taken.record;
 
     let lock = locked(global, &store, "bgform import").await?;
@@ -79,7 +79,7 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
 }
 
 /// The declaration of what is to be imported.
-fn declared<'a>(program: &'a Program, address: &Address) -> Result<&'a Node, CliError> {
+fn declared<'a>(program: &'a View<'a>, address: &Address) -> Result<&'a Node, CliError> {
     let found = program.nodes.iter().find(|node| node.address == *address);
     if let Some(node) = found.filter(|node| node.managed) {
         return Ok(node);

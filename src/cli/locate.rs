@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::diagnostic::Sources;
 use crate::lang::ast::{Block, Node};
 use crate::lang::parse::parse;
-use crate::lang::program::Program;
+use crate::stack::Program;
 use crate::state::{BucketSettings, Loaded, Store};
 
 /// Where the state of a stack is kept.

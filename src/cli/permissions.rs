@@ -12,9 +12,8 @@ use crate::deployment::lower::Sides;
 use crate::facts::Colour;
 use crate::kind;
 use crate::lang::ast::Body;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::rollout::permissions::needed;
+use crate::stack::{Known, View};
 use crate::state::BucketSettings;
 
 #[derive(Debug, clap::Args)]
@@ -48,7 +47,7 @@ const PASS_ROLE: &str = "iam:PassRole";
 
 pub fn run(global: &Global, args: PermissionsArgs) -> Result<Exit, CliError> {
     let program = context::program(&args.stack)?;
-    let needed = Needed::by(&program, locate::bucket(global, &program));
+    let needed = Needed::by(&program.unreleased(), locate::bucket(global, &program));
     report::out(&match args.json {
         true => format!("{:#}\n", needed.policy()),
         false => needed.listing(&program.settings.name),
@@ -68,7 +67,7 @@ struct Needed {
 }
 
 impl Needed {
-    fn by(program: &Program, bucket: Option<BucketSettings>) -> Self {
+    fn by(program: &View<'_>, bucket: Option<BucketSettings>) -> Self {
         let (mut read, mut write) = (Actions::new(), Actions::new());
         let add = |to: &mut Actions, actions: &[&'static str], whom: &str| {
             for action in actions {
@@ -84,7 +83,7 @@ impl Needed {
             }
         }
         let mut passes_a_role = false;
-        for (address, declared) in &program.declarations.resources {
+        for (address, declared) in program.resources() {
             if !declared.managed {
                 let actions = kind::find_existing(&address.kind).map(|kind| kind.permissions());
                 add(&mut read, actions.unwrap_or_default(), &format!("existing {}", address.kind));
@@ -96,7 +95,7 @@ impl Needed {
             add(&mut write, permissions.write, &address.kind);
             passes_a_role |= mentions_a_role(&declared.block.body);
         }
-        for name in program.declarations.deployments.keys() {
+        for name in program.deployments().keys() {
             let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
             let declaration = program.deployment(name, &sides, &Known::new(), &mut Vec::new());
             for one in declaration.iter().flat_map(|declaration| needed(name, declaration)) {

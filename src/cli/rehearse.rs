@@ -16,7 +16,6 @@ use crate::apply::shutdown::Shutdown;
 use crate::clock::{self, Clock};
 use crate::facts::Stage;
 use crate::kind::operation::Reporter;
-use crate::lang::program::Program;
 use crate::plan::Options;
 use crate::rehearse::tally::Verdict;
 use crate::rehearse::timeline::{self, Timeline};
@@ -29,6 +28,7 @@ use crate::sandbox::pace::Pace;
 use crate::sandbox::region::Region;
 use crate::sandbox::{self, Sandbox};
 use crate::secrets::hidden;
+use crate::stack::Program;
 use crate::terminal::errln;
 
 mod aim;
@@ -243,7 +243,7 @@ impl Rehearsal<'_> {
             "It answers at {url}. Sending {} requests a second, and shipping the second release.",
             self.args.rps
         );
-        if !second.declarations.deployments.is_empty() {
+        if !second.deployments().is_empty() {
             errln!(
                 "Other terminals lead it by `BGFORM_SANDBOX_DIR={} bgform --sandbox promote`, pause, approve and abort.",
                 self.home.folder.display()

@@ -12,11 +12,11 @@ use crate::clock;
 use crate::cloud::Cloud;
 use crate::diagnostic::did_you_mean;
 use crate::facts::{Deployment, Release};
-use crate::lang::program::Program;
 use crate::rollout::mailbox::{Mailbox, Message};
 use crate::rollout::run::{End, Ended};
 use crate::rollout::tell::tell;
 use crate::rollout::{Answer, Engine, Order, Realm, order, recover, ship, stage};
+use crate::stack::Program;
 use crate::state::{LockGuard, Snapshot, StateError, Store};
 use crate::terminal::{errln, outln};
 

@@ -22,9 +22,9 @@ use serde_json::Value as Json;
 
 use super::plan::text as plan_text;
 use super::{Global, locate};
-use crate::lang::program::Program;
 use crate::plan::Options;
 use crate::rollout::Plan;
+use crate::stack::Program;
 
 pub use error::SavedPlanError;
 

@@ -11,7 +11,7 @@ use super::{CliError, Exit, Global, locate, report};
 use crate::address::Address;
 use crate::diagnostic::did_you_mean;
 use crate::kind;
-use crate::lang::notation;
+use crate::stack::notation;
 use crate::state::{Action, OpenOperation, Record, Snapshot};
 use crate::value::{Object, Value};
 

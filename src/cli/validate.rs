@@ -14,7 +14,7 @@ pub struct ValidateArgs {
 
 pub fn run(_global: &Global, args: ValidateArgs) -> Result<Exit, CliError> {
     let program = context::program(&args.stack)?;
-    let count = program.nodes.iter().filter(|node| node.managed).count();
+    let count = program.unreleased().nodes.iter().filter(|node| node.managed).count();
     outln!("The stack `{}` is valid: {count} resources.", program.settings.name);
     Ok(Exit::Done)
 }

@@ -55,7 +55,7 @@ const LATER: [&str; 1] = ["module"];
 
 /// Sorts `files`; what cannot be sorted is a mistake.
 pub fn declare(files: Files, kinds: &dyn Kinds, mistakes: &mut Vec<Mistake>) -> Declarations {
-    let mut declare = Declare { kinds, mistakes, out: Declarations::default() };
+    let mut declare = Declare { kinds, mistakes, written: None, out: Declarations::default() };
     for labels in &files.broken {
         declare.broken(labels);
     }
@@ -65,23 +65,25 @@ pub fn declare(files: Files, kinds: &dyn Kinds, mistakes: &mut Vec<Mistake>) -> 
     declare.out
 }
 
-/// Declares blocks that a deployment stands for, as if the author had written them.
-pub fn declare_lowered(
-    declarations: &mut Declarations,
+/// Declares blocks beside what is `written`, as if the author had written them too. Only they go out.
+pub fn declare_beside(
+    written: &Declarations,
     blocks: Vec<(Name, Block)>,
     kinds: &dyn Kinds,
     mistakes: &mut Vec<Mistake>,
-) {
-    let mut declare = Declare { kinds, mistakes, out: std::mem::take(declarations) };
+) -> Declarations {
+    let mut declare = Declare { kinds, mistakes, written: Some(written), out: Declarations::default() };
     for (name, block) in blocks {
         declare.resource(block.keyword.text.clone(), name, block, true);
     }
-    *declarations = declare.out;
+    declare.out
 }
 
 struct Declare<'a> {
     kinds: &'a dyn Kinds,
     mistakes: &'a mut Vec<Mistake>,
+    /// What was declared before.
+    written: Option<&'a Declarations>,
     out: Declarations,
 }
 
@@ -194,7 +196,8 @@ impl Declare<'_> {
             self.out.broken.insert((kind.clone(), name.text.clone()));
         }
         let address = Address::new(kind, &name.text);
-        if let Some(first) = self.out.resources.get(&address) {
+        let before = self.written.and_then(|written| written.resources.get(&address));
+        if let Some(first) = self.out.resources.get(&address).or(before) {
             let first = first.name.span;
             return self.duplicate(&address.kind.clone(), &name, first);
         }

@@ -16,7 +16,7 @@ use super::{literal, slip, template};
 use crate::diagnostic::{FileId, Mistake, Span};
 
 #[derive(pest_derive::Parser)]
-#[grammar = "grammar/deploy.pest"]
+#[grammar = "../../grammar/deploy.pest"]
 pub(super) struct Grammar;
 
 static OPERATORS: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {

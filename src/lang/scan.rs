@@ -9,7 +9,7 @@ use super::ends::end_of_string;
 use crate::diagnostic::{FileId, Mistake, Span};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     Word,
     /// Anything that begins with a digit: `5`, `25%`, `1h30m`, `10.0.0.1`.
     Number,
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 
 /// A piece of the text, by its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token {
+pub struct Token {
     pub kind: Kind,
     pub start: usize,
     pub end: usize,
@@ -56,7 +56,7 @@ impl Token {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Scan {
+pub struct Scan {
     pub tokens: Vec<Token>,
     /// Mistakes of single tokens, by the token's place in `tokens`, in order.
     pub mistakes: Vec<(usize, Mistake)>,
@@ -65,7 +65,7 @@ pub(super) struct Scan {
 }
 
 /// The tokens of `range` of the text.
-pub(super) fn scan(file: FileId, text: &str, range: Range<usize>) -> Scan {
+pub fn scan(file: FileId, text: &str, range: Range<usize>) -> Scan {
     let mut scanner = Scanner {
         file,
         text,

@@ -15,8 +15,7 @@ use crate::address::Address;
 use crate::diagnostic::did_you_mean;
 use crate::facts::Colour;
 use crate::kind::{self, AnyKind, Live};
-use crate::lang::program::{Evaluated, Node, Program};
-use crate::lang::scope::{Facts, Known};
+use crate::stack::{Evaluated, Facts, Known, Node, View};
 use crate::state::{Record, Snapshot};
 use crate::value::{Object, Value};
 
@@ -88,7 +87,7 @@ pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
 }
 
 /// Every address given on the command line must mean something.
-fn known_addresses(program: &Program, snapshot: &Snapshot, options: &Options) -> Result<(), PlanError> {
+fn known_addresses(program: &View<'_>, snapshot: &Snapshot, options: &Options) -> Result<(), PlanError> {
     if let Some(address) =
         snapshot.resources.keys().find(|address| kind::find_managed(&address.kind).is_none())
     {
@@ -107,7 +106,7 @@ fn known_addresses(program: &Program, snapshot: &Snapshot, options: &Options) ->
 }
 
 /// The addresses that may get a step; `None` means all.
-fn select(program: &Program, snapshot: &Snapshot, options: &Options) -> Option<BTreeSet<Address>> {
+fn select(program: &View<'_>, snapshot: &Snapshot, options: &Options) -> Option<BTreeSet<Address>> {
     if options.targets.is_empty() {
         return None;
     }
@@ -128,7 +127,7 @@ fn select(program: &Program, snapshot: &Snapshot, options: &Options) -> Option<B
 }
 
 /// These, and all that they depend on in the stack.
-pub fn with_dependencies(program: &Program, addresses: BTreeSet<Address>) -> BTreeSet<Address> {
+pub fn with_dependencies(program: &View<'_>, addresses: BTreeSet<Address>) -> BTreeSet<Address> {
     let needs = |node: &Node| {
         let evaluated = program.evaluate(node, &Known::new(), &mut Vec::new());
         (node.address.clone(), evaluated.map(|one| one.depends_on).unwrap_or_default())
@@ -137,7 +136,7 @@ pub fn with_dependencies(program: &Program, addresses: BTreeSet<Address>) -> BTr
 }
 
 /// What a command line's targets select of the stack; none where it has no targets.
-pub fn targeted(program: &Program, options: &Options) -> Option<BTreeSet<Address>> {
+pub fn targeted(program: &View<'_>, options: &Options) -> Option<BTreeSet<Address>> {
     if options.targets.is_empty() {
         return None;
     }
@@ -160,7 +159,7 @@ pub fn remembered_outputs(snapshot: &Snapshot) -> Known {
 }
 
 fn items<'a>(
-    program: &Program,
+    program: &View<'_>,
     snapshot: &'a Snapshot,
     declared: &HashMap<&Address, &Node>,
     options: &Options,
@@ -175,7 +174,7 @@ fn items<'a>(
             }
             let mut names: BTreeSet<String> = record.inputs.keys().cloned().collect();
             if declared.contains_key(address)
-                && let Some(block) = program.declarations.resources.get(&address.block())
+                && let Some(block) = program.resource(address)
             {
                 let body = &block.block.body;
                 names.extend(body.attributes.iter().map(|attribute| attribute.name.text.clone()));
@@ -204,7 +203,7 @@ async fn read(
 }
 
 struct Decide<'a> {
-    program: &'a Program,
+    program: &'a View<'a>,
     snapshot: &'a Snapshot,
     options: &'a Options,
     selected: &'a Option<BTreeSet<Address>>,

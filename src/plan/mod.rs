@@ -7,8 +7,7 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::diagnostic::{Mistake, Sources};
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::{Known, View};
 use crate::state::Snapshot;
 
 pub mod cover;
@@ -53,7 +52,7 @@ pub struct Options {
 /// What a plan is made from.
 pub struct Basis<'a> {
     pub cloud: &'a Cloud,
-    pub program: &'a Program,
+    pub program: &'a View<'a>,
     pub snapshot: &'a Snapshot,
     pub options: &'a Options,
     /// What `existing` blocks answered, where they were read before: answers to be remembered, and
@@ -98,7 +97,7 @@ pub enum PlanError {
 }
 
 impl PlanError {
-    pub(crate) fn stack(program: &Program, mistakes: Vec<Mistake>) -> Self {
+    pub(crate) fn stack(program: &View<'_>, mistakes: Vec<Mistake>) -> Self {
         Self::Stack { sources: Box::new(program.sources.clone()), mistakes }
     }
 

@@ -10,8 +10,7 @@ use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::diagnostic::Mistake;
 use crate::kind::{self, Live, Wanted};
-use crate::lang::program::{Node, Program};
-use crate::lang::scope::{Facts, Known};
+use crate::stack::{Facts, Known, Node, View};
 use crate::state::{Record, Snapshot};
 use crate::value::{Object, Value};
 
@@ -85,7 +84,7 @@ pub fn overlaid(record: &Record, live: &Live) -> Object {
 /// `known`. Answers to be remembered go out.
 pub async fn read_existing(
     cloud: &Cloud,
-    program: &Program,
+    program: &View<'_>,
     snapshot: &Snapshot,
     upgrade: bool,
     known: &mut Known,
@@ -143,7 +142,7 @@ pub async fn read_existing(
 }
 
 fn facts_of(
-    program: &Program,
+    program: &View<'_>,
     node: &Node,
     inputs: &Object,
     members: Vec<Object>,
@@ -176,7 +175,7 @@ fn facts_of(
                 0 => "check the filters, --region and --profile",
                 _ => "narrow the filters, or name it by `id`",
             });
-            if let Some(declared) = program.declarations.resources.get(&node.address.block()) {
+            if let Some(declared) = program.resource(&node.address) {
                 mistake = mistake.at(declared.name.span, "asked for here");
             }
             Err(PlanError::stack(program, vec![mistake]))

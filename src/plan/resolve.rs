@@ -3,7 +3,7 @@
 //! resource does not exist yet. Makes no call.
 
 use crate::kind::schema::{Attribute, By, Schema, Type};
-use crate::lang::scope::Known;
+use crate::stack::Known;
 use crate::value::{Object, Reference, Value};
 
 /// Canonical inputs with every reference resolved as the schema asks, canonical again.

@@ -11,9 +11,8 @@ use super::{Basis, Made, Options, make};
 use crate::address::{Address, touched};
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Target};
-use crate::lang::program::Program;
-use crate::lang::program_tests::load;
-use crate::lang::scope::{Facts, Known};
+use crate::stack::program_tests::load;
+use crate::stack::{Facts, Known, Program, View};
 use crate::state::{Change, Record, Snapshot};
 use crate::value::{Object, Value};
 
@@ -88,7 +87,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-fn plan(program: &Program, snapshot: &Snapshot, options: Options) -> Made {
+fn plan(program: &View<'_>, snapshot: &Snapshot, options: Options) -> Made {
     let options = &Options { no_refresh: true, ..options };
     now(async {
         let target = Target {
@@ -108,7 +107,7 @@ fn empty() -> Snapshot {
 }
 
 /// The state as it is once the plan from nothing has been carried out: each thing's id is its address.
-fn applied(program: &Program) -> Snapshot {
+fn applied(program: &View<'_>) -> Snapshot {
     let mut snapshot = empty();
     let mut known = existing();
     for step in plan(program, &snapshot, Options::default()).plan.steps {
@@ -145,9 +144,19 @@ fn reading_a_stack_is_no_worse_than_n_log_n() {
 }
 
 #[test]
+fn a_view_of_a_stack_is_no_worse_than_n_log_n() {
+    let viewed = |n| {
+        let stack = read(n);
+        touched::count(|| stack.unreleased().nodes.len()).0
+    };
+    grows_with_the_stack("view", viewed);
+}
+
+#[test]
 fn a_plan_from_nothing_is_no_worse_than_n_log_n() {
     let planned = |n| {
-        let (program, snapshot) = (read(n), empty());
+        let (stack, snapshot) = (read(n), empty());
+        let program = stack.unreleased();
         let (touched, made) = touched::count(|| plan(&program, &snapshot, Options::default()));
         assert_eq!(made.plan.steps.len(), 4 * n);
         touched
@@ -158,7 +167,8 @@ fn a_plan_from_nothing_is_no_worse_than_n_log_n() {
 #[test]
 fn what_is_shown_of_a_plan_is_no_worse_than_n_log_n() {
     let shown = |n| {
-        let (program, snapshot) = (read(n), empty());
+        let (stack, snapshot) = (read(n), empty());
+        let program = stack.unreleased();
         let made = plan(&program, &snapshot, Options::default());
         touched::count(|| {
             (
@@ -175,7 +185,8 @@ fn what_is_shown_of_a_plan_is_no_worse_than_n_log_n() {
 #[test]
 fn a_plan_without_changes_is_no_worse_than_n_log_n() {
     let planned = |n| {
-        let program = read(n);
+        let stack = read(n);
+        let program = stack.unreleased();
         let snapshot = applied(&program);
         let (touched, made) = touched::count(|| plan(&program, &snapshot, Options::default()));
         assert!(made.plan.is_empty(), "{}", render(&made.plan, &snapshot, &Style { colour: false }));
@@ -187,7 +198,8 @@ fn a_plan_without_changes_is_no_worse_than_n_log_n() {
 #[test]
 fn a_plan_that_replaces_half_is_no_worse_than_n_log_n() {
     let planned = |n| {
-        let program = read(n);
+        let stack = read(n);
+        let program = stack.unreleased();
         let snapshot = applied(&program);
         let replace = ["first", "second"].map(|block| Address::new("target_group", block)).to_vec();
         let options = Options { replace, ..Options::default() };
@@ -201,7 +213,8 @@ fn a_plan_that_replaces_half_is_no_worse_than_n_log_n() {
 #[test]
 fn a_plan_to_take_everything_away_is_no_worse_than_n_log_n() {
     let planned = |n| {
-        let program = read(n);
+        let stack = read(n);
+        let program = stack.unreleased();
         let snapshot = applied(&program);
         let options = Options { destroy: true, ..Options::default() };
         let (touched, made) = touched::count(|| plan(&program, &snapshot, options));

@@ -10,9 +10,8 @@ use super::resolve::resolve;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::kind::{self, Live, Wanted};
-use crate::lang::program::{Evaluated, Node, Program};
-use crate::lang::scope::Known;
 use crate::plan::diff::{AttributeChange, diff};
+use crate::stack::{Evaluated, Known, Node, View};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -32,7 +31,7 @@ pub struct Taken {
 /// A mistake of the stack, or a read that failed.
 pub async fn take_over(
     cloud: &Cloud,
-    program: &Program,
+    program: &View<'_>,
     node: &Node,
     id: &str,
     known: &Known,
@@ -69,7 +68,7 @@ pub async fn take_over(
 impl Taken {
     /// What differs between what is and what the stack says, but for what its author ignores and
     /// what a colour of a deployment keeps.
-    pub fn next_changes(&self, program: &Program) -> Vec<AttributeChange> {
+    pub fn next_changes(&self, program: &View<'_>) -> Vec<AttributeChange> {
         self.changes_but(&program.kept_attributes(&self.address))
     }
 
@@ -88,9 +87,9 @@ impl Taken {
 }
 
 /// The attributes that the stack says something of.
-fn declared(program: &Program, address: &Address, inputs: &Object) -> BTreeSet<String> {
+fn declared(program: &View<'_>, address: &Address, inputs: &Object) -> BTreeSet<String> {
     let mut declared: BTreeSet<String> = inputs.keys().cloned().collect();
-    if let Some(block) = program.declarations.resources.get(&address.block()) {
+    if let Some(block) = program.resource(address) {
         let body = &block.block.body;
         declared.extend(body.attributes.iter().map(|attribute| attribute.name.text.clone()));
         declared.extend(body.blocks.iter().map(|block| block.keyword.text.clone()));

@@ -5,7 +5,7 @@ use super::Error;
 use crate::cloud::Cloud;
 use crate::cloud::error::Service;
 use crate::kind::operation::STACK_TAG;
-use crate::lang::program::Program;
+use crate::stack::Program;
 use crate::state::Snapshot;
 
 /// Whose an account is.

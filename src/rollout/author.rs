@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::lang::program::Program;
 use crate::rollout::decide::Author;
+use crate::stack::Program;
 use crate::state::Holder;
 
 /// Who ships, and from which commit of the checkout that holds the stack.

@@ -9,8 +9,7 @@ use crate::deployment::lower::Sides;
 use crate::deployment::strategy;
 use crate::diagnostic::Mistake;
 use crate::facts::{BACK, Colour, Course, Deployment, Ending, Release, Rollout, Stage};
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::{Known, View};
 
 /// What a plan does about one deployment.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,7 +140,7 @@ pub struct Author {
 /// # Errors
 /// Mistakes of the stack that need the account to be seen; the first refusal.
 pub fn decide(
-    program: &Program,
+    program: &View<'_>,
     goes: &dyn Fn(&str) -> bool,
     facts: &IndexMap<String, Deployment>,
     known: &Known,
@@ -149,7 +148,7 @@ pub fn decide(
     supersede: bool,
 ) -> Result<Vec<Intent>, Wrong> {
     let mut intents = Vec::new();
-    for name in program.declarations.deployments.keys().filter(|name| goes(name)) {
+    for name in program.deployments().keys().filter(|name| goes(name)) {
         let mut mistakes = Vec::new();
         let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
         let read = program.deployment(name, &sides, known, &mut mistakes);

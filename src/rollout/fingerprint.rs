@@ -7,15 +7,14 @@ use crate::address::Address;
 use crate::deployment::lower::OF_NO_RELEASE;
 use crate::diagnostic::Mistake;
 use crate::facts::Colour;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::{Known, View};
 use crate::value::{Object, Value};
 
 /// The digest of what a deployment's file says of its instances, with what is known: `existing`
 /// resources count by their id, images that are baked by what they are baked from. And the digest of
 /// the target group alone.
 pub fn fingerprint(
-    program: &Program,
+    program: &View<'_>,
     name: &str,
     known: &Known,
     mistakes: &mut Vec<Mistake>,
@@ -44,7 +43,7 @@ fn short(digest: impl AsRef<[u8]>) -> String {
 }
 
 fn inputs(
-    program: &Program,
+    program: &View<'_>,
     address: &Address,
     known: &Known,
     mistakes: &mut Vec<Mistake>,
@@ -55,7 +54,7 @@ fn inputs(
 
 /// A value with what its references mean in place of them.
 fn said(
-    program: &Program,
+    program: &View<'_>,
     value: &Value,
     known: &Known,
     mistakes: &mut Vec<Mistake>,

@@ -38,8 +38,8 @@ use crate::apply::shutdown::Shutdown;
 use crate::apply::{Recovered, recover as look_up};
 use crate::cloud::{self, Cloud};
 use crate::kind::operation::Reporter;
-use crate::lang::program::Program;
 use crate::plan::PlanError;
+use crate::stack::Program;
 use crate::state::{LockGuard, StateError, Store};
 
 pub use account::{Realm, same_account};

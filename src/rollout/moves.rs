@@ -10,8 +10,6 @@ use crate::cloud::Cloud;
 use crate::deployment::lower::Sides;
 use crate::facts::{Colour, Deployment, Stage};
 use crate::kind::autoscaling_group::fleet::{Fleet, observe};
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, PlanError};
 use crate::rollout::adopt::{Adoption, NotAdopted, adopt};
 use crate::rollout::decide::{Intent, What, Wrong, decide};
@@ -20,6 +18,7 @@ use crate::rollout::stage::{Acts, Setting};
 use crate::rollout::story::story;
 use crate::rollout::verify::{self, Broken, Proof};
 use crate::secrets::hidden;
+use crate::stack::{Known, Program, View};
 use crate::state::Snapshot;
 use crate::value::Value;
 
@@ -92,26 +91,25 @@ impl Rollouts {
 /// Decides about the deployments, and plans as the stack will be once their new colours are raised.
 pub(super) async fn moves(
     cloud: &Cloud,
-    program: &Program,
+    stack: &Program,
     snapshot: &Snapshot,
     options: &Options,
     acts: Acts<'_>,
 ) -> Result<(Rollouts, Made), Error> {
-    let mut program = program.clone();
-    program.stand(&snapshot.deployments);
+    let mut program = stack.view(&snapshot.deployments);
     let mut known = plan::remembered_outputs(snapshot);
     let answers =
         plan::observe::read_existing(cloud, &program, snapshot, options.upgrade, &mut known).await?;
     // A deployment goes on as a whole, where a target selects a part of it.
     let selected = plan::targeted(&program, options);
-    let goes = |program: &Program, name: &str| {
+    let goes = |program: &View<'_>, name: &str| {
         selected.as_ref().is_none_or(|selected| selected.iter().any(|address| program.is_of(address, name)))
     };
     let mut adopted = adoptions(cloud, &program, snapshot, &known).await?;
     adopted.retain(|adoption| goes(&program, &adoption.name));
     let snapshot = &with_adopted(snapshot, &adopted);
     if !adopted.is_empty() {
-        program.stand(&snapshot.deployments);
+        program = stack.view(&snapshot.deployments);
         known.extend(plan::remembered_outputs(snapshot));
     }
     let goes = |name: &str| goes(&program, name);
@@ -156,16 +154,15 @@ pub(super) async fn moves(
     let shown = intents
         .iter()
         .map(|intent| (intent.name.clone(), intent.raised(capacities.get(&intent.name).copied())));
-    let standing = program.clone();
     let mut stands = snapshot.deployments.clone();
     stands.extend(shown);
-    program.stand(&stands);
+    let raised = stack.view(&stands);
     let existing = Some((answers, known));
-    let basis = Basis { cloud, program: &program, snapshot, options, existing: existing.clone(), part: None };
+    let basis = Basis { cloud, program: &raised, snapshot, options, existing: existing.clone(), part: None };
     let made = plan::make(basis).await?;
     let known = &made.known;
     let steps = &made.plan.steps;
-    let ground = Ground { cloud, program: &standing, snapshot, known, steps, fleets: &fleets };
+    let ground = Ground { cloud, program: &program, snapshot, known, steps, fleets: &fleets };
     let findings = preflight(&ground, &intents).await?;
     if let Some(refusing) = findings.iter().find(|finding| finding.refuses) {
         let Finding { address, message, help, page, .. } = refusing;
@@ -181,12 +178,12 @@ pub(super) async fn moves(
 /// What deployments that have shipped nothing yet take over.
 async fn adoptions(
     cloud: &Cloud,
-    program: &Program,
+    program: &View<'_>,
     snapshot: &Snapshot,
     known: &Known,
 ) -> Result<Vec<Adoption>, Error> {
     let mut all = Vec::new();
-    for name in program.declarations.deployments.keys() {
+    for name in program.deployments().keys() {
         let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
         let mut mistakes = Vec::new();
         let Some(declaration) = program.deployment(name, &sides, known, &mut mistakes) else {

@@ -4,9 +4,9 @@
 use super::moves::{Rollouts, both_fleets, moves};
 use super::{Engine, Error, account, same_account};
 use crate::cloud::Cloud;
-use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options};
 use crate::secrets;
+use crate::stack::Known;
 use crate::state::{OpenOperation, Snapshot};
 
 /// All that is going to be shipped.
@@ -111,9 +111,10 @@ async fn whole(
 ) -> Result<(Rollouts, Made), Error> {
     let Engine { cloud, program, acts, .. } = *engine;
     // What is taken away has no way to go.
-    if !program.declarations.deployments.is_empty() && !options.destroy {
+    if !program.deployments().is_empty() && !options.destroy {
         return moves(cloud, program, snapshot, options, acts).await;
     }
-    let basis = Basis { cloud, program, snapshot, options, existing: None, part: None };
+    let basis =
+        Basis { cloud, program: &program.unreleased(), snapshot, options, existing: None, part: None };
     Ok((Rollouts::default(), plan::make(basis).await?))
 }

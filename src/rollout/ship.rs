@@ -10,14 +10,13 @@ use crate::apply::{self, Context, Outcome};
 use crate::deployment::names::in_state;
 use crate::facts::{Adopted, Colour, Course, Deployment, Ending, Origin};
 use crate::kind::operation::Operation;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Made, Options, remembered_outputs, with_dependencies};
 use crate::rollout::adopt;
 use crate::rollout::decide::{Intent, What};
 use crate::rollout::mailbox::Mailbox;
 use crate::rollout::run::{End, Ended, Run, beside, run};
 use crate::rollout::standing;
+use crate::stack::{Known, View};
 use crate::state::{Change, Entry, Journal, LockGuard, Snapshot, StateError};
 
 /// What became of a plan.
@@ -69,7 +68,8 @@ impl Work<'_> {
             self.keep(&intent.name, Some(intent.facts.clone())).await?;
         }
         let known = remembered_outputs(&plan.snapshot);
-        let stages = self.stages(self.engine.program, &plan.snapshot.lineage, &known, true);
+        let program = self.engine.program.unreleased();
+        let stages = self.stages(&program, &plan.snapshot.lineage, &known, true);
         let mut ended = Vec::new();
         for intent in &intents {
             match intent.what {
@@ -102,8 +102,7 @@ impl Work<'_> {
         let mut ended = self.back(&intents).await;
         // What was shown has the new colours raised; that is the business of a stage.
         let snapshot = self.journal.snapshot();
-        let mut program = self.engine.program.clone();
-        program.stand(&snapshot.deployments);
+        let program = self.engine.program.view(&snapshot.deployments);
         let basis = Basis {
             cloud: self.engine.cloud,
             program: &program,
@@ -146,8 +145,7 @@ impl Work<'_> {
     /// No rollout goes on: the resources, and what people ask of deployments meanwhile.
     async fn resources_alone(&self, made: Made, options: &Options) -> Result<(Outcome, Vec<Ended>), Error> {
         let snapshot = self.journal.snapshot();
-        let mut program = self.engine.program.clone();
-        program.stand(&snapshot.deployments);
+        let program = self.engine.program.view(&snapshot.deployments);
         // What is taken away has nowhere to go back to.
         let free = if options.destroy { Vec::new() } else { untouched(&program, &made, &snapshot) };
         if options.destroy {
@@ -181,12 +179,12 @@ impl Work<'_> {
         }
         let snapshot = self.journal.snapshot();
         let known = remembered_outputs(&snapshot);
-        run(&self.stages(self.engine.program, &snapshot.lineage, &known, true), &back).await
+        run(&self.stages(&self.engine.program.unreleased(), &snapshot.lineage, &known, true), &back).await
     }
 
     fn stages<'b>(
         &'b self,
-        program: &'b Program,
+        program: &'b View<'b>,
         lineage: &'b str,
         known: &'b Known,
         from_records: bool,
@@ -230,7 +228,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn apply(&self, program: &Program, made: Made) -> Result<Outcome, StateError> {
+    async fn apply(&self, program: &View<'_>, made: Made) -> Result<Outcome, StateError> {
         let Made { plan, known } = made;
         let context = Context {
             cloud: self.engine.cloud,
@@ -265,7 +263,7 @@ impl Work<'_> {
     async fn forget(&self, destroyed: bool) -> Result<(), StateError> {
         let snapshot = self.journal.snapshot();
         for name in snapshot.deployments.keys() {
-            let is_declared = self.engine.program.declarations.deployments.contains_key(name);
+            let is_declared = self.engine.program.deployments().contains_key(name);
             let has_resources = !in_state(&snapshot, name).is_empty();
             if (is_declared && !destroyed) || has_resources {
                 continue;
@@ -290,7 +288,7 @@ async fn retire(run: &Run<'_>, intent: &Intent) -> Result<Ended, Error> {
 }
 
 /// The deployments that a plan has no step of.
-fn untouched(program: &Program, made: &Made, snapshot: &Snapshot) -> Vec<String> {
+fn untouched(program: &View<'_>, made: &Made, snapshot: &Snapshot) -> Vec<String> {
     let is_free = |name: &&String| {
         let standing = in_state(snapshot, name);
         let is_its = |address: &Address| program.is_of(address, name) || standing.contains(address);
@@ -301,7 +299,7 @@ fn untouched(program: &Program, made: &Made, snapshot: &Snapshot) -> Vec<String>
 
 /// What keeps a deployment from going on: a step that failed or was not done, of what it is made of or
 /// depends on.
-fn missing(program: &Program, name: &str, outcome: &Outcome) -> Option<Address> {
+fn missing(program: &View<'_>, name: &str, outcome: &Outcome) -> Option<Address> {
     let failed = outcome.failed.iter().map(|failed| &failed.address);
     let mut missing = failed.chain(outcome.not_done.iter().map(|(address, ..)| address)).peekable();
     missing.peek()?;

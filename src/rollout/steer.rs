@@ -82,7 +82,7 @@ pub async fn pause(
     let journal = engine.store.begin_session(lock, snapshot)?;
     let run = Run {
         cloud: engine.cloud,
-        program: engine.program,
+        program: &engine.program.unreleased(),
         journal: &journal,
         reporter: engine.reporter,
         shutdown: engine.shutdown,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bgform::lang::reference::reference;
+use bgform::stack::reference::reference;
 
 const BEGIN: &str = "<!-- reference: made by BGFORM_WRITE_REFERENCE=1 cargo test reference -->\n";
 const END: &str = "<!-- end of reference -->\n";

@@ -36,7 +36,7 @@ fn imports(src: &Path, rooms: &[String]) -> BTreeMap<(String, String), PathBuf> 
         let first = place.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
         let room = first.trim_end_matches(".rs").to_owned();
         // Crates of their own, and the crate's own root.
-        if ["sandbox", "clock", "lib", "main"].contains(&room.as_str()) {
+        if ["lang", "sandbox", "clock", "lib", "main"].contains(&room.as_str()) {
             continue;
         }
         assert!(rooms.contains(&room), "{} is in no room of src/README.md", place.display());
@@ -63,6 +63,7 @@ fn imports(src: &Path, rooms: &[String]) -> BTreeMap<(String, String), PathBuf> 
 #[test]
 fn no_room_imports_one_above_it() {
     let (map, left) = MAP.split_once("## Still upward").expect("both tables");
+    let (map, _) = map.split_once("\n\nIn `lang`").expect("the table of rooms");
     let rooms: Vec<String> = rows(map, 1).into_iter().flatten().collect();
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for room in &rooms {

@@ -12,8 +12,7 @@ use crate::apply::shutdown::Shutdown;
 use crate::cloud::Cloud;
 use crate::deployment::lower::Sides;
 use crate::facts::Colour;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
+use crate::stack::{Known, Program};
 
 /// Runs the command to its end, led to the sandbox in this folder and to nothing else; false: an interrupt
 /// came first. What it prints goes to standard error.
@@ -53,9 +52,10 @@ pub async fn prepare(
 /// Gates that run commands on this machine reach what they reach, sandbox or not: they have to be
 /// agreed to.
 pub fn commands_agreed(program: &Program, agreed: bool) -> Result<(), CliError> {
-    for name in program.declarations.deployments.keys().filter(|_| !agreed) {
+    let view = program.unreleased();
+    for name in program.deployments().keys().filter(|_| !agreed) {
         let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
-        let declaration = program.deployment(name, &sides, &Known::new(), &mut Vec::new());
+        let declaration = view.deployment(name, &sides, &Known::new(), &mut Vec::new());
         let gates = declaration.into_iter().flat_map(|declaration| declaration.gate);
         for gate in gates {
             let Some(command) = &gate.command else { continue };

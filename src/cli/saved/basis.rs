@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::fingerprint::digest;
 use crate::address::Address;
-use crate::lang::program::Program;
 use crate::plan::Options;
+use crate::stack::Program;
 use crate::state::Snapshot;
 
 /// The account that a plan is for.

@@ -6,12 +6,12 @@ use crate::address::Address;
 use crate::diagnostic::Sources;
 use crate::lang::ast::{Expr, Files};
 use crate::lang::parse::{parse, parse_attributes};
-use crate::lang::program::{Input, ReadFile};
 use crate::lang::variable::Given;
 use crate::plan;
 use crate::plan::diff::AttributeChange;
 use crate::plan::step::{Action, Step, TrafficChange};
 use crate::rollout::Rollouts;
+use crate::stack::{Input, ReadFile};
 use crate::state::Snapshot;
 use crate::value::{Object, Value};
 

@@ -4,21 +4,21 @@
 
 use crate::lang::ast::{Block, Node};
 use crate::lang::evaluate::evaluate;
-use crate::lang::program::Program;
-use crate::lang::scope::{Known, Names};
 use crate::plan::render::show_value;
+use crate::stack::{Known, Names, Program, View};
 use crate::value::Value;
 
 /// `name=text` of every variable. One whose value no text gives is left out where its default
 /// gives it; otherwise its name is the error.
 pub(super) fn texts(program: &Program) -> Result<Vec<String>, String> {
+    let view = program.unreleased();
     let mut texts = Vec::new();
     for (name, value) in &program.variables {
-        let Some((_, block)) = program.declarations.variables.get(name) else { continue };
+        let Some((_, block)) = program.variable_blocks().get(name) else { continue };
         let value = value.without_marks();
         match (takes_text(block), &value) {
             (true, Value::String(text)) => texts.push(format!("{name}={text}")),
-            (true, _) if default_gives(program, block, &value) => {}
+            (true, _) if default_gives(&view, block, &value) => {}
             (true, _) => return Err(name.clone()),
             (false, value) => texts.push(format!("{name}={}", show_value(value))),
         }
@@ -34,12 +34,12 @@ fn takes_text(block: &Block) -> bool {
     )
 }
 
-fn default_gives(program: &Program, block: &Block, value: &Value) -> bool {
+fn default_gives(view: &View<'_>, block: &Block, value: &Value) -> bool {
     let Some(default) = block.body.attributes.iter().find(|attribute| attribute.name.text == "default")
     else {
         return false;
     };
     let known = Known::new();
-    let scope = Names::new(program, &known, None);
+    let scope = Names::new(view, &known, None);
     evaluate(&default.value, &scope, &mut Vec::new()).is_some_and(|given| given.without_marks() == *value)
 }

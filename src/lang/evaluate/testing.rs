@@ -3,10 +3,10 @@
 use indexmap::IndexMap;
 
 use crate::address::Address;
+use crate::ast::Expr;
 use crate::diagnostic::{FileId, Mistake, Sources, Span};
-use crate::lang::ast::Expr;
-use crate::lang::parse::parse;
 use crate::object;
+use crate::parse::parse;
 use crate::value::{Object, Reference, Value};
 
 use super::{Found, Members, Scope, evaluate};

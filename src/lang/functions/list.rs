@@ -317,7 +317,7 @@ fn setunion(call: &Call<'_>) -> Outcome {
 }
 
 /// A text that two values share if, and only if, they are equal: objects are so in any order.
-pub(in crate::lang) fn identity(value: &Value) -> String {
+pub(crate) fn identity(value: &Value) -> String {
     fn in_order(value: &Value) -> Value {
         match value {
             Value::Object(members) => {

@@ -11,10 +11,9 @@ use crate::kind::autoscaling_group::fleet::{Template, observe_one};
 use crate::kind::autoscaling_group::pin_to;
 use crate::kind::elbv2::name_in;
 use crate::kind::operation::Operation;
-use crate::lang::program::{Node, Program};
-use crate::lang::scope::{Facts, Known};
 use crate::plan::PlanError;
 use crate::plan::take_over::{Taken, take_over};
+use crate::stack::{Facts, Known, Node, View};
 use crate::state::{Change, Record, Snapshot};
 use crate::value::Value;
 
@@ -80,7 +79,7 @@ impl From<Error> for Stop {
 /// Where that would touch traffic or instances, and where something cannot be read.
 pub async fn adopt(
     cloud: &Cloud,
-    program: &Program,
+    program: &View<'_>,
     snapshot: &Snapshot,
     known: &Known,
     name: &str,
@@ -99,7 +98,7 @@ pub async fn adopt(
 /// What has been read so far.
 struct Taking<'a> {
     cloud: &'a Cloud,
-    program: &'a Program,
+    program: &'a View<'a>,
     snapshot: &'a Snapshot,
     name: &'a str,
     known: Known,

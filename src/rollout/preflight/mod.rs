@@ -12,10 +12,9 @@ use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::facts::{Rollout, Stage};
 use crate::kind::autoscaling_group::fleet::Fleet;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::plan::resolve::resolve;
 use crate::plan::step::Step;
+use crate::stack::{Known, View};
 use crate::state::Snapshot;
 use crate::value::{Object, Value, format_duration};
 
@@ -50,7 +49,7 @@ pub struct Finding {
 pub struct Ground<'a> {
     pub cloud: &'a Cloud,
     /// As the deployments stand.
-    pub program: &'a Program,
+    pub program: &'a View<'a>,
     pub snapshot: &'a Snapshot,
     pub known: &'a Known,
     /// What the plan makes, the new colours raised.

@@ -11,11 +11,10 @@ use crate::apply::{self, Context};
 use crate::deployment::names;
 use crate::facts::Colour;
 use crate::kind::operation::Operation;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::plan::{self, Basis, Options, Part};
 use crate::rollout::records;
 use crate::rollout::verify::Effect;
+use crate::stack::{Known, View};
 use crate::state::{Change, Entry};
 
 impl Rolling<'_> {
@@ -96,8 +95,7 @@ impl Rolling<'_> {
         if let Some(rollout) = deployments.get_mut(self.name).and_then(|facts| facts.rollout.as_mut()) {
             rollout.acting = acting;
         }
-        let mut program = self.run.program.clone();
-        program.stand(&deployments);
+        let program = self.run.program.view(&deployments);
         let part = Part { addresses: addresses.clone(), known: self.known() };
         let options = Options { allow_outage: way_back, ..Options::default() };
         let basis = Basis {
@@ -114,7 +112,7 @@ impl Rolling<'_> {
 
     pub async fn apply(
         &self,
-        program: &Program,
+        program: &View<'_>,
         plan: &plan::Plan,
         known: Known,
         shutdown: &Shutdown,
@@ -169,12 +167,11 @@ impl Rolling<'_> {
         if self.run.from_records {
             return in_state;
         }
-        let mut program = self.run.program.clone();
-        program.stand(&snapshot.deployments);
+        let program = self.run.program.view(&snapshot.deployments);
         let declared = program.nodes.iter().map(|node| &node.address);
         let ours = declared.filter(|address| program.is_of(address, self.name)).cloned();
         // What is declared as another's by now is no longer this one's.
-        let left = |address: &Address| !program.declarations.resources.contains_key(&address.block());
+        let left = |address: &Address| program.resource(address).is_none();
         ours.chain(in_state.into_iter().filter(left)).collect()
     }
 

@@ -31,9 +31,8 @@ use crate::cloud::error::Error;
 use crate::deployment::declaration::Declaration;
 use crate::facts::{Colour, Course, Deployment, Origin, Retirement, Rollout, Sizing, Stage};
 use crate::kind::operation::Reporter;
-use crate::lang::program::Program;
-use crate::lang::scope::Known;
 use crate::plan::PlanError;
+use crate::stack::{Known, View};
 use crate::state::{Change, Entry, Journal, StateError};
 
 pub use attend::{beside, run};
@@ -45,7 +44,7 @@ pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// What rollouts are carried out with.
 pub struct Run<'a> {
     pub cloud: &'a Cloud,
-    pub program: &'a Program,
+    pub program: &'a View<'a>,
     pub journal: &'a Journal,
     pub reporter: &'a dyn Reporter,
     pub shutdown: &'a Shutdown,

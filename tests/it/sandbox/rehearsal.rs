@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use bgform::clock::Clock;
-use bgform::lang::program::Program;
 use bgform::rollout::mailbox::{Mailbox, Message};
 use bgform::rollout::stage;
+use bgform::stack::Program;
 use bgform::state::Store;
 use serde_json::Value;
 

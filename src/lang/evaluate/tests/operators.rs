@@ -2,8 +2,8 @@
 
 use super::super::testing::{mistakes, mistakes_in, same, stack, value};
 use super::super::{DEEPEST, evaluate, references};
+use crate::ast::{Binary, Expr, Name, Node, Part, Unary};
 use crate::diagnostic::{FileId, Span};
-use crate::lang::ast::{Binary, Expr, Name, Node, Part, Unary};
 use crate::value::Value;
 
 #[test]

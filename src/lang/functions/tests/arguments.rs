@@ -1,7 +1,7 @@
 //! Files, templates, bounds, and what is said of arguments that will not do.
 
 use super::super::all;
-use crate::lang::evaluate::testing::{mistakes, same, value};
+use crate::evaluate::testing::{mistakes, same, value};
 use crate::value::Value;
 
 #[test]

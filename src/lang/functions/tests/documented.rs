@@ -1,6 +1,6 @@
 //! Terraform's documented examples.
 
-use crate::lang::evaluate::testing::{mistakes, same};
+use crate::evaluate::testing::{mistakes, same};
 
 #[test]
 fn functions_of_strings_do_what_terraform_documents() {

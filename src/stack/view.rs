@@ -1,38 +1,42 @@
-//! A stack that has been read: declarations, variables, `for_each` expanded, dependencies known.
-//! Texts come in; a [`Program`] goes out whose blocks can be evaluated one by one, offline
-//! (`validate`) or with what is known of the cloud. Decides nothing about the cloud.
+//! A program as it stands with the facts of its deployments: beside what the author wrote, the
+//! resources that deployments are made of. Blocks are evaluated here one by one, offline (`validate`)
+//! or with what is known of the cloud.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Deref;
+use std::sync::Arc;
 
-use indexmap::IndexMap;
-use sha2::{Digest, Sha256};
-
-use super::ast::{Block, Expr, Files};
 use super::check::{Check, Place};
-use super::declare::{Declarations, Declared, Kinds, declare, unknown_member};
-use super::evaluate::{Scope, describe, evaluate};
+use super::deployments::Lowered;
+use super::expand::Instances;
+use super::program::{Program, member_kind, schema_of};
 use super::scope::{Known, Names};
-use super::variable::{self, Given};
 use crate::address::Address;
-use crate::diagnostic::{Mistake, Sources, Span};
+use crate::diagnostic::{Mistake, Span};
 use crate::kind;
-use crate::kind::schema::{Schema, Type};
+use crate::kind::schema::Type;
+use crate::lang::ast::Block;
+use crate::lang::declare::{Declared, unknown_member};
+use crate::lang::evaluate::{Scope, describe, evaluate};
 use crate::value::{Object, Value};
 
-mod deployments;
-mod expand;
-mod settings;
+/// A program as it stands with given facts. It reads as the program that it shows.
+pub struct View<'p> {
+    program: &'p Program,
+    pub(super) lowered: Lowered,
+    /// The instances of the lowered blocks that have `for_each`; none while instances are being found,
+    /// so that none is made from another's.
+    instances: Option<HashMap<Address, Instances>>,
+    /// Every instance of every block, dependencies first.
+    pub nodes: Vec<Node>,
+}
 
-pub use settings::Settings;
+impl Deref for View<'_> {
+    type Target = Program;
 
-use expand::break_cycles_of_locals;
-
-/// Where files are read from: `file("user-data.sh")` names one relative to the stack file.
-pub trait ReadFile: Send + Sync {
-    /// The content, or why there is none: `there is no such file`.
-    fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
+    fn deref(&self) -> &Program {
+        self.program
+    }
 }
 
 /// One resource or `existing` block to evaluate: a block, or one instance of it.
@@ -41,33 +45,7 @@ pub struct Node {
     pub address: Address,
     pub managed: bool,
     /// `each.key` and `each.value`.
-    pub each: Option<(Value, Value)>,
-}
-
-/// A stack, ready to be evaluated.
-#[derive(Clone)]
-pub struct Program {
-    pub sources: Sources,
-    pub settings: Settings,
-    pub declarations: Declarations,
-    pub variables: IndexMap<String, Value>,
-    /// The instances of the blocks that have `for_each`, by key.
-    pub keys: HashMap<Address, IndexMap<String, Address>>,
-    /// The locals that name no resource.
-    pub(in crate::lang) constants: HashMap<String, Value>,
-    /// Every instance of every block, dependencies first.
-    pub nodes: Vec<Node>,
-    /// The resources that deployments are made of, by address without a key, and whose they are.
-    lowered: HashMap<Address, String>,
-    /// Attributes of a deployment's colours that stay as they are, by address.
-    frozen: HashMap<Address, Vec<&'static str>>,
-    /// Attributes of theirs that scaling policies and retirements change.
-    others: HashMap<Address, Vec<&'static str>>,
-    /// How many of the sources are the stack's own files.
-    own: usize,
-    files: Arc<dyn ReadFile>,
-    /// What `file(...)` and its like have read, for the digest.
-    read: Arc<Mutex<BTreeMap<PathBuf, [u8; 32]>>>,
+    pub each: Option<Arc<(Value, Value)>>,
 }
 
 /// What one block says, evaluated.
@@ -80,121 +58,54 @@ pub struct Evaluated {
     pub prevent_destroy: bool,
 }
 
-/// The registry, for sorting declarations.
-struct Registry;
-
-impl Kinds for Registry {
-    fn is_managed(&self, kind: &str) -> bool {
-        kind::find_managed(kind).is_some()
+impl<'p> View<'p> {
+    /// The view before anything is expanded: no block has instances.
+    pub(super) fn unexpanded(program: &'p Program, lowered: Lowered) -> Self {
+        Self { program, lowered, instances: None, nodes: Vec::new() }
     }
 
-    fn is_existing(&self, kind: &str) -> bool {
-        kind::find_existing(kind).is_some()
+    pub(super) fn new(program: &'p Program, lowered: Lowered, mistakes: &mut Vec<Mistake>) -> Self {
+        let mut view = Self::unexpanded(program, lowered);
+        view.instances = Some(view.expand(&view.lowered.resources, mistakes));
+        view.nodes = view.ordered(mistakes);
+        view
     }
 
-    fn managed(&self) -> Vec<&'static str> {
-        kind::managed().iter().map(|kind| kind.schema().kind).collect()
+    /// The block that declares a resource, whatever the address's key.
+    pub fn resource(&self, address: &Address) -> Option<&Declared> {
+        let block = address.block();
+        let written = &self.program.declarations.resources;
+        written.get(&block).or_else(|| self.lowered.resources.get(&block))
     }
 
-    fn existing(&self) -> Vec<&'static str> {
-        kind::existing().iter().map(|kind| kind.schema().kind).collect()
-    }
-}
-
-/// What a stack is read from.
-pub struct Input {
-    /// The stack's own files come first, what variables are given by after them.
-    pub sources: Sources,
-    /// How many of the sources are the stack's own.
-    pub own: usize,
-    pub files: Files,
-    pub given: BTreeMap<String, Vec<Given>>,
-    pub reader: Arc<dyn ReadFile>,
-}
-
-impl Program {
-    /// Reads a stack and checks all of it offline. Every mistake is in `mistakes`; the program is
-    /// of use only when there are none.
-    pub fn new(
-        input: Input,
-        parse_text: &mut dyn FnMut(&str, &str) -> Option<Expr>,
-        mistakes: &mut Vec<Mistake>,
-    ) -> Self {
-        let mut declarations = declare(input.files, &Registry, mistakes);
-        let variables = variable::resolve(&mut declarations, &input.given, parse_text, mistakes);
-        break_cycles_of_locals(&mut declarations, mistakes);
-        let mut program = Self {
-            sources: input.sources,
-            settings: Settings::default(),
-            declarations,
-            variables,
-            keys: HashMap::new(),
-            constants: HashMap::new(),
-            nodes: Vec::new(),
-            lowered: HashMap::new(),
-            frozen: HashMap::new(),
-            others: HashMap::new(),
-            own: input.own,
-            files: input.reader,
-            read: Arc::default(),
-        };
-        program.constants = Names::new(&program, &Known::new(), None).constants();
-        program.settings = program.settings(mistakes);
-        program.lower(&IndexMap::new(), mistakes);
-        program.expand(mistakes);
-        program.check(mistakes);
-        program
+    /// The blocks of all resources: those that the author wrote, then those of deployments.
+    pub fn resources(&self) -> impl Iterator<Item = (&Address, &Declared)> {
+        self.program.declarations.resources.iter().chain(&self.lowered.resources)
     }
 
-    /// The digest of everything that the stack's meaning comes from: its files, the files that
-    /// they read, and the values of its variables.
-    pub fn digest(&self) -> String {
-        let mut digest = Sha256::new();
-        for (_, path, text) in self.sources.iter().take(self.own) {
-            digest.update(path.file_name().unwrap_or_default().as_encoded_bytes());
-            digest.update([0]);
-            digest.update(Sha256::digest(text.as_bytes()));
-        }
-        for (name, value) in &self.variables {
-            digest.update(name.as_bytes());
-            digest.update([0]);
-            digest.update(Sha256::digest(value.without_marks().to_typed_json().to_string().as_bytes()));
-        }
-        if let Ok(read) = self.read.lock() {
-            for (path, content) in read.iter() {
-                digest.update(path.as_os_str().as_encoded_bytes());
-                digest.update([0]);
-                digest.update(content);
-            }
-        }
-        hex::encode(digest.finalize())
+    /// The instances of a block with `for_each`, by its address without a key.
+    pub(super) fn instances(&self, block: &Address) -> Option<&Instances> {
+        let of_lowered = self.instances.as_ref()?;
+        self.program.instances.get(block).or_else(|| of_lowered.get(block))
     }
 
-    pub fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String> {
-        let folder = self.sources.path(span.file).parent().unwrap_or(Path::new("")).to_path_buf();
-        let content = self.files.read(&folder.join(path))?;
-        if let Ok(mut read) = self.read.lock() {
-            read.insert(PathBuf::from(path), Sha256::digest(&content).into());
-        }
-        Ok(content)
+    /// Whether the declaration of something holds a mistake that has been reported.
+    pub(super) fn is_broken(&self, category: &str, name: &str) -> bool {
+        let all = [&self.program.declarations.broken, &self.lowered.broken];
+        let mut all = all.into_iter().filter(|broken| !broken.is_empty());
+        all.any(|broken| broken.contains(&(category.to_owned(), name.to_owned())))
     }
 
-    /// The folder of the stack's first file.
-    pub fn folder(&self) -> PathBuf {
-        let first = self.sources.iter().next().and_then(|(_, path, _)| path.parent());
-        first.map(Path::to_path_buf).unwrap_or_default()
-    }
-
-    fn declared_at(&self, address: &Address) -> Option<Span> {
-        self.declarations.resources.get(address).map(|declared| declared.name.span)
+    pub(super) fn declared_at(&self, address: &Address) -> Option<Span> {
+        self.resource(address).map(|declared| declared.name.span)
     }
 
     /// Evaluates every block with nothing known of the cloud.
-    fn check(&self, mistakes: &mut Vec<Mistake>) {
+    pub(super) fn check(&self, mistakes: &mut Vec<Mistake>) {
         let known = Known::new();
         let names = Names::new(self, &known, None);
         for local in self.declarations.locals.values() {
-            if !self.declarations.broken.contains(&("local".to_owned(), local.name.text.clone())) {
+            if !self.is_broken("local", &local.name.text) {
                 evaluate(&local.value, &names, mistakes);
             }
         }
@@ -217,21 +128,21 @@ impl Program {
     /// Attributes of a resource that stay as they are: what its author ignores changes of, and what
     /// a colour of a deployment keeps.
     pub fn kept_attributes(&self, address: &Address) -> Vec<&str> {
-        let declared = self.declarations.resources.get(&address.block());
+        let declared = self.resource(address);
         let ignored = declared.into_iter().flat_map(|one| &one.ignore_changes).map(|name| name.text.as_str());
-        ignored.chain(self.frozen.get(address).into_iter().flatten().copied()).collect()
+        ignored.chain(self.lowered.frozen.get(address).into_iter().flatten().copied()).collect()
     }
 
     /// The attributes of one instance that others change rightly.
     pub fn changed_by_others(&self, address: &Address) -> &[&'static str] {
-        self.others.get(address).map_or(&[], Vec::as_slice)
+        self.lowered.others.get(address).map_or(&[], Vec::as_slice)
     }
 
     /// Evaluates one block with what is known. `None` when there was a mistake.
     pub fn evaluate(&self, node: &Node, known: &Known, mistakes: &mut Vec<Mistake>) -> Option<Evaluated> {
-        let declared = self.declarations.resources.get(&node.address.block())?;
+        let declared = self.resource(&node.address)?;
         let schema = schema_of(&node.address.kind, node.managed)?;
-        let scope = Names::new(self, known, node.each.as_ref());
+        let scope = Names::new(self, known, node.each.as_deref());
         let place =
             Place { what: &node.address.kind, span: declared.name.span, broken: declared.block.broken };
         let declared_at = |address: &Address| self.declared_at(address);
@@ -337,18 +248,6 @@ impl Program {
         }
         outputs
     }
-}
-
-/// The schema of a kind, as managed or as `existing`.
-pub fn schema_of(kind: &str, managed: bool) -> Option<&'static Schema> {
-    match managed {
-        true => kind::find_managed(kind).map(|kind| kind.schema()),
-        false => kind::find_existing(kind).map(|kind| kind.schema()),
-    }
-}
-
-pub fn member_kind(kind: &str) -> Option<&'static str> {
-    kind::find_existing(kind)?.member_kind()
 }
 
 /// The resource's own tags go before the stack's.

@@ -1,4 +1,4 @@
-//! What names mean in a stack: variables, locals, `each`, and resources as far as they are known.
+//! What names mean in a view of a stack: variables, locals, `each`, and resources as far as they are known.
 //! Remembers which resources an evaluation touched, since those are what it depends on.
 
 use std::cell::RefCell;
@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use indexmap::IndexMap;
 
-use super::evaluate::{Found, Members, Scope, evaluate};
-use super::program::Program;
+use super::view::View;
 use crate::address::Address;
 use crate::diagnostic::Span;
 use crate::kind;
+use crate::lang::evaluate::{Found, Members, Scope, evaluate};
 use crate::value::{Object, Reference, Value};
 
 /// What is known of one resource so far.
@@ -30,7 +30,7 @@ pub type Known = HashMap<Address, Facts>;
 
 /// The scope of one block's expressions.
 pub struct Names<'a> {
-    program: &'a Program,
+    view: &'a View<'a>,
     known: &'a Known,
     each: Option<&'a (Value, Value)>,
     touched: RefCell<BTreeSet<Address>>,
@@ -49,8 +49,8 @@ struct Local {
 }
 
 impl<'a> Names<'a> {
-    pub fn new(program: &'a Program, known: &'a Known, each: Option<&'a (Value, Value)>) -> Self {
-        Self { program, known, each, touched: RefCell::default(), locals: Rc::default() }
+    pub fn new(view: &'a View<'a>, known: &'a Known, each: Option<&'a (Value, Value)>) -> Self {
+        Self { view, known, each, touched: RefCell::default(), locals: Rc::default() }
     }
 
     /// Resources whose attributes were read, directly or through a local.
@@ -60,7 +60,7 @@ impl<'a> Names<'a> {
 
     /// The locals that name no resource: what they are is known before any call, and for good.
     pub(super) fn constants(&self) -> HashMap<String, Value> {
-        for name in self.program.declarations.locals.keys().filter(|name| !self.is_broken("local", name)) {
+        for name in self.view.declarations.locals.keys().filter(|name| !self.view.is_broken("local", name)) {
             self.evaluate_local(name);
         }
         let locals = self.locals.take().into_iter();
@@ -68,16 +68,11 @@ impl<'a> Names<'a> {
     }
 
     fn is_evaluated(&self, local: &str) -> bool {
-        self.program.constants.contains_key(local) || self.locals.borrow().contains_key(local)
-    }
-
-    fn is_broken(&self, category: &str, name: &str) -> bool {
-        let broken = &self.program.declarations.broken;
-        !broken.is_empty() && broken.contains(&(category.to_owned(), name.to_owned()))
+        self.view.constants.contains_key(local) || self.locals.borrow().contains_key(local)
     }
 
     fn is_constant(&self, local: &str) -> bool {
-        self.program.constants.contains_key(local)
+        self.view.constants.contains_key(local)
             || self.locals.borrow().get(local).is_some_and(|local| local.constant)
     }
 
@@ -86,11 +81,11 @@ impl<'a> Names<'a> {
     fn evaluate_local(&self, name: &str) {
         let mut waiting = vec![name.to_owned()];
         while let Some(name) = waiting.last().cloned() {
-            let Some(local) = self.program.declarations.locals.get(&name) else { return };
+            let Some(local) = self.view.declarations.locals.get(&name) else { return };
             let before = waiting.len();
             let mut constant = true;
             if !self.is_evaluated(&name) {
-                let (locals, resources) = self.program.mentions_of_local(&local.value);
+                let (locals, resources) = self.view.mentions_of_local(&local.value);
                 waiting.extend(locals.iter().filter(|other| !self.is_evaluated(other)).cloned());
                 constant = !resources && locals.iter().all(|other| self.is_constant(other));
             }
@@ -113,21 +108,21 @@ impl<'a> Names<'a> {
 
 impl Scope for Names<'_> {
     fn variable(&self, name: &str) -> Found {
-        match self.program.variables.get(name) {
+        match self.view.variables.get(name) {
             Some(value) => Found::Value(value.clone()),
-            None if self.is_broken("var", name) => Found::Broken,
-            None => Found::Missing(self.program.declarations.variables.keys().cloned().collect()),
+            None if self.view.is_broken("var", name) => Found::Broken,
+            None => Found::Missing(self.view.declarations.variables.keys().cloned().collect()),
         }
     }
 
     fn local(&self, name: &str) -> Found {
-        if self.is_broken("local", name) {
+        if self.view.is_broken("local", name) {
             return Found::Broken;
         }
-        if let Some(value) = self.program.constants.get(name) {
+        if let Some(value) = self.view.constants.get(name) {
             return Found::Value(value.clone());
         }
-        let locals = &self.program.declarations.locals;
+        let locals = &self.view.declarations.locals;
         if !locals.contains_key(name) {
             return Found::Missing(locals.keys().cloned().collect());
         }
@@ -142,7 +137,7 @@ impl Scope for Names<'_> {
     }
 
     fn is_local(&self, name: &str) -> bool {
-        self.program.declarations.locals.contains_key(name) || self.is_broken("local", name)
+        self.view.declarations.locals.contains_key(name) || self.view.is_broken("local", name)
     }
 
     fn each(&self) -> Option<(&Value, &Value)> {
@@ -161,32 +156,30 @@ impl Scope for Names<'_> {
 
     fn resource(&self, kind: &str, name: &str) -> Found {
         let address = Address::new(kind, name);
-        if let Some(instances) = self.program.keys.get(&address) {
+        if let Some(instances) = self.view.instances(&address) {
+            if instances.failed {
+                return Found::Broken;
+            }
             let member =
                 |(key, address): (&String, &Address)| (key.clone(), Value::Ref(address.clone().into()));
-            return Found::Value(Value::Object(instances.iter().map(member).collect()));
+            return Found::Value(Value::Object(instances.addresses.iter().map(member).collect()));
         }
-        if self.is_broken(kind, name) {
+        if self.view.is_broken(kind, name) {
             return Found::Broken;
         }
-        match self.program.declarations.resources.contains_key(&address) {
+        match self.view.resource(&address).is_some() {
             true => Found::Value(Value::Ref(address.into())),
-            false => Found::Missing(
-                self.program
-                    .declarations
-                    .resources
-                    .keys()
-                    .filter(|other| other.kind == kind)
-                    .map(|other| other.name.clone())
-                    .collect(),
-            ),
+            false => {
+                let same_kind = self.view.resources().filter(|(other, _)| other.kind == kind);
+                Found::Missing(same_kind.map(|(other, _)| other.name.clone()).collect())
+            }
         }
     }
 
     fn standing(&self, head: &str, name: &str) -> Option<&Value> {
         match head {
-            "var" => self.program.variables.get(name),
-            "local" if !self.is_broken("local", name) => self.program.constants.get(name),
+            "var" => self.view.variables.get(name),
+            "local" if !self.view.is_broken("local", name) => self.view.constants.get(name),
             "each" => self.each.and_then(|(key, value)| match name {
                 "key" => Some(key),
                 "value" => Some(value),
@@ -197,14 +190,14 @@ impl Scope for Names<'_> {
     }
 
     fn instances(&self, kind: &str, name: &str) -> Option<&IndexMap<String, Address>> {
-        self.program.keys.get(&Address::new(kind, name))
+        let instances = self.view.instances(&Address::new(kind, name))?;
+        (!instances.failed).then_some(&instances.addresses)
     }
 
     fn attribute(&self, reference: &Reference, name: &str) -> Found {
         let address = &reference.address;
         self.touched.borrow_mut().insert(address.clone());
-        let managed =
-            self.program.declarations.resources.get(&address.block()).is_none_or(|block| block.managed);
+        let managed = self.view.resource(address).is_none_or(|block| block.managed);
         let schema = match managed {
             true => kind::find_managed(&address.kind).map(|kind| kind.schema()),
             false => kind::find_existing(&address.kind).map(|kind| kind.schema()),
@@ -249,6 +242,6 @@ impl Scope for Names<'_> {
     }
 
     fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String> {
-        self.program.read_file(span, path)
+        self.view.read_file(span, path)
     }
 }

@@ -59,7 +59,7 @@ impl Address {
 }
 
 /// How often this thread has compared, hashed or copied an address: what the tests of scale count.
-#[cfg(test)]
+#[cfg(feature = "touched")]
 pub mod touched {
     use std::cell::Cell;
 
@@ -77,7 +77,7 @@ pub mod touched {
     }
 }
 
-#[cfg(not(test))]
+#[cfg(not(feature = "touched"))]
 mod touched {
     #[inline(always)]
     pub(super) fn once() {}

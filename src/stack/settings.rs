@@ -1,13 +1,15 @@
 //! What the `stack` block says.
 
-use super::{Names, Program, member_kind};
+use super::program::member_kind;
+use super::scope::Names;
+use super::view::View;
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span};
 use crate::kind::schema::Type;
-use crate::lang::check::Check;
 use crate::lang::declare::unknown_member;
 use crate::lang::evaluate::{describe, evaluate};
-use crate::lang::scope::Known;
+use crate::stack::Known;
+use crate::stack::check::Check;
 use crate::value::{Object, Value};
 
 /// What the `stack` block says.
@@ -21,7 +23,7 @@ pub struct Settings {
     pub tags: Object,
 }
 
-impl Program {
+impl View<'_> {
     pub(super) fn settings(&self, mistakes: &mut Vec<Mistake>) -> Settings {
         let Some((name, block)) = &self.declarations.stack else {
             if let Some((file, ..)) = self.sources.iter().next() {

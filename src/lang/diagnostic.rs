@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::secrets::{hidden, masked};
-use crate::terminal;
+use crate::visible;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 /// A file of the stack, by its place in [`Sources`].
@@ -106,7 +106,7 @@ impl Mistake {
 }
 
 fn safe(text: &str) -> String {
-    terminal::shown(&hidden(text)).into_owned()
+    visible::shown(&hidden(text)).into_owned()
 }
 
 /// A [`Mistake`] that miette can draw.
@@ -128,7 +128,7 @@ impl Shown {
         within: Option<(&Sources, FileId)>,
         labels: &[&(Span, String)],
     ) -> Self {
-        let source = within.map(|(sources, file)| terminal::Source::of(&masked(sources.text(file))));
+        let source = within.map(|(sources, file)| visible::Source::of(&masked(sources.text(file))));
         let place = |place| source.as_ref().map_or(place, |source| source.place(place));
         let labels = labels
             .iter()

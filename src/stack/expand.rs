@@ -2,78 +2,100 @@
 //! drawn.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{Names, Node, Program, Registry};
+use super::program::{Program, Registry};
+use super::scope::{Known, Names};
+use super::view::{Node, View};
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span};
 use crate::graph;
 use crate::lang::ast::{Body, Expr};
 use crate::lang::declare::{Declarations, Declared, Kinds};
 use crate::lang::evaluate::{Mentioned, Scope, describe, evaluate, references};
-use crate::lang::scope::Known;
 use crate::value::Value;
 
-impl Program {
-    /// Expands `for_each` and puts every instance into an order in which dependencies come first.
-    pub(super) fn expand(&mut self, mistakes: &mut Vec<Mistake>) {
+/// The instances of a block with `for_each`.
+#[derive(Default)]
+pub(super) struct Instances {
+    /// By key.
+    pub addresses: IndexMap<String, Address>,
+    /// `each.key` and `each.value`, in the same order.
+    each: Vec<Arc<(Value, Value)>>,
+    /// Whether they cannot be told for a mistake.
+    pub failed: bool,
+}
+
+impl Instances {
+    fn new(block: &Address, pairs: Vec<(Value, Value)>) -> Self {
+        let mut instances = Self::default();
+        for pair in pairs {
+            if let Some(key) = pair.0.as_str() {
+                instances.addresses.insert(key.to_owned(), block.with_key(key));
+                instances.each.push(Arc::new(pair));
+            }
+        }
+        instances
+    }
+}
+
+impl View<'_> {
+    /// The instances of those of the blocks that have `for_each`.
+    pub(super) fn expand(
+        &self,
+        blocks: &IndexMap<Address, Declared>,
+        mistakes: &mut Vec<Mistake>,
+    ) -> HashMap<Address, Instances> {
         let known = Known::new();
-        let mut expanded: HashMap<Address, Vec<(Value, Value)>> = HashMap::new();
-        for (address, declared) in &self.declarations.resources {
+        let mut expanded = HashMap::new();
+        for (address, declared) in blocks {
             let Some(for_each) = &declared.for_each else { continue };
-            let scope = Names::new(self, &known, None);
-            match keys(for_each, &scope, mistakes) {
-                Some(pairs) => {
-                    expanded.insert(address.clone(), pairs);
-                }
-                None => {
-                    expanded.insert(address.clone(), Vec::new());
-                    self.keys.insert(address.clone(), IndexMap::new());
-                }
-            }
+            let instances = match keys(for_each, &Names::new(self, &known, None), mistakes) {
+                Some(pairs) => Instances::new(address, pairs),
+                None => Instances { failed: true, ..Instances::default() },
+            };
+            expanded.insert(address.clone(), instances);
         }
-        let failed: HashSet<_> = self.keys.drain().map(|(address, _)| address).collect();
-        for (address, pairs) in &expanded {
-            if failed.contains(address) {
-                self.declarations.broken.insert((address.kind.clone(), address.name.clone()));
-                continue;
-            }
-            let keys = pairs.iter().filter_map(|(key, _)| key.as_str());
-            let instances = keys.map(|key| (key.to_owned(), address.with_key(key))).collect();
-            self.keys.insert(address.clone(), instances);
-        }
-        let order = match graph::order(&self.block_dependencies()) {
-            Ok(order) => order,
-            Err(cycle) => {
-                mistakes.push(self.cycle(&cycle));
-                self.declarations.resources.keys().cloned().collect()
-            }
-        };
-        for address in order {
-            let Some(declared) = self.declarations.resources.get(&address) else { continue };
-            let managed = declared.managed;
-            match expanded.get(&address) {
-                None => self.nodes.push(Node { address, managed, each: None }),
-                Some(_) if failed.contains(&address) => {}
-                Some(pairs) => {
-                    let instances = self.keys.get(&address);
-                    self.nodes.extend(pairs.iter().filter_map(|pair| {
-                        let address = instances?.get(pair.0.as_str()?)?.clone();
-                        Some(Node { address, managed, each: Some(pair.clone()) })
-                    }));
-                }
-            }
-        }
+        expanded
     }
 
-    /// What each block mentions, by address, with the places.
-    fn block_dependencies(&self) -> IndexMap<Address, Vec<(Address, Span)>> {
-        self.declarations
-            .resources
-            .iter()
-            .map(|(address, declared)| (address.clone(), self.mentioned_by(declared)))
-            .collect()
+    /// Every instance of every block in an order in which dependencies come first.
+    pub(super) fn ordered(&self, mistakes: &mut Vec<Mistake>) -> Vec<Node> {
+        let of_lowered = self.mentions_of_all(&self.lowered.resources);
+        let mentions = self.mentions.iter().chain(&of_lowered);
+        let edges = mentions.map(|(address, mentions)| (address.clone(), mentions.as_slice())).collect();
+        let order = match graph::order(&edges) {
+            Ok(order) => order,
+            Err(cycle) => {
+                mistakes.push(told(&cycle));
+                edges.into_keys().collect()
+            }
+        };
+        let mut nodes = Vec::with_capacity(order.len());
+        for address in order {
+            let Some(Declared { managed, .. }) = self.resource(&address) else { continue };
+            let node = |address, each| Node { address, managed: *managed, each };
+            match self.instances(&address) {
+                None => nodes.push(node(address, None)),
+                Some(instances) => {
+                    let all = instances.addresses.values().cloned().zip(instances.each.iter().cloned());
+                    nodes.extend(all.map(|(address, each)| node(address, Some(each))));
+                }
+            }
+        }
+        nodes
+    }
+}
+
+impl Program {
+    /// What each of the blocks mentions, with the places.
+    pub(super) fn mentions_of_all(
+        &self,
+        blocks: &IndexMap<Address, Declared>,
+    ) -> IndexMap<Address, Vec<(Address, Span)>> {
+        blocks.iter().map(|(address, declared)| (address.clone(), self.mentioned_by(declared))).collect()
     }
 
     fn mentioned_by(&self, declared: &Declared) -> Vec<(Address, Span)> {
@@ -96,9 +118,7 @@ impl Program {
                 continue;
             };
             match mention.what {
-                Mentioned::Resource(address) if self.declarations.resources.contains_key(&address) => {
-                    found.push((address, mention.span));
-                }
+                Mentioned::Resource(address) => found.push((address, mention.span)),
                 Mentioned::Local(name) if locals.insert(name.clone()) => {
                     open.extend(self.declarations.locals.get(&name).map(|local| mentions_of(&local.value)));
                 }
@@ -109,7 +129,7 @@ impl Program {
 
     /// The locals that an expression mentions and that can be evaluated, and whether it mentions a
     /// resource.
-    pub(in crate::lang) fn mentions_of_local(&self, expr: &Expr) -> (Vec<String>, bool) {
+    pub(super) fn mentions_of_local(&self, expr: &Expr) -> (Vec<String>, bool) {
         let mut locals = Vec::new();
         let mut resources = false;
         for mention in references(expr, &|word| Registry.is_kind(word)) {
@@ -125,20 +145,21 @@ impl Program {
         });
         (locals, resources)
     }
+}
 
-    fn cycle(&self, cycle: &[(Address, Span)]) -> Mistake {
-        let names: Vec<_> = cycle.iter().map(|(address, _)| address.to_string()).collect();
-        let drawn = match names.first() {
-            Some(first) => format!("{} → {first}", names.join(" → ")),
-            None => String::new(),
-        };
-        let mut mistake = Mistake::new("bgform::lang::cycle", format!("these depend on each other: {drawn}"));
-        for (index, (address, span)) in cycle.iter().enumerate() {
-            let next = cycle.get(index + 1).or(cycle.first()).map(|(next, _)| next.to_string());
-            mistake = mistake.at(*span, format!("{address} → {}", next.unwrap_or_default()));
-        }
-        mistake.help("take one of these references away; a name that both know is often enough")
+/// The cycle drawn edge by edge.
+fn told(cycle: &[(Address, Span)]) -> Mistake {
+    let names: Vec<_> = cycle.iter().map(|(address, _)| address.to_string()).collect();
+    let drawn = match names.first() {
+        Some(first) => format!("{} → {first}", names.join(" → ")),
+        None => String::new(),
+    };
+    let mut mistake = Mistake::new("bgform::lang::cycle", format!("these depend on each other: {drawn}"));
+    for (index, (address, span)) in cycle.iter().enumerate() {
+        let next = cycle.get(index + 1).or(cycle.first()).map(|(next, _)| next.to_string());
+        mistake = mistake.at(*span, format!("{address} → {}", next.unwrap_or_default()));
     }
+    mistake.help("take one of these references away; a name that both know is often enough")
 }
 
 /// Calls `visit` with every expression of a body, nested blocks included.
@@ -237,7 +258,7 @@ pub(super) fn break_cycles_of_locals(declarations: &mut Declarations, mistakes: 
     }
     mistakes.push(mistake);
     // One cycle is told a run; what depends on it must not recurse.
-    while let Err(cycle) = graph::order(
+    while let Err(cycle) = graph::order::<_, _, Vec<_>>(
         &edges
             .iter()
             .filter(|(name, _)| !declarations.broken.contains(&("local".to_owned(), (*name).clone())))

@@ -1,7 +1,7 @@
 //! Whatever a stack's text holds, reading it ends: with a program, or with mistakes that stand in the
 //! text. The stacks here are taken apart into tokens, and put together wrongly.
 //!
-//! A million cases of each: `PROPTEST_CASES=1000000 cargo test --lib lang::fuzz_tests`; about 0.6 ms of a
+//! A million cases of each: `PROPTEST_CASES=1000000 cargo test --lib stack::fuzz_tests`; about 0.6 ms of a
 //! processor each in a build for tests. Run on 22 November 2026: of blocks that are read a million (545 s of a
 //! processor, 39 MB), none failed; of stacks that are checked a million (703 s, 44 MB), none failed after
 //! `x = x` in `locals`, which overflowed the stack, was mended. Of the parser a million of
@@ -12,11 +12,11 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::format::format;
-use super::parse::parse;
 use super::program_tests::load;
-use super::scan::scan;
 use crate::diagnostic::{FileId, Mistake};
+use crate::lang::format::format;
+use crate::lang::parse::parse;
+use crate::lang::scan::scan;
 
 const STACKS: [&str; 5] = [
     include_str!("../../stacks/explicit.deploy"),

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::ast::Files;
-use super::parse::{parse, parse_attributes};
 use super::program::{Input, Program, ReadFile};
 use super::scope::Known;
-use super::variable::Given;
 use crate::diagnostic::{Mistake, Sources};
+use crate::lang::ast::Files;
+use crate::lang::parse::{parse, parse_attributes};
+use crate::lang::variable::Given;
 use crate::value::Value;
 
 struct NoFiles;
@@ -75,7 +75,7 @@ fn group(attributes: &str) -> String {
 fn a_sound_stack_has_no_mistakes() {
     let (program, mistakes) = load(&format!("{HEAD}{}", group("tags = { motd = file(\"motd\") }")), &[]);
     assert!(mistakes.is_empty(), "{mistakes:?}");
-    assert_eq!(program.nodes.len(), 3);
+    assert_eq!(program.unreleased().nodes.len(), 3);
 }
 
 #[test]
@@ -202,6 +202,7 @@ fn dependencies_are_those_of_the_instance_and_not_of_the_block() {
     );
     let (program, mistakes) = load(&text, &[]);
     assert!(mistakes.is_empty(), "{mistakes:?}");
+    let program = program.unreleased();
     let node =
         program.nodes.iter().find(|node| node.address.to_string() == "launch_template.t[\"a\"]").unwrap();
     let evaluated = program.evaluate(node, &Known::new(), &mut Vec::new()).unwrap();
@@ -226,7 +227,7 @@ fn many_locals(local: impl Fn(usize) -> String) -> (Program, Vec<Mistake>) {
 fn a_long_chain_of_locals_is_followed() {
     let (program, mistakes) = many_locals(|at| format!("local.l{} + 1", at - 1));
     assert!(mistakes.is_empty(), "{:?}", mistakes[0]);
-    let outputs = program.outputs(&Known::new(), &mut Vec::new());
+    let outputs = program.unreleased().outputs(&Known::new(), &mut Vec::new());
     assert_eq!(outputs["last"], Value::from(10_000));
 }
 

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::ast::{Block, Body, Expr, Name, Node};
-use super::evaluate::{Scope, describe, evaluate};
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span, did_you_mean};
 use crate::kind::schema::{Attribute, Type, canonical_members, references_to};
+use crate::lang::ast::{Block, Body, Expr, Name, Node};
+use crate::lang::evaluate::{Scope, describe, evaluate};
 use crate::value::{Object, Reference, Value, format_number};
 
 /// What a check needs beside the schema: the meaning of names, and what a plural kind holds.
@@ -279,7 +279,7 @@ impl Check<'_> {
         expr: &Expr,
         name: &str,
     ) -> Option<Value> {
-        use super::evaluate::Members;
+        use crate::lang::evaluate::Members;
         let Type::Ref { kinds, .. } = item else {
             return self.mismatch(ty, &Value::Ref(reference), expr, name);
         };

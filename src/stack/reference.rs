@@ -3,10 +3,11 @@
 
 use std::fmt::Write;
 
-use super::{functions, notation};
+use super::notation;
 use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::kind;
 use crate::kind::schema::{Attribute, OnChange, Output, Schema, Type};
+use crate::lang::functions;
 use crate::value::Value;
 
 /// Deployments, every managed kind, every kind that `existing` reads, and every function.

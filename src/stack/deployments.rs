@@ -1,8 +1,13 @@
 //! The `deployment` blocks of a stack: lowered to ordinary resources as they stand, and read.
 
+use std::collections::{BTreeSet, HashMap};
+
 use indexmap::IndexMap;
 
-use super::{Names, Program, Registry, member_kind};
+use super::check::{Check, Place};
+use super::program::{Program, Registry, member_kind};
+use super::scope::{Known, Names};
+use super::view::View;
 use crate::address::Address;
 use crate::deployment::Declaration;
 use crate::deployment::lower::{Sides, lower, own_body};
@@ -10,55 +15,58 @@ use crate::deployment::names;
 use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::diagnostic::Mistake;
 use crate::facts::{Colour, Deployment};
-use crate::lang::check::{Check, Place};
-use crate::lang::declare::declare_lowered;
-use crate::lang::scope::Known;
+use crate::lang::declare::{Declared, declare_beside};
 use crate::secrets;
 use crate::terminal;
 use crate::value::{Object, Value};
 
-impl Program {
-    /// Puts the resources of every deployment in place as `facts` say that it stands; one that they do
-    /// not name is as before its first release.
-    pub(super) fn lower(&mut self, facts: &IndexMap<String, Deployment>, mistakes: &mut Vec<Mistake>) {
+/// The resources that deployments are made of as facts say.
+#[derive(Default)]
+pub(super) struct Lowered {
+    pub resources: IndexMap<Address, Declared>,
+    /// `(kind, name)` of what a deployment should nest and does not, or what holds a mistake.
+    pub broken: BTreeSet<(String, String)>,
+    /// Whose the resources are, by address without a key.
+    owners: HashMap<Address, String>,
+    /// Attributes of a deployment's colours that stay as they are, by address.
+    pub frozen: HashMap<Address, Vec<&'static str>>,
+    /// Attributes of theirs that scaling policies and retirements change.
+    pub others: HashMap<Address, Vec<&'static str>>,
+}
+
+impl Lowered {
+    /// Lowers every deployment as `facts` say that it stands; one that they do not name is as before its
+    /// first release.
+    pub fn new(program: &Program, facts: &IndexMap<String, Deployment>, mistakes: &mut Vec<Mistake>) -> Self {
         let first = Deployment::first();
+        let mut all = Self::default();
         let mut blocks = Vec::new();
-        self.frozen.clear();
-        self.others.clear();
-        self.lowered.clear();
-        for (text, (name, block)) in &self.declarations.deployments {
+        for (text, (name, block)) in program.deployments() {
             let lowered = lower(name, block, facts.get(text).unwrap_or(&first), mistakes);
             // A nested block that is missing is told once, not at everything that needs it.
             for (kind, _) in NESTED {
                 if !lowered.blocks.iter().any(|(_, block)| block.keyword.text == kind) {
-                    self.declarations.broken.insert((kind.to_owned(), text.clone()));
+                    all.broken.insert((kind.to_owned(), text.clone()));
                 }
             }
             let addresses =
                 lowered.blocks.iter().map(|(name, block)| Address::new(&block.keyword.text, &name.text));
-            self.lowered.extend(addresses.map(|address| (address, text.clone())));
+            all.owners.extend(addresses.map(|address| (address, text.clone())));
             blocks.extend(lowered.blocks);
-            self.frozen.extend(lowered.frozen);
-            self.others.extend(lowered.others);
+            all.frozen.extend(lowered.frozen);
+            all.others.extend(lowered.others);
         }
-        declare_lowered(&mut self.declarations, blocks, &Registry, mistakes);
+        let declared = declare_beside(&program.declarations, blocks, &Registry, mistakes);
+        all.resources = declared.resources;
+        all.broken.extend(declared.broken);
+        all
     }
+}
 
-    /// The same again for facts that have changed; what the stack says was checked before.
-    pub fn stand(&mut self, facts: &IndexMap<String, Deployment>) {
-        for address in std::mem::take(&mut self.lowered).into_keys() {
-            self.declarations.resources.shift_remove(&address);
-        }
-        self.nodes.clear();
-        self.keys.clear();
-        let mut known = Vec::new();
-        self.lower(facts, &mut known);
-        self.expand(&mut known);
-    }
-
+impl View<'_> {
     /// Whether a resource that is declared is one of those that a deployment is made of.
     pub fn is_of(&self, address: &Address, deployment: &str) -> bool {
-        self.lowered.get(&address.block()).is_some_and(|owner| owner == deployment)
+        self.lowered.owners.get(&address.block()).is_some_and(|owner| owner == deployment)
     }
 
     /// The rules that the author of a deployment wrote, in that order, without the previews above them.
@@ -68,7 +76,7 @@ impl Program {
                 && self.is_of(address, deployment)
                 && !names::is_preview(address, deployment)
         };
-        self.declarations.resources.keys().filter(ours).cloned().collect()
+        self.resources().map(|(address, _)| address).filter(ours).cloned().collect()
     }
 
     /// What a deployment says of its own, with what is known; what is not known yet is `""`.
@@ -140,12 +148,12 @@ impl Program {
 
     /// Nothing else is called as the previews of the deployment's rules are, once they are there.
     fn check_previews(&self, deployment: &str, mistakes: &mut Vec<Mistake>) {
-        for (address, rule) in &self.declarations.resources {
+        for (address, rule) in self.resources() {
             if address.kind != "listener_rule" || !self.is_of(address, deployment) {
                 continue;
             }
             let preview = Address::new("listener_rule", names::preview(&address.name));
-            if let Some(other) = self.declarations.resources.get(&preview) {
+            if let Some(other) = self.resource(&preview) {
                 mistakes.push(
                     Mistake::new(
                         "bgform::lang::duplicate",

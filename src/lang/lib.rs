@@ -1,0 +1,40 @@
+//! The language: from the text of `.deploy` files to values.
+//!
+//! ```text
+//! text ─ scan, cut ─▶ statements ─ parse ─▶ syntax ─ declare ─▶ declarations ─ evaluate ─▶ values
+//! ```
+//!
+//! It knows no resource kind and does no I/O: kinds are asked for through [`declare::Kinds`], names and
+//! files through [`evaluate::Scope`]. What everybody says with it stands here too: values, addresses,
+//! mistakes with their places, texts that are shown nowhere.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
+pub mod address;
+pub mod ast;
+mod blank;
+mod cut;
+pub mod declare;
+pub mod diagnostic;
+mod ends;
+pub mod evaluate;
+mod expression;
+pub mod format;
+pub mod functions;
+mod literal;
+pub mod parse;
+mod place;
+mod plain;
+pub mod scan;
+pub mod secrets;
+mod slip;
+mod template;
+pub mod value;
+pub mod variable;
+pub mod visible;
+
+#[cfg(test)]
+mod format_tests;
+#[cfg(test)]
+mod parse_tests;
+#[cfg(test)]
+mod slip_tests;

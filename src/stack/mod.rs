@@ -1,0 +1,23 @@
+//! A stack held against the kinds. Parsed files and values of variables come in; a [`Program`] goes
+//! out, checked, with `for_each` expanded and deployments lowered, whose blocks can be evaluated one
+//! by one. Calls no AWS and decides nothing about an account.
+
+mod check;
+mod deployments;
+mod expand;
+pub mod notation;
+mod program;
+pub mod reference;
+mod scope;
+mod settings;
+mod view;
+
+pub use program::{Input, Program, ReadFile};
+pub use scope::{Facts, Known, Names};
+pub use settings::Settings;
+pub use view::{Evaluated, Node, View};
+
+#[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
+pub(crate) mod program_tests;

@@ -1,0 +1,196 @@
+//! A stack that has been read: declarations, variables, locals, `for_each` expanded, and what mentions
+//! what. Texts come in; a [`Program`] goes out that never changes again. What depends on the facts of
+//! deployments is a [`View`](super::View) of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use indexmap::IndexMap;
+use sha2::{Digest, Sha256};
+
+use super::Settings;
+use super::deployments::Lowered;
+use super::expand::{Instances, break_cycles_of_locals};
+use super::scope::{Known, Names};
+use super::view::View;
+use crate::address::Address;
+use crate::diagnostic::{Mistake, Sources, Span};
+use crate::facts::Deployment;
+use crate::kind;
+use crate::kind::schema::Schema;
+use crate::lang::ast::{Block, Expr, Files, Name};
+use crate::lang::declare::{Declarations, Kinds, declare};
+use crate::lang::variable::{self, Given};
+use crate::value::Value;
+
+/// Where files are read from: `file("user-data.sh")` names one relative to the stack file.
+pub trait ReadFile: Send + Sync {
+    /// The content, or why there is none: `there is no such file`.
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
+}
+
+/// A stack, ready to be viewed.
+pub struct Program {
+    pub sources: Sources,
+    pub settings: Settings,
+    pub variables: IndexMap<String, Value>,
+    /// What the author wrote; what deployments stand for is of a view.
+    pub(super) declarations: Declarations,
+    /// The instances of the written blocks that have `for_each`.
+    pub(super) instances: HashMap<Address, Instances>,
+    /// What each written block mentions, with the places.
+    pub(super) mentions: IndexMap<Address, Vec<(Address, Span)>>,
+    /// The locals that name no resource.
+    pub(super) constants: HashMap<String, Value>,
+    /// How many of the sources are the stack's own files.
+    own: usize,
+    files: Arc<dyn ReadFile>,
+    /// What `file(...)` and its like have read, for the digest.
+    read: Mutex<BTreeMap<PathBuf, [u8; 32]>>,
+}
+
+/// The registry, for sorting declarations.
+pub(super) struct Registry;
+
+impl Kinds for Registry {
+    fn is_managed(&self, kind: &str) -> bool {
+        kind::find_managed(kind).is_some()
+    }
+
+    fn is_existing(&self, kind: &str) -> bool {
+        kind::find_existing(kind).is_some()
+    }
+
+    fn managed(&self) -> Vec<&'static str> {
+        kind::managed().iter().map(|kind| kind.schema().kind).collect()
+    }
+
+    fn existing(&self) -> Vec<&'static str> {
+        kind::existing().iter().map(|kind| kind.schema().kind).collect()
+    }
+}
+
+/// What a stack is read from.
+pub struct Input {
+    /// The stack's own files come first, what variables are given by after them.
+    pub sources: Sources,
+    /// How many of the sources are the stack's own.
+    pub own: usize,
+    pub files: Files,
+    pub given: BTreeMap<String, Vec<Given>>,
+    pub reader: Arc<dyn ReadFile>,
+}
+
+impl Program {
+    /// Reads a stack and checks all of it offline. Every mistake is in `mistakes`; the program is
+    /// of use only when there are none.
+    pub fn new(
+        input: Input,
+        parse_text: &mut dyn FnMut(&str, &str) -> Option<Expr>,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Self {
+        let mut declarations = declare(input.files, &Registry, mistakes);
+        let variables = variable::resolve(&mut declarations, &input.given, parse_text, mistakes);
+        break_cycles_of_locals(&mut declarations, mistakes);
+        let mut program = Self {
+            sources: input.sources,
+            settings: Settings::default(),
+            declarations,
+            variables,
+            instances: HashMap::new(),
+            mentions: IndexMap::new(),
+            constants: HashMap::new(),
+            own: input.own,
+            files: input.reader,
+            read: Mutex::default(),
+        };
+        let written = View::unexpanded(&program, Lowered::default());
+        let constants = Names::new(&written, &Known::new(), None).constants();
+        program.constants = constants;
+        program.settings = View::unexpanded(&program, Lowered::default()).settings(mistakes);
+        let view = View::unexpanded(&program, Lowered::new(&program, &IndexMap::new(), mistakes));
+        let instances = view.expand(&program.declarations.resources, mistakes);
+        let lowered = view.lowered;
+        program.instances = instances;
+        program.mentions = program.mentions_of_all(&program.declarations.resources);
+        View::new(&program, lowered, mistakes).check(mistakes);
+        program
+    }
+
+    /// The program as it stands with these facts of deployments; one that they do not name is as before
+    /// its first release. What the author wrote is shared and not evaluated again: lowering and
+    /// expanding the deployments, and ordering all blocks, is what it costs.
+    pub fn view(&self, facts: &IndexMap<String, Deployment>) -> View<'_> {
+        // Its mistakes were told when the program was read.
+        let mut told = Vec::new();
+        let lowered = Lowered::new(self, facts, &mut told);
+        View::new(self, lowered, &mut told)
+    }
+
+    /// The view before the first release of every deployment: what the files alone tell.
+    pub fn unreleased(&self) -> View<'_> {
+        self.view(&IndexMap::new())
+    }
+
+    /// The `deployment` blocks, by name.
+    pub fn deployments(&self) -> &IndexMap<String, (Name, Block)> {
+        &self.declarations.deployments
+    }
+
+    /// The `variable` blocks, by name.
+    pub fn variable_blocks(&self) -> &IndexMap<String, (Name, Block)> {
+        &self.declarations.variables
+    }
+
+    /// The digest of everything that the stack's meaning comes from: its files, the files that
+    /// they read, and the values of its variables.
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for (_, path, text) in self.sources.iter().take(self.own) {
+            digest.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+            digest.update([0]);
+            digest.update(Sha256::digest(text.as_bytes()));
+        }
+        for (name, value) in &self.variables {
+            digest.update(name.as_bytes());
+            digest.update([0]);
+            digest.update(Sha256::digest(value.without_marks().to_typed_json().to_string().as_bytes()));
+        }
+        if let Ok(read) = self.read.lock() {
+            for (path, content) in read.iter() {
+                digest.update(path.as_os_str().as_encoded_bytes());
+                digest.update([0]);
+                digest.update(content);
+            }
+        }
+        hex::encode(digest.finalize())
+    }
+
+    pub fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String> {
+        let folder = self.sources.path(span.file).parent().unwrap_or(Path::new("")).to_path_buf();
+        let content = self.files.read(&folder.join(path))?;
+        if let Ok(mut read) = self.read.lock() {
+            read.insert(PathBuf::from(path), Sha256::digest(&content).into());
+        }
+        Ok(content)
+    }
+
+    /// The folder of the stack's first file.
+    pub fn folder(&self) -> PathBuf {
+        let first = self.sources.iter().next().and_then(|(_, path, _)| path.parent());
+        first.map(Path::to_path_buf).unwrap_or_default()
+    }
+}
+
+/// The schema of a kind, as managed or as `existing`.
+pub fn schema_of(kind: &str, managed: bool) -> Option<&'static Schema> {
+    match managed {
+        true => kind::find_managed(kind).map(|kind| kind.schema()),
+        false => kind::find_existing(kind).map(|kind| kind.schema()),
+    }
+}
+
+pub fn member_kind(kind: &str) -> Option<&'static str> {
+    kind::find_existing(kind)?.member_kind()
+}
