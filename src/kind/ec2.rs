@@ -140,7 +140,7 @@ pub async fn set_tags(op: &Operation<'_>, id: &str, tags: &Tags) -> Result<(), E
 
 /// Filters of an `existing` block in their typed form.
 pub fn typed<T: DeserializeOwned>(schema: &Schema, filters: &Object) -> Result<T, Error> {
-    let canonical = Value::Object(schema.canonical(filters.clone()));
+    let canonical = Value::Object(schema.canonical(filters));
     serde_json::from_value(canonical.to_plain_json()).map_err(|mismatch| {
         Error::failed(
             format!("the filters of `existing {}` do not fit: {mismatch}", schema.kind),

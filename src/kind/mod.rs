@@ -239,7 +239,7 @@ pub trait AnyKind: Send + Sync {
 
 /// The typed spec of canonical inputs.
 pub fn typed<K: Kind>(kind: &K, inputs: &Object) -> Result<K::Spec, Error> {
-    let canonical = Value::Object(kind.schema().canonical(inputs.clone()));
+    let canonical = Value::Object(kind.schema().canonical(inputs));
     serde_json::from_value(canonical.to_plain_json()).map_err(|mismatch| Error::Failed {
         message: format!("the inputs of this `{}` do not fit its spec: {mismatch}", kind.schema().kind),
         help: "this is a fault of bgform; report it with the block as it is written".to_owned(),
@@ -263,7 +263,7 @@ impl<K: Kind> AnyKind for K {
         Box::pin(async move {
             let mut live = Kind::read(self, cloud, wanted).await?;
             for one in live.values_mut() {
-                one.inputs = canonical_live(Kind::schema(self), std::mem::take(&mut one.inputs));
+                one.inputs = canonical_live(Kind::schema(self), &one.inputs);
             }
             Ok(live)
         })
@@ -318,10 +318,10 @@ impl<K: Kind> AnyKind for K {
 }
 
 /// Live inputs in canonical form. What was not read is left out; what was read and is not set is null.
-fn canonical_live(schema: &Schema, mut inputs: Object) -> Object {
+fn canonical_live(schema: &Schema, inputs: &Object) -> Object {
     let mut canonical = Object::new();
     for attribute in &schema.attributes {
-        if let Some(value) = inputs.swap_remove(attribute.name) {
+        if let Some(value) = inputs.get(attribute.name) {
             let value = if value.is_null() { Value::Null } else { attribute.canonical(value) };
             canonical.insert(attribute.name.to_owned(), value);
         }

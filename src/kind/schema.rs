@@ -207,45 +207,69 @@ impl Type {
         }
     }
 
+    /// A value taken apart, one level deep. Every walk over a value by its type goes through here.
+    pub fn parts<'a>(&'a self, value: &'a Value) -> Parts<'a> {
+        match (self, value.unmark().0) {
+            (Self::List(item) | Self::Set(item), Value::List(items)) => Parts::Items(item, items),
+            (Self::Blocks { .. } | Self::Labelled { .. }, Value::List(blocks)) => Parts::Items(self, blocks),
+            (Self::Map(item), Value::Object(members)) => Parts::Members(item, members),
+            (_, plain) => match (self.block_attributes(plain.get("type").as_str()), plain) {
+                (Some(attributes), Value::Object(members)) => Parts::Block(attributes, members),
+                _ => Parts::Whole(plain),
+            },
+        }
+    }
+
+    /// The value with each of its parts as `part` makes it of the part's type; marks stay, and so do
+    /// members that no attribute declares.
+    pub fn map_parts(&self, value: &Value, part: &mut dyn FnMut(&Type, &Value) -> Value) -> Value {
+        let made = match self.parts(value) {
+            Parts::Items(item, items) => Value::List(items.iter().map(|one| part(item, one)).collect()),
+            Parts::Members(item, members) => {
+                Value::Object(members.iter().map(|(name, one)| (name.clone(), part(item, one))).collect())
+            }
+            Parts::Block(attributes, members) => {
+                let made = members.iter().map(|(name, one)| {
+                    let attribute = attributes.iter().find(|attribute| attribute.name == name);
+                    let made = attribute.map_or_else(|| one.clone(), |attribute| part(&attribute.ty, one));
+                    (name.clone(), made)
+                });
+                Value::Object(made.collect())
+            }
+            Parts::Whole(plain) => plain.clone(),
+        };
+        made.marked_if(value.unmark().1)
+    }
+
+    /// Whether the order of items says something.
+    pub fn is_ordered(&self) -> bool {
+        !matches!(self, Self::Set(_) | Self::Blocks { ordered: false, .. })
+    }
+
     /// The same value in the one form in which two of this type are compared and stored:
     /// defaults filled in, sets sorted and without duplicates, numbers of seconds as durations.
-    pub fn canonical(&self, value: Value) -> Value {
-        let (value, sensitive) = value.into_unmarked();
-        let canonical = match (self, value) {
-            (Self::Duration { .. }, Value::Number(seconds)) if seconds >= 0.0 => {
-                Value::Duration(Duration::from_secs_f64(seconds))
+    pub fn canonical(&self, value: &Value) -> Value {
+        let (plain, sensitive) = value.unmark();
+        let canonical = match (self, plain) {
+            (Self::Duration { .. }, Value::Number(seconds)) if *seconds >= 0.0 => {
+                Value::Duration(Duration::from_secs_f64(*seconds))
             }
-            (Self::Percent { .. }, Value::Number(value)) => Value::Percent(value),
-            (Self::List(item), Value::List(items)) => {
-                Value::List(items.into_iter().map(|value| item.canonical(value)).collect())
-            }
-            (Self::Set(item), Value::List(items)) => {
-                sorted(items.into_iter().map(|value| item.canonical(value)).collect())
-            }
-            (Self::Map(item), Value::Object(members)) => {
-                let mut members: Object =
-                    members.into_iter().map(|(name, value)| (name, item.canonical(value))).collect();
-                members.sort_keys();
-                Value::Object(members)
-            }
-            (Self::Block(attributes), Value::Object(members)) => {
-                Value::Object(canonical_members(attributes, members))
-            }
-            (Self::Blocks { attributes, ordered, .. }, Value::List(items)) => {
-                let items = items
-                    .into_iter()
-                    .map(|item| match item {
-                        Value::Object(members) => Value::Object(canonical_members(attributes, members)),
-                        other => other,
-                    })
-                    .collect();
-                if *ordered { Value::List(items) } else { sorted(items) }
-            }
-            (Self::Labelled { many: true, .. }, Value::List(items)) => {
-                Value::List(items.into_iter().map(|item| self.canonical_labelled(item)).collect())
-            }
-            (Self::Labelled { .. }, value @ Value::Object(_)) => self.canonical_labelled(value),
-            (_, other) => other,
+            (Self::Percent { .. }, Value::Number(value)) => Value::Percent(*value),
+            _ => match self.parts(plain) {
+                Parts::Block(attributes, members) => {
+                    let label = matches!(self, Self::Labelled { .. }).then(|| members.get_key_value("type"));
+                    let label = label.flatten().map(|(name, label)| (name.clone(), label.clone()));
+                    Value::Object(label.into_iter().chain(canonical_members(attributes, members)).collect())
+                }
+                _ => match self.map_parts(plain, &mut |ty, part| ty.canonical(part)) {
+                    Value::List(items) if !self.is_ordered() => sorted(items),
+                    Value::Object(mut members) if matches!(self, Self::Map(_)) => {
+                        members.sort_keys();
+                        Value::Object(members)
+                    }
+                    other => other,
+                },
+            },
         };
         canonical.marked_if(sensitive)
     }
@@ -253,58 +277,43 @@ impl Type {
     /// Whether something live is as declared, both canonical: what a block leaves unsaid, without
     /// a default, is the API's own choice, as it is at the top level.
     pub fn agrees(&self, declared: &Value, live: &Value) -> bool {
-        match (self, declared.unmark().0, live.unmark().0) {
-            (Self::Block(_) | Self::Labelled { .. }, Value::Object(members), live @ Value::Object(_)) => {
+        match (self.parts(declared), self.parts(live)) {
+            (Parts::Block(attributes, members), Parts::Block(..)) => {
                 let label = declared.get("type");
-                let attributes = self.block_attributes(label.as_str()).unwrap_or_default();
                 (label.is_null() || label.same(live.get("type")))
-                    && attributes.iter().all(|attribute| match members.get(attribute.name) {
-                        Some(value) => attribute.ty.agrees(value, live.get(attribute.name)),
-                        None => true,
+                    && attributes.iter().all(|Attribute { name, ty, .. }| {
+                        members.get(*name).is_none_or(|value| ty.agrees(value, live.get(name)))
                     })
             }
-            (Self::Labelled { .. }, Value::List(items), Value::List(live)) => {
-                items.len() == live.len()
-                    && items.iter().zip(live).all(|(item, live)| self.agrees(item, live))
-            }
-            (Self::Blocks { attributes, ordered, .. }, Value::List(items), Value::List(live)) => {
-                let agrees = |item: &Value, live: &Value| {
-                    attributes.iter().all(|attribute| {
-                        match item.as_object().and_then(|m| m.get(attribute.name)) {
-                            Some(value) => attribute.ty.agrees(value, live.get(attribute.name)),
-                            None => true,
-                        }
-                    })
-                };
+            (Parts::Items(block, items), Parts::Items(_, live)) if self.is_block() => {
                 // What the API chose for itself may sort a set otherwise: each declared one takes
                 // its own live one, wherever that stands.
                 let mut left: Vec<&Value> = live.iter().collect();
                 let mut takes = |item: &Value| {
-                    let place = left.iter().position(|live| agrees(item, live));
+                    let place = left.iter().position(|live| block.agrees(item, live));
                     place.map(|place| left.swap_remove(place)).is_some()
                 };
                 items.len() == live.len()
-                    && match ordered {
-                        true => items.iter().zip(live).all(|(item, live)| agrees(item, live)),
+                    && match self.is_ordered() {
+                        true => items.iter().zip(live).all(|(item, live)| block.agrees(item, live)),
                         false => items.iter().all(&mut takes),
                     }
             }
-            (_, declared, live) => declared.same(live),
+            _ => declared.same(live),
         }
     }
+}
 
-    fn canonical_labelled(&self, value: Value) -> Value {
-        let label = value.get("type").as_str().map(str::to_owned);
-        match (self.block_attributes(label.as_deref()), value) {
-            (Some(attributes), Value::Object(members)) => {
-                let label = members.get("type").cloned().unwrap_or_default();
-                let mut canonical = Object::from_iter([("type".to_owned(), label)]);
-                canonical.extend(canonical_members(attributes, members));
-                Value::Object(canonical)
-            }
-            (_, other) => other,
-        }
-    }
+/// What a value is made of, by its type and without its own mark.
+pub enum Parts<'a> {
+    /// The items of a list or a set, or several blocks, with the type of each.
+    Items(&'a Type, &'a [Value]),
+    /// An object with keys of the author's, and the type of each member.
+    Members(&'a Type, &'a Object),
+    /// One block: what it may have, and what it has.
+    Block(&'a [Attribute], &'a Object),
+    /// A value without parts, or one that is not of the type.
+    Whole(&'a Value),
 }
 
 /// `a reference to a `vpc``
@@ -328,12 +337,12 @@ pub fn sorted(mut items: Vec<Value>) -> Value {
 }
 
 /// Members in schema order with defaults filled in; nulls and unknown names are dropped.
-pub fn canonical_members(attributes: &[Attribute], mut members: Object) -> Object {
+pub fn canonical_members(attributes: &[Attribute], members: &Object) -> Object {
     // Counted before, so that the object is as large as what it holds.
     let mut canonical = Vec::with_capacity(attributes.len());
     for attribute in attributes {
-        let given = members.swap_remove(attribute.name).filter(|value| !value.is_null());
-        if let Some(value) = given.or_else(|| attribute.default.clone()) {
+        let given = members.get(attribute.name).filter(|value| !value.is_null());
+        if let Some(value) = given.or(attribute.default.as_ref()) {
             canonical.push((attribute.name.to_owned(), attribute.canonical(value)));
         }
     }
@@ -350,7 +359,7 @@ impl Schema {
     }
 
     /// See [`Type::canonical`].
-    pub fn canonical(&self, inputs: Object) -> Object {
+    pub fn canonical(&self, inputs: &Object) -> Object {
         canonical_members(&self.attributes, inputs)
     }
 }
@@ -403,7 +412,7 @@ impl Attribute {
     }
 
     /// See [`Type::canonical`] and [`Attribute::normal`].
-    pub fn canonical(&self, value: Value) -> Value {
+    pub fn canonical(&self, value: &Value) -> Value {
         let (value, sensitive) = self.ty.canonical(value).into_unmarked();
         let value = match self.normal {
             Some(form) => form(value),
@@ -458,5 +467,26 @@ mod tests {
         assert!(!blocks(true).agrees(&declared, &live));
         let twice = Value::List(vec![object! { "name" => "a" }, object! { "name" => "a" }]);
         assert!(!blocks(false).agrees(&twice, &live));
+    }
+
+    #[test]
+    fn a_walk_goes_into_every_part_and_marks_stay() {
+        let forward = vec![attribute("groups", Type::string().set(), "Groups.")];
+        let ty = Type::Labelled { variants: vec![("forward", forward)], many: true };
+        let block = |groups: &[&str]| {
+            let groups = Value::from(groups.to_vec()).sensitive();
+            Value::List(vec![object! { "type" => "forward", "groups" => groups }.sensitive()])
+        };
+        assert_eq!(ty.canonical(&block(&["b", "a", "b"])), block(&["a", "b"]));
+        assert!(ty.agrees(&block(&["a"]), &block(&["a"])) && !ty.agrees(&block(&["a"]), &block(&["b"])));
+        let mut seen = Vec::new();
+        ty.map_parts(&block(&["a"]), &mut |ty, part| {
+            seen.push(ty.is_block());
+            ty.map_parts(part, &mut |ty, part| {
+                seen.push(ty.is_block());
+                part.clone()
+            })
+        });
+        assert_eq!(seen, [true, false]);
     }
 }

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::ends::end_of_string;
 use crate::diagnostic::{FileId, Mistake, Span};
 
+/// The form of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Word,
@@ -37,14 +38,17 @@ pub struct Token {
 }
 
 impl Token {
+    /// Its characters in the text that was scanned.
     pub fn text(self, text: &str) -> &str {
         text.get(self.start..self.end).unwrap_or("")
     }
 
+    /// Its place in that file.
     pub fn span(self, file: FileId) -> Span {
         Span::new(file, self.start, self.end)
     }
 
+    /// A comment of either form.
     pub fn is_comment(self) -> bool {
         matches!(self.kind, Kind::LineComment | Kind::BlockComment)
     }
@@ -55,8 +59,10 @@ impl Token {
     }
 }
 
+/// The tokens of a text, comments and newlines among them, and what is wrong with single ones.
 #[derive(Debug, Default)]
 pub struct Scan {
+    /// In the text's order; they cover all of it but spaces.
     pub tokens: Vec<Token>,
     /// Mistakes of single tokens, by the token's place in `tokens`, in order.
     pub mistakes: Vec<(usize, Mistake)>,

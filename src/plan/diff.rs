@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kind::schema::{Attribute, OnChange, Schema, Type};
+use crate::kind::schema::{Attribute, OnChange, Parts, Schema, Type};
 use crate::value::{Object, Value};
 
 /// One attribute that differs.
@@ -116,51 +116,31 @@ fn walk(
     replaces: bool,
     changes: &mut Vec<AttributeChange>,
 ) {
-    let sensitive = before.unmark().1 || after.unmark().1;
-    let (before, after, last) = (before.unmark().0, after.unmark().0, last.unmark().0);
     if before.same(after) {
         return;
     }
-    let empty = Object::new();
-    match (ty, before, after) {
-        (Type::Block(attributes), Value::Object(old), Value::Object(new)) => {
+    let sensitive = before.unmark().1 || after.unmark().1;
+    let (before, after, last) = (before.unmark().0, after.unmark().0, last.unmark().0);
+    match (ty.parts(before), ty.parts(after)) {
+        (Parts::Block(_, old), Parts::Block(attributes, new)) if same_label(ty, before, after) => {
+            let empty = Object::new();
             members(attributes, path, old, new, last.as_object().unwrap_or(&empty), replaces, changes);
         }
-        (Type::Labelled { many: false, .. }, Value::Object(old), Value::Object(new))
-            if old.get("type") == new.get("type") =>
+        (Parts::Items(block, old), Parts::Items(_, new))
+            if ty.is_block()
+                && ty.is_ordered()
+                && old.len() == new.len()
+                && old.iter().zip(new).all(|(old, new)| same_label(ty, old, new)) =>
         {
-            let label = after.get("type").as_str();
-            if let Some(attributes) = ty.block_attributes(label) {
-                members(attributes, path, old, new, last.as_object().unwrap_or(&empty), replaces, changes);
-            }
-        }
-        (
-            Type::Blocks { ordered: true, .. } | Type::Labelled { many: true, .. },
-            Value::List(old),
-            Value::List(new),
-        ) if old.len() == new.len() && same_labels(old, new) => {
             for (index, (old, new)) in old.iter().zip(new).enumerate() {
-                let last = last.as_list().and_then(|items| items.get(index)).cloned().unwrap_or_default();
-                let path = format!("{path}[{index}]");
-                if let (Some(attributes), Value::Object(old), Value::Object(new)) =
-                    (ty.block_attributes(new.get("type").as_str()), old, new)
-                {
-                    members(
-                        attributes,
-                        &path,
-                        old,
-                        new,
-                        last.as_object().unwrap_or(&empty),
-                        replaces,
-                        changes,
-                    );
-                }
+                let last = last.as_list().and_then(|items| items.get(index)).unwrap_or(&Value::Null);
+                walk(block, &format!("{path}[{index}]"), old, new, last, replaces, changes);
             }
         }
         // What a block leaves unsaid is the API's own choice here too.
-        (Type::Blocks { ordered: false, .. }, Value::List(_), Value::List(_))
-            if (last.is_null() || last.same(after)) && ty.agrees(after, before) => {}
-        (Type::Map(_), Value::Object(old), Value::Object(new)) => {
+        (Parts::Items(..), Parts::Items(..))
+            if ty.is_block() && (last.is_null() || last.same(after)) && ty.agrees(after, before) => {}
+        (Parts::Members(_, old), Parts::Members(_, new)) => {
             let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
             for name in names {
                 let (old, new) = (old.get(name).cloned(), new.get(name).cloned());
@@ -185,8 +165,9 @@ fn walk(
     }
 }
 
-fn same_labels(old: &[Value], new: &[Value]) -> bool {
-    old.iter().zip(new).all(|(old, new)| old.get("type") == new.get("type"))
+/// Whether two blocks have the same attributes.
+fn same_label(ty: &Type, old: &Value, new: &Value) -> bool {
+    !matches!(ty, Type::Labelled { .. }) || old.get("type") == new.get("type")
 }
 
 /// Whether what apply found agrees with what the plan knew: unknowns may have become anything.
@@ -245,7 +226,7 @@ mod tests {
     }
 
     fn canonical(value: Value) -> Object {
-        schema().canonical(value.as_object().cloned().unwrap_or_default())
+        schema().canonical(&value.as_object().cloned().unwrap_or_default())
     }
 
     /// Paths that change, `!` where that replaces.

@@ -2,7 +2,7 @@
 //! resources that they name come in; the same tree without references goes out, unknown where a
 //! resource does not exist yet. Makes no call.
 
-use crate::kind::schema::{Attribute, By, Schema, Type};
+use crate::kind::schema::{Attribute, By, Parts, Schema, Type};
 use crate::stack::Known;
 use crate::value::{Object, Reference, Value};
 
@@ -14,7 +14,7 @@ pub fn resolve(schema: &Schema, inputs: &Object, known: &Known) -> Object {
             None => Some(value.clone()),
             Some(attribute) => {
                 let value = Some(resolve_value(&attribute.ty, value, known)).filter(|value| !value.is_null());
-                value.or_else(|| attribute.default.clone()).map(|value| attribute.canonical(value))
+                value.as_ref().or(attribute.default.as_ref()).map(|value| attribute.canonical(value))
             }
         };
         resolved.extend(value.map(|value| (name.clone(), value)));
@@ -31,50 +31,13 @@ fn has_reference(value: &Value) -> bool {
     }
 }
 
-fn members(attributes: &[Attribute], inputs: &Object, known: &Known) -> Object {
-    inputs
-        .iter()
-        .map(|(name, value)| {
-            let ty =
-                attributes.iter().find(|attribute| attribute.name == name).map(|attribute| &attribute.ty);
-            (name.clone(), ty.map_or_else(|| value.clone(), |ty| resolve_value(ty, value, known)))
-        })
-        .collect()
-}
-
 fn resolve_value(ty: &Type, value: &Value, known: &Known) -> Value {
-    let (plain, sensitive) = value.unmark();
-    let resolved = match (ty, plain) {
-        (Type::Ref { by, .. }, Value::Ref(reference)) => wanted(reference, *by, known),
-        (Type::List(item) | Type::Set(item) | Type::Map(item), Value::List(items)) => {
-            Value::List(items.iter().map(|value| resolve_value(item, value, known)).collect())
+    match (ty, value.unmark()) {
+        (Type::Ref { by, .. }, (Value::Ref(reference), sensitive)) => {
+            wanted(reference, *by, known).marked_if(sensitive)
         }
-        (Type::Map(item), Value::Object(inner)) => {
-            Value::Object(inner.iter().map(|(k, v)| (k.clone(), resolve_value(item, v, known))).collect())
-        }
-        (Type::Block(attributes), Value::Object(inner)) => Value::Object(members(attributes, inner, known)),
-        (Type::Blocks { attributes, .. }, Value::List(items)) => Value::List(
-            items
-                .iter()
-                .map(|item| match item {
-                    Value::Object(inner) => Value::Object(members(attributes, inner, known)),
-                    other => other.clone(),
-                })
-                .collect(),
-        ),
-        (Type::Labelled { .. }, Value::List(items)) => {
-            Value::List(items.iter().map(|item| resolve_value(ty, item, known)).collect())
-        }
-        (Type::Labelled { .. }, Value::Object(inner)) => {
-            let label = plain.get("type").as_str();
-            match ty.block_attributes(label) {
-                Some(attributes) => Value::Object(members(attributes, inner, known)),
-                None => plain.clone(),
-            }
-        }
-        (_, other) => other.clone(),
-    };
-    resolved.marked_if(sensitive)
+        _ => ty.map_parts(value, &mut |ty, part| resolve_value(ty, part, known)),
+    }
 }
 
 /// What the API wants of a resource, or an unknown of it.
@@ -104,13 +67,13 @@ fn wanted(reference: &Reference, by: By, known: &Known) -> Value {
 
 /// The ids that resolved inputs name where the schema has a reference. The same text elsewhere, a
 /// name for instance, says nothing.
-pub fn ids_named<'a>(schema: &Schema, inputs: &'a Object) -> Vec<&'a str> {
+pub fn ids_named<'a>(schema: &'a Schema, inputs: &'a Object) -> Vec<&'a str> {
     let mut found = Vec::new();
     named_by_members(&schema.attributes, inputs, &mut found);
     found
 }
 
-fn named_by_members<'a>(attributes: &[Attribute], inputs: &'a Object, found: &mut Vec<&'a str>) {
+fn named_by_members<'a>(attributes: &'a [Attribute], inputs: &'a Object, found: &mut Vec<&'a str>) {
     for attribute in attributes {
         if let Some(value) = inputs.get(attribute.name) {
             named(&attribute.ty, value, found);
@@ -118,30 +81,17 @@ fn named_by_members<'a>(attributes: &[Attribute], inputs: &'a Object, found: &mu
     }
 }
 
-fn named<'a>(ty: &Type, value: &'a Value, found: &mut Vec<&'a str>) {
+fn named<'a>(ty: &'a Type, value: &'a Value, found: &mut Vec<&'a str>) {
     match (ty, value.unmark().0) {
         (Type::Ref { .. }, Value::String(text)) => found.push(text),
         (Type::Ref { .. }, Value::Object(outputs)) => {
             found.extend(outputs.values().filter_map(Value::as_str))
         }
-        (Type::List(item) | Type::Set(item), Value::List(items)) => {
-            items.iter().for_each(|value| named(item, value, found));
-        }
-        (Type::Map(item), Value::Object(members)) => {
-            members.values().for_each(|value| named(item, value, found));
-        }
-        (Type::Blocks { .. } | Type::Labelled { .. }, Value::List(items)) => {
-            items.iter().for_each(|item| named_by_block(ty, item, found));
-        }
-        (Type::Block(_) | Type::Labelled { .. }, Value::Object(_)) => named_by_block(ty, value, found),
-        _ => {}
-    }
-}
-
-fn named_by_block<'a>(ty: &Type, block: &'a Value, found: &mut Vec<&'a str>) {
-    if let (Some(attributes), Some(members)) =
-        (ty.block_attributes(block.get("type").as_str()), block.as_object())
-    {
-        named_by_members(attributes, members, found);
+        _ => match ty.parts(value) {
+            Parts::Items(item, items) => items.iter().for_each(|value| named(item, value, found)),
+            Parts::Members(item, members) => members.values().for_each(|value| named(item, value, found)),
+            Parts::Block(attributes, members) => named_by_members(attributes, members, found),
+            Parts::Whole(_) => {}
+        },
     }
 }

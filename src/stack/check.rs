@@ -85,7 +85,7 @@ impl Check<'_> {
             }
         }
         let fits = self.mistakes.len() == before && !failed;
-        fits.then(|| canonical_members(attributes, members))
+        fits.then(|| canonical_members(attributes, &members))
     }
 
     fn blocks(&mut self, attribute: &Attribute, written: &[&Block], place: Place<'_>) -> Option<Value> {

@@ -1,7 +1,7 @@
 //! Values as a stack file writes them. Values and a schema come in; lines that parse go out, with
 //! blocks where the schema has blocks. What is sensitive is never written.
 
-use crate::kind::schema::{Attribute, Type};
+use crate::kind::schema::{Attribute, Parts, Type};
 use crate::terminal::{acts, escaped};
 use crate::value::{Object, SENSITIVE, Value, format_duration, format_number};
 
@@ -22,29 +22,27 @@ pub fn members(attributes: &[Attribute], members: &Object) -> Vec<String> {
         lines.extend(assigned(&key, value_lines(value)));
     }
     for (name, value) in blocks {
-        let (Some(ty), value) = (type_of(name), value.unmark().0) else { continue };
+        let Some(ty) = type_of(name) else { continue };
         let one = std::slice::from_ref(value);
         for block in value.as_list().unwrap_or(one) {
-            if let Some(members) = block.as_object() {
-                lines.extend(block_lines(name, ty, members));
+            match ty.parts(block) {
+                Parts::Block(attributes, members) => lines.extend(block_lines(name, ty, attributes, members)),
+                Parts::Whole(Value::Object(members)) => lines.extend(block_lines(name, ty, &[], members)),
+                _ => {}
             }
         }
     }
     lines
 }
 
-fn block_lines(name: &str, ty: &Type, of: &Object) -> Vec<String> {
-    let (head, attributes, inner) = match ty {
-        Type::Labelled { .. } => {
-            let label = of.get("type").and_then(Value::as_str);
-            let mut inner = of.clone();
-            inner.shift_remove("type");
-            let quoted = label.map(|label| format!(" {}", quoted(label))).unwrap_or_default();
-            (format!("{name}{quoted}"), ty.block_attributes(label), inner)
-        }
-        _ => (name.to_owned(), ty.block_attributes(None), of.clone()),
+fn block_lines(name: &str, ty: &Type, attributes: &[Attribute], of: &Object) -> Vec<String> {
+    let mut inner = of.clone();
+    let label = matches!(ty, Type::Labelled { .. }).then(|| inner.shift_remove("type")).flatten();
+    let head = match label.as_ref().and_then(Value::as_str) {
+        Some(label) => format!("{name} {}", quoted(label)),
+        None => name.to_owned(),
     };
-    let inner = members(attributes.unwrap_or_default(), &inner);
+    let inner = members(attributes, &inner);
     if inner.is_empty() {
         return vec![format!("{head} {{}}")];
     }

@@ -87,7 +87,7 @@ impl<'a> Group<'a> {
 
     fn set(&mut self, set: Value) {
         self.inputs.extend(set.as_object().cloned().expect("an object"));
-        self.inputs = schema().canonical(std::mem::take(&mut self.inputs));
+        self.inputs = schema().canonical(&self.inputs);
     }
 
     async fn create(&self, operation: &str) -> Result<String, Error> {

@@ -79,7 +79,7 @@ impl Rule {
             "condition" => vec![object! { "path_pattern" => vec!["/*"] }],
             "action" => vec![forward],
         });
-        rule().schema().canonical(inputs)
+        rule().schema().canonical(&inputs)
     }
 
     fn operation(&self, id: &str) -> Operation<'_> {

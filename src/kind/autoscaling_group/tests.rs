@@ -49,7 +49,7 @@ fn inputs(set: Value) -> Object {
     };
     let mut inputs = base.as_object().cloned().unwrap();
     inputs.extend(set.as_object().cloned().unwrap_or_default());
-    schema::SCHEMA.canonical(inputs)
+    schema::SCHEMA.canonical(&inputs)
 }
 
 fn spec(set: Value) -> Spec {

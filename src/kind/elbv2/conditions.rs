@@ -197,7 +197,7 @@ mod tests {
         let (host, path) = (vec!["a.example.com"], vec!["/pay/*"]);
         let together = vec![object! { "host_header" => host.clone(), "path_pattern" => path.clone() }];
         let apart = vec![object! { "path_pattern" => path }, object! { "host_header" => host }];
-        assert_eq!(attribute.canonical(together.into()), attribute.canonical(apart.into()));
+        assert_eq!(attribute.canonical(&together.into()), attribute.canonical(&apart.into()));
     }
 
     #[test]

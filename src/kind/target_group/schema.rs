@@ -329,7 +329,7 @@ mod tests {
 
     fn said(inputs: Value) -> Vec<String> {
         let Value::Object(inputs) = inputs else { panic!("an object") };
-        mistakes(&SCHEMA.canonical(inputs)).into_iter().map(|(_, message, _)| message).collect()
+        mistakes(&SCHEMA.canonical(&inputs)).into_iter().map(|(_, message, _)| message).collect()
     }
 
     #[test]

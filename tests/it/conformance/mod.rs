@@ -118,7 +118,7 @@ impl Proof<'_> {
     }
 
     async fn created(&self, address: &Address, operation: &str, inputs: &Object, generation: u32) -> String {
-        let canonical = self.schema.canonical(inputs.clone());
+        let canonical = self.schema.canonical(inputs);
         let mistakes = self.kind.check(&canonical);
         assert!(mistakes.is_empty(), "{}: {mistakes:?}", self.case);
         let op = self.world.operation(address, operation).of_generation(generation);
@@ -142,7 +142,7 @@ impl Proof<'_> {
         declared: &BTreeSet<String>,
         inputs: &Object,
     ) -> Option<Live> {
-        let mut known = self.schema.canonical(inputs.clone());
+        let mut known = self.schema.canonical(inputs);
         known.retain(|name, _| self.trial.in_state.contains(&name.as_str()));
         let last = Record { id: id.to_owned(), inputs: known, ..Record::default() };
         let last = (!last.inputs.is_empty()).then_some(&last);
@@ -154,7 +154,7 @@ impl Proof<'_> {
     async fn reads_back(&self, address: &Address, id: &str, inputs: &Object) -> Live {
         let live = self.read(address, id, inputs).await;
         let live = live.unwrap_or_else(|| panic!("{}: {id} is not read", self.case));
-        let canonical = self.schema.canonical(inputs.clone());
+        let canonical = self.schema.canonical(inputs);
         let changes = drift(self.schema, &canonical, &live.inputs);
         assert!(changes.is_empty(), "{}: shown as drift: {changes:#?}", self.case);
         let record = Record { inputs: canonical.clone(), ..Record::default() };
@@ -165,7 +165,7 @@ impl Proof<'_> {
 
     /// What state declares of a resource: defaults are among it.
     fn declared(&self, inputs: &Object) -> BTreeSet<String> {
-        self.schema.canonical(inputs.clone()).keys().cloned().collect()
+        self.schema.canonical(inputs).keys().cloned().collect()
     }
 
     fn agrees(&self, name: &str, declared: &Value, live: &Value) -> bool {
@@ -182,7 +182,7 @@ impl Proof<'_> {
     }
 
     async fn is_found_by_its_operation_only(&self, address: &Address, id: &str) {
-        let inputs = self.schema.canonical(self.trial.base.clone());
+        let inputs = self.schema.canonical(&self.trial.base);
         for (operation, expected) in [("create", Some(id)), ("another", None)] {
             let op = self.world.operation(address, operation);
             let found = self.done(self.kind.find(&op, &inputs), "find").await;
@@ -217,7 +217,7 @@ impl Proof<'_> {
             How::AtApi(call) => call(self.world, id).await,
         }
         self.reads_back(address, id, &after).await;
-        let canonical = self.schema.canonical(base.clone());
+        let canonical = self.schema.canonical(base);
         let Some(was) = canonical.get(change.attribute) else { return };
         let live = self.read(address, id, base).await.expect("it is there");
         assert!(!was.is_null(), "{}: `{}` is declared", self.case, change.attribute);
@@ -234,7 +234,7 @@ impl Proof<'_> {
 
     /// As apply does it: read, see what differs from what is declared now or was, update.
     async fn updated(&self, address: &Address, id: &str, last: &Object, inputs: &Object, attribute: &str) {
-        let after = self.schema.canonical(inputs.clone());
+        let after = self.schema.canonical(inputs);
         let mistakes = self.kind.check(&after);
         assert!(mistakes.is_empty(), "{}: {mistakes:?}", self.case);
         let declared = &self.declared(inputs) | &self.declared(last);

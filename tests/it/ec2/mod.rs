@@ -23,7 +23,7 @@ fn managed(kind: &str) -> &'static dyn AnyKind {
 
 /// Canonical inputs of a block.
 fn inputs(kind: &str, block: Value) -> Object {
-    managed(kind).schema().canonical(block.as_object().expect("an object").clone())
+    managed(kind).schema().canonical(block.as_object().expect("an object"))
 }
 
 async fn create(op: &Operation<'_>, block: Value) -> String {

@@ -280,7 +280,7 @@ mod tests {
     use super::*;
 
     fn canonical(value: Value) -> Value {
-        attribute_of_actions("action", "").canonical(value)
+        attribute_of_actions("action", "").canonical(&value)
     }
 
     #[test]
