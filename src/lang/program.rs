@@ -59,6 +59,8 @@ pub struct Program {
     pub nodes: Vec<Node>,
     /// The resources that deployments are made of, by address without a key, and whose they are.
     lowered: HashMap<Address, String>,
+    /// What divides the traffic of each deployment, in the order of its blocks.
+    routers: HashMap<String, Vec<Address>>,
     /// Attributes of a deployment's colours that stay as they are, by address.
     frozen: HashMap<Address, Vec<&'static str>>,
     /// Attributes of theirs that scaling policies and retirements change.
@@ -132,6 +134,7 @@ impl Program {
             constants: HashMap::new(),
             nodes: Vec::new(),
             lowered: HashMap::new(),
+            routers: HashMap::new(),
             frozen: HashMap::new(),
             others: HashMap::new(),
             own: input.own,

@@ -186,7 +186,7 @@ impl Rolling<'_> {
             self.raise_to(to, here).await?;
         }
         self.change(|facts, _| facts.shift(to, new)).await?;
-        self.agree_back(&self.rules()).await?;
+        self.agree_back(&self.routers()).await?;
         self.change(|facts, _| facts.has_shifted(self.run.cloud.clock.now())).await?;
         self.tell(&format!("{to} has {new}% of the traffic"));
         self.call_off(to).await?;

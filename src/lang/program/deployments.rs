@@ -5,11 +5,13 @@ use indexmap::IndexMap;
 use super::{Names, Program, Registry, member_kind};
 use crate::address::Address;
 use crate::deployment::Declaration;
+use crate::deployment::given::{give, take_back};
 use crate::deployment::lower::{Sides, lower, own_body};
 use crate::deployment::names;
 use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::diagnostic::Mistake;
 use crate::facts::{Colour, Deployment};
+use crate::kind;
 use crate::lang::check::{Check, Place};
 use crate::lang::declare::declare_lowered;
 use crate::lang::scope::Known;
@@ -22,15 +24,17 @@ impl Program {
     /// not name is as before its first release.
     pub(super) fn lower(&mut self, facts: &IndexMap<String, Deployment>, mistakes: &mut Vec<Mistake>) {
         let first = Deployment::first();
-        let mut blocks = Vec::new();
+        let (mut blocks, mut given) = (Vec::new(), Vec::new());
         self.frozen.clear();
         self.others.clear();
         self.lowered.clear();
+        self.routers.clear();
         for (text, (name, block)) in &self.declarations.deployments {
             let lowered = lower(name, block, facts.get(text).unwrap_or(&first), mistakes);
             // A nested block that is missing is told once, not at everything that needs it.
             for (kind, _) in NESTED {
-                if !lowered.blocks.iter().any(|(_, block)| block.keyword.text == kind) {
+                let is_router = kind::router(kind).is_some() && !lowered.routers.is_empty();
+                if !is_router && !lowered.blocks.iter().any(|(_, block)| block.keyword.text == kind) {
                     self.declarations.broken.insert((kind.to_owned(), text.clone()));
                 }
             }
@@ -38,16 +42,19 @@ impl Program {
                 lowered.blocks.iter().map(|(name, block)| Address::new(&block.keyword.text, &name.text));
             self.lowered.extend(addresses.map(|address| (address, text.clone())));
             blocks.extend(lowered.blocks);
+            given.extend(lowered.given.into_iter().map(|given| (name.clone(), given)));
+            self.routers.insert(text.clone(), lowered.routers);
             self.frozen.extend(lowered.frozen);
             self.others.extend(lowered.others);
         }
         declare_lowered(&mut self.declarations, blocks, &Registry, mistakes);
+        self.lowered.extend(give(&mut self.declarations, given, mistakes));
     }
 
     /// The same again for facts that have changed; what the stack says was checked before.
     pub fn stand(&mut self, facts: &IndexMap<String, Deployment>) {
         for address in std::mem::take(&mut self.lowered).into_keys() {
-            self.declarations.resources.shift_remove(&address);
+            take_back(&mut self.declarations, &address);
         }
         self.nodes.clear();
         self.keys.clear();
@@ -61,14 +68,10 @@ impl Program {
         self.lowered.get(&address.block()).is_some_and(|owner| owner == deployment)
     }
 
-    /// The rules that the author of a deployment wrote, in that order, without the previews above them.
-    pub fn rules_of(&self, deployment: &str) -> Vec<Address> {
-        let ours = |address: &&Address| {
-            address.kind == "listener_rule"
-                && self.is_of(address, deployment)
-                && !names::is_preview(address, deployment)
-        };
-        self.declarations.resources.keys().filter(ours).cloned().collect()
+    /// What the author of a deployment wrote to divide its traffic, in that order, without the previews
+    /// above it.
+    pub fn routers_of(&self, deployment: &str) -> Vec<Address> {
+        self.routers.get(deployment).cloned().unwrap_or_default()
     }
 
     /// What a deployment says of its own, with what is known; what is not known yet is `""`.
@@ -133,18 +136,44 @@ impl Program {
                 if declaration.preview.is_some() {
                     self.check_previews(&name.text, mistakes);
                 }
+                self.check_routers(&name.text, declaration.preview.is_some(), mistakes);
                 declaration.check(name.span, mistakes);
+            }
+        }
+    }
+
+    /// Each router takes the deployment's target groups, and can show a preview where there is one.
+    fn check_routers(&self, deployment: &str, preview: bool, mistakes: &mut Vec<Mistake>) {
+        let Some((name, block)) = self.declarations.deployments.get(deployment) else { return };
+        let written = |keyword: &str| {
+            let block = block.body.blocks.iter().find(|one| one.keyword.text == keyword);
+            block.map_or(name.span, |one| one.keyword.span)
+        };
+        let colour = Address::new("target_group", deployment).with_key(Colour::Blue.name());
+        let targets = offline(self, &colour).unwrap_or_default();
+        for address in self.routers_of(deployment) {
+            let Some(router) = kind::router(&address.kind) else { continue };
+            let Some(inputs) = offline(self, &address) else { continue };
+            let said = self.declared_at(&address).unwrap_or(name.span);
+            let mut wrong = |keyword: &str, (message, help): (String, String)| {
+                let mistake = Mistake::new("bgform::lang::does_not_fit", message);
+                let mistake = mistake.at(written(keyword), "this cannot be");
+                mistakes.push(mistake.at(said, format!("`{address}` divides the traffic")).help(help));
+            };
+            if let Some(why) = router.no_preview(&inputs).filter(|_| preview) {
+                wrong("preview", why);
+            }
+            if let Some(why) = router.does_not_take(&inputs, &targets) {
+                wrong("target_group", why);
             }
         }
     }
 
     /// Nothing else is called as the previews of the deployment's rules are, once they are there.
     fn check_previews(&self, deployment: &str, mistakes: &mut Vec<Mistake>) {
-        for (address, rule) in &self.declarations.resources {
-            if address.kind != "listener_rule" || !self.is_of(address, deployment) {
-                continue;
-            }
-            let preview = Address::new("listener_rule", names::preview(&address.name));
+        for address in self.routers_of(deployment) {
+            let Some(rule) = self.declarations.resources.get(&address) else { continue };
+            let preview = names::preview_address(&address, deployment);
             if let Some(other) = self.declarations.resources.get(&preview) {
                 mistakes.push(
                     Mistake::new(
@@ -158,6 +187,12 @@ impl Program {
             }
         }
     }
+}
+
+/// What the file says of a resource with nothing known of the cloud.
+fn offline(program: &Program, address: &Address) -> Option<Object> {
+    let node = program.nodes.iter().find(|node| node.address == *address)?;
+    Some(program.evaluate(node, &Known::new(), &mut Vec::new())?.inputs)
 }
 
 /// What is not known yet as an empty text.

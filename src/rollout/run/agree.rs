@@ -120,14 +120,14 @@ impl Rolling<'_> {
         Colour::BOTH.map(|colour| self.address("autoscaling_group", colour)).into()
     }
 
-    /// The deployment's rules, those in state and those in the stack.
-    pub(in crate::rollout) fn rules(&self) -> BTreeSet<Address> {
-        self.addresses().into_iter().filter(|address| address.kind == "listener_rule").collect()
+    /// The deployment's routers and the previews above them, those in state and those in the stack.
+    pub(in crate::rollout) fn routers(&self) -> BTreeSet<Address> {
+        self.addresses().into_iter().filter(names::is_router).collect()
     }
 
-    /// The rules that the author wrote, in that order.
-    pub(super) fn written_rules(&self) -> Vec<Address> {
-        self.run.program.rules_of(self.name)
+    /// The routers that the author wrote, in that order.
+    pub(super) fn written_routers(&self) -> Vec<Address> {
+        self.run.program.routers_of(self.name)
     }
 
     /// Everything that the deployment is made of.

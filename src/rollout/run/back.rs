@@ -74,7 +74,7 @@ impl Rolling<'_> {
             self.raise_again(old, to).await?;
             let moved = facts.weight(to) > 0;
             self.change(|facts, _| facts.shift(to, 0)).await?;
-            self.agree_back(&self.rules()).await?;
+            self.agree_back(&self.routers()).await?;
             self.change(|facts, _| facts.has_shifted(self.run.cloud.clock.now())).await?;
             if moved {
                 self.tell(&format!("{old} has all traffic again"));
@@ -83,7 +83,7 @@ impl Rolling<'_> {
         if !facts.previews.is_empty() {
             self.change(|facts, _| facts.previews = Vec::new()).await?;
             // Requests that ask for the preview are those of the live rule from here on.
-            self.agree_under(&self.rules(), self.run.shutdown, true, false).await?;
+            self.agree_under(&self.routers(), self.run.shutdown, true, false).await?;
         }
         // What stood by before stands by on; only what was raised for this rollout is emptied.
         let is_nobodys = !facts.releases.contains_key(&to);

@@ -162,7 +162,7 @@ impl Rolling<'_> {
             }
         }
         self.change(|facts, _| facts.shift(to, new)).await?;
-        self.agree(&self.rules()).await?;
+        self.agree(&self.routers()).await?;
         self.change(|facts, _| facts.has_shifted(self.run.cloud.clock.now())).await?;
         self.tell(&format!("{to} has {new}% of the traffic"));
         Ok(())
@@ -182,24 +182,24 @@ impl Rolling<'_> {
         if facts.live.is_none() || [before, new].contains(&found) {
             return Ok(());
         }
-        Err(Failure::Moved { address: self.rule_of_gates(), colour: to, found, planned: before })
+        Err(Failure::Moved { address: self.first_router(), colour: to, found, planned: before })
     }
 
     /// Puts the preview rules in place, or takes them away.
     pub(super) async fn preview(&self, on: bool) -> Result<(), Failure> {
         if !on {
             self.change(|facts, _| facts.previews = Vec::new()).await?;
-            return self.agree(&self.rules()).await;
+            return self.agree(&self.routers()).await;
         }
         loop {
             // Otherwise they were chosen before an interruption.
             if self.facts().previews.is_empty() {
                 let snapshot = self.run.journal.snapshot();
                 let priorities =
-                    preview::priorities(self.run.cloud, &snapshot, &self.written_rules()).await?;
+                    preview::priorities(self.run.cloud, &snapshot, &self.written_routers()).await?;
                 self.change(|facts, _| facts.previews = priorities).await?;
             }
-            match self.agree(&self.rules()).await {
+            match self.agree(&self.routers()).await {
                 // Somebody was faster, such as the preview of another deployment: others are chosen.
                 Err(Failure::Step { error: StepError::Kind(error), .. })
                     if error.already_exists() && !self.has_preview() =>
@@ -217,7 +217,7 @@ impl Rolling<'_> {
         let snapshot = self.run.journal.snapshot();
         let stands =
             |rule: &Address| snapshot.resources.contains_key(rule) && names::is_preview(rule, self.name);
-        self.rules().iter().any(stands)
+        self.routers().iter().any(stands)
     }
 
     /// The Auto Scaling group's name.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 mod api;
 
-pub use api::{from_api, to_api};
+pub use api::{from_api, shares, to_api};
 
 use super::Mistake;
 use crate::kind::schema::{Attribute, Type, attribute};
