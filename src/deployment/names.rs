@@ -118,7 +118,9 @@ mod tests {
         assert!(is_of("listener_rule.web", &web, "web") && is_of("listener_rule.web", &[], "web"));
         assert!(!is_of("listener_rule.website", &web, "web"));
         assert!(is_of("target_group.web[\"blue\"]", &[], "web"));
-        assert!(!is_of("target_group.web-api[\"blue\"]", &[], "web") && !is_of("listener.web", &web[..1], "web"));
+        assert!(
+            !is_of("target_group.web-api[\"blue\"]", &[], "web") && !is_of("listener.web", &web[..1], "web")
+        );
     }
 
     #[test]

@@ -250,6 +250,7 @@ impl Kind for ListenerRule {
 
     fn check(&self, inputs: &Object) -> Vec<elbv2::Mistake> {
         let mut mistakes = actions::mistakes("action", inputs);
+        mistakes.extend(actions::sticky_mistakes("action", inputs, false));
         mistakes.extend(conditions::mistakes(inputs));
         mistakes
     }

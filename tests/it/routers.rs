@@ -1,5 +1,12 @@
-//! What a `listener` block in a deployment may say: each mistake is one diagnostic that says what to write.
+//! A `listener` block in a deployment: each mistake is one diagnostic that says what to write, and on moto
+//! what the listener does by default follows each release.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::deployment::Service;
+use crate::lifecycle::everything;
 use crate::product::Product;
 
 const STACK: &str = include_str!("../../stacks/tcp.deploy");
@@ -370,4 +377,113 @@ fn the_target_group_speaks_what_the_listener_forwards() {
 
     1 mistake in the stack; no API call was made
     "##);
+}
+
+/// The service behind what its listener does by default, in place of a rule.
+const BY_DEFAULT: [(&str, &str); 2] = [
+    ("\n  default_action \"fixed_response\" {\n    status_code = 404\n  }\n", ""),
+    (
+        "  listener_rule {\n    listener = listener.http\n    priority = 10\n\n    condition {\n      path_pattern = \
+         [\"/*\"]\n    }\n  }\n",
+        "  listener {\n    listener = listener.http\n  }\n",
+    ),
+];
+
+/// The weights that the listener has, blue's first.
+async fn weights(service: &Service) -> [i32; 2] {
+    let listener = service.id("listener.http");
+    let listeners = service.cloud().await.elbv2.describe_listeners().listener_arns(listener);
+    let listeners = listeners.send().await.unwrap();
+    let forward = listeners.listeners()[0].default_actions()[0].forward_config().unwrap();
+    ["blue", "green"].map(|colour| {
+        let arn = service.id(&format!("target_group.web[\"{colour}\"]"));
+        let of = forward.target_groups().iter().find(|one| one.target_group_arn() == Some(&arn));
+        of.and_then(|one| one.weight()).unwrap()
+    })
+}
+
+#[tokio::test]
+async fn what_a_listener_does_by_default_follows_each_release() {
+    let service = Service::new();
+    let product = &service.product;
+    let before = everything(&service.cloud().await).await;
+    service.says(&BY_DEFAULT);
+    let planned = service.run("plan", "1.0", &["--json"]).exits(0).out;
+    let planned: Value = serde_json::from_str(&planned).unwrap();
+    assert!(planned.to_string().contains("\"listener.http\""), "{planned:#}");
+    service.ships("1.0").says("web: 1.0 is live on blue.");
+    assert_eq!(weights(&service).await, [100, 0]);
+    service.ships("1.0").says("Nothing to do");
+    product.wire.take();
+    service.ships("2.0").says("web: 2.0 is live on green.");
+    let calls = product.wire.take();
+    assert_eq!(calls.iter().filter(|call| *call == "ModifyListener").count(), 1, "{calls:?}");
+    assert_eq!(weights(&service).await, [0, 100]);
+    product.run(&["rollback", "service.deploy", "--auto-approve"]).exits(0).says("web: 1.0 is live on blue.");
+    assert_eq!(weights(&service).await, [100, 0]);
+    service.run("apply", "2.0", &[]).exits(0);
+    product.run(&["status", "service.deploy"]).exits(0).says("2.0 on green, live");
+    let graph = product.run(&["graph", "service.deploy", "--var", "release=2.0"]).exits(0).out;
+    assert!(graph.contains("listener.http"), "{graph}");
+
+    // Without its deployment the listener is the author's again, and the colours go.
+    let text = std::fs::read_to_string(product.path("service.deploy")).unwrap();
+    let (ground, _) = text.split_once("deployment \"web\"").unwrap();
+    let port = "  protocol      = \"HTTP\"\n";
+    let own = format!("{port}\n  default_action \"fixed_response\" {{\n    status_code = 404\n  }}\n");
+    product.write("service.deploy", &ground.replace(port, &own));
+    service.run("apply", "2.0", &[]).exits(0).says("updated listener.http");
+    service.run("apply", "2.0", &[]).exits(0).says("Nothing to do");
+    service.run("destroy", "2.0", &[]).exits(0);
+    assert_eq!(everything(&service.cloud().await).await, before);
+}
+
+#[tokio::test]
+async fn traffic_goes_from_a_rule_to_the_default_action_and_back_without_a_gap() {
+    let service = Service::new();
+    service.ships("1.0");
+    service.product.wire.take();
+    let nothing = "  default_action \"fixed_response\" {\n    status_code = 404\n  }\n";
+    assert!(BY_DEFAULT[0].0.contains(nothing));
+    service.says(&BY_DEFAULT);
+    service.ships("1.0");
+    let calls = service.product.wire.take();
+    let at =
+        |action: &str| calls.iter().position(|call| call == action).unwrap_or_else(|| panic!("{calls:?}"));
+    assert!(at("ModifyListener") < at("DeleteRule"), "{calls:?}");
+    assert_eq!(weights(&service).await, [100, 0]);
+    service.ships("2.0").says("web: 2.0 is live on green.");
+    assert_eq!(weights(&service).await, [0, 100]);
+    service.says(&[]);
+    service.product.wire.take();
+    service.ships("2.0");
+    let calls = service.product.wire.take();
+    let at =
+        |action: &str| calls.iter().position(|call| call == action).unwrap_or_else(|| panic!("{calls:?}"));
+    assert!(at("CreateRule") < at("ModifyListener"), "{calls:?}");
+    assert_eq!(service.weights().await, [0, 100]);
+    service.run("destroy", "2.0", &[]).exits(0);
+}
+
+#[test]
+fn permissions_of_a_listener_are_those_of_its_calls_and_a_previews_are_a_rules() {
+    let product = Product::alone();
+    let allowed = |text: &str| -> BTreeSet<String> {
+        product.write("tcp.deploy", text);
+        let policy =
+            product.run(&["permissions", "tcp.deploy", "--var", "release=1.0", "--json"]).exits(0).out;
+        let policy: Value = serde_json::from_str(&policy).unwrap();
+        let statements = policy["Statement"].as_array().unwrap().iter();
+        let actions = statements.flat_map(|one| one["Action"].as_array().unwrap());
+        actions.map(|action| action.as_str().unwrap().to_owned()).collect()
+    };
+    let plain = allowed(STACK);
+    assert!(plain.contains("elasticloadbalancing:ModifyListener"), "{plain:?}");
+    assert!(!plain.contains("elasticloadbalancing:CreateRule"), "{plain:?}");
+    let previewed = STACK
+        .replace("\"network\"", "\"application\"")
+        .replace("\"TCP\"", "\"HTTP\"")
+        .replace("  strategy", "  preview {\n    header = { \"X-Preview\" = \"next\" }\n  }\n\n  strategy");
+    let previewed = allowed(&previewed);
+    assert!(previewed.contains("elasticloadbalancing:CreateRule"), "{previewed:?}");
 }
