@@ -69,8 +69,8 @@ pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<Str
             format!("{} forwards to {} as well, and would go on doing so when blue has retired", called(route), name_in(group)),
             match route.is_default() {
                 true => "make a rule for these requests that forwards to the same target group, and write it as a \
-                         rule of the deployment".to_owned(),
-                false => "write it as a rule of the deployment, with a label, so that it follows each release"
+                         `listener_rule` of the deployment".to_owned(),
+                false => "write it as a `listener_rule \"label\"` of the deployment, so that it follows each release"
                     .to_owned(),
             },
         ),
