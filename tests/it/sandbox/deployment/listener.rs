@@ -123,6 +123,8 @@ fn a_canary_goes_there_and_back_through_a_network_load_balancer() {
     // One call moves the traffic: three times there, once back.
     assert_eq!((scene.calls("ModifyListener"), scene.calls("CreateRule")), (3, 0));
     scene.run("status", &[]).exits(0).says("100%").says("2 of 2 healthy");
+    scene.run("retire", &["--now"]).exits(0).says("green with 2.0 is emptied");
+    assert_eq!(scene.releases(), ["1.0"]);
     scene.run("destroy", &["--auto-approve", "--var", "release=1.0"]).exits(0);
 }
 
@@ -169,4 +171,21 @@ fn weights_of_a_listener_that_somebody_moved_are_shown_and_stop_the_release() {
     scene.abort();
     under.end().exits(1).says("green has all traffic again");
     scene.stands("2.0");
+}
+
+#[test]
+fn traffic_goes_from_a_rule_to_the_default_action_under_load() {
+    let scene = Scene::of("  strategy \"blue_green\" {\n    retire_after = 10m\n  }\n");
+    let load = Load::on(&scene.url, 1, 1);
+    std::thread::sleep(Duration::from_millis(500));
+    scene.rewrite(NOT_FOUND, "");
+    let stack = std::fs::read_to_string(scene.product.path(STACK)).expect("the stack");
+    let (before, rest) = stack.split_once("  listener_rule {").expect("a rule");
+    let (_, after) = rest.split_once("\n  }\n\n").expect("its end");
+    let block = "  listener {\n    listener = listener.http\n  }\n\n";
+    scene.product.write(STACK, &format!("{before}{block}{after}"));
+    scene.apply("1.0").exits(0).says("updated listener.http").says("deleted listener_rule.web");
+    std::thread::sleep(Duration::from_millis(500));
+    none_failed(&load.end());
+    scene.stands("1.0");
 }
