@@ -98,7 +98,8 @@ impl Needed {
         for name in program.deployments().keys() {
             let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
             let declaration = program.deployment(name, &sides, &Known::new(), &mut Vec::new());
-            for one in declaration.iter().flat_map(|declaration| needed(name, declaration)) {
+            let routers = program.routers_of(name);
+            for one in declaration.iter().flat_map(|declaration| needed(name, declaration, &routers)) {
                 add(&mut write, one.actions, &one.whom);
             }
         }

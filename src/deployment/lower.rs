@@ -4,16 +4,18 @@
 //!
 //! `deployment "web"` becomes `launch_template.web`, `target_group.web["blue"]` and `["green"]`,
 //! `autoscaling_group.web[...]` the same, and `listener_rule.web` (a rule with a label has it after
-//! the name: `listener_rule.web-api`).
+//! the name: `listener_rule.web-api`). A block that names a resource of the stack, `listener { listener =
+//! listener.tcp }`, becomes no resource: the stack's own gets the forward ([`super::given`]).
 
 use std::collections::HashMap;
 
+use super::given::Given;
 use super::schema::NESTED;
 use super::{names, one_colour};
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span, did_you_mean};
 use crate::facts::{Colour, Deployment, Sizing};
-use crate::kind;
+use crate::kind::{self, router::Router};
 use crate::lang::ast::{Attribute, Binary, Block, Body, Expr, Name, Node};
 
 /// What a deployment stands for.
@@ -21,6 +23,10 @@ use crate::lang::ast::{Attribute, Binary, Block, Body, Expr, Name, Node};
 pub struct Lowered {
     /// The name and the block of each resource.
     pub blocks: Vec<(Name, Block)>,
+    /// What resources of the stack get from it.
+    pub given: Vec<Given>,
+    /// What divides its traffic, in the order of its blocks, without the previews above it.
+    pub routers: Vec<Address>,
     /// Attributes that stay as they are on the resource at this address, if it exists.
     pub frozen: HashMap<Address, Vec<&'static str>>,
     /// Attributes that scaling policies and retirements change: that they differ is no drift.
@@ -46,21 +52,29 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
     for (kind, many) in NESTED {
         let written: Vec<&Block> = block.body.blocks.iter().filter(|one| one.keyword.text == kind).collect();
         check(name, block, kind, many, &written, mistakes);
-        for (place, nested) in written.iter().enumerate().take(if many { usize::MAX } else { 1 }) {
+        for nested in written.iter().take(if many { usize::MAX } else { 1 }) {
             ours(nested, mistakes);
+            if let Some(router) = kind::router(kind) {
+                let mut lowering = Lowering { name, facts, deployment: block, lowered: &mut lowered };
+                match router.named_by() {
+                    None => lowering.rule(nested, router, mistakes),
+                    Some(by) => lowering.of_the_stack(nested, router, by, mistakes),
+                }
+                continue;
+            }
             match kind {
                 "launch_template" => {
                     lowered.blocks.push((name.clone(), one_colour::template(named(nested, name), block)))
                 }
                 "target_group" => lowered.blocks.push((name.clone(), target_group(nested, name))),
-                "autoscaling_group" => {
+                _ => {
                     let group = group(nested, name, facts);
                     lowered.blocks.push((name.clone(), one_colour::group(group, block, mistakes)));
                 }
-                _ => rule(nested, name, place, facts, block, &mut lowered, mistakes),
             }
         }
     }
+    needs_a_router(name, block, mistakes);
     for colour in Colour::BOTH {
         let at = |kind: &str| Address::new(kind, &name.text).with_key(colour.name());
         let follows = facts.follows_file(colour);
@@ -115,7 +129,7 @@ fn check(
     mistakes: &mut Vec<Mistake>,
 ) {
     match written {
-        [] if !block.broken => mistakes.push(match misspelt(block, kind) {
+        [] if !block.broken && kind::router(kind).is_none() => mistakes.push(match misspelt(block, kind) {
             Some(word) => {
                 let message = format!("`deployment` has no block `{}`", word.text);
                 Mistake::new("bgform::lang::unknown_block", message)
@@ -147,12 +161,44 @@ fn check(
     }
 }
 
+/// Traffic comes by one router at least.
+fn needs_a_router(name: &Name, block: &Block, mistakes: &mut Vec<Mistake>) {
+    let kinds: Vec<&str> =
+        NESTED.iter().map(|(kind, _)| *kind).filter(|kind| kind::router(kind).is_some()).collect();
+    let is_written = |kind: &&str| block.body.blocks.iter().any(|one| one.keyword.text == **kind);
+    if block.broken || kinds.iter().any(is_written) {
+        return;
+    }
+    let slip = kinds.iter().find_map(|kind| Some((misspelt(block, kind)?, kind)));
+    mistakes.push(match slip {
+        Some((word, kind)) => {
+            Mistake::new("bgform::lang::unknown_block", format!("`deployment` has no block `{}`", word.text))
+                .at(word.span, "not known")
+                .help(format!("did you mean `{kind}`?"))
+        }
+        None => {
+            let names: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+            let names = names.join(" or a ");
+            Mistake::new("bgform::lang::missing_block", format!("`deployment` needs a {names} block"))
+                .at(name.span, "nothing sends it traffic")
+                .help(
+                    "write listener_rule { listener = listener.http ... } for some of a listener's requests, or \
+                     listener { listener = listener.http } for all that no rule is for; only that one suits a \
+                     Network Load Balancer",
+                )
+        }
+    });
+}
+
 /// The keyword of a block in it that looks like this kind, where no block is of it.
 fn misspelt<'a>(block: &'a Block, kind: &str) -> Option<&'a Name> {
     let mut words = block.body.blocks.iter().map(|one| &one.keyword);
     match words.clone().any(|word| word.text == kind) {
         true => None,
-        false => words.find(|word| did_you_mean(&word.text, [kind]).is_some()),
+        false => words.find(|word| {
+            let is_nested = NESTED.iter().any(|(nested, _)| *nested == word.text);
+            !is_nested && did_you_mean(&word.text, [kind]).is_some()
+        }),
     }
 }
 
@@ -258,90 +304,160 @@ impl Sizes {
     }
 }
 
-fn rule(
-    nested: &Block,
-    name: &Name,
-    place: usize,
-    facts: &Deployment,
-    deployment: &Block,
-    lowered: &mut Lowered,
-    mistakes: &mut Vec<Mistake>,
-) {
-    let span = nested.keyword.span;
-    if let Some(forward) = nested.body.blocks.iter().find(|block| {
-        block.keyword.text == "action" && block.labels.first().is_some_and(|label| label.text == "forward")
-    }) {
-        mistakes.push(
-            Mistake::new("bgform::lang::not_here", "a deployment forwards to its colours itself")
-                .at(forward.keyword.span, "leave this out")
-                .help("other actions, such as an authentication before it, may stand here"),
-        );
+/// One deployment whose routers are lowered.
+struct Lowering<'a> {
+    name: &'a Name,
+    facts: &'a Deployment,
+    deployment: &'a Block,
+    lowered: &'a mut Lowered,
+}
+
+impl Lowering<'_> {
+    /// A router that is the deployment's own.
+    fn rule(&mut self, nested: &Block, router: &dyn Router, mistakes: &mut Vec<Mistake>) {
+        let span = nested.keyword.span;
+        if let Some(forward) = nested.body.blocks.iter().find(|block| {
+            block.keyword.text == router.forward()
+                && block.labels.first().is_some_and(|label| label.text == "forward")
+        }) {
+            mistakes.push(
+                Mistake::new("bgform::lang::not_here", "a deployment forwards to its colours itself")
+                    .at(forward.keyword.span, "leave this out")
+                    .help("other actions, such as an authentication before it, may stand here"),
+            );
+        }
+        let kind = nested.keyword.text.as_str();
+        let own = match nested.labels.first() {
+            Some(label) => {
+                let own = Name { text: names::rule(&self.name.text, &label.text), span: label.span };
+                if names::is_preview(&Address::new(kind, &own.text), &self.name.text) {
+                    mistakes.push(
+                        Mistake::new(
+                            "bgform::lang::bad_name",
+                            format!("a rule called `{}` would be taken for a preview", label.text),
+                        )
+                        .at(label.span, "this label")
+                        .help("choose another label: the previews of a deployment's rules end in `-preview`"),
+                    );
+                }
+                own
+            }
+            None => self.name.clone(),
+        };
+        let mut block = named(nested, &own);
+        block.body.blocks.push(self.forward(router.forward(), span));
+        let preview = Name { text: names::preview(&own.text), span: own.span };
+        let mut above = named(nested, &preview);
+        above.body.attributes.retain(|one| one.name.text != "priority");
+        self.preview(preview, above);
+        self.lowered.routers.push(Address::new(kind, &own.text));
+        self.lowered.blocks.push((own, block));
     }
-    let own = match nested.labels.first() {
-        Some(label) => {
-            let own = Name { text: names::rule(&name.text, &label.text), span: label.span };
-            if names::is_preview(&Address::new("listener_rule", &own.text), &name.text) {
+
+    /// A router that is a resource of the stack: `listener { listener = listener.tcp }`.
+    fn of_the_stack(&mut self, nested: &Block, router: &dyn Router, by: &str, mistakes: &mut Vec<Mistake>) {
+        let (span, kind) = (nested.keyword.span, nested.keyword.text.as_str());
+        let write = format!("write {by} = {kind}.NAME, the name of a `{kind}` of this stack");
+        if let Some(label) = nested.labels.first() {
+            mistakes.push(
+                Mistake::new("bgform::lang::labels", format!("`{kind}` takes no label in a deployment"))
+                    .at(label.span, "not here")
+                    .help(format!("write {kind} {{ {by} = {kind}.{} }}", label.text)),
+            );
+            return;
+        }
+        for other in nested.body.blocks.iter().map(|block| &block.keyword).chain(
+            nested.body.attributes.iter().map(|attribute| &attribute.name).filter(|name| name.text != by),
+        ) {
+            let (message, help) = match other.text == router.forward() {
+                true => (
+                    "a deployment forwards to its colours itself".to_owned(),
+                    "leave it out: what the listener does by default is the deployment's".to_owned(),
+                ),
+                false => (
+                    format!(
+                        "`{}` is said of the {kind} where it is declared, not in a deployment",
+                        other.text
+                    ),
+                    format!("write it in the block {kind} \"NAME\" {{ ... }} of the stack"),
+                ),
+            };
+            mistakes.push(
+                Mistake::new("bgform::lang::not_here", message).at(other.span, "leave this out").help(help),
+            );
+        }
+        let Some(written) = nested.body.attributes.iter().find(|one| one.name.text == by) else {
+            if !nested.broken {
                 mistakes.push(
-                    Mistake::new(
-                        "bgform::lang::bad_name",
-                        format!("a rule called `{}` would be taken for a preview", label.text),
-                    )
-                    .at(label.span, "this label")
-                    .help("choose another label: the previews of a deployment's rules end in `-preview`"),
+                    Mistake::new("bgform::lang::missing_attribute", format!("`{kind}` needs `{by}`"))
+                        .at(span, format!("`{by}` is not written here"))
+                        .help(write),
                 );
             }
-            own
-        }
-        None => name.clone(),
-    };
-    let mut block = named(nested, &own);
-    let weights = Colour::BOTH.map(|colour| (colour, u32::from(facts.weight(colour))));
-    block.body.blocks.push(forward(name, &weights, span));
-    if let Some(priority) = facts.previews.get(place)
-        && let Some(to) = facts.rollout.as_ref().map(|rollout| rollout.to)
-    {
-        lowered.blocks.push(preview(nested, name, &own, *priority, to, deployment));
+            return;
+        };
+        let name = match &written.value.node {
+            Node::Attribute(target, name) if matches!(&target.node, Node::Name(word) if word == kind) => name,
+            _ => {
+                mistakes.push(
+                    Mistake::new(
+                        "bgform::lang::wrong_type",
+                        format!("a deployment takes a `{kind}` of this stack, by its name"),
+                    )
+                    .at(written.value.span, "this names none")
+                    .help(format!("{write}; behind one that is not this stack's, write a `listener_rule`")),
+                );
+                return;
+            }
+        };
+        let address = Address::new(kind, &name.text);
+        let block = self.forward(router.forward(), span);
+        let preview =
+            Name { text: names::preview_of_default(&self.name.text, &name.text), span: written.value.span };
+        let members = vec![attribute("listener", written.value.clone(), span)];
+        let above = nested_block(router.preview_kind(), Some(&preview.text), members, Vec::new(), span);
+        self.preview(preview, above);
+        self.lowered.routers.push(address.clone());
+        self.lowered.given.push(Given { address, span: written.value.span, block });
     }
-    lowered.blocks.push((own, block));
+
+    /// Puts the rule above a router in place, while there is a preview: `block` with its priority and the
+    /// preview's header sends requests to the new colour.
+    fn preview(&mut self, own: Name, mut block: Block) {
+        let span = block.keyword.span;
+        let Some(priority) = self.facts.previews.get(self.lowered.routers.len()) else { return };
+        let Some(to) = self.facts.rollout.as_ref().map(|rollout| rollout.to) else { return };
+        block.body.attributes.push(attribute("priority", number(*priority, span), span));
+        let previews = self.deployment.body.blocks.iter().filter(|block| block.keyword.text == "preview");
+        let headers = previews.flat_map(|block| &block.body.attributes);
+        for header in headers.filter(|one| one.name.text == "header") {
+            let Node::Object(members) = &header.value.node else { continue };
+            for (key, value) in members {
+                let key = match &key.node {
+                    Node::Name(text) => Expr { node: Node::String(text.clone()), span: key.span },
+                    _ => key.clone(),
+                };
+                let members = vec![
+                    attribute("name", key, span),
+                    attribute("values", at(Node::List(vec![value.clone()]), span), span),
+                ];
+                let header = nested_block("http_header", None, members, Vec::new(), span);
+                block.body.blocks.push(nested_block("condition", None, Vec::new(), vec![header], span));
+            }
+        }
+        block.body.blocks.push(forward("action", self.name, &[(to, 1)], span));
+        self.lowered.blocks.push((own, block));
+    }
+
+    /// The forward to both colours, by their weights.
+    fn forward(&self, keyword: &str, span: Span) -> Block {
+        let weights = Colour::BOTH.map(|colour| (colour, u32::from(self.facts.weight(colour))));
+        forward(keyword, self.name, &weights, span)
+    }
 }
 
-/// The rule above `nested` that sends requests with the preview's header to the new colour.
-fn preview(
-    nested: &Block,
-    name: &Name,
-    own: &Name,
-    priority: u32,
-    to: Colour,
-    deployment: &Block,
-) -> (Name, Block) {
-    let span = nested.keyword.span;
-    let own = Name { text: names::preview(&own.text), span: own.span };
-    let mut block = named(nested, &own);
-    block.body.attributes.retain(|one| one.name.text != "priority");
-    block.body.attributes.push(attribute("priority", number(priority, span), span));
-    let headers = deployment.body.blocks.iter().filter(|block| block.keyword.text == "preview");
-    let headers = headers.flat_map(|block| &block.body.attributes).filter(|one| one.name.text == "header");
-    for header in headers {
-        let Node::Object(members) = &header.value.node else { continue };
-        for (key, value) in members {
-            let key = match &key.node {
-                Node::Name(text) => Expr { node: Node::String(text.clone()), span: key.span },
-                _ => key.clone(),
-            };
-            let members = vec![
-                attribute("name", key, span),
-                attribute("values", at(Node::List(vec![value.clone()]), span), span),
-            ];
-            let header = nested_block("http_header", None, members, Vec::new(), span);
-            block.body.blocks.push(nested_block("condition", None, Vec::new(), vec![header], span));
-        }
-    }
-    block.body.blocks.push(forward(name, &[(to, 1)], span));
-    (own, block)
-}
-
-/// `action "forward"` with a weight for each colour.
-fn forward(name: &Name, weights: &[(Colour, u32)], span: Span) -> Block {
+/// `action "forward"`, or `default_action`, with a weight for each of these colours.
+fn forward(keyword: &str, name: &Name, weights: &[(Colour, u32)], span: Span) -> Block {
     let groups = weights.iter().map(|(colour, weight)| {
         let members = vec![
             attribute("group", of_colour("target_group", &name.text, *colour, span), span),
@@ -349,7 +465,7 @@ fn forward(name: &Name, weights: &[(Colour, u32)], span: Span) -> Block {
         ];
         nested_block("target_group", None, members, Vec::new(), span)
     });
-    nested_block("action", Some("forward"), Vec::new(), groups.collect(), span)
+    nested_block(keyword, Some("forward"), Vec::new(), groups.collect(), span)
 }
 
 /// `kind.name["blue"]`

@@ -2,7 +2,7 @@
 //! resources and the stages of a rollout go out.
 //!
 //! A deployment is *lowered* ([`lower`]): it becomes a launch template, two target groups, two Auto
-//! Scaling groups and its listener rules, as an author could have written them, with weights and sizes
+//! Scaling groups and what divides its traffic, as an author could have written them, with weights and sizes
 //! that are facts ([`crate::facts`]). A colour that is not being raised keeps what shipped with it. So
 //! plan, apply, drift, `show` and `graph` know nothing of deployments.
 //!
@@ -10,6 +10,7 @@
 //! ([`strategy`]).
 
 pub mod declaration;
+pub mod given;
 pub mod lower;
 pub mod names;
 mod one_colour;

@@ -1,12 +1,14 @@
-//! Which resources a deployment is made of. Of those that are declared, the program knows which it
-//! has lowered; of those in state, what a rule forwards to tells. Names alone do not:
-//! `listener_rule.web-api` may be the rule `api` of `web`, the only one of `web-api`, or one that the
-//! author wrote beside both.
+//! Which resources a deployment is made of, and which of them divide its traffic. Of those that are
+//! declared, the program knows which it has lowered; of those in state, what a router forwards to tells.
+//! Names alone do not: `listener_rule.web-api` may be the rule `api` of `web`, the only one of `web-api`,
+//! or one that the author wrote beside both; a listener has the name that the author gave it.
 
 use std::collections::BTreeSet;
 
 use super::schema::NESTED;
 use crate::address::Address;
+use crate::facts::Colour;
+use crate::kind::{self, router::Router};
 use crate::state::{Record, Snapshot};
 
 /// Stands after the name of the rule that a preview is above.
@@ -22,9 +24,43 @@ pub fn preview(rule: &str) -> String {
     format!("{rule}{PREVIEW}")
 }
 
-/// Whether one of the rules of a deployment is the preview above another.
-pub fn is_preview(rule: &Address, deployment: &str) -> bool {
-    rule.name != deployment && rule.name.ends_with(PREVIEW)
+/// The name of the preview above what a listener of the stack does by default.
+pub fn preview_of_default(deployment: &str, listener: &str) -> String {
+    preview(&rule(deployment, &format!("{listener}-default")))
+}
+
+/// The address of the preview above a router of a deployment.
+pub fn preview_address(router: &Address, deployment: &str) -> Address {
+    match kind::router(&router.kind) {
+        Some(seam) if seam.named_by().is_some() => {
+            Address::new(seam.preview_kind(), preview_of_default(deployment, &router.name))
+        }
+        _ => Address::new(&router.kind, preview(&router.name)),
+    }
+}
+
+/// Whether what stands at an address can divide the traffic of a deployment.
+pub fn is_router(address: &Address) -> bool {
+    kind::router(&address.kind).is_some()
+}
+
+/// What divides the traffic of a deployment, as state has it, without the previews above it.
+pub fn routers<'s>(
+    snapshot: &'s Snapshot,
+    deployment: &str,
+) -> Vec<(&'s Address, &'s Record, &'static dyn Router)> {
+    let all = snapshot.resources.iter().filter(|(address, record)| is_of(address, record, deployment));
+    let plain = all.filter(|(address, _)| !is_preview(address, deployment));
+    let mut routers: Vec<_> =
+        plain.filter_map(|(address, record)| Some((address, record, kind::router(&address.kind)?))).collect();
+    routers.sort_by_key(|(address, ..)| *address);
+    routers
+}
+
+/// Whether one of the routers of a deployment is the preview above another.
+pub fn is_preview(router: &Address, deployment: &str) -> bool {
+    let is_named = kind::router(&router.kind).is_some_and(|router| router.named_by().is_some());
+    !is_named && router.name != deployment && router.name.ends_with(PREVIEW)
 }
 
 /// The resources in state that a deployment is made of.
@@ -34,8 +70,12 @@ pub fn in_state(snapshot: &Snapshot, deployment: &str) -> BTreeSet<Address> {
 }
 
 fn is_of(address: &Address, record: &Record, deployment: &str) -> bool {
-    if address.kind != "listener_rule" {
+    let Some(router) = kind::router(&address.kind) else {
         return address.name == deployment && NESTED.iter().any(|(kind, _)| *kind == address.kind);
+    };
+    if router.named_by().is_some() {
+        let target_group = |colour: Colour| Address::new("target_group", deployment).with_key(colour.name());
+        return Colour::BOTH.into_iter().all(|colour| record.depends_on.contains(&target_group(colour)));
     }
     let mut forwards = record.depends_on.iter().filter(|needed| needed.kind == "target_group").peekable();
     match address.name.strip_prefix(deployment) {
@@ -78,7 +118,24 @@ mod tests {
         assert!(is_of("listener_rule.web", &web, "web") && is_of("listener_rule.web", &[], "web"));
         assert!(!is_of("listener_rule.website", &web, "web"));
         assert!(is_of("target_group.web[\"blue\"]", &[], "web"));
-        assert!(!is_of("target_group.web-api[\"blue\"]", &[], "web") && !is_of("listener.web", &web, "web"));
+        assert!(
+            !is_of("target_group.web-api[\"blue\"]", &[], "web") && !is_of("listener.web", &web[..1], "web")
+        );
+    }
+
+    #[test]
+    fn a_listener_in_state_is_of_the_deployment_both_of_whose_colours_it_forwards_to() {
+        let web = ["target_group.web[\"blue\"]", "target_group.web[\"green\"]"];
+        let is_of = |address: &str, needs: &[&str], deployment: &str| {
+            is_of(&address.parse().unwrap(), &record(needs), deployment)
+        };
+        for listener in ["listener.tcp", "listener.web", "listener.tcp-preview"] {
+            assert!(is_of(listener, &web, "web") && !is_of(listener, &web, "tcp"), "{listener}");
+            assert!(!is_of(listener, &web[..1], "web") && !is_of(listener, &[], "web"), "{listener}");
+            assert!(!is_preview(&listener.parse().unwrap(), "web"), "{listener}");
+        }
+        let preview = Address::new("listener_rule", preview_of_default("web", "http"));
+        assert!(is_preview(&preview, "web") && preview.name.starts_with("web-"));
     }
 
     #[test]

@@ -2,15 +2,18 @@
 
 use std::sync::LazyLock;
 
+use crate::kind::router::slowest;
 use crate::kind::schema::{Attribute, Type, attribute};
 use crate::value::Value;
 
-/// The kinds that a deployment nests: name, and whether it may have several.
-pub const NESTED: [(&str, bool); 4] = [
+/// The kinds that a deployment nests: name, and whether it may have several. Of those that divide its
+/// traffic (`kind::router`) at least one is written; the others are needed.
+pub const NESTED: [(&str, bool); 5] = [
     ("launch_template", false),
     ("autoscaling_group", false),
     ("target_group", false),
     ("listener_rule", true),
+    ("listener", true),
 ];
 
 pub const MOMENTS: &[&str] =
@@ -39,7 +42,7 @@ pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
             "How long a colour keeps its instances at least after it has lost its weight, watched all the time: a \
              load balancer's nodes learn of a rule change one after the other.",
         )
-        .default_seconds(120),
+        .default_seconds(slowest().as_secs()),
         attribute("strategy", strategies(), "How a release takes over.").required(),
         attribute(
             "adopt",

@@ -1,7 +1,7 @@
 //! `listener_rule`: which requests go to which target groups, by weight. A change of weights waits
 //! for the targets' health and is one call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use aws_sdk_elasticloadbalancingv2::operation::create_rule::CreateRuleInput;
@@ -12,9 +12,12 @@ use serde::Deserialize;
 use super::elbv2::actions::{self, Action};
 use super::elbv2::conditions::{self, Condition};
 use super::elbv2::cutover::{cut_over, wait_for_first};
+use super::elbv2::door::door;
 use super::elbv2::{self, SERVICE};
+use super::router::{Door, Router, Shares};
 use super::schema::{Schema, Type, attribute, output, tags_attribute};
-use super::{Kind, Live, Permissions, Tags, Traffic, Update, Wanted};
+use super::{Boxed, Kind, Live, Permissions, Tags, Traffic, Update, Wanted};
+use crate::address::Address;
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::Operation;
@@ -97,6 +100,19 @@ fn inputs_of(described: &Described, last: Option<&Record>) -> Object {
         ("condition".to_owned(), conditions::from_api(described.conditions())),
         ("action".to_owned(), actions::from_api(described.actions(), last)),
     ])
+}
+
+/// The largest priority of a listener below `below` that no rule and none of `chosen` has.
+pub(super) async fn free_priority(
+    cloud: &Cloud,
+    listener: &str,
+    below: u32,
+    chosen: &[u32],
+) -> Result<Option<u32>, Error> {
+    let rules = rules_of(cloud, listener).await?;
+    let taken: BTreeSet<u32> =
+        rules.iter().filter_map(|rule| rule.priority()?.parse().ok()).chain(chosen.iter().copied()).collect();
+    Ok((1..below).rev().find(|priority| !taken.contains(priority)))
 }
 
 fn taken(listener: &str, priority: i32) -> Error {
@@ -234,6 +250,7 @@ impl Kind for ListenerRule {
 
     fn check(&self, inputs: &Object) -> Vec<elbv2::Mistake> {
         let mut mistakes = actions::mistakes("action", inputs);
+        mistakes.extend(actions::sticky_mistakes("action", inputs, false));
         mistakes.extend(conditions::mistakes(inputs));
         mistakes
     }
@@ -242,9 +259,79 @@ impl Kind for ListenerRule {
         Traffic { forwards: actions::forwards(inputs.get("action")), serves: Vec::new() }
     }
 
+    fn router(&self) -> Option<&'static dyn Router> {
+        Some(&Self)
+    }
+
     fn create_inputs(&self) -> Vec<String> {
         vec![format!("{:?}", CreateRuleInput::builder().build())]
     }
+}
+
+/// What forwards the requests that a rule is for. AWS answers and replaces the whole list of actions.
+impl Router for ListenerRule {
+    fn forward(&self) -> &'static str {
+        "action"
+    }
+
+    fn read<'a>(&'a self, cloud: &'a Cloud, id: &'a str) -> Boxed<'a, Option<Shares>> {
+        Box::pin(async move {
+            let rules = described(cloud, &[id.to_owned()]).await?;
+            Ok(rules.first().map(|rule| actions::shares(rule.actions())))
+        })
+    }
+
+    /// A listener tries the lowest number first.
+    fn preview<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        address: &'a Address,
+        record: &'a Record,
+        chosen: &'a [u32],
+    ) -> Boxed<'a, u32> {
+        Box::pin(async move {
+            let Some((listener, own)) = self.place(&record.inputs) else {
+                return Err(Error::failed(
+                    format!("`{address}` says no listener and no priority, and its preview stands above it"),
+                    "run `bgform plan`, which reads the rule again",
+                ));
+            };
+            free_priority(cloud, &listener, own, chosen).await?.ok_or_else(|| {
+                Error::failed(
+                    format!(
+                        "no priority above {own} is free on the listener, and the preview of `{address}` needs one"
+                    ),
+                    "give the deployment's rule a larger number, so that one is free before it",
+                )
+            })
+        })
+    }
+
+    fn door<'a>(&'a self, cloud: &'a Cloud, record: &'a Record) -> Boxed<'a, Result<Door, String>> {
+        Box::pin(async move {
+            let listener = record.inputs.get("listener").and_then(Value::as_str).unwrap_or_default();
+            door(cloud, listener, host_of(record)).await
+        })
+    }
+
+    fn balancer(&self, inputs: &Object) -> Option<String> {
+        elbv2::balancer_of(inputs.get("listener")?.as_str()?)
+    }
+
+    fn place(&self, inputs: &Object) -> Option<(String, u32)> {
+        let listener = inputs.get("listener")?.as_str()?.to_owned();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 50,000")]
+        let priority = inputs.get("priority")?.as_number()? as u32;
+        Some((listener, priority))
+    }
+}
+
+/// The first host without a wildcard that the rule is for.
+fn host_of(rule: &Record) -> Option<String> {
+    let conditions = rule.inputs.get("condition")?.as_list()?;
+    let hosts = conditions.iter().filter_map(|condition| condition.get("host_header").as_list());
+    let plain = |host: &&str| !host.contains(['*', '?']);
+    hosts.flatten().filter_map(Value::as_str).find(plain).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub mod listener;
 pub mod listener_rule;
 pub mod load_balancer;
 pub mod operation;
+pub mod router;
 pub mod schema;
 pub mod security_group;
 pub mod shell;
@@ -33,6 +34,7 @@ pub mod subnet;
 pub mod target_group;
 pub mod vpc;
 
+use router::Router;
 use schema::Schema;
 
 /// Tags as an author declares them.
@@ -159,6 +161,11 @@ pub trait Kind: Send + Sync + 'static {
         Traffic::default()
     }
 
+    /// The kind as what divides traffic among the colours of a deployment; `None` where it cannot.
+    fn router(&self) -> Option<&'static dyn Router> {
+        None
+    }
+
     /// Why this change must not be made while the resource's targets carry traffic, and what to
     /// do instead; `None` where it may.
     fn refused_under_traffic(
@@ -231,6 +238,7 @@ pub trait AnyKind: Send + Sync {
     fn find<'a>(&'a self, op: &'a Operation<'a>, inputs: &'a Object) -> Boxed<'a, Option<String>>;
     fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)>;
     fn traffic(&self, inputs: &Object) -> Traffic;
+    fn router(&self) -> Option<&'static dyn Router>;
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)>;
     fn turn(&self, inputs: &Object) -> Option<String>;
     fn keeps(&self, record: &Record) -> Vec<String>;
@@ -298,6 +306,10 @@ impl<K: Kind> AnyKind for K {
 
     fn traffic(&self, inputs: &Object) -> Traffic {
         Kind::traffic(self, inputs)
+    }
+
+    fn router(&self) -> Option<&'static dyn Router> {
+        Kind::router(self)
     }
 
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)> {
@@ -396,4 +408,9 @@ pub fn find_managed(kind: &str) -> Option<&'static dyn AnyKind> {
 
 pub fn find_existing(kind: &str) -> Option<&'static dyn AnyExisting> {
     existing().iter().copied().find(|one| one.schema().kind == kind)
+}
+
+/// A kind as what divides traffic among the colours of a deployment.
+pub fn router(kind: &str) -> Option<&'static dyn Router> {
+    find_managed(kind)?.router()
 }

@@ -5,6 +5,8 @@
 //! - A replaced thing is deleted after everything that used it has been changed.
 //! - A weight rises only after whoever provides the group's targets is done; what loses its weight
 //!   is touched only after the weight has gone.
+//! - Where one router takes a target group's traffic over from another, it has it before the other loses
+//!   it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -56,7 +58,10 @@ pub fn order(loose: Vec<Loose>) -> Result<Vec<Step>, PlanError> {
         dependencies(&loose, &places, &mut wait);
         traffic(&loose, &places, &mut wait);
     }
-    let sorted = graph::order(&edges).map_err(|cycle| {
+    // Two routers of which only one can be there at a time leave a gap.
+    let gapless = without_a_gap(&loose, &edges);
+    let sorted = graph::order(&gapless).inspect(|_| edges = gapless).or_else(|_| graph::order(&edges));
+    let sorted = sorted.map_err(|cycle| {
         let names = cycle.iter().filter_map(|(index, ())| loose.get(*index));
         PlanError::Cycle {
             steps: names.map(|one| format!("{} {}", one.step.action.verb(), one.step.address)).collect(),
@@ -256,5 +261,47 @@ fn traffic(loose: &[Loose], places: &Places<'_>, wait: &mut dyn FnMut(usize, usi
                 }
             }
         }
+    }
+}
+
+/// The edges, with a router that takes weight from a target group after those of the same load balancer
+/// that give it weight: a target group is of one load balancer at a time.
+fn without_a_gap(
+    loose: &[Loose],
+    edges: &IndexMap<usize, Vec<(usize, ())>>,
+) -> IndexMap<usize, Vec<(usize, ())>> {
+    let mut gives: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, Loose { step, .. }) in loose.iter().enumerate() {
+        for (group, (before, after)) in &step.traffic.weights {
+            if *before == 0 && *after > 0 && kind::router(&step.address.kind).is_some() {
+                gives.entry(group).or_default().push(index);
+            }
+        }
+    }
+    let mut all = edges.clone();
+    for (index, Loose { step, .. }) in loose.iter().enumerate() {
+        let lost = step.traffic.weights.iter().filter(|(_, (before, after))| *before > 0 && *after == 0);
+        let giving: BTreeSet<usize> =
+            lost.flat_map(|(group, _)| gives.get(group.as_str()).into_iter().flatten().copied()).collect();
+        for other_index in giving {
+            let Some(other) = loose.get(other_index).map(|other| &other.step) else { continue };
+            let here = balancer(step);
+            if other.address != step.address && here.is_some() && here == balancer(other) {
+                let waits = all.entry(index).or_default();
+                if !waits.contains(&(other_index, ())) {
+                    waits.push((other_index, ()));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The load balancer that a router is of, where it is known.
+fn balancer(step: &Step) -> Option<String> {
+    let router = kind::router(&step.address.kind)?;
+    match (&step.record, step.action.is_delete()) {
+        (Some(record), true) => router.balancer(&record.inputs),
+        _ => router.balancer(&step.inputs),
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::deployment::declaration::Gate;
+use crate::kind::router::Router;
 use crate::state::{Journal, Record};
 
 /// As many lines of a failed command's output are shown.
@@ -36,8 +37,8 @@ pub struct Ground<'a> {
     pub group: Option<String>,
     /// When the new colour was last taken from another release: what was measured before is that one's.
     pub since: Option<jiff::Timestamp>,
-    /// The deployment's first rule.
-    pub rule: Option<Record>,
+    /// The deployment's first router.
+    pub router: Option<(&'static dyn Router, Record)>,
     /// Headers that send a request to the new colour while the preview stands.
     pub headers: BTreeMap<String, String>,
 }

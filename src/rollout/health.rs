@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
-
 use crate::cloud::Cloud;
-use crate::cloud::error::{Error, Service};
+use crate::cloud::error::Error;
 use crate::kind::autoscaling_group::fleet::{Fleet, observe_one};
-use crate::kind::elbv2::cutover::told;
+use crate::kind::elbv2::health::{Health, Target, targets};
 
 /// As many targets are told of.
 const SHOWN: usize = 5;
@@ -22,13 +20,11 @@ pub async fn ill(
     least: u32,
 ) -> Result<Option<String>, Error> {
     let targets = targets(cloud, target_group).await?;
-    let healthy = targets.iter().filter(|one| state(one) == Some(TargetHealthStateEnum::Healthy)).count();
-    let failing = |one: &&TargetHealthDescription| {
-        state(one).is_some_and(|state| state.as_str().starts_with("unhealthy"))
-    };
-    let failing: Vec<String> = targets.iter().filter(failing).map(told).collect();
+    let healthy = targets.iter().filter(|one| one.is_healthy()).count();
+    let failing = targets.iter().filter(|one| one.health == Health::Unhealthy);
+    let failing: Vec<&str> = failing.map(|one: &Target| one.told.as_str()).collect();
     if !failing.is_empty() {
-        let shown = failing.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        let shown = failing.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
         return Ok(Some(format!("{healthy} of {} targets are healthy, {shown}", targets.len())));
     }
     let is_raised = u32::try_from(healthy).unwrap_or(u32::MAX) >= least;
@@ -74,19 +70,16 @@ impl Served {
         let (mut fell_ill, mut not_yet) = (BTreeSet::new(), BTreeSet::new());
         for target_group in &fleet.target_groups {
             for target in targets(cloud, target_group).await? {
-                let Some(id) = target.target().and_then(|target| target.id()) else { continue };
-                if !new.contains(id) {
-                    continue;
-                }
-                match state(&target) {
-                    Some(TargetHealthStateEnum::Healthy) => {
-                        self.0.insert(id.to_owned());
+                let Some(id) = target.id.filter(|id| new.contains(id)) else { continue };
+                match target.health {
+                    Health::Healthy => {
+                        self.0.insert(id);
                     }
-                    Some(state) if state.as_str().starts_with("unhealthy") => {
-                        let ill = if self.0.contains(id) { &mut fell_ill } else { &mut not_yet };
-                        ill.insert(told(&target));
+                    Health::Unhealthy => {
+                        let ill = if self.0.contains(&id) { &mut fell_ill } else { &mut not_yet };
+                        ill.insert(target.told);
                     }
-                    _ => {}
+                    Health::Draining | Health::Other => {}
                 }
             }
         }
@@ -96,17 +89,4 @@ impl Served {
         };
         Ok(Unfit { fell_ill: shown(fell_ill), not_yet: shown(not_yet) })
     }
-}
-
-fn state(target: &TargetHealthDescription) -> Option<TargetHealthStateEnum> {
-    target.target_health().and_then(|health| health.state()).cloned()
-}
-
-async fn targets(cloud: &Cloud, target_group: &str) -> Result<Vec<TargetHealthDescription>, Error> {
-    let answer = cloud
-        .read(Service::Elbv2, "DescribeTargetHealth", || {
-            cloud.elbv2.describe_target_health().target_group_arn(target_group).send()
-        })
-        .await?;
-    Ok(answer.target_health_descriptions.unwrap_or_default())
 }

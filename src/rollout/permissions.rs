@@ -2,7 +2,9 @@
 //! Whoever adds a call to a rollout adds it here; tests/it/examples.rs compares with the wire.
 
 use super::preflight;
+use crate::address::Address;
 use crate::deployment::declaration::{Declaration, Gate, Strategy};
+use crate::kind;
 
 /// Actions, and who needs them: `gate "smoke"`.
 pub struct Needed {
@@ -34,8 +36,8 @@ const STANDBY: [&str; 4] = [
 const LISTENER: [&str; 2] =
     ["elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancers"];
 
-/// What shipping and taking back needs.
-pub fn needed(name: &str, declaration: &Declaration) -> Vec<Needed> {
+/// What shipping and taking back needs, of a deployment with these routers.
+pub fn needed(name: &str, declaration: &Declaration, routers: &[Address]) -> Vec<Needed> {
     let whom = format!("deployment \"{name}\"");
     let mut all =
         vec![Needed { actions: &ROLLOUT, whom: whom.clone() }, Needed { actions: &preflight::ACTIONS, whom }];
@@ -43,6 +45,15 @@ pub fn needed(name: &str, declaration: &Declaration) -> Vec<Needed> {
         let whom = format!("strategy \"{}\"", declaration.strategy.name());
         all.push(Needed { actions: &COMMANDS, whom: whom.clone() });
         all.push(Needed { actions: &STANDBY, whom });
+    }
+    if declaration.preview.is_some() {
+        // It stands above a router, which may be of another kind.
+        let above = routers.iter().filter_map(|router| Some(kind::router(&router.kind)?.preview_kind()));
+        for kind in above.filter_map(kind::find_managed) {
+            let (whom, permissions) = (format!("preview of \"{name}\""), kind.permissions());
+            all.push(Needed { actions: permissions.read, whom: whom.clone() });
+            all.push(Needed { actions: permissions.write, whom });
+        }
     }
     all.extend(
         declaration
@@ -81,7 +92,7 @@ mod tests {
             .collect();
         let declaration =
             json!({ "release": "", "on_failure": "hold", "settle": 1, "strategy": strategy, "gate": gates });
-        let all = needed("web", &serde_json::from_value(declaration).unwrap());
+        let all = needed("web", &serde_json::from_value(declaration).unwrap(), &[]);
         let whoever = "deployment \"web\"";
         let own = all.iter().filter(|needed| needed.whom != whoever);
         own.flat_map(|needed| needed.actions).copied().collect()

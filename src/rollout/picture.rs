@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::seen::Seen;
 use crate::facts::{Colour, Course, Deployment, Rollout, Stage};
+use crate::kind::elbv2::name_in;
 
 /// The lines of one deployment.
 pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec<String> {
@@ -44,6 +45,7 @@ pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec
             ));
         }
     }
+    lines.extend(seen.foreign.iter().map(|group| format!("  {} gets traffic as well", name_in(group))));
     if let Some(rollout) = &facts.rollout {
         lines.extend(under_way(facts, rollout));
     }
@@ -181,6 +183,7 @@ mod tests {
         let fleet = Standing { desired: 2, in_service: 2, targets: 2, healthy: 2, reasons: Vec::new() };
         let seen = Seen {
             weights: Some(facts.weights.clone()),
+            foreign: Vec::new(),
             fleets: BTreeMap::from([(Colour::Blue, fleet.clone()), (Colour::Green, fleet)]),
         };
         let shown = lines("web", &facts, &seen, Timestamp::from_second(100).unwrap());

@@ -1,4 +1,4 @@
-//! A deployment's rules and groups as its facts say that they are to be, from the records of state
+//! A deployment's routers and groups as its facts say that they are to be, from the records of state
 //! alone: weights and sizes change, all else stays as it was applied. So the way back needs neither
 //! the stack's variables nor a file without mistakes.
 
@@ -17,7 +17,7 @@ use crate::state::{Record, Snapshot};
 use crate::value::{Object, Value};
 
 /// The steps that make these resources of the deployment `name` agree with its facts. Both kinds are
-/// read first: a group's capacity is its policies', and somebody may have moved a rule's weights.
+/// read first: a group's capacity is its policies', and somebody may have moved a router's weights.
 ///
 /// # Errors
 /// When one of them cannot be read.
@@ -32,22 +32,22 @@ pub async fn plan(
         .resources
         .iter()
         .filter(|(address, _)| addresses.contains(*address))
-        .filter(|(address, _)| ["listener_rule", "autoscaling_group"].contains(&address.kind.as_str()))
+        .filter(|(address, _)| names::is_router(address) || address.kind == "autoscaling_group")
         .map(|(address, record)| Item { address, record, declared: record.inputs.keys().cloned().collect() })
         .collect();
     let read = read_all(cloud, &items).await;
     let read = read.map_err(|(address, error)| PlanError::Read { address, error })?;
     let mut steps = Vec::new();
     for (Item { address, record, .. }, live) in items.iter().zip(read) {
-        let is_rule = address.kind == "listener_rule";
+        let router = kind::router(&address.kind);
         let live = match live {
             Some(live) => live,
             // The step that changes it says that it is gone.
-            None if is_rule => remembered(record),
+            None if router.is_some() => remembered(record),
             // A plan of the whole stack makes it again.
             None => continue,
         };
-        if is_rule && names::is_preview(address, name) {
+        if router.is_some() && names::is_preview(address, name) {
             if facts.previews.is_empty() {
                 let action = Action::Delete { id: record.id.clone(), deposed: false };
                 steps.push(step(address, record, live, record.inputs.clone(), action));
@@ -55,11 +55,11 @@ pub async fn plan(
             continue;
         }
         let mut inputs = overlaid(record, &live);
-        if is_rule {
+        if let Some(router) = router {
             // Whoever has changed where it sends requests is overruled; the rest is none of this.
             inputs.retain(|name, _| record.inputs.contains_key(name));
-            let action = record.inputs.get("action").cloned().unwrap_or(Value::Null);
-            inputs.insert("action".to_owned(), weighed(action, |group| weight(snapshot, name, facts, group)));
+            let weighed = router.weighed(&record.inputs, &|group| weight(snapshot, name, facts, group));
+            inputs.insert(router.forward().to_owned(), weighed);
             steps.extend(update(address, record, live, inputs));
             continue;
         }
@@ -135,15 +135,14 @@ fn weight(snapshot: &Snapshot, name: &str, facts: &Deployment, group: &str) -> O
     })
 }
 
-/// Who has the traffic, as the first rule was last written: `1.0 on blue 75%, 2.0 on green 25%`.
+/// Who has the traffic, as the first router was last written: `1.0 on blue 75%, 2.0 on green 25%`.
 pub fn traffic(snapshot: &Snapshot, name: &str, facts: &Deployment) -> String {
-    let ours = names::in_state(snapshot, name);
-    let is_rule = |address: &&Address| address.kind == "listener_rule" && !names::is_preview(address, name);
-    let rule = ours.iter().find(is_rule).and_then(|address| snapshot.resources.get(address));
-    let Some(rule) = rule else { return "no rule sends it traffic".to_owned() };
+    let routers = names::routers(snapshot, name);
+    let Some((_, record, router)) = routers.first() else { return "no rule sends it traffic".to_owned() };
+    let written = router.written(&record.inputs);
     let shares = Colour::BOTH.into_iter().filter_map(|colour| {
         let group = snapshot.resources.get(&Address::new("target_group", name).with_key(colour.name()))?;
-        let share = written_weight(rule, &group.id).filter(|share| *share > 0.0)?;
+        let share = Some(written.percent(&group.id)).filter(|share| *share > 0)?;
         Some(match facts.running(colour) {
             Some(release) => format!("{} on {colour} {share}%", release.label),
             None => format!("{colour} {share}%"),
@@ -151,41 +150,6 @@ pub fn traffic(snapshot: &Snapshot, name: &str, facts: &Deployment) -> String {
     });
     let shares: Vec<String> = shares.collect();
     if shares.is_empty() { "no colour has any".to_owned() } else { shares.join(", ") }
-}
-
-/// The weight that a rule's record gives a target group.
-fn written_weight(rule: &Record, group: &str) -> Option<f64> {
-    let list = |value: Option<&Value>| match value {
-        Some(Value::List(items)) => items.clone(),
-        _ => Vec::new(),
-    };
-    let member = |value: &Value, name: &str| match value {
-        Value::Object(members) => members.get(name).cloned(),
-        _ => None,
-    };
-    let actions = list(rule.inputs.get("action"));
-    let groups = actions.iter().flat_map(|action| list(member(action, "target_group").as_ref()));
-    let ours = groups
-        .into_iter()
-        .find(|one| member(one, "group").as_ref().and_then(Value::as_str) == Some(group))?;
-    member(&ours, "weight").as_ref().and_then(Value::as_number)
-}
-
-/// A rule's actions with these weights.
-fn weighed(mut actions: Value, weight: impl Fn(&str) -> Option<u8>) -> Value {
-    let Value::List(list) = &mut actions else { return actions };
-    for action in list {
-        let Value::Object(members) = action else { continue };
-        let Some(Value::List(groups)) = members.get_mut("target_group") else { continue };
-        for group in groups {
-            let Value::Object(group) = group else { continue };
-            let named = group.get("group").and_then(Value::as_str).and_then(&weight);
-            if let Some(named) = named {
-                group.insert("weight".to_owned(), i32::from(named).into());
-            }
-        }
-    }
-    actions
 }
 
 /// A group's inputs with these sizes; `bounds` are the file's minimum and maximum, where they are known.
@@ -229,22 +193,6 @@ mod tests {
 
     fn members(value: Value) -> Object {
         value.as_object().cloned().unwrap()
-    }
-
-    #[test]
-    fn only_the_weights_of_its_own_groups_change() {
-        let group = |arn: &str, weight: i32| object! { "group" => arn, "weight" => weight };
-        let actions = |weights: [i32; 3]| {
-            let groups = ["blue", "green", "else"].into_iter().zip(weights);
-            let groups: Vec<Value> = groups.map(|(arn, weight)| group(arn, weight)).collect();
-            Value::List(vec![object! { "type" => "forward", "target_group" => Value::List(groups) }])
-        };
-        let wanted = |group: &str| match group {
-            "blue" => Some(100),
-            "green" => Some(0),
-            _ => None,
-        };
-        assert_eq!(weighed(actions([0, 100, 1]), wanted), actions([100, 0, 1]));
     }
 
     #[test]

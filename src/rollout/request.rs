@@ -14,11 +14,9 @@ use rustls::pki_types::ServerName;
 
 use super::gate::{Ground, Verdict};
 use crate::clock;
-use crate::cloud::Cloud;
-use crate::cloud::error::{Error, Service};
+use crate::cloud::error::Error;
 use crate::deployment::declaration::Http;
-use crate::state::Record;
-use crate::value::Value;
+use crate::kind::router::Door;
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,14 +26,14 @@ const BODY: usize = 1 << 20;
 /// # Errors
 /// When AWS cannot be asked where the deployment's listener is.
 pub async fn look(http: &Http, ground: &Ground<'_>) -> Result<Verdict, Error> {
-    let Some(rule) = &ground.rule else {
+    let Some((router, record)) = &ground.router else {
         return Ok(Verdict::Failed("the deployment has no rule yet".to_owned()));
     };
-    let door = match door(ground.cloud, rule).await? {
+    let door = match router.door(ground.cloud, record).await? {
         Ok(door) => door,
         Err(reason) => return Ok(Verdict::Failed(reason)),
     };
-    let host = http.host.clone().or_else(|| host_of(rule));
+    let host = http.host.clone().or_else(|| door.host.clone());
     if door.scheme == "https" && host.is_none() {
         return Ok(Verdict::Failed(
             "its listener speaks HTTPS, and nothing says which name its certificate is for; write host = \"...\" \
@@ -66,15 +64,6 @@ pub async fn look(http: &Http, ground: &Ground<'_>) -> Result<Verdict, Error> {
             _ => Verdict::Passed,
         },
     })
-}
-
-/// Where requests enter: a listener of the load balancer.
-#[derive(Debug)]
-struct Door {
-    /// `http` or `https`.
-    scheme: &'static str,
-    /// `HOST:PORT`.
-    authority: String,
 }
 
 /// Sends one request; the status and the body. Over HTTPS the certificate has to be one for `host`
@@ -117,44 +106,6 @@ fn innermost(error: &dyn std::error::Error) -> String {
         .unwrap_or_default()
 }
 
-/// Where the listener is that a rule stands on, or why a request cannot be sent there.
-async fn door(cloud: &Cloud, rule: &Record) -> Result<Result<Door, String>, Error> {
-    let listener = rule.inputs.get("listener").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let answer = cloud
-        .read(Service::Elbv2, "DescribeListeners", || {
-            cloud.elbv2.describe_listeners().listener_arns(&listener).send()
-        })
-        .await?;
-    let Some(found) = answer.listeners().first() else {
-        return Ok(Err(format!("the listener {listener} is gone")));
-    };
-    let balancer = found.load_balancer_arn().unwrap_or_default().to_owned();
-    let answer = cloud
-        .read(Service::Elbv2, "DescribeLoadBalancers", || {
-            cloud.elbv2.describe_load_balancers().load_balancer_arns(&balancer).send()
-        })
-        .await?;
-    let name = answer.load_balancers().first().and_then(|one| one.dns_name()).unwrap_or_default();
-    // The sandbox's names carry the port that they are served at, over plain HTTP.
-    if name.contains(':') {
-        return Ok(Ok(Door { scheme: "http", authority: name.to_owned() }));
-    }
-    Ok(Ok(match found.protocol().map(|protocol| protocol.as_str()) {
-        Some("HTTPS") => {
-            Door { scheme: "https", authority: format!("{name}:{}", found.port().unwrap_or(443)) }
-        }
-        _ => Door { scheme: "http", authority: format!("{name}:{}", found.port().unwrap_or(80)) },
-    }))
-}
-
-/// The first host without a wildcard that the rule is for.
-fn host_of(rule: &Record) -> Option<String> {
-    let conditions = rule.inputs.get("condition")?.as_list()?;
-    let hosts = conditions.iter().filter_map(|condition| condition.get("host_header").as_list());
-    let plain = |host: &&str| !host.contains(['*', '?']);
-    hosts.flatten().filter_map(Value::as_str).find(plain).map(str::to_owned)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test")]
 mod tests {
@@ -189,7 +140,7 @@ mod tests {
             stream.shutdown().await.unwrap();
         });
         let trusted = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        (Door { scheme: "https", authority }, trusted)
+        (Door { scheme: "https", authority, host: None }, trusted)
     }
 
     #[tokio::test]

@@ -1,18 +1,18 @@
-//! A deployment as AWS shows it at the moment: the weights of its rule, its groups, the health of its
+//! A deployment as AWS shows it at the moment: the weights of its router, its groups, the health of its
 //! targets. Changes nothing.
 
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
 use futures_util::future::try_join3;
 
 use crate::address::Address;
 use crate::cloud::Cloud;
-use crate::cloud::error::{Error, Service};
+use crate::cloud::error::Error;
 use crate::deployment::names;
 use crate::facts::Colour;
 use crate::kind::autoscaling_group::fleet::observe;
-use crate::kind::elbv2::cutover::told;
+use crate::kind::elbv2::health::{Health, targets as registered};
+use crate::kind::router::Shares;
 use crate::state::Snapshot;
 
 /// At most so many reasons of targets that are not healthy are kept of a colour.
@@ -21,8 +21,10 @@ const REASONS: usize = 3;
 /// What was seen.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// Percent by colour, as the first rule says; none where there is no rule.
+    /// Percent by colour, as the first router says; none where there is no router.
     pub weights: Option<BTreeMap<Colour, u8>>,
+    /// Target groups of nobody here that the first router gives traffic as well, by ARN.
+    pub foreign: Vec<String>,
     pub fleets: BTreeMap<Colour, Standing>,
 }
 
@@ -64,14 +66,17 @@ pub async fn see(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Seen,
         }
         Ok(all)
     };
-    let (fleets, mut standing, weights) = try_join3(fleets, health, weights(cloud, snapshot, name)).await?;
+    let (fleets, mut standing, shares) = try_join3(fleets, health, shares(cloud, snapshot, name)).await?;
     for (colour, group) in &groups {
         let Some(fleet) = fleets.get(group) else { continue };
         let one = standing.entry(*colour).or_default();
         one.desired = fleet.desired.unsigned_abs();
         one.in_service = fleet.in_service();
     }
-    Ok(Seen { weights, fleets: standing })
+    let ours: Vec<&str> = targets.values().map(String::as_str).collect();
+    let foreign = shares.iter().flat_map(|shares| shares.foreign(&ours)).map(str::to_owned).collect();
+    let weights = shares.map(|shares| by_colour(&shares, &targets));
+    Ok(Seen { weights, foreign, fleets: standing })
 }
 
 /// The ids of both colours' resources of a kind, as far as there are any.
@@ -84,22 +89,17 @@ fn of_colours(snapshot: &Snapshot, kind: &str, name: &str) -> BTreeMap<Colour, S
 }
 
 async fn health(cloud: &Cloud, arn: &str) -> Result<Standing, Error> {
-    let answer = cloud
-        .read(Service::Elbv2, "DescribeTargetHealth", || {
-            cloud.elbv2.describe_target_health().target_group_arn(arn).send()
-        })
-        .await;
-    let targets = match answer {
-        Ok(answer) => answer.target_health_descriptions.unwrap_or_default(),
+    let targets = match registered(cloud, arn).await {
+        Ok(targets) => targets,
         Err(error) if error.is_not_found() => Vec::new(),
         Err(error) => return Err(error),
     };
     let mut standing = Standing::default();
-    for target in &targets {
-        match target.target_health().and_then(|health| health.state()) {
-            Some(TargetHealthStateEnum::Draining) => continue,
-            Some(TargetHealthStateEnum::Healthy) => standing.healthy += 1,
-            _ if standing.reasons.len() < REASONS => standing.reasons.push(told(target)),
+    for target in targets {
+        match target.health {
+            Health::Draining => continue,
+            Health::Healthy => standing.healthy += 1,
+            _ if standing.reasons.len() < REASONS => standing.reasons.push(target.told),
             _ => {}
         }
         standing.targets += 1;
@@ -107,7 +107,7 @@ async fn health(cloud: &Cloud, arn: &str) -> Result<Standing, Error> {
     Ok(standing)
 }
 
-/// What the deployment's first rule gives each colour, in percent.
+/// What the deployment's first router gives each colour, in percent.
 ///
 /// # Errors
 /// When AWS cannot be asked.
@@ -117,25 +117,17 @@ pub async fn weights(
     name: &str,
 ) -> Result<Option<BTreeMap<Colour, u8>>, Error> {
     let targets = of_colours(snapshot, "target_group", name);
-    let is_rule = |address: &&Address| address.kind == "listener_rule" && !names::is_preview(address, name);
-    let rule =
-        names::in_state(snapshot, name).iter().find(is_rule).and_then(|one| snapshot.resources.get(one));
-    let Some(rule) = rule else { return Ok(None) };
-    let answer = cloud
-        .read(Service::Elbv2, "DescribeRules", || cloud.elbv2.describe_rules().rule_arns(&rule.id).send())
-        .await;
-    let rules = match answer {
-        Ok(answer) => answer.rules.unwrap_or_default(),
-        Err(error) if error.is_not_found() => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let forwards = rules.iter().flat_map(|rule| rule.actions()).filter_map(|action| action.forward_config());
-    let groups: Vec<_> = forwards.flat_map(|forward| forward.target_groups()).collect();
-    let weight = |arn: &str| {
-        let of = groups.iter().filter(|group| group.target_group_arn() == Some(arn));
-        of.map(|group| group.weight().unwrap_or_default()).sum::<i32>()
-    };
-    let total = groups.iter().map(|group| group.weight().unwrap_or_default()).sum::<i32>().max(1);
-    let share = |arn: &String| u8::try_from(weight(arn).saturating_mul(100) / total).unwrap_or(100);
-    Ok(Some(targets.iter().map(|(colour, arn)| (*colour, share(arn))).collect()))
+    Ok(shares(cloud, snapshot, name).await?.map(|shares| by_colour(&shares, &targets)))
+}
+
+/// The weights of the deployment's first router; none where it has none, or where it is gone.
+async fn shares(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Option<Shares>, Error> {
+    match names::routers(snapshot, name).first() {
+        Some((_, record, router)) => router.read(cloud, &record.id).await,
+        None => Ok(None),
+    }
+}
+
+fn by_colour(shares: &Shares, targets: &BTreeMap<Colour, String>) -> BTreeMap<Colour, u8> {
+    targets.iter().map(|(colour, arn)| (*colour, shares.percent(arn))).collect()
 }

@@ -8,6 +8,7 @@ use super::gate::Verdict;
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 use crate::deployment::declaration::Metric;
+use crate::kind::router::Requests;
 
 /// A metric of a minute is known after so many seconds.
 const KNOWN: i64 = 180;
@@ -90,7 +91,7 @@ pub async fn metric(cloud: &Cloud, metric: &Metric, since: Option<Timestamp>) ->
 
 /// How many requests the last minute brought that is known and began a minute after `since` or later; none where it
 /// brought none, or where CloudWatch cannot be asked. What has no requests has no data points.
-pub async fn requests(cloud: &Cloud, dimensions: &[(&'static str, String)], since: Timestamp) -> Option<u64> {
+pub async fn requests(cloud: &Cloud, counted: &Requests, since: Timestamp) -> Option<u64> {
     let now = cloud.clock.now().as_second();
     // The minute that follows may still have requests from before: nodes learn of a change one after the
     // other, and each counts by a minute of its own.
@@ -100,7 +101,8 @@ pub async fn requests(cloud: &Cloud, dimensions: &[(&'static str, String)], sinc
         return None;
     }
     let time = aws_smithy_types::DateTime::from_secs;
-    let dimensions: Vec<Dimension> = dimensions
+    let dimensions: Vec<Dimension> = counted
+        .dimensions
         .iter()
         .map(|(name, value)| Dimension::builder().name(*name).value(value).build())
         .collect();
@@ -109,8 +111,8 @@ pub async fn requests(cloud: &Cloud, dimensions: &[(&'static str, String)], sinc
             cloud
                 .cloudwatch
                 .get_metric_statistics()
-                .namespace("AWS/ApplicationELB")
-                .metric_name("RequestCount")
+                .namespace(counted.namespace)
+                .metric_name(counted.metric)
                 .set_dimensions(Some(dimensions.clone()))
                 .start_time(time(from))
                 .end_time(time(now))

@@ -10,17 +10,20 @@ use super::scope::{Known, Names};
 use super::view::View;
 use crate::address::Address;
 use crate::deployment::Declaration;
+use crate::deployment::given::give;
 use crate::deployment::lower::{Sides, lower, own_body};
 use crate::deployment::names;
 use crate::deployment::schema::{ATTRIBUTES, NESTED};
 use crate::diagnostic::Mistake;
 use crate::facts::{Colour, Deployment};
+use crate::kind;
 use crate::lang::declare::{Declared, declare_beside};
 use crate::secrets;
 use crate::terminal;
 use crate::value::{Object, Value};
 
-/// The resources that deployments are made of as facts say.
+/// The resources that deployments are made of as facts say, and those of the stack that deployments give
+/// a block to, with that block.
 #[derive(Default)]
 pub(super) struct Lowered {
     pub resources: IndexMap<Address, Declared>,
@@ -28,6 +31,8 @@ pub(super) struct Lowered {
     pub broken: BTreeSet<(String, String)>,
     /// Whose the resources are, by address without a key.
     owners: HashMap<Address, String>,
+    /// What divides the traffic of each deployment, in the order of its blocks.
+    routers: HashMap<String, Vec<Address>>,
     /// Attributes of a deployment's colours that stay as they are, by address.
     pub frozen: HashMap<Address, Vec<&'static str>>,
     /// Attributes of theirs that scaling policies and retirements change.
@@ -40,12 +45,13 @@ impl Lowered {
     pub fn new(program: &Program, facts: &IndexMap<String, Deployment>, mistakes: &mut Vec<Mistake>) -> Self {
         let first = Deployment::first();
         let mut all = Self::default();
-        let mut blocks = Vec::new();
+        let (mut blocks, mut given) = (Vec::new(), Vec::new());
         for (text, (name, block)) in program.deployments() {
             let lowered = lower(name, block, facts.get(text).unwrap_or(&first), mistakes);
             // A nested block that is missing is told once, not at everything that needs it.
             for (kind, _) in NESTED {
-                if !lowered.blocks.iter().any(|(_, block)| block.keyword.text == kind) {
+                let is_router = kind::router(kind).is_some() && !lowered.routers.is_empty();
+                if !is_router && !lowered.blocks.iter().any(|(_, block)| block.keyword.text == kind) {
                     all.broken.insert((kind.to_owned(), text.clone()));
                 }
             }
@@ -53,12 +59,18 @@ impl Lowered {
                 lowered.blocks.iter().map(|(name, block)| Address::new(&block.keyword.text, &name.text));
             all.owners.extend(addresses.map(|address| (address, text.clone())));
             blocks.extend(lowered.blocks);
+            given.extend(lowered.given.into_iter().map(|given| (name.clone(), given)));
+            all.routers.insert(text.clone(), lowered.routers);
             all.frozen.extend(lowered.frozen);
             all.others.extend(lowered.others);
         }
         let declared = declare_beside(&program.declarations, blocks, &Registry, mistakes);
         all.resources = declared.resources;
         all.broken.extend(declared.broken);
+        for (address, (owner, declared)) in give(&program.declarations, given, mistakes) {
+            all.owners.insert(address.clone(), owner);
+            all.resources.insert(address, declared);
+        }
         all
     }
 }
@@ -69,14 +81,10 @@ impl View<'_> {
         self.lowered.owners.get(&address.block()).is_some_and(|owner| owner == deployment)
     }
 
-    /// The rules that the author of a deployment wrote, in that order, without the previews above them.
-    pub fn rules_of(&self, deployment: &str) -> Vec<Address> {
-        let ours = |address: &&Address| {
-            address.kind == "listener_rule"
-                && self.is_of(address, deployment)
-                && !names::is_preview(address, deployment)
-        };
-        self.resources().map(|(address, _)| address).filter(ours).cloned().collect()
+    /// What the author of a deployment wrote to divide its traffic, in that order, without the previews
+    /// above it.
+    pub fn routers_of(&self, deployment: &str) -> Vec<Address> {
+        self.lowered.routers.get(deployment).cloned().unwrap_or_default()
     }
 
     /// What a deployment says of its own, with what is known; what is not known yet is `""`.
@@ -141,18 +149,44 @@ impl View<'_> {
                 if declaration.preview.is_some() {
                     self.check_previews(&name.text, mistakes);
                 }
+                self.check_routers(&name.text, declaration.preview.is_some(), mistakes);
                 declaration.check(name.span, mistakes);
+            }
+        }
+    }
+
+    /// Each router takes the deployment's target groups, and can show a preview where there is one.
+    fn check_routers(&self, deployment: &str, preview: bool, mistakes: &mut Vec<Mistake>) {
+        let Some((name, block)) = self.declarations.deployments.get(deployment) else { return };
+        let written = |keyword: &str| {
+            let block = block.body.blocks.iter().find(|one| one.keyword.text == keyword);
+            block.map_or(name.span, |one| one.keyword.span)
+        };
+        let colour = Address::new("target_group", deployment).with_key(Colour::Blue.name());
+        let targets = offline(self, &colour).unwrap_or_default();
+        for address in self.routers_of(deployment) {
+            let Some(router) = kind::router(&address.kind) else { continue };
+            let Some(inputs) = offline(self, &address) else { continue };
+            let said = self.declared_at(&address).unwrap_or(name.span);
+            let mut wrong = |keyword: &str, (message, help): (String, String)| {
+                let mistake = Mistake::new("bgform::lang::does_not_fit", message);
+                let mistake = mistake.at(written(keyword), "this cannot be");
+                mistakes.push(mistake.at(said, format!("`{address}` divides the traffic")).help(help));
+            };
+            if let Some(why) = router.no_preview(&inputs).filter(|_| preview) {
+                wrong("preview", why);
+            }
+            if let Some(why) = router.does_not_take(&inputs, &targets) {
+                wrong("target_group", why);
             }
         }
     }
 
     /// Nothing else is called as the previews of the deployment's rules are, once they are there.
     fn check_previews(&self, deployment: &str, mistakes: &mut Vec<Mistake>) {
-        for (address, rule) in self.resources() {
-            if address.kind != "listener_rule" || !self.is_of(address, deployment) {
-                continue;
-            }
-            let preview = Address::new("listener_rule", names::preview(&address.name));
+        for address in self.routers_of(deployment) {
+            let Some(rule) = self.resource(&address) else { continue };
+            let preview = names::preview_address(&address, deployment);
             if let Some(other) = self.resource(&preview) {
                 mistakes.push(
                     Mistake::new(
@@ -166,6 +200,12 @@ impl View<'_> {
             }
         }
     }
+}
+
+/// What the file says of a resource with nothing known of the cloud.
+fn offline(view: &View<'_>, address: &Address) -> Option<Object> {
+    let node = view.nodes.iter().find(|node| node.address == *address)?;
+    Some(view.evaluate(node, &Known::new(), &mut Vec::new())?.inputs)
 }
 
 /// What is not known yet as an empty text.

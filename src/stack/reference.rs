@@ -40,12 +40,19 @@ pub fn reference() -> String {
 }
 
 fn deployment(text: &mut String) {
-    let nested = NESTED.map(|(kind, many)| format!("`{kind}`{}", if many { ", once or more" } else { "" }));
+    let own =
+        |(kind, _): &&(&str, bool)| crate::kind::router(kind).is_none_or(|one| one.named_by().is_none());
+    let nested: Vec<String> = NESTED
+        .iter()
+        .filter(own)
+        .map(|(kind, many)| format!("`{kind}`{}", if *many { ", once or more" } else { "" }))
+        .collect();
     let _ = write!(
         text,
         "### `deployment`\n\n\
          One service, kept in two colours. It nests {}, with the attributes that these kinds have; a `name` of theirs \
-         gets the colour after it. Beside them:\n\n\
+         gets the colour after it. Beside a `listener_rule`, or in its place, `listener {{ listener = listener.NAME }}` \
+         makes the default action of a listener of the stack the deployment's. Beside them:\n\n\
          | attribute | value | default | |\n|---|---|---|---|\n",
         nested.join("; ")
     );

@@ -75,12 +75,14 @@ impl<'p> View<'p> {
     pub fn resource(&self, address: &Address) -> Option<&Declared> {
         let block = address.block();
         let written = &self.program.declarations.resources;
-        written.get(&block).or_else(|| self.lowered.resources.get(&block))
+        self.lowered.resources.get(&block).or_else(|| written.get(&block))
     }
 
     /// The blocks of all resources: those that the author wrote, then those of deployments.
     pub fn resources(&self) -> impl Iterator<Item = (&Address, &Declared)> {
-        self.program.declarations.resources.iter().chain(&self.lowered.resources)
+        let written = self.program.declarations.resources.iter();
+        let as_written = written.filter(|(address, _)| !self.lowered.resources.contains_key(*address));
+        as_written.chain(&self.lowered.resources)
     }
 
     /// The instances of a block with `for_each`, by its address without a key.

@@ -345,6 +345,44 @@ async fn what_runs_becomes_the_first_colour_and_the_next_release_ships_beside_it
 }
 
 #[tokio::test]
+async fn a_group_behind_a_default_action_is_adopted_with_its_listener_once_that_is_imported() {
+    let shop = Shop::new().await;
+    let elbv2 = &shop.by_hand.cloud.elbv2;
+    elbv2.delete_rule().rule_arn(&shop.by_hand.rule).send().await.unwrap();
+    let modify = elbv2.modify_listener().listener_arn(&shop.by_hand.listener);
+    modify.default_actions(plain(&shop.by_hand.targets)).send().await.unwrap();
+    shop.run("plan", "1.0").exits(1).says("write listener { listener = ... } in place of the rule");
+
+    let read = format!("existing listener \"http\" {{\n  id = \"{}\"\n}}\n", shop.by_hand.listener);
+    let own = "existing load_balancer \"shop\" {\n  name = \"shop\"\n}\n\nlistener \"http\" {\n  load_balancer = \
+               load_balancer.shop\n  port          = 80\n  protocol      = \"HTTP\"\n}\n";
+    let rule = &STACK[STACK.find("  listener_rule {").unwrap()..STACK.find("  strategy").unwrap()];
+    shop.says(&[(&read, own), (rule, "  listener {\n    listener = listener.http\n  }\n\n")]);
+    let import = format!("bgform import listener.http {}", shop.by_hand.listener);
+    shop.run("plan", "1.0")
+        .exits(1)
+        .says("`listener.http` is not in the state")
+        .says("bgform import listener.http");
+    let arguments: Vec<&str> =
+        import.split(' ').skip(1).chain(["shop.deploy", "--var", "release=1.0"]).collect();
+    shop.product.run(&arguments).exits(0);
+    shop.product.wire.take();
+    shop.run("plan", "1.0")
+        .exits(0)
+        .says("the default action of listener shop/")
+        .says("100% to blue, as it is");
+    shop.run("apply", "1.0").exits(0).says("shop-prod is adopted; it runs on as it was");
+    let calls = shop.changed();
+    assert_eq!(calls.iter().filter(|call| call.contains("ModifyListener")).count(), 1, "{calls:?}");
+    shop.run("plan", "1.0").exits(0).says("Nothing to do");
+    let instances = shop.by_hand.instances().await;
+    shop.run("apply", "2.0").exits(0).says("web: 2.0 is live on green.");
+    shop.product.run(&["rollback", "shop.deploy", "--auto-approve"]).exits(0).says("1.0 is live on blue");
+    assert_eq!(shop.by_hand.instances().await, instances);
+    shop.run("destroy", "1.0").exits(0);
+}
+
+#[tokio::test]
 async fn a_weighted_forward_is_adopted_with_the_group_that_has_all_of_it() {
     let shop = Shop::new().await;
     let old = shop.by_hand.another("shop-old").await;

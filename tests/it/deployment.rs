@@ -483,7 +483,7 @@ fn mistakes_in_a_deployment_are_told_one_by_one() {
     );
     let twice = format!("  strategy \"blue_green\" {{\n  }}\n\n{}", ASKS.0);
     let cases: &[(&str, &str, &str)] = &[
-        (listener, "", "`deployment` needs a `listener_rule` block"),
+        (listener, "", "`deployment` needs a `listener_rule` or a `listener` block"),
         (ASKS.0, &twice, "strategy"),
         ("  release = var.release\n", "  release = var.release\n  realese = 1\n", "realese"),
         ("\"blue_green\"", "\"bluegreen\"", "blue_green"),

@@ -24,6 +24,7 @@ mod product;
 mod readme;
 mod reference;
 mod retiring;
+mod routers;
 mod sandbox;
 mod secrets;
 mod terminal;

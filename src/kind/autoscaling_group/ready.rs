@@ -10,7 +10,7 @@ use aws_sdk_autoscaling::types::{Activity, ScalingActivityStatusCode};
 use super::fleet::{Fleet, observe_one};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
-use crate::kind::elbv2::cutover::told;
+use crate::kind::elbv2::health::told;
 use crate::kind::elbv2::name_in;
 use crate::kind::operation::{Operation, Poll};
 

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
 use futures_util::future::try_join_all;
 
 use super::actions::{Action, Forward, MOST_GROUPS, Weighted};
-use super::{SERVICE, name_in};
+use super::health::{self, Health, Target};
+use super::name_in;
 use crate::cloud::error::Error;
 use crate::kind::operation::{Operation, Poll};
 
@@ -149,7 +149,7 @@ async fn wait_until_healthy(op: &Operation<'_>, groups: &[String], first: bool) 
                      the weights are as they were",
                 ));
             }
-            let some = targets.iter().any(|one| state(one) == Some(&TargetHealthStateEnum::Healthy));
+            let some = targets.iter().any(Target::is_healthy);
             if !(op.way_back && some) {
                 waiting.extend(not_healthy(arn, &targets));
             }
@@ -163,23 +163,16 @@ async fn wait_until_healthy(op: &Operation<'_>, groups: &[String], first: bool) 
 }
 
 /// The targets that are registered; those on their way out are not.
-async fn targets(op: &Operation<'_>, arn: &str) -> Result<Vec<TargetHealthDescription>, Error> {
-    let send = || op.cloud.elbv2.describe_target_health().target_group_arn(arn).send();
-    let answer = op.cloud.read(SERVICE, "DescribeTargetHealth", send).await?;
-    let mut targets = answer.target_health_descriptions.unwrap_or_default();
-    targets.retain(|one| state(one) != Some(&TargetHealthStateEnum::Draining));
+async fn targets(op: &Operation<'_>, arn: &str) -> Result<Vec<Target>, Error> {
+    let mut targets = health::targets(op.cloud, arn).await?;
+    targets.retain(|one| one.health != Health::Draining);
     Ok(targets)
 }
 
-fn state(target: &TargetHealthDescription) -> Option<&TargetHealthStateEnum> {
-    target.target_health().and_then(|health| health.state())
-}
-
 /// `1 of 2 targets of `web` are healthy, i-1 is unhealthy (Target.Timeout)`; `None` if all are.
-fn not_healthy(arn: &str, targets: &[TargetHealthDescription]) -> Option<String> {
-    let ill: Vec<_> =
-        targets.iter().filter(|one| state(one) != Some(&TargetHealthStateEnum::Healthy)).collect();
-    let told: Vec<_> = ill.iter().take(3).map(|one| told(one)).collect();
+fn not_healthy(arn: &str, targets: &[Target]) -> Option<String> {
+    let ill: Vec<_> = targets.iter().filter(|one| !one.is_healthy()).collect();
+    let told: Vec<_> = ill.iter().take(3).map(|one| one.told.as_str()).collect();
     let more = ill.len().saturating_sub(told.len());
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
     (!ill.is_empty()).then(|| {
@@ -189,21 +182,8 @@ fn not_healthy(arn: &str, targets: &[TargetHealthDescription]) -> Option<String>
     })
 }
 
-/// `i-2 is unhealthy (Target.Timeout: Request timed out)`
-pub fn told(target: &TargetHealthDescription) -> String {
-    let id = target.target().and_then(|target| target.id()).unwrap_or("a target");
-    let state = state(target).map_or("in no known state", |state| state.as_str());
-    let health = target.target_health();
-    let reason = health.and_then(|health| health.reason()).map(|reason| reason.as_str());
-    let said = health.and_then(|health| health.description());
-    let why = [reason, said].into_iter().flatten().collect::<Vec<_>>().join(": ");
-    if why.is_empty() { format!("{id} is {state}") } else { format!("{id} is {state} ({why})") }
-}
-
 #[cfg(test)]
 mod tests {
-    use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealth, TargetHealthReasonEnum};
-
     use super::*;
 
     fn weights<const N: usize>(of: [(&str, i32); N]) -> Weights {
@@ -223,14 +203,14 @@ mod tests {
 
     #[test]
     fn who_waits_is_told_which_targets_are_not_healthy_and_why() {
-        let target = |id: &str, state, reason| {
-            let health = TargetHealth::builder().state(state).set_reason(reason).build();
-            let target = TargetDescription::builder().id(id).build();
-            TargetHealthDescription::builder().target(target).target_health(health).build()
+        let target = |id: &str, health, told: &str| Target {
+            id: Some(id.to_owned()),
+            health,
+            told: format!("{id} is {told}"),
         };
         let targets = [
-            target("i-1", TargetHealthStateEnum::Healthy, None),
-            target("i-2", TargetHealthStateEnum::Unhealthy, Some(TargetHealthReasonEnum::Timeout)),
+            target("i-1", Health::Healthy, "healthy"),
+            target("i-2", Health::Unhealthy, "unhealthy (Target.Timeout)"),
         ];
         let said = not_healthy("arn:aws:elasticloadbalancing:r:1:targetgroup/web/1", &targets);
         assert_eq!(

@@ -11,12 +11,17 @@ use futures_util::future::join_all;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{OPERATION_TAG, Operation, is_reserved_tag};
+use crate::kind::router::Requests;
 use crate::kind::{Tags, Wanted};
 use crate::value::{Object, Value};
 
 pub mod actions;
 pub mod conditions;
+pub mod count;
 pub mod cutover;
+pub mod door;
+pub mod health;
+pub mod routes;
 pub mod settings;
 
 pub const SERVICE: Service = Service::Elbv2;
@@ -201,6 +206,30 @@ pub fn arn_suffix(arn: &str) -> &str {
     resource.strip_prefix("loadbalancer/").unwrap_or(resource)
 }
 
+/// The load balancer of a listener: the first parts of its ARN (service authorization reference,
+/// Elastic Load Balancing).
+pub fn balancer_of(listener: &str) -> Option<String> {
+    let (balancer, _) = listener.rsplit_once('/')?;
+    Some(balancer.replacen(":listener/", ":loadbalancer/", 1))
+}
+
+/// What counts the requests of a target group behind a load balancer. No metric of a network load
+/// balancer counts the connections of one target group: those that count connections have the dimensions
+/// `LoadBalancer` and `AvailabilityZone` only
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>,
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-cloudwatch-metrics.html>).
+pub fn requests(balancer: &str, group: &str) -> Option<Requests> {
+    let balancer = arn_suffix(balancer);
+    balancer.starts_with("app/").then(|| Requests {
+        namespace: "AWS/ApplicationELB",
+        metric: "RequestCount",
+        dimensions: vec![
+            ("TargetGroup", arn_suffix(group).to_owned()),
+            ("LoadBalancer", balancer.to_owned()),
+        ],
+    })
+}
+
 /// The name in a target group's or load balancer's ARN, for messages.
 pub fn name_in(arn: &str) -> &str {
     arn.rsplit('/').nth(1).unwrap_or(arn)
@@ -239,6 +268,14 @@ mod tests {
         assert_eq!(found.len(), 99);
         assert!(!found.contains(&"71".to_owned()));
         assert!(calls.into_inner() <= 15);
+    }
+
+    #[test]
+    fn a_listeners_load_balancer_is_in_its_arn() {
+        let listener = "arn:aws:elasticloadbalancing:us-east-1:1:listener/app/edge/50dc/f2f7";
+        let balancer = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/edge/50dc";
+        assert_eq!(balancer_of(listener).as_deref(), Some(balancer));
+        assert_eq!(name_in(balancer), "edge");
     }
 
     #[test]

@@ -11,9 +11,10 @@ use futures_util::future::{try_join, try_join_all, try_join3};
 use serde::Deserialize;
 
 use super::elbv2::actions::{self, Action};
-use super::elbv2::cutover::cut_over;
+use super::elbv2::cutover::{cut_over, wait_for_first};
 use super::elbv2::settings::{self, Settings};
 use super::elbv2::{self, SERVICE};
+use super::router::Router;
 use super::schema::Schema;
 use super::{Kind, Live, Permissions, Tags, Traffic, Update, Wanted};
 use crate::cloud::error::Error;
@@ -24,6 +25,7 @@ use crate::state::Record;
 use crate::value::{Object, Value};
 
 mod certificates;
+mod router;
 mod schema;
 
 pub(super) use schema::outputs;
@@ -261,6 +263,7 @@ impl Kind for Listener {
         let arn = arn.ok_or_else(|| elbv2::unanswered("CreateListener"))?;
         certificates::add(op, &arn, &[], &spec.certificates).await?;
         modify_settings(op, &arn, settings::to_api(SETTINGS, &spec.settings)).await?;
+        wait_for_first(op, &spec.default_action).await?;
         Ok(arn)
     }
 
@@ -322,6 +325,9 @@ impl Kind for Listener {
         if update.touches("tags") {
             elbv2::retag(op, update.id, &before.tags, &after.tags).await?;
         }
+        if op.resumes && !update.touches("default_action") {
+            wait_for_first(op, &after.default_action).await?;
+        }
         Ok(())
     }
 
@@ -341,6 +347,10 @@ impl Kind for Listener {
 
     fn traffic(&self, inputs: &Object) -> Traffic {
         Traffic { forwards: actions::forwards(inputs.get("default_action")), serves: Vec::new() }
+    }
+
+    fn router(&self) -> Option<&'static dyn Router> {
+        Some(&Self)
     }
 
     fn create_inputs(&self) -> Vec<String> {

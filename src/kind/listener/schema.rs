@@ -230,6 +230,8 @@ const ONLY_FOR: [(&str, &[&str]); 5] = [
 pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     let mut mistakes = actions::mistakes("default_action", inputs);
     let Some(protocol) = inputs.get("protocol").and_then(Value::as_str) else { return mistakes };
+    let is_network = !matches!(protocol, "HTTP" | "HTTPS");
+    mistakes.extend(actions::sticky_mistakes("default_action", inputs, is_network));
     let mut mistake = |attribute, message: String, help: &str| {
         mistakes.push((attribute, message, help.to_owned()));
     };
@@ -256,7 +258,7 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
         let message = "users are authenticated on HTTPS listeners only".to_owned();
         mistake("default_action", message, "write `protocol = \"HTTPS\"`, with a certificate");
     }
-    if !matches!(protocol, "HTTP" | "HTTPS") && kinds().any(|kind| kind != "forward") {
+    if is_network && kinds().any(|kind| kind != "forward") {
         let message = format!("a listener that speaks {protocol} can only forward");
         mistake("default_action", message, "write `default_action \"forward\"`");
     }
@@ -299,6 +301,23 @@ mod tests {
         for (protocol, name) in [("UDP", "response_headers"), ("TLS", "tcp_idle_timeout")] {
             assert!(of(protocol, name).iter().any(|(attribute, _)| *attribute == name), "{protocol} {name}");
         }
+    }
+
+    #[test]
+    fn stickiness_of_a_network_load_balancer_has_no_duration() {
+        let of = |protocol: &str, stickiness: Value| {
+            let group = object! { "group" => "arn:blue", "weight" => 1 };
+            let forward =
+                object! { "type" => "forward", "target_group" => vec![group], "stickiness" => stickiness };
+            let inputs = object! { "protocol" => protocol, "default_action" => vec![forward] };
+            let Value::Object(inputs) = inputs else { panic!("an object") };
+            mistakes(&inputs).into_iter().map(|(_, message, _)| message).collect::<Vec<_>>()
+        };
+        let (timed, untimed) =
+            (object! { "enabled" => true, "duration" => 60 }, object! { "enabled" => true });
+        assert!(of("TCP", untimed.clone()).is_empty() && of("HTTP", timed.clone()).is_empty());
+        assert_eq!(of("TCP", timed), ["stickiness of a network load balancer has no duration"]);
+        assert_eq!(of("HTTP", untimed), ["stickiness needs a duration"]);
     }
 
     #[test]

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
-
 use super::{Stop, Taking, refused};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 use crate::kind::autoscaling_group::fleet::{Fleet, Template};
+use crate::kind::elbv2::health::{self, Health};
 use crate::kind::elbv2::{name_in, pages};
 use crate::plan::take_over::Taken;
 use crate::value::Value;
@@ -89,16 +88,7 @@ pub(super) fn same_place(taken: &Taken, fleet: &Fleet) -> Result<(), Stop> {
 
 /// The registered targets, each with whether it is healthy; those on their way out are not.
 async fn health(cloud: &Cloud, group: &str) -> Result<Vec<(String, bool)>, Error> {
-    let send = || cloud.elbv2.describe_target_health().target_group_arn(group).send();
-    let answer = cloud.read(Service::Elbv2, "DescribeTargetHealth", send).await?;
-    let state =
-        |one: &TargetHealthDescription| one.target_health().and_then(|health| health.state()).cloned();
-    let targets = answer.target_health_descriptions.unwrap_or_default();
-    let there = targets.iter().filter(|one| state(one) != Some(TargetHealthStateEnum::Draining));
-    Ok(there
-        .filter_map(|one| {
-            let id = one.target().and_then(|target| target.id())?.to_owned();
-            Some((id, state(one) == Some(TargetHealthStateEnum::Healthy)))
-        })
-        .collect())
+    let targets = health::targets(cloud, group).await?.into_iter();
+    let there = targets.filter(|one| one.health != Health::Draining);
+    Ok(there.filter_map(|one| Some((one.id.clone()?, one.is_healthy()))).collect())
 }

@@ -6,6 +6,7 @@
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
+use crate::deployment::names;
 use crate::facts::{Adopted, Colour, Origin};
 use crate::kind::autoscaling_group::fleet::{Template, observe_one};
 use crate::kind::autoscaling_group::pin_to;
@@ -235,17 +236,15 @@ impl Taking<'_> {
 
     /// What the file says otherwise of what ships with a colour.
     fn later(&self) -> Option<String> {
-        let paths =
-            self.taken.iter().filter(|taken| taken.address.kind != "listener_rule").flat_map(|taken| {
-                let ships = |attribute: &str| match taken.address.kind.as_str() {
-                    "autoscaling_group" => attribute == "mixed_instances",
-                    _ => !crate::deployment::lower::OF_NO_RELEASE.contains(&attribute),
-                };
-                let changes =
-                    taken.changes_but(&["name"]).into_iter().filter(|change| ships(change.attribute()));
-                let kind = &taken.address.kind;
-                changes.map(move |change| format!("{kind}.{}", change.path)).collect::<Vec<_>>()
-            });
+        let paths = self.taken.iter().filter(|taken| !names::is_router(&taken.address)).flat_map(|taken| {
+            let ships = |attribute: &str| match taken.address.kind.as_str() {
+                "autoscaling_group" => attribute == "mixed_instances",
+                _ => !crate::deployment::lower::OF_NO_RELEASE.contains(&attribute),
+            };
+            let changes = taken.changes_but(&["name"]).into_iter().filter(|change| ships(change.attribute()));
+            let kind = &taken.address.kind;
+            changes.map(move |change| format!("{kind}.{}", change.path)).collect::<Vec<_>>()
+        });
         let paths: Vec<String> = paths.collect();
         (!paths.is_empty()).then(|| {
             format!(

@@ -1,53 +1,22 @@
-//! The rules that a deployment takes over: each has to send all that it forwards to the adopted
-//! target group, and nothing else may go there.
-
-use aws_sdk_elasticloadbalancingv2::types::{ActionTypeEnum, Rule};
+//! The routers that a deployment takes over: each has to send all that it forwards to the adopted target
+//! group, and nothing else may go there.
 
 use super::{Stop, Taking, refused};
 use crate::address::Address;
-use crate::cloud::Cloud;
-use crate::cloud::error::{Error, Service};
-use crate::kind::elbv2::{name_in, pages};
-use crate::kind::{self, listener_rule::rules_of};
+use crate::kind;
+use crate::kind::elbv2::name_in;
+use crate::kind::elbv2::routes::{Route, routes};
+use crate::kind::router::Router;
 use crate::plan::PlanError;
 use crate::plan::resolve::resolve;
 use crate::plan::take_over::Taken;
 use crate::value::Value;
 
-/// One rule of a listener, the default one included.
-struct Route {
-    listener: String,
-    rule: Rule,
-}
-
-impl Route {
-    fn arn(&self) -> &str {
-        self.rule.rule_arn().unwrap_or_default()
-    }
-
-    fn is_default(&self) -> bool {
-        self.rule.is_default() == Some(true)
-    }
-
-    fn priority(&self) -> Option<i64> {
-        self.rule.priority().and_then(|text| text.parse().ok())
-    }
-
-    fn names(&self, group: &str) -> bool {
-        self.rule.actions().iter().any(|action| {
-            let weighted = action.forward_config().map(|config| config.target_groups()).unwrap_or_default();
-            action.r#type() == Some(&ActionTypeEnum::Forward)
-                && (action.target_group_arn() == Some(group)
-                    || weighted.iter().any(|one| one.target_group_arn() == Some(group)))
-        })
-    }
-
-    fn called(&self) -> String {
-        let listener = listener_name(&self.listener);
-        match self.priority() {
-            Some(priority) => format!("the rule with priority {priority} of listener {listener}"),
-            None => format!("the default action of listener {listener}"),
-        }
+fn called(route: &Route) -> String {
+    let listener = listener_name(&route.listener);
+    match route.priority {
+        Some(priority) => format!("the rule with priority {priority} of listener {listener}"),
+        None => format!("the default action of listener {listener}"),
     }
 }
 
@@ -60,38 +29,44 @@ fn listener_name(arn: &str) -> String {
     }
 }
 
-/// Takes every rule that the deployment writes; what it says of each.
+/// Takes every router that the deployment writes; what it says of each.
 pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<String>, Stop> {
     let routes = routes(taking.cloud, group).await?;
     let mut mine: Vec<String> = Vec::new();
     let (mut lines, mut all_of) = (Vec::new(), Vec::new());
-    for address in taking.program.rules_of(taking.name) {
-        let (listener, priority) = place(taking, &address)?;
-        let here = |route: &&Route| route.listener == listener && route.priority() == Some(priority);
-        let Some(route) = routes.iter().find(here) else {
-            return not_there(&routes, &address, &listener, priority, group);
+    for address in taking.program.routers_of(taking.name) {
+        let Some(router) = kind::router(&address.kind) else { continue };
+        let (id, route) = match router.named_by() {
+            Some(_) => default_of(taking, &routes, &address, group)?,
+            None => {
+                let (listener, priority) = place(taking, &address, router)?;
+                let here = |route: &&Route| route.listener == listener && route.priority == Some(priority);
+                let Some(route) = routes.iter().find(here) else {
+                    return not_there(&routes, &address, &listener, priority, group);
+                };
+                (route.arn.clone(), route)
+            }
         };
-        let taken = taking.one(address, route.arn()).await?;
-        same_requests(&taken, route)?;
+        let taken = taking.one(address, &id).await?;
+        same_requests(&taken, route, router)?;
         let left = all_weight(&taken, route, group)?;
         if takes_everything(&taken) {
-            all_of.push(listener);
+            all_of.push(route.listener.clone());
         }
-        mine.push(route.arn().to_owned());
+        mine.push(route.arn.clone());
         lines.push(format!(
             "{}: 100% to blue, as it is; green is named beside it with 0%{left}",
-            route.called()
+            called(route)
         ));
     }
     // Nothing comes to the default action of a listener where a rule takes everything.
     let unreachable = |route: &Route| route.is_default() && all_of.contains(&route.listener);
-    let other = routes.iter().find(|route| {
-        route.names(group) && !mine.iter().any(|arn| arn == route.arn()) && !unreachable(route)
-    });
+    let other =
+        routes.iter().find(|route| route.names(group) && !mine.contains(&route.arn) && !unreachable(route));
     match other {
         None => Ok(lines),
         Some(route) => refused(
-            format!("{} forwards to {} as well, and would go on doing so when blue has retired", route.called(), name_in(group)),
+            format!("{} forwards to {} as well, and would go on doing so when blue has retired", called(route), name_in(group)),
             match route.is_default() {
                 true => "make a rule for these requests that forwards to the same target group, and write it as a \
                          `listener_rule` of the deployment".to_owned(),
@@ -102,19 +77,41 @@ pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<Str
     }
 }
 
-/// The listener and the priority that the file says.
-fn place(taking: &Taking<'_>, address: &Address) -> Result<(String, i64), Stop> {
+/// What a listener of the stack does by default: the listener's ARN, and the route.
+fn default_of<'r>(
+    taking: &Taking<'_>,
+    routes: &'r [Route],
+    address: &Address,
+    group: &str,
+) -> Result<(String, &'r Route), Stop> {
+    let record = taking.snapshot.resources.get(address);
+    let here = |route: &&Route| route.is_default() && record.is_some_and(|one| one.id == route.listener);
+    if let Some(route) = routes.iter().find(here) {
+        return Ok((route.listener.clone(), route));
+    }
+    let there = routes.iter().find(|route| route.is_default() && route.names(group));
+    match (record, there) {
+        (None, Some(route)) => refused(
+            format!("`{address}` is not in the state, and the deployment changes what it does by default"),
+            format!("run bgform import {address} {}, then plan again", route.listener),
+        ),
+        _ => refused(
+            format!("target group {} has no traffic from what `{address}` does by default", name_in(group)),
+            "name the listener whose default action forwards to it",
+        ),
+    }
+}
+
+/// The listener and the priority that the file says of a rule.
+fn place(taking: &Taking<'_>, address: &Address, router: &dyn Router) -> Result<(String, u32), Stop> {
     let mut mistakes = Vec::new();
     let node = taking.node(address);
     let evaluated = node.and_then(|node| taking.program.evaluate(node, &taking.known, &mut mistakes));
-    let (Some(evaluated), Some(kind)) = (evaluated, kind::find_managed("listener_rule")) else {
+    let (Some(evaluated), Some(kind)) = (evaluated, kind::find_managed(&address.kind)) else {
         return Err(PlanError::stack(taking.program, mistakes).into());
     };
     let inputs = resolve(kind.schema(), &evaluated.inputs, &taking.known);
-    let listener = inputs.get("listener").and_then(Value::as_str).map(str::to_owned);
-    #[allow(clippy::cast_possible_truncation, reason = "the schema bounds it")]
-    let priority = inputs.get("priority").and_then(Value::as_number).map(|priority| priority as i64);
-    match listener.zip(priority) {
+    match router.place(&inputs) {
         Some(place) => Ok(place),
         None => refused(
             format!("the listener of `{address}` does not exist yet"),
@@ -127,7 +124,7 @@ fn not_there<T>(
     routes: &[Route],
     address: &Address,
     listener: &str,
-    priority: i64,
+    priority: u32,
     group: &str,
 ) -> Result<T, Stop> {
     let of_listener = || routes.iter().filter(|route| route.listener == listener);
@@ -135,7 +132,7 @@ fn not_there<T>(
         "`{address}` stands for no rule: listener {} has none with priority {priority}",
         listener_name(listener)
     );
-    let numbered = of_listener().filter(|route| route.names(group)).find_map(Route::priority);
+    let numbered = of_listener().filter(|route| route.names(group)).find_map(|route| route.priority);
     if let Some(number) = numbered {
         return refused(
             reason,
@@ -146,7 +143,8 @@ fn not_there<T>(
         return refused(
             format!("{reason}; its default action forwards to {}", name_in(group)),
             "a default action is the whole listener's: make a rule with the condition path_pattern = [\"/*\"] that \
-             forwards to the same target group, which changes nothing for any request, and adopt that",
+             forwards to the same target group, which changes nothing for any request, and adopt that; or write \
+             listener { listener = ... } in place of the rule, with a listener of this stack",
         );
     }
     if of_listener().next().is_none() {
@@ -162,14 +160,14 @@ fn not_there<T>(
 }
 
 /// Other conditions, or other actions before the forward, would change which requests are answered how.
-fn same_requests(taken: &Taken, route: &Route) -> Result<(), Stop> {
-    let changes = taken.changes_but(&["action", "tags"]);
+fn same_requests(taken: &Taken, route: &Route, router: &dyn Router) -> Result<(), Stop> {
+    let changes = taken.changes_but(&[router.forward(), "tags"]);
     if let Some(change) = changes.first() {
         let shown = crate::plan::render::show_value;
         return refused(
             format!(
                 "{} has {} {}, and the file says {}",
-                route.called(),
+                called(route),
                 change.path,
                 shown(&change.before),
                 shown(&change.after)
@@ -181,14 +179,15 @@ fn same_requests(taken: &Taken, route: &Route) -> Result<(), Stop> {
         let actions = value.and_then(Value::as_list).unwrap_or_default();
         actions.iter().filter_map(|action| action.get("type").as_str().map(str::to_owned)).collect()
     };
-    let (live, said) = (types(taken.live.inputs.get("action")), types(taken.inputs.get("action")));
+    let (live, said) =
+        (types(taken.live.inputs.get(router.forward())), types(taken.inputs.get(router.forward())));
     if live == said {
         return Ok(());
     }
     refused(
         format!(
             "{} does {}, and the file says {}",
-            route.called(),
+            called(route),
             live.join(", then "),
             said.join(", then ")
         ),
@@ -198,7 +197,7 @@ fn same_requests(taken: &Taken, route: &Route) -> Result<(), Stop> {
 
 /// All of the rule's weight is the adopted target group's; what it names beside that.
 fn all_weight(taken: &Taken, route: &Route, group: &str) -> Result<String, Stop> {
-    let Some(kind) = kind::find_managed("listener_rule") else { return Ok(String::new()) };
+    let Some(kind) = kind::find_managed(&taken.address.kind) else { return Ok(String::new()) };
     let forwards = kind.traffic(&taken.live.inputs).forwards;
     let forwards: Vec<(&str, u32)> =
         forwards.iter().filter_map(|(group, weight)| Some((group.as_str()?, *weight))).collect();
@@ -209,7 +208,7 @@ fn all_weight(taken: &Taken, route: &Route, group: &str) -> Result<String, Stop>
         return refused(
             format!(
                 "{} sends nothing to {}: it forwards to {}",
-                route.called(),
+                called(route),
                 name_in(group),
                 where_to.join(" and ")
             ),
@@ -220,7 +219,7 @@ fn all_weight(taken: &Taken, route: &Route, group: &str) -> Result<String, Stop>
         return refused(
             format!(
                 "{} gives {weight} to {} and {share} to {}: only one can be the live colour",
-                route.called(),
+                called(route),
                 name_in(group),
                 name_in(arn)
             ),
@@ -242,30 +241,4 @@ fn takes_everything(taken: &Taken) -> bool {
     let any = |path: &Value| matches!(path.as_str(), Some("*" | "/*"));
     let of = |condition: &Value| condition.get("path_pattern").as_list().unwrap_or_default().iter().any(any);
     !conditions.is_empty() && conditions.iter().all(of)
-}
-
-/// All rules of all listeners of the load balancers that use a target group.
-async fn routes(cloud: &Cloud, group: &str) -> Result<Vec<Route>, Error> {
-    let elbv2 = &cloud.elbv2;
-    let described = cloud
-        .read(Service::Elbv2, "DescribeTargetGroups", || {
-            elbv2.describe_target_groups().target_group_arns(group).send()
-        })
-        .await?;
-    let balancers = described.target_groups.unwrap_or_default();
-    let balancers = balancers.iter().flat_map(|group| group.load_balancer_arns());
-    let mut routes = Vec::new();
-    for balancer in balancers {
-        let listeners = pages(|marker| async move {
-            let describe = elbv2.describe_listeners().load_balancer_arn(balancer).set_marker(marker);
-            let answer = cloud.read(Service::Elbv2, "DescribeListeners", || describe.clone().send()).await?;
-            Ok((answer.listeners.unwrap_or_default(), answer.next_marker))
-        })
-        .await?;
-        for listener in listeners.iter().filter_map(|listener| listener.listener_arn()) {
-            let rules = rules_of(cloud, listener).await?;
-            routes.extend(rules.into_iter().map(|rule| Route { listener: listener.to_owned(), rule }));
-        }
-    }
-    Ok(routes)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_elasticloadbalancingv2::types::TargetGroup;
 use futures_util::future::try_join_all;
 
 use super::{Begins, Finding, Ground};
@@ -10,8 +9,9 @@ use crate::address::Address;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::facts::Stage;
-use crate::kind::elbv2::{name_in, pages};
-use crate::kind::listener_rule::rules_of;
+use crate::kind;
+use crate::kind::elbv2::count;
+use crate::kind::elbv2::name_in;
 use crate::plan::step::{Action, Step};
 
 const ELB: &str =
@@ -43,13 +43,13 @@ pub(super) async fn look(ground: &Ground<'_>, begins: &[Begins<'_>]) -> Result<V
     let counts = [
         target_groups(ground, begins).await?,
         rules(ground, begins).await?,
-        begins.iter().filter(|one| one.has_raise()).flat_map(targets).collect(),
+        begins.iter().filter(|one| one.has_raise()).flat_map(|one| targets(ground, one)).collect(),
     ]
     .concat();
     if counts.is_empty() {
         return Ok(found);
     }
-    let limits = limits(ground.cloud).await?;
+    let limits = known(count::limits(ground.cloud).await)?.unwrap_or_default();
     found.extend(counts.iter().filter_map(|count| exceeded(count, limits.get(count.quota).copied())));
     Ok(found)
 }
@@ -120,44 +120,19 @@ fn known<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// API_DescribeAccountLimits of Elastic Load Balancing: a number by the quota's name.
-async fn limits(cloud: &Cloud) -> Result<BTreeMap<String, usize>, Error> {
-    let all = pages(|marker| async move {
-        let describe = cloud.elbv2.describe_account_limits().set_marker(marker);
-        let send = || describe.clone().send();
-        let page = cloud.send(Service::Elbv2, "DescribeAccountLimits", Repeat::OnThrottle, send).await?;
-        Ok((page.limits.unwrap_or_default(), page.next_marker))
-    });
-    let limits = known(all.await)?.unwrap_or_default();
-    Ok(limits.into_iter().filter_map(|limit| Some((limit.name?, limit.max?.parse().ok()?))).collect())
-}
-
-/// The load balancer of a listener: the first parts of its ARN (service authorization reference,
-/// Elastic Load Balancing).
-fn balancer_of(listener: &str) -> Option<String> {
-    let (balancer, _) = listener.rsplit_once('/')?;
-    Some(balancer.replacen(":listener/", ":loadbalancer/", 1))
-}
-
-/// The listeners that a deployment's rules are at, one for each rule; those that are made now are left
+/// The load balancers that a deployment's routers are at, one for each; those that are made now are left
 /// out, since nothing else is there yet.
-fn listeners(ground: &Ground<'_>, name: &str) -> Vec<(Address, String)> {
-    let of = |address: &Address| ground.inputs(address)?.get("listener")?.as_str().map(str::to_owned);
-    let rules = ground.program.rules_of(name).into_iter();
-    rules.filter_map(|address| of(&address).map(|listener| (address, listener))).collect()
+fn balancers(ground: &Ground<'_>, name: &str) -> Vec<(Address, String)> {
+    let of = |address: &Address| kind::router(&address.kind)?.balancer(&ground.inputs(address)?);
+    let routers = ground.program.routers_of(name).into_iter();
+    routers.filter_map(|address| of(&address).map(|balancer| (address, balancer))).collect()
 }
 
 /// Target groups of the region and of each load balancer.
 async fn target_groups(ground: &Ground<'_>, begins: &[Begins<'_>]) -> Result<Vec<Count>, Error> {
     let added = made(ground.steps, "target_group");
     let Some(first) = added.first() else { return Ok(Vec::new()) };
-    let cloud = ground.cloud;
-    let all: Vec<TargetGroup> = pages(|marker| async move {
-        let describe = cloud.elbv2.describe_target_groups().set_marker(marker);
-        let page = cloud.read(Service::Elbv2, "DescribeTargetGroups", || describe.clone().send()).await?;
-        Ok((page.target_groups.unwrap_or_default(), page.next_marker))
-    })
-    .await?;
+    let all = count::target_groups(ground.cloud).await?;
     let mut counts = vec![Count {
         address: (*first).clone(),
         what: "target groups in the region".to_owned(),
@@ -169,12 +144,14 @@ async fn target_groups(ground: &Ground<'_>, begins: &[Begins<'_>]) -> Result<Vec
         let name = &one.intent.name;
         let mine = added.iter().filter(|address| address.name == *name).count();
         let balancers: BTreeSet<String> =
-            listeners(ground, name).iter().filter_map(|(_, listener)| balancer_of(listener)).collect();
-        counts.extend(balancers.iter().filter(|_| mine > 0).map(|balancer| Count {
+            balancers(ground, name).into_iter().map(|(_, balancer)| balancer).collect();
+        // A network load balancer has no such quota.
+        let balancers = balancers.into_iter().filter(|balancer| !count::is_network(balancer));
+        counts.extend(balancers.filter(|_| mine > 0).map(|balancer| Count {
             address: one.target_group.clone(),
-            what: format!("target groups of load balancer {}", name_in(balancer)),
+            what: format!("target groups of load balancer {}", name_in(&balancer)),
             quota: "target-groups-per-application-load-balancer",
-            there: all.iter().filter(|group| group.load_balancer_arns().contains(balancer)).count(),
+            there: all.iter().filter(|group| group.load_balancers.contains(&balancer)).count(),
             added: mine,
         }));
     }
@@ -183,46 +160,45 @@ async fn target_groups(ground: &Ground<'_>, begins: &[Begins<'_>]) -> Result<Vec
 
 /// Rules of each load balancer, default ones not counted; a preview's rules come and go.
 async fn rules(ground: &Ground<'_>, begins: &[Begins<'_>]) -> Result<Vec<Count>, Error> {
-    let added = made(ground.steps, "listener_rule");
+    let added: Vec<&Address> = kind::managed()
+        .iter()
+        .map(|kind| kind.schema().kind)
+        .filter(|kind| is_rule(kind))
+        .flat_map(|kind| made(ground.steps, kind))
+        .collect();
     let mut more: BTreeMap<String, (Address, usize)> = BTreeMap::new();
     for one in begins {
         let previews = usize::from(one.rollout.stages.contains(&Stage::Preview { on: true }));
-        for (address, listener) in listeners(ground, &one.intent.name) {
+        for (address, balancer) in balancers(ground, &one.intent.name) {
             let here = previews + usize::from(added.contains(&&address));
-            if let Some(balancer) = balancer_of(&listener).filter(|_| here > 0) {
+            if here > 0 {
                 more.entry(balancer).or_insert((address, 0)).1 += here;
             }
         }
     }
     let counts = more.into_iter().map(|(balancer, (address, added))| async move {
-        let there = rules_of_balancer(ground.cloud, &balancer).await?;
+        let there = count::rules(ground.cloud, &balancer).await?;
         let what = format!("rules of load balancer {}", name_in(&balancer));
         Ok(Count { address, what, quota: "rules-per-application-load-balancer", there, added })
     });
     try_join_all(counts).await
 }
 
-/// AWS answers the rules of one listener a call (API_DescribeRules).
-async fn rules_of_balancer(cloud: &Cloud, balancer: &str) -> Result<usize, Error> {
-    let listeners = pages(|marker| async move {
-        let describe = cloud.elbv2.describe_listeners().load_balancer_arn(balancer).set_marker(marker);
-        let page = cloud.read(Service::Elbv2, "DescribeListeners", || describe.clone().send()).await?;
-        Ok((page.listeners.unwrap_or_default(), page.next_marker))
-    })
-    .await?;
-    let arns = listeners.iter().filter_map(|listener| listener.listener_arn());
-    let rules = try_join_all(arns.map(|arn| rules_of(cloud, arn))).await?;
-    Ok(rules.iter().flatten().filter(|rule| rule.is_default() != Some(true)).count())
+/// A rule of its own counts; what a listener does by default does not.
+fn is_rule(kind: &str) -> bool {
+    kind::router(kind).is_some_and(|router| router.named_by().is_none())
 }
 
 /// Targets of the new colour, and of both behind one load balancer. Other services' targets are not
 /// counted: that would be a call for each of their target groups.
-fn targets(one: &Begins<'_>) -> Vec<Count> {
+fn targets(ground: &Ground<'_>, one: &Begins<'_>) -> Vec<Count> {
+    let balancers = balancers(ground, &one.intent.name);
+    let balancer = balancers.first().map(|(_, balancer)| balancer.as_str());
     let new = usize::try_from(one.launches()).unwrap_or_default();
     let live = one.live.map_or(0, |fleet| fleet.members.len());
     [
         ("targets in one target group", "targets-per-target-group", 0, new),
-        ("targets behind one load balancer", "targets-per-application-load-balancer", live, new),
+        ("targets behind one load balancer", count::quota_of_targets(balancer), live, new),
     ]
     .into_iter()
     .map(|(what, quota, there, added)| Count {
@@ -256,13 +232,5 @@ mod tests {
             "there are 2999 target groups in the region, 2 more are to be made, and the account's quota is 3000"
         );
         assert!(found.refuses);
-    }
-
-    #[test]
-    fn a_listeners_load_balancer_is_in_its_arn() {
-        let listener = "arn:aws:elasticloadbalancing:us-east-1:1:listener/app/edge/50dc/f2f7";
-        let balancer = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/edge/50dc";
-        assert_eq!(balancer_of(listener).as_deref(), Some(balancer));
-        assert_eq!(name_in(balancer), "edge");
     }
 }

@@ -71,7 +71,7 @@ impl Rolling<'_> {
 
     /// What of the facts these resources carry.
     fn carried_by(&self, addresses: &BTreeSet<Address>) -> Vec<Carries> {
-        let routers = addresses.iter().any(|address| address.kind == "listener_rule");
+        let routers = addresses.iter().any(names::is_router);
         let sizes = Colour::BOTH.into_iter();
         let sizes = sizes.filter(|colour| addresses.contains(&self.address("autoscaling_group", *colour)));
         routers.then_some(Carries::Router).into_iter().chain(sizes.map(Carries::Sizes)).collect()
@@ -150,14 +150,14 @@ impl Rolling<'_> {
         Address::new(kind, self.name).with_key(colour.name())
     }
 
-    /// The deployment's rules, those in state and those in the stack.
-    pub fn rules(&self) -> BTreeSet<Address> {
-        self.addresses().into_iter().filter(|address| address.kind == "listener_rule").collect()
+    /// The deployment's routers and the previews above them, those in state and those in the stack.
+    pub fn routers(&self) -> BTreeSet<Address> {
+        self.addresses().into_iter().filter(names::is_router).collect()
     }
 
-    /// The rules that the author wrote, in that order.
-    pub fn written_rules(&self) -> Vec<Address> {
-        self.run.program.rules_of(self.name)
+    /// The routers that the author wrote, in that order.
+    pub fn written_routers(&self) -> Vec<Address> {
+        self.run.program.routers_of(self.name)
     }
 
     /// Everything that the deployment is made of.

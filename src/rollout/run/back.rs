@@ -96,7 +96,7 @@ impl Rolling<'_> {
         let of = self.setting(&facts, &rollout);
         if let Some(old) = self.old().filter(|_| is_nobodys(&of, rollout.at)) {
             self.announce("the way back", orphaned(&of));
-            self.agree_back(&self.rules()).await?;
+            self.agree_back(&self.routers()).await?;
             self.give_up(old, rollout.to).await?;
         }
         Ok(self.change_facts(|facts| facts.give_up(ending, Some(reason.to_owned()))).await?)

@@ -167,7 +167,7 @@ impl Rolling<'_> {
         let found = weights.and_then(|weights| weights.get(&colour).copied()).unwrap_or_default();
         match found {
             0 => Ok(()),
-            _ => Err(Failure::Moved { address: self.rule_of_gates(), colour, found, planned: 0 }),
+            _ => Err(Failure::Moved { address: self.first_router(), colour, found, planned: 0 }),
         }
     }
 }

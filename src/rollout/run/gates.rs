@@ -120,7 +120,9 @@ impl Rolling<'_> {
             folder: self.run.program.folder(),
             group: group.map(|record| record.id.clone()),
             since: facts.history.iter().rev().find(|one| one.colour == to).map(|one| one.ended),
-            rule: snapshot.resources.get(&self.rule_of_gates()).cloned(),
+            router: names::routers(&snapshot, self.name)
+                .first()
+                .map(|(_, record, router)| (*router, (*record).clone())),
             headers: match facts.previews.is_empty() {
                 true => Default::default(),
                 false => self.declaration.preview.as_ref().map(|one| one.header.clone()).unwrap_or_default(),
@@ -128,10 +130,10 @@ impl Rolling<'_> {
         })
     }
 
-    /// The deployment's first rule.
-    pub fn rule_of_gates(&self) -> Address {
-        let rules = self.rules();
+    /// The deployment's first router.
+    pub fn first_router(&self) -> Address {
+        let routers = self.routers();
         let plain = |address: &&Address| !names::is_preview(address, self.name);
-        rules.iter().find(plain).cloned().unwrap_or_else(|| Address::new("listener_rule", self.name))
+        routers.iter().find(plain).cloned().unwrap_or_else(|| Address::new("deployment", self.name))
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{Failure, LOOK, Rolling};
+use crate::deployment::names;
 use crate::facts::Colour;
+use crate::kind::router::Requests;
 use crate::rollout::verify::Effect;
 use crate::rollout::watch;
 use crate::state::Snapshot;
@@ -40,9 +42,8 @@ impl Rolling<'_> {
             self.say(&format!("{colour} may get requests for {} s more", left.as_secs() + 1));
             self.pause(left.min(LOOK)).await?;
         }
-        let snapshot = self.run.journal.snapshot();
-        let Some(dimensions) = self.dimensions(&snapshot, colour) else { return Ok(()) };
-        while let Some(requests) = watch::requests(self.run.cloud, &dimensions, since).await {
+        let Some(counted) = self.counted(&self.run.journal.snapshot(), colour) else { return Ok(()) };
+        while let Some(requests) = watch::requests(self.run.cloud, &counted, since).await {
             let reason = format!("{colour} has no weight and got {requests} requests in the last minute");
             if clock.monotonic().saturating_sub(began) >= STRAY {
                 return Err(Failure::Stray { colour, reason });
@@ -60,16 +61,11 @@ impl Rolling<'_> {
         }
     }
 
-    /// `TargetGroup` and `LoadBalancer` of the colour's metrics, of an Application Load Balancer
-    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>).
-    fn dimensions(&self, snapshot: &Snapshot, colour: Colour) -> Option<[(&'static str, String); 2]> {
+    /// What counts the requests that the colour gets from the first router.
+    fn counted(&self, snapshot: &Snapshot, colour: Colour) -> Option<Requests> {
         let group = &snapshot.resources.get(&self.address("target_group", colour))?.id;
-        let (_, group) = group.rsplit_once(':')?;
-        let listener = snapshot.resources.get(&self.rule_of_gates())?.inputs.get("listener")?;
-        let (_, path) = listener.as_str()?.split_once(":listener/")?;
-        let (balancer, _) = path.rsplit_once('/')?;
-        balancer
-            .starts_with("app/")
-            .then(|| [("TargetGroup", group.to_owned()), ("LoadBalancer", balancer.to_owned())])
+        let routers = names::routers(snapshot, self.name);
+        let (_, record, router) = routers.first()?;
+        router.requests(&record.inputs, group)
     }
 }

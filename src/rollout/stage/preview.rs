@@ -31,17 +31,17 @@ impl Act for Preview {
         async {
             if !self.on {
                 rolling.change(|facts, _| facts.previews = Vec::new()).await?;
-                return rolling.agree(&rolling.rules()).await;
+                return rolling.agree(&rolling.routers()).await;
             }
             loop {
                 // Otherwise they were chosen before an interruption.
                 if rolling.facts().previews.is_empty() {
                     let snapshot = rolling.run.journal.snapshot();
-                    let rules = rolling.written_rules();
+                    let rules = rolling.written_routers();
                     let priorities = preview::priorities(rolling.run.cloud, &snapshot, &rules).await?;
                     rolling.change(|facts, _| facts.previews = priorities).await?;
                 }
-                match rolling.agree(&rolling.rules()).await {
+                match rolling.agree(&rolling.routers()).await {
                     // Somebody was faster, such as the preview of another deployment: others are chosen.
                     Err(Failure::Step { error: StepError::Kind(error), .. })
                         if error.already_exists() && !stands(rolling) =>
@@ -70,7 +70,7 @@ impl Act for Preview {
                 return Ok(());
             }
             rolling.change(|facts, _| facts.previews = Vec::new()).await?;
-            rolling.agree_on_the_way_back(&rolling.rules()).await
+            rolling.agree_on_the_way_back(&rolling.routers()).await
         }
         .boxed_local()
     }
@@ -81,5 +81,5 @@ fn stands(rolling: &Rolling<'_>) -> bool {
     let snapshot = rolling.run.journal.snapshot();
     let stands =
         |rule: &Address| snapshot.resources.contains_key(rule) && names::is_preview(rule, rolling.name);
-    rolling.rules().iter().any(stands)
+    rolling.routers().iter().any(stands)
 }

@@ -91,7 +91,7 @@ impl Act for Shift {
             rolling.raise_again(old).await?;
             let moved = facts.weight(rollout.to) > 0;
             rolling.change(|facts, _| facts.shift(rollout.to, 0)).await?;
-            rolling.agree_back(&rolling.rules()).await?;
+            rolling.agree_back(&rolling.routers()).await?;
             rolling.change(|facts, _| facts.has_shifted(rolling.run.cloud.clock.now())).await?;
             if moved {
                 rolling.tell(&format!("{old} has all traffic again"));
@@ -134,7 +134,7 @@ impl Shift {
             }
         }
         rolling.change(|facts, _| facts.shift(to, self.new)).await?;
-        rolling.agree(&rolling.rules()).await?;
+        rolling.agree(&rolling.routers()).await?;
         rolling.change(|facts, _| facts.has_shifted(rolling.run.cloud.clock.now())).await?;
         rolling.tell(&format!("{to} has {}% of the traffic", self.new));
         Ok(())
@@ -155,7 +155,7 @@ impl Shift {
         if facts.live.is_none() || [before, self.new].contains(&found) {
             return Ok(());
         }
-        Err(Failure::Moved { address: rolling.rule_of_gates(), colour: to, found, planned: before })
+        Err(Failure::Moved { address: rolling.first_router(), colour: to, found, planned: before })
     }
 
     /// The traffic goes back to the release before in one change of each rule, once nothing empties its
@@ -185,7 +185,7 @@ impl Shift {
             rolling.is_large_enough(to);
         }
         rolling.change(|facts, _| facts.shift(to, self.new)).await?;
-        rolling.agree_back(&rolling.rules()).await?;
+        rolling.agree_back(&rolling.routers()).await?;
         rolling.change(|facts, _| facts.has_shifted(rolling.run.cloud.clock.now())).await?;
         rolling.tell(&format!("{to} has {}% of the traffic", self.new));
         rolling.call_off(to).await?;

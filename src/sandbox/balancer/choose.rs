@@ -30,7 +30,20 @@ impl Forward {
         if total == 0 {
             return None;
         }
-        let mut at = rand::rng().random_range(0..total);
+        self.at(rand::rng().random_range(0..total))
+    }
+
+    /// The group of a connection that is passed through: by weight, and with stickiness the same for all
+    /// connections from one address. AWS does not say how it chooses.
+    pub fn of_connection(&self, client: IpAddr) -> Option<&Arc<Group>> {
+        let total: u64 = self.groups.iter().map(|(_, weight)| u64::from(*weight)).sum();
+        match self.stickiness {
+            Some(_) if total > 0 => self.at(spread(client) % total),
+            _ => self.by_weight(),
+        }
+    }
+
+    fn at(&self, mut at: u64) -> Option<&Arc<Group>> {
         self.groups.iter().find_map(|(group, weight)| match at.checked_sub(u64::from(*weight)) {
             Some(rest) => {
                 at = rest;
@@ -59,15 +72,19 @@ pub fn target(group: &Group, headers: &HeaderMap, plane: &Plane) -> Option<Open>
 pub fn target_of(group: &Group, client: IpAddr, plane: &Plane) -> Option<Open> {
     first_open(group, |members| match members.config.stickiness {
         Some((Stickiness::SourceIp, _)) => {
-            let bytes = match client {
-                IpAddr::V4(client) => u128::from(client.to_bits()),
-                IpAddr::V6(client) => client.to_bits(),
-            };
-            let at = bytes.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
-            members.usable.get(at as usize % members.usable.len().max(1))
+            members.usable.get(spread(client) as usize % members.usable.len().max(1))
         }
         _ => any(group, members, plane),
     })
+}
+
+/// A number for an address; those of neighbours are far apart.
+fn spread(client: IpAddr) -> u64 {
+    let bits = match client {
+        IpAddr::V4(client) => u128::from(client.to_bits()),
+        IpAddr::V6(client) => client.to_bits(),
+    };
+    (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7) as u64
 }
 
 fn first_open(group: &Group, pick: impl Fn(&Members) -> Option<&Arc<Target>>) -> Option<Open> {

@@ -20,7 +20,7 @@ pub async fn pass(plane: Arc<Plane>, listener: Arc<Listener>, client: TcpStream,
     let _closed = Closed(&listener);
     let rules = listener.next_node(&plane).rules();
     let Some(Action::Forward(action)) = rules.rules.last().map(|rule| &rule.action) else { return };
-    let Some(group) = action.by_weight() else { return };
+    let Some(group) = action.of_connection(peer.ip()) else { return };
     let Some(open) = choose::target_of(group, peer.ip(), &plane) else { return };
     group.counts.connection();
     let target = match pool::socket(open.0.address).await {

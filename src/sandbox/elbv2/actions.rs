@@ -163,11 +163,6 @@ fn forward(state: &State, action: &Params) -> Result<Forward, Refusal> {
         if let Some(sticky) = config.child("TargetGroupStickinessConfig") {
             forward.sticky = flag(&sticky, "Enabled")?.unwrap_or(false);
             forward.duration = number(&sticky, "DurationSeconds", 1..=604_800)?;
-            if forward.sticky && forward.duration.is_none() {
-                return Err(Refusal::validation(
-                    "Target group stickiness duration must be specified when stickiness is enabled",
-                ));
-            }
         }
     }
     match (single, groups.as_slice()) {
@@ -269,6 +264,9 @@ pub fn allowed(
             "Network load balancers support only actions of type 'forward'",
         ));
     }
+    if let Does::Forward(forward) = &action.does {
+        sticky(balancer.kind, forward)?;
+    }
     if protocol != "HTTPS" && action.authenticate.is_some() {
         return Err(Refusal::new(
             "InvalidLoadBalancerAction",
@@ -279,7 +277,9 @@ pub fn allowed(
         let group = target_groups::find(state, arn)?;
         let fits = match protocol {
             "HTTP" | "HTTPS" => matches!(group.protocol.as_str(), "HTTP" | "HTTPS"),
+            // Network guide, target-group-register-targets.
             "TLS" => matches!(group.protocol.as_str(), "TCP" | "TLS"),
+            "TCP" | "UDP" => group.protocol == protocol || group.protocol == "TCP_UDP",
             other => group.protocol == other,
         };
         if !fits {
@@ -306,9 +306,27 @@ pub fn allowed(
     Ok(())
 }
 
-/// Refuses a load balancer whose rules name more target groups than there may be; asked after the
+/// API_TargetGroupStickinessConfig: an Application Load Balancer needs a duration where stickiness is on,
+/// and a Network Load Balancer takes none.
+fn sticky(kind: Kind, forward: &Forward) -> Result<(), Refusal> {
+    match (kind, forward.duration) {
+        (Kind::Network, Some(_)) => Err(Refusal::validation(
+            "Target group stickiness duration cannot be specified for load balancers of type 'network'",
+        )),
+        (Kind::Application, None) if forward.sticky => Err(Refusal::validation(
+            "Target group stickiness duration must be specified when stickiness is enabled",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an application load balancer whose rules name more target groups than there may be; asked after the
 /// change.
 pub fn few_groups(state: &State, balancer: &str) -> Result<(), Refusal> {
+    // The network guide has no such quota (load-balancer-limits).
+    if state.elbv2.load_balancers.get(balancer).is_some_and(|balancer| balancer.kind == Kind::Network) {
+        return Ok(());
+    }
     let of_balancer = |listener: &Listener| listener.load_balancer == balancer;
     let rules = state.elbv2.rules.values();
     let rules = rules.filter(|rule| state.elbv2.listeners.get(&rule.listener).is_some_and(of_balancer));

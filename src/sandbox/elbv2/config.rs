@@ -97,10 +97,10 @@ fn condition_of(condition: &conditions::Condition) -> Condition {
 fn action_of(action: &actions::Action) -> Action {
     match action.does.clone() {
         Does::Forward(forward) => Action::Forward {
+            // A network load balancer's has no duration.
             stickiness: forward
-                .duration
-                .filter(|_| forward.sticky)
-                .map(|duration| Duration::from_secs(u64::from(duration))),
+                .sticky
+                .then(|| Duration::from_secs(u64::from(forward.duration.unwrap_or_default()))),
             groups: forward.groups,
         },
         Does::Redirect { protocol, host, port, path, query, status } => {

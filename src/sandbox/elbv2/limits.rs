@@ -38,6 +38,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
         ("condition-values-per-alb-rule", CONDITION_VALUES),
         ("certificates-per-application-load-balancer", CERTIFICATES),
         ("target-groups-per-action-on-application-load-balancer", GROUPS_OF_ACTION),
+        ("target-groups-per-action-on-network-load-balancer", GROUPS_OF_ACTION),
         ("target-groups-per-application-load-balancer", GROUPS_OF_LOAD_BALANCER),
         ("application-load-balancers", LOAD_BALANCERS),
     ];

@@ -282,6 +282,51 @@ fn conditions_are_few_and_forwards_fit() {
 }
 
 #[test]
+fn a_network_load_balancer_divides_connections_among_groups_of_its_protocol() {
+    let mut world = World::new();
+    let params = json!({ "Name": "edge", "Type": "network", "Subnets": world.subnets() });
+    let made = world.call("CreateLoadBalancer", params);
+    let balancer = text(&made["LoadBalancers"][0]["LoadBalancerArn"]);
+    world.pass(Duration::from_secs(1));
+    let vpc = world.state.ec2.vpcs.keys().next().cloned();
+    let mut group = |name: &str, protocol: &str| {
+        let params = json!({ "Name": name, "Protocol": protocol, "Port": 8080, "VpcId": vpc });
+        world
+            .try_call("CreateTargetGroup", params)
+            .map(|made| text(&made["TargetGroups"][0]["TargetGroupArn"]))
+    };
+    let tcp: Vec<String> = (0..6).map(|number| group(&format!("tcp-{number}"), "TCP").unwrap()).collect();
+    let web = group("web", "HTTP").unwrap();
+    for protocol in ["QUIC", "GENEVE"] {
+        assert!(group("other", protocol).is_err(), "{protocol}");
+    }
+    let listener = |action: Value| json!({ "LoadBalancerArn": balancer, "Port": 80, "Protocol": "TCP", "DefaultActions": [action] });
+    let all = |count: usize, weight: u32| {
+        forward(&tcp.iter().take(count).map(|arn| (arn.as_str(), weight)).collect::<Vec<_>>())
+    };
+    assert_eq!(world.refused("CreateListener", listener(all(6, 1))), "TooManyTargetGroups");
+    assert_eq!(world.refused("CreateListener", listener(all(2, 1000))), "ValidationError");
+    assert_eq!(world.refused("CreateListener", listener(forward(&[(&web, 1)]))), "IncompatibleProtocols");
+    let sticky = |config: Value| {
+        let mut action = all(2, 1);
+        action["ForwardConfig"]["TargetGroupStickinessConfig"] = config;
+        action
+    };
+    let timed = json!({ "Enabled": true, "DurationSeconds": 60 });
+    assert_eq!(world.refused("CreateListener", listener(sticky(timed))), "ValidationError");
+    let made = world.call("CreateListener", listener(all(5, 999)));
+    let arn = text(&made["Listeners"][0]["ListenerArn"]);
+    let shift = json!({ "ListenerArn": arn, "DefaultActions": [forward(&[(&tcp[0], 75), (&tcp[1], 25)])] });
+    world.call("ModifyListener", shift);
+    let served = config(&world.state);
+    let [rule] = served.listeners[0].rules.as_slice() else { panic!() };
+    let weights = vec![(tcp[0].clone(), 75), (tcp[1].clone(), 25)];
+    assert_eq!(rule.action, Action::Forward { groups: weights, stickiness: None });
+    let sticky = json!({ "ListenerArn": arn, "DefaultActions": [sticky(json!({ "Enabled": true }))] });
+    world.call("ModifyListener", sticky);
+}
+
+#[test]
 fn a_target_group_that_is_named_is_in_use() {
     let mut world = World::new();
     let balancer = world.balancer("edge");

@@ -76,7 +76,7 @@ fn shifts<'a>(rolling: &'a Rolling<'_>) -> Doing<'a> {
     async {
         let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
         rolling.change_facts(|facts| facts.shift(rollout.to, 100)).await?;
-        rolling.agree(&rolling.rules()).await
+        rolling.agree(&rolling.routers()).await
     }
     .boxed_local()
 }

@@ -11,8 +11,25 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 
 use super::{Action, Cognito, Forward, Oidc, Session};
+use crate::kind::router::Shares;
 use crate::object;
 use crate::value::{Object, Value};
+
+/// The weights that the API answers; a forward to one group alone may be answered without any.
+pub fn shares(actions: &[ApiAction]) -> Shares {
+    let of = |action: &ApiAction| -> Vec<(String, u32)> {
+        let groups = action.forward_config().map(|forward| forward.target_groups()).unwrap_or_default();
+        let weighted = groups.iter().filter_map(|group| {
+            let weight = group.weight().unwrap_or(1);
+            Some((group.target_group_arn()?.to_owned(), u32::try_from(weight).unwrap_or_default()))
+        });
+        match groups.is_empty() {
+            true => action.target_group_arn().map(|arn| (arn.to_owned(), 1)).into_iter().collect(),
+            false => weighted.collect(),
+        }
+    };
+    Shares::of(actions.iter().flat_map(of))
+}
 
 /// Actions as the API takes them: in order, every weight with them.
 pub fn to_api(actions: &[Action]) -> Vec<ApiAction> {
@@ -300,6 +317,7 @@ mod tests {
         let both = single.clone();
         let weighted = ApiAction::builder().r#type(ActionTypeEnum::Forward).forward_config(config).build();
         for answered in [single, weighted, both] {
+            assert_eq!(shares(std::slice::from_ref(&answered)).percent(group), 100);
             assert_eq!(canonical(from_api(&[answered], None)), short);
         }
     }

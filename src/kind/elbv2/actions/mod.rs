@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 mod api;
 
-pub use api::{from_api, to_api};
+pub use api::{from_api, shares, to_api};
 
 use super::Mistake;
 use crate::kind::schema::{Attribute, Type, attribute};
@@ -242,10 +242,6 @@ pub fn mistakes(attribute: &'static str, inputs: &Object) -> Vec<Mistake> {
                 if groups.iter().enumerate().any(twice) {
                     mistake("a target group is named twice".to_owned(), "give it one block with one weight");
                 }
-                let sticky = action.get("stickiness");
-                if sticky.get("enabled").as_bool() == Some(true) && sticky.get("duration").is_null() {
-                    mistake("stickiness needs a duration".to_owned(), "add `duration = 5m`");
-                }
             }
             "fixed_response" => {
                 let status = action.get("status_code").as_number().unwrap_or_default();
@@ -258,6 +254,22 @@ pub fn mistakes(attribute: &'static str, inputs: &Object) -> Vec<Mistake> {
         }
     }
     mistakes
+}
+
+/// Whether stickiness has a duration where one is needed: a network load balancer takes none
+/// (API_TargetGroupStickinessConfig).
+pub fn sticky_mistakes(attribute: &'static str, inputs: &Object, is_network: bool) -> Vec<Mistake> {
+    let actions = inputs.get(attribute).and_then(Value::as_list).unwrap_or_default();
+    let sticky = actions.iter().map(|action| action.get("stickiness"));
+    let wrong = |one: &&Value| match is_network {
+        true => !one.get("duration").is_null(),
+        false => one.get("enabled").as_bool() == Some(true) && one.get("duration").is_null(),
+    };
+    let (message, help) = match is_network {
+        true => ("stickiness of a network load balancer has no duration", "take `duration` away"),
+        false => ("stickiness needs a duration", "add `duration = 5m`"),
+    };
+    sticky.filter(wrong).map(|_| (attribute, message.to_owned(), help.to_owned())).collect()
 }
 
 /// The target groups that actions forward to, with their weights; a weight that is not known yet

@@ -12,6 +12,7 @@ mod commands;
 mod cut_short;
 mod expired;
 mod failing;
+mod listener;
 mod one_colour;
 mod shipping;
 mod together;
@@ -137,9 +138,14 @@ impl Scene {
     }
 
     fn with(deployments: &str) -> Self {
+        Self::on(GROUND, deployments)
+    }
+
+    /// The same on another ground.
+    fn on(ground: &str, deployments: &str) -> Self {
         let product = Product::on_sandbox(&[]);
         product.write("ready", "");
-        product.write(STACK, &format!("{GROUND}{deployments}"));
+        product.write(STACK, &format!("{ground}{deployments}"));
         let mut scene = Self { product, url: String::new() };
         let run = scene.apply("1.0").exits(0);
         let line = run.out.lines().find_map(|line| line.trim().strip_prefix("url = "));

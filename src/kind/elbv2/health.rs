@@ -1,0 +1,90 @@
+//! The health of registered targets, as a load balancer sees it.
+
+use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
+
+use super::SERVICE;
+use crate::cloud::Cloud;
+use crate::cloud::error::Error;
+
+/// One registered target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub id: Option<String>,
+    pub health: Health,
+    /// `i-2 is unhealthy (Target.Timeout: Request timed out)`
+    pub told: String,
+}
+
+/// What API_TargetHealth says, as far as anybody asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    Healthy,
+    /// It fails its checks, draining or not.
+    Unhealthy,
+    /// It was deregistered and ends its requests.
+    Draining,
+    /// Unused, not checked yet, or unknown.
+    Other,
+}
+
+/// The targets of a group, those on their way out too.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn targets(cloud: &Cloud, target_group: &str) -> Result<Vec<Target>, Error> {
+    let send = || cloud.elbv2.describe_target_health().target_group_arn(target_group).send();
+    let answer = cloud.read(SERVICE, "DescribeTargetHealth", send).await?;
+    Ok(answer.target_health_descriptions().iter().map(Target::of).collect())
+}
+
+impl Target {
+    pub fn of(described: &TargetHealthDescription) -> Self {
+        let state = described.target_health().and_then(|health| health.state());
+        let health = match state {
+            Some(TargetHealthStateEnum::Healthy) => Health::Healthy,
+            Some(TargetHealthStateEnum::Draining) => Health::Draining,
+            Some(state) if state.as_str().starts_with("unhealthy") => Health::Unhealthy,
+            _ => Health::Other,
+        };
+        let id = described.target().and_then(|target| target.id()).map(str::to_owned);
+        Self { id, health, told: told(described) }
+    }
+
+    pub fn is_healthy(&self) -> bool {
+        self.health == Health::Healthy
+    }
+}
+
+/// `i-2 is unhealthy (Target.Timeout: Request timed out)`
+pub fn told(target: &TargetHealthDescription) -> String {
+    let id = target.target().and_then(|target| target.id()).unwrap_or("a target");
+    let health = target.target_health();
+    let state =
+        health.and_then(|health| health.state()).map_or("in no known state", TargetHealthStateEnum::as_str);
+    let reason = health.and_then(|health| health.reason()).map(|reason| reason.as_str());
+    let said = health.and_then(|health| health.description());
+    let why = [reason, said].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    if why.is_empty() { format!("{id} is {state}") } else { format!("{id} is {state} ({why})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealth, TargetHealthReasonEnum};
+
+    use super::*;
+
+    #[test]
+    fn a_target_says_how_it_is_and_why() {
+        let health = TargetHealth::builder()
+            .state(TargetHealthStateEnum::from("unhealthy.draining"))
+            .reason(TargetHealthReasonEnum::Timeout)
+            .build();
+        let target = TargetDescription::builder().id("i-2").build();
+        let target = TargetHealthDescription::builder().target(target).target_health(health).build();
+        let target = Target::of(&target);
+        assert_eq!(
+            (target.health, target.told.as_str()),
+            (Health::Unhealthy, "i-2 is unhealthy.draining (Target.Timeout)")
+        );
+    }
+}

@@ -1,0 +1,105 @@
+//! A listener's default action as what divides traffic: of an Application Load Balancer the requests that
+//! no rule is for, of a Network Load Balancer all connections. New weights are for new connections only;
+//! those that stand stay with their target
+//! (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-listeners.html>).
+
+use super::{Listener, described};
+use crate::address::Address;
+use crate::cloud::Cloud;
+use crate::cloud::error::Error;
+use crate::kind::Boxed;
+use crate::kind::elbv2::actions;
+use crate::kind::elbv2::count::is_network;
+use crate::kind::elbv2::door::door;
+use crate::kind::listener_rule::free_priority;
+use crate::kind::router::{Door, Router, Shares};
+use crate::state::Record;
+use crate::value::{Object, Value};
+
+/// One more than the largest priority of a rule (API_CreateRule): the default action is tried last.
+const LAST: u32 = 50_001;
+
+/// The protocols of target groups that a listener's takes (Application and Network Load Balancers guides,
+/// create-target-group).
+const TAKEN: [(&str, &[&str]); 6] = [
+    ("HTTP", &["HTTP", "HTTPS"]),
+    ("HTTPS", &["HTTP", "HTTPS"]),
+    ("TCP", &["TCP", "TCP_UDP"]),
+    ("TLS", &["TCP", "TLS"]),
+    ("UDP", &["UDP", "TCP_UDP"]),
+    ("TCP_UDP", &["TCP_UDP"]),
+];
+
+/// What to do where no request can ask for the new colour.
+const INSTEAD: &str = "take `preview` away and let a gate ask the instances (`remote`), or ship behind a \
+                       `listener_rule` of an Application Load Balancer";
+
+impl Router for Listener {
+    fn forward(&self) -> &'static str {
+        "default_action"
+    }
+
+    fn named_by(&self) -> Option<&'static str> {
+        Some("listener")
+    }
+
+    fn read<'a>(&'a self, cloud: &'a Cloud, id: &'a str) -> Boxed<'a, Option<Shares>> {
+        Box::pin(async move {
+            let listeners = described(cloud, &[id.to_owned()]).await?;
+            Ok(listeners.first().map(|listener| actions::shares(listener.default_actions())))
+        })
+    }
+
+    fn no_preview(&self, inputs: &Object) -> Option<(String, String)> {
+        let protocol = inputs.get("protocol")?.as_str()?;
+        (!matches!(protocol, "HTTP" | "HTTPS")).then(|| (reads_no_headers(protocol), INSTEAD.to_owned()))
+    }
+
+    fn does_not_take(&self, inputs: &Object, targets: &Object) -> Option<(String, String)> {
+        let protocol = |of: &Object| of.get("protocol").and_then(Value::as_str).map(str::to_owned);
+        let (speaks, group) = (protocol(inputs)?, protocol(targets)?);
+        let (_, taken) = TAKEN.iter().find(|(listener, _)| *listener == speaks)?;
+        (!taken.contains(&group.as_str())).then(|| {
+            let taken: Vec<String> = taken.iter().map(|one| format!("\"{one}\"")).collect();
+            (
+                format!("a listener that speaks {speaks} forwards to no target group that speaks {group}"),
+                format!("write protocol = {} in the target group", taken.join(" or ")),
+            )
+        })
+    }
+
+    fn preview<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        address: &'a Address,
+        record: &'a Record,
+        chosen: &'a [u32],
+    ) -> Boxed<'a, u32> {
+        Box::pin(async move {
+            if is_network(&record.id) {
+                let protocol = record.inputs.get("protocol").and_then(Value::as_str).unwrap_or("TCP");
+                return Err(Error::failed(reads_no_headers(protocol), INSTEAD));
+            }
+            free_priority(cloud, &record.id, LAST, chosen).await?.ok_or_else(|| {
+                Error::failed(
+                    format!("no priority of `{address}` is free, and its preview needs one"),
+                    "take a rule of that listener away",
+                )
+            })
+        })
+    }
+
+    fn door<'a>(&'a self, cloud: &'a Cloud, record: &'a Record) -> Boxed<'a, Result<Door, String>> {
+        Box::pin(door(cloud, &record.id, None))
+    }
+
+    fn balancer(&self, inputs: &Object) -> Option<String> {
+        Some(inputs.get("load_balancer")?.as_str()?.to_owned())
+    }
+}
+
+fn reads_no_headers(protocol: &str) -> String {
+    format!(
+        "a listener that speaks {protocol} reads no headers, so that none can send a request to the new colour"
+    )
+}
