@@ -129,18 +129,18 @@ fn check(
     mistakes: &mut Vec<Mistake>,
 ) {
     match written {
-        [] if !block.broken && kind::router(kind).is_none() => mistakes.push(match misspelt(block, kind) {
+        [] if !block.broken => mistakes.extend(match misspelt(block, kind) {
             Some(word) => {
                 let message = format!("`deployment` has no block `{}`", word.text);
-                Mistake::new("bgform::lang::unknown_block", message)
-                    .at(word.span, "not known")
-                    .help(format!("did you mean `{kind}`?"))
+                let mistake = Mistake::new("bgform::lang::unknown_block", message).at(word.span, "not known");
+                Some(mistake.help(format!("did you mean `{kind}`?")))
             }
-            None => {
+            None if kind::router(kind).is_some() => None,
+            None => Some(
                 Mistake::new("bgform::lang::missing_block", format!("`deployment` needs a `{kind}` block"))
                     .at(name.span, format!("`{kind}` is not written here"))
-                    .help(format!("write {kind} {{ ... }} in it, with the attributes of that kind"))
-            }
+                    .help(format!("write {kind} {{ ... }} in it, with the attributes of that kind")),
+            ),
         }),
         [first, second, ..] if !many => mistakes.push(
             Mistake::new("bgform::lang::duplicate", format!("`{kind}` is written twice"))
@@ -166,28 +166,18 @@ fn needs_a_router(name: &Name, block: &Block, mistakes: &mut Vec<Mistake>) {
     let kinds: Vec<&str> =
         NESTED.iter().map(|(kind, _)| *kind).filter(|kind| kind::router(kind).is_some()).collect();
     let is_written = |kind: &&str| block.body.blocks.iter().any(|one| one.keyword.text == **kind);
-    if block.broken || kinds.iter().any(is_written) {
+    let is_told = |kind: &&str| misspelt(block, kind).is_some();
+    if block.broken || kinds.iter().any(|kind| is_written(kind) || is_told(kind)) {
         return;
     }
-    let slip = kinds.iter().find_map(|kind| Some((misspelt(block, kind)?, kind)));
-    mistakes.push(match slip {
-        Some((word, kind)) => {
-            Mistake::new("bgform::lang::unknown_block", format!("`deployment` has no block `{}`", word.text))
-                .at(word.span, "not known")
-                .help(format!("did you mean `{kind}`?"))
-        }
-        None => {
-            let names: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
-            let names = names.join(" or a ");
-            Mistake::new("bgform::lang::missing_block", format!("`deployment` needs a {names} block"))
-                .at(name.span, "nothing sends it traffic")
-                .help(
-                    "write listener_rule { listener = listener.http ... } for some of a listener's requests, or \
-                     listener { listener = listener.http } for all that no rule is for; only that one suits a \
-                     Network Load Balancer",
-                )
-        }
-    });
+    let names: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+    let message = format!("`deployment` needs a {} block", names.join(" or a "));
+    mistakes.push(
+        Mistake::new("bgform::lang::missing_block", message).at(name.span, "nothing sends it traffic").help(
+            "write listener_rule { listener = listener.http ... } for some of a listener's requests, or listener { \
+             listener = listener.http } for all that no rule is for; only that one suits a Network Load Balancer",
+        ),
+    );
 }
 
 /// The keyword of a block in it that looks like this kind, where no block is of it.
@@ -196,8 +186,9 @@ fn misspelt<'a>(block: &'a Block, kind: &str) -> Option<&'a Name> {
     match words.clone().any(|word| word.text == kind) {
         true => None,
         false => words.find(|word| {
-            let is_nested = NESTED.iter().any(|(nested, _)| *nested == word.text);
-            !is_nested && did_you_mean(&word.text, [kind]).is_some()
+            let mut kinds = NESTED.iter().map(|(nested, _)| *nested);
+            !kinds.clone().any(|nested| nested == word.text)
+                && did_you_mean(&word.text, kinds.by_ref()) == Some(kind)
         }),
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::schema::NESTED;
 use crate::address::Address;
 use crate::facts::Colour;
+use crate::kind::fleet::Fleet;
 use crate::kind::{self, router::Router};
 use crate::state::{Record, Snapshot};
 
@@ -37,6 +38,16 @@ pub fn preview_address(router: &Address, deployment: &str) -> Address {
         }
         _ => Address::new(&router.kind, preview(&router.name)),
     }
+}
+
+/// The kind of fleet that a deployment has in state; the first of all kinds where it has none yet.
+pub fn fleet(snapshot: &Snapshot, deployment: &str) -> &'static dyn Fleet {
+    let is_there = |fleet: &&'static dyn Fleet| {
+        let at = |colour: Colour| Address::new(fleet.kind(), deployment).with_key(colour.name());
+        Colour::BOTH.into_iter().any(|colour| snapshot.resources.contains_key(&at(colour)))
+    };
+    // INVARIANT: the registry has a kind of fleet.
+    kind::fleets().find(is_there).or_else(|| kind::fleets().next()).expect("a kind of fleet")
 }
 
 /// Whether what stands at an address can divide the traffic of a deployment.

@@ -17,7 +17,7 @@ use crate::value::{Object, Value};
 
 mod blocks;
 mod check;
-pub mod fleet;
+pub mod group;
 mod parts;
 mod read;
 pub mod ready;
@@ -26,13 +26,14 @@ pub mod retirement;
 pub mod roll;
 pub mod schema;
 mod sdk;
+mod seam;
 pub mod spec;
 pub mod standby;
 mod update;
 
 pub use update::pin_to;
 
-use fleet::{Fleet, observe_one};
+use group::{Group, observe_one};
 use spec::Spec;
 
 /// How long instances may take to go: longer than the longest deregistration delay (3600 s).
@@ -142,11 +143,15 @@ impl Kind for AutoscalingGroup {
         // Its instances are waited for by the step that ends what was cut short: a plan must be able to
         // change what keeps them from starting.
         op.unless_refused(complete(op, &fleet.name, &spec).await)?;
-        Ok(Some(fleet.name))
+        Ok(Some(fleet.name.clone()))
     }
 
     fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)> {
         check::check(inputs)
+    }
+
+    fn fleet(&self) -> Option<&'static dyn crate::kind::fleet::Fleet> {
+        Some(&seam::Groups)
     }
 
     fn traffic(&self, inputs: &Object) -> Traffic {
@@ -177,7 +182,7 @@ fn name_of(op: &Operation<'_>, spec: &Spec) -> String {
     spec.name.clone().unwrap_or_else(|| op.name(NAME))
 }
 
-fn is_ours(op: &Operation<'_>, fleet: &Fleet) -> bool {
+fn is_ours(op: &Operation<'_>, fleet: &Group) -> bool {
     fleet.tags.get(OPERATION_TAG) == Some(&op.id)
 }
 
@@ -232,7 +237,7 @@ async fn delete_or_look(op: &Operation<'_>, name: &str) -> Result<Poll<()>, Erro
     if fleet.deleting {
         return Ok(Poll::Pending(fleet.summary()));
     }
-    if let Some(level) = fleet.deletion_protection.filter(|level| level != "none") {
+    if let Some(level) = fleet.deletion_protection.as_ref().filter(|level| *level != "none") {
         return Err(Error::failed(
             format!("`{name}` is protected from deletion ({level})"),
             "write `deletion_protection = \"none\"` and apply that first",

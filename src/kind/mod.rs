@@ -18,7 +18,9 @@ use crate::value::{Object, Value};
 pub mod autoscaling_group;
 mod ec2;
 pub mod elbv2;
+pub use elbv2::health as targets;
 pub mod existing_load_balancing;
+pub mod fleet;
 pub mod image;
 pub mod instance;
 pub mod launch_template;
@@ -34,6 +36,7 @@ pub mod subnet;
 pub mod target_group;
 pub mod vpc;
 
+use fleet::Fleet;
 use router::Router;
 use schema::Schema;
 
@@ -166,6 +169,11 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
+    /// The kind as the instances of a colour; `None` where it is none.
+    fn fleet(&self) -> Option<&'static dyn Fleet> {
+        None
+    }
+
     /// Why this change must not be made while the resource's targets carry traffic, and what to
     /// do instead; `None` where it may.
     fn refused_under_traffic(
@@ -239,6 +247,7 @@ pub trait AnyKind: Send + Sync {
     fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)>;
     fn traffic(&self, inputs: &Object) -> Traffic;
     fn router(&self) -> Option<&'static dyn Router>;
+    fn fleet(&self) -> Option<&'static dyn Fleet>;
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)>;
     fn turn(&self, inputs: &Object) -> Option<String>;
     fn keeps(&self, record: &Record) -> Vec<String>;
@@ -310,6 +319,10 @@ impl<K: Kind> AnyKind for K {
 
     fn router(&self) -> Option<&'static dyn Router> {
         Kind::router(self)
+    }
+
+    fn fleet(&self) -> Option<&'static dyn Fleet> {
+        Kind::fleet(self)
     }
 
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)> {
@@ -413,4 +426,14 @@ pub fn find_existing(kind: &str) -> Option<&'static dyn AnyExisting> {
 /// A kind as what divides traffic among the colours of a deployment.
 pub fn router(kind: &str) -> Option<&'static dyn Router> {
     find_managed(kind)?.router()
+}
+
+/// A kind as the instances of a colour.
+pub fn fleet(kind: &str) -> Option<&'static dyn Fleet> {
+    find_managed(kind)?.fleet()
+}
+
+/// All kinds that carry colours.
+pub fn fleets() -> impl Iterator<Item = &'static dyn Fleet> {
+    managed().iter().filter_map(|kind| kind.fleet())
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::deployment::declaration::Gate;
+use crate::kind::fleet::Fleet;
 use crate::kind::router::Router;
 use crate::state::{Journal, Record};
 
@@ -33,7 +34,9 @@ pub struct Ground<'a> {
     pub environment: Vec<(String, String)>,
     /// Where commands run: the stack's folder.
     pub folder: PathBuf,
-    /// The new colour's Auto Scaling group, by name.
+    /// The kind of fleet that carries the colours.
+    pub seam: &'static dyn Fleet,
+    /// The new colour's fleet, by id.
     pub group: Option<String>,
     /// When the new colour was last taken from another release: what was measured before is that one's.
     pub since: Option<jiff::Timestamp>,

@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::kind::autoscaling_group::fleet::{Fleet, observe_one};
-use crate::kind::elbv2::health::{Health, Target, targets};
+use crate::kind::fleet::{Fleet, Standing};
+use crate::kind::targets::{Health, Target, targets};
 
 /// As many targets are told of.
 const SHOWN: usize = 5;
 
-/// What is wrong with a colour, `None` where nothing is: a target that fails its checks, or a group
+/// What is wrong with a colour, `None` where nothing is: a target that fails its checks, or a fleet
 /// with less than `least` capacity in service. Both colours had all their targets healthy before
 /// either got weight.
 pub async fn ill(
     cloud: &Cloud,
     target_group: &str,
+    seam: &dyn Fleet,
     group: &str,
     least: u32,
 ) -> Result<Option<String>, Error> {
@@ -31,9 +32,11 @@ pub async fn ill(
     if healthy == targets.len() && healthy > 0 && is_raised {
         return Ok(None);
     }
-    // One that comes or goes is the group's business as long as enough are there; with weighted
+    // One that comes or goes is the fleet's business as long as enough are there; with weighted
     // instance types, fewer of them have the capacity.
-    let Some(fleet) = observe_one(cloud, group).await? else { return Ok(Some(format!("`{group}` is gone"))) };
+    let Some(fleet) = seam.observe(cloud, &[group]).await?.remove(group) else {
+        return Ok(Some(format!("`{group}` is gone")));
+    };
     let enough = fleet.capacity_in_service().unsigned_abs() >= least && healthy > 0;
     Ok((!enough).then(|| {
         format!("{healthy} of {} targets are healthy, and `{group}` has {}", targets.len(), fleet.summary())
@@ -64,7 +67,7 @@ impl Served {
     pub async fn look(
         &mut self,
         cloud: &Cloud,
-        fleet: &Fleet,
+        fleet: &Standing,
         new: &BTreeSet<String>,
     ) -> Result<Unfit, Error> {
         let (mut fell_ill, mut not_yet) = (BTreeSet::new(), BTreeSet::new());

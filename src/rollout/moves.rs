@@ -8,8 +8,9 @@ use super::author::author;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::deployment::lower::Sides;
+use crate::deployment::names;
 use crate::facts::{Colour, Deployment, Stage};
-use crate::kind::autoscaling_group::fleet::{Fleet, observe};
+use crate::kind::fleet::Standing;
 use crate::plan::{self, Basis, Made, Options, PlanError};
 use crate::rollout::adopt::{Adoption, NotAdopted, adopt};
 use crate::rollout::decide::{Intent, What, Wrong, decide};
@@ -124,7 +125,7 @@ pub(super) async fn moves(
     let (mut fleets, mut idle) = (HashMap::new(), HashMap::new());
     for intent in &mut intents {
         let [carries, other] = both_fleets(cloud, snapshot, intent).await?;
-        let in_service = |fleet: &Fleet| u32::try_from(fleet.in_service()).unwrap_or(u32::MAX);
+        let in_service = |fleet: &Standing| u32::try_from(fleet.in_service()).unwrap_or(u32::MAX);
         let seen = other.as_ref().map(|fleet| [fleet.desired.unsigned_abs(), in_service(fleet)]);
         if let (Some(carries), Some([_, healthy])) = (&carries, seen)
             && healthy < carries.desired.unsigned_abs()
@@ -243,17 +244,18 @@ pub(super) async fn both_fleets(
     cloud: &Cloud,
     snapshot: &Snapshot,
     intent: &Intent,
-) -> Result<[Option<Fleet>; 2], Error> {
+) -> Result<[Option<Standing>; 2], Error> {
     let (Some(_), Some(live)) = (&intent.facts.rollout, intent.facts.live) else { return Ok([None, None]) };
+    let seam = names::fleet(snapshot, &intent.name);
     let group = |colour: Colour| {
-        let address = Address::new("autoscaling_group", &intent.name).with_key(colour.name());
+        let address = Address::new(seam.kind(), &intent.name).with_key(colour.name());
         snapshot.resources.get(&address).map(|record| record.id.as_str())
     };
     let names: Vec<&str> = Colour::BOTH.into_iter().filter_map(group).collect();
     if names.is_empty() {
         return Ok([None, None]);
     }
-    let seen = observe(cloud, &names).await?;
+    let seen = seam.observe(cloud, &names).await?;
     let of = |colour: Colour| group(colour).and_then(|name| seen.get(name)).cloned();
     let carries = Colour::BOTH.into_iter().max_by_key(|colour| intent.facts.weight(*colour));
     Ok([carries.and_then(of), of(live.other())])

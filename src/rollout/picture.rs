@@ -161,7 +161,7 @@ mod tests {
 
     use super::*;
     use crate::facts::{Release, Retirement, Sizing};
-    use crate::rollout::seen::Standing;
+    use crate::rollout::seen::Counts;
 
     #[test]
     fn what_stands_by_says_until_when_and_how_to_go_back_to_it() {
@@ -180,7 +180,7 @@ mod tests {
             }),
             ..Deployment::default()
         };
-        let fleet = Standing { desired: 2, in_service: 2, targets: 2, healthy: 2, reasons: Vec::new() };
+        let fleet = Counts { desired: 2, in_service: 2, targets: 2, healthy: 2, reasons: Vec::new() };
         let seen = Seen {
             weights: Some(facts.weights.clone()),
             foreign: Vec::new(),

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::deployment::names;
-use crate::facts::{Colour, Deployment, Sizing};
+use crate::facts::{Colour, Deployment};
 use crate::kind::{self, Live};
 use crate::plan::diff::diff;
 use crate::plan::observe::{Item, overlaid, read_all, remembered};
 use crate::plan::step::{Action, Step};
 use crate::plan::{Plan, PlanError};
 use crate::state::{Record, Snapshot};
-use crate::value::{Object, Value};
+use crate::value::Object;
 
 /// The steps that make these resources of the deployment `name` agree with its facts. Both kinds are
 /// read first: a group's capacity is its policies', and somebody may have moved a router's weights.
@@ -32,7 +32,7 @@ pub async fn plan(
         .resources
         .iter()
         .filter(|(address, _)| addresses.contains(*address))
-        .filter(|(address, _)| names::is_router(address) || address.kind == "autoscaling_group")
+        .filter(|(address, _)| names::is_router(address) || kind::fleet(&address.kind).is_some())
         .map(|(address, record)| Item { address, record, declared: record.inputs.keys().cloned().collect() })
         .collect();
     let read = read_all(cloud, &items).await;
@@ -63,15 +63,12 @@ pub async fn plan(
             steps.extend(update(address, record, live, inputs));
             continue;
         }
-        let Some(colour) =
-            Colour::BOTH.into_iter().find(|colour| address.key.as_deref() == Some(colour.name()))
-        else {
-            continue;
-        };
+        let colour = Colour::BOTH.into_iter().find(|colour| address.key.as_deref() == Some(colour.name()));
+        let (Some(colour), Some(seam)) = (colour, kind::fleet(&address.kind)) else { continue };
         // What nobody declared stays undeclared: a name that was read would count as the author's.
-        let sizes = |name: &str| ["min_size", "max_size", "desired_capacity"].contains(&name);
+        let sizes = |name: &str| seam.sizes().contains(&name);
         inputs.retain(|name, _| sizes(name) || record.inputs.contains_key(name));
-        let inputs = sized(inputs, facts.sizing(colour), facts.bounds);
+        let inputs = seam.sized(inputs, facts.sizing(colour), facts.bounds);
         steps.extend(update(address, record, live, inputs));
     }
     let resources = addresses.len();
@@ -88,14 +85,16 @@ pub async fn relaunched(
     snapshot: &Snapshot,
     address: &Address,
 ) -> Result<Option<Record>, PlanError> {
-    let Some(record) = snapshot.resources.get(address) else { return Ok(None) };
+    let (Some(record), Some(seam)) = (snapshot.resources.get(address), kind::fleet(&address.kind)) else {
+        return Ok(None);
+    };
     let declared = record.inputs.keys().cloned().collect();
     let read = read_all(cloud, &[Item { address, record, declared }]).await;
     let read = read.map_err(|(address, error)| PlanError::Read { address, error })?;
     let Some(live) = read.into_iter().next().flatten() else { return Ok(None) };
     let mut inputs = record.inputs.clone();
     for (name, value) in overlaid(record, &live) {
-        if crate::deployment::lower::LAUNCHED.contains(&name.as_str()) {
+        if seam.launched().contains(&name.as_str()) {
             inputs.insert(name, value);
         }
     }
@@ -129,7 +128,8 @@ fn step(address: &Address, record: &Record, live: Live, inputs: Object, action: 
 /// What the facts give the colour that a target group belongs to; none for another's.
 fn weight(snapshot: &Snapshot, name: &str, facts: &Deployment, group: &str) -> Option<u8> {
     Colour::BOTH.into_iter().find_map(|colour| {
-        let address = Address::new("target_group", name).with_key(colour.name());
+        let targets = names::fleet(snapshot, name).targets();
+        let address = Address::new(targets, name).with_key(colour.name());
         let record = snapshot.resources.get(&address)?;
         (record.id == group).then(|| facts.weight(colour))
     })
@@ -141,7 +141,9 @@ pub fn traffic(snapshot: &Snapshot, name: &str, facts: &Deployment) -> String {
     let Some((_, record, router)) = routers.first() else { return "no rule sends it traffic".to_owned() };
     let written = router.written(&record.inputs);
     let shares = Colour::BOTH.into_iter().filter_map(|colour| {
-        let group = snapshot.resources.get(&Address::new("target_group", name).with_key(colour.name()))?;
+        let group = snapshot
+            .resources
+            .get(&Address::new(names::fleet(snapshot, name).targets(), name).with_key(colour.name()))?;
         let share = Some(written.percent(&group.id)).filter(|share| *share > 0)?;
         Some(match facts.running(colour) {
             Some(release) => format!("{} on {colour} {share}%", release.label),
@@ -150,61 +152,4 @@ pub fn traffic(snapshot: &Snapshot, name: &str, facts: &Deployment) -> String {
     });
     let shares: Vec<String> = shares.collect();
     if shares.is_empty() { "no colour has any".to_owned() } else { shares.join(", ") }
-}
-
-/// A group's inputs with these sizes; `bounds` are the file's minimum and maximum, where they are known.
-fn sized(mut inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object {
-    let now = |name: &str| inputs.get(name).and_then(Value::as_number).unwrap_or_default();
-    let [least, most] = bounds.unwrap_or_default();
-    let pinned = |n: u32| (now("min_size").max(n.max(least).into()), now("max_size").max(n.max(most).into()));
-    let (min, max, desired) = match sizing {
-        // Who is on standby is the business of the run that put it there.
-        Sizing::Left | Sizing::Standby(_) => return inputs,
-        Sizing::File => match bounds {
-            None => return inputs,
-            // A plan of the file puts a maximum right that is higher there by now.
-            Some([min, max]) => {
-                let desired = now("desired_capacity").max(min.into());
-                (min.into(), desired.max(max.into()), Some(desired))
-            }
-        },
-        Sizing::AtLeast(n) => {
-            let (min, max) = pinned(n);
-            (min, max, Some(now("desired_capacity").max(n.into())))
-        }
-        Sizing::Raised(n) => {
-            let (min, max) = pinned(n);
-            (min, max, Some(n.into()))
-        }
-        Sizing::Empty => (0.0, 0.0, Some(0.0)),
-    };
-    inputs.insert("min_size".to_owned(), Value::Number(min));
-    inputs.insert("max_size".to_owned(), Value::Number(max));
-    if let Some(desired) = desired {
-        inputs.insert("desired_capacity".to_owned(), Value::Number(desired));
-    }
-    inputs
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::object;
-
-    fn members(value: Value) -> Object {
-        value.as_object().cloned().unwrap()
-    }
-
-    #[test]
-    fn sizes_are_pinned_upwards_and_come_back_to_the_file() {
-        let group = |min: i32, max: i32, desired: i32| {
-            members(object! { "min_size" => min, "max_size" => max, "desired_capacity" => desired })
-        };
-        let sized = |sizing| super::sized(group(2, 4, 3), sizing, Some([1, 4]));
-        assert_eq!(sized(Sizing::AtLeast(3)), group(3, 4, 3));
-        assert_eq!(sized(Sizing::Raised(6)), group(6, 6, 6));
-        assert_eq!(sized(Sizing::Empty), group(0, 0, 0));
-        assert_eq!(sized(Sizing::File), group(1, 4, 3));
-        assert_eq!(sized(Sizing::Left), group(2, 4, 3));
-    }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::gate::{Ground, Verdict};
 use crate::address::Address;
 use crate::cloud::error::Error;
-use crate::kind::autoscaling_group::fleet::observe_one;
 use crate::kind::operation::{Operation, Reporter};
 use crate::kind::shell::{self, Script};
 
@@ -20,7 +19,7 @@ impl Reporter for Silent {
 pub async fn run(ground: &Ground<'_>, commands: &[String], timeout: u64) -> Result<Verdict, Error> {
     let (cloud, group) = (ground.cloud, ground.group.as_deref());
     let fleet = match group {
-        Some(group) => observe_one(cloud, group).await?,
+        Some(group) => ground.seam.observe(cloud, &[group]).await?.remove(group),
         None => None,
     };
     let member = fleet.and_then(|fleet| fleet.members.into_iter().find(|member| member.in_service()));

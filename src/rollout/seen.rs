@@ -10,9 +10,8 @@ use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::deployment::names;
 use crate::facts::Colour;
-use crate::kind::autoscaling_group::fleet::observe;
-use crate::kind::elbv2::health::{Health, targets as registered};
 use crate::kind::router::Shares;
+use crate::kind::targets::{Health, targets as registered};
 use crate::state::Snapshot;
 
 /// At most so many reasons of targets that are not healthy are kept of a colour.
@@ -25,12 +24,12 @@ pub struct Seen {
     pub weights: Option<BTreeMap<Colour, u8>>,
     /// Target groups of nobody here that the first router gives traffic as well, by ARN.
     pub foreign: Vec<String>,
-    pub fleets: BTreeMap<Colour, Standing>,
+    pub fleets: BTreeMap<Colour, Counts>,
 }
 
 /// One colour's instances and targets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct Counts {
     pub desired: u32,
     pub in_service: usize,
     pub targets: usize,
@@ -40,7 +39,7 @@ pub struct Standing {
 }
 
 impl Seen {
-    pub fn fleet(&self, colour: Colour) -> Standing {
+    pub fn fleet(&self, colour: Colour) -> Counts {
         self.fleets.get(&colour).cloned().unwrap_or_default()
     }
 }
@@ -50,13 +49,14 @@ impl Seen {
 /// # Errors
 /// When AWS cannot be asked. What is gone is not seen.
 pub async fn see(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Seen, Error> {
-    let groups = of_colours(snapshot, "autoscaling_group", name);
-    let targets = of_colours(snapshot, "target_group", name);
+    let seam = names::fleet(snapshot, name);
+    let groups = of_colours(snapshot, seam.kind(), name);
+    let targets = of_colours(snapshot, seam.targets(), name);
     let names: Vec<&str> = groups.values().map(String::as_str).collect();
     let fleets = async {
         match names.is_empty() {
             true => Ok(BTreeMap::new()),
-            false => observe(cloud, &names).await,
+            false => seam.observe(cloud, &names).await,
         }
     };
     let health = async {
@@ -88,13 +88,13 @@ fn of_colours(snapshot: &Snapshot, kind: &str, name: &str) -> BTreeMap<Colour, S
     Colour::BOTH.into_iter().filter_map(id).collect()
 }
 
-async fn health(cloud: &Cloud, arn: &str) -> Result<Standing, Error> {
+async fn health(cloud: &Cloud, arn: &str) -> Result<Counts, Error> {
     let targets = match registered(cloud, arn).await {
         Ok(targets) => targets,
         Err(error) if error.is_not_found() => Vec::new(),
         Err(error) => return Err(error),
     };
-    let mut standing = Standing::default();
+    let mut standing = Counts::default();
     for target in targets {
         match target.health {
             Health::Draining => continue,
@@ -116,7 +116,7 @@ pub async fn weights(
     snapshot: &Snapshot,
     name: &str,
 ) -> Result<Option<BTreeMap<Colour, u8>>, Error> {
-    let targets = of_colours(snapshot, "target_group", name);
+    let targets = of_colours(snapshot, names::fleet(snapshot, name).targets(), name);
     Ok(shares(cloud, snapshot, name).await?.map(|shares| by_colour(&shares, &targets)))
 }
 

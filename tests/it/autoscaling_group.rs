@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{Filter, InstanceType, RequestLaunchTemplateData};
 use bgform::address::Address;
 use bgform::cloud::error::Error;
-use bgform::kind::autoscaling_group::fleet::{Fleet, observe_one};
+use bgform::kind::autoscaling_group::group::observe_one;
+use bgform::kind::fleet::Standing;
 use bgform::kind::schema::Schema;
 use bgform::kind::{self, AnyKind, Live, Wanted};
 use bgform::object;
@@ -113,8 +114,8 @@ impl<'a> Group<'a> {
         kind().delete(&self.world.operation(&self.address, "delete"), &record).await
     }
 
-    async fn fleet(&self, id: &str) -> Fleet {
-        observe_one(&self.world.cloud, id).await.expect("it is read").expect("it is there")
+    async fn fleet(&self, id: &str) -> Standing {
+        observe_one(&self.world.cloud, id).await.expect("it is read").expect("it is there").standing
     }
 
     /// State and type of each instance that the group has launched, by id.
@@ -139,7 +140,7 @@ impl<'a> Group<'a> {
     }
 }
 
-fn ids(fleet: &Fleet) -> BTreeSet<String> {
+fn ids(fleet: &Standing) -> BTreeSet<String> {
     fleet.members.iter().map(|member| member.id.clone()).collect()
 }
 

@@ -57,6 +57,25 @@ fn traffic_comes_by_one_router_at_least() {
 }
 
 #[test]
+fn a_misspelt_router_is_told_beside_another_too() {
+    let product = Product::alone();
+    let rule = "  listener_rule {\n    listener = listener.tcp\n    priority = 10\n    condition {\n      path_pattern = \
+                [\"/*\"]\n    }\n  }\n";
+    for (others, written, meant) in [
+        ("", "  listner {", "listener"),
+        (rule, "  listner {", "listener"),
+        (BLOCK, "  listener_rul {", "listener_rule"),
+    ] {
+        let block = BLOCK.replace("  listener {", written);
+        let forward =
+            "\"TCP\"\n\n  default_action \"forward\" {\n    group = target_group.web[\"blue\"]\n  }\n}\n";
+        let own = if others == BLOCK { OWN.to_owned() } else { OWN.replace("\"TCP\"\n}\n", forward) };
+        let said = refused(&product, &[(OWN, &own), (BLOCK, &format!("{others}\n{block}"))]);
+        assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
+    }
+}
+
+#[test]
 fn the_listener_leaves_its_default_action_to_the_deployment() {
     let product = Product::alone();
     let written = "\"TCP\"\n\n  default_action \"forward\" {\n    group = target_group.web[\"blue\"]\n  }\n}\n\ndeployment";

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_autoscaling::types::Tag;
 
-use super::fleet::Fleet;
+use super::group::Group;
 use super::read;
 use super::spec::{Hook, Policy, Spec};
 use crate::cloud::Repeat;
@@ -44,7 +44,7 @@ pub fn changes<'a, T: Named>(before: &'a [T], after: &'a [T]) -> (Vec<&'a T>, Ve
 }
 
 /// Halts and resumes processes.
-pub async fn processes(op: &Operation<'_>, fleet: &Fleet, after: &BTreeSet<String>) -> Result<(), Error> {
+pub async fn processes(op: &Operation<'_>, fleet: &Group, after: &BTreeSet<String>) -> Result<(), Error> {
     let client = &op.cloud.autoscaling;
     let (halt, resume) = (after - &fleet.suspended, &fleet.suspended - after);
     if !halt.is_empty() {
@@ -64,7 +64,7 @@ pub async fn processes(op: &Operation<'_>, fleet: &Fleet, after: &BTreeSet<Strin
     Ok(())
 }
 
-pub async fn metrics(op: &Operation<'_>, fleet: &Fleet, after: &BTreeSet<String>) -> Result<(), Error> {
+pub async fn metrics(op: &Operation<'_>, fleet: &Group, after: &BTreeSet<String>) -> Result<(), Error> {
     let client = &op.cloud.autoscaling;
     if !after.is_subset(&fleet.metrics) {
         op.call(Service::AutoScaling, "EnableMetricsCollection", Repeat::Safe, || {
@@ -182,7 +182,7 @@ fn tag(group: &str, key: &str, value: &str, propagate: bool) -> Tag {
 }
 
 /// Sets the declared tags and takes away those that no longer are; bgform's own stay.
-pub async fn tags(op: &Operation<'_>, fleet: &Fleet, after: &Spec) -> Result<(), Error> {
+pub async fn tags(op: &Operation<'_>, fleet: &Group, after: &Spec) -> Result<(), Error> {
     let client = &op.cloud.autoscaling;
     let set: Vec<_> =
         after.tags.iter().map(|(key, value)| tag(&fleet.name, key, value, after.propagate_tags)).collect();
@@ -211,7 +211,7 @@ pub async fn tags(op: &Operation<'_>, fleet: &Fleet, after: &Spec) -> Result<(),
 /// deregistered: both go on after the call (API_LoadBalancerTargetGroupState).
 pub async fn target_groups(
     op: &Operation<'_>,
-    fleet: &Fleet,
+    fleet: &Group,
     after: &BTreeSet<String>,
     limit: Duration,
 ) -> Result<(), Error> {

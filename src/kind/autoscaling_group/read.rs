@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LifecycleHook, ScalingPolicy, TagDescription};
 
-use super::fleet::{self, Fleet};
+use super::group::{self, Group};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
+use crate::kind::fleet::Template;
 use crate::kind::operation::is_reserved_tag;
 use crate::kind::{Live, Wanted};
 use crate::value::{Object, Value};
@@ -20,11 +21,11 @@ const TARGET_TRACKING: &str = "TargetTrackingScaling";
 
 pub async fn read(cloud: &Cloud, wanted: &[Wanted<'_>]) -> Result<BTreeMap<String, Live>, Error> {
     let names: Vec<_> = wanted.iter().map(|one| one.id).collect();
-    let groups = fleet::describe(cloud, &names).await?;
+    let groups = group::describe(cloud, &names).await?;
     let by_name: BTreeMap<_, _> = wanted.iter().map(|one| (one.id, one)).collect();
     let mut live = BTreeMap::new();
     for group in &groups {
-        let fleet = Fleet::from_sdk(group);
+        let fleet = Group::from_sdk(group);
         if let Some(one) = by_name.get(fleet.name.as_str()).filter(|_| !fleet.deleting) {
             live.insert(fleet.name.clone(), group_as_live(group, &fleet, one));
         }
@@ -50,7 +51,7 @@ pub async fn read(cloud: &Cloud, wanted: &[Wanted<'_>]) -> Result<BTreeMap<Strin
     Ok(live)
 }
 
-fn group_as_live(group: &AutoScalingGroup, fleet: &Fleet, wanted: &Wanted<'_>) -> Live {
+fn group_as_live(group: &AutoScalingGroup, fleet: &Group, wanted: &Wanted<'_>) -> Live {
     let mut inputs = Object::new();
     let mut set = |name: &str, value: Value| {
         if !value.is_null() {
@@ -128,7 +129,7 @@ fn seconds(seconds: Option<i32>) -> Value {
 }
 
 /// A template as a reference to one resolves: its `id` and `latest_version`.
-fn template_value(template: fleet::Template) -> Value {
+fn template_value(template: Template) -> Value {
     let version = match template.number() {
         Some(number) => Value::Number(number as f64),
         None => Value::string(template.version),
@@ -142,7 +143,7 @@ fn members<const N: usize>(members: [(&str, Value); N]) -> Value {
     Value::Object(there.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn mixed_value(fleet: &Fleet) -> Value {
+fn mixed_value(fleet: &Group) -> Value {
     let Some(mixed) = &fleet.mixed else { return Value::Null };
     let overrides = mixed.launch_template().map(|template| template.overrides()).unwrap_or_default();
     let overrides = overrides.iter().map(|one| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_autoscaling::types::{Activity, ScalingActivityStatusCode};
 
-use super::fleet::{Fleet, observe_one};
+use super::group::{Group, observe_one};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 use crate::kind::elbv2::health::told;
@@ -37,7 +37,7 @@ pub async fn ready(
     name: &str,
     wanted: Wanted<'_>,
     limit: Duration,
-) -> Result<Fleet, Error> {
+) -> Result<Group, Error> {
     let failures = Failures::default();
     let none = BTreeSet::new();
     let (healthy, beside, judged_anyway) = match wanted {
@@ -87,7 +87,7 @@ pub async fn ready(
 
 /// What a group that is not ready yet means, given why launches failed since the wait began, the
 /// latest first.
-fn judge(fleet: &Fleet, failed: &[String]) -> Poll<Fleet> {
+fn judge(fleet: &Group, failed: &[String]) -> Poll<Group> {
     let summary = fleet.summary();
     match failed {
         [] => Poll::Pending(summary),
@@ -136,7 +136,7 @@ async fn failed_activities(cloud: &Cloud, name: &str) -> Result<Vec<(String, Str
 /// listener uses checks nobody (`unused`), and so holds nobody up.
 pub async fn unhealthy_targets(
     cloud: &Cloud,
-    fleet: &Fleet,
+    fleet: &Group,
     arn: &str,
     beside: &BTreeSet<String>,
 ) -> Result<Option<String>, Error> {

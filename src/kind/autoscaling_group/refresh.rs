@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use aws_sdk_autoscaling::types::{DesiredConfiguration, InstanceRefresh, InstanceRefreshStatus};
 
-use super::fleet::{Template, observe_one};
+use super::group::observe_one;
 use super::ready::{Wanted, ready};
 use super::spec::{Refresh, Spec};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
+use crate::kind::fleet::Template;
 use crate::kind::operation::{Operation, Poll};
 
 /// The code of StartInstanceRefresh when there is one already: one at a time for each group.

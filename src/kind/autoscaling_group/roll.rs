@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::fleet::{Fleet, Member, Template, observe_one};
+use super::group::{Group, observe_one};
 use super::ready::{Wanted, ready};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
+use crate::kind::fleet::{Member, Template};
 use crate::kind::operation::{Operation, Poll};
 
 /// The tags by which EC2 says what an instance was launched from; nobody can change them (EC2 user
@@ -96,13 +97,13 @@ pub async fn replace(
 }
 
 /// Ids of the instances that do not run `template`.
-fn outdated(fleet: &Fleet, versions: &BTreeMap<String, Template>, template: &Template) -> BTreeSet<String> {
+fn outdated(fleet: &Group, versions: &BTreeMap<String, Template>, template: &Template) -> BTreeSet<String> {
     let runs = |member: &Member| versions.get(&member.id).or(member.template.as_ref()) == Some(template);
     fleet.members.iter().filter(|member| !runs(member)).map(|member| member.id.clone()).collect()
 }
 
 /// What is unhealthy goes first, since nothing is lost with it.
-fn next(fleet: &Fleet, old: &BTreeSet<String>) -> Next {
+fn next(fleet: &Group, old: &BTreeSet<String>) -> Next {
     let there = fleet.members.iter().filter(|member| old.contains(&member.id) && !member.leaving());
     let mut left: Vec<_> = there.collect();
     if let Some(standing) = left.iter().find(|member| member.state.contains("Standby")) {
@@ -144,7 +145,7 @@ async fn end(op: &Operation<'_>, group: &str, id: &str, limit: Duration) -> Resu
 
 /// What each instance was launched from, as EC2 says it: the group's own listing is of what the
 /// group launches now wherever an instance's own version is not kept.
-async fn versions(cloud: &Cloud, fleet: &Fleet) -> Result<BTreeMap<String, Template>, Error> {
+async fn versions(cloud: &Cloud, fleet: &Group) -> Result<BTreeMap<String, Template>, Error> {
     let ids: Vec<_> = fleet.members.iter().map(|member| member.id.clone()).collect();
     let mut versions = BTreeMap::new();
     for ids in ids.chunks(FILTER_VALUES) {
@@ -185,7 +186,7 @@ mod tests {
     use super::*;
     use crate::kind::autoscaling_group::tests::{fleet, template};
 
-    fn old(fleet: &Fleet, ids: &[&str]) -> BTreeSet<String> {
+    fn old(fleet: &Group, ids: &[&str]) -> BTreeSet<String> {
         fleet.members.iter().map(|one| one.id.clone()).filter(|id| ids.contains(&id.as_str())).collect()
     }
 
@@ -203,7 +204,7 @@ mod tests {
             fleet(3, &[("i-1", "InService", 1), ("i-2", "InService", 1), ("i-3", "Terminating", 1)]);
         let all = old(&fleet, &["i-1", "i-2", "i-3"]);
         assert_eq!(next(&fleet, &all), Next::End { id: "i-1".into(), left: 2 });
-        fleet.members[1].healthy = false;
+        fleet.standing.members[1].healthy = false;
         assert_eq!(next(&fleet, &all), Next::End { id: "i-2".into(), left: 2 });
         assert_eq!(next(&fleet, &BTreeSet::new()), Next::Done);
     }

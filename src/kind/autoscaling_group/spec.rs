@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::AutoscalingGroup;
-use super::fleet::Template;
 use crate::cloud::error::Error;
+use crate::kind::fleet::Pace;
+use crate::kind::fleet::Template;
 use crate::kind::{Tags, typed};
 use crate::value::Object;
 
@@ -214,15 +215,15 @@ impl Spec {
 
 impl Refresh {
     /// A refresh that takes a group back: without pauses, and with nowhere to go back to itself.
-    pub fn back(min_healthy: f64, max_healthy: f64) -> Self {
+    pub fn back(pace: Pace) -> Self {
         Self {
-            min_healthy,
-            max_healthy: Some(max_healthy),
+            min_healthy: pace.min_healthy,
+            max_healthy: Some(pace.max_healthy),
             checkpoints: None,
             checkpoint_delay: None,
             instance_warmup: None,
             bake_time: None,
-            skip_matching: true,
+            skip_matching: pace.skip_matching,
             auto_rollback: false,
             alarms: Vec::new(),
             scale_in_protected_instances: "Refresh".to_owned(),

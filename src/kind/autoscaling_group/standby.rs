@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::fleet::{Fleet, Member, observe_one};
+use super::group::{Group, observe_one};
 use super::ready::unhealthy_targets;
 use super::spec::Spec;
 use crate::cloud::Repeat;
@@ -13,11 +13,6 @@ use crate::kind::operation::{Operation, Poll};
 
 /// At most so many instances a call (API_EnterStandby, API_ExitStandby).
 const INSTANCES: usize = 20;
-
-/// The members that these ids name.
-pub fn of<'a>(fleet: &'a Fleet, ids: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Member> {
-    fleet.members.iter().filter(|member| ids.contains(&member.id))
-}
 
 /// Puts those of `ids` that are in service on standby and waits until all are: they are deregistered,
 /// and have answered the requests that they had (user guide, as-enter-exit-standby). The desired
@@ -29,10 +24,8 @@ pub async fn enter(
     limit: Duration,
 ) -> Result<(), Error> {
     let fleet = there(op, group).await?;
-    let serving: Vec<String> = of(&fleet, ids)
-        .filter(|member| member.state == "InService")
-        .map(|member| member.id.clone())
-        .collect();
+    let serving: Vec<String> =
+        fleet.of(ids).filter(|member| member.state == "InService").map(|member| member.id.clone()).collect();
     let client = &op.cloud.autoscaling;
     for some in serving.chunks(INSTANCES) {
         op.call(Service::AutoScaling, "EnterStandby", Repeat::OnThrottle, || {
@@ -43,7 +36,7 @@ pub async fn enter(
     }
     op.wait(&format!("{} are on standby", told(ids)), limit, || async {
         let fleet = there(op, group).await?;
-        let mut waits = of(&fleet, ids).filter(|member| !member.leaving() && member.state != "Standby");
+        let mut waits = fleet.of(ids).filter(|member| !member.leaving() && member.state != "Standby");
         Ok(match waits.next() {
             None => Poll::Ready(()),
             Some(member) => Poll::Pending(format!("{} is {}", member.id, member.state)),
@@ -62,7 +55,7 @@ pub async fn exit(
 ) -> Result<(), Error> {
     let fleet = there(op, group).await?;
     let standing: Vec<String> =
-        of(&fleet, ids).filter(|member| member.state == "Standby").map(|member| member.id.clone()).collect();
+        fleet.of(ids).filter(|member| member.state == "Standby").map(|member| member.id.clone()).collect();
     let client = &op.cloud.autoscaling;
     for some in standing.chunks(INSTANCES) {
         op.call(Service::AutoScaling, "ExitStandby", Repeat::OnThrottle, || {
@@ -97,7 +90,7 @@ pub async fn exit(
 pub async fn end(op: &Operation<'_>, group: &str, ids: &BTreeSet<String>) -> Result<(), Error> {
     let fleet = there(op, group).await?;
     let client = &op.cloud.autoscaling;
-    for member in of(&fleet, ids).filter(|member| member.state.contains("Standby")) {
+    for member in fleet.of(ids).filter(|member| member.state.contains("Standby")) {
         op.call(Service::AutoScaling, "TerminateInstanceInAutoScalingGroup", Repeat::OnThrottle, || {
             let call = client.terminate_instance_in_auto_scaling_group().instance_id(&member.id);
             call.should_decrement_desired_capacity(false).send()
@@ -141,7 +134,7 @@ pub async fn pin(op: &Operation<'_>, group: &str, spec: &Spec) -> Result<(), Err
     .map(drop)
 }
 
-async fn there(op: &Operation<'_>, group: &str) -> Result<Fleet, Error> {
+async fn there(op: &Operation<'_>, group: &str) -> Result<Group, Error> {
     observe_one(op.cloud, group).await?.ok_or_else(|| {
         Error::failed(format!("the group `{group}` is gone"), "somebody has deleted it; run `bgform plan`")
     })

@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::fleet::{Fleet, Member, Template};
+use super::group::Group;
 use super::*;
 use crate::kind::AnyKind;
+use crate::kind::fleet::{Member, Standing, Template};
 use crate::object;
 
 pub fn template(version: u64) -> Template {
@@ -11,7 +12,7 @@ pub fn template(version: u64) -> Template {
 }
 
 /// A group pinned to version 2 with these instances: id, lifecycle state, version.
-pub fn fleet(desired: i32, members: &[(&str, &str, u64)]) -> Fleet {
+pub fn fleet(desired: i32, members: &[(&str, &str, u64)]) -> Group {
     let member = |(id, state, version): &(&str, &str, u64)| Member {
         id: (*id).to_owned(),
         state: (*state).to_owned(),
@@ -20,7 +21,7 @@ pub fn fleet(desired: i32, members: &[(&str, &str, u64)]) -> Fleet {
         units: 1,
         protected: false,
     };
-    Fleet {
+    let standing = Standing {
         name: "shop".to_owned(),
         arn: String::new(),
         deleting: false,
@@ -29,14 +30,14 @@ pub fn fleet(desired: i32, members: &[(&str, &str, u64)]) -> Fleet {
         desired,
         members: members.iter().map(member).collect(),
         template: Some(template(2)),
-        mixed: None,
         target_groups: BTreeSet::new(),
         judged_by_targets: false,
         suspended: BTreeSet::new(),
         metrics: BTreeSet::new(),
         tags: BTreeMap::new(),
         deletion_protection: None,
-    }
+    };
+    Group { standing, mixed: None }
 }
 
 /// What a complete block says, canonical.
@@ -66,15 +67,15 @@ fn a_group_is_settled_when_it_has_what_it_wants_and_no_whole_instance_more() {
     assert!(fleet(1, &[("i-1", "InService", 2), ("i-2", "Terminating", 2)]).settled());
     let mut grown = fleet(1, &[("i-1", "InService", 2), ("i-2", "InService", 2)]);
     assert!(!grown.settled());
-    grown.members[0].protected = true;
+    grown.standing.members[0].protected = true;
     assert!(grown.settled());
     let mut halted = fleet(2, &[("i-1", "InService", 2)]);
-    halted.suspended.insert("Launch".to_owned());
+    halted.standing.suspended.insert("Launch".to_owned());
     assert!(halted.settled());
     let mut heavy = fleet(3, &[("i-1", "InService", 2)]);
-    heavy.members[0].units = 4;
+    heavy.standing.members[0].units = 4;
     assert!(heavy.settled());
-    heavy.members[0].healthy = false;
+    heavy.standing.members[0].healthy = false;
     assert!(!heavy.settled());
     assert_eq!(heavy.summary(), "0 of 3 in service, 1 unhealthy");
 }
@@ -88,7 +89,7 @@ fn a_group_stands_at_the_oldest_version_that_an_instance_runs() {
     assert_eq!(stands(&[("i-1", "InService", 2), ("i-2", "Terminating", 1)]), template(2));
     let mut other = fleet(1, &[("i-1", "InService", 7)]);
     let moved = Template { id: "lt-0".to_owned(), version: "7".to_owned() };
-    other.members[0].template = Some(moved.clone());
+    other.standing.members[0].template = Some(moved.clone());
     assert_eq!(other.stands_at(), Some(moved));
 }
 

@@ -3,13 +3,14 @@
 use aws_sdk_autoscaling::operation::update_auto_scaling_group::builders::UpdateAutoScalingGroupInputBuilder;
 use aws_sdk_autoscaling::types::MixedInstancesPolicy;
 
-use super::fleet::{Fleet, Template, observe_one};
+use super::group::{Group, observe_one};
 use super::ready::{Wanted, ready};
 use super::spec::{Outdated, Spec};
 use super::{parts, refresh, roll};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
 use crate::kind::Update;
+use crate::kind::fleet::Template;
 use crate::kind::operation::Operation;
 
 /// Attributes that are fields of UpdateAutoScalingGroup; those of what is launched come beside.
@@ -111,7 +112,7 @@ pub async fn pin_to(op: &Operation<'_>, group: &str, template: &Template) -> Res
 /// The input of UpdateAutoScalingGroup with what has changed; `launched` says whether what
 /// instances are launched from is part of it.
 fn settings(
-    fleet: &Fleet,
+    fleet: &Group,
     update: &Update<'_, Spec>,
     launched: bool,
 ) -> Result<UpdateAutoScalingGroupInputBuilder, Error> {

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use super::{Stop, Taking, refused};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
-use crate::kind::autoscaling_group::fleet::{Fleet, Template};
+use crate::kind::autoscaling_group::group::Group;
 use crate::kind::elbv2::health::{self, Health};
 use crate::kind::elbv2::{name_in, pages};
+use crate::kind::fleet::{Standing, Template};
 use crate::plan::take_over::Taken;
 use crate::value::Value;
 
@@ -23,12 +24,12 @@ impl Taking<'_> {
             Ok((page.auto_scaling_groups.unwrap_or_default(), page.next_token))
         });
         let fleets = fleets.await?;
-        let follows = |fleet: &Fleet| {
+        let follows = |fleet: &Group| {
             let launched = fleet.template.as_ref();
             fleet.name != group && launched.is_some_and(|one| one.id == template.id && one.number().is_none())
         };
-        let Some(other) = fleets.iter().map(Fleet::from_sdk).find(follows) else { return Ok(()) };
-        let version = other.template.map(|template| template.version).unwrap_or_default();
+        let Some(other) = fleets.iter().map(Group::from_sdk).find(follows) else { return Ok(()) };
+        let version = other.template.as_ref().map(|template| template.version.clone()).unwrap_or_default();
         refused(
             format!(
                 "`{}` launches {version} of the same launch template, and would launch the next release",
@@ -39,7 +40,7 @@ impl Taking<'_> {
     }
 
     /// Every target is an instance of the group: the next release is as large as the group.
-    pub(super) async fn targets(&self, fleet: &Fleet, arn: &str) -> Result<String, Stop> {
+    pub(super) async fn targets(&self, fleet: &Standing, arn: &str) -> Result<String, Stop> {
         let health = health(self.cloud, arn).await?;
         let foreign = health.iter().find(|(id, _)| !fleet.members.iter().any(|member| member.id == *id));
         if let Some((id, _)) = foreign {
@@ -58,7 +59,7 @@ impl Taking<'_> {
 }
 
 /// A change of these would launch or end instances of a fleet that is only to be taken over.
-pub(super) fn same_place(taken: &Taken, fleet: &Fleet) -> Result<(), Stop> {
+pub(super) fn same_place(taken: &Taken, fleet: &Standing) -> Result<(), Stop> {
     let most = taken.inputs.get("max_size").and_then(Value::as_number);
     if let Some(most) = most.filter(|most| *most < f64::from(fleet.desired)) {
         return refused(

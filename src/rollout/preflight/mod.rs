@@ -11,7 +11,7 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::facts::{Rollout, Stage};
-use crate::kind::autoscaling_group::fleet::Fleet;
+use crate::kind::fleet::Standing;
 use crate::plan::resolve::resolve;
 use crate::plan::step::Step;
 use crate::stack::{Known, View};
@@ -55,7 +55,7 @@ pub struct Ground<'a> {
     /// What the plan makes, the new colours raised.
     pub steps: &'a [Step],
     /// The live fleet of each deployment, as it is.
-    pub fleets: &'a HashMap<String, Fleet>,
+    pub fleets: &'a HashMap<String, Standing>,
 }
 
 /// One rollout that is about to begin, and what the file says of the colour that it raises.
@@ -63,7 +63,7 @@ struct Begins<'a> {
     intent: &'a Intent,
     rollout: &'a Rollout,
     /// The live fleet, where there is one.
-    live: Option<&'a Fleet>,
+    live: Option<&'a Standing>,
     group: Address,
     fleet: Object,
     target_group: Address,

@@ -30,7 +30,7 @@ impl Rolling<'_> {
 
     /// The state has what the colour's group launches now, after a way back that went past the plan.
     pub async fn learn_what_launches(&self, colour: Colour) -> Result<(), Failure> {
-        let (address, snapshot) = (self.address("autoscaling_group", colour), self.run.journal.snapshot());
+        let (address, snapshot) = (self.fleet_of(colour), self.run.journal.snapshot());
         let record = records::relaunched(self.run.cloud, &snapshot, &address).await;
         if let Some(record) = record.map_err(|error| Failure::Plan(Box::new(error)))? {
             let change = Change::Put { address, record };
@@ -73,7 +73,7 @@ impl Rolling<'_> {
     fn carried_by(&self, addresses: &BTreeSet<Address>) -> Vec<Carries> {
         let routers = addresses.iter().any(names::is_router);
         let sizes = Colour::BOTH.into_iter();
-        let sizes = sizes.filter(|colour| addresses.contains(&self.address("autoscaling_group", *colour)));
+        let sizes = sizes.filter(|colour| addresses.contains(&self.fleet_of(*colour)));
         routers.then_some(Carries::Router).into_iter().chain(sizes.map(Carries::Sizes)).collect()
     }
 

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use super::{Failure, LOOK, Rolling};
 use crate::address::Address;
+use crate::deployment::names;
 use crate::facts::{Colour, Retirement, Sizing};
-use crate::kind::autoscaling_group::fleet::{Fleet, observe_one};
-use crate::kind::autoscaling_group::ready::{Wanted, ready};
-use crate::kind::autoscaling_group::retirement;
+use crate::kind::fleet::{Fleet, Standing};
 use crate::rollout::seen;
 use crate::rollout::verify::{Effect, least};
-use crate::value::Value;
+use crate::state::Record;
 
 impl Rolling<'_> {
     /// From here on scaling policies may add to the colour's instances, and none may take them away.
@@ -24,27 +23,36 @@ impl Rolling<'_> {
             .await?)
     }
 
-    /// The minimum and maximum that a group's record has.
+    /// The kind of fleet that carries the deployment's colours.
+    pub fn seam(&self) -> &'static dyn Fleet {
+        names::fleet(&self.run.journal.snapshot(), self.name)
+    }
+
+    /// The address of a colour's fleet.
+    pub fn fleet_of(&self, colour: Colour) -> Address {
+        self.address(self.seam().kind(), colour)
+    }
+
+    /// The colour's fleet as state has it.
+    pub fn record(&self, colour: Colour) -> Option<Record> {
+        self.run.journal.snapshot().resources.get(&self.fleet_of(colour)).cloned()
+    }
+
+    /// The minimum and maximum that the fleet's record has.
     pub fn bounds(&self, colour: Colour) -> Option<[u32; 2]> {
-        let snapshot = self.run.journal.snapshot();
-        let record = snapshot.resources.get(&self.address("autoscaling_group", colour))?;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds sizes")]
-        let size = |name: &str| record.inputs.get(name).and_then(Value::as_number).map(|size| size as u32);
-        Some([size("min_size")?, size("max_size")?])
+        self.seam().bounds(&self.record(colour)?.inputs)
     }
 
     /// Waits until the colour has the instances that it should have, all of them healthy targets.
     pub async fn healthy(&self, colour: Colour) -> Result<(), Failure> {
-        let address = self.address("autoscaling_group", colour);
-        let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else {
-            return Ok(());
-        };
+        let Some(record) = self.record(colour) else { return Ok(()) };
+        let (address, seam) = (self.fleet_of(colour), self.seam());
         let op = self.asks(&address);
-        let mut waits = std::pin::pin!(ready(&op, &record.id, Wanted::HealthyTargets, self.limit(colour)));
+        let mut waits = seam.ready(&op, &record.id, self.limit(colour));
         loop {
             tokio::select! {
-                fleet = &mut waits => {
-                    fleet?;
+                ready = &mut waits => {
+                    ready?;
                     self.is_so(Effect::Healthy(colour));
                     return Ok(());
                 }
@@ -56,32 +64,23 @@ impl Rolling<'_> {
 
     /// How long the colour's instances may take to come into service.
     pub fn limit(&self, colour: Colour) -> Duration {
-        let snapshot = self.run.journal.snapshot();
-        let record = snapshot.resources.get(&self.address("autoscaling_group", colour));
-        match record.and_then(|record| record.inputs.get("ready_timeout")) {
-            Some(Value::Duration(limit)) => *limit,
-            _ => Duration::from_secs(600),
-        }
+        self.seam().ready_timeout(&self.record(colour).map(|record| record.inputs).unwrap_or_default())
     }
 
-    pub async fn fleet(&self, colour: Colour) -> Result<Option<Fleet>, Failure> {
-        let address = self.address("autoscaling_group", colour);
-        let Some(record) = self.run.journal.snapshot().resources.get(&address).cloned() else {
-            return Ok(None);
-        };
-        Ok(observe_one(self.run.cloud, &record.id).await?)
+    /// The colour's fleet as it stands now; none where it is gone.
+    pub async fn fleet(&self, colour: Colour) -> Result<Option<Standing>, Failure> {
+        let Some(record) = self.record(colour) else { return Ok(None) };
+        Ok(self.seam().observe(self.run.cloud, &[&record.id]).await?.remove(&record.id))
     }
 
-    /// The Auto Scaling group's name.
+    /// The fleet's id.
     pub fn group(&self, colour: Colour) -> String {
-        let snapshot = self.run.journal.snapshot();
-        let record = snapshot.resources.get(&self.address("autoscaling_group", colour));
-        record.map(|record| record.id.clone()).unwrap_or_default()
+        self.record(colour).map(|record| record.id).unwrap_or_default()
     }
 
-    /// The sizes of both colours' groups.
+    /// The fleets of both colours.
     pub fn groups(&self) -> std::collections::BTreeSet<Address> {
-        Colour::BOTH.map(|colour| self.address("autoscaling_group", colour)).into()
+        Colour::BOTH.map(|colour| self.fleet_of(colour)).into()
     }
 
     /// A colour that is to carry all traffic again has as many instances as the other one, and keeps
@@ -91,7 +90,8 @@ impl Rolling<'_> {
             return Ok(());
         }
         self.call_off(colour).await?;
-        let desired = |fleet: &Option<Fleet>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());
+        let desired =
+            |fleet: &Option<Standing>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());
         let capacity = desired(&self.fleet(colour.other()).await?).max(1);
         let fleet = self.fleet(colour).await?;
         let there = desired(&fleet);
@@ -131,14 +131,14 @@ impl Rolling<'_> {
     pub async fn schedule(&self, colour: Colour, after: Duration) -> Result<(), Failure> {
         let now = self.run.cloud.clock.now();
         let at = now.checked_add(after).unwrap_or(now);
-        let address = self.address("autoscaling_group", colour);
+        let address = self.fleet_of(colour);
         let op = self.changes(Effect::Scheduled(colour), &address)?;
         self.change_facts(|facts| {
             facts.size(colour, Sizing::Left);
             facts.retirement = Some(Retirement { colour, at, after });
         })
         .await?;
-        Ok(retirement::schedule(&op, &self.group(colour), at).await?)
+        Ok(self.seam().retire_at(&op, &self.group(colour), at).await?)
     }
 
     /// The colour is not emptied by AWS any more.
@@ -146,9 +146,9 @@ impl Rolling<'_> {
         if self.facts().retirement.is_none_or(|one| one.colour != colour) {
             return Ok(());
         }
-        let address = self.address("autoscaling_group", colour);
+        let address = self.fleet_of(colour);
         let op = self.changes(Effect::Unscheduled(colour), &address)?;
-        retirement::unschedule(&op, &self.group(colour)).await?;
+        self.seam().keep(&op, &self.group(colour)).await?;
         Ok(self.change_facts(|facts| facts.retirement = None).await?)
     }
 

@@ -102,7 +102,7 @@ impl Rolling<'_> {
         let rollout = facts.rollout.as_ref();
         let to = rollout.map_or(Colour::Blue, |rollout| rollout.to);
         let snapshot = self.run.journal.snapshot();
-        let group = snapshot.resources.get(&self.address("autoscaling_group", to));
+        let group = snapshot.resources.get(&self.fleet_of(to));
         let label = |colour: Colour| facts.releases.get(&colour).map_or("", |release| release.label.as_str());
         let env = [
             ("BGFORM_STACK", snapshot.stack.as_str()),
@@ -118,6 +118,7 @@ impl Rolling<'_> {
             journal: self.run.journal,
             environment: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             folder: self.run.program.folder(),
+            seam: self.seam(),
             group: group.map(|record| record.id.clone()),
             since: facts.history.iter().rev().find(|one| one.colour == to).map(|one| one.ended),
             router: names::routers(&snapshot, self.name)

@@ -145,15 +145,16 @@ impl Rolling<'_> {
     /// A colour with weight still has healthy targets, and as many as it was raised to.
     pub async fn carries(&self, facts: &Deployment, colour: Colour) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
+        let seam = self.seam();
         let id = |kind| snapshot.resources.get(&self.address(kind, colour)).map(|record| record.id.clone());
-        let (Some(targets), Some(group)) = (id("target_group"), id("autoscaling_group")) else {
+        let (Some(targets), Some(group)) = (id(seam.targets()), id(seam.kind())) else {
             return Ok(());
         };
         let least = match facts.sizing(colour) {
             Sizing::AtLeast(least) | Sizing::Raised(least) => least,
             _ => 0,
         };
-        match health::ill(self.run.cloud, &targets, &group, least).await? {
+        match health::ill(self.run.cloud, &targets, seam, &group, least).await? {
             Some(reason) => Err(Failure::Unhealthy { colour, reason }),
             None => Ok(()),
         }

@@ -63,7 +63,7 @@ impl Rolling<'_> {
 
     /// What counts the requests that the colour gets from the first router.
     fn counted(&self, snapshot: &Snapshot, colour: Colour) -> Option<Requests> {
-        let group = &snapshot.resources.get(&self.address("target_group", colour))?.id;
+        let group = &snapshot.resources.get(&self.address(self.seam().targets(), colour))?.id;
         let routers = names::routers(snapshot, self.name);
         let (_, record, router) = routers.first()?;
         router.requests(&record.inputs, group)

@@ -9,14 +9,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 
-use super::refresh::{is_later, spec, template};
+use super::refresh::{inputs, is_later};
 use super::{Act, Doing, Setting};
 
 use crate::cloud::error::Error;
 use crate::deployment::declaration::Strategy;
 use crate::facts::{Batches, Colour, Course, Origin, Sizing};
-use crate::kind::autoscaling_group::fleet::{Fleet, Member};
-use crate::kind::autoscaling_group::{roll, standby};
+use crate::kind::fleet::{Member, Rested, Standing, Template};
 use crate::kind::shell::{self, Script};
 use crate::rollout::health::Served;
 use crate::rollout::run::{Failure, Rolling, Stop};
@@ -114,7 +113,7 @@ async fn told(rolling: &Rolling<'_>, live: Colour, failure: Failure) -> Failure 
         return failure;
     };
     let Ok(Some(fleet)) = rolling.fleet(live).await else { return failure };
-    let out = standby::of(&fleet, &rollout.batches.current).filter(|member| member.state.contains("Standby"));
+    let out = fleet.of(&rollout.batches.current).filter(|member| member.on_standby());
     let out: Vec<_> = out.map(|member| member.id.as_str()).collect();
     if !out.is_empty() {
         let commands = if interrupted { ", and commands that run there go on" } else { "" };
@@ -152,7 +151,7 @@ impl Watch<'_> {
 
 /// The next batch: empty when none is left.
 pub(super) fn choose(
-    fleet: &Fleet,
+    fleet: &Standing,
     done: &BTreeSet<String>,
     batch: f64,
     wants: impl Fn(&Member) -> bool,
@@ -190,16 +189,16 @@ fn size(serving: usize, batch: f64) -> usize {
 /// Takes the current batch through standby, the commands and back into service.
 async fn one(rolling: &Rolling<'_>, live: Colour, resumed: bool) -> Result<(), Failure> {
     let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
-    let address = rolling.address("autoscaling_group", live);
+    let address = rolling.fleet_of(live);
     let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
     let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
     // What was replaced meanwhile is no longer of this batch.
     let there = |member: &&Member| !member.leaving();
     let ids: BTreeSet<String> =
-        standby::of(&fleet, &rollout.batches.current).filter(there).map(|member| member.id.clone()).collect();
+        fleet.of(&rollout.batches.current).filter(there).map(|member| member.id.clone()).collect();
     let told = ids.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     if !rollout.batches.ran {
-        let serving = standby::of(&fleet, &ids).filter(|member| member.state == "InService").count();
+        let serving = fleet.of(&ids).filter(|member| member.serves()).count();
         let units = i32::try_from(serving).unwrap_or(i32::MAX);
         if fleet.desired.saturating_sub(units) < fleet.min {
             let lower = u32::try_from(ids.len()).unwrap_or(u32::MAX);
@@ -214,11 +213,11 @@ async fn one(rolling: &Rolling<'_>, live: Colour, resumed: bool) -> Result<(), F
             rolling.agree(&rolling.groups()).await?;
         }
         rolling.say(&format!("{told} leave the traffic for the new release"));
-        standby::enter(&op, &group, &ids, DRAIN).await?;
+        seam(rolling)?.enter(&op, &group, &ids, DRAIN).await?;
         run(rolling, live, &ids, resumed).await?;
         rolling.change(|_, rollout| rollout.batches.ran = true).await?;
     }
-    standby::exit(&op, &group, &ids, rolling.limit(live)).await?;
+    seam(rolling)?.exit(&op, &group, &ids, rolling.limit(live)).await?;
     rolling
         .change(|facts, rollout| {
             facts.sizing.insert(live, Sizing::File);
@@ -246,7 +245,7 @@ async fn run(
             "write it as it was, or go back with `bgform abort`",
         )));
     };
-    let address = rolling.address("autoscaling_group", live);
+    let address = rolling.fleet_of(live);
     let op = rolling.changes(Effect::Replaced(live), &address)?;
     // No other rollout has the same, though it ships the same release again.
     let name = rolling.rollout().map(|(_, rollout)| {
@@ -278,14 +277,14 @@ async fn back(
     origin: &Origin,
     batches: &Batches,
 ) -> Result<(), Failure> {
-    let address = rolling.address("autoscaling_group", live);
+    let address = rolling.fleet_of(live);
     let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
     rolling
         .unless_interrupted(async {
-            standby::pin(&op, &group, &spec(rolling, live)?.at(&template(origin))).await?;
-            standby::end(&op, &group, &batches.current).await?;
+            seam(rolling)?.pin(&op, &group, &inputs(rolling, live)?, &Template::from(origin)).await?;
+            seam(rolling)?.end(&op, &group, &batches.current).await?;
             if !batches.current.is_empty() {
-                standby::grow(&op, &group, batches.desired).await?;
+                seam(rolling)?.grow(&op, &group, batches.desired).await?;
             }
             rolling
                 .change(|facts, _| {
@@ -295,15 +294,25 @@ async fn back(
             rolling.agree(&rolling.groups()).await?;
             let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
             let touched = touched(&fleet, origin, batches);
-            Ok(roll::replace(&op, &group, &touched, rolling.limit(live)).await?)
+            Ok(seam(rolling)?.replace(&op, &group, &touched, rolling.limit(live)).await?)
         })
         .await?;
     rolling.healthy(live).await
 }
 
+/// How instances of the fleet leave the traffic and come back.
+fn seam(rolling: &Rolling<'_>) -> Result<&'static dyn Rested, Error> {
+    let fleet = rolling.seam();
+    fleet.rested().ok_or_else(|| {
+        let kind = fleet.kind();
+        let message = format!("no instance of `{kind}` can leave the traffic and come back");
+        Error::failed(message, "ship with strategy \"blue_green\"")
+    })
+}
+
 /// The instances that may have the new release: by its commands, or by being launched from a later
 /// version than the origin's.
-fn touched(fleet: &Fleet, origin: &Origin, batches: &Batches) -> BTreeSet<String> {
+fn touched(fleet: &Standing, origin: &Origin, batches: &Batches) -> BTreeSet<String> {
     let given = |member: &Member| batches.done.contains(&member.id) || batches.current.contains(&member.id);
     let all = fleet.members.iter().filter(|member| given(member) || is_later(member, origin));
     all.map(|member| member.id.clone()).collect()

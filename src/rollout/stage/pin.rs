@@ -6,11 +6,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::in_place::{choose, walk};
-use super::refresh::template;
 use super::{Act, Doing, Setting};
 use crate::deployment::declaration::Strategy;
 use crate::facts::Colour;
-use crate::kind::autoscaling_group::fleet::Member;
+use crate::kind::fleet::{Member, Template};
 use crate::rollout::run::{Failure, Rolling};
 use crate::rollout::verify::{Effect, Point};
 
@@ -43,7 +42,7 @@ async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
         Strategy::InPlace { batch, .. } => batch,
         _ => 50.0,
     };
-    let origin = rollout.origin.as_ref().map(template);
+    let origin = rollout.origin.as_ref().map(Template::from);
     let launched_before = |member: &Member| member.template.is_some() && member.template == origin;
     loop {
         walk(rolling, live, batch, launched_before).await?;

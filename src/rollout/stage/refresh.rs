@@ -11,13 +11,11 @@ use super::{Act, Doing, Setting};
 use crate::cloud::error::Error;
 use crate::deployment::declaration::Strategy;
 use crate::facts::{Colour, Course, Origin};
-use crate::kind::autoscaling_group::fleet::{Member, Template};
-use crate::kind::autoscaling_group::refresh::{self, under_way};
-use crate::kind::autoscaling_group::spec::{Refresh as How, Spec};
+use crate::kind::fleet::{Member, Pace, Replaced, Template};
 use crate::rollout::health::Served;
 use crate::rollout::run::{Failure, Rolling, Stop};
 use crate::rollout::verify::{Effect, Point};
-use crate::value::format_duration;
+use crate::value::{Object, format_duration};
 
 pub struct Refresh;
 
@@ -67,11 +65,13 @@ impl Act for Refresh {
     fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             let Some((live, origin)) = rolling.origin() else { return Ok(()) };
-            let how = match rolling.declaration.strategy {
-                Strategy::Rolling { min_healthy, max_healthy, .. } => How::back(min_healthy, max_healthy),
-                _ => How::back(90.0, 110.0),
+            let pace = match rolling.declaration.strategy {
+                Strategy::Rolling { min_healthy, max_healthy, .. } => {
+                    Pace { min_healthy, max_healthy, ..Pace::default() }
+                }
+                _ => Pace::default(),
             };
-            let gone = rolling.unless_interrupted(bring_back(rolling, live, &origin, how)).await;
+            let gone = rolling.unless_interrupted(bring_back(rolling, live, &origin, pace)).await;
             if let Err(Failure::Interrupted) = gone {
                 goes_on_back(rolling);
             }
@@ -139,13 +139,13 @@ async fn ended(
     failure: &Failure,
     refreshed: Pin<&mut impl Future<Output = Result<(), Failure>>>,
 ) -> Result<(), Failure> {
-    let address = rolling.address("autoscaling_group", live);
+    let address = rolling.fleet_of(live);
     let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
     let asked = matches!(failure, Failure::Asked { .. });
     let turned = match failure {
         Failure::State(_) => return Ok(()),
         Failure::Interrupted => {
-            if let Ok(Some((_, seen))) = under_way(&op, &group).await {
+            if let Ok(Some((_, seen))) = seam(rolling)?.under_way(&op, &group).await {
                 rolling.tell(&format!(
                     "AWS goes on with the refresh by itself ({seen}); `bgform apply` goes on with it, `bgform abort` \
                      turns it round"
@@ -155,14 +155,14 @@ async fn ended(
         }
         _ if rolling.stays(failure) => {
             rolling.tell(&format!("the refresh is cancelled, and {live} stays as it is by then: {failure}"));
-            refresh::cancel(&op, &group).await
+            seam(rolling)?.cancel(&op, &group).await
         }
         _ => {
             // Before the call: who comes after a kill in between must not begin it again.
             let course = Course::Back { reason: failure.to_string(), asked };
             rolling.change(|_, rollout| rollout.course = course).await?;
             rolling.tell(&format!("the refresh is turned round: {failure}"));
-            refresh::turn_back(&op, &group).await
+            seam(rolling)?.turn_back(&op, &group).await
         }
     };
     // Where the call failed the way back makes it again.
@@ -181,9 +181,9 @@ fn goes_on_back(rolling: &Rolling<'_>) {
 
 /// Cancels the refresh of the live colour that is under way, if there is one.
 pub async fn cancel(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
-    let address = rolling.address("autoscaling_group", live);
+    let address = rolling.fleet_of(live);
     let op = rolling.changes(Effect::Replaced(live), &address)?;
-    Ok(refresh::cancel(&op, &rolling.group(live)).await?)
+    Ok(seam(rolling)?.cancel(&op, &rolling.group(live)).await?)
 }
 
 /// What is looked at while a refresh goes on.
@@ -223,9 +223,9 @@ impl<'a> Watch<'a> {
         if let Some(reason) = unfit.fell_ill {
             return Err(Failure::Unhealthy { colour: live, reason }.into());
         }
-        let address = rolling.address("autoscaling_group", live);
+        let address = rolling.fleet_of(live);
         let now = rolling.run.cloud.clock.monotonic();
-        match under_way(&rolling.asks(&address), &rolling.group(live)).await? {
+        match seam(rolling)?.under_way(&rolling.asks(&address), &rolling.group(live)).await? {
             Some((percentage, _)) if percentage > self.most => (self.most, self.since) = (percentage, now),
             Some((_, seen)) if now.saturating_sub(self.since) > self.limit => {
                 let limit = format_duration(self.limit);
@@ -247,7 +247,7 @@ fn patience(rolling: &Rolling<'_>, live: Colour) -> Duration {
         Strategy::Rolling { checkpoint_delay, .. } => checkpoint_delay.unwrap_or_default(),
         _ => 0,
     };
-    let warmup = spec(rolling, live).map(|spec| spec.warmup()).unwrap_or_default();
+    let warmup = seam(rolling).and_then(|seam| Ok(seam.warmup(&inputs(rolling, live)?))).unwrap_or_default();
     rolling.limit(live) + warmup + Duration::from_secs(paused)
 }
 
@@ -255,16 +255,12 @@ pub(super) async fn bring_back(
     rolling: &Rolling<'_>,
     live: Colour,
     origin: &Origin,
-    how: How,
+    pace: Pace,
 ) -> Result<(), Failure> {
-    let address = rolling.address("autoscaling_group", live);
+    let address = rolling.fleet_of(live);
     let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
-    let spec = spec(rolling, live)?.at(&template(origin));
-    Ok(refresh::back(&op, &group, &spec, &how).await?)
-}
-
-pub(super) fn template(origin: &Origin) -> Template {
-    Template { id: origin.template.clone(), version: origin.version.clone() }
+    let (inputs, to) = (inputs(rolling, live)?, Template::from(origin));
+    Ok(seam(rolling)?.back(&op, &group, &inputs, &to, pace).await?)
 }
 
 /// Whether an instance was launched from a later version than the origin's.
@@ -273,12 +269,20 @@ pub(super) fn is_later(member: &Member, origin: &Origin) -> bool {
     number.zip(origin.version.parse().ok()).is_some_and(|(is, was): (u64, u64)| is > was)
 }
 
-/// The colour's group as state has it.
-pub(super) fn spec(rolling: &Rolling<'_>, live: Colour) -> Result<Spec, Error> {
-    let snapshot = rolling.run.journal.snapshot();
-    let address = rolling.address("autoscaling_group", live);
-    let record = snapshot.resources.get(&address).ok_or_else(|| {
+/// The inputs of the colour's fleet as state has them.
+pub(super) fn inputs(rolling: &Rolling<'_>, live: Colour) -> Result<Object, Error> {
+    let record = rolling.record(live).ok_or_else(|| {
+        let address = rolling.fleet_of(live);
         Error::failed(format!("`{address}` is not in state"), "run `bgform apply`, which makes it again")
     })?;
-    Spec::of(&record.inputs)
+    Ok(record.inputs)
+}
+
+/// How the fleet replaces its instances.
+pub(super) fn seam(rolling: &Rolling<'_>) -> Result<&'static dyn Replaced, Error> {
+    let fleet = rolling.seam();
+    fleet.replaced().ok_or_else(|| {
+        let kind = fleet.kind();
+        Error::failed(format!("`{kind}` replaces no instances in place"), "ship with strategy \"blue_green\"")
+    })
 }

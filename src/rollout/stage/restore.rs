@@ -3,11 +3,10 @@
 
 use futures_util::FutureExt;
 
-use super::refresh::{TURNED, bring_back, template};
+use super::refresh::{TURNED, bring_back, seam};
 use super::{Act, Doing, Setting};
 use crate::cloud::error::Error;
-use crate::kind::autoscaling_group::refresh;
-use crate::kind::autoscaling_group::spec::Refresh as How;
+use crate::kind::fleet::{Pace, Template};
 use crate::rollout::run::{Failure, Rolling, Stop};
 use crate::rollout::verify::{Effect, Point};
 
@@ -32,9 +31,8 @@ impl Act for Restore {
             let Some((live, origin)) = rolling.origin() else { return Ok(()) };
             // In place an instance may have the release that is left, though it was launched from that
             // version.
-            let mut how = How::back(90.0, 110.0);
-            how.skip_matching = false;
-            let mut restored = std::pin::pin!(bring_back(rolling, live, &origin, how));
+            let pace = Pace { skip_matching: false, ..Pace::default() };
+            let mut restored = std::pin::pin!(bring_back(rolling, live, &origin, pace));
             match rolling.watched(restored.as_mut(), async || Ok(())).await {
                 Ok(()) => {
                     rolling.learn_what_launches(live).await?;
@@ -61,16 +59,15 @@ impl Act for Restore {
         async {
             let Some((live, origin)) = rolling.origin() else { return Ok(()) };
             let standing = rolling.fleet(live).await?.and_then(|fleet| fleet.template);
-            if standing.as_ref() == Some(&template(&origin)) {
+            if standing.as_ref() == Some(&Template::from(&origin)) {
                 return Err(Failure::Cloud(Error::failed(
                     format!("{live} has gone back already"),
                     "`bgform rollback` ends it; then ship what is wanted with `bgform apply`",
                 )));
             }
-            let address = rolling.address("autoscaling_group", live);
+            let address = rolling.fleet_of(live);
             let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
-            let limit = How::back(90.0, 110.0).timeout();
-            let turned = async { Ok(refresh::turned_back(&op, &group, limit).await?) };
+            let turned = async { Ok(seam(rolling)?.turned_back(&op, &group).await?) };
             rolling.unless_interrupted(turned).await?;
             rolling.healthy(live).await
         }

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::{Act, Doing, Setting, weights};
 use crate::facts::{Colour, Sizing, Stage};
-use crate::kind::autoscaling_group::fleet::{Fleet, observe};
+use crate::kind::fleet::Standing;
 use crate::rollout::run::{Failure, Rolling};
 use crate::rollout::seen;
 use crate::rollout::verify::{Effect, Point};
@@ -121,7 +121,7 @@ impl Shift {
         if let (Some(old), true) = (rolling.old(), self.new > rolling.facts().weight(to)) {
             let (there, here) = (rolling.fleet(old).await?, rolling.fleet(to).await?);
             let desired =
-                |fleet: &Option<Fleet>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());
+                |fleet: &Option<Standing>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());
             if desired(&there) > desired(&here) {
                 let capacity = desired(&there);
                 rolling.tell(&format!("{to} grows to {capacity} instances, as many as {old} has by now"));
@@ -174,7 +174,7 @@ impl Shift {
         }
         let (name, other) = (rolling.group(to), old.map(|old| rolling.group(old)));
         let names: Vec<&str> = std::iter::once(name.as_str()).chain(other.as_deref()).collect();
-        let fleets = observe(rolling.run.cloud, &names).await?;
+        let fleets = rolling.seam().observe(rolling.run.cloud, &names).await?;
         let desired = |name: &str| fleets.get(name).map_or(0, |fleet| fleet.desired.unsigned_abs());
         let (mut here, there) = (desired(&name), other.as_deref().map_or(0, desired));
         // AWS, or somebody, has emptied it before its time.

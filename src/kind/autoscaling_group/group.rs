@@ -1,7 +1,8 @@
 //! An Auto Scaling group as it was last seen: its sizes and its instances. Other modules ask here
 //! how many instances are in service and what capacity is wanted at the moment. Changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use aws_sdk_autoscaling::types::{
     AutoScalingGroup, Instance, LaunchTemplateSpecification, MixedInstancesPolicy,
@@ -9,16 +10,24 @@ use aws_sdk_autoscaling::types::{
 
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
+use crate::kind::fleet::{Member, Standing, Template};
 
 /// At most so many names and groups a call (API_DescribeAutoScalingGroups, MaxRecords).
 const PAGE: usize = 100;
 
-/// One version of a launch template.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Template {
-    pub id: String,
-    /// A number, or what else the API was told (`$Latest`).
-    pub version: String,
+/// A group as it was last seen. It reads as the fleet that it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    pub standing: Standing,
+    pub mixed: Option<MixedInstancesPolicy>,
+}
+
+impl Deref for Group {
+    type Target = Standing;
+
+    fn deref(&self) -> &Standing {
+        &self.standing
+    }
 }
 
 impl Template {
@@ -30,66 +39,9 @@ impl Template {
     pub fn specification(&self) -> LaunchTemplateSpecification {
         LaunchTemplateSpecification::builder().launch_template_id(&self.id).version(&self.version).build()
     }
-
-    /// The version's number, unless it is a `$` alias.
-    pub fn number(&self) -> Option<u64> {
-        self.version.parse().ok()
-    }
 }
 
-/// One instance of a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    pub id: String,
-    /// The lifecycle state in the API's words, such as `InService` or `Pending:Wait`.
-    pub state: String,
-    /// What the group thinks of its health.
-    pub healthy: bool,
-    /// What it was launched from, as the group says it.
-    pub template: Option<Template>,
-    /// How many units of the group's sizes it counts.
-    pub units: i32,
-    pub protected: bool,
-}
-
-impl Member {
-    pub fn in_service(&self) -> bool {
-        self.state == "InService" && self.healthy
-    }
-
-    /// Whether it is on its way out of the group.
-    pub fn leaving(&self) -> bool {
-        ["Terminat", "Detach"].iter().any(|start| self.state.starts_with(start))
-    }
-}
-
-/// A group as it was last seen.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fleet {
-    pub name: String,
-    pub arn: String,
-    /// Deletion has begun: it takes no more changes.
-    pub deleting: bool,
-    pub min: i32,
-    pub max: i32,
-    /// The capacity wanted at the moment, whoever asked for it.
-    pub desired: i32,
-    pub members: Vec<Member>,
-    /// What new instances are launched from.
-    pub template: Option<Template>,
-    pub mixed: Option<MixedInstancesPolicy>,
-    /// Target group ARNs.
-    pub target_groups: BTreeSet<String>,
-    /// Whether the group ends instances that its target groups find unhealthy.
-    pub judged_by_targets: bool,
-    pub suspended: BTreeSet<String>,
-    pub metrics: BTreeSet<String>,
-    /// Keys and values, bgform's own included.
-    pub tags: BTreeMap<String, String>,
-    pub deletion_protection: Option<String>,
-}
-
-impl Fleet {
+impl Group {
     pub fn from_sdk(group: &AutoScalingGroup) -> Self {
         let mixed = group.mixed_instances_policy();
         let template = mixed.and_then(|mixed| mixed.launch_template());
@@ -103,7 +55,7 @@ impl Fleet {
             .launch_template()
             .or_else(|| template.and_then(|template| template.launch_template_specification()));
         let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        Self {
+        let standing = Standing {
             name: owned(group.auto_scaling_group_name()),
             arn: owned(group.auto_scaling_group_arn()),
             deleting: group.status().is_some_and(|status| status.starts_with("Delete")),
@@ -112,7 +64,6 @@ impl Fleet {
             desired: group.desired_capacity().unwrap_or_default(),
             members: group.instances().iter().map(|one| member(one, &weights)).collect(),
             template: pinned.and_then(Template::from_sdk),
-            mixed: mixed.cloned(),
             target_groups: group.target_group_arns().iter().cloned().collect(),
             judged_by_targets: group.health_check_type().is_some_and(|kinds| kinds.contains("ELB")),
             suspended: group
@@ -127,54 +78,8 @@ impl Fleet {
                 .collect(),
             tags: group.tags().iter().map(|tag| (owned(tag.key()), owned(tag.value()))).collect(),
             deletion_protection: group.deletion_protection().map(|level| level.as_str().to_owned()),
-        }
-    }
-
-    /// How many instances are in service and, as far as the group knows, healthy.
-    pub fn in_service(&self) -> usize {
-        self.members.iter().filter(|member| member.in_service()).count()
-    }
-
-    /// The capacity that these instances are, in the units of the group's sizes.
-    pub fn capacity_in_service(&self) -> i32 {
-        self.members.iter().filter(|member| member.in_service()).map(|member| member.units).sum()
-    }
-
-    /// Whether the capacity in service is what is wanted, or as near to it as the group gets: it
-    /// counts whole instances, keeps the protected ones, and a suspended process does nothing.
-    pub fn settled(&self) -> bool {
-        let capacity = self.capacity_in_service();
-        let heaviest = self.members.iter().map(|member| member.units).max().unwrap_or(1);
-        let kept = self.suspended.contains("Terminate") || self.members.iter().any(|member| member.protected);
-        let launches = !self.suspended.contains("Launch");
-        (capacity >= self.desired || !launches) && (kept || capacity - self.desired < heaviest)
-    }
-
-    /// What a person who waits wants to see: `1 of 3 in service, 2 Pending`.
-    pub fn summary(&self) -> String {
-        let mut states: BTreeMap<&str, usize> = BTreeMap::new();
-        for member in self.members.iter().filter(|member| !member.in_service()) {
-            let state = if member.state == "InService" { "unhealthy" } else { member.state.as_str() };
-            *states.entry(state).or_default() += 1;
-        }
-        let rest: String = states.iter().map(|(state, count)| format!(", {count} {state}")).collect();
-        format!("{} of {} in service{rest}", self.capacity_in_service(), self.desired)
-    }
-
-    /// The version that the group stands at: that of its pin, unless an instance still runs
-    /// another template or an older version; then that one, so that a plan finishes the work.
-    pub fn stands_at(&self) -> Option<Template> {
-        let pinned = self.template.clone()?;
-        let behind = |one: &&Template| {
-            one.id != pinned.id || one.number().zip(pinned.number()).is_some_and(|(is, pin)| is < pin)
         };
-        let running = self.members.iter().filter(|member| !member.leaving());
-        let oldest = running
-            .filter_map(|member| member.template.as_ref())
-            .filter(behind)
-            .min_by_key(|one| one.number())
-            .cloned();
-        Some(oldest.unwrap_or(pinned))
+        Self { standing, mixed: mixed.cloned() }
     }
 }
 
@@ -223,12 +128,12 @@ pub async fn describe(cloud: &Cloud, names: &[&str]) -> Result<Vec<AutoScalingGr
 
 /// How these groups stand, by name; up to 100 a call. Those that do not exist are left out, those
 /// under deletion are there and say so.
-pub async fn observe(cloud: &Cloud, names: &[&str]) -> Result<BTreeMap<String, Fleet>, Error> {
+pub async fn observe(cloud: &Cloud, names: &[&str]) -> Result<BTreeMap<String, Group>, Error> {
     let groups = describe(cloud, names).await?;
-    Ok(groups.iter().map(Fleet::from_sdk).map(|fleet| (fleet.name.clone(), fleet)).collect())
+    Ok(groups.iter().map(Group::from_sdk).map(|fleet| (fleet.name.clone(), fleet)).collect())
 }
 
 /// How one group stands.
-pub async fn observe_one(cloud: &Cloud, name: &str) -> Result<Option<Fleet>, Error> {
+pub async fn observe_one(cloud: &Cloud, name: &str) -> Result<Option<Group>, Error> {
     Ok(observe(cloud, &[name]).await?.remove(name))
 }
