@@ -135,10 +135,10 @@ fn a_whole_plan_has_the_rollouts_that_go_with_their_weights_and_capacity_after_e
         json!([
             ["raise", 0, 3, 3, "nothing to undo"],
             ["gate", 0, 3, 3, "nothing to undo"],
-            ["shift", 25, 3, 3, "one rule change"],
-            ["hold", 25, 3, 3, "one rule change"],
-            ["shift", 100, 3, 3, "one rule change"],
-            ["settle", 100, 3, 3, "one rule change"],
+            ["shift", 25, 3, 3, "one change of weights"],
+            ["hold", 25, 3, 3, "one change of weights"],
+            ["shift", 100, 3, 3, "one change of weights"],
+            ["settle", 100, 3, 3, "one change of weights"],
             ["retire", 100, 0, 3, "blue is raised again"],
         ])
     );

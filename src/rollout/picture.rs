@@ -131,7 +131,7 @@ fn way_back(facts: &Deployment, now: Timestamp) -> String {
     if let Some(rollout) = &facts.rollout {
         return match facts.weight(rollout.to) {
             0 => "way back: nothing to undo (`bgform abort`)".to_owned(),
-            _ => "way back: one rule change (`bgform abort`)".to_owned(),
+            _ => "way back: one change of weights (`bgform abort`)".to_owned(),
         };
     }
     match facts.releases.get(&live.other()) {
@@ -140,7 +140,11 @@ fn way_back(facts: &Deployment, now: Timestamp) -> String {
             format!("way back: {} on {} is raised again (`bgform rollback`)", old.label, live.other())
         }
         Some(old) => {
-            format!("way back: one rule change to {} on {} (`bgform rollback`)", old.label, live.other())
+            format!(
+                "way back: one change of weights to {} on {} (`bgform rollback`)",
+                old.label,
+                live.other()
+            )
         }
     }
 }
@@ -191,7 +195,7 @@ mod tests {
             "web: 2.0 on green, live",
             "  blue   1.0  0%    2 of 2 healthy  stands by, retired in 15m",
             "  green  2.0  100%  2 of 2 healthy  live",
-            "  way back: one rule change to 1.0 on blue (`bgform rollback`)",
+            "  way back: one change of weights to 1.0 on blue (`bgform rollback`)",
         ];
         assert_eq!(shown, wanted);
     }

@@ -7,7 +7,7 @@ pub fn tell(ended: &Ended) -> String {
     let name = &ended.name;
     match &ended.end {
         End::Shipped { release, colour, retires: Some(retirement) } => format!(
-            "{name}: {release} is live on {colour}. {} stands by until {:.0} (`bgform rollback` goes back with one rule change).",
+            "{name}: {release} is live on {colour}. {} stands by until {:.0} (`bgform rollback` goes back with one change of weights).",
             retirement.colour, retirement.at
         ),
         End::Shipped { release, colour, retires: None } => format!("{name}: {release} is live on {colour}."),

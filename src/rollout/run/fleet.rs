@@ -25,7 +25,7 @@ impl Rolling<'_> {
 
     /// The kind of fleet that carries the deployment's colours.
     pub fn seam(&self) -> &'static dyn Fleet {
-        names::fleet(&self.run.journal.snapshot(), self.name)
+        self.run.journal.look(|snapshot| names::fleet(snapshot, self.name))
     }
 
     /// The address of a colour's fleet.
@@ -35,7 +35,8 @@ impl Rolling<'_> {
 
     /// The colour's fleet as state has it.
     pub fn record(&self, colour: Colour) -> Option<Record> {
-        self.run.journal.snapshot().resources.get(&self.fleet_of(colour)).cloned()
+        let address = self.fleet_of(colour);
+        self.run.journal.look(|snapshot| snapshot.resources.get(&address).cloned())
     }
 
     /// The minimum and maximum that the fleet's record has.

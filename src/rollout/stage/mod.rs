@@ -126,7 +126,7 @@ pub trait Act {
 fn by_weight(of: &Setting<'_>, place: usize, weight: u8) -> String {
     let text = match (of.old(), of.facts.live) {
         (Some(_), _) if weight == 0 => "nothing to undo",
-        (Some(_), _) => "one rule change",
+        (Some(_), _) => "one change of weights",
         (None, Some(_)) if of.has_replaced(place) => "instances are replaced from the old version",
         (None, Some(_)) => "nothing to undo",
         (None, None) => "",

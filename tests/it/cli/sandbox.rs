@@ -45,8 +45,11 @@ impl Sandboxed {
 }
 
 fn lives(pid: &str) -> bool {
-    // A process that ended and that nobody has waited for yet is gone too.
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+    // A process that ended and that nobody has waited for yet is gone too, once its last thread is: until
+    // then its files are open, and its lock is held.
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| threads > 1 || !stat.contains(") Z "))
 }
 
 #[test]

@@ -27,7 +27,7 @@ struct Case {
     url: Option<&'static str>,
 }
 
-const CASES: [Case; 3] = [
+const CASES: [Case; 4] = [
     Case { stack: "release.deploy", releases: ["1.0", "2.0"], more: &[], prepare: None, url: None },
     Case {
         stack: "shop.deploy",
@@ -44,6 +44,7 @@ const CASES: [Case; 3] = [
         prepare: Some("rehearse/canary"),
         url: Some("http://checkout.example.com/pay/"),
     },
+    Case { stack: "tcp.deploy", releases: ["1.0", "2.0"], more: &[], prepare: None, url: None },
 ];
 
 fn stacks() -> PathBuf {
