@@ -65,7 +65,7 @@ fn in_place_commands_fail() {
 /// An instance that has the release stops answering while the next batch is on its way.
 fn in_place_falls_ill() {
     let shared = tempfile::tempdir().expect("a folder");
-    let slow = "if [ ${var.release} = flaky ] && [ -f service.pid ]; then sleep 10; fi";
+    let slow = "if [ ${var.release} = flaky ] && [ -f service.pid ]; then sleep 14; fi";
     let ill = "if [ ${var.release} = flaky ]; then (sleep 16; while :; do kill -STOP $(cat service.pid); sleep 1; done) > \
                /dev/null 2>&1 & fi";
     let scene = with_commands(shared.path(), &[slow, ill]);
