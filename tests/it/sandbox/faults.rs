@@ -71,7 +71,7 @@ fn slow_answers_are_waited_for() {
 
 #[test]
 fn throttled_calls_are_made_again() {
-    let product = hello(&["throttle=elbv2:4/4", "throttle=ec2:8/8", "throttle=autoscaling:2/4"]);
+    let product = hello(&["throttle=elbv2:4/4", "throttle=ec2:4/4", "throttle=autoscaling:2/4"]);
     let run = apply(&product, &[]).exits(0);
     let calls = product.local.as_ref().unwrap().calls();
     assert!(calls.contains(" Throttling\n") && calls.contains(" RequestLimitExceeded\n"), "{calls}");
