@@ -179,6 +179,8 @@ fn a_new_version_is_refused_under_traffic_unless_it_is_an_instance_refresh() {
     assert!(!refused("launch_template", object! { "instance_refresh" => object! {} }));
     assert!(!refused("launch_template", object! { "outdated_instances" => "keep" }));
     assert!(!refused("max_size", object! {}));
+    assert!(!refused("launch_template", object! { "min_size" => 0, "desired_capacity" => 0 }));
+    assert!(!refused("launch_template", object! { "min_size" => 0, "max_size" => 0 }));
 }
 
 #[test]
