@@ -40,6 +40,14 @@ pub fn fleet(desired: i32, members: &[(&str, &str, u64)]) -> Group {
     Group { standing, mixed: None }
 }
 
+#[test]
+fn what_a_person_reads_counts_instances_and_not_units_of_capacity() {
+    let mut fleet = fleet(8, &[("i-1", "InService", 2), ("i-2", "InService", 2), ("i-3", "Pending", 2)]);
+    fleet.standing.members.iter_mut().for_each(|member| member.units = 2);
+    assert_eq!(fleet.summary(), "2 of 4 in service, 1 Pending");
+    assert!(!fleet.settled());
+}
+
 /// What a complete block says, canonical.
 fn inputs(set: Value) -> Object {
     let base = object! {
