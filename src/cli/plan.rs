@@ -6,7 +6,7 @@ use super::progress::Progress;
 use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
-use crate::apply::shutdown::Shutdown;
+use crate::kind::shutdown::Shutdown;
 use crate::plan::Options;
 use crate::plan::render::{Style, render};
 use crate::rollout::{Engine, Plan, plan, stage};

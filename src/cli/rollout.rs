@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::progress::Progress;
 use super::{CliError, Exit, Global, context, locate, lock};
-use crate::apply::shutdown::Shutdown;
 use crate::clock;
 use crate::cloud::Cloud;
 use crate::diagnostic::did_you_mean;
 use crate::facts::{Deployment, Release};
+use crate::kind::shutdown::Shutdown;
 use crate::rollout::mailbox::{Mailbox, Message};
 use crate::rollout::run::{End, Ended};
 use crate::rollout::tell::tell;

@@ -1,4 +1,4 @@
-//! Interrupts. The first one stops new steps and lets those under way end; the second ends the
+//! Interrupts. The first one stops new steps and ends waits, and lets calls under way end; the second ends the
 //! run as soon as the journal is synced. Either way the next apply goes on.
 
 use std::sync::atomic::{AtomicU8, Ordering};
