@@ -112,6 +112,9 @@ pub async fn carry_out(
         parallelism: usize::from(ask.parallelism),
         acts: &stage::of,
     };
+    if let Some(lock) = &lock {
+        store.take_over(lock)?;
+    }
     loop {
         if let Some(lock) = &lock {
             recover(&engine, lock, options.destroy).await?;
@@ -125,24 +128,22 @@ pub async fn carry_out(
         if !moves && (lock.is_none() || !plan.learns()) {
             return Ok(Exit::Done);
         }
-        if !(moves && asks) {
-            if moves {
-                agreed(ask, &plan.resources, options)?;
-            }
-            let lock = match lock {
-                Some(lock) => lock,
-                None => locked(global, &store, command).await?,
-            };
+        if moves && asks {
+            // Nobody is kept from a way back by a question that waits for its answer.
+            drop(lock.take());
+            ask_at_terminal()?;
+        } else if moves {
+            agreed(ask, &plan.resources, options)?;
+        }
+        if let Some(lock) = lock {
             return go_on(global, &engine, &shutdown, &lock, plan).await;
         }
-        // Nobody is kept from a way back by a question that waits for its answer.
-        drop(lock);
-        ask_at_terminal()?;
+        // Made without the lock, for a first apply too: another may have made the state since.
         let again = locked(global, &store, command).await?;
         if plan.still_stands(&engine)? {
             return go_on(global, &engine, &shutdown, &again, plan).await;
         }
-        progress.say("The state was changed while this was asked, and nothing was done. As it is now:");
+        progress.say("The state was changed meanwhile, and nothing was done. As it is now:");
         lock = Some(again);
     }
 }

@@ -94,6 +94,9 @@ pub struct Global {
     /// Keep state in PLACE/<stack>, before the stack's `state`: a folder or s3://bucket/prefix.
     #[arg(long, global = true, value_name = "PLACE")]
     pub state: Option<PathBuf>,
+    /// Take over a state that another stack file made, or that is in another user's folder.
+    #[arg(long, global = true)]
+    pub adopt_state: bool,
     /// Wait so long, such as 10m, for somebody else's lock of the state; left out, only until it is seen
     /// that its holder lives. A holder that shows no life for 20 s loses it.
     #[arg(long, global = true, value_name = "TIME", value_parser = lock::timeout)]

@@ -25,7 +25,7 @@ pub struct MigrateArgs {
 pub async fn run(global: &Global, args: MigrateArgs) -> Result<Exit, CliError> {
     let from = locate::store_at(global, args.stack.stack.as_deref())?;
     let name = from.place().file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-    let to = locate::in_place(global, &args.to, &name)?;
+    let to = locate::in_place(global, &args.to, &name, false)?;
     if locate::absolute(from.place()) == locate::absolute(to.place()) {
         return Err(CliError::usage(
             "bgform::state::same_place",
