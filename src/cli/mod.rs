@@ -34,6 +34,7 @@ mod show;
 mod state;
 mod status;
 mod validate;
+mod write;
 
 use crate::terminal::errln;
 pub use report::{CliError, usage};

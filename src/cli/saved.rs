@@ -14,13 +14,14 @@ mod tests;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::plan::text as plan_text;
+use super::write::{self, Readers};
 use super::{Global, locate};
 use crate::plan::Options;
 use crate::rollout::Plan;
@@ -132,14 +133,7 @@ impl SavedPlan {
         let failed = |error: std::io::Error| refused(&error.to_string(), "check the folder, or name another");
         let text =
             serde_json::to_string_pretty(self).map_err(|error| refused(&error.to_string(), another))?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // A temporary file is its owner's alone from the start.
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        file.write_all(b"\n").map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
-        Ok(())
+        write::replace(path, format!("{text}\n").as_bytes(), Readers::Owner).map_err(failed)
     }
 
     /// # Errors

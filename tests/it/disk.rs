@@ -104,7 +104,10 @@ async fn a_state_that_cannot_be_written_leaves_the_account_as_it_is() {
         product.write(STACK, &stack(templates));
         product.wire.take();
         has_changed_nothing(&product, with_room_for(&product, 2048, APPLY), "file too large");
-        has_changed_nothing(&product, without_permission(&product, APPLY), "cannot be written");
+        // Root's folder is another user's before it is one that cannot be written.
+        let anothers = templates == 2 && rustix::process::getuid().is_root();
+        let reason = if anothers { "belongs to user 0" } else { "cannot be written" };
+        has_changed_nothing(&product, without_permission(&product, APPLY), reason);
         let there = everything(&product.cloud().await).await;
         assert_eq!(there["launch templates"], before["launch templates"] + templates - 1);
         product.run(APPLY).exits(0).says("1 created");
