@@ -1,6 +1,7 @@
 //! The command line: one file a command. Arguments come in; text for people (or JSON) and an exit
 //! code go out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,7 +37,7 @@ mod status;
 mod validate;
 mod write;
 
-use crate::terminal::errln;
+use crate::terminal::{errln, quoted, tell_with_options, unwritten};
 pub use report::{CliError, usage};
 
 /// How a command ended.
@@ -89,7 +90,7 @@ pub struct Global {
     pub endpoint_url: Option<String>,
     /// Use the local sandbox instead of AWS, starting it if need be; see `bgform help sandbox`. Your
     /// AWS credentials are not used, and the stack's state is kept in the sandbox's folder unless
-    /// --state is given, so that `bgform sandbox reset` removes it too.
+    /// --state is given, so that `bgform sandbox reset` removes it too. BGFORM_SANDBOX=1 says the same.
     #[arg(long, global = true)]
     pub sandbox: bool,
     /// Keep state in PLACE/<stack>, before the stack's `state`: a folder or s3://bucket/prefix.
@@ -203,10 +204,14 @@ pub fn run(args: Args) -> ExitCode {
             return ExitCode::from(Exit::Failed as u8);
         }
     };
-    let result = runtime.block_on(command(args));
+    // What a panic says is told where it happens.
+    let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(command(args))));
     // A step that was cut short must not keep the process.
     runtime.shutdown_background();
-    match result {
+    if let Some(error) = unwritten() {
+        errln!("bgform: not all of its output could be written: {}", context::reason(error));
+    }
+    match result.unwrap_or(Ok(Exit::Failed)) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
             let exit = error.exit();
@@ -217,6 +222,7 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 async fn command(args: Args) -> Result<Exit, CliError> {
+    tell_with_options(choices(&args.global));
     let global = &sandboxed(args.global)?;
     match args.command {
         Command::Validate(args) => validate::run(global, args),
@@ -243,8 +249,21 @@ async fn command(args: Args) -> Result<Exit, CliError> {
     }
 }
 
+/// The options of this command that others need too, to be about the same account and state.
+fn choices(global: &Global) -> String {
+    let Global { region, profile, endpoint_url, state, sandbox, .. } = global;
+    let state = state.as_ref().map(|place| place.display().to_string());
+    let each = [("region", region), ("profile", profile), ("endpoint-url", endpoint_url), ("state", &state)];
+    let named =
+        each.iter().filter_map(|(name, value)| Some(format!(" --{name} {}", quoted(value.as_deref()?))));
+    sandbox.then(|| " --sandbox".to_owned()).into_iter().chain(named).collect()
+}
+
 /// The options with what `--sandbox` means.
 fn sandboxed(mut global: Global) -> Result<Global, CliError> {
+    // An endpoint or a profile on the command line says more than the environment.
+    let said = global.endpoint_url.is_none() && global.profile.is_none();
+    global.sandbox |= said && std::env::var_os("BGFORM_SANDBOX").is_some_and(|value| value == "1");
     if !global.sandbox {
         return Ok(global);
     }

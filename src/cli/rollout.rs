@@ -68,6 +68,17 @@ impl Site {
         }
     }
 
+    /// The one deployment that was asked for, to lead what is under way: left out, the only one that has a
+    /// rollout under way.
+    pub fn leading(&self, snapshot: &Snapshot) -> Result<(String, Deployment), CliError> {
+        let mut moving = self.all(snapshot)?;
+        moving.retain(|(_, facts)| facts.rollout.is_some());
+        match moving.len() {
+            1 => moving.pop().ok_or_else(|| unknown(snapshot, "")),
+            _ => self.one(snapshot),
+        }
+    }
+
     /// The one deployment that was asked for.
     pub fn one(&self, snapshot: &Snapshot) -> Result<(String, Deployment), CliError> {
         let mut all = self.all(snapshot)?;
@@ -196,6 +207,7 @@ pub async fn carry_out(
 ) -> Result<Vec<Ended>, CliError> {
     let reach = Reach::of(site, global).await?;
     let engine = reach.engine(site);
+    Shutdown::outlive_terminal();
     recover(&engine, lock, false).await?;
     reach.listen();
     match order(site.snapshot()?, name, wanted, engine.cloud.clock.now())? {

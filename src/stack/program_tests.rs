@@ -291,7 +291,7 @@ fn a_label_that_no_expression_and_no_address_can_say_is_refused() {
     says(&named("\"api.v2\""), "bad_name", "\"api.v2\"", "write \"api-v2\"");
     let beside = named("\"x\"").replacen("{\n", "{\n  for_each = toset([\"k\"])\n", 1);
     let taken = format!("{beside}{}", named(r#""x[\"k\"]""#));
-    says(&taken, "bad_name", r#""x[\"k\"]""#, "write \"x---k\"");
+    says(&taken, "bad_name", r#""x[\"k\"]""#, "write \"x--k\"");
     says(&named("\"2nd\""), "bad_name", "\"2nd\"", "such as \"web\"");
     says(&named("\"\""), "bad_name", "\"\"", "such as \"web\"");
     says("variable \"a b\" {\n}\n", "bad_name", "\"a b\"", "write \"a-b\"");
