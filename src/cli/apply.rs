@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::lock::locked;
 use super::plan::{PlanOptions, print_plan};
 use super::progress::{Progress, took_text};
+use super::rollout::{exit, shipped};
 use super::saved::{SavedPlan, SavedPlanError};
 use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report};
 use crate::apply::Failed;
@@ -14,9 +15,8 @@ use crate::apply::shutdown::Shutdown;
 use crate::kind::operation::Reporter;
 use crate::plan::Options;
 use crate::plan::render::{Style, show_value};
-use crate::rollout::run::End;
 use crate::rollout::tell::tell as rollout_ended;
-use crate::rollout::{Engine, Plan, Shipped, plan, recover, ship, stage};
+use crate::rollout::{Engine, Plan, Shipped, plan, recover, stage};
 use crate::stack::Program;
 use crate::state::LockGuard;
 use crate::terminal::{errln, outln, tell_with_stack};
@@ -213,7 +213,7 @@ async fn go_on(
         }
         true => errln!("\nInterrupted again: stopping; the next apply goes on from here."),
     });
-    let shipped = ship(engine, lock, plan).await?;
+    let shipped = shipped(engine, lock, plan).await?;
     if global.verbose {
         errln!("{} API calls", engine.cloud.calls());
     }
@@ -299,7 +299,7 @@ fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
             outln!("{}", rollout_ended(ended));
         }
         outln!("What was done is in the state; `bgform apply` goes on from here.");
-        return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Failed };
+        return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Stopped };
     }
     for ended in rolled {
         outln!("{}", rollout_ended(ended));
@@ -307,14 +307,7 @@ fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
     for (name, value) in &snapshot.outputs {
         outln!("{name} = {}", shown(value));
     }
-    let ends = || rolled.iter().map(|ended| &ended.end);
-    if ends().any(End::has_failed) {
-        return Exit::Failed;
-    }
-    match ends().any(|end| matches!(end, End::Interrupted { .. })) {
-        true => Exit::Interrupted,
-        false => Exit::Done,
-    }
+    exit(rolled.iter().map(|ended| &ended.end))
 }
 
 fn shown(value: &Value) -> String {

@@ -200,6 +200,12 @@ pub fn read_program(
     let input = Input { sources, own: paths.len(), files, given, reader: Arc::new(Disk) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
     program.variables.values().for_each(secrets::keep);
+    // A mistake may name a word of what was given.
+    for (file, _, text) in program.sources.iter().skip(paths.len()) {
+        if mistakes.iter().flat_map(|mistake| &mistake.labels).any(|(span, _)| span.file == file) {
+            secret.keep_in(text, true);
+        }
+    }
     mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(span, _)| (span.file, span.start)));
     Ok((program, mistakes))
 }
@@ -329,10 +335,8 @@ fn given(
     }
     for path in &args.var_file {
         let file: FileId = sources.add(path.clone(), read_text(path)?);
-        let before = mistakes.len();
-        let parsed = parse_attributes(file, sources.text(file), mistakes);
-        secret.keep_in(sources.text(file), mistakes.len() > before);
-        for attribute in parsed.attributes {
+        secret.keep_in(sources.text(file), false);
+        for attribute in parse_attributes(file, sources.text(file), mistakes).attributes {
             given.entry(attribute.name.text).or_default().push(Given::Expr(attribute.value));
         }
     }

@@ -44,8 +44,6 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
     let view = program.unreleased();
     let node = declared(&view, &address)?;
     let store = context::store(global, &program)?;
-    // A state that does not exist yet is made by whoever holds the lock, or two would make one each.
-    let lock = locked(global, &store, "bgform import").await?;
     let loaded = store.load()?;
     let known_before = loaded.is_some();
     if let Some(loaded) = &loaded {
@@ -71,6 +69,16 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
     let changes = taken.next_changes(&view);
     let record = taken.record;
 
+    let lock = locked(global, &store, "bgform import").await?;
+    // As it is now: others may have imported meanwhile, or made the state.
+    let snapshot = match store.load()? {
+        Some(loaded) => {
+            not_in_state(&loaded.snapshot, &address, &id)?;
+            nothing_open(&loaded.open)?;
+            loaded.snapshot
+        }
+        None => snapshot,
+    };
     let mut facts: Vec<_> =
         answers.into_iter().map(|(address, value)| Change::Existing { address, value }).collect();
     facts.push(Change::Put { address: address.clone(), record: record.clone() });

@@ -45,7 +45,7 @@ pub use report::{CliError, usage};
 pub enum Exit {
     /// Done, or nothing to do.
     Done = 0,
-    /// Failed; what stands has been said.
+    /// Refused, or failed before anything was done.
     Failed = 1,
     /// A wrong command line or a bad stack; nothing was tried.
     Usage = 2,
@@ -53,7 +53,14 @@ pub enum Exit {
     Changes = 3,
     /// Interrupted; the next apply goes on.
     Interrupted = 4,
+    /// A release was taken back; the one before has all traffic.
+    WentBack = 5,
+    /// Stopped in the middle: held, stuck, or done in part. What stands has been said.
+    Stopped = 6,
 }
+
+/// How a command ends that a fault of bgform has ended, as a Rust program does.
+const PANICKED: u8 = 101;
 
 /// Ships releases on EC2: a stack file, a plan you can read, and a cutover that is one listener
 /// rule change.
@@ -62,8 +69,9 @@ pub enum Exit {
     name = "bgform",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done or nothing to do, 1 failed, 2 usage or a bad stack, 3 changes pending \
-                  (plan --detailed-exitcode), 4 interrupted and resumable.\n\n\
+    after_help = "Exit codes: 0 done or nothing to do, 1 refused or failed before anything was done, 2 usage or a \
+                  bad stack, 3 changes pending (plan --detailed-exitcode), 4 interrupted and resumable, 5 a release was \
+                  taken back and the one before serves, 6 stopped in the middle: held, stuck, or done in part.\n\n\
                   Examples:\n  bgform --sandbox apply stacks/hello.deploy\n  \
                   bgform plan stacks/explicit.deploy\n  \
                   bgform apply stacks/explicit.deploy --var live=green\n  \
@@ -211,7 +219,8 @@ pub fn run(args: Args) -> ExitCode {
     if let Some(error) = unwritten() {
         errln!("bgform: not all of its output could be written: {}", context::reason(error));
     }
-    match result.unwrap_or(Ok(Exit::Failed)) {
+    let Ok(result) = result else { return ExitCode::from(PANICKED) };
+    match result {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
             let exit = error.exit();

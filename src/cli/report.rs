@@ -37,6 +37,9 @@ pub enum CliError {
     Refused { code: &'static str, message: String, help: String },
     #[error("`{}` cannot be {what}: {reason}", .path.display())]
     File { path: PathBuf, what: &'static str, reason: String },
+    /// What came while something was under way.
+    #[error("{0}")]
+    Stopped(Box<CliError>),
     /// Another stage's own diagnostic.
     #[error("{0}")]
     Diagnostic(Box<dyn Diagnostic + Send + Sync>),
@@ -72,6 +75,7 @@ impl CliError {
         match self {
             Self::Usage { .. } | Self::Mistakes { .. } | Self::File { .. } => Exit::Usage,
             Self::Plan(PlanError::Stack { .. } | PlanError::NoSuchAddress { .. }) => Exit::Usage,
+            Self::Stopped(_) => Exit::Stopped,
             Self::Plan(_)
             | Self::State(_)
             | Self::Cloud { .. }
@@ -164,6 +168,7 @@ pub fn print(error: &CliError, colour: bool) {
         CliError::Plan(PlanError::Stack { sources, mistakes }) => {
             mistakes_of(sources, mistakes, "nothing was changed", colour);
         }
+        CliError::Stopped(error) => print(error, colour),
         CliError::State(error) => draw(&Plain::of(error), colour),
         CliError::Diagnostic(error) => draw(&Plain::of(&**error), colour),
         CliError::Usage { code, message, help } => plain(code, message, help.clone(), colour),

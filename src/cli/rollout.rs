@@ -15,7 +15,7 @@ use crate::facts::{Deployment, Release};
 use crate::rollout::mailbox::{Mailbox, Message};
 use crate::rollout::run::{End, Ended};
 use crate::rollout::tell::tell;
-use crate::rollout::{Answer, Engine, Order, Realm, order, recover, ship, stage};
+use crate::rollout::{Answer, Engine, Order, Plan, Realm, Shipped, order, recover, ship, stage};
 use crate::stack::Program;
 use crate::state::{LockGuard, Snapshot, StateError, Store};
 use crate::terminal::{errln, outln};
@@ -211,7 +211,7 @@ pub async fn carry_out(
     recover(&engine, lock, false).await?;
     reach.listen();
     match order(site.snapshot()?, name, wanted, engine.cloud.clock.now())? {
-        Answer::Ship(plan) => Ok(ship(&engine, lock, *plan).await?.rollouts),
+        Answer::Ship(plan) => Ok(shipped(&engine, lock, *plan).await?.rollouts),
         Answer::Nothing(nothing) => {
             outln!("{nothing}");
             Ok(Vec::new())
@@ -219,12 +219,40 @@ pub async fn carry_out(
     }
 }
 
+/// Ships a plan; what fails once something has begun is no refusal.
+///
+/// # Errors
+/// [`CliError::Stopped`] then, and else what was refused.
+pub async fn shipped(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Result<Shipped, CliError> {
+    let before = plan.snapshot.sequence;
+    let error = match ship(engine, lock, plan).await {
+        Ok(shipped) => return Ok(shipped),
+        Err(error) => CliError::from(error),
+    };
+    let has_begun = match engine.store.load() {
+        Ok(Some(there)) => there.snapshot.sequence > before || !there.open.is_empty(),
+        Ok(None) => false,
+        Err(_) => true,
+    };
+    Err(if has_begun { CliError::Stopped(Box::new(error)) } else { error })
+}
+
 /// Says how it ended. A release that was taken back is what `abort` was asked for.
 pub fn told(ended: &Ended) -> Exit {
     outln!("{}", tell(ended));
-    match &ended.end {
-        End::Interrupted { .. } => Exit::Interrupted,
-        end if end.has_failed() => Exit::Failed,
-        _ => Exit::Done,
-    }
+    exit([&ended.end])
+}
+
+/// How a command ends whose rollouts did so: by the one that most needs somebody to look.
+pub fn exit<'a>(ends: impl IntoIterator<Item = &'a End>) -> Exit {
+    let each = ends.into_iter().map(|end| match end {
+        End::Shipped { .. } | End::GivenUp { .. } | End::Retired { .. } => (0, Exit::Done),
+        End::Interrupted { .. } => (1, Exit::Interrupted),
+        End::WentBack { stands: Some(_), .. } => (2, Exit::WentBack),
+        // A first release has nothing to go back to.
+        End::WentBack { stands: None, .. } | End::Held { .. } | End::Waits { .. } | End::Stuck { .. } => {
+            (3, Exit::Stopped)
+        }
+    });
+    each.max_by_key(|(need, _)| *need).map_or(Exit::Done, |(_, exit)| exit)
 }
