@@ -191,7 +191,10 @@ pub fn tell_panics() {
     // One that may not be set is set by the system already.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
     std::panic::set_hook(Box::new(|panic| {
-        let said = panic.payload_as_str().unwrap_or("no message");
+        let payload = panic.payload();
+        let said = payload.downcast_ref::<&str>().copied();
+        let said =
+            said.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
         let place = panic.location().map(ToString::to_string);
         err(&panicked(said, place.as_deref().unwrap_or("an unknown place")));
     }));

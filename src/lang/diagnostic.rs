@@ -59,7 +59,7 @@ impl Sources {
     /// The line and the column of a byte, both from 1; columns are characters.
     pub fn at(&self, file: FileId, byte: usize) -> [usize; 2] {
         let text = self.text(file);
-        let before = text.get(..text.floor_char_boundary(byte.min(text.len()))).unwrap_or_default();
+        let before = text.get(..boundary(text, byte)).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
         [before.matches('\n').count() + 1, line.chars().count() + 1]
     }
@@ -193,6 +193,12 @@ fn shortened(text: String, labels: &mut [(Range<usize>, String)]) -> String {
     out
 }
 
+/// The last place up to `byte` at which a character begins.
+fn boundary(text: &str, byte: usize) -> usize {
+    let last = byte.min(text.len());
+    (0..=last).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+}
+
 /// The parts of a line that stay: those near one of the places, and its beginning.
 fn around(text: &str, line: Range<usize>, places: &[usize]) -> Vec<Range<usize>> {
     let near = places.iter().copied().filter(|place| line.contains(place) || *place == line.end);
@@ -200,8 +206,8 @@ fn around(text: &str, line: Range<usize>, places: &[usize]) -> Vec<Range<usize>>
     centres.sort_unstable();
     let mut parts: Vec<Range<usize>> = Vec::new();
     for centre in centres {
-        let from = text.floor_char_boundary(centre.saturating_sub(AROUND).max(line.start));
-        let to = text.ceil_char_boundary((centre + AROUND).min(line.end));
+        let from = boundary(text, centre.saturating_sub(AROUND).max(line.start));
+        let to = boundary(text, (centre + AROUND).min(line.end));
         match parts.last_mut() {
             Some(last) if last.end >= from => last.end = last.end.max(to),
             _ => parts.push(from..to),
