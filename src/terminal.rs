@@ -80,7 +80,9 @@ fn typed<'a>(text: &'a str, given: &Given) -> Cow<'a, str> {
         let (words, after) = from.split_once('`').unwrap_or((from, ""));
         out.push_str(before);
         out.push_str(COMMAND.trim_end());
-        let is_of_stack = words.split(' ').next().is_some_and(|word| OF_A_STACK.contains(&word));
+        // `bgform apply` of ann is one that runs, and none to type.
+        let runs = after.starts_with(" of ");
+        let is_of_stack = !runs && words.split(' ').next().is_some_and(|word| OF_A_STACK.contains(&word));
         let names_one = words.split(' ').any(|word| word == "FILE" || word.ends_with(".deploy"));
         if is_of_stack {
             out.push_str(&given.options);
@@ -232,13 +234,15 @@ mod tests {
 
     #[test]
     fn a_command_is_told_as_it_is_to_be_typed() {
-        let text = "`bgform apply` goes on; `bgform approve \"go\"` too; `bgform sandbox up`; `bgform apply FILE`; bgform";
+        let text = "`bgform apply` goes on; `bgform approve \"go\"` too; `bgform sandbox up`; `bgform apply FILE`; \
+                    `bgform apply` of ann; bgform";
         assert_eq!(typed(text, &Given::default()), text);
         let given = Given { options: " --sandbox".to_owned(), stack: Some(quoted("my stacks/shop.deploy")) };
         assert_eq!(
             typed(text, &given),
             "`bgform --sandbox apply 'my stacks/shop.deploy'` goes on; `bgform --sandbox approve \"go\" 'my \
-             stacks/shop.deploy'` too; `bgform sandbox up`; `bgform --sandbox apply FILE`; bgform"
+             stacks/shop.deploy'` too; `bgform sandbox up`; `bgform --sandbox apply FILE`; \
+             `bgform apply` of ann; bgform"
         );
     }
 
