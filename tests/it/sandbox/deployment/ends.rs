@@ -88,7 +88,7 @@ fn what_cannot_be_emptied_is_told() {
     scene.apply("2.0").exits(0).says("its process Terminate is suspended: its instances would run on");
     for _ in 0..2 {
         type_in(&scene, &["retire", "--now"])
-            .exits(1)
+            .exits(6)
             .says("and 2 run on: its process Terminate is suspended");
         type_in(&scene, &["status"])
             .exits(0)
