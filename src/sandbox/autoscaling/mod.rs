@@ -24,11 +24,13 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::api::{Actions, Params, Refusal};
+use super::api::{Actions, Params, Refusal, Service, Shapes, Wire};
 use super::state::{State, random_hex};
 pub use activities::{Activity, Status};
 pub use engine::tick;
@@ -44,8 +46,21 @@ pub struct AutoScaling {
     pub activities: Vec<Activity>,
 }
 
-/// The calls of Auto Scaling, by name.
-pub const ACTIONS: &[Actions] = &[
+/// EC2 Auto Scaling.
+pub static SERVICE: Service = Service {
+    wire: Wire {
+        name: "autoscaling",
+        signed: "autoscaling",
+        namespace: "http://autoscaling.amazonaws.com/doc/2011-01-01/",
+        ..Wire::QUERY
+    },
+    actions: ACTIONS,
+    shapes: LazyLock::new(|| Shapes::parse(include_str!("shapes.txt"))),
+    tick: Some(|state, _, now| tick(state, now)),
+};
+
+/// The calls, by name.
+const ACTIONS: &[Actions] = &[
     activities::ACTIONS,
     attach::ACTIONS,
     describe::ACTIONS,

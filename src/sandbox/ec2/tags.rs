@@ -179,18 +179,15 @@ fn describe_tags(call: &mut Call) -> Result<Value, Refusal> {
 mod tests {
     use jiff::Timestamp;
 
-    use super::super::super::api::Handler;
-    use super::super::super::cloudwatch::Metrics;
+    use super::super::super::api::direct;
     use super::super::super::pace::Pace;
     use super::super::super::state::Network;
+    use super::super::SERVICE;
     use super::*;
 
-    fn ask(state: &mut State, handler: Handler, params: Value) -> Result<Value, String> {
-        let params = Params::from_json(params);
-        let (metrics, folder) = (Metrics::default(), std::path::Path::new("."));
-        let now = Timestamp::UNIX_EPOCH;
-        handler(&mut Call { state, params: &params, now, metrics: &metrics, folder })
-            .map_err(|refusal| refusal.code)
+    fn ask(state: &mut State, action: &str, params: Value) -> Result<Value, String> {
+        let answer = direct::call(&[&SERVICE], state, Timestamp::UNIX_EPOCH, action, params);
+        answer.map_err(|refusal| refusal.code)
     }
 
     #[test]
@@ -203,16 +200,16 @@ mod tests {
             (0..count).map(|n| json!({ "Key": n.to_string(), "Value": "v" })).collect::<Value>()
         };
         let on = |tags: Value| json!({ "ResourceId": [id], "Tag": tags });
-        assert_eq!(ask(&mut state, create_tags, on(tags(51))), Err("TagLimitExceeded".to_owned()));
+        assert_eq!(ask(&mut state, "CreateTags", on(tags(51))), Err("TagLimitExceeded".to_owned()));
         state.ec2.tags.remove(&id);
         set(&mut state, &id, Tags::from([("aws:own".to_owned(), "1".to_owned())]));
-        ask(&mut state, create_tags, on(tags(50))).unwrap();
+        ask(&mut state, "CreateTags", on(tags(50))).unwrap();
         let own = on(json!([{ "Key": "aws:own" }]));
-        assert_eq!(ask(&mut state, delete_tags, own), Err("InvalidParameterValue".to_owned()));
-        ask(&mut state, delete_tags, on(json!([{ "Key": "0", "Value": "other" }, { "Key": "1" }]))).unwrap();
+        assert_eq!(ask(&mut state, "DeleteTags", own), Err("InvalidParameterValue".to_owned()));
+        ask(&mut state, "DeleteTags", on(json!([{ "Key": "0", "Value": "other" }, { "Key": "1" }]))).unwrap();
         let left = of(&state, &id);
         assert!(left.contains_key("0") && !left.contains_key("1"));
-        ask(&mut state, delete_tags, json!({ "ResourceId": [id] })).unwrap();
+        ask(&mut state, "DeleteTags", json!({ "ResourceId": [id] })).unwrap();
         assert_eq!(of(&state, &id).into_keys().collect::<Vec<_>>(), ["aws:own"]);
     }
 }

@@ -129,7 +129,7 @@ fn one(given: &Params) -> Result<Condition, Refusal> {
         }
         "query-string" => {
             let query = config("QueryStringConfig").ok_or_else(|| request::missing("QueryStringConfig"))?;
-            let pair = |pair: Params| Ok((pair.text("Key"), required(&pair, "Value")?));
+            let pair = |pair: Params| Ok::<_, Refusal>((pair.text("Key"), required(&pair, "Value")?));
             let pairs: Vec<(Option<String>, String)> =
                 query.items("Values").into_iter().map(pair).collect::<Result<_, _>>()?;
             let texts = pairs.iter().flat_map(|(key, value)| key.iter().chain([value])).cloned().collect();

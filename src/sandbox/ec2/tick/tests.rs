@@ -1,11 +1,8 @@
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::{Call, Params, Refusal};
-use crate::cloudwatch::Metrics;
-use crate::ec2::ACTIONS;
+use crate::api::{Refusal, direct};
+use crate::ec2::SERVICE;
 use crate::pace::Pace;
 use crate::state::Network;
 
@@ -19,12 +16,8 @@ fn at(millis: i64) -> Timestamp {
 
 /// One call, kept only when it is answered.
 fn call(state: &mut State, action: &str, params: Value, millis: i64) -> Result<Value, Refusal> {
-    let handler = ACTIONS.iter().copied().flatten().find(|(name, _)| *name == action).unwrap().1;
-    let (params, metrics) = (Params::from_json(params), Metrics::default());
     let mut next = state.clone();
-    let folder = Path::new("/nonexistent");
-    let answer =
-        handler(&mut Call { state: &mut next, params: &params, now: at(millis), metrics: &metrics, folder })?;
+    let answer = direct::call(&[&SERVICE], &mut next, at(millis), action, params)?;
     *state = next;
     Ok(answer)
 }
