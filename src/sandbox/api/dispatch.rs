@@ -211,7 +211,7 @@ fn run(region: &Region, state: &mut State, params: &Params, handler: Handler) ->
 
 /// EC2's `DryRun`: the call would have succeeded, and nothing is done.
 fn dry(service: &Service, request: &Request) -> Option<Refusal> {
-    let asked = service.wire.is_ec2() && matches!(request.params.flag("DryRun"), Ok(Some(true)));
+    let asked = service.wire.is_ec2() && request.params.flag("DryRun") == Some(true);
     asked.then(|| {
         Refusal::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set.").status(412)
     })
@@ -219,6 +219,6 @@ fn dry(service: &Service, request: &Request) -> Option<Refusal> {
 
 /// EC2's client tokens: a repeated call answers as the first one did (ec2 devguide, ec2-api-idempotency).
 fn token(service: &Service, request: &Request) -> Option<String> {
-    let token = request.params.text("ClientToken").filter(|token| !token.is_empty())?;
+    let token = request.params.given("ClientToken")?;
     service.wire.is_ec2().then(|| format!("{} {token}", request.action))
 }

@@ -3,12 +3,10 @@
 //! A service is a folder with a `SERVICE`, and a line in [`SERVICES`].
 
 mod calls;
-#[cfg(test)]
-pub mod direct;
 mod dispatch;
 mod distrust;
 #[cfg(test)]
-mod violations;
+mod tests;
 
 use std::sync::LazyLock;
 
@@ -18,13 +16,16 @@ use serde_json::Value;
 use super::cloudwatch::Metrics;
 use super::state::State;
 pub use super::wire::{
-    Filters, Known, Page, Params, Protocol, Refusal, Shapes, Wire, map, page, tag_values, timestamp, wildcard,
+    Filters, Known, Page, Paging, Params, Protocol, Refusal, Shapes, Wire, map, tag_values, timestamp,
+    wildcard,
 };
 use super::{autoscaling, cloudwatch, ec2, elbv2, ssm, sts};
 pub use calls::Calls;
 pub(super) use dispatch::answer;
 pub use dispatch::ask;
 pub(super) use distrust::distrusted;
+#[cfg(test)]
+pub use tests::direct;
 
 /// All services of a region, in the order in which time passes in them.
 pub static SERVICES: [&Service; 6] = [

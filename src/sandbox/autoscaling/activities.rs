@@ -134,7 +134,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let state: &State = call.state;
     let group = params.text("AutoScalingGroupName");
-    let with_deleted = params.flag("IncludeDeletedGroups")?.unwrap_or(false);
+    let with_deleted = params.flag("IncludeDeletedGroups").unwrap_or(false);
     let ids = params.texts("ActivityIds");
     if let Some(name) = &group
         && !with_deleted

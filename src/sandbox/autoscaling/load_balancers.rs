@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::group::{Group, Lifecycle};
-use super::{changed_group, named_group, needed, paged};
+use super::{changed_group, named_group, paged};
 use crate::api::{Actions, Call, Params, Refusal};
 use crate::elbv2::targets::{self, HealthState};
 use crate::state::State;
@@ -55,7 +55,7 @@ impl Attachment {
 pub fn asked(state: &State, params: &Params) -> Result<Vec<String>, Refusal> {
     let mut arns = params.texts("TargetGroupARNs");
     for source in params.items("TrafficSources") {
-        let identifier = needed(&source, "Identifier")?;
+        let identifier = source.needed("Identifier");
         match source.text("Type").as_deref() {
             None | Some("elbv2") => arns.push(identifier),
             Some(other) => {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::api::{Actions, Call, Filters, Params, Refusal};
+use super::super::api::{Actions, Call, Params, Refusal};
 use super::super::state::{State, Tags};
 use super::ids;
-use super::list::{List, paged};
+use super::list::{List, list};
 
 /// The calls about tags, by name.
 pub const ACTIONS: Actions =
@@ -20,7 +20,17 @@ const RESOURCES: usize = 1000;
 /// What keys of AWS's own tags begin with.
 const RESERVED: &str = "aws:";
 
-const LIST: List = List { ids: ("", ""), answer: "tagSet", sizes: (5, 1000), filters: &[] };
+const LIST: List = List {
+    ids: ("", ""),
+    answer: "tagSet",
+    most: 1000,
+    filters: &[
+        ("key", "key"),
+        ("value", "value"),
+        ("resource-id", "resourceId"),
+        ("resource-type", "resourceType"),
+    ],
+};
 
 /// The tags of something; none for what has none.
 pub fn of(state: &State, id: &str) -> Tags {
@@ -57,7 +67,7 @@ pub fn shown(tags: &Tags) -> Value {
 fn read(items: impl Iterator<Item = Params>) -> Result<Tags, Refusal> {
     let mut tags = Tags::new();
     for item in items {
-        let key = item.required("Key")?;
+        let key = item.needed("Key");
         let value = item.text("Value").unwrap_or_default();
         check_key(&key)?;
         if value.chars().count() > 256 {
@@ -130,7 +140,7 @@ fn delete_tags(call: &mut Call) -> Result<Value, Refusal> {
     let resources = resources(call)?;
     let mut gone: BTreeMap<String, Option<String>> = BTreeMap::new();
     for tag in call.params.items("Tag") {
-        let key = tag.required("Key")?;
+        let key = tag.needed("Key");
         check_key(&key)?;
         gone.insert(key, tag.text("Value"));
     }
@@ -150,29 +160,16 @@ fn delete_tags(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DescribeTags
 fn describe_tags(call: &mut Call) -> Result<Value, Refusal> {
-    let filters = Filters::of(call.params);
-    let mut found = Vec::new();
-    for (id, tags) in &call.state.ec2.tags {
+    let all = call.state.ec2.tags.iter().flat_map(|(id, tags)| {
         let resource_type = ids::resource_type(id).unwrap_or_default();
-        for (key, value) in tags {
-            let own = Tags::from([(key.clone(), value.clone())]);
-            let values = |name: &str| {
-                Some(vec![match name {
-                    "key" => key.clone(),
-                    "value" => value.clone(),
-                    "resource-id" => id.clone(),
-                    "resource-type" => resource_type.to_owned(),
-                    _ => return None,
-                }])
-            };
-            if filters.pass(&own, values)? {
-                found.push(json!({
-                    "key": key, "resourceId": id, "resourceType": resource_type, "value": value,
-                }));
-            }
-        }
-    }
-    paged(call, &LIST, found)
+        tags.iter().map(move |(key, value)| {
+            json!({
+                "key": key, "resourceId": id, "resourceType": resource_type, "value": value,
+                "_tagSet": [{ "key": key, "value": value }],
+            })
+        })
+    });
+    list(call, &LIST, all.collect())
 }
 
 #[cfg(test)]

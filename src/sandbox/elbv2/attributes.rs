@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Params, Refusal};
 use super::known_attributes::{self as known, Form, Known};
-use super::request::{self, arn};
+use super::request::arn;
 use super::{Listener, LoadBalancer, TargetGroup, listeners, load_balancers, target_groups};
 
 /// The calls about attributes, by name.
@@ -48,12 +48,8 @@ fn shown(known: &[Known], kept: &Kept) -> Value {
 
 /// Reads the attributes of a call and keeps them. `what` names the resource's type in refusals.
 fn modify(params: &Params, known: &[Known], kept: &mut Kept, what: &str) -> Result<(), Refusal> {
-    let given = params.items("Attributes");
-    if given.is_empty() {
-        return Err(request::missing("Attributes"));
-    }
-    for attribute in given {
-        let key = request::required(&attribute, "Key")?;
+    for attribute in params.items("Attributes") {
+        let key = attribute.needed("Key");
         let value = attribute.text("Value").unwrap_or_default();
         let Some((_, form, default)) = known.iter().find(|(name, _, _)| *name == key) else {
             return Err(match known::exists(&key) {

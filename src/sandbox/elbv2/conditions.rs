@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::api::{Params, Refusal};
 use super::limits;
-use super::request::{self, required};
+use super::request::{self};
 
 /// A condition: what it looks at, and the values of which one must match.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ pub fn read(params: &Params) -> Result<Vec<Condition>, Refusal> {
 }
 
 fn one(given: &Params) -> Result<Condition, Refusal> {
-    let field = required(given, "Field")?;
+    let field = given.needed("Field");
     if given.has("RegexValues") {
         return Err(Refusal::validation(
             "Regular expressions in conditions are not available in this region",
@@ -118,7 +118,7 @@ fn one(given: &Params) -> Result<Condition, Refusal> {
         "source-ip" => Condition::SourceIp(of("SourceIpConfig", is_block)?),
         "http-header" => {
             let header = config("HttpHeaderConfig").ok_or_else(|| request::missing("HttpHeaderConfig"))?;
-            let name = required(&header, "HttpHeaderName")?;
+            let name = header.needed("HttpHeaderName");
             if name.len() > 40 || !name.bytes().all(is_token) {
                 return Err(Refusal::validation(format!("The header name '{name}' is not valid")));
             }
@@ -129,9 +129,8 @@ fn one(given: &Params) -> Result<Condition, Refusal> {
         }
         "query-string" => {
             let query = config("QueryStringConfig").ok_or_else(|| request::missing("QueryStringConfig"))?;
-            let pair = |pair: Params| Ok::<_, Refusal>((pair.text("Key"), required(&pair, "Value")?));
-            let pairs: Vec<(Option<String>, String)> =
-                query.items("Values").into_iter().map(pair).collect::<Result<_, _>>()?;
+            let pair = |pair: Params| (pair.text("Key"), pair.needed("Value"));
+            let pairs: Vec<(Option<String>, String)> = query.items("Values").into_iter().map(pair).collect();
             let texts = pairs.iter().flat_map(|(key, value)| key.iter().chain([value])).cloned().collect();
             values_of(&field, texts, is_text)?;
             Condition::QueryString(pairs)

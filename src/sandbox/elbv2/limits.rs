@@ -44,6 +44,5 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     ];
     let limits =
         limits.into_iter().map(|(name, most)| json!({ "Name": name, "Max": most.to_string() })).collect();
-    let page = request::paged(call.params, limits)?;
-    Ok(json!({ "Limits": page.items, "NextMarker": page.next }))
+    request::PAGES.answer(call.params, "Limits", limits)
 }

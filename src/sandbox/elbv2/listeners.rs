@@ -11,7 +11,7 @@ use super::super::state::{Network, State, random_hex};
 use super::actions::{self, Action};
 use super::certificates;
 use super::load_balancers::{self, Kind, LoadBalancer};
-use super::request::{self, arn, one_of};
+use super::request::{self, arn};
 use super::rules::Rule;
 use super::{limits, network, tags};
 
@@ -22,8 +22,6 @@ pub const ACTIONS: Actions = &[
     ("DeleteListener", delete),
     ("DescribeListeners", describe),
 ];
-
-const PROTOCOLS: [&str; 9] = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
 
 /// A listener. What it does by default is its default rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,7 +69,7 @@ fn socket(state: &State, balancer: &LoadBalancer, port: u16) -> Result<u16, Refu
 
 /// The protocol of a call, for this type of load balancer.
 fn protocol(params: &Params, kind: Kind) -> Result<Option<String>, Refusal> {
-    let Some(protocol) = one_of(params, "Protocol", &PROTOCOLS)? else { return Ok(None) };
+    let Some(protocol) = params.given("Protocol") else { return Ok(None) };
     match (kind, protocol.as_str()) {
         (Kind::Application, "HTTP" | "HTTPS") | (Kind::Network, "TCP" | "TLS") => Ok(Some(protocol)),
         (Kind::Network, "UDP" | "TCP_UDP" | "QUIC" | "TCP_QUIC") => Err(Refusal::new(
@@ -117,7 +115,7 @@ fn encryption(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
             listener.protocol
         )));
     }
-    if let Some(policy) = params.text("SslPolicy").filter(|policy| !policy.is_empty()) {
+    if let Some(policy) = params.given("SslPolicy") {
         certificates::policy_exists(&policy)?;
         listener.ssl_policy = Some(policy);
     }
@@ -137,7 +135,7 @@ fn encryption(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
 
 fn mutual(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
     if let Some(given) = params.child("MutualAuthentication") {
-        let mode = one_of(&given, "Mode", &["off", "passthrough", "verify"])?;
+        let mode = given.given("Mode");
         let mode = mode.unwrap_or_else(|| "off".to_owned());
         if mode == "verify" {
             let arn = given.text("TrustStoreArn").unwrap_or_default();
@@ -156,8 +154,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
     let balancer = load_balancers::find(call.state, &balancer)?;
     let protocol = protocol(params, balancer.kind)?;
     let protocol = protocol.ok_or_else(|| Refusal::validation("A protocol must be specified"))?;
-    let port =
-        request::port(params, "Port")?.ok_or_else(|| Refusal::validation("A port must be specified"))?;
+    let port = params.number::<u16>("Port").ok_or_else(|| Refusal::validation("A port must be specified"))?;
     let action = actions::read(call.state, params, "DefaultActions", None)?;
     actions::allowed(call.state, balancer, &protocol, &action)?;
     let tags = tags::given(params)?;
@@ -227,7 +224,7 @@ fn modify(call: &mut Call) -> Result<Value, Refusal> {
         listener.protocol = protocol;
     }
     encryption(&mut listener, params)?;
-    if let Some(port) = request::port(params, "Port")?
+    if let Some(port) = params.number::<u16>("Port")
         && port != listener.port
     {
         let taken = |one: &Listener| one.load_balancer == listener.load_balancer && one.port == port;
@@ -292,8 +289,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
             return Err(Refusal::validation("You must specify either listener ARNs or a load balancer ARN"));
         }
     };
-    let page = request::paged(call.params, shown)?;
-    Ok(json!({ "Listeners": page.items, "NextMarker": page.next }))
+    request::PAGES.answer(call.params, "Listeners", shown)
 }
 
 /// As answers have it (API_Listener).

@@ -10,16 +10,13 @@ use serde_json::{Value, json};
 use super::super::api::{Actions, Call, Refusal};
 use super::super::state::{State, random_hex};
 use super::network;
-use super::placement::{IP_TYPES, Placed, security_groups, subnets, zones_shown};
-use super::request::{self, arn, at_most, one_of};
+use super::placement::{Placed, security_groups, subnets, zones_shown};
+use super::request::{self, arn};
 use super::{limits, tags};
 
 /// The calls about load balancers, by name.
 pub const ACTIONS: Actions =
     &[("CreateLoadBalancer", create), ("DeleteLoadBalancer", delete), ("DescribeLoadBalancers", describe)];
-
-/// ARNs or names that DescribeLoadBalancers takes.
-const DESCRIBED: usize = 20;
 
 /// A load balancer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,7 +85,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
             "Load balancer name '{name}' cannot begin with 'internal-'"
         )));
     }
-    let kind = match one_of(params, "Type", &["application", "network", "gateway"])?.as_deref() {
+    let kind = match params.given("Type").as_deref() {
         None | Some("application") => Kind::Application,
         Some("network") => Kind::Network,
         Some(other) => {
@@ -98,8 +95,8 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
             ));
         }
     };
-    let scheme = one_of(params, "Scheme", &["internet-facing", "internal"])?;
-    let ip_address_type = one_of(params, "IpAddressType", &IP_TYPES)?.unwrap_or_else(|| "ipv4".to_owned());
+    let scheme = params.given("Scheme");
+    let ip_address_type = params.given("IpAddressType").unwrap_or_else(|| "ipv4".to_owned());
     let (vpc, subnets) = subnets(call.state, params, kind)?;
     if scheme.as_deref() != Some("internal") && !network::has_internet_gateway(call.state, &vpc) {
         return Err(Refusal::new("InvalidSubnet", format!("VPC {vpc} has no internet gateway")));
@@ -189,7 +186,6 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
             "Load balancer ARNs and load balancer names cannot be specified at the same time",
         ));
     }
-    at_most(arns.len().max(names.len()), DESCRIBED, "load balancers")?;
     for arn in &arns {
         find(call.state, arn)?;
     }
@@ -203,8 +199,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
         (arns.is_empty() && names.is_empty()) || arns.contains(&one.arn) || names.contains(&one.name)
     };
     let shown = all().filter(asked).map(|one| shown(call.state, one)).collect();
-    let page = request::paged(call.params, shown)?;
-    Ok(json!({ "LoadBalancers": page.items, "NextMarker": page.next }))
+    request::PAGES.answer(call.params, "LoadBalancers", shown)
 }
 
 /// The host and port where a load balancer's port 80 is served: its DNS name.

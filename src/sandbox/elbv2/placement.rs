@@ -10,7 +10,7 @@ use super::super::ec2::network::Subnet;
 use super::super::state::State;
 use super::load_balancers::{self, Kind, LoadBalancer};
 use super::network;
-use super::request::{self, arn, one_of};
+use super::request::arn;
 
 /// The calls about the placement of load balancers, by name.
 pub const ACTIONS: Actions = &[
@@ -18,9 +18,6 @@ pub const ACTIONS: Actions = &[
     ("SetSecurityGroups", set_security_groups),
     ("SetIpAddressType", set_ip_address_type),
 ];
-
-/// Types of addresses (API_LoadBalancer).
-pub const IP_TYPES: [&str; 3] = ["ipv4", "dualstack", "dualstack-without-public-ipv4"];
 
 /// A zone of a load balancer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,7 +42,7 @@ pub fn subnets(state: &State, params: &Params, kind: Kind) -> Result<(String, Ve
         if mapping.has("AllocationId") {
             return Err(Refusal::new("AllocationIdNotFound", "The specified allocation ID does not exist"));
         }
-        ids.push(request::required(&mapping, "SubnetId")?);
+        ids.push(mapping.needed("SubnetId"));
     }
     if ids.is_empty() {
         return Err(Refusal::validation("You must specify either subnets or subnet mappings"));
@@ -144,7 +141,7 @@ fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
             ),
         ));
     }
-    let ip_address_type = one_of(call.params, "IpAddressType", &IP_TYPES)?;
+    let ip_address_type = call.params.given("IpAddressType");
     let one = changed(call.state, &arn)?;
     one.subnets = placed;
     if let Some(ip_address_type) = ip_address_type {
@@ -157,9 +154,6 @@ fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
 fn set_security_groups(call: &mut Call) -> Result<Value, Refusal> {
     let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
     let there = load_balancers::find(call.state, &arn)?;
-    if !call.params.has("SecurityGroups") {
-        return Err(request::missing("SecurityGroups"));
-    }
     if there.kind == Kind::Network && there.security_groups.is_empty() {
         return Err(Refusal::new(
             "InvalidConfigurationRequest",
@@ -174,8 +168,7 @@ fn set_security_groups(call: &mut Call) -> Result<Value, Refusal> {
 /// API_SetIpAddressType
 fn set_ip_address_type(call: &mut Call) -> Result<Value, Refusal> {
     let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
-    let wanted = one_of(call.params, "IpAddressType", &IP_TYPES)?;
-    let wanted = wanted.ok_or_else(|| request::missing("IpAddressType"))?;
+    let wanted = call.params.needed("IpAddressType");
     changed(call.state, &arn)?.ip_address_type.clone_from(&wanted);
     Ok(json!({ "IpAddressType": wanted }))
 }

@@ -10,7 +10,7 @@ use super::super::state::{State, random_hex};
 use super::actions::{self, Action};
 use super::conditions::{self, Condition};
 use super::load_balancers::{self, Kind};
-use super::request::{self, arn, number};
+use super::request::{self, arn};
 use super::{Listener, limits, listeners, tags};
 
 /// The calls about rules, by name.
@@ -81,8 +81,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
         ));
     }
     no_transforms(call)?;
-    let priority =
-        number(call.params, "Priority", 1..=50_000)?.ok_or_else(|| request::missing("Priority"))?;
+    let priority = call.params.number("Priority").unwrap_or_default();
     let conditions = conditions::read(call.params)?;
     let action = actions::read(call.state, call.params, "Actions", None)?;
     actions::allowed(call.state, balancer, protocol, &action)?;
@@ -157,14 +156,10 @@ fn delete(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_SetRulePriorities: all at once, so that rules can change places.
 fn set_priorities(call: &mut Call) -> Result<Value, Refusal> {
-    let given = call.params.items("RulePriorities");
-    if given.is_empty() {
-        return Err(request::missing("RulePriorities"));
-    }
     let mut moved = BTreeSet::new();
-    for pair in &given {
-        let arn = arn(pair, "RuleArn", "listener-rule")?;
-        let priority = number(pair, "Priority", 1..=50_000)?.ok_or_else(|| request::missing("Priority"))?;
+    for pair in call.params.items("RulePriorities") {
+        let arn = arn(&pair, "RuleArn", "listener-rule")?;
+        let priority = pair.number::<u32>("Priority").ok_or_else(|| request::missing("Priority"))?;
         if find(call.state, &arn)?.priority.is_none() {
             let message = format!("Default rule '{arn}' cannot be given a priority");
             return Err(Refusal::new("OperationNotPermitted", message));
@@ -209,6 +204,5 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
             return Err(Refusal::validation("You must specify either listener rule ARNs or a listener ARN"));
         }
     };
-    let page = request::paged(call.params, shown)?;
-    Ok(json!({ "Rules": page.items, "NextMarker": page.next }))
+    request::PAGES.answer(call.params, "Rules", shown)
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::api::{Actions, Call, Refusal};
 use super::super::state::{State, random_hex};
 use super::health_check::HealthCheck;
-use super::request::{self, arn, one_of, required};
+use super::request::{self, arn};
 use super::targets::Target;
 use super::{limits, load_balancers, network, tags};
 
@@ -19,8 +19,6 @@ pub const ACTIONS: Actions = &[
     ("DeleteTargetGroup", delete),
     ("DescribeTargetGroups", describe),
 ];
-
-const PROTOCOLS: [&str; 9] = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
 
 /// A target group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,7 +87,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
 fn read(call: &Call) -> Result<TargetGroup, Refusal> {
     let params = call.params;
     let name = request::name(params, "Target group")?;
-    let target_type = one_of(params, "TargetType", &["instance", "ip", "lambda", "alb"])?;
+    let target_type = params.given("TargetType");
     let target_type = target_type.unwrap_or_else(|| "instance".to_owned());
     if matches!(target_type.as_str(), "lambda" | "alb") {
         return Err(Refusal::new(
@@ -97,23 +95,22 @@ fn read(call: &Call) -> Result<TargetGroup, Refusal> {
             format!("Targets of type '{target_type}' are not available in this region"),
         ));
     }
-    let protocol = one_of(params, "Protocol", &PROTOCOLS)?
-        .ok_or_else(|| Refusal::validation("A protocol must be specified"))?;
+    let protocol =
+        params.given("Protocol").ok_or_else(|| Refusal::validation("A protocol must be specified"))?;
     if !matches!(protocol.as_str(), "HTTP" | "HTTPS" | "TCP" | "TLS") {
         return Err(Refusal::new(
             "InvalidConfigurationRequest",
             format!("Target groups with the protocol '{protocol}' are not available in this region"),
         ));
     }
-    let port =
-        request::port(params, "Port")?.ok_or_else(|| Refusal::validation("A port must be specified"))?;
-    let vpc = params.text("VpcId").filter(|vpc| !vpc.is_empty());
+    let port = params.number("Port").ok_or_else(|| Refusal::validation("A port must be specified"))?;
+    let vpc = params.given("VpcId");
     let vpc = vpc.ok_or_else(|| Refusal::validation("A VPC ID must be specified"))?;
     if !network::has_vpc(call.state, &vpc) {
         return Err(Refusal::validation(format!("The VPC ID '{vpc}' is not found")));
     }
     let application = matches!(protocol.as_str(), "HTTP" | "HTTPS");
-    let version = one_of(params, "ProtocolVersion", &["HTTP1", "HTTP2", "GRPC"])?;
+    let version = params.given("ProtocolVersion");
     if version.is_some() && !application {
         return Err(Refusal::validation(format!(
             "Protocol version cannot be specified for target groups with the protocol '{protocol}'"
@@ -122,7 +119,7 @@ fn read(call: &Call) -> Result<TargetGroup, Refusal> {
     let version = version.or_else(|| application.then(|| "HTTP1".to_owned()));
     let mut check = HealthCheck::new(&protocol, version.as_deref());
     check.set(params, &protocol)?;
-    let ip_address_type = one_of(params, "IpAddressType", &["ipv4", "ipv6"])?;
+    let ip_address_type = params.given("IpAddressType");
     Ok(TargetGroup {
         arn: String::new(),
         name,
@@ -180,7 +177,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
         return Err(Refusal::new("TargetGroupNotFound", "One or more target groups not found"));
     }
     let of = match balancer {
-        true => Some(required(call.params, "LoadBalancerArn")?),
+        true => Some(call.params.needed("LoadBalancerArn")),
         false => None,
     };
     if let Some(balancer) = &of {
@@ -192,8 +189,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
         None => (arns.is_empty() && names.is_empty()) || arns.contains(&one.arn) || names.contains(&one.name),
     };
     let shown = all().filter(asked).map(|one| shown(call.state, one)).collect();
-    let page = request::paged(call.params, shown)?;
-    Ok(json!({ "TargetGroups": page.items, "NextMarker": page.next }))
+    request::PAGES.answer(call.params, "TargetGroups", shown)
 }
 
 /// As answers have it (API_TargetGroup).

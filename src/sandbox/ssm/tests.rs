@@ -112,7 +112,15 @@ fn a_cancelled_command_ends_when_its_processes_have() {
     assert!(wanted(&state).is_empty());
     end(&mut state, &id, "i-00000001", Some(137), 3);
     assert_eq!(status(&mut state, &id, "i-00000001"), ("Cancelled".into(), "Cancelled".into(), 137));
-    assert_eq!(code(call(&mut state, 3, "CancelCommand", json!({ "CommandId": "00000000-0000-4000-8000-000000000000" }))), "InvalidCommandId");
+    assert_eq!(
+        code(call(
+            &mut state,
+            3,
+            "CancelCommand",
+            json!({ "CommandId": "00000000-0000-4000-8000-000000000000" })
+        )),
+        "InvalidCommandId"
+    );
 }
 
 #[test]

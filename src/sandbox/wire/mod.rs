@@ -15,7 +15,7 @@ mod xml;
 
 pub use answer::{Protocol, map, timestamp};
 pub use filter::{Filters, tag_values, wildcard};
-pub use page::{Page, page};
+pub use page::{Page, Paging};
 pub use params::Params;
 pub use refusal::{Known, Refusal};
 pub use request::{Request, protocol_of, read, signed_for};

@@ -2,8 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
-use super::Refusal;
+use super::{Params, Refusal};
 
 /// A part of a list, and the token that asks for the next part.
 #[derive(Debug)]
@@ -12,18 +13,46 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// The part of `items` that begins at `token`, at most `size` long. `InvalidNextToken` for a token
-/// that was not given out.
-pub fn page<T>(items: Vec<T>, token: Option<String>, size: usize) -> Result<Page<T>, Refusal> {
-    let from = match token {
-        None => 0,
-        Some(token) => STANDARD
-            .decode(&token)
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok()?.strip_prefix("from:")?.parse::<usize>().ok())
-            .ok_or_else(|| Refusal::new("InvalidNextToken", format!("The token '{token}' is not valid")))?,
-    };
-    let more = items.len() > from.saturating_add(size);
-    let next = more.then(|| STANDARD.encode(format!("from:{}", from + size)));
-    Ok(Page { items: items.into_iter().skip(from).take(size).collect(), next })
+/// How a call's list comes in pages.
+#[derive(Debug, Clone, Copy)]
+pub struct Paging {
+    /// The parameter that has the size of a page, which is `size` where it is not there.
+    pub most: &'static str,
+    pub size: usize,
+    /// The parameter and the element that have the token of the next part.
+    pub token: &'static str,
+    pub next: &'static str,
+    /// The code for a token that was not given out.
+    pub bad: &'static str,
+}
+
+impl Paging {
+    /// The page that a call asks for.
+    ///
+    /// # Errors
+    /// A token that was not given out.
+    pub fn page<T>(&self, params: &Params, items: Vec<T>) -> Result<Page<T>, Refusal> {
+        let size = params.number(self.most).unwrap_or(self.size).min(self.size);
+        let from = match params.given(self.token) {
+            None => 0,
+            Some(token) => from(&token)
+                .ok_or_else(|| Refusal::new(self.bad, format!("The token '{token}' is not valid")))?,
+        };
+        let more = items.len() > from.saturating_add(size);
+        let next = more.then(|| STANDARD.encode(format!("from:{}", from + size)));
+        Ok(Page { items: items.into_iter().skip(from).take(size).collect(), next })
+    }
+
+    /// The answer with the page that a call asks for, under `list`.
+    ///
+    /// # Errors
+    /// As [`Paging::page`].
+    pub fn answer(&self, params: &Params, list: &str, items: Vec<Value>) -> Result<Value, Refusal> {
+        let page = self.page(params, items)?;
+        Ok(json!({ list: page.items, self.next: page.next }))
+    }
+}
+
+fn from(token: &str) -> Option<usize> {
+    String::from_utf8(STANDARD.decode(token).ok()?).ok()?.strip_prefix("from:")?.parse().ok()
 }

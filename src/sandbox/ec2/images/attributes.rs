@@ -7,8 +7,8 @@ use super::{find, own};
 
 /// API_DescribeImageAttribute.
 pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("ImageId")?;
-    let attribute = call.params.required("Attribute")?;
+    let id = call.params.needed("ImageId");
+    let attribute = call.params.needed("Attribute");
     let image = find(call.state, &id)?;
     if image.owner != call.state.account {
         return Err(Refusal::new("AuthFailure", format!("Not authorized for image:{id}")).status(403));
@@ -29,7 +29,7 @@ pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
 /// API_ModifyImageAttribute: description or launch permissions.
 pub fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let id = params.required("ImageId")?;
+    let id = params.needed("ImageId");
     let image = own(call.state, &id)?;
     let attribute = params.text("Attribute");
     let description = params.child("Description").and_then(|child| child.text("Value"));

@@ -216,6 +216,13 @@ pub fn find<'a>(state: &'a State, id: &str) -> Result<&'a Image, Refusal> {
     state.ec2.images.get(id).filter(|image| !image.deregistered).ok_or_else(missing)
 }
 
+/// Whether one of `owners`, an account, an alias or `self`, is this owner.
+pub fn owned_by(state: &State, owner: &str, owners: &[String]) -> bool {
+    owners.iter().any(|one| {
+        one == owner || Some(one.as_str()) == alias(owner) || one == "self" && owner == state.account
+    })
+}
+
 /// The image, where it can be launched. `InvalidAMIID.Unavailable` while it is not available.
 pub fn usable<'a>(state: &'a State, id: &str) -> Result<&'a Image, Refusal> {
     if id.is_empty() {

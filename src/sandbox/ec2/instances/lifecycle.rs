@@ -71,7 +71,7 @@ pub fn start(call: &mut Call) -> Result<Value, Refusal> {
 /// API_StopInstances. `OperationNotPermitted` where stopping is disabled.
 pub fn stop(call: &mut Call) -> Result<Value, Refusal> {
     for flag in ["Force", "Hibernate"] {
-        if call.params.flag(flag)?.unwrap_or_default() && flag == "Hibernate" {
+        if call.params.flag(flag).unwrap_or_default() && flag == "Hibernate" {
             let message = "The instance is not configured for hibernation.";
             return Err(Refusal::new("UnsupportedHibernationConfiguration", message));
         }

@@ -124,24 +124,8 @@ fn check(data: &Params) -> Result<(), Refusal> {
             return Err(Refusal::value("User data is limited to 16384 bytes"));
         }
     }
-    for flag in ["EbsOptimized", "DisableApiStop", "DisableApiTermination"] {
-        data.flag(flag)?;
-    }
-    if let Some(monitoring) = data.child("Monitoring") {
-        monitoring.flag("Enabled")?;
-    }
-    for device in data.items("BlockDeviceMapping") {
-        if let Some(volume) = device.child("Ebs") {
-            ["VolumeSize", "Iops", "Throughput"]
-                .into_iter()
-                .try_for_each(|name| volume.number::<u32>(name).map(drop))?;
-            ["Encrypted", "DeleteOnTermination"]
-                .into_iter()
-                .try_for_each(|name| volume.flag(name).map(drop))?;
-        }
-    }
     for specification in data.items("TagSpecification") {
-        let of = specification.required("ResourceType")?;
+        let of = specification.needed("ResourceType");
         if !TAGGED.contains(&of.as_str()) {
             return Err(Refusal::value(format!(
                 "'{of}' is not a valid taggable resource type for this operation."

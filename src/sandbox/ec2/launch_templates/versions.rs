@@ -13,7 +13,7 @@ const DELETED: usize = 200;
 pub fn create_launch_template_version(call: &mut Call) -> Result<Value, Refusal> {
     let mut template = meant(call.state, call.params)?.clone();
     let mut new = data::read(call.params)?;
-    if let Some(source) = call.params.text("SourceVersion").filter(|source| !source.is_empty()) {
+    if let Some(source) = call.params.given("SourceVersion") {
         new = data::merged(&template.existing(&source)?.data, &new);
     }
     template.latest += 1;

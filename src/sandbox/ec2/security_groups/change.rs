@@ -101,14 +101,14 @@ pub fn revoke(call: &mut Call, egress: bool) -> Result<Value, Refusal> {
 
 /// API_ModifySecurityGroupRules
 pub fn modify_security_group_rules(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("GroupId")?;
+    let id = call.params.needed("GroupId");
     let updates = call.params.items("SecurityGroupRule");
     if updates.is_empty() {
         return Err(Refusal::missing("SecurityGroupRule"));
     }
     for update in &updates {
         let group = get(call.state, &id)?;
-        let old = own_rule(group, &update.required("SecurityGroupRuleId")?, None)?;
+        let old = own_rule(group, &update.needed("SecurityGroupRuleId"), None)?;
         let request =
             update.child("SecurityGroupRule").ok_or_else(|| Refusal::missing("SecurityGroupRule"))?;
         let new = rules::modified(call.state, &old, &request)?;
@@ -134,7 +134,7 @@ pub fn describe_anew(call: &mut Call, egress: bool) -> Result<Value, Refusal> {
         }
     }
     for given in &by_id {
-        let rule = own_rule(group, &given.required("SecurityGroupRuleId")?, Some(egress))?;
+        let rule = own_rule(group, &given.needed("SecurityGroupRuleId"), Some(egress))?;
         texts.push((rule.id, rules::description(given)?));
     }
     if let Some(group) = call.state.ec2.security_groups.get_mut(&id) {

@@ -28,9 +28,62 @@ OWN_CODE = {"LaunchTemplateName", "ImageNameRequest"}
 # Longer enumerations are catalogues, which the service keeps for itself: the types of instances.
 LONGEST_ENUM = 200
 
+# What the models leave out and the pages of the API reference say, by member, or by structure and member.
+DOCUMENTED = {
+    "autoscaling": {
+        "AttachInstances.InstanceIds": "list 1..20 XmlStringMaxLen19",
+        "DetachInstances.InstanceIds": "list 1..20 XmlStringMaxLen19",
+        "DescribeAutoScalingInstances.InstanceIds": "list ..50 XmlStringMaxLen19",
+        "SetInstanceProtection.InstanceIds": "list ..50 XmlStringMaxLen19",
+        "AdjustmentType": "enum ChangeInCapacity ExactCapacity PercentChangeInCapacity",
+        "DefaultCooldown": "int 0..",
+        "DefaultInstanceWarmup": "int -1..21600",
+        "DefaultResult": "enum CONTINUE ABANDON",
+        **{f"{call}AutoScalingGroup.{size}": "int 0..10000"
+           for call in ("Create", "Update") for size in ("MinSize", "MaxSize", "DesiredCapacity")},
+        "DesiredCapacity": "int -1..10000",
+        "HealthCheckGracePeriod": "int 0..",
+        "HealthStatus": "enum Healthy Unhealthy",
+        "HeartbeatTimeout": "int 30..7200",
+        "LifecycleActionResult": "enum CONTINUE ABANDON",
+        "LifecycleTransition": "enum autoscaling:EC2_INSTANCE_LAUNCHING autoscaling:EC2_INSTANCE_TERMINATING",
+        "MaxRecords": "int 1..100",
+        "MaxSize": "int -1..10000",
+        "MinSize": "int -1..10000",
+        "PolicyType": "enum SimpleScaling StepScaling TargetTrackingScaling PredictiveScaling",
+        "Tag.ResourceType": "enum auto-scaling-group",
+    },
+    "cloudwatch": {
+        "MaxDatapoints": "int 1..100800",
+        "MetricData": "list 1..1000 MetricDatum",
+        "MetricDataQueries": "list 1..500 MetricDataQuery",
+        "TreatMissingData": "enum breaching notBreaching ignore missing",
+        "Values": "list ..150 double",
+    },
+    "ec2": {
+        "DescribeInstanceStatus.MaxResults": "int 5..1000",
+        "DescribeInstances.MaxResults": "int 5..1000",
+        "DescribeTags.MaxResults": "int 5..1000",
+    },
+    "elbv2": {
+        "DescribeLoadBalancers.LoadBalancerArns": "list ..20 text",
+        "DescribeLoadBalancers.Names": "list ..20 text",
+        "FixedResponseActionConfig.ContentType":
+            "enum text/plain text/css text/html application/javascript application/json",
+        "HealthCheckProtocol": "enum HTTP HTTPS TCP",
+        "MutualAuthenticationAttributes.Mode": "enum off passthrough verify",
+        "ProtocolVersion": "enum HTTP1 HTTP2 GRPC",
+        "ResourceArns": "list 1..20 text",
+        "SessionTimeout": "long 1..604800",
+        "TargetGroupStickinessConfig.DurationSeconds": "int 1..604800",
+        "TargetGroupTuple.Weight": "int 0..999",
+    },
+}
+
 
 class Table:
-    def __init__(self, model):
+    def __init__(self, service, model):
+        self.documented, self.said = DOCUMENTED.get(service, {}), set()
         self.shapes, self.ec2 = model["shapes"], model["metadata"]["protocol"] == "ec2"
         self.lines = {}
 
@@ -41,11 +94,22 @@ class Table:
         location = member.get("locationName", name)
         return member.get("queryName", location[0].upper() + location[1:])
 
-    def members(self, shape):
+    def members(self, name, shape):
         required = shape.get("required", [])
         return " ".join(
-            f"{self.wire(name, member)}{'!' if name in required else ''}:{self.type(member['shape'])}"
-            for name, member in shape["members"].items())
+            f"{self.wire(member, of)}{'!' if member in required else ''}:{self.member(name, member, of)}"
+            for member, of in shape["members"].items())
+
+    def member(self, name, member, of):
+        for key in (f"{name}.{member}", member):
+            if key in self.documented:
+                self.said.add(key)
+                self.lines[key] = self.documented[key]
+                for word in self.documented[key].split()[2:]:
+                    if word in self.shapes:
+                        self.type(word)
+                return key
+        return self.type(of["shape"])
 
     def type(self, name):
         """The word for a shape; its line is written where it has one."""
@@ -63,7 +127,7 @@ class Table:
             if name in self.lines:
                 return name
             self.lines[name] = ""  # a shape may hold itself
-            line = f"struct {self.members(shape)}"
+            line = f"struct {self.members(name, shape)}"
         elif "enum" in shape and len(shape["enum"]) <= LONGEST_ENUM:
             line = "enum " + " ".join(shape["enum"])
         elif (bounds == ".." and not pattern) or (self.ec2 and name in OWN_CODE):
@@ -85,14 +149,15 @@ def main():
             continue
         with gzip.open(max((MODELS / folder.name).iterdir()) / "service-2.json.gz") as file:
             model = json.load(file)
-        table, calls = Table(model), []
+        table, calls = Table(folder.name, model), []
         for action in actions:
             operation = model["operations"][action]
             shape = model["shapes"][operation["input"]["shape"]] if "input" in operation else {"members": {}}
             # The errors that an operation declares tell how it refuses parameters (CloudWatch).
             errors = {error["shape"] for error in operation.get("errors", [])}
             manner = "own" if "MissingRequiredParameterException" in errors else "plain"
-            calls.append(f"{action} {manner} {table.members(shape)}")
+            calls.append(f"{action} {manner} {table.members(action, shape)}")
+        assert table.said == set(table.documented), set(table.documented) - table.said
         lines = calls + [f"{name} {line}" for name, line in sorted(table.lines.items())]
         head = (f"# Input shapes of {model['metadata']['serviceId']}, {model['metadata']['apiVersion']}, from botocore "
                 f"{botocore.__version__} (Apache License 2.0).\n# Made by wire/shapes/make.py; not to be edited.\n")

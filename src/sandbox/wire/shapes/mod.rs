@@ -21,7 +21,7 @@
 mod check;
 mod refuse;
 #[cfg(test)]
-pub mod violations;
+pub mod tests;
 
 pub use refuse::lower_first;
 

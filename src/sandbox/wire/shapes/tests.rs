@@ -230,9 +230,10 @@ impl Shapes {
                 push(Wrong::WrongType, wrong);
                 if matches!(kind, Kind::Text | Kind::Blob) {
                     // What is as long as it may be and not of its pattern is another case.
-                    if pattern.is_some() {
+                    if let Some(pattern) = pattern {
                         let length = usize::try_from(bounds.0.unwrap_or(1).max(1)).unwrap();
-                        push(Wrong::NoMatch, json!("\u{7f}".repeat(length)));
+                        let texts = ["\u{7f}", " "].map(|text| text.repeat(length));
+                        push(Wrong::NoMatch, json!(texts.iter().find(|text| !pattern.matches(text)).unwrap()));
                     }
                     let text = |count: i64| json!("1".repeat(usize::try_from(count).unwrap()));
                     lengths(*bounds, |wrong, count| {

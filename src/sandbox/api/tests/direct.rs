@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Call, Params, Refusal, Service};
+use super::super::{Call, Params, Refusal, Service};
 use crate::cloudwatch::Metrics;
 use crate::state::State;
 

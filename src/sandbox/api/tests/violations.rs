@@ -8,12 +8,12 @@ use http_body_util::BodyExt;
 use hyper::{HeaderMap, Uri};
 use serde_json::{Value, json};
 
-use super::{Protocol, SERVICES, Service, answer};
+use super::super::{Params, Protocol, SERVICES, Service, answer};
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::key::Key;
 use crate::pace::Pace;
-use crate::wire::shapes::violations::{Case, Form, Wrong};
+use crate::wire::shapes::tests::{Case, Form, Wrong};
 use crate::{Options, Sandbox, wire};
 
 /// `Name=x`, `Names.member.1=x` of a tree; EC2 has no `member`.
@@ -129,7 +129,7 @@ async fn each_single_violation_of_each_actions_shape_is_refused_with_awss_code()
             actions += 1;
             for protocol in protocols(service) {
                 let form = Form { typed: protocol.is_typed(), empty: protocol != Protocol::Ec2 };
-                let least = super::Params::from_json(service.shapes.least(action, form));
+                let least = Params::from_json(service.shapes.least(action, form));
                 assert_eq!(service.check(action, &least, protocol), Ok(()), "{action}: what violates alone");
                 for Case { member, wrong, params } in service.shapes.violations(action, form) {
                     *sent.entry((service.name(), wrong)).or_insert(0) += 1;
@@ -165,7 +165,7 @@ fn a_violation_is_worded_as_the_service_words_it() {
     let refused = |service: &str, action, params: Value| {
         let service = Service::named(service).unwrap();
         let refusal =
-            service.check(action, &super::Params::from_json(params), service.protocol()).unwrap_err();
+            service.check(action, &Params::from_json(params), service.protocol()).unwrap_err();
         format!("{}: {}", refusal.code, refusal.message)
     };
     insta::assert_snapshot!(refused("autoscaling", "PutLifecycleHook", json!({ "AutoScalingGroupName": "", "LifecycleHookName": "a b" })), @r"ValidationError: 2 validation errors detected: Value 'a b' at 'lifecycleHookName' failed to satisfy constraint: Member must satisfy regular expression pattern: [A-Za-z0-9\-_\/]+; Value '' at 'autoScalingGroupName' failed to satisfy constraint: Member must have length greater than or equal to 1");
