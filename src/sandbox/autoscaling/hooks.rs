@@ -127,7 +127,9 @@ pub fn put(group: &mut Group, params: &Params) -> Result<(), Refusal> {
             ));
         }
         None => {
-            let transition = params.needed("LifecycleTransition");
+            let transition = params.text("LifecycleTransition").ok_or_else(|| {
+                Refusal::validation("LifecycleTransition must be specified for a new lifecycle hook.")
+            })?;
             Hook { transition, default_result: "ABANDON".to_owned(), timeout: 3600, ..Hook::default() }
         }
     };

@@ -84,7 +84,7 @@ fn association(state: &State, instance: &Instance, word: &str) -> Value {
 }
 
 fn given(call: &Call) -> Result<String, Refusal> {
-    check(&launch::profile(call.params).ok_or_else(|| Refusal::missing("IamInstanceProfile"))?)
+    check(&launch::profile(call.params).unwrap_or_default())
 }
 
 /// API_AssociateIamInstanceProfile: an instance has at most one (`IncorrectState`).

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::api::{Actions, Call, Refusal};
 use super::super::state::{State, new_id};
 use super::list::{List, list};
-use super::{images, instances, tags, volumes};
+use super::{ids, images, tags};
 
 /// The calls about snapshots, by name.
 pub const ACTIONS: Actions =
@@ -56,12 +56,7 @@ pub fn due(state: &State, started: Timestamp) -> Timestamp {
 
 /// `InvalidSnapshotID.Malformed`, `InvalidSnapshot.NotFound`.
 pub fn find<'a>(state: &'a State, id: &str) -> Result<&'a Snapshot, Refusal> {
-    if !instances::well_formed(id, "snap") {
-        let message = format!("Invalid id: \"{id}\" (expecting \"snap-...\")");
-        return Err(Refusal::new("InvalidSnapshotID.Malformed", message));
-    }
-    let missing = || Refusal::new("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist."));
-    state.ec2.snapshots.get(id).ok_or_else(missing)
+    state.ec2.snapshots.get(id).ok_or_else(|| ids::refused("snap", id))
 }
 
 fn progress(state: &State, snapshot: &Snapshot, now: Timestamp) -> String {
@@ -126,7 +121,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
 /// API_CreateSnapshot.
 fn create(call: &mut Call) -> Result<Value, Refusal> {
     let volume = call.params.needed("VolumeId");
-    volumes::check_id(call.state, &volume)?;
+    ids::check(call.state, "vol", &volume)?;
     let (size, encrypted) =
         call.state.ec2.volumes.get(&volume).map_or((1, false), |one| (one.size.size, one.encrypted));
     let id = new_id("snap");

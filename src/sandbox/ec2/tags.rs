@@ -15,8 +15,6 @@ pub const ACTIONS: Actions =
 
 /// How many tags something may have beside AWS's own (EC2 user guide, Using_Tags, tag restrictions).
 const TAGS: usize = 50;
-/// How many resources one call may name (API_CreateTags).
-const RESOURCES: usize = 1000;
 /// What keys of AWS's own tags begin with.
 const RESERVED: &str = "aws:";
 
@@ -70,11 +68,6 @@ fn read(items: impl Iterator<Item = Params>) -> Result<Tags, Refusal> {
         let key = item.needed("Key");
         let value = item.text("Value").unwrap_or_default();
         check_key(&key)?;
-        if value.chars().count() > 256 {
-            return Err(Refusal::value(format!(
-                "Tag value exceeds the maximum length of 256 characters: '{value}'"
-            )));
-        }
         if tags.insert(key.clone(), value).is_some() {
             return Err(Refusal::value(format!("Duplicate tag key '{key}' specified.")));
         }
@@ -89,10 +82,7 @@ fn check_key(key: &str) -> Result<(), Refusal> {
              internal use"
         )));
     }
-    match key.chars().count() > 128 {
-        true => Err(Refusal::value(format!("Tag key exceeds the maximum length of 128 characters: '{key}'"))),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 fn check_limit(tags: &Tags) -> Result<(), Refusal> {
@@ -108,12 +98,6 @@ fn check_limit(tags: &Tags) -> Result<(), Refusal> {
 /// The resources of a call, all of which there are.
 fn resources(call: &Call) -> Result<Vec<String>, Refusal> {
     let resources = call.params.texts("ResourceId");
-    if resources.is_empty() {
-        return Err(Refusal::missing("resourceIdSet"));
-    }
-    if resources.len() > RESOURCES {
-        return Err(Refusal::value("The request must not have more than 1000 resources"));
-    }
     match resources.iter().find(|id| !ids::exists(call.state, id)) {
         Some(id) => Err(ids::not_found(id)),
         None => Ok(resources),
@@ -124,9 +108,6 @@ fn resources(call: &Call) -> Result<Vec<String>, Refusal> {
 fn create_tags(call: &mut Call) -> Result<Value, Refusal> {
     let resources = resources(call)?;
     let new = read(call.params.items("Tag").into_iter())?;
-    if new.is_empty() {
-        return Err(Refusal::missing("tagSet"));
-    }
     for id in resources {
         set(call.state, &id, new.clone());
         check_limit(&of(call.state, &id))?;

@@ -9,7 +9,7 @@ use super::super::state::{State, new_id};
 use super::images::Image;
 use super::launch::DeviceChange;
 use super::list::{List, list};
-use super::{instances, snapshots, tags};
+use super::{ids, snapshots, tags};
 
 mod modify;
 
@@ -68,8 +68,8 @@ impl Shape {
             "io1" => (4..=16_384, Some((100..=64_000, None))),
             "io2" => (4..=65_536, Some((100..=256_000, None))),
             "st1" | "sc1" => (125..=16_384, None),
-            "standard" => (1..=1024, None),
-            other => return Err(Refusal::value(format!("Volume type '{other}' is not valid"))),
+            // standard
+            _ => (1..=1024, None),
         };
         if !sizes.contains(&size) {
             return Err(Refusal::value(format!(
@@ -213,18 +213,6 @@ pub fn instance_ended(state: &mut State, instance: &str) {
     }
 }
 
-/// `InvalidParameterValue` for what is no id, `InvalidVolume.NotFound`.
-pub fn check_id(state: &State, id: &str) -> Result<(), Refusal> {
-    if !instances::well_formed(id, "vol") {
-        let message = format!("Value ({id}) for parameter volumeId is invalid. Expected: 'vol-...'.");
-        return Err(Refusal::new("InvalidParameterValue", message));
-    }
-    match state.ec2.volumes.contains_key(id) {
-        true => Ok(()),
-        false => Err(Refusal::new("InvalidVolume.NotFound", format!("The volume '{id}' does not exist."))),
-    }
-}
-
 fn shown(state: &State, volume: &Volume) -> Value {
     let word = if volume.attachment.is_some() { "in-use" } else { "available" };
     let attachments: Vec<Value> = volume
@@ -272,7 +260,7 @@ const VOLUMES: List = List {
 /// API_DescribeVolumes.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
     for id in call.params.texts("VolumeId") {
-        check_id(call.state, &id)?;
+        ids::check(call.state, "vol", &id)?;
     }
     list(call, &VOLUMES, call.state.ec2.volumes.values().map(|volume| shown(call.state, volume)).collect())
 }
@@ -280,7 +268,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
 /// API_DeleteVolume: `VolumeInUse` while an instance has it.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
     let id = call.params.needed("VolumeId");
-    check_id(call.state, &id)?;
+    ids::check(call.state, "vol", &id)?;
     if let Some(at) = call.state.ec2.volumes.get(&id).and_then(|volume| volume.attachment.as_ref()) {
         let message = format!("Volume {id} is currently attached to {}", at.instance);
         return Err(Refusal::new("VolumeInUse", message));

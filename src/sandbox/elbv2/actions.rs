@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::super::api::{Params, Refusal};
 use super::super::state::State;
+use super::TargetGroup;
 use super::authenticate::Authenticate;
-use super::request::{self};
-use super::{Listener, LoadBalancer, limits, load_balancers::Kind, target_groups};
+use super::resource::{self, Resource};
+use super::{Listener, LoadBalancer, limits, load_balancers::Kind};
 
 /// What a rule does: exactly one action that answers, and before it at most one that authenticates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,7 +126,7 @@ pub fn read(state: &State, params: &Params, name: &str, before: Option<&Action>)
             }
         }
     }
-    let (kind, action) = routing.ok_or_else(|| request::missing(name))?;
+    let (kind, action) = routing.ok_or_else(|| resource::missing(name))?;
     let order = action.number::<u32>("Order");
     if let Some(authenticate) = &authenticate {
         // API_Action: the order is required for rules with multiple actions.
@@ -186,7 +187,7 @@ fn forward(state: &State, action: &Params) -> Result<Forward, Refusal> {
         return Err(Refusal::new("TooManyTargetGroups", message));
     }
     for (arn, _) in &groups {
-        target_groups::find(state, arn)?;
+        TargetGroup::find(state, arn)?;
     }
     forward.groups = groups;
     Ok(forward)
@@ -194,7 +195,7 @@ fn forward(state: &State, action: &Params) -> Result<Forward, Refusal> {
 
 /// API_RedirectActionConfig
 fn redirect(action: &Params) -> Result<Does, Refusal> {
-    let config = action.child("RedirectConfig").ok_or_else(|| request::missing("RedirectConfig"))?;
+    let config = action.child("RedirectConfig").ok_or_else(|| resource::missing("RedirectConfig"))?;
     let part = |name: &str, default: &str| config.text(name).unwrap_or_else(|| default.to_owned());
     let protocol = config.given("Protocol");
     let status = config.needed("StatusCode");
@@ -222,7 +223,7 @@ fn redirect(action: &Params) -> Result<Does, Refusal> {
 /// API_FixedResponseActionConfig
 fn fixed(action: &Params) -> Result<Does, Refusal> {
     let config =
-        action.child("FixedResponseConfig").ok_or_else(|| request::missing("FixedResponseConfig"))?;
+        action.child("FixedResponseConfig").ok_or_else(|| resource::missing("FixedResponseConfig"))?;
     Ok(Does::Fixed {
         status: config.number("StatusCode").unwrap_or(503),
         content_type: config.given("ContentType"),
@@ -254,7 +255,7 @@ pub fn allowed(
         ));
     }
     for arn in action.groups() {
-        let group = target_groups::find(state, arn)?;
+        let group = TargetGroup::find(state, arn)?;
         let fits = match protocol {
             "HTTP" | "HTTPS" => matches!(group.protocol.as_str(), "HTTP" | "HTTPS"),
             // Network guide, target-group-register-targets.

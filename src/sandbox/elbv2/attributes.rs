@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Params, Refusal};
 use super::known_attributes::{self as known, Form, Known};
-use super::request::arn;
-use super::{Listener, LoadBalancer, TargetGroup, listeners, load_balancers, target_groups};
+use super::resource::Resource;
+use super::{Listener, LoadBalancer, TargetGroup};
 
 /// The calls about attributes, by name.
 pub const ACTIONS: Actions = &[
@@ -108,13 +108,13 @@ fn logs_have_buckets(one: &LoadBalancer) -> Result<(), Refusal> {
 }
 
 fn describe_load_balancer(call: &mut Call) -> Result<Value, Refusal> {
-    let one = load_balancers::find(call.state, &arn(call.params, "LoadBalancerArn", "loadbalancer")?)?;
+    let one = LoadBalancer::named(call)?;
     Ok(shown(&known::of_load_balancer(one.kind, &one.scheme), &one.attributes))
 }
 
 fn modify_load_balancer(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
-    let mut one = load_balancers::find(call.state, &arn)?.clone();
+    let arn = LoadBalancer::arn(call.params)?;
+    let mut one = LoadBalancer::find(call.state, &arn)?.clone();
     let known = known::of_load_balancer(one.kind, &one.scheme);
     let addresses = |one: &LoadBalancer| {
         of_load_balancer(one, "secondary_ips.auto_assigned.per_subnet").parse::<u32>().unwrap_or_default()
@@ -134,13 +134,13 @@ fn modify_load_balancer(call: &mut Call) -> Result<Value, Refusal> {
 }
 
 fn describe_target_group(call: &mut Call) -> Result<Value, Refusal> {
-    let one = target_groups::find(call.state, &arn(call.params, "TargetGroupArn", "targetgroup")?)?;
+    let one = TargetGroup::named(call)?;
     Ok(shown(&known::of_target_group(&one.protocol, &one.target_type), &one.attributes))
 }
 
 fn modify_target_group(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "TargetGroupArn", "targetgroup")?;
-    let mut one = target_groups::find(call.state, &arn)?.clone();
+    let arn = TargetGroup::arn(call.params)?;
+    let mut one = TargetGroup::find(call.state, &arn)?.clone();
     let known = known::of_target_group(&one.protocol, &one.target_type);
     modify(call.params, &known, &mut one.attributes, "Target group")?;
     agree(&one)?;
@@ -185,13 +185,13 @@ fn agree(one: &TargetGroup) -> Result<(), Refusal> {
 }
 
 fn describe_listener(call: &mut Call) -> Result<Value, Refusal> {
-    let one = listeners::find(call.state, &arn(call.params, "ListenerArn", "listener")?)?;
+    let one = Listener::named(call)?;
     Ok(shown(&known::of_listener(&one.protocol), &one.attributes))
 }
 
 fn modify_listener(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "ListenerArn", "listener")?;
-    let mut one = listeners::find(call.state, &arn)?.clone();
+    let arn = Listener::arn(call.params)?;
+    let mut one = Listener::find(call.state, &arn)?.clone();
     let known = known::of_listener(&one.protocol);
     modify(call.params, &known, &mut one.attributes, "Listener")?;
     let answer = shown(&known, &one.attributes);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::super::api::{self, Params, Refusal};
-use super::request::{self};
+use super::resource;
 
 /// An action before the one that answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl Authenticate {
     /// had: a new one with OIDC needs a client secret.
     pub fn read(action: &Params, cognito: bool, before: Option<&Self>) -> Result<Self, Refusal> {
         let name = if cognito { "AuthenticateCognitoConfig" } else { "AuthenticateOidcConfig" };
-        let config = action.child(name).ok_or_else(|| request::missing(name))?;
+        let config = action.child(name).ok_or_else(|| resource::missing(name))?;
         let on = config.given("OnUnauthenticatedRequest");
         let provider = if cognito { Provider::cognito(&config) } else { Provider::oidc(&config, before)? };
         let extra = config.child("AuthenticationRequestExtraParams");

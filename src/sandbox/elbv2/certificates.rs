@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Params, Refusal};
-use super::request::{self, arn};
-use super::{Listener, limits, listeners};
+use super::resource::{self, Resource};
+use super::{Listener, limits};
 
 /// The calls about certificates, by name.
 pub const ACTIONS: Actions = &[
@@ -79,7 +79,7 @@ fn is_certificate(arn: &str) -> bool {
 
 /// The listener and the certificates of a call.
 fn read(call: &Call) -> Result<(Listener, Vec<String>), Refusal> {
-    let listener = listeners::find(call.state, &arn(call.params, "ListenerArn", "listener")?)?.clone();
+    let listener = Listener::named(call)?.clone();
     let given = given(call.params)?;
     if listener.certificate.is_none() {
         return Err(Refusal::new(
@@ -123,9 +123,9 @@ fn remove(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DescribeListenerCertificates: the default one too.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let listener = listeners::find(call.state, &arn(call.params, "ListenerArn", "listener")?)?;
+    let listener = Listener::named(call)?;
     let default = listener.certificate.iter().map(|arn| (arn, true));
     let all = default.chain(listener.more_certificates.iter().map(|arn| (arn, false)));
     let shown = all.map(|(arn, default)| json!({ "CertificateArn": arn, "IsDefault": default })).collect();
-    request::PAGES.answer(call.params, "Certificates", shown)
+    resource::PAGES.answer(call.params, "Certificates", shown)
 }

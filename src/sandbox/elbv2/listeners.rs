@@ -10,8 +10,8 @@ use super::super::network::served;
 use super::super::state::{Network, State, random_hex};
 use super::actions::{self, Action};
 use super::certificates;
-use super::load_balancers::{self, Kind, LoadBalancer};
-use super::request::{self, arn};
+use super::load_balancers::{Kind, LoadBalancer};
+use super::resource::{self, Resource};
 use super::rules::Rule;
 use super::{limits, network, tags};
 
@@ -49,12 +49,6 @@ pub struct Listener {
     /// Why its socket could not be opened.
     #[serde(default)]
     pub refused: Option<String>,
-}
-
-/// A listener that must exist.
-pub fn find<'a>(state: &'a State, arn: &str) -> Result<&'a Listener, Refusal> {
-    let not_found = || Refusal::new("ListenerNotFound", "One or more listeners not found");
-    state.elbv2.listeners.get(arn).ok_or_else(not_found)
 }
 
 /// Where a port of a load balancer is served: on its own address 10,000 above ports that need root,
@@ -150,8 +144,8 @@ fn mutual(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
 /// API_CreateListener. The same call again answers what is there.
 fn create(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let balancer = arn(params, "LoadBalancerArn", "loadbalancer")?;
-    let balancer = load_balancers::find(call.state, &balancer)?;
+    let balancer = LoadBalancer::arn(params)?;
+    let balancer = LoadBalancer::find(call.state, &balancer)?;
     let protocol = protocol(params, balancer.kind)?;
     let protocol = protocol.ok_or_else(|| Refusal::validation("A protocol must be specified"))?;
     let port = params.number::<u16>("Port").ok_or_else(|| Refusal::validation("A port must be specified"))?;
@@ -218,8 +212,8 @@ fn default_action<'a>(state: &'a State, listener: &str) -> Option<&'a Action> {
 /// API_ModifyListener: default actions are replaced as a whole, what is not given stays.
 fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let mut listener = find(call.state, &arn(params, "ListenerArn", "listener")?)?.clone();
-    let balancer = load_balancers::find(call.state, &listener.load_balancer)?;
+    let mut listener = Listener::named(call)?.clone();
+    let balancer = LoadBalancer::find(call.state, &listener.load_balancer)?;
     if let Some(protocol) = protocol(params, balancer.kind)? {
         listener.protocol = protocol;
     }
@@ -262,24 +256,24 @@ fn modify(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DeleteListener, with its rules.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "ListenerArn", "listener")?;
-    find(call.state, &arn)?;
+    let arn = Listener::arn(call.params)?;
+    Listener::find(call.state, &arn)?;
     call.state.elbv2.forget_listener(&arn);
     Ok(json!({}))
 }
 
 /// API_DescribeListeners: a load balancer's, or some by ARN.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let arns = request::arns(call.params, "ListenerArns", "listener")?;
+    let arns = Listener::arns(call.params)?;
     let shown = match (call.params.has("LoadBalancerArn"), arns.is_empty()) {
         (true, true) => {
-            let balancer = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
-            load_balancers::find(call.state, &balancer)?;
+            let balancer = LoadBalancer::arn(call.params)?;
+            LoadBalancer::find(call.state, &balancer)?;
             let all = call.state.elbv2.listeners.values();
             all.filter(|one| one.load_balancer == balancer).map(|one| shown(call.state, one)).collect()
         }
         (false, false) => {
-            let one = |arn: &String| Ok(shown(call.state, find(call.state, arn)?));
+            let one = |arn: &String| Ok(shown(call.state, Listener::find(call.state, arn)?));
             arns.iter().map(one).collect::<Result<_, Refusal>>()?
         }
         (true, false) => {
@@ -289,7 +283,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
             return Err(Refusal::validation("You must specify either listener ARNs or a load balancer ARN"));
         }
     };
-    request::PAGES.answer(call.params, "Listeners", shown)
+    resource::PAGES.answer(call.params, "Listeners", shown)
 }
 
 /// As answers have it (API_Listener).

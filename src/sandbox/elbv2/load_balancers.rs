@@ -11,7 +11,7 @@ use super::super::api::{Actions, Call, Refusal};
 use super::super::state::{State, random_hex};
 use super::network;
 use super::placement::{Placed, security_groups, subnets, zones_shown};
-use super::request::{self, arn};
+use super::resource::{self, Resource};
 use super::{limits, tags};
 
 /// The calls about load balancers, by name.
@@ -67,19 +67,10 @@ impl Kind {
     }
 }
 
-/// A load balancer that must exist.
-pub fn find<'a>(state: &'a State, arn: &str) -> Result<&'a LoadBalancer, Refusal> {
-    state.elbv2.load_balancers.get(arn).ok_or_else(|| not_found(arn))
-}
-
-pub fn not_found(arn: &str) -> Refusal {
-    Refusal::new("LoadBalancerNotFound", format!("Load balancer '{arn}' not found"))
-}
-
 /// API_CreateLoadBalancer. The same call again answers what is there.
 fn create(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let name = request::name(params, "Load balancer")?;
+    let name = resource::name(params, "Load balancer")?;
     if name.starts_with("internal-") {
         return Err(Refusal::validation(format!(
             "Load balancer name '{name}' cannot begin with 'internal-'"
@@ -158,7 +149,7 @@ fn same_set(one: &[String], other: &[String]) -> bool {
 
 /// API_DeleteLoadBalancer: what is gone already is no error.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
+    let arn = LoadBalancer::arn(call.params)?;
     let Some(there) = call.state.elbv2.load_balancers.get(&arn) else { return Ok(json!({})) };
     if super::attributes::of_load_balancer(there, "deletion_protection.enabled") == "true" {
         return Err(Refusal::new(
@@ -179,7 +170,7 @@ fn delete(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DescribeLoadBalancers
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let arns = request::arns(call.params, "LoadBalancerArns", "loadbalancer")?;
+    let arns = LoadBalancer::arns(call.params)?;
     let names = call.params.texts("Names");
     if !arns.is_empty() && !names.is_empty() {
         return Err(Refusal::validation(
@@ -187,7 +178,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
         ));
     }
     for arn in &arns {
-        find(call.state, arn)?;
+        LoadBalancer::find(call.state, arn)?;
     }
     let all = || call.state.elbv2.load_balancers.values();
     let missing: Vec<&String> = names.iter().filter(|name| !all().any(|one| one.name == **name)).collect();
@@ -199,7 +190,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
         (arns.is_empty() && names.is_empty()) || arns.contains(&one.arn) || names.contains(&one.name)
     };
     let shown = all().filter(asked).map(|one| shown(call.state, one)).collect();
-    request::PAGES.answer(call.params, "LoadBalancers", shown)
+    resource::PAGES.answer(call.params, "LoadBalancers", shown)
 }
 
 /// The host and port where a load balancer's port 80 is served: its DNS name.

@@ -13,7 +13,7 @@ mod listeners;
 mod load_balancers;
 mod network;
 mod placement;
-mod request;
+mod resource;
 mod rules;
 mod tags;
 mod target_calls;

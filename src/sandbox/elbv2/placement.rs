@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::super::api::{Actions, Call, Params, Refusal};
 use super::super::ec2::network::Subnet;
 use super::super::state::State;
-use super::load_balancers::{self, Kind, LoadBalancer};
+use super::load_balancers::{Kind, LoadBalancer};
 use super::network;
-use super::request::arn;
+use super::resource::Resource;
 
 /// The calls about the placement of load balancers, by name.
 pub const ACTIONS: Actions = &[
@@ -28,7 +28,7 @@ pub struct Placed {
 
 /// A load balancer that must exist, to be changed.
 fn changed<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut LoadBalancer, Refusal> {
-    state.elbv2.load_balancers.get_mut(arn).ok_or_else(|| load_balancers::not_found(arn))
+    state.elbv2.load_balancers.get_mut(arn).ok_or_else(|| LoadBalancer::not_found(arn))
 }
 
 /// The VPC and a subnet of each zone, by zone (`Subnets` or `SubnetMappings`).
@@ -119,8 +119,8 @@ pub fn zones_shown(one: &LoadBalancer) -> Value {
 /// API_SetSubnets: what is given replaces what was. Another subnet of the same zone takes two calls
 /// with a network load balancer (Network Load Balancers guide, availability-zones).
 fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
-    let there = load_balancers::find(call.state, &arn)?;
+    let arn = LoadBalancer::arn(call.params)?;
+    let there = LoadBalancer::find(call.state, &arn)?;
     let (vpc, placed) = subnets(call.state, call.params, there.kind)?;
     if vpc != there.vpc {
         return Err(Refusal::new(
@@ -152,8 +152,8 @@ fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_SetSecurityGroups: what is given replaces what was.
 fn set_security_groups(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
-    let there = load_balancers::find(call.state, &arn)?;
+    let arn = LoadBalancer::arn(call.params)?;
+    let there = LoadBalancer::find(call.state, &arn)?;
     if there.kind == Kind::Network && there.security_groups.is_empty() {
         return Err(Refusal::new(
             "InvalidConfigurationRequest",
@@ -167,7 +167,7 @@ fn set_security_groups(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_SetIpAddressType
 fn set_ip_address_type(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
+    let arn = LoadBalancer::arn(call.params)?;
     let wanted = call.params.needed("IpAddressType");
     changed(call.state, &arn)?.ip_address_type.clone_from(&wanted);
     Ok(json!({ "IpAddressType": wanted }))

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Params, Refusal};
 use super::super::ec2::InstanceState;
-use super::request::arn;
-use super::target_groups;
+use super::TargetGroup;
+use super::resource::Resource;
 use super::targets::{self, Health};
 
 /// The calls about targets, by name.
@@ -19,8 +19,8 @@ fn read(params: &Params) -> Vec<(String, Option<u16>)> {
 
 /// API_RegisterTargets: instances must run.
 fn register(call: &mut Call) -> Result<Value, Refusal> {
-    let group = arn(call.params, "TargetGroupArn", "targetgroup")?;
-    target_groups::find(call.state, &group)?;
+    let group = TargetGroup::arn(call.params)?;
+    TargetGroup::find(call.state, &group)?;
     for (id, port) in read(call.params) {
         if call.state.ec2.instances.get(&id).is_some_and(|one| one.state == InstanceState::Pending) {
             return Err(Refusal::new(
@@ -35,8 +35,8 @@ fn register(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DeregisterTargets
 fn deregister(call: &mut Call) -> Result<Value, Refusal> {
-    let group = arn(call.params, "TargetGroupArn", "targetgroup")?;
-    target_groups::find(call.state, &group)?;
+    let group = TargetGroup::arn(call.params)?;
+    TargetGroup::find(call.state, &group)?;
     for (id, port) in read(call.params) {
         targets::deregister(call.state, &group, &id, port, call.now)?;
     }
@@ -45,7 +45,7 @@ fn deregister(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DescribeTargetHealth: all targets, or those that are asked for.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let group = target_groups::find(call.state, &arn(call.params, "TargetGroupArn", "targetgroup")?)?;
+    let group = TargetGroup::named(call)?;
     let told = |id: &str, port: u16, health: Health| {
         let check =
             if group.check.port == "traffic-port" { port.to_string() } else { group.check.port.clone() };

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::super::api::Refusal;
 use super::super::ec2::InstanceState;
 use super::super::state::State;
-use super::{TargetGroup, attributes, limits, target_groups};
+use super::resource::Resource;
+use super::{TargetGroup, attributes, limits};
 
 /// A target of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +82,7 @@ pub fn register(
     port: Option<u16>,
     _now: Timestamp,
 ) -> Result<(), Refusal> {
-    let group = target_groups::find(state, group_arn)?;
+    let group = TargetGroup::find(state, group_arn)?;
     let port = port.unwrap_or(group.port);
     allowed(state, group, instance)?;
     let Some(group) = state.elbv2.target_groups.get_mut(group_arn) else { return Ok(()) };
@@ -127,7 +128,7 @@ pub fn deregister(
     port: Option<u16>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let group = target_groups::find(state, group_arn)?;
+    let group = TargetGroup::find(state, group_arn)?;
     let used = state.elbv2.user_of(group_arn).is_some_and(|user| user.active);
     let at_once = !used || !reachable(state, group, instance) || delay(group).is_zero();
     let Some(group) = state.elbv2.target_groups.get_mut(group_arn) else { return Ok(()) };

@@ -164,8 +164,7 @@ fn the_tables_have_the_actions_that_are_answered_and_every_shape_that_they_name(
 fn a_violation_is_worded_as_the_service_words_it() {
     let refused = |service: &str, action, params: Value| {
         let service = Service::named(service).unwrap();
-        let refusal =
-            service.check(action, &Params::from_json(params), service.protocol()).unwrap_err();
+        let refusal = service.check(action, &Params::from_json(params), service.protocol()).unwrap_err();
         format!("{}: {}", refusal.code, refusal.message)
     };
     insta::assert_snapshot!(refused("autoscaling", "PutLifecycleHook", json!({ "AutoScalingGroupName": "", "LifecycleHookName": "a b" })), @r"ValidationError: 2 validation errors detected: Value 'a b' at 'lifecycleHookName' failed to satisfy constraint: Member must satisfy regular expression pattern: [A-Za-z0-9\-_\/]+; Value '' at 'autoScalingGroupName' failed to satisfy constraint: Member must have length greater than or equal to 1");

@@ -20,9 +20,8 @@ pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
             let users = image.shared_with.iter().map(|user| json!({ "userId": user }));
             json!({ "imageId": id, "launchPermission": all.into_iter().chain(users).collect::<Vec<_>>() })
         }
-        other => {
-            return Err(Refusal::value(format!("Value ({other}) for parameter attribute is invalid.")));
-        }
+        // The attributes that the sandbox's images have not.
+        _ => json!({ "imageId": id }),
     })
 }
 
@@ -96,7 +95,7 @@ fn permissions(params: &Params) -> Result<(Vec<Who>, Vec<Who>), Refusal> {
         Some("add") => add.extend(plain),
         Some("remove") => remove.extend(plain),
         None if plain.is_empty() => {}
-        _ => return Err(Refusal::value("Value for parameter operationType is invalid.")),
+        _ => return Err(Refusal::missing("OperationType")),
     }
     Ok((add, remove))
 }

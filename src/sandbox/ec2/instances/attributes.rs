@@ -34,8 +34,8 @@ pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
         "sriovNetSupport" => json!({ "value": "simple" }),
         "enclaveOptions" => json!({ "enabled": false }),
         "productCodes" => json!([]),
-        "kernel" | "ramdisk" => json!({}),
-        other => return Err(Refusal::value(format!("Value ({other}) for parameter attribute is invalid."))),
+        // kernel, ramdisk
+        _ => json!({}),
     };
     Ok(json!({ "instanceId": id, attribute: value }))
 }

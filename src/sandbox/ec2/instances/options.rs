@@ -19,28 +19,14 @@ pub struct MetadataOptions {
 }
 
 impl MetadataOptions {
-    /// Reads and checks them. `InvalidParameterValue`.
-    pub fn read(params: &Params) -> Result<Self, Refusal> {
-        let word = |name: &str, allowed: [&str; 2]| match params.text(name) {
-            Some(given) if !allowed.contains(&given.as_str()) => {
-                Err(Refusal::value(format!("Value ({given}) for parameter {name} is invalid.")))
-            }
-            given => Ok(given),
-        };
-        let switch = ["enabled", "disabled"];
-        let hop_limit = params.number("HttpPutResponseHopLimit");
-        if hop_limit.is_some_and(|limit: u32| !(1..=64).contains(&limit)) {
-            return Err(Refusal::value(
-                "The value for HttpPutResponseHopLimit must be an integer between 1 and 64.",
-            ));
+    pub fn read(params: &Params) -> Self {
+        Self {
+            http_tokens: params.text("HttpTokens"),
+            hop_limit: params.number("HttpPutResponseHopLimit"),
+            http_endpoint: params.text("HttpEndpoint"),
+            http_protocol_ipv6: params.text("HttpProtocolIpv6"),
+            instance_metadata_tags: params.text("InstanceMetadataTags"),
         }
-        Ok(Self {
-            http_tokens: word("HttpTokens", ["required", "optional"])?,
-            hop_limit,
-            http_endpoint: word("HttpEndpoint", switch)?,
-            http_protocol_ipv6: word("HttpProtocolIpv6", switch)?,
-            instance_metadata_tags: word("InstanceMetadataTags", switch)?,
-        })
     }
 
     /// This, and for what it leaves out, `base`.
@@ -91,7 +77,7 @@ pub fn live<'a>(call: &'a mut Call, id: &str) -> Result<&'a mut Instance, Refusa
 /// API_ModifyInstanceMetadataOptions: what is left out stays.
 pub fn modify_metadata(call: &mut Call) -> Result<Value, Refusal> {
     let id = call.params.needed("InstanceId");
-    let given = MetadataOptions::read(call.params)?;
+    let given = MetadataOptions::read(call.params);
     let attributes = &mut live(call, &id)?.attributes;
     attributes.metadata = given.over(std::mem::take(&mut attributes.metadata));
     // The change is on the way when this is answered, and done when somebody asks next.

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::super::api::{Params, Refusal};
-use super::super::instances::{MetadataOptions, check_shutdown_behavior};
+use super::super::instances::MetadataOptions;
 use super::super::tags;
 use super::{DeviceChange, Launch};
 
@@ -32,7 +32,7 @@ pub fn read(params: &Params) -> Result<Launch, Refusal> {
         interface_tags: tags::specified(params, "network-interface")?,
         private_address: address(params)?,
         devices: params.items("BlockDeviceMapping").iter().map(device).collect::<Result<_, _>>()?,
-        metadata: MetadataOptions::read(&params.child("MetadataOptions").unwrap_or_default())?,
+        metadata: MetadataOptions::read(&params.child("MetadataOptions").unwrap_or_default()),
         monitoring: params.child("Monitoring").and_then(|child| child.flag("Enabled")),
         ebs_optimized: params.flag("EbsOptimized"),
         disable_api_termination: params.flag("DisableApiTermination"),
@@ -42,9 +42,6 @@ pub fn read(params: &Params) -> Result<Launch, Refusal> {
         client_token: params.given("ClientToken"),
         ..Launch::default()
     };
-    if let Some(behavior) = &launch.shutdown_behavior {
-        check_shutdown_behavior(behavior)?;
-    }
     interfaces(params, &mut launch)?;
     Ok(launch)
 }

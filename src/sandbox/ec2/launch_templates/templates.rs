@@ -25,7 +25,7 @@ pub fn create_launch_template(call: &mut Call) -> Result<Value, Refusal> {
         ));
     }
     let data = data::read(call.params)?;
-    let description = description(call)?;
+    let description = call.params.given("VersionDescription");
     let given = tags::specified(call.params, "launch-template")?;
     let template = LaunchTemplate {
         id: new_id("lt"),
@@ -39,15 +39,6 @@ pub fn create_launch_template(call: &mut Call) -> Result<Value, Refusal> {
     let shown = template.shown(call.state);
     call.state.ec2.launch_templates.insert(template.id.clone(), template);
     Ok(json!({ "launchTemplate": shown }))
-}
-
-/// `VersionDescription`: at most 255 characters.
-pub fn description(call: &Call) -> Result<Option<String>, Refusal> {
-    let text = call.params.given("VersionDescription");
-    match text.as_ref().is_some_and(|text| text.chars().count() > 255) {
-        true => Err(Refusal::value("The version description must not be longer than 255 characters")),
-        false => Ok(text),
-    }
 }
 
 /// API_ModifyLaunchTemplate: another default version.

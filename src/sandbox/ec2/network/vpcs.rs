@@ -84,12 +84,8 @@ pub fn describe_vpc_attribute(call: &mut Call) -> Result<Value, Refusal> {
     let on = match attribute.as_str() {
         "enableDnsSupport" => true,
         "enableDnsHostnames" => vpc.is_default,
-        "enableNetworkAddressUsageMetrics" => false,
-        _ => {
-            return Err(Refusal::value(format!(
-                "Value ({attribute}) for parameter attribute is invalid. Unknown attribute."
-            )));
-        }
+        // enableNetworkAddressUsageMetrics
+        _ => false,
     };
     let mut answer = json!({ "vpcId": id });
     answer[attribute] = json!({ "value": on });

@@ -54,13 +54,7 @@ fn no_permission() -> Refusal {
 /// The id of a rule of this group and direction: `InvalidSecurityGroupRuleId.NotFound`.
 fn own_rule(group: &SecurityGroup, id: &str, egress: Option<bool>) -> Result<Rule, Refusal> {
     let rule = group.rules.get(id).filter(|rule| egress.is_none_or(|egress| rule.egress == egress));
-    rule.cloned().ok_or_else(|| match ids::well_formed("sgr", id) {
-        true => ids::not_found(id),
-        false => Refusal::new(
-            "InvalidSecurityGroupRuleId.Malformed",
-            format!("Invalid id: \"{id}\" (expecting \"sgr-...\")"),
-        ),
-    })
+    rule.cloned().ok_or_else(|| ids::refused("sgr", id))
 }
 
 /// API_RevokeSecurityGroupIngress, API_RevokeSecurityGroupEgress. In a default VPC, permissions that

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::super::super::api::{Call, Refusal};
 use super::super::super::pace::Pace;
+use super::super::ids;
 use super::super::list::{List, list};
-use super::{Shape, Volume, check_id};
+use super::{Shape, Volume};
 
 /// The last change of a volume. How far it is follows from the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +50,7 @@ impl Modification {
 /// and four within 24 hours.
 pub fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let id = call.params.needed("VolumeId");
-    check_id(call.state, &id)?;
+    ids::check(call.state, "vol", &id)?;
     let (now, pace) = (call.now, call.state.pace.clone());
     let params = call.params;
     let since = now.saturating_sub(PERIOD).unwrap_or(Timestamp::MIN);
@@ -120,7 +121,7 @@ const MODIFIED: List = List {
 pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let volumes = &call.state.ec2.volumes;
     for id in call.params.texts("VolumeId") {
-        check_id(call.state, &id)?;
+        ids::check(call.state, "vol", &id)?;
         if volumes.get(&id).is_some_and(|volume| volume.modification.is_none()) {
             return Err(Refusal::new(
                 "InvalidVolumeModification.NotFound",

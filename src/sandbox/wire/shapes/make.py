@@ -28,8 +28,10 @@ OWN_CODE = {"LaunchTemplateName", "ImageNameRequest"}
 # Longer enumerations are catalogues, which the service keeps for itself: the types of instances.
 LONGEST_ENUM = 200
 
-# What the models leave out and the pages of the API reference say, by member, or by structure and member.
+# What the models leave out and the pages of the API reference say, by member, or by structure and member:
+# a TYPE or a line of the table; "!" where it is required.
 DOCUMENTED = {
+    "ssm": {"Target.Key": "!"},
     "autoscaling": {
         "AttachInstances.InstanceIds": "list 1..20 XmlStringMaxLen19",
         "DetachInstances.InstanceIds": "list 1..20 XmlStringMaxLen19",
@@ -54,6 +56,8 @@ DOCUMENTED = {
         "Tag.ResourceType": "enum auto-scaling-group",
     },
     "cloudwatch": {
+        "Metric.MetricName": "!",
+        "Metric.Namespace": "!",
         "MaxDatapoints": "int 1..100800",
         "MetricData": "list 1..1000 MetricDatum",
         "MetricDataQueries": "list 1..500 MetricDataQuery",
@@ -61,11 +65,42 @@ DOCUMENTED = {
         "Values": "list ..150 double",
     },
     "ec2": {
+        "BlockDeviceMapping.DeviceName": "!",
+        "CreateSubnet.CidrBlock": "!",
+        "CreateVpc.CidrBlock": "!",
+        "DescribeAccountAttributes.AttributeNames": "[text]",
+        "HttpPutResponseHopLimit": "int 1..64",
+        "InstanceBlockDeviceMappingSpecification.DeviceName": "!",
+        "IpPermission.IpProtocol": "!",
+        "IpRange.CidrIp": "!",
+        "Ipv6Range.CidrIpv6": "!",
+        "LaunchTemplateBlockDeviceMappingRequest.DeviceName": "!",
+        "LaunchTemplateTagSpecificationRequest.ResourceType": "!",
+        "PrefixListId.PrefixListId": "!",
+        "SecurityGroupRuleDescription.SecurityGroupRuleId": "!",
+        "SecurityGroupRuleRequest.IpProtocol": "!",
+        "CreateTags.Resources": "list ..1000 text",
+        "DeleteTags.Resources": "list ..1000 text",
+        "DeleteLaunchTemplateVersions.Versions": "list ..200 text",
+        "Tag.Key": "! text ..128",
+        "Tag.Value": "text ..256",
+        "TagSpecification.ResourceType": "!",
         "DescribeInstanceStatus.MaxResults": "int 5..1000",
         "DescribeInstances.MaxResults": "int 5..1000",
         "DescribeTags.MaxResults": "int 5..1000",
     },
     "elbv2": {
+        "Certificate.CertificateArn": "!",
+        "HttpHeaderConditionConfig.HttpHeaderName": "!",
+        "ListenerAttribute.Key": "!",
+        "LoadBalancerAttribute.Key": "!",
+        "QueryStringKeyValuePair.Value": "!",
+        "RuleCondition.Field": "!",
+        "RulePriorityPair.Priority": "!",
+        "RulePriorityPair.RuleArn": "!",
+        "SubnetMapping.SubnetId": "!",
+        "TargetGroupAttribute.Key": "!",
+        "TargetGroupTuple.TargetGroupArn": "!",
         "DescribeLoadBalancers.LoadBalancerArns": "list ..20 text",
         "DescribeLoadBalancers.Names": "list ..20 text",
         "FixedResponseActionConfig.ContentType":
@@ -95,21 +130,21 @@ class Table:
         return member.get("queryName", location[0].upper() + location[1:])
 
     def members(self, name, shape):
-        required = shape.get("required", [])
-        return " ".join(
-            f"{self.wire(member, of)}{'!' if member in required else ''}:{self.member(name, member, of)}"
-            for member, of in shape["members"].items())
+        return " ".join(self.member(name, member, of, shape) for member, of in shape["members"].items())
 
-    def member(self, name, member, of):
-        for key in (f"{name}.{member}", member):
-            if key in self.documented:
-                self.said.add(key)
-                self.lines[key] = self.documented[key]
-                for word in self.documented[key].split()[2:]:
-                    if word in self.shapes:
-                        self.type(word)
-                return key
-        return self.type(of["shape"])
+    def member(self, name, member, of, shape):
+        key = next((key for key in (f"{name}.{member}", member) if key in self.documented), None)
+        self.said.add(key)
+        documented = self.documented.get(key, "")
+        line = documented.removeprefix("!").strip()
+        for word in line.split()[2:]:
+            if word in self.shapes:
+                self.type(word)
+        if " " in line:
+            self.lines[key] = line
+        needed = "!" if member in shape.get("required", []) or documented.startswith("!") else ""
+        kind = key if " " in line else line or self.type(of["shape"])
+        return f"{self.wire(member, of)}{needed}:{kind}"
 
     def type(self, name):
         """The word for a shape; its line is written where it has one."""
@@ -157,7 +192,7 @@ def main():
             errors = {error["shape"] for error in operation.get("errors", [])}
             manner = "own" if "MissingRequiredParameterException" in errors else "plain"
             calls.append(f"{action} {manner} {table.members(action, shape)}")
-        assert table.said == set(table.documented), set(table.documented) - table.said
+        assert not set(table.documented) - table.said, set(table.documented) - table.said
         lines = calls + [f"{name} {line}" for name, line in sorted(table.lines.items())]
         head = (f"# Input shapes of {model['metadata']['serviceId']}, {model['metadata']['apiVersion']}, from botocore "
                 f"{botocore.__version__} (Apache License 2.0).\n# Made by wire/shapes/make.py; not to be edited.\n")

@@ -106,6 +106,14 @@ impl Shapes {
         made
     }
 
+    /// Whether a structure has a member of this name.
+    pub fn has(&self, structure: &str, name: &str) -> bool {
+        match self.shapes.get(structure) {
+            Some(Shape::Struct(members)) => members.iter().any(|member| member.name == name),
+            _ => false,
+        }
+    }
+
     fn line(&mut self, line: &'static str) -> Option<()> {
         let mut words = line.split_whitespace();
         let (name, kind) = (words.next()?, words.next()?);

@@ -232,8 +232,11 @@ impl Shapes {
                     // What is as long as it may be and not of its pattern is another case.
                     if let Some(pattern) = pattern {
                         let length = usize::try_from(bounds.0.unwrap_or(1).max(1)).unwrap();
-                        let texts = ["\u{7f}", " "].map(|text| text.repeat(length));
-                        push(Wrong::NoMatch, json!(texts.iter().find(|text| !pattern.matches(text)).unwrap()));
+                        let texts = ["\u{7f}", " ", ":"].map(|text| text.repeat(length));
+                        push(
+                            Wrong::NoMatch,
+                            json!(texts.iter().find(|text| !pattern.matches(text)).unwrap()),
+                        );
                     }
                     let text = |count: i64| json!("1".repeat(usize::try_from(count).unwrap()));
                     lengths(*bounds, |wrong, count| {
