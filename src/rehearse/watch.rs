@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::sandbox::api::{Service, ask};
+use crate::sandbox::api::ask;
 use crate::sandbox::control::pages;
+use crate::sandbox::elbv2;
 use crate::sandbox::region::Region;
 
 /// The tag that names a resource in its stack, such as `target_group.web["blue"]`.
@@ -97,16 +98,16 @@ impl Watch {
 
 fn list(region: &Region, action: &str, list: &str, params: Value) -> Vec<Value> {
     match params.as_object().is_some_and(serde_json::Map::is_empty) {
-        true => pages(region, Service::Elbv2, action, list, "Marker"),
+        true => pages(region, &elbv2::SERVICE, action, list, "Marker"),
         false => {
-            let answer = ask(region, Service::Elbv2, action, params).unwrap_or_default();
+            let answer = ask(region, &elbv2::SERVICE, action, params).unwrap_or_default();
             answer.get(list).and_then(Value::as_array).cloned().unwrap_or_default()
         }
     }
 }
 
 fn address(region: &Region, arn: &str) -> Option<String> {
-    let answer = ask(region, Service::Elbv2, "DescribeTags", json!({ "ResourceArns": [arn] })).ok()?;
+    let answer = ask(region, &elbv2::SERVICE, "DescribeTags", json!({ "ResourceArns": [arn] })).ok()?;
     let tags = answer.pointer("/TagDescriptions/0/Tags")?.as_array()?;
     let tag = tags.iter().find(|tag| tag["Key"] == ADDRESS_TAG)?;
     tag["Value"].as_str().map(str::to_owned)

@@ -102,6 +102,14 @@ fn changed_group<'a>(state: &'a mut State, params: &Params) -> Result<&'a mut Gr
     Ok(group)
 }
 
+/// The groups that a call is about: the one that it names, or all.
+fn asked_groups<'a>(state: &'a State, params: &Params) -> Result<Vec<&'a Group>, Refusal> {
+    match params.has("AutoScalingGroupName") {
+        true => Ok(vec![named_group(state, params)?]),
+        false => Ok(state.autoscaling.groups.values().collect()),
+    }
+}
+
 /// The group that a call names.
 fn named_group<'a>(state: &'a State, params: &Params) -> Result<&'a Group, Refusal> {
     let name = params.needed("AutoScalingGroupName");

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::group::Group;
 use super::groups::cooled_down;
-use super::{changed_group, not_found, paged, uuid};
+use super::{asked_groups, changed_group, not_found, paged, uuid};
 use crate::api::{Actions, Call, Params, Refusal};
 use crate::state::State;
 
@@ -117,16 +117,10 @@ fn shown(group: &Group, name: &str, policy: &Policy) -> Value {
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let (names, kinds) = (params.texts("PolicyNames"), params.texts("PolicyTypes"));
-    let group = params.text("AutoScalingGroupName");
-    if let Some(name) = &group
-        && !call.state.autoscaling.groups.contains_key(name)
-    {
-        return Err(not_found(name));
-    }
-    let groups = call.state.autoscaling.groups.values();
-    let groups = groups.filter(|one| group.as_ref().is_none_or(|name| *name == one.name));
-    let policies =
-        groups.flat_map(|group| group.policies.iter().map(move |(name, policy)| (group, name, policy)));
+    let groups = asked_groups(call.state, params)?;
+    let policies = groups
+        .iter()
+        .flat_map(|group| group.policies.iter().map(move |(name, policy)| (group, name, policy)));
     let asked = policies.filter(|(_, name, policy)| {
         (names.is_empty() || names.contains(name) || names.contains(&policy.arn))
             && (kinds.is_empty() || kinds.contains(&policy.kind))

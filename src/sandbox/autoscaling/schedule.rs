@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::cron::Cron;
 use super::group::Group;
-use super::{changed_group, not_found, paged, shown, sooner};
+use super::{asked_groups, changed_group,  paged, shown, sooner};
 use crate::api::{Actions, Call, Params, Refusal};
 
 /// The calls about scheduled actions, by name.
@@ -160,17 +160,10 @@ fn delete_batch(call: &mut Call) -> Result<Value, Refusal> {
 
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let (group, names) = (params.text("AutoScalingGroupName"), params.texts("ScheduledActionNames"));
+    let names = params.texts("ScheduledActionNames");
     let (from, to) = (params.timestamp("StartTime"), params.timestamp("EndTime"));
-    if let Some(name) = &group
-        && !call.state.autoscaling.groups.contains_key(name)
-    {
-        return Err(not_found(name));
-    }
-    let groups = call.state.autoscaling.groups.values();
-    let groups = groups.filter(|one| group.as_ref().is_none_or(|name| *name == one.name));
     let mut items = Vec::new();
-    for group in groups {
+    for group in asked_groups(call.state, params)? {
         for (name, action) in &group.schedule {
             let named = names.is_empty() || names.contains(name) || names.contains(&action.arn);
             let within =

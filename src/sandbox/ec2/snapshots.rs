@@ -39,16 +39,6 @@ pub enum SnapshotState {
     Error,
 }
 
-impl SnapshotState {
-    fn name(self) -> &'static str {
-        match self {
-            SnapshotState::Pending => "pending",
-            SnapshotState::Completed => "completed",
-            SnapshotState::Error => "error",
-        }
-    }
-}
-
 /// When a snapshot that began then is done.
 pub fn due(state: &State, started: Timestamp) -> Timestamp {
     started.saturating_add(state.pace.image).unwrap_or(Timestamp::MAX)
@@ -75,7 +65,7 @@ fn progress(state: &State, snapshot: &Snapshot, now: Timestamp) -> String {
 fn shown(state: &State, snapshot: &Snapshot, now: Timestamp) -> Value {
     let done = snapshot.state == SnapshotState::Completed;
     json!({
-        "snapshotId": snapshot.id, "volumeId": snapshot.volume, "status": snapshot.state.name(),
+        "snapshotId": snapshot.id, "volumeId": snapshot.volume, "status": snapshot.state,
         "startTime": format!("{:.3}", snapshot.started),
         "completionTime": done.then(|| format!("{:.3}", due(state, snapshot.started))),
         "progress": progress(state, snapshot, now), "ownerId": snapshot.owner,

@@ -51,13 +51,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Application => "application",
-            Kind::Network => "network",
-        }
-    }
-
     /// As ARNs have it.
     fn short(self) -> &'static str {
         match self {
@@ -240,7 +233,7 @@ fn shown(state: &State, one: &LoadBalancer) -> Value {
         "Scheme": one.scheme,
         "VpcId": one.vpc,
         "State": { "Code": code, "Reason": reason },
-        "Type": one.kind.name(),
+        "Type": one.kind,
         "AvailabilityZones": zones_shown(one),
         "SecurityGroups": security_groups,
         "IpAddressType": one.ip_address_type,

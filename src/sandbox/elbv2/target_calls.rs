@@ -53,7 +53,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
             "Target": { "Id": id, "Port": port },
             "HealthCheckPort": check,
             "TargetHealth": {
-                "State": health.state.name(), "Reason": health.reason, "Description": health.description,
+                "State": health.state, "Reason": health.reason, "Description": health.description,
             },
         })
     };

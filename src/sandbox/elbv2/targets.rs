@@ -61,18 +61,6 @@ pub enum HealthState {
     Draining,
 }
 
-impl HealthState {
-    pub fn name(self) -> &'static str {
-        match self {
-            HealthState::Unused => "unused",
-            HealthState::Initial => "initial",
-            HealthState::Healthy => "healthy",
-            HealthState::Unhealthy => "unhealthy",
-            HealthState::Draining => "draining",
-        }
-    }
-}
-
 /// Registers an instance, at the group's port where none is given. Registering again what drains
 /// ends the draining; what is registered stays as it is. `TargetGroupNotFound`, `InvalidTarget`.
 pub fn register(

@@ -95,7 +95,7 @@ fn shown(state: &State, image: &Image) -> Value {
     json!({
         "imageId": image.id,
         "imageLocation": format!("{}/{}", alias(&image.owner).unwrap_or(&image.owner), image.name),
-        "imageState": image.state.name(), "imageOwnerId": image.owner,
+        "imageState": image.state, "imageOwnerId": image.owner,
         "creationDate": format!("{:.3}", image.created), "isPublic": image.public,
         "architecture": image.architecture, "imageType": "machine", "platformDetails": "Linux/UNIX",
         "usageOperation": "RunInstances",

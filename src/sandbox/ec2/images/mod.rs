@@ -79,16 +79,6 @@ pub enum ImageState {
     Failed,
 }
 
-impl ImageState {
-    fn name(self) -> &'static str {
-        match self {
-            ImageState::Pending => "pending",
-            ImageState::Available => "available",
-            ImageState::Failed => "failed",
-        }
-    }
-}
-
 const AMAZON: &str = "137112412989";
 const CANONICAL: &str = "099720109477";
 

@@ -23,7 +23,7 @@ fn asked(call: &Call) -> Result<Vec<String>, Refusal> {
 }
 
 fn word(state: InstanceState) -> Value {
-    json!({ "code": state.code(), "name": state.name() })
+    json!({ "code": state.code(), "name": state })
 }
 
 /// Does it to all, and answers what state each had and has.

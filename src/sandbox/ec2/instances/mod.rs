@@ -174,17 +174,6 @@ impl InstanceState {
         }
     }
 
-    pub fn name(self) -> &'static str {
-        match self {
-            InstanceState::Pending => "pending",
-            InstanceState::Running => "running",
-            InstanceState::ShuttingDown => "shutting-down",
-            InstanceState::Terminated => "terminated",
-            InstanceState::Stopping => "stopping",
-            InstanceState::Stopped => "stopped",
-        }
-    }
-
     /// Whether its processes should be there.
     pub fn runs(self) -> bool {
         matches!(self, InstanceState::Pending | InstanceState::Running)

@@ -68,7 +68,7 @@ pub fn live<'a>(call: &'a mut Call, id: &str) -> Result<&'a mut Instance, Refusa
     match instance.is_gone() {
         true => Err(Refusal::new(
             "IncorrectInstanceState",
-            format!("The instance '{id}' is in the '{}' state.", instance.state.name()),
+            format!("The instance '{id}' is in the state {}.", json!(instance.state)),
         )),
         false => Ok(instance),
     }

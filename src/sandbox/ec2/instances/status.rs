@@ -66,7 +66,7 @@ pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
         json!({
             "instanceId": instance.id, "availabilityZone": instance.zone,
             "availabilityZoneId": zone_id(&instance.zone),
-            "instanceState": { "code": instance.state.code(), "name": instance.state.name() },
+            "instanceState": { "code": instance.state.code(), "name": instance.state },
             "systemStatus": summary(system), "instanceStatus": summary(own),
         })
     };
