@@ -45,8 +45,8 @@ pub struct Service {
     pub actions: &'static [Actions],
     /// The shapes of their parameters.
     pub shapes: LazyLock<Shapes>,
-    /// Lets time pass; when to look again. None: it does nothing by itself.
-    pub tick: Option<fn(&mut State, &Metrics, Timestamp) -> Option<Timestamp>>,
+    /// None: it does nothing by itself.
+    pub tick: Option<Tick>,
 }
 
 /// One call: what it asks, and the region's state, to be read or (unless the action only reads)
@@ -65,6 +65,9 @@ pub struct Call<'a> {
 /// result element: an object whose keys are element names; lists are written as AWS writes them (`item`
 /// or `member` elements); null is left out; numbers and booleans become text in XML.
 pub type Handler = fn(&mut Call) -> Result<Value, Refusal>;
+
+/// Lets time pass in a service: what is due now is done; when to look again.
+pub type Tick = fn(&mut State, &Metrics, Timestamp) -> Option<Timestamp>;
 
 /// Calls and who answers them.
 pub type Actions = &'static [(&'static str, Handler)];

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::cron::Cron;
 use super::group::Group;
-use super::{asked_groups, changed_group,  paged, shown, sooner};
+use super::{asked_groups, changed_group, paged, shown, sooner};
 use crate::api::{Actions, Call, Params, Refusal};
 
 /// The calls about scheduled actions, by name.

@@ -138,12 +138,12 @@ impl Settings {
             }
         }
         let (queries, single) = watched(params)?;
-        let comparison = params.needed("ComparisonOperator");
+        let comparison = needed(params.text("ComparisonOperator"), "ComparisonOperator")?;
         let comparison = enumerated(&comparison).ok_or_else(|| {
             Refusal::validation(format!("The sandbox has no alarms with the operator {comparison}."))
         })?;
         let missing = params.text("TreatMissingData").and_then(|text| enumerated(&text));
-        let evaluation_periods = params.number("EvaluationPeriods").unwrap_or(1);
+        let evaluation_periods = needed(params.number("EvaluationPeriods"), "EvaluationPeriods")?;
         let datapoints_to_alarm: Option<u32> = params.number("DatapointsToAlarm");
         if datapoints_to_alarm.is_some_and(|enough| enough > evaluation_periods) {
             return Err(Refusal::validation(

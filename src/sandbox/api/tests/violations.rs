@@ -100,8 +100,8 @@ fn expected(service: &Service, protocol: Protocol, declares: bool, wrong: Wrong)
     match (service.name(), wrong) {
         ("ec2", Wrong::Missing) => "MissingParameter",
         ("ec2", _) => "InvalidParameterValue",
-        (_, Wrong::WrongType) if protocol == Protocol::Query => "MalformedInput",
-        (_, Wrong::WrongType) => "SerializationException",
+        (_, Wrong::OtherType) if protocol == Protocol::Query => "MalformedInput",
+        (_, Wrong::OtherType) => "SerializationException",
         ("cloudwatch", Wrong::Missing) if declares => "MissingParameter",
         ("cloudwatch", _) if declares => "InvalidParameterValue",
         ("ssm", _) => "ValidationException",
@@ -140,7 +140,7 @@ async fn each_single_violation_of_each_actions_shape_is_refused_with_awss_code()
                         "{action} {member} {wrong:?} in {protocol:?}: {text}\n{params}"
                     );
                     let named = text.to_lowercase().contains(&member.to_lowercase());
-                    assert!(named || wrong == Wrong::WrongType, "{action} {member} {wrong:?}: {text}");
+                    assert!(named || wrong == Wrong::OtherType, "{action} {member} {wrong:?}: {text}");
                 }
             }
         }

@@ -103,11 +103,12 @@ DOCUMENTED = {
         "TargetGroupTuple.TargetGroupArn": "!",
         "DescribeLoadBalancers.LoadBalancerArns": "list ..20 text",
         "DescribeLoadBalancers.Names": "list ..20 text",
+        # These may be empty, as Terraform's provider sends them.
         "FixedResponseActionConfig.ContentType":
-            "enum text/plain text/css text/html application/javascript application/json",
+            "text 0..32 (text/(plain|css|html)|application/(javascript|json))?",
+        "MutualAuthenticationAttributes.Mode": "text .. (off|passthrough|verify)?",
+        "ProtocolVersion": "text .. (HTTP1|HTTP2|GRPC)?",
         "HealthCheckProtocol": "enum HTTP HTTPS TCP",
-        "MutualAuthenticationAttributes.Mode": "enum off passthrough verify",
-        "ProtocolVersion": "enum HTTP1 HTTP2 GRPC",
         "ResourceArns": "list 1..20 text",
         "SessionTimeout": "long 1..604800",
         "TargetGroupStickinessConfig.DurationSeconds": "int 1..604800",

@@ -15,7 +15,7 @@ pub enum Wrong {
     Below,
     NotInEnum,
     NoMatch,
-    WrongType,
+    OtherType,
 }
 
 /// Parameters with one thing wrong.
@@ -194,17 +194,17 @@ impl Shapes {
         let mut push = |wrong, value| cases.push(Case { member, wrong, params: whole(value) });
         match &self.shapes[of] {
             Shape::Struct(members) => {
-                push(Wrong::WrongType, json!("x"));
+                push(Wrong::OtherType, json!("x"));
                 self.of_members(members, form, whole, cases);
             }
             Shape::List(bounds, item) => {
-                push(Wrong::WrongType, json!("x"));
+                push(Wrong::OtherType, json!("x"));
                 let items = |count: i64| (0..count).map(|_| self.sample(item, form)).collect::<Value>();
                 lengths(*bounds, |wrong, count| push(wrong, items(count)));
                 self.of_value(member, item, form, &|value| whole(json!([value])), cases);
             }
             Shape::Map(bounds, key, item) => {
-                push(Wrong::WrongType, json!("x"));
+                push(Wrong::OtherType, json!("x"));
                 let (own, value) = (self.sample(key, form), self.sample(item, form));
                 let count = usize::try_from(bounds.0.unwrap_or(0).max(1)).unwrap();
                 let of = |count: i64| vec![own.clone(); usize::try_from(count).unwrap()];
@@ -216,7 +216,7 @@ impl Shapes {
                 };
                 let mut of_keys = Vec::new();
                 self.of_value(member, key, form, &keyed, &mut of_keys);
-                cases.extend(of_keys.into_iter().filter(|case| case.wrong != Wrong::WrongType));
+                cases.extend(of_keys.into_iter().filter(|case| case.wrong != Wrong::OtherType));
                 let with = |bad: Value| whole(self.map(&vec![own.clone(); count], &bad, form));
                 self.of_value(member, item, form, &with, cases);
             }
@@ -227,7 +227,7 @@ impl Shapes {
                     (Kind::Text | Kind::Blob, false) => json!({ "x": "1" }),
                     _ => json!("maybe"),
                 };
-                push(Wrong::WrongType, wrong);
+                push(Wrong::OtherType, wrong);
                 if matches!(kind, Kind::Text | Kind::Blob) {
                     // What is as long as it may be and not of its pattern is another case.
                     if let Some(pattern) = pattern {
