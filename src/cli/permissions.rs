@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::show::table;
 use super::{CliError, Exit, Global, StackArgs, context, locate, report};
-use crate::deployment::lower::Sides;
+use crate::deployment::sides::Sides;
 use crate::facts::Colour;
 use crate::kind;
 use crate::lang::ast::Body;
@@ -99,7 +99,8 @@ impl Needed {
             let sides = Sides { name, new: Colour::Blue, releases: ["", ""] };
             let declaration = program.deployment(name, &sides, &Known::new(), &mut Vec::new());
             let routers = program.routers_of(name);
-            for one in declaration.iter().flat_map(|declaration| needed(name, declaration, &routers)) {
+            let Some((declaration, seam)) = declaration.zip(program.fleet(name)) else { continue };
+            for one in needed(name, &declaration, seam, &routers) {
                 add(&mut write, one.actions, &one.whom);
             }
         }

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::secrets::hidden;
 
 pub mod error;
+pub mod metrics;
 mod pace;
 
 use crate::terminal::errln;

@@ -17,7 +17,7 @@ pub struct Declaration {
     pub settle: u64,
     pub strategy: Strategy,
     #[serde(default)]
-    pub adopt: Option<Adopt>,
+    pub adopt: Option<BTreeMap<String, String>>,
     #[serde(default)]
     pub preview: Option<Preview>,
     #[serde(default)]
@@ -217,13 +217,6 @@ impl Strategy {
             Self::Rolling { .. } | Self::InPlace { .. } => Duration::from_secs(3600),
         }
     }
-}
-
-/// What runs already and becomes the first colour.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Adopt {
-    /// A name.
-    pub autoscaling_group: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::schema::NESTED;
+use super::nested::nested;
 use crate::address::Address;
 use crate::facts::Colour;
 use crate::kind::fleet::Fleet;
@@ -80,15 +80,22 @@ pub fn in_state(snapshot: &Snapshot, deployment: &str) -> BTreeSet<Address> {
     all.map(|(address, _)| address.clone()).collect()
 }
 
+fn is_targets(kind: &str) -> bool {
+    kind::fleets().any(|fleet| fleet.targets() == kind)
+}
+
 fn is_of(address: &Address, record: &Record, deployment: &str) -> bool {
     let Some(router) = kind::router(&address.kind) else {
-        return address.name == deployment && NESTED.iter().any(|(kind, _)| *kind == address.kind);
+        return address.name == deployment && nested().iter().any(|(kind, _)| *kind == address.kind);
     };
     if router.named_by().is_some() {
-        let target_group = |colour: Colour| Address::new("target_group", deployment).with_key(colour.name());
-        return Colour::BOTH.into_iter().all(|colour| record.depends_on.contains(&target_group(colour)));
+        let needs = |kind: &str, colour: Colour| {
+            record.depends_on.contains(&Address::new(kind, deployment).with_key(colour.name()))
+        };
+        let both = |kind: &str| Colour::BOTH.into_iter().all(|colour| needs(kind, colour));
+        return kind::fleets().any(|fleet| both(fleet.targets()));
     }
-    let mut forwards = record.depends_on.iter().filter(|needed| needed.kind == "target_group").peekable();
+    let mut forwards = record.depends_on.iter().filter(|needed| is_targets(&needed.kind)).peekable();
     match address.name.strip_prefix(deployment) {
         // One that was written into state by hand may say nothing of what it needs.
         Some("") => forwards.peek().is_none() || forwards.any(|group| group.name == deployment),

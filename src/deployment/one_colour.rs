@@ -1,16 +1,14 @@
-//! What the strategies that keep the live colour add to the resources of a deployment: `rolling` an
-//! `instance_refresh` of its groups, `in_place` its commands at the end of the user data, so that
-//! instances launched later get the release too. Evaluates nothing.
+//! What the strategies that keep the live colour add to the resources of a deployment: `rolling` how its
+//! fleets replace their instances, `in_place` its commands at the end of the script that instances begin with, so
+//! that those launched later get the release too. Evaluates nothing.
 
-use super::lower::{at, attribute, nested_block, text};
+use super::syntax::{at, attribute, nested_block, text};
 use crate::diagnostic::{Mistake, Span};
+use crate::kind::fleet::Fleet;
 use crate::lang::ast::{Binary, Block, Body, Expr, Name, Node};
 
-/// The attributes of `strategy "rolling"` that are those of an instance refresh.
+/// The attributes of `strategy "rolling"` that the block of [`Fleet::replaced`] has as well.
 const REFRESH: [&str; 4] = ["min_healthy", "max_healthy", "checkpoints", "checkpoint_delay"];
-/// What a group of such a deployment may not say itself.
-const OURS: [&str; 2] = ["instance_refresh", "outdated_instances"];
-
 fn strategy<'a>(deployment: &'a Block, name: &str) -> Option<&'a Block> {
     let mut strategies = deployment.body.blocks.iter().filter(|block| block.keyword.text == "strategy");
     strategies.find(|block| block.labels.first().is_some_and(|label| label.text == name))
@@ -20,11 +18,14 @@ fn value<'a>(block: &'a Block, name: &str) -> Option<&'a Expr> {
     block.body.attributes.iter().find(|one| one.name.text == name).map(|one| &one.value)
 }
 
-/// The group as the strategy wants its running instances to be treated.
-pub fn group(mut group: Block, deployment: &Block, mistakes: &mut Vec<Mistake>) -> Block {
-    let span = group.keyword.span;
-    if let Some(rolling) = strategy(deployment, "rolling") {
-        not_ours(&mut group, "rolling", mistakes);
+/// The fleet as the strategy wants its running instances to be treated.
+pub fn fleet(mut fleet: Block, deployment: &Block, seam: &dyn Fleet, mistakes: &mut Vec<Mistake>) -> Block {
+    let span = fleet.keyword.span;
+    let (replaced, rested) = (seam.replaced(), seam.rested());
+    let ours: Vec<&str> =
+        replaced.map(|seam| seam.block()).into_iter().chain(rested.map(|seam| seam.outdated().0)).collect();
+    if let (Some(rolling), Some(replaced)) = (strategy(deployment, "rolling"), replaced) {
+        not_ours(&mut fleet, "rolling", &ours, mistakes);
         let written = rolling.body.attributes.iter().filter(|one| REFRESH.contains(&one.name.text.as_str()));
         let mut members: Vec<_> = written.cloned().collect();
         for (name, default) in [("min_healthy", 90.0), ("max_healthy", 110.0)] {
@@ -33,13 +34,14 @@ pub fn group(mut group: Block, deployment: &Block, mistakes: &mut Vec<Mistake>) 
             }
         }
         members.push(attribute("auto_rollback", turns_back(deployment, span), span));
-        group.body.blocks.push(nested_block("instance_refresh", None, members, Vec::new(), span));
+        fleet.body.blocks.push(nested_block(replaced.block(), None, members, Vec::new(), span));
     }
-    if strategy(deployment, "in_place").is_some() {
-        not_ours(&mut group, "in_place", mistakes);
-        group.body.attributes.push(attribute("outdated_instances", text("keep", span), span));
+    if let (Some(_), Some(rested)) = (strategy(deployment, "in_place"), rested) {
+        not_ours(&mut fleet, "in_place", &ours, mistakes);
+        let (name, value) = rested.outdated();
+        fleet.body.attributes.push(attribute(name, text(value, span), span));
     }
-    group
+    fleet
 }
 
 /// A refresh that failed goes back by itself unless it is to stay as it is: `on_failure != "hold"`.
@@ -97,14 +99,14 @@ fn old_colour(expr: &mut Expr, strategy: &str, mistakes: &mut Vec<Mistake>) {
     expr.children_mut(&mut |child| old_colour(child, strategy, mistakes));
 }
 
-fn not_ours(group: &mut Block, strategy: &str, mistakes: &mut Vec<Mistake>) {
+fn not_ours(group: &mut Block, strategy: &str, ours: &[&str], mistakes: &mut Vec<Mistake>) {
     let names = group
         .body
         .attributes
         .iter()
         .map(|one| &one.name)
         .chain(group.body.blocks.iter().map(|one| &one.keyword));
-    let written: Vec<Name> = names.filter(|name| OURS.contains(&name.text.as_str())).cloned().collect();
+    let written: Vec<Name> = names.filter(|name| ours.contains(&name.text.as_str())).cloned().collect();
     for name in written {
         mistakes.push(
             Mistake::new(
@@ -115,25 +117,25 @@ fn not_ours(group: &mut Block, strategy: &str, mistakes: &mut Vec<Mistake>) {
             .help("what the strategy says of it is in its own block"),
         );
     }
-    group.body.attributes.retain(|one| !OURS.contains(&one.name.text.as_str()));
-    group.body.blocks.retain(|one| !OURS.contains(&one.keyword.text.as_str()));
+    group.body.attributes.retain(|one| !ours.contains(&one.name.text.as_str()));
+    group.body.blocks.retain(|one| !ours.contains(&one.keyword.text.as_str()));
 }
 
-/// The launch template with the strategy's commands after the author's user data:
-/// `join("\n", concat([user_data], run))`. Without user data it is a shell script of its own.
-pub fn template(mut template: Block, deployment: &Block) -> Block {
-    let span = template.keyword.span;
+/// What instances are launched from, with the strategy's commands after the author's script:
+/// `join("\n", concat([user_data], run))`. Without one it is a shell script of its own.
+pub fn source(mut source: Block, deployment: &Block, seam: &dyn Fleet) -> Block {
+    let span = source.keyword.span;
     let run = strategy(deployment, "in_place").and_then(|strategy| value(strategy, "run"));
-    let Some(run) = run.cloned() else { return template };
-    let place = template.body.attributes.iter().position(|one| one.name.text == "user_data");
+    let (Some(run), Some(rested)) = (run.cloned(), seam.rested()) else { return source };
+    let place = source.body.attributes.iter().position(|one| one.name.text == rested.script());
     let first = match place {
-        Some(place) => template.body.attributes.remove(place).value,
+        Some(place) => source.body.attributes.remove(place).value,
         None => text("#!/bin/sh\nset -e", span),
     };
     let lines = call("concat", vec![at(Node::List(vec![first]), span), run], span);
     let whole = call("join", vec![text("\n", span), lines], span);
-    template.body.attributes.push(attribute("user_data", whole, span));
-    template
+    source.body.attributes.push(attribute(rested.script(), whole, span));
+    source
 }
 
 fn call(function: &str, arguments: Vec<Expr>, span: Span) -> Expr {

@@ -2,19 +2,10 @@
 
 use std::sync::LazyLock;
 
+use crate::kind;
 use crate::kind::router::slowest;
 use crate::kind::schema::{Attribute, Type, attribute};
 use crate::value::Value;
-
-/// The kinds that a deployment nests: name, and whether it may have several. Of those that divide its
-/// traffic (`kind::router`) at least one is written; the others are needed.
-pub const NESTED: [(&str, bool); 5] = [
-    ("launch_template", false),
-    ("autoscaling_group", false),
-    ("target_group", false),
-    ("listener_rule", true),
-    ("listener", true),
-];
 
 pub const MOMENTS: &[&str] =
     &["before_launch", "before_shift", "shift", "after_shift", "before_retire", "after_retire"];
@@ -46,15 +37,11 @@ pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
         attribute("strategy", strategies(), "How a release takes over.").required(),
         attribute(
             "adopt",
-            Type::Block(vec![
-                attribute(
-                    "autoscaling_group",
-                    Type::String { max: 255 },
-                    "The name of the group. Its launch template, its target group and the rules that forward to \
-                     it come with it.",
-                )
-                .required(),
-            ]),
+            Type::Block(
+                kind::fleets()
+                    .map(|fleet| attribute(fleet.kind(), Type::String { max: 255 }, fleet.adopts()).required())
+                    .collect(),
+            ),
             "What runs already and becomes the blue colour, live, without being touched.",
         ),
         attribute(

@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use aws_sdk_autoscaling::operation::create_auto_scaling_group::CreateAutoScalingGroupInput;
 
+use super::preflight::{Finding, Ground};
 use super::schema::Schema;
-use super::{Kind, Live, Permissions, Traffic, Update, Wanted};
+use super::{Boxed, Kind, Live, Permissions, Traffic, Update, Wanted};
 use crate::cloud::error::{Class, CloudError, Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Poll};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
+mod adoption;
 mod blocks;
 mod check;
 pub mod group;
 mod parts;
+mod places;
+mod preflight;
 mod read;
 pub mod ready;
 pub mod refresh;
@@ -38,6 +42,7 @@ use spec::Spec;
 
 /// How long instances may take to go: longer than the longest deregistration delay (3600 s).
 const DELETE_LIMIT: Duration = Duration::from_secs(75 * 60);
+const KIND: &str = "autoscaling_group";
 /// The longest name (API_CreateAutoScalingGroup).
 const NAME: usize = 255;
 
@@ -88,6 +93,14 @@ impl Kind for AutoscalingGroup {
                 "elasticloadbalancing:DescribeTargetHealth",
                 "iam:CreateServiceLinkedRole",
                 "iam:PassRole",
+            ],
+            ship: &[
+                "autoscaling:DeleteScheduledAction",
+                "autoscaling:DescribeAccountLimits",
+                "autoscaling:PutScheduledUpdateGroupAction",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstanceTypeOfferings",
+                "ec2:DescribeSubnets",
             ],
         }
     }
@@ -154,6 +167,10 @@ impl Kind for AutoscalingGroup {
         Some(&seam::Groups)
     }
 
+    fn before<'a>(&'a self, ground: &'a Ground<'a>) -> Boxed<'a, Vec<Finding>> {
+        Box::pin(preflight::look(ground))
+    }
+
     fn traffic(&self, inputs: &Object) -> Traffic {
         let groups = inputs.get("target_groups").and_then(Value::as_list).unwrap_or_default();
         Traffic { forwards: Vec::new(), serves: groups.to_vec() }
@@ -170,6 +187,10 @@ impl Kind for AutoscalingGroup {
                 "add `instance_refresh { }`, or shift the weight away first".to_owned(),
             )
         })
+    }
+
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+        Box::pin(async move { group::of_stack(cloud, stack).await })
     }
 
     fn create_inputs(&self) -> Vec<String> {

@@ -29,6 +29,11 @@ pub fn tag_filters(tags: &Tags) -> impl Iterator<Item = Filter> + '_ {
     tags.iter().map(|(key, value)| filter(format!("tag:{key}"), [value.as_str()]))
 }
 
+/// What bears the tag of a stack.
+pub fn of_stack(stack: &str) -> Vec<Filter> {
+    vec![filter(format!("tag:{STACK_TAG}"), [stack])]
+}
+
 /// What this operation has made, by the tag that its creating call set.
 pub fn made_by(op: &Operation<'_>) -> Vec<Filter> {
     vec![filter(format!("tag:{OPERATION_TAG}"), [op.id.as_str()])]

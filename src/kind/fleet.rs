@@ -12,6 +12,9 @@ use crate::cloud::Cloud;
 use crate::facts::{Origin, Sizing};
 use crate::value::Object;
 
+/// A reason, and what to do.
+pub type Refusal = (String, String);
+
 /// One version of what instances are launched from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Template {
@@ -120,6 +123,19 @@ impl Standing {
         (capacity >= self.desired || !launches) && (kept || capacity - self.desired < heaviest)
     }
 
+    /// How many instances have this capacity, as those that it has now have theirs: instance types may
+    /// count several units each.
+    pub fn instances_for(&self, capacity: i32) -> u32 {
+        let there = self.members.iter().filter(|member| !member.leaving());
+        let (count, units) = there.fold((0, 0), |(count, units), member| (count + 1, units + member.units));
+        let capacity = i64::from(capacity.max(0));
+        let instances = match units {
+            1.. => (capacity * count + i64::from(units) - 1) / i64::from(units),
+            _ => capacity,
+        };
+        u32::try_from(instances).unwrap_or(u32::MAX)
+    }
+
     /// What a person who waits wants to see: `1 of 3 in service, 2 Pending`.
     pub fn summary(&self) -> String {
         let mut states: BTreeMap<&str, usize> = BTreeMap::new();
@@ -164,9 +180,27 @@ impl Default for Pace {
     }
 }
 
+/// How a deployment writes the block of a fleet.
+#[derive(Debug)]
+pub struct Shape {
+    /// The attribute that names what its instances are launched from.
+    pub source: &'static str,
+    /// The attribute that lists its target groups.
+    pub targets: &'static str,
+    /// Minimum, maximum and wanted number of instances.
+    pub sizes: [&'static str; 3],
+    /// What else decides what runs on its instances, and so ships with a release.
+    pub ships: &'static [&'static str],
+    /// What a colour's fleet has unless its author says otherwise.
+    pub defaults: &'static [(&'static str, &'static str)],
+}
+
 /// A kind whose instances carry a colour.
 pub trait Fleet: Send + Sync {
     fn kind(&self) -> &'static str;
+
+    /// The cloud's name for one: `Auto Scaling group`.
+    fn noun(&self) -> &'static str;
 
     /// The kind that its instances are launched from.
     fn source(&self) -> &'static str;
@@ -174,14 +208,20 @@ pub trait Fleet: Send + Sync {
     /// The kind that its instances are reached and judged by.
     fn targets(&self) -> &'static str;
 
-    /// The attributes that decide what runs on its instances.
-    fn launched(&self) -> &'static [&'static str];
+    /// The attributes of its block that a deployment reads and writes.
+    fn shape(&self) -> &'static Shape;
 
-    /// The attributes that say how many instances there are.
-    fn sizes(&self) -> &'static [&'static str];
+    /// Whether an attribute decides what runs on its instances.
+    fn is_launched(&self, attribute: &str) -> bool {
+        let shape = self.shape();
+        attribute == shape.source || shape.ships.contains(&attribute)
+    }
 
     /// The minimum and maximum that inputs say.
     fn bounds(&self, inputs: &Object) -> Option<[u32; 2]>;
+
+    /// How many instances the inputs ask for at first.
+    fn wanted(&self, inputs: &Object) -> Option<u32>;
 
     /// Inputs with other sizes; `bounds` are the file's minimum and maximum, where they are known.
     fn sized(&self, inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object;
@@ -194,6 +234,21 @@ pub trait Fleet: Send + Sync {
 
     /// Waits until the wanted capacity is in service and every instance is a healthy target.
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()>;
+
+    /// What `adopt` says of a fleet that is taken over, for the reference.
+    fn adopts(&self) -> &'static str;
+
+    /// What a fleet that is to be taken over launches; or why it cannot be: from nothing that a deployment
+    /// knows, or it is not alone on that.
+    fn adoptable<'a>(&'a self, cloud: &'a Cloud, fleet: &'a Standing)
+    -> Boxed<'a, Result<Template, Refusal>>;
+
+    /// Why a fleet that is to be taken over would launch or end instances: the inputs that it has, and those
+    /// that the file says.
+    fn not_untouched(&self, fleet: &Standing, live: &Object, said: &Object) -> Option<Refusal>;
+
+    /// What is launched from now on is of this version, by id alone; no instance notices.
+    fn hold_at<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, to: &'a Template) -> Boxed<'a, ()>;
 
     /// AWS empties the fleet at this time, without a process of ours; again, it is another time.
     fn retire_at<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, at: Timestamp) -> Boxed<'a, ()>;
@@ -215,6 +270,10 @@ pub trait Fleet: Send + Sync {
 /// A fleet that replaces its instances itself, a few at a time. The way forward is an update of the
 /// resource; these look at it and turn it round.
 pub trait Replaced: Send + Sync {
+    /// The block that says how: with `min_healthy`, `max_healthy`, `checkpoints`, `checkpoint_delay` and
+    /// `auto_rollback`.
+    fn block(&self) -> &'static str;
+
     /// How far it is in percent, and that in words; none where none is under way.
     fn under_way<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, Option<(i32, String)>>;
 
@@ -243,6 +302,15 @@ pub trait Replaced: Send + Sync {
 
 /// A fleet whose instances can leave the traffic for a while and keep running.
 pub trait Rested: Send + Sync {
+    /// The attribute, and its value, by which instances of an older version stay.
+    fn outdated(&self) -> (&'static str, &'static str);
+
+    /// The attribute of what it launches from that holds the script which instances begin with.
+    fn script(&self) -> &'static str;
+
+    /// The IAM actions of all this.
+    fn permissions(&self) -> &'static [&'static str];
+
     /// Takes instances out of the traffic, and waits until their requests have ended.
     fn enter<'a>(
         &'a self,

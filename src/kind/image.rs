@@ -6,10 +6,11 @@ use aws_sdk_ec2::types::{AttributeValue, Filter, Image as Ami, ImageState};
 use serde::Deserialize;
 
 use super::ec2::{
-    arn, by_id, carry_over, declared_tags, filter, is_ours, list, outputs, pages, portions, tag, update_tags,
+    arn, by_id, carry_over, declared_tags, filter, is_ours, list, of_stack, outputs, pages, portions, tag,
+    update_tags,
 };
 use super::schema::Schema;
-use super::{Kind, Live, Permissions, Tags, Update, Wanted};
+use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::Operation;
@@ -70,6 +71,7 @@ impl Kind for Image {
                 "ssm:SendCommand",
                 "ssm:CancelCommand",
             ],
+            ship: &[],
         }
     }
 
@@ -152,6 +154,17 @@ impl Kind for Image {
             Value::Unknown(unknown) => Some(unknown.address.to_string()),
             source => source.as_str().map(str::to_owned),
         }
+    }
+
+    fn is_its_inputs(&self) -> bool {
+        true
+    }
+
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+        Box::pin(async move {
+            let found = images(cloud, of_stack(stack)).await?;
+            Ok(found.into_iter().filter_map(|image| image.image_id).collect())
+        })
     }
 
     fn create_inputs(&self) -> Vec<String> {

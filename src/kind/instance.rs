@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types as t;
 use serde::Deserialize;
 
-use super::ec2::{by_id, filter, made_by, own_tags, portions};
+use super::ec2::{by_id, filter, made_by, of_stack, own_tags, portions};
 use super::launch_template::data::{MetadataOptions, Volume, encode};
 use super::schema::Schema;
-use super::{Kind, Live, Permissions, Tags, Update, Wanted};
+use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::Operation;
@@ -87,6 +87,7 @@ impl Kind for Instance {
                 "ec2:CreateTags",
                 "ec2:DeleteTags",
             ],
+            ship: &[],
         }
     }
 
@@ -162,6 +163,14 @@ impl Kind for Instance {
             }
         }
         mistakes
+    }
+
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+        Box::pin(async move {
+            let found =
+                state::instances(cloud, of_stack(stack)).await?.into_iter().filter(|one| !one.is_gone());
+            Ok(found.filter_map(|one| one.instance.instance_id).collect())
+        })
     }
 
     fn create_inputs(&self) -> Vec<String> {

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{Filter, LaunchTemplate as Template, LaunchTemplateVersion, ResourceType};
 
 use super::ec2::{
-    FILTER_VALUES, Members, arn, by_id, carry_over, declared_tags, filter, made_by, outputs, own_tags, pages,
-    update_tags,
+    FILTER_VALUES, Members, arn, by_id, carry_over, declared_tags, filter, made_by, of_stack, outputs,
+    own_tags, pages, update_tags,
 };
 use super::schema::Schema;
-use super::{Kind, Live, Permissions, Update, Wanted};
+use super::{Boxed, Kind, Live, Permissions, Update, Wanted};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::Operation;
@@ -52,6 +52,7 @@ impl Kind for LaunchTemplate {
                 "ec2:CreateTags",
                 "ec2:DeleteTags",
             ],
+            ship: &[],
         }
     }
 
@@ -157,6 +158,13 @@ impl Kind for LaunchTemplate {
         images.sort();
         images.dedup();
         images
+    }
+
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+        Box::pin(async move {
+            let found = matching(cloud, &of_stack(stack)).await?;
+            Ok(found.into_iter().filter_map(|template| template.launch_template_id).collect())
+        })
     }
 
     fn create_inputs(&self) -> Vec<String> {

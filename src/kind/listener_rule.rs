@@ -166,6 +166,7 @@ impl Kind for ListenerRule {
                 "elasticloadbalancing:RemoveTags",
                 "elasticloadbalancing:SetRulePriorities",
             ],
+            ship: &[],
         }
     }
 
@@ -312,6 +313,10 @@ impl Router for ListenerRule {
             let listener = record.inputs.get("listener").and_then(Value::as_str).unwrap_or_default();
             door(cloud, listener, host_of(record)).await
         })
+    }
+
+    fn door_permissions(&self) -> &'static [&'static str] {
+        &elbv2::door::ACTIONS
     }
 
     fn balancer(&self, inputs: &Object) -> Option<String> {

@@ -18,7 +18,7 @@ use crate::value::{Object, Value};
 pub mod autoscaling_group;
 mod ec2;
 pub mod elbv2;
-pub use elbv2::health as targets;
+pub use elbv2::{health as targets, name_in, routes};
 pub mod existing_load_balancing;
 pub mod fleet;
 pub mod image;
@@ -28,6 +28,7 @@ pub mod listener;
 pub mod listener_rule;
 pub mod load_balancer;
 pub mod operation;
+pub mod preflight;
 pub mod router;
 pub mod schema;
 pub mod security_group;
@@ -107,6 +108,8 @@ pub struct Permissions {
     pub read: &'static [&'static str],
     /// Create, update and delete.
     pub write: &'static [&'static str],
+    /// What shipping a release with it takes beside: looks before it begins, retirement.
+    pub ship: &'static [&'static str],
 }
 
 /// A resource kind. Every function may be called again after a crash: `create` must be safe to
@@ -164,6 +167,16 @@ pub trait Kind: Send + Sync + 'static {
         Traffic::default()
     }
 
+    /// What would go wrong halfway in the rollouts that are about to begin.
+    fn before<'a>(&'a self, _ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// The ids of what bears the tag of a stack, where the API can be searched for tags.
+    fn tagged<'a>(&'a self, _cloud: &'a Cloud, _stack: &'a str) -> Boxed<'a, Vec<String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// The kind as what divides traffic among the colours of a deployment; `None` where it cannot.
     fn router(&self) -> Option<&'static dyn Router> {
         None
@@ -182,6 +195,12 @@ pub trait Kind: Send + Sync + 'static {
         _after: &Object,
     ) -> Option<(String, String)> {
         None
+    }
+
+    /// Whether a release is told by what the resource is made from in place of its id: that of an image comes
+    /// only with the bake.
+    fn is_its_inputs(&self) -> bool {
+        false
     }
 
     /// Operations with the same key run one after the other, such as bakes of one source.
@@ -246,9 +265,12 @@ pub trait AnyKind: Send + Sync {
     fn find<'a>(&'a self, op: &'a Operation<'a>, inputs: &'a Object) -> Boxed<'a, Option<String>>;
     fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)>;
     fn traffic(&self, inputs: &Object) -> Traffic;
+    fn before<'a>(&'a self, ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>>;
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>>;
     fn router(&self) -> Option<&'static dyn Router>;
     fn fleet(&self) -> Option<&'static dyn Fleet>;
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)>;
+    fn is_its_inputs(&self) -> bool;
     fn turn(&self, inputs: &Object) -> Option<String>;
     fn keeps(&self, record: &Record) -> Vec<String>;
     fn create_inputs(&self) -> Vec<String>;
@@ -317,6 +339,14 @@ impl<K: Kind> AnyKind for K {
         Kind::traffic(self, inputs)
     }
 
+    fn before<'a>(&'a self, ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>> {
+        Kind::before(self, ground)
+    }
+
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+        Kind::tagged(self, cloud, stack)
+    }
+
     fn router(&self) -> Option<&'static dyn Router> {
         Kind::router(self)
     }
@@ -327,6 +357,10 @@ impl<K: Kind> AnyKind for K {
 
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)> {
         Kind::refused_under_traffic(self, changed, after)
+    }
+
+    fn is_its_inputs(&self) -> bool {
+        Kind::is_its_inputs(self)
     }
 
     fn turn(&self, inputs: &Object) -> Option<String> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Boxed, elbv2};
 use crate::address::Address;
 use crate::cloud::Cloud;
+use crate::cloud::metrics::Series;
 use crate::facts::SETTLE;
 use crate::state::Record;
 use crate::value::{Object, Value};
@@ -17,6 +18,9 @@ pub fn slowest() -> Duration {
     let routers = super::managed().iter().filter_map(|kind| kind.router());
     routers.map(|router| router.settle()).max().unwrap_or_default()
 }
+
+/// The block of a forward that names one target group (`group`) and its `weight`.
+pub const MEMBER: &str = "target_group";
 
 /// Weights by target group ARN.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,14 +52,6 @@ impl Shares {
         let others = self.0.iter().filter(|(group, weight)| **weight > 0 && !ours.contains(&group.as_str()));
         others.map(|(group, _)| group.as_str()).collect()
     }
-}
-
-/// The CloudWatch metric that counts the requests which a target group gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Requests {
-    pub namespace: &'static str,
-    pub metric: &'static str,
-    pub dimensions: Vec<(&'static str, String)>,
 }
 
 /// Where a request over HTTP enters.
@@ -117,12 +113,15 @@ pub trait Router: Send + Sync {
     ) -> Boxed<'a, u32>;
 
     /// What counts the requests that a target group gets; none where nothing does.
-    fn requests(&self, inputs: &Object, group: &str) -> Option<Requests> {
+    fn requests(&self, inputs: &Object, group: &str) -> Option<Series> {
         elbv2::requests(&self.balancer(inputs)?, group)
     }
 
     /// Where a request reaches it, or why none can be sent there.
     fn door<'a>(&'a self, cloud: &'a Cloud, record: &'a Record) -> Boxed<'a, Result<Door, String>>;
+
+    /// The IAM actions of finding its door.
+    fn door_permissions(&self) -> &'static [&'static str];
 
     /// The ARN of the load balancer that it is a part of, whose quotas count.
     fn balancer(&self, inputs: &Object) -> Option<String>;
@@ -146,7 +145,7 @@ pub trait Router: Send + Sync {
         let Value::List(list) = &mut actions else { return actions };
         for action in list {
             let Value::Object(members) = action else { continue };
-            let Some(Value::List(groups)) = members.get_mut("target_group") else { continue };
+            let Some(Value::List(groups)) = members.get_mut(MEMBER) else { continue };
             for group in groups {
                 let Value::Object(group) = group else { continue };
                 if let Some(named) = group.get("group").and_then(Value::as_str).and_then(weight) {
@@ -218,9 +217,13 @@ mod tests {
     fn requests_are_counted_behind_an_application_load_balancer_only() {
         for (router, inputs) in routers(ALB) {
             let counted = router.requests(&inputs, GROUP).unwrap();
-            assert_eq!((counted.namespace, counted.metric), ("AWS/ApplicationELB", "RequestCount"));
+            let [namespace, name] = [counted.namespace.as_str(), counted.name.as_str()];
+            assert_eq!([namespace, name], ["AWS/ApplicationELB", "RequestCount"]);
             let dimensions = [("TargetGroup", "targetgroup/web/943f"), ("LoadBalancer", "app/edge/50dc")];
-            assert_eq!(counted.dimensions, dimensions.map(|(name, value)| (name, value.to_owned())));
+            assert_eq!(
+                counted.dimensions,
+                dimensions.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+            );
         }
         for (router, inputs) in routers(NLB) {
             assert_eq!(router.requests(&inputs, GROUP), None);

@@ -12,10 +12,10 @@ use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as Group};
 use serde::Deserialize;
 
 use super::ec2::{
-    arn, by_id, declared_tags, filter, made_by, outputs, own_tags, pages, portions, update_tags,
+    arn, by_id, declared_tags, filter, made_by, of_stack, outputs, own_tags, pages, portions, update_tags,
 };
 use super::schema::{Attribute, NOT_AT_CREATE, Schema, Type, attribute, output, tags_attribute};
-use super::{Kind, Live, Permissions, Tags, Update, Wanted};
+use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{Operation, Poll};
@@ -124,6 +124,7 @@ impl Kind for SecurityGroup {
                 "ec2:CreateTags",
                 "ec2:DeleteTags",
             ],
+            ship: &[],
         }
     }
 
@@ -212,6 +213,13 @@ impl Kind for SecurityGroup {
             mistakes.extend(wrong.map(|(message, help)| (name, message, help)));
         }
         mistakes
+    }
+
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+        Box::pin(async move {
+            let found = groups(cloud, of_stack(stack)).await?;
+            Ok(found.into_iter().filter_map(|group| group.group_id).collect())
+        })
     }
 
     fn create_inputs(&self) -> Vec<String> {

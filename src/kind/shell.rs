@@ -11,6 +11,10 @@ use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::kind::operation::{Operation, Poll};
 use crate::secrets::hidden;
 
+/// The IAM actions of a run, and of looking for one that an earlier process has sent.
+pub const ACTIONS: [&str; 3] = ["ssm:CancelCommand", "ssm:GetCommandInvocation", "ssm:SendCommand"];
+pub const EARLIER: [&str; 1] = ["ssm:ListCommands"];
+
 /// How long a command may wait for its instance, once Systems Manager has taken it.
 const DELIVERY: Duration = Duration::from_secs(600);
 /// As many lines of a failed script's output are shown.

@@ -1,10 +1,11 @@
 //! Holds an account and a region against those of the stack and of its state, so that nothing is
 //! planned or shipped in somebody else's. Changes nothing.
 
+use futures_util::future::try_join_all;
+
 use super::Error;
 use crate::cloud::Cloud;
-use crate::cloud::error::Service;
-use crate::kind::operation::STACK_TAG;
+use crate::kind;
 use crate::stack::Program;
 use crate::state::Snapshot;
 
@@ -75,7 +76,8 @@ pub fn same_account(
 /// Where there is no state at all, nothing of this stack may exist either: a lost state would make
 /// everything again. Looks for our tags, where they can be searched for.
 pub(super) async fn nothing_tagged(cloud: &Cloud, program: &Program) -> Result<(), Error> {
-    let found = tagged(cloud, &program.settings.name).await?;
+    let stack = &program.settings.name;
+    let found = try_join_all(kind::managed().iter().map(|kind| kind.tagged(cloud, stack))).await?.concat();
     if found.is_empty() {
         return Ok(());
     }
@@ -92,31 +94,4 @@ pub(super) async fn nothing_tagged(cloud: &Cloud, program: &Program) -> Result<(
                with `bgform import ADDRESS ID`; if they belong to another stack of this name, rename this one"
                 .to_owned(),
     })
-}
-
-/// What bears the stack's tag, of the kinds that can be searched by tag.
-async fn tagged(cloud: &Cloud, stack: &str) -> Result<Vec<String>, Error> {
-    let name = format!("tag:{STACK_TAG}");
-    let filter = aws_sdk_ec2::types::Filter::builder().name(&name).values(stack).build();
-    let groups_filter = aws_sdk_autoscaling::types::Filter::builder().name(&name).values(stack).build();
-    let ec2 = &cloud.ec2;
-    let images = cloud.read(Service::Ec2, "DescribeImages", || {
-        ec2.describe_images().owners("self").filters(filter.clone()).send()
-    });
-    let security = cloud.read(Service::Ec2, "DescribeSecurityGroups", || {
-        ec2.describe_security_groups().filters(filter.clone()).send()
-    });
-    let templates = cloud.read(Service::Ec2, "DescribeLaunchTemplates", || {
-        ec2.describe_launch_templates().filters(filter.clone()).send()
-    });
-    let groups = cloud.read(Service::AutoScaling, "DescribeAutoScalingGroups", || {
-        cloud.autoscaling.describe_auto_scaling_groups().filters(groups_filter.clone()).send()
-    });
-    let (images, security, templates, groups) = tokio::try_join!(images, security, templates, groups)?;
-    let images = images.images().iter().map(|one| one.image_id());
-    let security = security.security_groups().iter().map(|one| one.group_id());
-    let templates = templates.launch_templates().iter().map(|one| one.launch_template_id());
-    let groups = groups.auto_scaling_groups().iter().map(|one| one.auto_scaling_group_name());
-    let found = images.chain(security).chain(templates).chain(groups);
-    Ok(found.flatten().map(str::to_owned).collect())
 }

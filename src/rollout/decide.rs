@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 
 use super::fingerprint::fingerprint;
 use crate::deployment::declaration::Declaration;
-use crate::deployment::lower::Sides;
+use crate::deployment::sides::Sides;
 use crate::deployment::strategy;
 use crate::diagnostic::Mistake;
 use crate::facts::{BACK, Colour, Course, Deployment, Ending, Release, Rollout, Stage};

@@ -5,8 +5,8 @@ use super::*;
 use crate::address::Address;
 use crate::deployment::declaration::{Declaration, Moment, Strategy};
 use crate::facts::{Colour, Deployment, Release, Rollout, Sizing};
+use crate::kind::preflight::Finding;
 use crate::plan::{self, Options};
-use crate::rollout::preflight::Finding;
 use crate::rollout::verify::Proof;
 use crate::state::Snapshot;
 

@@ -4,9 +4,10 @@
 use sha2::{Digest, Sha256};
 
 use crate::address::Address;
-use crate::deployment::lower::OF_NO_RELEASE;
+use crate::deployment::nested::OF_NO_RELEASE;
 use crate::diagnostic::Mistake;
 use crate::facts::Colour;
+use crate::kind;
 use crate::stack::{Known, View};
 use crate::value::{Object, Value};
 
@@ -21,16 +22,17 @@ pub fn fingerprint(
 ) -> Option<(String, String)> {
     let mut judged = String::new();
     let mut digest = Sha256::new();
-    for kind in ["launch_template", "target_group", "autoscaling_group"] {
+    let seam = program.fleet(name)?;
+    for kind in [seam.source(), seam.targets(), seam.kind()] {
         let all = Address::new(kind, name);
-        let address = if kind == "launch_template" { all } else { all.with_key(Colour::Blue.name()) };
+        let address = if kind == seam.source() { all } else { all.with_key(Colour::Blue.name()) };
         let mut inputs = inputs(program, &address, known, mistakes)?;
-        match kind {
-            "autoscaling_group" => inputs.retain(|name, _| name == "mixed_instances"),
-            _ => inputs.retain(|name, _| !OF_NO_RELEASE.contains(&name.as_str())),
+        match kind == seam.kind() {
+            true => inputs.retain(|name, _| seam.shape().ships.contains(&name.as_str())),
+            false => inputs.retain(|name, _| !OF_NO_RELEASE.contains(&name.as_str())),
         }
         let text = said(program, &Value::Object(inputs), known, mistakes)?.to_string();
-        if kind == "target_group" {
+        if kind == seam.targets() {
             judged = short(Sha256::digest(&text));
         }
         digest.update(text);
@@ -65,7 +67,7 @@ fn said(
             let is_managed = program.nodes.iter().any(|node| node.managed && node.address == *address);
             match is_managed {
                 // A bake is what it is made from.
-                true if address.kind == "image" => {
+                true if kind::find_managed(&address.kind).is_some_and(|kind| kind.is_its_inputs()) => {
                     let mut inputs = inputs(program, address, known, mistakes)?;
                     inputs.retain(|name, _| name != "tags");
                     said(program, &Value::Object(inputs), known, mistakes)?

@@ -7,14 +7,15 @@ use super::Error;
 use super::author::author;
 use crate::address::Address;
 use crate::cloud::Cloud;
-use crate::deployment::lower::Sides;
 use crate::deployment::names;
+use crate::deployment::sides::Sides;
 use crate::facts::{Colour, Deployment, Stage};
-use crate::kind::fleet::Standing;
+use crate::kind::preflight::Finding;
+use crate::kind::{self, fleet::Standing};
 use crate::plan::{self, Basis, Made, Options, PlanError};
 use crate::rollout::adopt::{Adoption, NotAdopted, adopt};
 use crate::rollout::decide::{Intent, What, Wrong, decide};
-use crate::rollout::preflight::{Finding, Ground, preflight};
+use crate::rollout::preflight::{self, Ground};
 use crate::rollout::stage::{Acts, Setting};
 use crate::rollout::story::story;
 use crate::rollout::verify::{self, Broken, Proof};
@@ -164,7 +165,7 @@ pub(super) async fn moves(
     let known = &made.known;
     let steps = &made.plan.steps;
     let ground = Ground { cloud, program: &program, snapshot, known, steps, fleets: &fleets };
-    let findings = preflight(&ground, &intents).await?;
+    let findings = preflight::look(&ground, &intents).await?;
     if let Some(refusing) = findings.iter().find(|finding| finding.refuses) {
         let Finding { address, message, help, page, .. } = refusing;
         return Err(Error::refused(
@@ -191,9 +192,11 @@ async fn adoptions(
             return Err(PlanError::stack(program, mistakes).into());
         };
         let Some(wanted) = declaration.adopt else { continue };
-        let group = &wanted.autoscaling_group;
+        // The schema asks for one.
+        let found = wanted.iter().find_map(|(kind, group)| Some((kind::fleet(kind)?, group)));
+        let Some((seam, group)) = found else { continue };
         match snapshot.deployments.get(name) {
-            None => match adopt(cloud, program, snapshot, known, name, group).await {
+            None => match adopt(cloud, program, snapshot, known, name, seam, group).await {
                 Ok(adoption) => all.push(adoption),
                 Err(NotAdopted::Plan(error)) => return Err(error.into()),
                 Err(NotAdopted::Refused { reason, help }) => return Err(not_adopted(name, &reason, &help)),

@@ -1,10 +1,11 @@
 //! The IAM actions of a deployment beyond those of the kinds that it nests, for `bgform permissions`.
 //! Whoever adds a call to a rollout adds it here; tests/it/examples.rs compares with the wire.
 
-use super::preflight;
 use crate::address::Address;
+use crate::cloud::metrics;
 use crate::deployment::declaration::{Declaration, Gate, Strategy};
-use crate::kind;
+use crate::kind::fleet::Fleet;
+use crate::kind::{self, shell};
 
 /// Actions, and who needs them: `gate "smoke"`.
 pub struct Needed {
@@ -12,39 +13,22 @@ pub struct Needed {
     pub whom: String,
 }
 
-/// Every rollout: the subnets' free addresses before it, the health of what has weight in its course,
-/// the requests of what has none any more, the retirement of the old colour. Also what leaves no old colour may find one that another strategy
-/// has left.
-const ROLLOUT: [&str; 6] = [
-    "autoscaling:DeleteScheduledAction",
-    "autoscaling:PutScheduledUpdateGroupAction",
-    "cloudwatch:GetMetricStatistics",
-    "ec2:DescribeSubnets",
-    "elasticloadbalancing:DescribeRules",
-    "elasticloadbalancing:DescribeTargetHealth",
-];
-/// Commands by Systems Manager (`kind::shell`).
-const COMMANDS: [&str; 3] = ["ssm:CancelCommand", "ssm:GetCommandInvocation", "ssm:SendCommand"];
-/// Batches on standby (`kind::autoscaling_group::standby`), and commands that an earlier run has sent.
-const STANDBY: [&str; 4] = [
-    "autoscaling:EnterStandby",
-    "autoscaling:ExitStandby",
-    "autoscaling:SetDesiredCapacity",
-    "ssm:ListCommands",
-];
-/// Where a request reaches the listener of the deployment's rule.
-const LISTENER: [&str; 2] =
-    ["elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancers"];
-
-/// What shipping and taking back needs, of a deployment with these routers.
-pub fn needed(name: &str, declaration: &Declaration, routers: &[Address]) -> Vec<Needed> {
+/// What shipping and taking back needs, of a deployment with this fleet and these routers. What leaves no old
+/// colour may find one that another strategy has left.
+pub fn needed(name: &str, declaration: &Declaration, seam: &dyn Fleet, routers: &[Address]) -> Vec<Needed> {
     let whom = format!("deployment \"{name}\"");
-    let mut all =
-        vec![Needed { actions: &ROLLOUT, whom: whom.clone() }, Needed { actions: &preflight::ACTIONS, whom }];
-    if let Strategy::InPlace { .. } = declaration.strategy {
+    let kinds = [seam.kind(), seam.source(), seam.targets()];
+    let kinds = kinds.into_iter().filter_map(kind::find_managed);
+    let mut all: Vec<Needed> =
+        kinds.map(|kind| Needed { actions: kind.permissions().ship, whom: whom.clone() }).collect();
+    // The requests of what has no weight any more.
+    all.push(Needed { actions: &metrics::POINTS, whom });
+    if let (Strategy::InPlace { .. }, Some(rested)) = (&declaration.strategy, seam.rested()) {
         let whom = format!("strategy \"{}\"", declaration.strategy.name());
-        all.push(Needed { actions: &COMMANDS, whom: whom.clone() });
-        all.push(Needed { actions: &STANDBY, whom });
+        all.push(Needed { actions: &shell::ACTIONS, whom: whom.clone() });
+        // Commands that an earlier run has sent.
+        all.push(Needed { actions: &shell::EARLIER, whom: whom.clone() });
+        all.push(Needed { actions: rested.permissions(), whom });
     }
     if declaration.preview.is_some() {
         // It stands above a router, which may be of another kind.
@@ -55,22 +39,24 @@ pub fn needed(name: &str, declaration: &Declaration, routers: &[Address]) -> Vec
             all.push(Needed { actions: permissions.write, whom });
         }
     }
+    let first = routers.first().and_then(|router| kind::router(&router.kind));
+    let doors = first.map(|router| router.door_permissions()).unwrap_or_default();
     all.extend(
         declaration
             .gate
             .iter()
-            .map(|gate| Needed { actions: of_gate(gate), whom: format!("gate \"{}\"", gate.name) }),
+            .map(|gate| Needed { actions: of_gate(gate, doors), whom: format!("gate \"{}\"", gate.name) }),
     );
     all
 }
 
-fn of_gate(gate: &Gate) -> &'static [&'static str] {
+fn of_gate(gate: &Gate, doors: &'static [&'static str]) -> &'static [&'static str] {
     // `command` and `approval` ask AWS for nothing.
     match gate {
-        Gate { http: Some(_), .. } => &LISTENER,
-        Gate { alarm: Some(_), .. } => &["cloudwatch:DescribeAlarms"],
-        Gate { metric: Some(_), .. } => &["cloudwatch:GetMetricStatistics"],
-        Gate { remote: Some(_), .. } => &COMMANDS,
+        Gate { http: Some(_), .. } => doors,
+        Gate { alarm: Some(_), .. } => &metrics::ALARMS,
+        Gate { metric: Some(_), .. } => &metrics::POINTS,
+        Gate { remote: Some(_), .. } => &shell::ACTIONS,
         _ => &[],
     }
 }
@@ -78,6 +64,7 @@ fn of_gate(gate: &Gate) -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::fleet;
     use serde_json::{Value, json};
 
     fn actions(strategy: Value, gates: &[Value]) -> Vec<&'static str> {
@@ -92,7 +79,12 @@ mod tests {
             .collect();
         let declaration =
             json!({ "release": "", "on_failure": "hold", "settle": 1, "strategy": strategy, "gate": gates });
-        let all = needed("web", &serde_json::from_value(declaration).unwrap(), &[]);
+        let all = needed(
+            "web",
+            &serde_json::from_value(declaration).unwrap(),
+            fleet("autoscaling_group").unwrap(),
+            &[],
+        );
         let whoever = "deployment \"web\"";
         let own = all.iter().filter(|needed| needed.whom != whoever);
         own.flat_map(|needed| needed.actions).copied().collect()
@@ -105,9 +97,11 @@ mod tests {
         let remote = json!({ "remote": ["true"] });
         let alarm = json!({ "alarm": { "names": ["a"] } });
         assert!(actions(canary.clone(), &[ask, json!({ "command": ["true"] })]).is_empty());
-        assert_eq!(actions(canary.clone(), &[remote]), COMMANDS);
+        assert_eq!(actions(canary.clone(), &[remote]), shell::ACTIONS);
         assert_eq!(actions(canary, &[alarm]), ["cloudwatch:DescribeAlarms"]);
         let in_place = json!({ "type": "in_place", "batch": 50, "run": ["true"], "timeout": 60 });
-        assert_eq!(actions(in_place, &[]), [&COMMANDS[..], &STANDBY[..]].concat());
+        let standby =
+            ["autoscaling:EnterStandby", "autoscaling:ExitStandby", "autoscaling:SetDesiredCapacity"];
+        assert_eq!(actions(in_place, &[]), [&shell::ACTIONS[..], &shell::EARLIER, &standby].concat());
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::seen::Seen;
 use crate::facts::{Colour, Course, Deployment, Rollout, Stage};
-use crate::kind::elbv2::name_in;
+use crate::kind::name_in;
 
 /// The lines of one deployment.
 pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec<String> {

@@ -66,7 +66,7 @@ pub async fn plan(
         let colour = Colour::BOTH.into_iter().find(|colour| address.key.as_deref() == Some(colour.name()));
         let (Some(colour), Some(seam)) = (colour, kind::fleet(&address.kind)) else { continue };
         // What nobody declared stays undeclared: a name that was read would count as the author's.
-        let sizes = |name: &str| seam.sizes().contains(&name);
+        let sizes = |name: &str| seam.shape().sizes.contains(&name);
         inputs.retain(|name, _| sizes(name) || record.inputs.contains_key(name));
         let inputs = seam.sized(inputs, facts.sizing(colour), facts.bounds);
         steps.extend(update(address, record, live, inputs));
@@ -94,7 +94,7 @@ pub async fn relaunched(
     let Some(live) = read.into_iter().next().flatten() else { return Ok(None) };
     let mut inputs = record.inputs.clone();
     for (name, value) in overlaid(record, &live) {
-        if seam.launched().contains(&name.as_str()) {
+        if seam.is_launched(&name) {
             inputs.insert(name, value);
         }
     }

@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::{Engine, Error};
 use crate::address::Address;
 use crate::apply::{self, Context, Outcome};
-use crate::deployment::names::in_state;
+use crate::deployment::names::{self, in_state};
 use crate::facts::{Adopted, Colour, Course, Deployment, Ending, Origin};
 use crate::kind::operation::Operation;
 use crate::plan::{self, Basis, Made, Options, remembered_outputs, with_dependencies};
@@ -213,7 +213,7 @@ impl Work<'_> {
             let (stack, reporter) = (&self.engine.program.settings.name, self.engine.reporter);
             let op = Operation::new(self.engine.cloud, &address, "", stack, &lineage, reporter);
             let op = op.journalled(self.journal);
-            let pinned = adopt::pin(&op, adopted).await;
+            let pinned = adopt::pin(&op, names::fleet(&self.journal.snapshot(), &intent.name), adopted).await;
             pinned.map_err(|error| Error::Cloud { address: Some(address.clone()), error })?;
             let mut facts = intent.facts.clone();
             facts.adopted = Some(Adopted { pin: None, ..adopted.clone() });

@@ -11,12 +11,14 @@ use super::view::View;
 use crate::address::Address;
 use crate::deployment::Declaration;
 use crate::deployment::given::give;
-use crate::deployment::lower::{Sides, lower, own_body};
+use crate::deployment::lower::lower;
 use crate::deployment::names;
-use crate::deployment::schema::{ATTRIBUTES, NESTED};
+use crate::deployment::nested::{fleet_of, nested, parts};
+use crate::deployment::schema::ATTRIBUTES;
+use crate::deployment::sides::{Sides, own_body};
 use crate::diagnostic::Mistake;
 use crate::facts::{Colour, Deployment};
-use crate::kind;
+use crate::kind::{self, fleet::Fleet};
 use crate::lang::declare::{Declared, declare_beside};
 use crate::secrets;
 use crate::terminal;
@@ -49,10 +51,13 @@ impl Lowered {
         for (text, (name, block)) in program.deployments() {
             let lowered = lower(name, block, facts.get(text).unwrap_or(&first), mistakes);
             // A nested block that is missing is told once, not at everything that needs it.
-            for (kind, _) in NESTED {
-                let is_router = kind::router(kind).is_some() && !lowered.routers.is_empty();
-                if !is_router && !lowered.blocks.iter().any(|(_, block)| block.keyword.text == kind) {
-                    all.broken.insert((kind.to_owned(), text.clone()));
+            for (kind, _) in nested() {
+                let is_needed = match kind::router(kind) {
+                    Some(_) => lowered.routers.is_empty(),
+                    None => parts(fleet_of(block)).contains(kind),
+                };
+                if is_needed && !lowered.blocks.iter().any(|(_, block)| block.keyword.text == *kind) {
+                    all.broken.insert(((*kind).to_owned(), text.clone()));
                 }
             }
             let addresses =
@@ -85,6 +90,11 @@ impl View<'_> {
     /// above it.
     pub fn routers_of(&self, deployment: &str) -> Vec<Address> {
         self.lowered.routers.get(deployment).cloned().unwrap_or_default()
+    }
+
+    /// The kind of fleet that the author of a deployment wrote.
+    pub fn fleet(&self, deployment: &str) -> Option<&'static dyn Fleet> {
+        self.declarations.deployments.get(deployment).map(|(_, block)| fleet_of(block))
     }
 
     /// What a deployment says of its own, with what is known; what is not known yet is `""`.

@@ -4,7 +4,8 @@
 use std::fmt::Write;
 
 use super::notation;
-use crate::deployment::schema::{ATTRIBUTES, NESTED};
+use crate::deployment::nested::nested;
+use crate::deployment::schema::ATTRIBUTES;
 use crate::kind;
 use crate::kind::schema::{Attribute, OnChange, Output, Schema, Type};
 use crate::lang::functions;
@@ -42,7 +43,7 @@ pub fn reference() -> String {
 fn deployment(text: &mut String) {
     let own =
         |(kind, _): &&(&str, bool)| crate::kind::router(kind).is_none_or(|one| one.named_by().is_none());
-    let nested: Vec<String> = NESTED
+    let nested: Vec<String> = nested()
         .iter()
         .filter(own)
         .map(|(kind, many)| format!("`{kind}`{}", if *many { ", once or more" } else { "" }))

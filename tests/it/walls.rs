@@ -26,6 +26,18 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
+/// The lines of a file that are code: no comments, no tests.
+fn code(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).expect("a file");
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect()
+}
+
+/// Tests may look up: they are held by nobody.
+fn is_test(place: &Path) -> bool {
+    place.iter().filter_map(|part| part.to_str()).any(|part| part.contains("test"))
+}
+
 /// The rooms that each room names as `crate::ROOM` outside comments, with a file that does.
 fn imports(src: &Path, rooms: &[String]) -> BTreeMap<(String, String), PathBuf> {
     let mut files = Vec::new();
@@ -40,14 +52,10 @@ fn imports(src: &Path, rooms: &[String]) -> BTreeMap<(String, String), PathBuf> 
             continue;
         }
         assert!(rooms.contains(&room), "{} is in no room of src/README.md", place.display());
-        // Tests may look up: they are held by nobody.
-        let is_test = |part: &str| part.contains("test");
-        if place.iter().filter_map(|part| part.to_str()).any(is_test) {
+        if is_test(&place) {
             continue;
         }
-        let text = std::fs::read_to_string(&file).expect("a file");
-        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        for line in code(&file) {
             for (at, _) in line.match_indices("crate::") {
                 let name: String =
                     line[at + 7..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
@@ -84,4 +92,33 @@ fn no_room_imports_one_above_it() {
     assert!(new.is_empty(), "these go up: {new:#?}");
     let gone: Vec<_> = known.difference(&upward).collect();
     assert!(gone.is_empty(), "src/README.md lists what is gone: {gone:?}");
+}
+
+/// A fleet and a router are seams: what ships by them knows neither AWS's services nor a kind by its name.
+#[test]
+fn a_rollout_names_no_service() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let kinds: Vec<String> =
+        bgform::kind::managed().iter().map(|kind| format!("\"{}\"", kind.schema().kind)).collect();
+    let mut words: Vec<&str> = kinds.iter().map(String::as_str).collect();
+    words.extend([
+        "aws_",
+        "Service::",
+        "autoscaling",
+        "ec2",
+        "elbv2",
+        "elasticloadbalancing",
+        "ssm:",
+        "iam:",
+    ]);
+    let (mut files, mut found) = (Vec::new(), Vec::new());
+    for room in ["deployment", "rollout"] {
+        sources(&src.join(room), &mut files);
+    }
+    assert!(files.len() > 60, "the files were not found");
+    for file in files.iter().filter(|file| !is_test(file.strip_prefix(&src).expect("below src"))) {
+        let named = |line: &String| words.iter().any(|word| line.contains(word));
+        found.extend(code(file).into_iter().filter(named).map(|line| (file.clone(), line)));
+    }
+    assert!(found.is_empty(), "{found:#?}");
 }

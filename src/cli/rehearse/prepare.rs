@@ -10,7 +10,7 @@ use super::super::CliError;
 use super::super::sandbox::{daemon, home::refused};
 use crate::apply::shutdown::Shutdown;
 use crate::cloud::Cloud;
-use crate::deployment::lower::Sides;
+use crate::deployment::sides::Sides;
 use crate::facts::Colour;
 use crate::stack::{Known, Program};
 

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use aws_sdk_autoscaling::types::{
-    AutoScalingGroup, Instance, LaunchTemplateSpecification, MixedInstancesPolicy,
+    AutoScalingGroup, Filter, Instance, LaunchTemplateSpecification, MixedInstancesPolicy,
 };
 
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
+use crate::kind::ec2::pages;
 use crate::kind::fleet::{Member, Standing, Template};
+use crate::kind::operation::STACK_TAG;
 
 /// At most so many names and groups a call (API_DescribeAutoScalingGroups, MaxRecords).
 const PAGE: usize = 100;
@@ -136,4 +138,25 @@ pub async fn observe(cloud: &Cloud, names: &[&str]) -> Result<BTreeMap<String, G
 /// How one group stands.
 pub async fn observe_one(cloud: &Cloud, name: &str) -> Result<Option<Group>, Error> {
     Ok(observe(cloud, &[name]).await?.remove(name))
+}
+
+/// The groups of the region that this filter lets through; all without one.
+pub async fn matching(cloud: &Cloud, filter: Option<Filter>) -> Result<Vec<Group>, Error> {
+    let (autoscaling, filters) = (&cloud.autoscaling, &filter.map(|filter| vec![filter]));
+    let groups = pages(|token| async move {
+        let describe = autoscaling.describe_auto_scaling_groups().set_filters(filters.clone());
+        let describe = describe.max_records(PAGE as i32).set_next_token(token);
+        let send = || describe.clone().send();
+        let page = cloud.read(Service::AutoScaling, "DescribeAutoScalingGroups", send).await?;
+        Ok((page.auto_scaling_groups, page.next_token))
+    })
+    .await?;
+    Ok(groups.iter().map(Group::from_sdk).collect())
+}
+
+/// The names of those that bear the tag of a stack.
+pub async fn of_stack(cloud: &Cloud, stack: &str) -> Result<Vec<String>, Error> {
+    let filter = Filter::builder().name(format!("tag:{STACK_TAG}")).values(stack).build();
+    let found = matching(cloud, Some(filter)).await?.into_iter().filter(|group| !group.deleting);
+    Ok(found.map(|group| group.standing.name).collect())
 }

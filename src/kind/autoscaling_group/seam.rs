@@ -8,22 +8,37 @@ use jiff::Timestamp;
 
 use super::ready::{Wanted, ready};
 use super::spec::{Refresh, Spec};
-use super::{group, refresh, retirement, roll, standby};
+use super::{adoption, group, pin_to, refresh, retirement, roll, standby};
 use crate::cloud::Cloud;
 use crate::facts::Sizing;
 use crate::kind::Boxed;
-use crate::kind::fleet::{Fleet, Pace, Replaced, Rested, Standing, Template};
+use crate::kind::fleet::{Fleet, Pace, Refusal, Replaced, Rested, Shape, Standing, Template};
 use crate::kind::operation::Operation;
 use crate::value::{Object, Value};
 
 pub struct Groups;
 
-/// The attributes that say how many instances there are.
-const SIZES: [&str; 3] = ["min_size", "max_size", "desired_capacity"];
+const SHAPE: Shape = Shape {
+    source: "launch_template",
+    targets: "target_groups",
+    sizes: ["min_size", "max_size", "desired_capacity"],
+    ships: &["mixed_instances"],
+    // A target that fails its checks is replaced.
+    defaults: &[("health_check_type", "ELB")],
+};
+
+fn size(inputs: &Object, name: &str) -> Option<u32> {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds sizes")]
+    inputs.get(name).and_then(Value::as_number).map(|size| size as u32)
+}
 
 impl Fleet for Groups {
     fn kind(&self) -> &'static str {
-        "autoscaling_group"
+        super::KIND
+    }
+
+    fn noun(&self) -> &'static str {
+        "Auto Scaling group"
     }
 
     fn source(&self) -> &'static str {
@@ -34,18 +49,16 @@ impl Fleet for Groups {
         "target_group"
     }
 
-    fn launched(&self) -> &'static [&'static str] {
-        &["launch_template", "mixed_instances"]
-    }
-
-    fn sizes(&self) -> &'static [&'static str] {
-        &SIZES
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
     }
 
     fn bounds(&self, inputs: &Object) -> Option<[u32; 2]> {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds sizes")]
-        let size = |name: &str| inputs.get(name).and_then(Value::as_number).map(|size| size as u32);
-        Some([size("min_size")?, size("max_size")?])
+        Some([size(inputs, "min_size")?, size(inputs, "max_size")?])
+    }
+
+    fn wanted(&self, inputs: &Object) -> Option<u32> {
+        size(inputs, "desired_capacity").or_else(|| size(inputs, "min_size"))
     }
 
     fn sized(&self, mut inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object {
@@ -100,6 +113,27 @@ impl Fleet for Groups {
         Box::pin(async move { ready(op, id, Wanted::HealthyTargets, limit).await.map(drop) })
     }
 
+    fn adopts(&self) -> &'static str {
+        "The name of the group. Its launch template, its target group and the rules that forward to it come with \
+         it."
+    }
+
+    fn adoptable<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        fleet: &'a Standing,
+    ) -> Boxed<'a, Result<Template, Refusal>> {
+        Box::pin(adoption::adoptable(cloud, fleet))
+    }
+
+    fn not_untouched(&self, fleet: &Standing, live: &Object, said: &Object) -> Option<Refusal> {
+        adoption::not_untouched(fleet, live, said)
+    }
+
+    fn hold_at<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, to: &'a Template) -> Boxed<'a, ()> {
+        Box::pin(pin_to(op, id, to))
+    }
+
     fn retire_at<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, at: Timestamp) -> Boxed<'a, ()> {
         Box::pin(retirement::schedule(op, id, at))
     }
@@ -118,6 +152,10 @@ impl Fleet for Groups {
 }
 
 impl Replaced for Groups {
+    fn block(&self) -> &'static str {
+        "instance_refresh"
+    }
+
     fn under_way<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, Option<(i32, String)>> {
         Box::pin(refresh::under_way(op, id))
     }
@@ -151,6 +189,18 @@ impl Replaced for Groups {
 }
 
 impl Rested for Groups {
+    fn outdated(&self) -> (&'static str, &'static str) {
+        ("outdated_instances", "keep")
+    }
+
+    fn script(&self) -> &'static str {
+        "user_data"
+    }
+
+    fn permissions(&self) -> &'static [&'static str] {
+        &["autoscaling:EnterStandby", "autoscaling:ExitStandby", "autoscaling:SetDesiredCapacity"]
+    }
+
     fn enter<'a>(
         &'a self,
         op: &'a Operation<'a>,

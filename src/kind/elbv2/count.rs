@@ -10,13 +10,6 @@ use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::listener_rule::rules_of;
 
-/// A target group of the region.
-#[derive(Debug, Clone)]
-pub struct Group {
-    /// ARNs of the load balancers whose rules name it.
-    pub load_balancers: Vec<String>,
-}
-
 /// API_DescribeAccountLimits: a number by the quota's name.
 ///
 /// # Errors
@@ -31,20 +24,6 @@ pub async fn limits(cloud: &Cloud) -> Result<BTreeMap<String, usize>, Error> {
     });
     let limits = all.await?;
     Ok(limits.into_iter().filter_map(|limit| Some((limit.name?, limit.max?.parse().ok()?))).collect())
-}
-
-/// All target groups of the region.
-///
-/// # Errors
-/// When they cannot be read.
-pub async fn target_groups(cloud: &Cloud) -> Result<Vec<Group>, Error> {
-    let all = pages(|marker| async move {
-        let describe = cloud.elbv2.describe_target_groups().set_marker(marker);
-        let page = cloud.read(SERVICE, "DescribeTargetGroups", || describe.clone().send()).await?;
-        Ok((page.target_groups.unwrap_or_default(), page.next_marker))
-    });
-    let groups = all.await?.into_iter();
-    Ok(groups.map(|group| Group { load_balancers: group.load_balancer_arns.unwrap_or_default() }).collect())
 }
 
 /// The rules of a load balancer, default ones not counted. AWS answers those of one listener a call

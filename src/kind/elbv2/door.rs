@@ -5,6 +5,10 @@ use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::kind::router::Door;
 
+/// The IAM actions of finding a door.
+pub const ACTIONS: [&str; 2] =
+    ["elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancers"];
+
 /// The door of a listener, or why a request over HTTP cannot be sent there.
 ///
 /// # Errors

@@ -9,9 +9,9 @@ use aws_sdk_elasticloadbalancingv2::types::Tag;
 use futures_util::future::join_all;
 
 use crate::cloud::error::{Error, Service};
+use crate::cloud::metrics::Series;
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{OPERATION_TAG, Operation, is_reserved_tag};
-use crate::kind::router::Requests;
+use crate::kind::operation::{OPERATION_TAG, Operation, STACK_TAG, is_reserved_tag};
 use crate::kind::{Tags, Wanted};
 use crate::value::{Object, Value};
 
@@ -21,6 +21,7 @@ pub mod count;
 pub mod cutover;
 pub mod door;
 pub mod health;
+pub mod quotas;
 pub mod routes;
 pub mod settings;
 
@@ -127,6 +128,14 @@ pub async fn declared_tags_of(
     Ok(tags.iter().map(|(arn, tags)| (arn.clone(), declared_tags(Some(tags)))).collect())
 }
 
+/// Which of `arns` bear the tag of a stack: the API cannot be searched for tags.
+pub async fn of_stack(cloud: &Cloud, stack: &str, arns: Vec<String>) -> Result<Vec<String>, Error> {
+    let tags = tags_of(cloud, &arns).await?;
+    let ours =
+        |arn: &String| tags.get(arn).and_then(|tags| tags.get(STACK_TAG)).is_some_and(|of| of == stack);
+    Ok(arns.into_iter().filter(ours).collect())
+}
+
 /// Which of `arns` this operation made.
 pub async fn made_by(op: &Operation<'_>, arns: Vec<String>) -> Result<Option<String>, Error> {
     let tags = tags_of(op.cloud, &arns).await?;
@@ -218,15 +227,14 @@ pub fn balancer_of(listener: &str) -> Option<String> {
 /// `LoadBalancer` and `AvailabilityZone` only
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>,
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-cloudwatch-metrics.html>).
-pub fn requests(balancer: &str, group: &str) -> Option<Requests> {
+pub fn requests(balancer: &str, group: &str) -> Option<Series> {
     let balancer = arn_suffix(balancer);
-    balancer.starts_with("app/").then(|| Requests {
-        namespace: "AWS/ApplicationELB",
-        metric: "RequestCount",
-        dimensions: vec![
-            ("TargetGroup", arn_suffix(group).to_owned()),
-            ("LoadBalancer", balancer.to_owned()),
-        ],
+    balancer.starts_with("app/").then(|| Series {
+        namespace: "AWS/ApplicationELB".to_owned(),
+        name: "RequestCount".to_owned(),
+        dimensions: [("TargetGroup", arn_suffix(group)), ("LoadBalancer", balancer)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
     })
 }
 

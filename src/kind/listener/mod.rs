@@ -235,6 +235,7 @@ impl Kind for Listener {
                 "elasticloadbalancing:RemoveListenerCertificates",
                 "elasticloadbalancing:RemoveTags",
             ],
+            ship: &[],
         }
     }
 

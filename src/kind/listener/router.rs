@@ -10,7 +10,7 @@ use crate::cloud::error::Error;
 use crate::kind::Boxed;
 use crate::kind::elbv2::actions;
 use crate::kind::elbv2::count::is_network;
-use crate::kind::elbv2::door::door;
+use crate::kind::elbv2::door::{ACTIONS, door};
 use crate::kind::listener_rule::free_priority;
 use crate::kind::router::{Door, Router, Shares};
 use crate::state::Record;
@@ -91,6 +91,10 @@ impl Router for Listener {
 
     fn door<'a>(&'a self, cloud: &'a Cloud, record: &'a Record) -> Boxed<'a, Result<Door, String>> {
         Box::pin(door(cloud, &record.id, None))
+    }
+
+    fn door_permissions(&self) -> &'static [&'static str] {
+        &ACTIONS
     }
 
     fn balancer(&self, inputs: &Object) -> Option<String> {

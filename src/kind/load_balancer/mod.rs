@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::elbv2::settings::{self, Settings};
 use super::elbv2::{self, SERVICE};
 use super::schema::Schema;
-use super::{Kind, Live, Permissions, Tags, Update, Wanted};
+use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{Operation, Poll};
@@ -80,6 +80,16 @@ pub(super) async fn described(cloud: &Cloud, arns: &[String]) -> Result<Vec<Desc
         Ok(answer.load_balancers.unwrap_or_default())
     };
     elbv2::batched(arns, elbv2::TWENTY, fetch).await
+}
+
+/// All load balancers of the region.
+async fn all(cloud: &Cloud) -> Result<Vec<Described>, Error> {
+    elbv2::pages(|marker| async move {
+        let describe = cloud.elbv2.describe_load_balancers().set_marker(marker);
+        let page = cloud.read(SERVICE, "DescribeLoadBalancers", || describe.clone().send()).await?;
+        Ok((page.load_balancers.unwrap_or_default(), page.next_marker))
+    })
+    .await
 }
 
 /// The load balancer of this name.
@@ -203,6 +213,7 @@ impl Kind for LoadBalancer {
                 "elasticloadbalancing:SetSecurityGroups",
                 "elasticloadbalancing:SetSubnets",
             ],
+            ship: &[],
         }
     }
 
@@ -308,6 +319,13 @@ impl Kind for LoadBalancer {
 
     fn check(&self, inputs: &Object) -> Vec<elbv2::Mistake> {
         schema::mistakes(inputs)
+    }
+
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+        Box::pin(async move {
+            let all = all(cloud).await?.into_iter().filter_map(|one| one.load_balancer_arn);
+            elbv2::of_stack(cloud, stack, all.collect()).await
+        })
     }
 
     fn create_inputs(&self) -> Vec<String> {

@@ -13,8 +13,9 @@ use serde::Deserialize;
 
 use super::elbv2::settings::{self, Settings};
 use super::elbv2::{self, SERVICE};
+use super::preflight::{Finding, Ground};
 use super::schema::Schema;
-use super::{Kind, Live, Permissions, Tags, Update, Wanted};
+use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{Operation, Poll};
@@ -22,6 +23,7 @@ use crate::object;
 use crate::state::Record;
 use crate::value::{Object, Value};
 
+mod preflight;
 mod schema;
 
 pub(super) use schema::outputs;
@@ -97,6 +99,16 @@ pub(super) async fn described(cloud: &Cloud, arns: &[String]) -> Result<Vec<Desc
         .await
     };
     elbv2::batched(arns, elbv2::HUNDRED, fetch).await
+}
+
+/// All target groups of the region.
+pub(super) async fn all(cloud: &Cloud) -> Result<Vec<Described>, Error> {
+    elbv2::pages(|marker| async move {
+        let describe = cloud.elbv2.describe_target_groups().set_marker(marker);
+        let page = cloud.read(SERVICE, "DescribeTargetGroups", || describe.clone().send()).await?;
+        Ok((page.target_groups.unwrap_or_default(), page.next_marker))
+    })
+    .await
 }
 
 /// The target group of this name.
@@ -220,7 +232,18 @@ impl Kind for TargetGroup {
                 "elasticloadbalancing:ModifyTargetGroupAttributes",
                 "elasticloadbalancing:RemoveTags",
             ],
+            ship: &[
+                "elasticloadbalancing:DescribeAccountLimits",
+                "elasticloadbalancing:DescribeListeners",
+                "elasticloadbalancing:DescribeRules",
+                "elasticloadbalancing:DescribeTargetGroups",
+                "elasticloadbalancing:DescribeTargetHealth",
+            ],
         }
+    }
+
+    fn before<'a>(&'a self, ground: &'a Ground<'a>) -> Boxed<'a, Vec<Finding>> {
+        Box::pin(preflight::look(ground))
     }
 
     async fn create(&self, op: &Operation<'_>, spec: Spec) -> Result<String, Error> {
@@ -309,6 +332,13 @@ impl Kind for TargetGroup {
 
     fn check(&self, inputs: &Object) -> Vec<elbv2::Mistake> {
         schema::mistakes(inputs)
+    }
+
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+        Box::pin(async move {
+            let all = all(cloud).await?.into_iter().filter_map(|one| one.target_group_arn);
+            elbv2::of_stack(cloud, stack, all.collect()).await
+        })
     }
 
     fn create_inputs(&self) -> Vec<String> {

@@ -1,25 +1,23 @@
-//! What runs already, taken over as the first colour. The name of an Auto Scaling group comes in;
-//! the records of the group, its launch template, its target group and the rules that forward to it
-//! go out, as a deployment has them, or the reason why it cannot be had without touching traffic.
+//! What runs already, taken over as the first colour. The name of a fleet comes in; the records of the
+//! fleet, of what it launches from, of its target group and of the rules that forward to it go out, as a deployment has them, or the reason why it cannot be had without touching traffic.
 //! Reads only; [`pin`] alone makes a call that changes something, and no instance notices.
 
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::deployment::names;
+use crate::deployment::nested::OF_NO_RELEASE;
 use crate::facts::{Adopted, Colour, Origin};
-use crate::kind::autoscaling_group::group::observe_one;
-use crate::kind::autoscaling_group::pin_to;
-use crate::kind::elbv2::name_in;
-use crate::kind::fleet::Template;
+use crate::kind::fleet::{Fleet, Refusal, Standing, Template};
+use crate::kind::name_in;
 use crate::kind::operation::Operation;
+use crate::kind::targets::{self, Health};
 use crate::plan::PlanError;
 use crate::plan::take_over::{Taken, take_over};
 use crate::stack::{Facts, Known, Node, View};
 use crate::state::{Change, Record, Snapshot};
 use crate::value::Value;
 
-mod group;
 mod rules;
 
 /// A deployment whose first colour is taken over.
@@ -63,6 +61,12 @@ enum Stop {
     Cloud(Error),
 }
 
+impl Stop {
+    fn because((reason, help): Refusal) -> Self {
+        Self::Not(NotAdopted::Refused { reason, help })
+    }
+}
+
 impl From<PlanError> for Stop {
     fn from(error: PlanError) -> Self {
         Self::Not(NotAdopted::Plan(error))
@@ -75,7 +79,7 @@ impl From<Error> for Stop {
     }
 }
 
-/// What the deployment `name` takes over with the Auto Scaling group `group`.
+/// What the deployment `name` takes over with the fleet `group`.
 ///
 /// # Errors
 /// Where that would touch traffic or instances, and where something cannot be read.
@@ -85,13 +89,14 @@ pub async fn adopt(
     snapshot: &Snapshot,
     known: &Known,
     name: &str,
+    seam: &'static dyn Fleet,
     group: &str,
 ) -> Result<Adoption, NotAdopted> {
-    let taking = Taking { cloud, program, snapshot, name, known: known.clone(), taken: Vec::new() };
+    let taking = Taking { cloud, program, snapshot, name, seam, known: known.clone(), taken: Vec::new() };
     taking.take(group).await.map_err(|stop| match stop {
         Stop::Not(why) => why,
         Stop::Cloud(error) => {
-            let address = Address::new("autoscaling_group", name).with_key(Colour::Blue.name());
+            let address = Address::new(seam.kind(), name).with_key(Colour::Blue.name());
             NotAdopted::Plan(PlanError::Read { address, error })
         }
     })
@@ -103,27 +108,22 @@ struct Taking<'a> {
     program: &'a View<'a>,
     snapshot: &'a Snapshot,
     name: &'a str,
+    seam: &'static dyn Fleet,
     known: Known,
     taken: Vec<Taken>,
 }
 
 impl Taking<'_> {
     async fn take(mut self, group: &str) -> Result<Adoption, Stop> {
-        let fleet = observe_one(self.cloud, group).await?.filter(|fleet| !fleet.deleting);
+        let (seam, cloud) = (self.seam, self.cloud);
+        let fleet = seam.observe(cloud, &[group]).await?.remove(group).filter(|fleet| !fleet.deleting);
         let Some(fleet) = fleet else {
             return refused(
-                format!("there is no Auto Scaling group `{group}` in region {}", self.cloud.region),
-                "check `adopt`, --region and --profile; without `adopt`, the first release makes a group of its own",
+                format!("there is no {} `{group}` in region {}", seam.noun(), cloud.region),
+                "check `adopt`, --region and --profile; without `adopt`, the first release makes a fleet of its own",
             );
         };
-        let Some(template) = fleet.template.clone() else {
-            return refused(
-                format!("`{group}` launches from no launch template"),
-                "give it one with the same settings first (https://docs.aws.amazon.com/autoscaling/ec2/userguide/\
-                 migrate-to-launch-templates.html): that replaces no instance",
-            );
-        };
-        self.alone_on(&template, group).await?;
+        let template = seam.adoptable(cloud, &fleet).await?.map_err(Stop::because)?;
         let groups: Vec<&String> = fleet.target_groups.iter().collect();
         let targets = match groups.as_slice() {
             [only] => (*only).clone(),
@@ -146,10 +146,15 @@ impl Taking<'_> {
             }
         };
         let colour = Colour::Blue.name();
-        self.one(Address::new("launch_template", self.name), &template.id).await?;
-        self.one(Address::new("target_group", self.name).with_key(colour), &targets).await?;
-        let taken = self.one(Address::new("autoscaling_group", self.name).with_key(colour), group).await?;
-        group::same_place(&taken, &fleet)?;
+        let at = |kind: &str| Address::new(kind, self.name).with_key(colour);
+        let (source, reached) = (Address::new(seam.source(), self.name), at(seam.targets()));
+        let runs = at(seam.kind());
+        self.one(source, &template.id).await?;
+        self.one(reached, &targets).await?;
+        let taken = self.one(runs, group).await?;
+        if let Some(refusal) = seam.not_untouched(&fleet, &taken.live.inputs, &taken.inputs) {
+            return Err(Stop::because(refusal));
+        }
         let mut lines = vec![self.template(&template), self.targets(&fleet, &targets).await?];
         lines.extend(self.many_versions());
         lines.extend(rules::take(&mut self, &targets).await?);
@@ -200,6 +205,24 @@ impl Taking<'_> {
         Ok(taken)
     }
 
+    /// Every target is an instance of the group: the next release is as large as the group.
+    async fn targets(&self, fleet: &Standing, arn: &str) -> Result<String, Stop> {
+        let health = health(self.cloud, arn).await?;
+        let foreign = health.iter().find(|(id, _)| !fleet.members.iter().any(|member| member.id == *id));
+        if let Some((id, _)) = foreign {
+            return refused(
+                format!(
+                    "{id} is registered with target group {} and is no instance of `{}`",
+                    name_in(arn),
+                    fleet.name
+                ),
+                "the next release would be too small by what that one serves: attach it to the group, or deregister it",
+            );
+        }
+        let healthy = health.iter().filter(|(_, healthy)| *healthy).count();
+        Ok(format!("target group {}, {healthy} of {} targets healthy", name_in(arn), health.len()))
+    }
+
     /// `launch template shop (lt-1), pinned to version 3 where it says $Latest`
     fn template(&self, template: &Template) -> String {
         let name =
@@ -239,8 +262,8 @@ impl Taking<'_> {
     fn later(&self) -> Option<String> {
         let paths = self.taken.iter().filter(|taken| !names::is_router(&taken.address)).flat_map(|taken| {
             let ships = |attribute: &str| match taken.address.kind.as_str() {
-                "autoscaling_group" => attribute == "mixed_instances",
-                _ => !crate::deployment::lower::OF_NO_RELEASE.contains(&attribute),
+                kind if kind == self.seam.kind() => self.seam.shape().ships.contains(&attribute),
+                _ => !OF_NO_RELEASE.contains(&attribute),
             };
             let changes = taken.changes_but(&["name"]).into_iter().filter(|change| ships(change.attribute()));
             let kind = &taken.address.kind;
@@ -256,13 +279,20 @@ impl Taking<'_> {
     }
 }
 
+/// The registered targets, each with whether it is healthy; those on their way out are not.
+async fn health(cloud: &Cloud, group: &str) -> Result<Vec<(String, bool)>, Error> {
+    let targets = targets::targets(cloud, group).await?.into_iter();
+    let there = targets.filter(|one| one.health != Health::Draining);
+    Ok(there.filter_map(|one| Some((one.id.clone()?, one.is_healthy()))).collect())
+}
+
 /// Pins the group to the version that it would launch from now. No instance notices; from then on a
 /// new version of the template is nobody's until a release is shipped.
 ///
 /// # Errors
 /// When the call fails. It may be made again.
-pub async fn pin(op: &Operation<'_>, adopted: &Adopted) -> Result<(), Error> {
+pub async fn pin(op: &Operation<'_>, seam: &dyn Fleet, adopted: &Adopted) -> Result<(), Error> {
     let Some(Origin { template, version }) = &adopted.pin else { return Ok(()) };
     let template = Template { id: template.clone(), version: version.clone() };
-    pin_to(op, &adopted.group, &template).await
+    seam.hold_at(op, &adopted.group, &template).await
 }

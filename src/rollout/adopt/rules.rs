@@ -3,10 +3,9 @@
 
 use super::{Stop, Taking, refused};
 use crate::address::Address;
-use crate::kind;
-use crate::kind::elbv2::name_in;
-use crate::kind::elbv2::routes::{Route, routes};
 use crate::kind::router::Router;
+use crate::kind::routes::{Route, routes};
+use crate::kind::{self, name_in};
 use crate::plan::PlanError;
 use crate::plan::resolve::resolve;
 use crate::plan::take_over::Taken;

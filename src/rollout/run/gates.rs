@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{Failure, Rolling};
 use crate::address::Address;
 use crate::deployment::declaration::Gate;
-use crate::deployment::lower::Sides;
 use crate::deployment::names;
+use crate::deployment::sides::Sides;
 use crate::facts::Colour;
 use crate::rollout::gate::{self, Verdict};
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Failure, LOOK, Rolling};
+use crate::cloud::metrics::Series;
 use crate::deployment::names;
 use crate::facts::Colour;
-use crate::kind::router::Requests;
 use crate::rollout::verify::Effect;
 use crate::rollout::watch;
 use crate::state::Snapshot;
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_secs(15);
 
 impl Rolling<'_> {
     /// Waits until the colour had no weight for the time that the load balancer may take to know it, and
-    /// gets no request any more, where CloudWatch tells.
+    /// gets no request any more, where a metric tells.
     pub async fn quiet(&self, colour: Colour) -> Result<(), Failure> {
         self.wait_for_quiet(colour).await?;
         self.is_so(Effect::Settled(colour));
@@ -62,7 +62,7 @@ impl Rolling<'_> {
     }
 
     /// What counts the requests that the colour gets from the first router.
-    fn counted(&self, snapshot: &Snapshot, colour: Colour) -> Option<Requests> {
+    fn counted(&self, snapshot: &Snapshot, colour: Colour) -> Option<Series> {
         let group = &snapshot.resources.get(&self.address(self.seam().targets(), colour))?.id;
         let routers = names::routers(snapshot, self.name);
         let (_, record, router) = routers.first()?;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, LocationType};
 
-use super::{Begins, Finding};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
+use crate::kind::preflight::{Begins, Finding};
 use crate::value::Value;
 
 /// A subnet's zone, and how many addresses it has left.
@@ -16,8 +16,8 @@ type Subnets = BTreeMap<String, (String, u32)>;
 ///
 /// # Errors
 /// When EC2 cannot be asked.
-pub(super) async fn look(cloud: &Cloud, begins: &[Begins<'_>]) -> Result<Vec<Finding>, Error> {
-    let raises: Vec<&Begins<'_>> = begins.iter().filter(|one| one.has_raise()).collect();
+pub(super) async fn look(cloud: &Cloud, begins: &[&Begins<'_>]) -> Result<Vec<Finding>, Error> {
+    let raises: Vec<&Begins<'_>> = begins.iter().copied().filter(|one| one.raises).collect();
     let ids: BTreeSet<String> = raises.iter().flat_map(|one| of(one)).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -47,20 +47,25 @@ pub(super) async fn look(cloud: &Cloud, begins: &[Begins<'_>]) -> Result<Vec<Fin
 
 /// The subnets of the group, as far as they are known.
 fn of(one: &Begins<'_>) -> Vec<String> {
-    let subnets = one.fleet.get("subnets").and_then(Value::as_list).unwrap_or_default();
+    let subnets = one.fleet.inputs.get("subnets").and_then(Value::as_list).unwrap_or_default();
     subnets.iter().filter_map(|subnet| subnet.as_str().map(str::to_owned)).collect()
 }
 
 /// The instance types that the group may launch.
 fn types(one: &Begins<'_>) -> BTreeSet<String> {
-    let overrides = one.fleet.get("mixed_instances").map(|mixed| mixed.get("override"));
+    let overrides = one.fleet.inputs.get("mixed_instances").map(|mixed| mixed.get("override"));
     let overrides = overrides.and_then(Value::as_list).unwrap_or_default();
     let named: BTreeSet<String> =
         overrides.iter().filter_map(|one| one.get("instance_type").as_str().map(str::to_owned)).collect();
     match named.is_empty() {
-        true => {
-            one.template.get("instance_type").and_then(Value::as_str).map(str::to_owned).into_iter().collect()
-        }
+        true => one
+            .source
+            .inputs
+            .get("instance_type")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .into_iter()
+            .collect(),
         false => named,
     }
 }
@@ -99,9 +104,9 @@ async fn offered(
 /// The subnets have an address for every instance that is to be launched.
 fn addresses(one: &Begins<'_>, subnets: &Subnets) -> Option<Finding> {
     let free: u32 = subnets.values().map(|(_, free)| free).sum();
-    let wanted = one.launches();
+    let wanted = one.launches;
     (!subnets.is_empty() && free < wanted).then(|| Finding {
-        address: one.group.clone(),
+        address: one.fleet.address.clone(),
         refuses: true,
         message: format!(
             "its subnets have {free} free addresses, and {wanted} instances are to be launched beside those that run"
@@ -130,11 +135,11 @@ fn zones(
         return None;
     }
     let types = types.into_iter().collect::<Vec<_>>().join(", ");
-    let balanced =
-        one.fleet.get("availability_zone_distribution").and_then(Value::as_str) == Some("balanced-only");
+    let balanced = one.fleet.inputs.get("availability_zone_distribution").and_then(Value::as_str)
+        == Some("balanced-only");
     let lacking = without.join(", ");
     Some(Finding {
-        address: one.group.clone(),
+        address: one.fleet.address.clone(),
         refuses: with.is_empty() || balanced,
         message: match (with.is_empty(), balanced) {
             (true, _) => format!("{types} is offered in none of its subnets' zones ({lacking})"),

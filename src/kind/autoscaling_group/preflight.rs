@@ -1,0 +1,206 @@
+//! Whether a new Auto Scaling group can come up at all, and the old one could carry everything on the way back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::places;
+use crate::address::Address;
+use crate::cloud::error::{Error, Service};
+use crate::cloud::{Cloud, Repeat};
+use crate::kind::ec2::filter;
+use crate::kind::preflight::{Begins, Count, Finding, Ground, Said, known, seconds};
+use crate::value::{Object, Value, format_duration};
+
+const PROCESSES: &str =
+    "https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-suspend-resume-processes.html";
+
+/// Processes without which an instance neither comes up nor gets requests.
+const NEEDED: [(&str, &str); 2] = [
+    ("Launch", "launches no instance"),
+    ("AddToLoadBalancer", "registers no instance with its target group"),
+];
+
+/// The calls are one of each kind of question, whatever the number of rollouts.
+///
+/// # Errors
+/// When the account cannot be read.
+pub(super) async fn look(ground: &Ground<'_>) -> Result<Vec<Finding>, Error> {
+    let begins: Vec<&Begins<'_>> =
+        ground.begins.iter().filter(|one| one.fleet.address.kind == super::KIND).collect();
+    let mut found = Vec::new();
+    for one in &begins {
+        found.extend(never_healthy_in_time(&one.fleet.address, &one.fleet.inputs, &one.targets.inputs));
+        found.extend(suspended(one));
+        found.extend(weak(one));
+    }
+    let (places, images, groups) = tokio::try_join!(
+        places::look(ground.cloud, &begins),
+        images(ground.cloud, &begins),
+        groups(ground),
+    )?;
+    found.extend(places.into_iter().chain(images).chain(groups));
+    Ok(found)
+}
+
+/// A target is healthy after so many checks in a row.
+fn never_healthy_in_time(address: &Address, fleet: &Object, targets: &Object) -> Option<Finding> {
+    let check = targets.get("health_check")?;
+    let interval = seconds(check.get("interval"))?;
+    let threshold = check.get("healthy_threshold").as_number().unwrap_or(5.0);
+    let least = Duration::from_secs_f64(interval as f64 * (threshold - 1.0).max(0.0));
+    let limit = Duration::from_secs(fleet.get("ready_timeout").and_then(seconds).unwrap_or(600));
+    (least >= limit).then(|| Finding {
+        address: address.clone(),
+        refuses: true,
+        message: format!(
+            "no target can be healthy within its `ready_timeout` of {}: the health check takes {} at least",
+            format_duration(limit),
+            format_duration(least)
+        ),
+        help: "shorten the health check's interval or threshold, or raise `ready_timeout`".to_owned(),
+        page: "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
+    })
+}
+
+/// The groups of both colours launch instances and register them. What was suspended by hand is
+/// resumed by the plan, unless its author ignores it.
+fn suspended(one: &Begins<'_>) -> Vec<Finding> {
+    let ignores = |said: &Said| said.ignored.iter().any(|name| name == "suspended_processes");
+    let mut found = Vec::new();
+    for (said, refuses) in [(&one.fleet, true), (&one.other, false)] {
+        if !refuses && one.live.is_none() {
+            continue;
+        }
+        let declared =
+            one.fleet.inputs.get("suspended_processes").and_then(Value::as_list).unwrap_or_default();
+        let mut halted: BTreeSet<String> =
+            declared.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
+        if let (Some((_, live)), true, false) = (&one.live, ignores(said), refuses) {
+            halted.clone_from(&live.suspended);
+        }
+        for (process, does) in NEEDED.into_iter().filter(|(process, _)| halted.contains(*process)) {
+            found.push(Finding {
+                address: said.address.clone(),
+                refuses,
+                message: match refuses {
+                    true => format!("its process {process} is suspended, so that it {does}"),
+                    false => format!("its process {process} is suspended: on the way back it {does}"),
+                },
+                help: format!("take {process} out of `suspended_processes`, or resume it"),
+                page: PROCESSES,
+            });
+        }
+    }
+    found
+}
+
+/// The old colour has what it should have: it is the way back.
+fn weak(one: &Begins<'_>) -> Option<Finding> {
+    let (address, live) = one.live.as_ref()?;
+    let (in_service, desired) = (live.capacity_in_service(), live.desired);
+    (in_service < desired).then(|| Finding {
+        address: address.clone(),
+        refuses: false,
+        message: format!("{in_service} of its {desired} instances are in service, and it is the way back"),
+        help: "see why in `bgform status`; the new colour gets as many as the old one should have".to_owned(),
+        page: "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-health-checks.html",
+    })
+}
+
+/// What the old colour launches from is there: after its retirement it is raised from that.
+///
+/// # Errors
+/// When EC2 cannot be asked.
+async fn images(cloud: &Cloud, begins: &[&Begins<'_>]) -> Result<Vec<Finding>, Error> {
+    let mut wanted: BTreeMap<String, Vec<Address>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for one in begins {
+        let Some((address, live)) = &one.live else { continue };
+        let (Some(template), Some(record)) = (&live.template, one.made) else { continue };
+        if record.id != template.id {
+            continue;
+        }
+        let versions = record.outputs.get("versions").and_then(Value::as_list).unwrap_or_default();
+        let number = template.number();
+        let version = versions.iter().find(|version| {
+            number.is_some() && version.get("version").as_number() == number.map(|n| n as f64)
+        });
+        match version.map(|version| version.get("image").as_str().map(str::to_owned)) {
+            Some(Some(image)) => wanted.entry(image).or_default().push(address.clone()),
+            Some(None) => {}
+            None if versions.is_empty() || number.is_none() => {}
+            None => {
+                found.push(gone(address, &format!("version {} of its launch template", template.version)))
+            }
+        }
+    }
+    // An id that is not one (a parameter's name) is resolved at launch.
+    wanted.retain(|image, _| image.starts_with("ami-"));
+    if wanted.is_empty() {
+        return Ok(found);
+    }
+    let ids = filter("image-id", wanted.keys());
+    let usable = filter("state", ["available"]);
+    let answer = cloud
+        .read(Service::Ec2, "DescribeImages", || {
+            cloud.ec2.describe_images().filters(ids.clone()).filters(usable.clone()).send()
+        })
+        .await?;
+    let there: BTreeSet<&str> = answer.images().iter().filter_map(|image| image.image_id()).collect();
+    for (image, addresses) in wanted.iter().filter(|(image, _)| !there.contains(image.as_str())) {
+        found.extend(addresses.iter().map(|address| gone(address, image)));
+    }
+    Ok(found)
+}
+
+fn gone(address: &Address, what: &str) -> Finding {
+    Finding {
+        address: address.clone(),
+        refuses: false,
+        message: format!(
+            "{what} is gone, so that it launches nothing more: it is a way back only as long as its instances run"
+        ),
+        help: "raise `retire_after`, or ship a release that can be launched again before this one".to_owned(),
+        page: "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html",
+    }
+}
+
+/// API_DescribeAccountLimits of Auto Scaling counts itself.
+async fn groups(ground: &Ground<'_>) -> Result<Option<Finding>, Error> {
+    let (cloud, added) = (ground.cloud, ground.made(super::KIND));
+    let Some(first) = added.first() else { return Ok(None) };
+    // Asked once: an emulator may not have it.
+    let answer = cloud
+        .send(Service::AutoScaling, "DescribeAccountLimits", Repeat::OnThrottle, || {
+            cloud.autoscaling.describe_account_limits().send()
+        })
+        .await;
+    let Some(answer) = known(answer)? else { return Ok(None) };
+    let count_of = |number: Option<i32>| number.and_then(|number| usize::try_from(number).ok());
+    let count = Count {
+        address: (*first).clone(),
+        what: "Auto Scaling groups in the region".to_owned(),
+        there: count_of(answer.number_of_auto_scaling_groups()).unwrap_or_default(),
+        added: added.len(),
+        page: "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html",
+    };
+    Ok(count.exceeds(count_of(answer.max_number_of_auto_scaling_groups())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object;
+
+    #[test]
+    fn a_health_check_has_to_fit_into_the_time_to_be_ready() {
+        let address = Address::new("autoscaling_group", "web").with_key("green");
+        let members = |value: Value| value.as_object().cloned().unwrap_or_default();
+        let seconds = |seconds| Value::Duration(Duration::from_secs(seconds));
+        let check = object! { "interval" => seconds(60), "healthy_threshold" => 10.0 };
+        let targets = members(object! { "health_check" => check });
+        let fleet = |limit| members(object! { "ready_timeout" => seconds(limit) });
+        assert!(never_healthy_in_time(&address, &fleet(540), &targets).is_some());
+        assert!(never_healthy_in_time(&address, &fleet(541), &targets).is_none());
+    }
+}
