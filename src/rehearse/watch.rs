@@ -10,7 +10,7 @@ use crate::sandbox::control::pages;
 use crate::sandbox::elbv2;
 use crate::sandbox::region::Region;
 
-/// The tag that names a resource in its stack, such as `target_group.web["blue"]`.
+/// The tag that names a resource in its stack, such as `target_group.web:blue`.
 const ADDRESS_TAG: &str = "bgform:address";
 
 /// Groups by what people call them.
@@ -113,10 +113,9 @@ fn address(region: &Region, arn: &str) -> Option<String> {
     tag["Value"].as_str().map(str::to_owned)
 }
 
-/// `blue` of `target_group.web["blue"]`, `web` of `target_group.web`.
+/// `blue` of `target_group.web:blue`, `web` of `target_group.web`.
 fn short(address: &str) -> &str {
-    let within = address.split_once('[').and_then(|(_, key)| key.strip_suffix(']'));
-    let key = within.map(|key| key.trim_matches('"'));
+    let key = address.split_once(':').map(|(_, key)| key);
     key.unwrap_or_else(|| address.rsplit_once('.').map_or(address, |(_, name)| name))
 }
 
@@ -131,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_group_is_called_by_its_key() {
-        assert_eq!(short(r#"target_group.web["blue"]"#), "blue");
+        assert_eq!(short("target_group.web:blue"), "blue");
         assert_eq!(short("target_group.web"), "web");
         assert_eq!(short("somebody-elses"), "somebody-elses");
     }
