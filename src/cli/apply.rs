@@ -222,7 +222,7 @@ fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
         report::plain("bgform::apply::step", &message, Some(help).filter(|help| !help.is_empty()), colour);
     }
     let count = |verb: &str| outcome.done.iter().filter(|done| done.verb == verb).count();
-    if !was_empty {
+    if !was_empty || !outcome.done.is_empty() {
         outln!(
             "\n{}: {} created, {} updated, {} deleted.",
             if outcome.is_complete() { "Applied" } else { "Applied in part" },

@@ -7,11 +7,12 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::rollout::{Site, Which};
-use super::{CliError, Exit, Global, report};
+use super::{CliError, Exit, Global, lock, report};
 use crate::clock;
 use crate::facts::{Colour, Deployment};
 use crate::rollout::picture::lines;
 use crate::rollout::seen::{Seen, see};
+use crate::state::Holder;
 use crate::terminal;
 
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,7 @@ use crate::terminal;
     after_help = "The JSON has `format` bgform.status and `version` 1: deployments, each with name, live, \
                         colours (colour, release, weight and live_weight in percent, desired, in_service, targets, \
                         healthy, reasons), retirement, rollout (release, to, strategy, stages, at, left in seconds, \
-                        course), no_way_back. live_weight is what the rule says, weight what state does.\n\n\
+                        course, driver: who goes on with it now, null where nobody does), no_way_back. live_weight is what the rule says, weight what state does.\n\n\
                         Examples:\n  bgform status\n  bgform status --watch\n  \
                         bgform status --json | jq -r '.deployments[0].live'"
 )]
@@ -50,16 +51,25 @@ pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
             seen.push((name.as_str(), facts, see(&cloud, &snapshot, name).await?));
         }
         let now = cloud.clock.now();
+        // Who holds the lock drives what is under way; it says nothing where it cannot be read.
+        let driver = lock::contend(&site.store, "bgform status").holder().ok().flatten();
         let text = match (args.json, args.watch) {
             (true, watch) => {
-                let all: Vec<Json> =
-                    seen.iter().map(|(name, facts, seen)| document(name, facts, seen)).collect();
+                let all: Vec<Json> = seen
+                    .iter()
+                    .map(|(name, facts, seen)| document(name, facts, seen, driver.as_ref()))
+                    .collect();
                 let document = json!({ "format": "bgform.status", "version": 1, "deployments": all });
                 if watch { format!("{document}\n") } else { format!("{document:#}\n") }
             }
             (false, _) => {
-                let told =
-                    seen.iter().map(|(name, facts, seen)| lines(name, facts, seen, now).join("\n") + "\n");
+                let told = seen.iter().map(|(name, facts, seen)| {
+                    let mut all = lines(name, facts, seen, now);
+                    if facts.rollout.is_some() && driver.is_none() {
+                        all.push("  nobody goes on with it now: `bgform apply` does".to_owned());
+                    }
+                    all.join("\n") + "\n"
+                });
                 told.collect::<Vec<_>>().join("\n")
             }
         };
@@ -79,7 +89,7 @@ pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
     }
 }
 
-fn document(name: &str, facts: &Deployment, seen: &Seen) -> Json {
+fn document(name: &str, facts: &Deployment, seen: &Seen, driver: Option<&Holder>) -> Json {
     let colours: Vec<Json> = Colour::BOTH
         .into_iter()
         .filter(|colour| facts.live.is_some() || facts.releases.contains_key(colour) || facts.rollout.is_some())
@@ -92,6 +102,7 @@ fn document(name: &str, facts: &Deployment, seen: &Seen) -> Json {
                 "live_weight": seen.weights.as_ref().map(|weights| weights.get(&colour).copied().unwrap_or_default()),
                 "desired": fleet.desired,
                 "in_service": fleet.in_service,
+                "running": fleet.running,
                 "targets": fleet.targets,
                 "healthy": fleet.healthy,
                 "reasons": fleet.reasons,
@@ -109,6 +120,7 @@ fn document(name: &str, facts: &Deployment, seen: &Seen) -> Json {
             "left": facts.left().map(|left| left.as_secs()),
             "passed": rollout.passed,
             "course": rollout.course,
+            "driver": driver.map(ToString::to_string),
         })
     });
     json!({

@@ -24,11 +24,19 @@ pub fn stages(declaration: &Declaration) -> Vec<Stage> {
     stages
 }
 
-/// The stages of a deployment's first release: there is nothing to shift from.
+/// The stages of a deployment's first release: there is nothing to shift from, and no traffic is kept from it
+/// unless a gate comes before.
 pub fn first(declaration: &Declaration) -> Vec<Stage> {
     let mut stages = gates(declaration, Moment::BeforeLaunch);
     stages.push(Stage::Raise);
-    stages.extend(gates(declaration, Moment::BeforeShift));
+    let before = gates(declaration, Moment::BeforeShift);
+    if !before.is_empty() {
+        let preview = declaration.preview.is_some();
+        stages.extend(preview.then_some(Stage::Preview { on: true }));
+        stages.extend(before);
+        stages.push(Stage::Shift { new: 100 });
+        stages.extend(preview.then_some(Stage::Preview { on: false }));
+    }
     stages.extend(gates(declaration, Moment::AfterShift));
     stages
 }

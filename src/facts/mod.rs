@@ -211,6 +211,20 @@ impl Deployment {
         }
     }
 
+    /// Begins the first release. It has no instance before the gates that come before its launch have passed,
+    /// and no traffic before those that come before its shift: that goes to the other colour, which is empty.
+    pub fn begin_first(&mut self, rollout: Rollout) {
+        let to = rollout.to;
+        let is_new = self.history.is_empty();
+        if is_new && matches!(rollout.stages.first(), Some(Stage::Gate { .. })) {
+            self.sizing.insert(to, Sizing::Empty);
+        }
+        if is_new && rollout.stages.iter().any(|stage| matches!(stage, Stage::Shift { .. })) {
+            self.weights = BTreeMap::from([(to, 0), (to.other(), 100)]);
+        }
+        self.rollout = Some(rollout);
+    }
+
     /// What runs already as the blue colour, live, before its release has its label.
     pub fn adopting(adopted: Adopted) -> Self {
         Self { live: Some(Colour::Blue), adopted: Some(adopted), ..Self::first() }

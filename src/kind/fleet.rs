@@ -123,6 +123,23 @@ impl Standing {
         (capacity >= self.desired || !launches) && (kept || capacity - self.desired < heaviest)
     }
 
+    /// How many instances are there, and are not on their way out.
+    pub fn running(&self) -> usize {
+        self.members.iter().filter(|member| !member.leaving()).count()
+    }
+
+    /// Why its instances would stay when it is emptied, at once or by a schedule: `its process Terminate is
+    /// suspended`.
+    pub fn kept(&self) -> Option<String> {
+        let halted =
+            ["Terminate", "ScheduledActions"].into_iter().find(|name| self.suspended.contains(*name));
+        let protected = self.members.iter().filter(|member| member.protected).count();
+        match halted {
+            Some(process) => Some(format!("its process {process} is suspended")),
+            None => (protected > 0).then(|| format!("{protected} of them are protected from scale-in")),
+        }
+    }
+
     /// How many instances have this capacity, as those that it has now have theirs: instance types may
     /// count several units each.
     pub fn instances_for(&self, capacity: i32) -> u32 {
@@ -273,6 +290,9 @@ pub trait Replaced: Send + Sync {
     /// The block that says how: with `min_healthy`, `max_healthy`, `checkpoints`, `checkpoint_delay` and
     /// `auto_rollback`.
     fn block(&self) -> &'static str;
+
+    /// The pace that the fleet's inputs say.
+    fn pace(&self, inputs: &Object) -> Pace;
 
     /// How far it is in percent, and that in words; none where none is under way.
     fn under_way<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, Option<(i32, String)>>;

@@ -194,8 +194,9 @@ fn about(
         Rollout::new(release, to, declaration.strategy.name(), stages)
     };
     let Some(standing) = standing else {
-        let first = rollout(release, Colour::Blue, strategy::first(declaration));
-        return Ok((What::First, Deployment { rollout: Some(first), ..Deployment::first() }));
+        let mut facts = Deployment::first();
+        facts.begin_first(rollout(release, Colour::Blue, strategy::first(declaration)));
+        return Ok((What::First, facts));
     };
     let mut facts = standing.clone();
     facts.settle = Some(declaration.settle);
@@ -263,8 +264,7 @@ fn about(
         }
     }
     let Some(live) = facts.live else {
-        let first = rollout(release, Colour::Blue, strategy::first(declaration));
-        facts.rollout = Some(first);
+        facts.begin_first(rollout(release, Colour::Blue, strategy::first(declaration)));
         return Ok((What::First, facts));
     };
     if runs(&facts, live, &release) {

@@ -40,8 +40,6 @@ pub enum Nothing {
     Back(NoWay),
     #[error("{deployment}: nothing is live yet, and nothing stands by.")]
     NoneLive { deployment: String },
-    #[error("{deployment}: {colour} is empty already.")]
-    Empty { deployment: String, colour: Colour },
 }
 
 /// Decides what an order comes to, as state stands.
@@ -53,7 +51,7 @@ pub fn order(snapshot: Snapshot, name: &str, order: &Order, now: Timestamp) -> R
     let decided = match order {
         Order::Rollback { to, raise } => rollback(name, facts, to.as_deref(), *raise, now)?,
         Order::Abort { about, to } => Ok(abort(name, facts, about.as_ref(), to.as_deref())?),
-        Order::Retire => retire(name, facts, now)?,
+        Order::Retire => retire(name, facts)?,
     };
     let intent = match decided {
         Ok(intent) => intent,
@@ -127,14 +125,13 @@ fn abort(name: &str, facts: Deployment, about: Option<&Release>, to: Option<&str
     Ok(Intent { what: What::Abort, ..intent(name, facts) })
 }
 
-fn retire(name: &str, facts: Deployment, now: Timestamp) -> Result<Decided, Error> {
+fn retire(name: &str, facts: Deployment) -> Result<Decided, Error> {
     if let Some(rollout) = &facts.rollout {
         return Err(busy(name, rollout));
     }
     let deployment = name.to_owned();
     Ok(match facts.live.map(Colour::other) {
         None => Err(Nothing::NoneLive { deployment }),
-        Some(colour) if facts.has_retired(colour, now) => Err(Nothing::Empty { deployment, colour }),
         Some(_) => Ok(Intent { what: What::Retire, ..intent(name, facts) }),
     })
 }

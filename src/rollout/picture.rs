@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::seen::Seen;
+use super::seen::{Counts, Seen};
 use crate::facts::{Colour, Course, Deployment, Rollout, Stage};
 use crate::kind::name_in;
 
@@ -30,6 +30,14 @@ pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec
     for row in &rows {
         let cells: Vec<String> = (0..5).map(|at| format!("{:1$}", cell(row, at), width(at))).collect();
         lines.push(format!("  {}", cells.join("  ").trim_end()));
+    }
+    for colour in Colour::BOTH.into_iter().filter(|colour| facts.live.is_some_and(|live| live != *colour)) {
+        let Counts { running, kept, .. } = seen.fleet(colour);
+        if let (Some(kept), true, 1..) = (kept, facts.has_retired(colour, now), running) {
+            lines.push(format!(
+                "  {colour}: {kept}, so they run on and cost on; take that away, then `bgform retire --deployment {name} --now`"
+            ));
+        }
     }
     for colour in Colour::BOTH {
         lines.extend(seen.fleet(colour).reasons.iter().map(|reason| format!("  {colour}: {reason}")));
@@ -76,7 +84,10 @@ fn row(facts: &Deployment, seen: &Seen, colour: Colour, now: Timestamp) -> [Stri
                 format!("stands by, retired in {}", rounded(left))
             }
             _ if facts.has_retired(colour, now) && facts.releases.contains_key(&colour) => {
-                "retired".to_owned()
+                match standing.running {
+                    0 => "retired".to_owned(),
+                    running => format!("was to be retired, {running} still run"),
+                }
             }
             _ if facts.releases.contains_key(&colour) => "stands by".to_owned(),
             _ => String::new(),
@@ -184,7 +195,7 @@ mod tests {
             }),
             ..Deployment::default()
         };
-        let fleet = Counts { desired: 2, in_service: 2, targets: 2, healthy: 2, reasons: Vec::new() };
+        let fleet = Counts { desired: 2, in_service: 2, targets: 2, healthy: 2, ..Counts::default() };
         let seen = Seen {
             weights: Some(facts.weights.clone()),
             foreign: Vec::new(),

@@ -8,6 +8,7 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::deployment::names;
 use crate::facts::{Colour, Deployment};
+use crate::kind::router::Shares;
 use crate::kind::{self, Live};
 use crate::plan::diff::diff;
 use crate::plan::observe::{Item, overlaid, read_all, remembered};
@@ -135,11 +136,11 @@ fn weight(snapshot: &Snapshot, name: &str, facts: &Deployment, group: &str) -> O
     })
 }
 
-/// Who has the traffic, as the first router was last written: `1.0 on blue 75%, 2.0 on green 25%`.
-pub fn traffic(snapshot: &Snapshot, name: &str, facts: &Deployment) -> String {
+/// Who has the traffic, as the first router is `live`, or was last written: `1.0 on blue 75%, 2.0 on green 25%`.
+pub fn traffic(snapshot: &Snapshot, name: &str, facts: &Deployment, live: Option<Shares>) -> String {
     let routers = names::routers(snapshot, name);
     let Some((_, record, router)) = routers.first() else { return "no rule sends it traffic".to_owned() };
-    let written = router.written(&record.inputs);
+    let written = live.unwrap_or_else(|| router.written(&record.inputs));
     let shares = Colour::BOTH.into_iter().filter_map(|colour| {
         let group = snapshot
             .resources

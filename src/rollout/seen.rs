@@ -32,6 +32,9 @@ pub struct Seen {
 pub struct Counts {
     pub desired: u32,
     pub in_service: usize,
+    pub running: usize,
+    /// Why its instances would stay when it is emptied.
+    pub kept: Option<String>,
     pub targets: usize,
     pub healthy: usize,
     /// Why others are not: `i-1 is unhealthy (Target.Timeout)`.
@@ -72,6 +75,8 @@ pub async fn see(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Seen,
         let one = standing.entry(*colour).or_default();
         one.desired = fleet.desired.unsigned_abs();
         one.in_service = fleet.in_service();
+        one.running = fleet.running();
+        one.kept = fleet.kept();
     }
     let ours: Vec<&str> = targets.values().map(String::as_str).collect();
     let foreign = shares.iter().flat_map(|shares| shares.foreign(&ours)).map(str::to_owned).collect();
@@ -121,7 +126,7 @@ pub async fn weights(
 }
 
 /// The weights of the deployment's first router; none where it has none, or where it is gone.
-async fn shares(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Option<Shares>, Error> {
+pub(super) async fn shares(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Option<Shares>, Error> {
     match names::routers(snapshot, name).first() {
         Some((_, record, router)) => router.read(cloud, &record.id).await,
         None => Ok(None),

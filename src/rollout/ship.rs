@@ -2,11 +2,13 @@
 //! stage by stage. A plan and the lock of its state come in, what became of it goes out, and the
 //! journal is folded into a snapshot whatever that was.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::moves::Rollouts;
 use super::plan::Plan;
 use super::{Engine, Error};
 use crate::address::Address;
-use crate::apply::{self, Context, Outcome};
+use crate::apply::{self, Context, Done, Outcome};
 use crate::deployment::names::{self, in_state};
 use crate::facts::{Adopted, Colour, Course, Deployment, Ending, Origin};
 use crate::kind::operation::Operation;
@@ -37,16 +39,19 @@ pub struct Shipped {
 /// is in the state.
 pub async fn ship(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Result<Shipped, Error> {
     let journal = engine.store.begin_session(lock, plan.snapshot.clone())?;
-    let work = Work { engine, journal: &journal, mailbox: &Mailbox::of(engine.store) };
+    let work =
+        Work { engine, journal: &journal, mailbox: &Mailbox::of(engine.store), made: Mutex::default() };
     let done = match plan.from_records {
         true => Box::pin(work.as_ordered(plan)).await,
         false => Box::pin(work.as_written(plan)).await,
     };
+    let made = std::mem::take(&mut *work.made.lock().unwrap_or_else(PoisonError::into_inner));
     // The next run reads one file.
     let mut snapshot = journal.snapshot();
     drop(journal);
     let folded = engine.store.checkpoint(lock, &mut snapshot);
-    let (outcome, rollouts) = done?;
+    let (mut outcome, rollouts) = done?;
+    outcome.done.extend(made);
     folded?;
     Ok(Shipped { outcome, rollouts, snapshot })
 }
@@ -56,6 +61,8 @@ struct Work<'a> {
     engine: &'a Engine<'a>,
     journal: &'a Journal,
     mailbox: &'a Mailbox,
+    /// What the stages have made and changed.
+    made: Mutex<Vec<Done>>,
 }
 
 impl Work<'_> {
@@ -136,7 +143,7 @@ impl Work<'_> {
             // It may have been taken back meanwhile.
             let Some(rollout) = under_way.and_then(|facts| facts.rollout) else { continue };
             let end = End::Waits { release: rollout.release.label, needs };
-            ended.push(Ended::of(&stages, &intent.name, end));
+            ended.push(Ended::of(&stages, &intent.name, end).await);
         }
         self.forget(false).await?;
         Ok((outcome, ended))
@@ -196,6 +203,7 @@ impl Work<'_> {
             reporter: self.engine.reporter,
             shutdown: self.engine.shutdown,
             mailbox: self.mailbox,
+            made: &self.made,
             lineage,
             parallelism: self.engine.parallelism,
             known,
@@ -279,12 +287,12 @@ async fn retire(run: &Run<'_>, intent: &Intent) -> Result<Ended, Error> {
     let colour = intent.facts.live.map(Colour::other).unwrap_or(Colour::Green);
     let release = intent.facts.releases.get(&colour);
     let release = release.map_or("its release", |release| &release.label).to_owned();
-    standing::retire(run, intent).await.map_err(|failure| Error::Refused {
+    let was_empty = standing::retire(run, intent).await.map_err(|failure| Error::Refused {
         code: "bgform::deployment::retire",
         message: format!("{colour} of `{}` could not be emptied: {failure}", intent.name),
         help: "what was done is in the state; run the same command again".to_owned(),
     })?;
-    Ok(Ended::of(run, &intent.name, End::Retired { release, colour }))
+    Ok(Ended::of(run, &intent.name, End::Retired { release, colour, was_empty }).await)
 }
 
 /// The deployments that a plan has no step of.

@@ -128,7 +128,7 @@ pub async fn abort(run: &Run<'_>, intent: &Intent, by: &str) -> Option<Ended> {
     let rolling = Rolling::new(run, &intent.name, &intent.declaration);
     let release = intent.facts.rollout.as_ref()?.release.label.clone();
     let end = rolling.failed(&release, Failure::Asked { reason: format!("{by} asked for it") }).await;
-    Some(Ended::of(run, &intent.name, end))
+    Some(Ended::of(run, &intent.name, end).await)
 }
 
 /// Keeps the release under way where it is. A refresh goes on at AWS without anybody, and is cancelled.
@@ -149,18 +149,25 @@ pub async fn pause(run: &Run<'_>, intent: &Intent) -> Result<bool, Failure> {
     Ok(refreshes)
 }
 
-/// Empties the colour that stands by, now.
+/// Empties the colour that stands by, now. Whether it was empty already: that is told by what runs, since a
+/// retirement that failed, or was cut short, is in the facts.
 ///
 /// # Errors
-/// When a call fails, or the state cannot be written.
-pub async fn retire(run: &Run<'_>, intent: &Intent) -> Result<(), Failure> {
+/// When a call fails, the state cannot be written, or instances stay.
+pub async fn retire(run: &Run<'_>, intent: &Intent) -> Result<bool, Failure> {
     let rolling = Rolling::new(run, &intent.name, &intent.declaration);
-    let Some(live) = rolling.facts().live else { return Ok(()) };
-    let effects = [stage::emptied(live.other()), vec![Effect::Freed(live)]].concat();
+    let Some(live) = rolling.facts().live else { return Ok(true) };
+    let colour = live.other();
+    let effects = [stage::emptied(colour), vec![Effect::Freed(live)]].concat();
     rolling.announce("retire", effects);
-    rolling.empty(live.other()).await?;
-    rolling.change_facts(|facts| facts.retired(live.other())).await?;
-    rolling.agree(&rolling.groups()).await
+    let was_empty = rolling.left(colour).await?.is_none();
+    rolling.empty(colour).await?;
+    rolling.change_facts(|facts| facts.retired(colour)).await?;
+    rolling.agree(&rolling.groups()).await?;
+    match rolling.left(colour).await? {
+        Some((running, reason)) => Err(Failure::Kept { colour, running, reason }),
+        None => Ok(was_empty),
+    }
 }
 
 #[cfg(test)]

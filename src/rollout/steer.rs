@@ -2,6 +2,8 @@
 //! and what is to change come in; nothing but the state, and an instance refresh that must not go on,
 //! is touched.
 
+use std::sync::Mutex;
+
 use super::{Engine, Error, recover};
 use crate::facts::{Deployment, Release, Rollout};
 use crate::plan::remembered_outputs;
@@ -87,6 +89,7 @@ pub async fn pause(
         reporter: engine.reporter,
         shutdown: engine.shutdown,
         mailbox: &Mailbox::of(engine.store),
+        made: &Mutex::default(),
         lineage: &lineage,
         parallelism: engine.parallelism,
         known: &known,

@@ -21,7 +21,8 @@ pub fn tell(ended: &Ended) -> String {
         End::GivenUp { release, stands } => {
             format!("{name}: {release} is given up; {stands} carries all traffic.")
         }
-        End::Retired { release, colour } => {
+        End::Retired { colour, was_empty: true, .. } => format!("{name}: {colour} is empty already."),
+        End::Retired { release, colour, .. } => {
             format!("{name}: {colour} with {release} is emptied; `bgform rollback` would raise it again.")
         }
         End::Held { release, reason } => format!(

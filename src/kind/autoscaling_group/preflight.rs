@@ -32,6 +32,7 @@ pub(super) async fn look(ground: &Ground<'_>) -> Result<Vec<Finding>, Error> {
         found.extend(never_healthy_in_time(&one.fleet.address, &one.fleet.inputs, &one.targets.inputs));
         found.extend(suspended(one));
         found.extend(weak(one));
+        found.extend(never_retired(one));
     }
     let (places, images, groups) = tokio::try_join!(
         places::look(ground.cloud, &begins),
@@ -104,6 +105,19 @@ fn weak(one: &Begins<'_>) -> Option<Finding> {
         message: format!("{in_service} of its {desired} instances are in service, and it is the way back"),
         help: "see why in `bgform status`; the new colour gets as many as the old one should have".to_owned(),
         page: "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-health-checks.html",
+    })
+}
+
+/// The old colour goes when its time has come.
+fn never_retired(one: &Begins<'_>) -> Option<Finding> {
+    let (address, live) = one.live.as_ref().filter(|_| one.retires_after.is_some())?;
+    let kept = live.kept()?;
+    Some(Finding {
+        address: address.clone(),
+        refuses: false,
+        message: format!("{kept}: its instances would run on when it is retired"),
+        help: "resume the process, or take the protection away, before its time comes".to_owned(),
+        page: "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html",
     })
 }
 

@@ -156,6 +156,15 @@ impl Replaced for Groups {
         "instance_refresh"
     }
 
+    fn pace(&self, inputs: &Object) -> Pace {
+        let refresh = Spec::of(inputs).ok().and_then(|spec| spec.instance_refresh);
+        refresh.map_or_else(Pace::default, |refresh| Pace {
+            min_healthy: refresh.min_healthy,
+            max_healthy: refresh.max_healthy.unwrap_or(Pace::default().max_healthy),
+            ..Pace::default()
+        })
+    }
+
     fn under_way<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, Option<(i32, String)>> {
         Box::pin(refresh::under_way(op, id))
     }

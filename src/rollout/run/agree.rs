@@ -2,6 +2,7 @@
 //! other is.
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 use super::announced::Carries;
 use super::{Failure, Rolling, Run};
@@ -131,7 +132,8 @@ impl Rolling<'_> {
             parallelism: self.run.parallelism,
             way_back,
         };
-        let outcome = apply::apply(&context, known).await?;
+        let mut outcome = apply::apply(&context, known).await?;
+        self.run.made.lock().unwrap_or_else(PoisonError::into_inner).append(&mut outcome.done);
         match outcome.failed.into_iter().next() {
             Some(failed) => Err(Failure::Step { address: failed.address, error: failed.error }),
             None if outcome.interrupted => Err(Failure::Interrupted),

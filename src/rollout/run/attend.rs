@@ -106,7 +106,7 @@ async fn listen(run: &Run<'_>, name: &str, intent: Option<&Intent>, work: &Work,
                 let facts = run.journal.snapshot().deployments.get(name).cloned().unwrap_or_default();
                 let release = facts.addressed().map(|one| one.label.clone()).unwrap_or_default();
                 let end = End::Stuck { release, error: failure };
-                all.push(Ended::of(run, name, end));
+                all.push(Ended::of(run, name, end).await);
                 work.ends();
                 return all;
             }

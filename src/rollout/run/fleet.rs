@@ -11,6 +11,10 @@ use crate::rollout::seen;
 use crate::rollout::verify::{Effect, least};
 use crate::state::Record;
 
+/// How far ahead a retirement is set whose time has come already, at first and at most.
+const MARGIN: Duration = Duration::from_secs(30);
+const LATEST: Duration = Duration::from_secs(3600);
+
 impl Rolling<'_> {
     /// From here on scaling policies may add to the colour's instances, and none may take them away.
     pub async fn pin(&self, colour: Colour) -> Result<(), Failure> {
@@ -21,6 +25,12 @@ impl Rolling<'_> {
                 }
             })
             .await?)
+    }
+
+    /// The colour's sizes are the file's again, and its scaling policies'.
+    pub async fn free(&self, colour: Colour) -> Result<(), Failure> {
+        self.change_facts(|facts| facts.size(colour, Sizing::File)).await?;
+        self.agree(&self.groups()).await
     }
 
     /// The kind of fleet that carries the deployment's colours.
@@ -87,7 +97,8 @@ impl Rolling<'_> {
     /// A colour that is to carry all traffic again has as many instances as the other one, and keeps
     /// them: one that was retired is raised first, one that its policies may have shrunk is looked at.
     pub async fn raise_again(&self, colour: Colour) -> Result<(), Failure> {
-        if least(self.facts().sizing(colour)).is_some() {
+        let goes_back = self.rollout().is_some_and(|(_, rollout)| rollout.is_back());
+        if !goes_back && least(self.facts().sizing(colour)).is_some() {
             return Ok(());
         }
         self.call_off(colour).await?;
@@ -128,18 +139,27 @@ impl Rolling<'_> {
     }
 
     /// AWS empties the colour when its time has come. It is a fact before the call is made: a run that
-    /// is cut short here calls off what may stand.
+    /// is cut short here calls off what may stand. A time that has come before AWS took the call is refused;
+    /// then the colour is due as soon as may be.
     pub async fn schedule(&self, colour: Colour, after: Duration) -> Result<(), Failure> {
-        let now = self.run.cloud.clock.now();
-        let at = now.checked_add(after).unwrap_or(now);
+        let clock = &self.run.cloud.clock;
         let address = self.fleet_of(colour);
         let op = self.changes(Effect::Scheduled(colour), &address)?;
-        self.change_facts(|facts| {
-            facts.size(colour, Sizing::Left);
-            facts.retirement = Some(Retirement { colour, at, after });
-        })
-        .await?;
-        Ok(self.seam().retire_at(&op, &self.group(colour), at).await?)
+        let mut left = after;
+        loop {
+            let now = clock.now();
+            let at = now.checked_add(left).unwrap_or(now);
+            self.change_facts(|facts| {
+                facts.size(colour, Sizing::Left);
+                facts.retirement = Some(Retirement { colour, at, after });
+            })
+            .await?;
+            match self.seam().retire_at(&op, &self.group(colour), at).await {
+                Ok(()) => return Ok(()),
+                Err(_) if at <= clock.now() && left < LATEST => left = (left * 2).max(MARGIN),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// The colour is not emptied by AWS any more.
@@ -157,9 +177,16 @@ impl Rolling<'_> {
     pub async fn empty(&self, colour: Colour) -> Result<(), Failure> {
         self.quiet(colour).await?;
         self.has_no_weight(colour).await?;
-        self.call_off(colour).await?;
         self.change_facts(|facts| facts.size(colour, Sizing::Empty)).await?;
-        self.agree(&self.groups()).await
+        self.agree(&self.groups()).await?;
+        self.call_off(colour).await
+    }
+
+    /// How many instances of the colour run, and why they stay where it is to have none.
+    pub async fn left(&self, colour: Colour) -> Result<Option<(usize, String)>, Failure> {
+        let fleet = self.fleet(colour).await?.filter(|fleet| fleet.running() > 0);
+        let why = |fleet: &Standing| fleet.kept().unwrap_or_else(|| "they are ending".to_owned());
+        Ok(fleet.map(|fleet| (fleet.running(), why(&fleet))))
     }
 
     /// Somebody may have given it weight by hand.

@@ -21,11 +21,12 @@ use announced::{Announced, Unannounced};
 use super::decide::{Intent, What};
 use super::mailbox::{Mailbox, Message};
 use super::records;
+use super::seen;
 use super::stage::{Act, Acts, Setting};
 use super::verify::{Effect, Point};
 use crate::address::Address;
-use crate::apply::StepError;
 use crate::apply::shutdown::Shutdown;
+use crate::apply::{Done, StepError};
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::deployment::declaration::Declaration;
@@ -49,6 +50,8 @@ pub struct Run<'a> {
     pub reporter: &'a dyn Reporter,
     pub shutdown: &'a Shutdown,
     pub mailbox: &'a Mailbox,
+    /// What stages have made and changed.
+    pub made: &'a Mutex<Vec<Done>>,
     /// The state's, as operations name it.
     pub lineage: &'a str,
     pub parallelism: usize,
@@ -65,18 +68,23 @@ pub struct Run<'a> {
 pub struct Ended {
     pub name: String,
     pub end: End,
-    /// Who has the traffic as the state has it, `1.0 on blue 75%, 2.0 on green 25%`.
+    /// Who has the traffic, `1.0 on blue 75%, 2.0 on green 25%`: as the router says it where the end is not the
+    /// one that was wanted, and it can be asked; else as the state has it.
     pub traffic: String,
     /// A gate from which there is no way back was passed by the release under way.
     pub closed: Option<String>,
 }
 
 impl Ended {
-    pub fn of(run: &Run<'_>, name: &str, end: End) -> Self {
+    pub async fn of(run: &Run<'_>, name: &str, end: End) -> Self {
         let snapshot = run.journal.snapshot();
+        let live = match end.has_failed() {
+            true => seen::shares(run.cloud, &snapshot, name).await.ok().flatten(),
+            false => None,
+        };
         let facts = snapshot.deployments.get(name).cloned().unwrap_or_default();
         let closed = facts.closed_by().cloned();
-        Self { name: name.to_owned(), end, traffic: records::traffic(&snapshot, name, &facts), closed }
+        Self { name: name.to_owned(), end, traffic: records::traffic(&snapshot, name, &facts, live), closed }
     }
 }
 
@@ -93,10 +101,11 @@ pub enum End {
         reason: String,
         stands: Option<String>,
     },
-    /// The colour that stood by was emptied before its time.
+    /// The colour that stood by was emptied before its time; or it was empty.
     Retired {
         release: String,
         colour: Colour,
+        was_empty: bool,
     },
     /// The release that is live was applied in its place.
     GivenUp {
@@ -153,6 +162,8 @@ pub enum Failure {
     Unhealthy { colour: Colour, reason: String },
     #[error("{reason}; another rule, or somebody who knows its address, sends them")]
     Stray { colour: Colour, reason: String },
+    #[error("it is to have no instance, and {running} run on: {reason}")]
+    Kept { colour: Colour, running: usize, reason: String },
     #[error("{reason}")]
     Asked { reason: String },
     /// What was begun goes on in its way back.
@@ -208,7 +219,7 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
         End::Waits { needs, .. } => run.reporter.failed(&address, "ship", &format!("waits for {needs}")),
         End::Stuck { error, .. } => run.reporter.failed(&address, "ship", &error.to_string()),
     }
-    Some(Ended::of(run, &name, end))
+    Some(Ended::of(run, &name, end).await)
 }
 
 /// One deployment on its way.

@@ -30,11 +30,15 @@ impl Rolling<'_> {
         let facts = self.facts();
         // It never had any.
         let Some(since) = facts.unweighted.get(&colour) else { return Ok(()) };
-        let since = since.unwrap_or(clock.now());
+        // A clock that was ahead when that was noted, or is behind now, counts as no time at all; from here
+        // on the time is not the wall clock's.
+        let now = clock.now();
+        let since = since.map_or(now, |since| since.min(now));
+        let before = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         let settle = facts.settle();
         let began = clock.monotonic();
         loop {
-            let waited = Duration::try_from(clock.now().duration_since(since)).unwrap_or_default();
+            let waited = before + clock.monotonic().saturating_sub(began);
             let left = settle.saturating_sub(waited);
             if left.is_zero() {
                 break;

@@ -9,9 +9,10 @@ use crate::rollout::verify::{Effect, Point};
 
 pub struct Empty;
 
-/// What it takes to empty a colour: no request comes, no schedule stands, no instance is left.
+/// What it takes to empty a colour: no request comes, no instance is left. Its schedule goes last: cut short
+/// before, AWS empties it after all.
 pub fn emptied(colour: Colour) -> Vec<Effect> {
-    vec![Effect::Settled(colour), Effect::Unscheduled(colour), Effect::Size(colour, 0)]
+    vec![Effect::Settled(colour), Effect::Size(colour, 0), Effect::Unscheduled(colour)]
 }
 
 impl Act for Empty {

@@ -180,7 +180,7 @@ pub fn way_back(of: &Setting<'_>, reached: usize, mut at: Point) -> Vec<(String,
 
 /// What it takes to give up the new colour: it is emptied, and the sizes of the old one are the file's.
 pub fn given_up(old: Colour, to: Colour) -> Vec<Effect> {
-    vec![Effect::Settled(to), Effect::Unscheduled(to), Effect::Freed(old), Effect::Size(to, 0)]
+    vec![Effect::Settled(to), Effect::Freed(old), Effect::Size(to, 0), Effect::Unscheduled(to)]
 }
 
 /// The same for a colour that has no release, and may still have weight from one that was given up.

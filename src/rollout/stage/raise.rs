@@ -23,7 +23,9 @@ impl Act for Raise {
     /// The old colour does not get smaller from here on: it is the way back.
     fn effects(&self, of: &Setting<'_>, _: &Point) -> Vec<Effect> {
         let (to, need) = (of.to(), of.need());
-        let Some(old) = of.old() else { return vec![Effect::Unscheduled(to), Effect::Healthy(to)] };
+        let Some(old) = of.old() else {
+            return vec![Effect::Unscheduled(to), Effect::Freed(to), Effect::Healthy(to)];
+        };
         let (pinned, sized) = (Effect::Pinned(old, need), Effect::Size(to, need));
         vec![Effect::Unscheduled(to), pinned, sized, Effect::Healthy(to)]
     }

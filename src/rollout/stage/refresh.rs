@@ -65,11 +65,13 @@ impl Act for Refresh {
     fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             let Some((live, origin)) = rolling.origin() else { return Ok(()) };
+            // The record has it also where the stack is not read.
+            let inputs = rolling.record(live).map(|record| record.inputs).unwrap_or_default();
             let pace = match rolling.declaration.strategy {
                 Strategy::Rolling { min_healthy, max_healthy, .. } => {
                     Pace { min_healthy, max_healthy, ..Pace::default() }
                 }
-                _ => Pace::default(),
+                _ => seam(rolling)?.pace(&inputs),
             };
             let gone = rolling.unless_interrupted(bring_back(rolling, live, &origin, pace)).await;
             if let Err(Failure::Interrupted) = gone {

@@ -15,7 +15,9 @@ pub struct Restore;
 impl Act for Restore {
     fn words(&self, of: &Setting<'_>) -> String {
         let (to, label) = (of.to(), &of.rollout.release.label);
-        format!("roll   {to}'s instances back to {label} by an instance refresh; at least 90% healthy")
+        format!(
+            "roll   {to}'s instances back to {label} by an instance refresh; as many healthy as its strategy says"
+        )
     }
 
     fn way_back(&self, _: &Setting<'_>, _: usize, _: u8) -> String {
@@ -31,7 +33,8 @@ impl Act for Restore {
             let Some((live, origin)) = rolling.origin() else { return Ok(()) };
             // In place an instance may have the release that is left, though it was launched from that
             // version.
-            let pace = Pace { skip_matching: false, ..Pace::default() };
+            let inputs = rolling.record(live).map(|record| record.inputs).unwrap_or_default();
+            let pace = Pace { skip_matching: false, ..seam(rolling)?.pace(&inputs) };
             let mut restored = std::pin::pin!(bring_back(rolling, live, &origin, pace));
             match rolling.watched(restored.as_mut(), async || Ok(())).await {
                 Ok(()) => {

@@ -1,5 +1,5 @@
 //! Empties the old colour: after a time, by AWS itself, so that no process has to stay alive for it;
-//! or now, where a gate had to be passed first.
+//! or now, where a gate had to be passed first. From here on the new one has the sizes of the file.
 
 use std::time::Duration;
 
@@ -33,19 +33,20 @@ impl Act for Retire {
 
     fn effects(&self, of: &Setting<'_>, _: &Point) -> Vec<Effect> {
         match of.old() {
-            Some(old) if self.after.is_zero() => emptied(old),
-            Some(old) => vec![Effect::Scheduled(old)],
+            Some(old) if self.after.is_zero() => [emptied(old), vec![Effect::Freed(of.to())]].concat(),
+            Some(old) => vec![Effect::Scheduled(old), Effect::Freed(of.to())],
             None => Vec::new(),
         }
     }
 
     fn perform<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
-            match rolling.old() {
-                Some(old) if self.after.is_zero() => rolling.empty(old).await,
-                Some(old) => rolling.schedule(old, self.after).await,
-                None => Ok(()),
+            let (Some(old), Some((_, rollout))) = (rolling.old(), rolling.rollout()) else { return Ok(()) };
+            match self.after.is_zero() {
+                true => rolling.empty(old).await?,
+                false => rolling.schedule(old, self.after).await?,
             }
+            rolling.free(rollout.to).await
         }
         .boxed_local()
     }

@@ -45,6 +45,8 @@ impl Act for Shift {
             Effect::Unscheduled(to),
             Effect::Ensured(to, least),
             weights(to, self.new),
+            // It is the way on again, and no policy that sees it idle may shrink it.
+            Effect::Pinned(old, need),
             Effect::Size(to, fleet.size.max(need).max(least)),
         ]
     }
@@ -67,7 +69,8 @@ impl Act for Shift {
             return Vec::new();
         }
         let mut effects = Vec::new();
-        if at.fleets[old as usize].least < of.need() {
+        // What was left on the way back was pinned after it had lost its weight, and may have shrunk before.
+        if of.rollout.is_back() || at.fleets[old as usize].least < of.need() {
             effects.extend([Effect::Unscheduled(old), Effect::Ensured(old, of.need())]);
         }
         effects.push(weights(of.to(), 0));
@@ -190,7 +193,15 @@ impl Shift {
         rolling.tell(&format!("{to} has {}% of the traffic", self.new));
         rolling.call_off(to).await?;
         let sizing = if there > here { Sizing::Raised(there) } else { Sizing::AtLeast(here) };
-        rolling.change_facts(|facts| facts.size(to, sizing)).await?;
+        let stands = old.filter(|_| there > 0);
+        rolling
+            .change_facts(|facts| {
+                facts.size(to, sizing);
+                if let Some(old) = stands {
+                    facts.size(old, Sizing::AtLeast(there));
+                }
+            })
+            .await?;
         rolling.agree(&rolling.groups()).await
     }
 }

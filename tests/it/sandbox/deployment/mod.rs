@@ -10,6 +10,7 @@ mod adopted;
 mod asked;
 mod commands;
 mod cut_short;
+mod ends;
 mod expired;
 mod failing;
 mod listener;
