@@ -25,6 +25,18 @@ pub const STACK_TAG: &str = "bgform:stack";
 pub const ADDRESS_TAG: &str = "bgform:address";
 pub const OPERATION_TAG: &str = "bgform:operation";
 
+/// An address as a tag's value: `target_group.web:blue` of `target_group.web["blue"]`. Elastic Load
+/// Balancing takes letters, digits, spaces and `+-=._:/@` in it, and nothing else (API_Tag).
+fn as_tag(address: &str) -> String {
+    let letters = address.chars().filter(|letter| !matches!(letter, '"' | ']'));
+    let written = |letter: char| match letter {
+        '[' => ':',
+        letter if letter.is_alphanumeric() || " +-=._:/@".contains(letter) => letter,
+        _ => '_',
+    };
+    letters.map(written).collect()
+}
+
 /// Until then EC2, which is eventually consistent, is not believed that something is not there
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
 pub(crate) const SHOWN_WITHIN: Duration = Duration::from_secs(60);
@@ -188,7 +200,7 @@ impl Operation<'_> {
     pub fn tags(&self, declared: &Tags) -> Tags {
         let mut tags = declared.clone();
         tags.insert(STACK_TAG.to_owned(), self.stack.to_owned());
-        tags.insert(ADDRESS_TAG.to_owned(), self.address.to_string());
+        tags.insert(ADDRESS_TAG.to_owned(), as_tag(&self.address.to_string()));
         tags.insert(OPERATION_TAG.to_owned(), self.id.clone());
         tags
     }
