@@ -42,7 +42,20 @@ pub fn give(
                 }
             },
             None if declarations.broken.contains(&(address.kind.clone(), address.name.clone())) => {}
-            None => mistakes.push(missing(&address, span, &of_kind(declarations, &address.kind))),
+            None => {
+                let names = of_kind(declarations, &address.kind);
+                let (mistake, meant) = missing(&address, span, &names);
+                mistakes.push(mistake);
+                // That it has no such block is told once, here.
+                let meant = meant.map(|name| Address::new(&address.kind, name));
+                if let Some((address, declared)) =
+                    meant.and_then(|meant| declarations.resources.get_key_value(&meant))
+                {
+                    let mut declared = declared.clone();
+                    declared.block.body.blocks.push(block);
+                    all.push((address.clone(), (deployment.text.clone(), declared)));
+                }
+            }
         }
     }
     all
@@ -129,14 +142,17 @@ fn twice(address: &Address, deployments: [&Name; 2], spans: [Span; 2]) -> Mistak
         .help(help)
 }
 
-fn missing(address: &Address, span: Span, names: &[String]) -> Mistake {
+/// The mistake, and the name that was meant.
+fn missing<'a>(address: &Address, span: Span, names: &'a [String]) -> (Mistake, Option<&'a str>) {
     let mistake = Mistake::new("bgform::lang::not_declared", format!("this stack has no `{address}`"))
         .at(span, "not declared");
-    match did_you_mean(&address.name, names.iter().map(String::as_str)) {
+    let guess = did_you_mean(&address.name, names.iter().map(String::as_str));
+    let mistake = match guess {
         Some(guess) => mistake.help(format!("did you mean `{}.{guess}`?", address.kind)),
         None => mistake.help(format!(
             "add it: {} \"{}\" {{ ... }} with load_balancer, port and protocol",
             address.kind, address.name
         )),
-    }
+    };
+    (mistake, guess)
 }

@@ -21,4 +21,4 @@ pub mod sides;
 pub mod strategy;
 mod syntax;
 
-pub use declaration::Declaration;
+pub use declaration::{Declaration, Strategy};

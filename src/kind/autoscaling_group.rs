@@ -179,7 +179,10 @@ impl Kind for AutoscalingGroup {
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)> {
         let refreshes = after.get("instance_refresh").is_some_and(|refresh| !refresh.is_null());
         let keeps = after.get("outdated_instances").and_then(Value::as_str) == Some("keep");
-        (changed.contains("launch_template") && !refreshes && !keeps).then(|| {
+        // Nobody runs the old version, and the next instance has the new one.
+        let is_empty =
+            after.get("desired_capacity").or(after.get("max_size")).and_then(Value::as_number) == Some(0.0);
+        (changed.contains("launch_template") && !refreshes && !keeps && !is_empty).then(|| {
             (
                 "a new launch_template version ends the running instances one by one while they carry \
                  traffic"

@@ -161,7 +161,7 @@ impl Standing {
             *states.entry(state).or_default() += 1;
         }
         let rest: String = states.iter().map(|(state, count)| format!(", {count} {state}")).collect();
-        format!("{} of {} in service{rest}", self.capacity_in_service(), self.desired)
+        format!("{} of {} in service{rest}", self.in_service(), self.instances_for(self.desired))
     }
 
     /// The version that the fleet stands at: that of its pin, unless an instance still runs

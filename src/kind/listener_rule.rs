@@ -15,8 +15,8 @@ use super::elbv2::cutover::{cut_over, wait_for_first};
 use super::elbv2::door::door;
 use super::elbv2::{self, SERVICE};
 use super::router::{Door, Router, Shares};
-use super::schema::{Schema, Type, attribute, output, tags_attribute};
-use super::{Boxed, Kind, Live, Permissions, Tags, Traffic, Update, Wanted};
+use super::schema::{Schema, Type, Wrong, attribute, output};
+use super::{Boxed, Kind, Live, Named, Permissions, Tags, Traffic, Update, Wanted};
 use crate::address::Address;
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
@@ -52,7 +52,7 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
         .required(),
         conditions::attribute_of_conditions(),
         actions::attribute_of_actions("action", "What is done with such requests.").api(&["actions"]),
-        tags_attribute(&["tags"]),
+        elbv2::tags_attribute(),
     ],
     outputs: vec![output("id", "The ARN."), output("arn", "The ARN.")],
     not_offered: &[("transforms", "rewriting of hosts and URLs is not offered yet")],
@@ -256,6 +256,22 @@ impl Kind for ListenerRule {
         mistakes
     }
 
+    fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong> {
+        let listener = inputs.get("listener").and_then(named);
+        let protocol = listener.as_ref().and_then(|listener| listener.get("protocol")?.as_str());
+        // API_CreateRule: rules are of an Application Load Balancer.
+        let wrong = protocol.filter(|protocol| !matches!(*protocol, "HTTP" | "HTTPS")).map(|protocol| {
+            (
+                "listener",
+                format!("a listener that speaks {protocol} has no rules"),
+                "say what is done with its connections in its default action; in a deployment write \
+                 listener { listener = listener.NAME }"
+                    .to_owned(),
+            )
+        });
+        wrong.into_iter().collect()
+    }
+
     fn traffic(&self, inputs: &Object) -> Traffic {
         Traffic { forwards: actions::forwards(inputs.get("action")), serves: Vec::new() }
     }
@@ -273,6 +289,17 @@ impl Kind for ListenerRule {
 impl Router for ListenerRule {
     fn forward(&self) -> &'static str {
         "action"
+    }
+
+    /// The preview's header is one value more.
+    fn no_preview(&self, inputs: &Object) -> Option<(String, String)> {
+        let (count, most) = (conditions::count(inputs)?, conditions::MOST_VALUES);
+        (count >= most).then(|| {
+            (
+                format!("a rule has at most {most} condition values, and with the preview's header this one has more"),
+                "use wildcards for fewer values, or leave the preview out".to_owned(),
+            )
+        })
     }
 
     fn read<'a>(&'a self, cloud: &'a Cloud, id: &'a str) -> Boxed<'a, Option<Shares>> {

@@ -36,11 +36,12 @@ pub mod shell;
 pub mod shutdown;
 pub mod subnet;
 pub mod target_group;
+pub mod terraform;
 pub mod vpc;
 
 use fleet::Fleet;
 use router::Router;
-use schema::Schema;
+use schema::{Schema, Wrong};
 
 /// Tags as an author declares them.
 pub type Tags = BTreeMap<String, String>;
@@ -68,6 +69,9 @@ pub struct Live {
     /// Every output of the schema; always `id`, and `arn` and `name` where other kinds refer by them.
     pub outputs: Object,
 }
+
+/// What is known of that which a reference names: inputs, and outputs over them. `None` where nothing is.
+pub type Named<'a> = &'a dyn Fn(&Value) -> Option<Object>;
 
 /// What an update starts from and goes to.
 #[derive(Debug)]
@@ -158,9 +162,14 @@ pub trait Kind: Send + Sync + 'static {
         spec: Self::Spec,
     ) -> impl Future<Output = Result<Option<String>, Error>> + Send;
 
-    /// Mistakes that no single attribute's type shows, over canonical inputs that may hold
-    /// unknowns and references: `(attribute, message, help)`.
-    fn check(&self, _inputs: &Object) -> Vec<(&'static str, String, String)> {
+    /// Mistakes that no single attribute's type and rule show, over canonical inputs that may hold
+    /// unknowns and references.
+    fn check(&self, _inputs: &Object) -> Vec<Wrong> {
+        Vec::new()
+    }
+
+    /// Mistakes that show only beside what the inputs name.
+    fn beside(&self, _inputs: &Object, _named: Named<'_>) -> Vec<Wrong> {
         Vec::new()
     }
 
@@ -264,7 +273,9 @@ pub trait AnyKind: Send + Sync {
     ) -> Boxed<'a, ()>;
     fn delete<'a>(&'a self, op: &'a Operation<'a>, record: &'a Record) -> Boxed<'a, ()>;
     fn find<'a>(&'a self, op: &'a Operation<'a>, inputs: &'a Object) -> Boxed<'a, Option<String>>;
-    fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)>;
+    /// What breaks the schema's rules, and what [`Kind::check`] finds.
+    fn check(&self, inputs: &Object) -> Vec<Wrong>;
+    fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong>;
     fn traffic(&self, inputs: &Object) -> Traffic;
     fn before<'a>(&'a self, ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>>;
     fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>>;
@@ -332,8 +343,12 @@ impl<K: Kind> AnyKind for K {
         Box::pin(async move { Kind::find(self, op, typed(self, inputs)?).await })
     }
 
-    fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)> {
-        Kind::check(self, inputs)
+    fn check(&self, inputs: &Object) -> Vec<Wrong> {
+        Kind::schema(self).wrong(inputs).into_iter().chain(Kind::check(self, inputs)).collect()
+    }
+
+    fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong> {
+        Kind::beside(self, inputs, named)
     }
 
     fn traffic(&self, inputs: &Object) -> Traffic {

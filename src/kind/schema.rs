@@ -40,7 +40,15 @@ pub struct Attribute {
     /// Brings canonical values that say the same in other words into one form (several condition
     /// blocks or one, a single target group with or without a weight). Values may hold unknowns.
     pub normal: Option<fn(Value) -> Value>,
+    pub rule: Option<Rule>,
 }
+
+/// What is wrong: the attribute, `""` for the whole; the words; what to write instead.
+pub type Wrong = (&'static str, String, String);
+
+/// What AWS refuses and the type does not show. It is held against the canonical value, of an attribute that
+/// is blocks against each block, whose attributes a [`Wrong`] names. Values may hold unknowns, and be sensitive.
+pub type Rule = fn(&Value) -> Vec<Wrong>;
 
 /// [`Attribute::api`] of what is no field of the create input, but set by a later call.
 pub const NOT_AT_CREATE: &[&str] = &["-"];
@@ -362,6 +370,34 @@ impl Schema {
     pub fn canonical(&self, inputs: &Object) -> Object {
         canonical_members(&self.attributes, inputs)
     }
+
+    /// What breaks the [`Rule`]s of canonical inputs, by the attribute at the top.
+    pub fn wrong(&self, inputs: &Object) -> Vec<Wrong> {
+        let within = |attribute: &Attribute| {
+            let mut found = Vec::new();
+            if let Some(value) = inputs.get(attribute.name) {
+                broken_rules(attribute, value, &mut found);
+            }
+            found.into_iter().map(|(_, message, help)| (attribute.name, message, help)).collect::<Vec<_>>()
+        };
+        self.attributes.iter().flat_map(within).collect()
+    }
+}
+
+fn broken_rules(attribute: &Attribute, value: &Value, found: &mut Vec<Wrong>) {
+    match attribute.ty.parts(value) {
+        Parts::Items(_, blocks) if attribute.ty.is_block() => {
+            blocks.iter().for_each(|block| broken_rules(attribute, block, found));
+        }
+        parts => {
+            found
+                .extend(attribute.rule.filter(|_| !value.is_null()).into_iter().flat_map(|rule| rule(value)));
+            let Parts::Block(attributes, members) = parts else { return };
+            for (inner, value) in attributes.iter().filter_map(|one| Some((one, members.get(one.name)?))) {
+                broken_rules(inner, value, found);
+            }
+        }
+    }
 }
 
 /// An optional attribute that is updated in place; see the methods for the rest.
@@ -375,6 +411,7 @@ pub fn attribute(name: &'static str, ty: Type, doc: &'static str) -> Attribute {
         on_change: OnChange::Update,
         api: &[],
         normal: None,
+        rule: None,
     }
 }
 
@@ -408,6 +445,12 @@ impl Attribute {
     /// See [`Attribute::normal`].
     pub fn normal(mut self, form: fn(Value) -> Value) -> Self {
         self.normal = Some(form);
+        self
+    }
+
+    /// See [`Rule`].
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
         self
     }
 
@@ -449,6 +492,47 @@ pub fn tags_attribute(api: &'static [&'static str]) -> Attribute {
     attribute("tags", Type::String { max: 256 }.map(), "Tags; the stack's tags are added to them.")
         .default(Value::Object(Object::new()))
         .api(api)
+        .rule(tags)
+}
+
+/// What bgform tags each resource with takes three of AWS's fifty
+/// (<https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html>: 50 tags a resource, keys of 1 to 128
+/// characters, none that begins with `aws:` in any case).
+const MOST_TAGS: usize = 47;
+
+/// The [`Rule`] of tags: an object of them.
+pub fn tags(tags: &Value) -> Vec<Wrong> {
+    let Some(tags) = tags.as_object() else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut wrong = |message: String, help: &str| found.push(("", message, help.to_owned()));
+    if tags.len() > MOST_TAGS {
+        let message =
+            format!("{} tags, and a resource has at most {MOST_TAGS} beside bgform's own three", tags.len());
+        wrong(message, "take some away; the stack's own tags count too");
+    }
+    for key in tags.keys() {
+        let reserved =
+            |prefix: &str| key.get(..prefix.len()).is_some_and(|one| one.eq_ignore_ascii_case(prefix));
+        if reserved("aws:") {
+            wrong(
+                format!("a tag's key cannot begin with `aws:`, as `{key}` does"),
+                "AWS keeps these keys for itself",
+            );
+        } else if reserved("bgform:") {
+            wrong(format!("`{key}` is one of bgform's own tags"), "bgform finds what it has made by them");
+        } else if key.is_empty() {
+            wrong("a tag's key is empty".to_owned(), "give it a key of 1 to 128 characters");
+        } else if key.chars().count() > 128 {
+            wrong(format!("the key of a tag is longer than 128 characters: `{key}`"), "shorten it");
+        }
+    }
+    found
+}
+
+/// A rule for a text of these characters only; `words` says which, `of` what the text is.
+pub fn characters(of: &str, text: &Value, fits: impl Fn(char) -> bool, words: &str) -> Vec<Wrong> {
+    let wrong = text.as_str().and_then(|text| text.chars().find(|c| !fits(*c)));
+    wrong.map(|c| ("", format!("{of} cannot hold {c:?}"), format!("use {words}"))).into_iter().collect()
 }
 
 #[cfg(test)]

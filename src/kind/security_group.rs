@@ -14,13 +14,15 @@ use serde::Deserialize;
 use super::ec2::{
     arn, by_id, declared_tags, filter, made_by, of_stack, outputs, own_tags, pages, portions, update_tags,
 };
-use super::schema::{Attribute, NOT_AT_CREATE, Schema, Type, attribute, output, tags_attribute};
+use super::schema::{
+    Attribute, NOT_AT_CREATE, Schema, Type, Wrong, attribute, characters, output, tags_attribute,
+};
 use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{Operation, Poll};
 use crate::state::Record;
-use crate::value::{Object, Value};
+use crate::value::Value;
 
 mod converge;
 mod existing;
@@ -52,9 +54,38 @@ fn rule_block(name: &'static str, doc: &'static str) -> Attribute {
         attribute("security_groups", Type::id_of(&["security_group"]).set(), "Members of these groups."),
         attribute("prefix_lists", Type::string().set(), "Ids of prefix lists."),
         attribute("self", Type::Bool, "Members of this group itself.").default(false),
-        attribute("description", Type::String { max: 255 }, "What the rule is for."),
+        attribute("description", Type::String { max: 255 }, "What the rule is for.")
+            .rule(|text| plain("a description", text)),
     ];
-    attribute(name, Type::Blocks { attributes, ordered: false, max: 1000 }, doc).api(NOT_AT_CREATE)
+    attribute(name, Type::Blocks { attributes, ordered: false, max: 1000 }, doc)
+        .api(NOT_AT_CREATE)
+        .rule(rules::wrong)
+}
+
+/// API_CreateSecurityGroup, and API_IpRange for the description of a rule.
+fn plain(of: &str, text: &Value) -> Vec<Wrong> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
+    characters(of, text, fits, "ASCII letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*")
+}
+
+/// API_CreateSecurityGroup; names in a group's place are ids where they begin with `sg-`.
+fn name(name: &Value) -> Vec<Wrong> {
+    let mut wrong = plain("a security group's name", name);
+    let text = name.as_str().unwrap_or("x");
+    if text.is_empty() || text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("sg-")) {
+        let message = format!("`{text}` is no name of a security group");
+        wrong.push(("", message, "choose one that is not empty and does not begin with `sg-`".to_owned()));
+    }
+    wrong
+}
+
+/// A name for a group without one: none may begin as an id does.
+fn generated_name(op: &Operation<'_>) -> String {
+    let name = op.name(249);
+    match name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("sg-")) {
+        true => format!("group-{name}"),
+        false => name,
+    }
 }
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
@@ -67,10 +98,12 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
             Type::String { max: 255 },
             "Its name in the VPC; made from the stack's if not given.",
         )
+        .rule(name)
         .replaces()
         .api(&["group_name"]),
         attribute("description", Type::String { max: 255 }, "What it is for. EC2 cannot change it later.")
             .default("Managed by bgform")
+            .rule(|text| plain("a description", text))
             .replaces(),
         attribute("vpc", Type::id_of(&["vpc"]), "The VPC; the default one if not given.")
             .replaces()
@@ -130,7 +163,7 @@ impl Kind for SecurityGroup {
 
     async fn create(&self, op: &Operation<'_>, spec: Spec) -> Result<String, Error> {
         let ec2 = &op.cloud.ec2;
-        let name = spec.name.clone().unwrap_or_else(|| op.name(255));
+        let name = spec.name.clone().unwrap_or_else(|| generated_name(op));
         let tags = own_tags(op, ResourceType::SecurityGroup, &spec.tags);
         let answer = op
             .call(Service::Ec2, "CreateSecurityGroup", Repeat::OnThrottle, || {
@@ -203,16 +236,6 @@ impl Kind for SecurityGroup {
         let Some(id) = made(op).await? else { return Ok(None) };
         op.unless_refused(converge(op, &id, &spec).await)?;
         Ok(Some(id))
-    }
-
-    fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)> {
-        let mut mistakes = Vec::new();
-        for name in ["ingress", "egress"] {
-            let blocks = inputs.get(name).and_then(Value::as_list).unwrap_or_default();
-            let wrong = blocks.iter().filter_map(rules::check);
-            mistakes.extend(wrong.map(|(message, help)| (name, message, help)));
-        }
-        mistakes
     }
 
     fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {

@@ -20,6 +20,16 @@ pub trait Kinds {
     fn is_kind(&self, word: &str) -> bool {
         self.is_managed(word) || self.is_existing(word)
     }
+
+    /// What to write for a block that another tool has, by its keyword and labels.
+    fn elsewhere(&self, _keyword: &str, _labels: &[&str]) -> Option<String> {
+        None
+    }
+
+    /// The kind that another tool calls by this word.
+    fn called_here(&self, _word: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Everything that a stack declares, by name.
@@ -51,7 +61,6 @@ pub struct Declared {
 }
 
 const KEYWORDS: [&str; 6] = ["stack", "variable", "locals", "existing", "output", "deployment"];
-const LATER: [&str; 1] = ["module"];
 
 /// Sorts `files`; what cannot be sorted is a mistake.
 pub fn declare(files: Files, kinds: &dyn Kinds, mistakes: &mut Vec<Mistake>) -> Declarations {
@@ -152,28 +161,16 @@ impl Declare<'_> {
             "existing" => {
                 let Some((kind, name)) = self.two_labels(&block) else { return };
                 if !self.kinds.is_existing(&kind.text) {
-                    return self.unknown_kind(&kind, &name, true);
+                    return self.unknown_kind(&kind, &block.labels, true);
                 }
                 self.resource(kind.text.clone(), name, block, false);
             }
-            later if LATER.contains(&later) => self.mistakes.push(
-                Mistake::new(
-                    "bgform::lang::not_offered",
-                    format!("`{later}` blocks are not offered by this version of bgform"),
-                )
-                .at(block.keyword.span, "this block")
-                .help("write its resources out, as in stacks/explicit.deploy"),
-            ),
             kind if self.kinds.is_managed(kind) => {
                 let example = format!("{kind} \"web\" {{");
                 let Some(name) = self.one_label(&block, &example) else { return };
                 self.resource(kind.to_owned(), name, block, true);
             }
-            _ => {
-                let keyword = block.keyword.clone();
-                let name = block.labels.first().cloned().unwrap_or_else(|| keyword.clone());
-                self.unknown_kind(&keyword, &name, false);
-            }
+            _ => self.unknown_kind(&block.keyword, &block.labels, false),
         }
     }
 
@@ -376,8 +373,20 @@ impl Declare<'_> {
         );
     }
 
-    fn unknown_kind(&mut self, kind: &Name, name: &Name, existing: bool) {
-        self.out.broken.insert((kind.text.clone(), name.text.clone()));
+    fn unknown_kind(&mut self, kind: &Name, labels: &[Name], existing: bool) {
+        let labels: Vec<&str> = labels.iter().map(|label| label.text.as_str()).collect();
+        let name = labels.last().copied().unwrap_or(&kind.text);
+        // By whatever word it is named elsewhere, it is declared.
+        for word in labels.iter().chain([&kind.text.as_str()]) {
+            let kind = self.kinds.called_here(word).unwrap_or(word);
+            self.out.broken.insert((kind.to_owned(), name.to_owned()));
+        }
+        let elsewhere = match existing {
+            true => {
+                self.kinds.elsewhere("data", &labels).filter(|_| self.kinds.called_here(&kind.text).is_some())
+            }
+            false => self.kinds.elsewhere(&kind.text, &labels),
+        };
         let (what, known) = match existing {
             true => ("kind that `existing` can read", self.kinds.existing()),
             false => ("block or resource kind", self.kinds.managed()),
@@ -386,13 +395,14 @@ impl Declare<'_> {
             .at(kind.span, "not known");
         let keywords = if existing { &[][..] } else { &KEYWORDS[..] };
         let guess = did_you_mean(&kind.text, known.iter().copied().chain(keywords.iter().copied()));
-        mistake = match guess {
-            Some(guess) => mistake.help(format!("did you mean `{guess}`?")),
-            None if !existing && self.kinds.is_existing(&kind.text) => mistake.help(format!(
-                "bgform reads it but does not make it: write existing {} \"{}\"",
-                kind.text, name.text
+        mistake = match (elsewhere, guess) {
+            (Some(help), _) => mistake.help(help),
+            (None, _) if !existing && self.kinds.is_existing(&kind.text) => mistake.help(format!(
+                "bgform reads it but does not make it: write existing {} \"{name}\"",
+                kind.text
             )),
-            None => mistake.help(format!("the kinds are {}", known.join(", "))),
+            (None, Some(guess)) => mistake.help(format!("did you mean `{guess}`?")),
+            (None, None) => mistake.help(format!("the kinds are {}", known.join(", "))),
         };
         self.mistakes.push(mistake);
     }

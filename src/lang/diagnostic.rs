@@ -96,6 +96,15 @@ impl Mistake {
         self
     }
 
+    /// Help beside the help that there is.
+    pub fn and_help(self, more: &str) -> Self {
+        let help = match &self.help {
+            Some(help) => format!("{help}; {more}"),
+            None => more.to_owned(),
+        };
+        self.help(help)
+    }
+
     /// The mistake with the text it is shown in: without anything secret, and as a terminal may get it.
     pub fn in_sources(&self, sources: &Sources) -> Shown {
         let file = self.labels.first().map(|(span, _)| span.file);
@@ -252,14 +261,28 @@ impl Diagnostic for Shown {
     }
 }
 
-/// `help` for a name that was not found: the nearest of those that would have been.
+/// `help` for a name that was not found: the nearest of those that would have been. Near is a slip in one letter
+/// of three, or the same words with some left out: `desired` for `desired_capacity`, `vpc` for `vpc_id`. A word
+/// before the others changes what they say: `shift` is not near `pre_shift`.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+    let name = name.to_lowercase();
+    let length = name.chars().count();
+    let apart = |c: char| !c.is_alphanumeric();
+    let begins = |one: &str, whole: &str| whole.strip_prefix(one).is_some_and(|rest| rest.starts_with(apart));
+    let ends = |one: &str, whole: &str| whole.strip_suffix(one).is_some_and(|rest| rest.ends_with(apart));
+    let distance = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        let letters = strsim::osa_distance(&name, &candidate);
+        match letters <= length.max(3) / 3 {
+            true => Some(letters),
+            // A slip in a letter is nearer than a word.
+            false => (length > 1
+                && (begins(&name, &candidate) || ends(&name, &candidate) || begins(&candidate, &name)))
+            .then_some(letters + length),
+        }
+    };
+    let near = known.into_iter().filter_map(|candidate| Some((distance(candidate)?, candidate)));
+    near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
 #[cfg(test)]

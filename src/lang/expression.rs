@@ -85,6 +85,18 @@ impl<'a> Reader<'a> {
 
     /// The expression of a `${ }`, whose inside is `range` of the text.
     pub fn hole(self, range: Range<usize>) -> Result<Expr> {
+        let inside = self.text.get(range.clone()).unwrap_or("");
+        if slip::is_of_the_shell(inside) {
+            let span = Span::new(self.file, range.start.saturating_sub(2), range.end + 1);
+            return Err(slip::of_the_shell(inside, span));
+        }
+        self.hole_of_ours(range).map_err(|mistake| match slip::may_be_of_the_shell(inside) {
+            true => mistake.and_help(slip::LITERAL),
+            false => mistake,
+        })
+    }
+
+    fn hole_of_ours(self, range: Range<usize>) -> Result<Expr> {
         if self.depth >= DEEPEST {
             return Err(too_deep(Span::new(self.file, range.start, range.end)));
         }

@@ -20,7 +20,7 @@ pub mod evaluate;
 mod expression;
 pub mod format;
 pub mod functions;
-mod literal;
+pub mod literal;
 pub mod parse;
 mod place;
 mod plain;

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::ast::Node;
-use crate::diagnostic::{Mistake, Span};
+use crate::diagnostic::{FileId, Mistake, Span};
+use crate::value::Value;
 
 /// The units of a duration, largest first, in milliseconds.
 pub(super) const UNITS: [(&str, u64); 5] =
@@ -59,6 +60,17 @@ pub(super) fn number(text: &str, span: Span) -> Result<Node, Mistake> {
         return bad("not a duration:", "units go from the largest to the smallest, as in `1h30m`".to_owned());
     }
     bad("not a number:", format!("write `\"{text}\"` if it is a text"))
+}
+
+/// The value of a text that is one number, duration or percent and nothing else.
+pub fn value(text: &str) -> Option<Value> {
+    let span = Span::new(FileId(0), 0, 0);
+    match number(text, span).ok()? {
+        Node::Number(value) => Some(Value::Number(value)),
+        Node::Duration(value) => Some(Value::Duration(value)),
+        Node::Percent(value) => Some(Value::Percent(value)),
+        _ => None,
+    }
 }
 
 /// What to write for a duration with a unit that people use elsewhere.

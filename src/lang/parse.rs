@@ -1,6 +1,8 @@
 //! The text of one file comes in, its blocks go out with every mistake of syntax in it, one a
 //! statement. Never asks what a name means or which attributes a block may have.
 
+use std::borrow::Cow;
+
 use super::ast::{Attribute, Block, Body, Files};
 use super::cut::{Inside, Statement, cut};
 use super::expression::Reader;
@@ -10,6 +12,7 @@ use crate::diagnostic::{FileId, Mistake, Span};
 /// Reads one file. What has a mistake is left out, and the block around it marked as broken; a
 /// block without a readable header is left out whole and its words are in [`Files::broken`].
 pub fn parse(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -> Files {
+    let text = &lines(file, text, mistakes);
     let scanned = scan(file, text, 0..text.len());
     let cut = cut(file, text, &scanned);
     let mut parser = Parser { file, text, tokens: &scanned.tokens, mistakes: Vec::new(), broken: Vec::new() };
@@ -30,6 +33,7 @@ pub fn parse(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -> Files {
 
 /// Reads a file of `name = value` lines, such as a `--var-file`.
 pub fn parse_attributes(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -> Body {
+    let text = &lines(file, text, mistakes);
     let scanned = scan(file, text, 0..text.len());
     let cut = cut(file, text, &scanned);
     let mut parser = Parser { file, text, tokens: &scanned.tokens, mistakes: Vec::new(), broken: Vec::new() };
@@ -37,6 +41,32 @@ pub fn parse_attributes(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -
     let (body, _) = parser.body(cut.statements, 0);
     mistakes.append(&mut parser.mistakes);
     body
+}
+
+/// The text with a newline for each carriage return that stands alone: an editor shows a new line there, and
+/// what it shows must not be the end of a comment. Every byte keeps its place.
+fn lines<'a>(file: FileId, text: &'a str, mistakes: &mut Vec<Mistake>) -> Cow<'a, str> {
+    let bytes = text.as_bytes();
+    let alone = |(at, _): &(usize, &str)| bytes.get(at + 1) != Some(&b'\n');
+    let Some((first, _)) = text.match_indices('\r').find(alone) else { return Cow::Borrowed(text) };
+    mistakes.push(
+        Mistake::new("bgform::lang::line_end", "a carriage return stands alone")
+            .at(Span::new(file, first, first + 1), "the first one")
+            .help(
+                "end each line with a newline (LF or CRLF); for the character in a text write `\\r`, in a heredoc \
+                 `${\"\\r\"}`",
+            ),
+    );
+    let mut made = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\r') {
+        let (before, after) = rest.split_at(at);
+        made.push_str(before);
+        made.push(if after.starts_with("\r\n") { '\r' } else { '\n' });
+        rest = after.get(1..).unwrap_or("");
+    }
+    made.push_str(rest);
+    Cow::Owned(made)
 }
 
 struct Parser<'a> {

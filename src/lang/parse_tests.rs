@@ -358,3 +358,65 @@ proptest! {
         read(&text.into_iter().collect::<String>());
     }
 }
+
+#[test]
+fn a_carriage_return_alone_ends_a_line_and_is_told() {
+    let (files, mistakes) = read("# a comment\rlocals {\r  x = 1\r\n  y = 2\r}\r");
+    let words: Vec<_> = mistakes.iter().map(|mistake| (mistake.code, mistake.labels[0].0.start)).collect();
+    assert_eq!(words, [("bgform::lang::line_end", 11)]);
+    assert_eq!(files.blocks[0].body.attributes.len(), 2);
+    let (_, none) = read("# a comment\r\nlocals {\r\n  x = 1\r\n}\r\n");
+    assert!(none.is_empty(), "{none:?}");
+}
+
+#[test]
+fn what_is_meant_for_a_shell_is_told_how_to_reach_it() {
+    for inside in [
+        "A:-b", "A:=b", "A:?b", "A:+b", "A:-", "a[@]", "a[@]:1", "f%.txt", "f%%.*", "f##*/", "f#x", "#a",
+        "#a[@]", "!a[@]", "a//x/y", "a/x/", "a^^", "a,,", "a:1:2", "1", "@", "*", "?", "1:-x", "A-", "a@Q",
+    ] {
+        for text in [format!("\"x ${{{inside}}}\""), format!("<<-EOT\n    x ${{{inside}}}\n  EOT")] {
+            let said = value(&text);
+            assert!(
+                said.ends_with(&format!("write `$${{{inside}}}`, which is `${{{inside}}}` in the text")),
+                "{said}"
+            );
+        }
+    }
+    // What cannot be read and may be the shell's has both.
+    for inside in ["A=x", "A?err", "a[1:2]"] {
+        let said = value(&format!("\"${{{inside}}}\""));
+        assert!(said.ends_with("for a shell's own `${ }` write `$${ }`"), "{said}");
+    }
+    for ours in [
+        "a-b",
+        "a - b",
+        "a[0]",
+        "a[*]",
+        "a[*].b",
+        "25%",
+        "1h",
+        "a ? b : c",
+        "-a",
+        "!a",
+        "a / b",
+        "a.b",
+        "a # c\n",
+        "[]",
+        "f(a, b)",
+    ] {
+        let said = value(&format!("\"${{{ours}}}\""));
+        assert!(!said.contains("shell"), "{said}");
+    }
+}
+
+#[test]
+fn a_directive_of_another_tool_is_no_text() {
+    for text in ["%{ if x }", "%{if x}", "%{~ for a in b ~}", "%{ else }", "%{~ endif ~}", "%{ endfor }"] {
+        for text in [format!("\"a {text}\""), format!("<<-EOT\n    a {text}\n  EOT")] {
+            let said = value(&text);
+            assert!(said.starts_with("bgform has no `%{"), "{said}");
+        }
+    }
+    assert_eq!(value("\"%{http_code} 100%{ %{ iffy } ${\"%\"}{ if x }\"").matches("http_code").count(), 1);
+}

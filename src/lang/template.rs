@@ -75,13 +75,35 @@ fn plain_or_hole(
         parts.value(reader.hole(at + 2..close)?);
         return Ok(close + 1);
     }
+    if let Some(directive) = directive(rest) {
+        let span = Span::new(reader.file, at, at + directive.len());
+        return Err(Mistake::new("bgform::lang::syntax", format!("bgform has no `{directive}`"))
+            .at(span, "this would stay in the text")
+            .help(
+                "write `${condition ? \"a\" : \"b\"}`, or `${join(\"\\n\", [for x in list : \"...\"])}`; for the text \
+                 itself write `${\"%\"}{`",
+            ));
+    }
     let first = rest.chars().next().map_or(1, char::len_utf8);
     let length = rest
         .get(first..)
-        .and_then(|rest| rest.find(|c| c == '$' || (escapes && c == '\\')))
+        .and_then(|rest| rest.find(|c| c == '$' || c == '%' || (escapes && c == '\\')))
         .map_or(rest.len(), |length| first + length);
     parts.text.extend(rest.get(..length));
     Ok(at + length.max(1))
+}
+
+/// `%{ if` and its like at the beginning of the text: how HCL templates branch and loop.
+fn directive(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix("%{")?;
+    let word = inside.strip_prefix('~').unwrap_or(inside).trim_start_matches(' ');
+    let length = word.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.len());
+    let (word, rest) = word.split_at(length);
+    let is_said = rest.starts_with(' ') && !rest.trim_start_matches([' ', '~']).starts_with('}');
+    let known = matches!(word, "if" | "for") && is_said
+        || matches!(word, "else" | "endif" | "endfor")
+            && rest.trim_start_matches([' ', '~']).starts_with('}');
+    known.then(|| text.get(..text.len() - rest.len())).flatten()
 }
 
 /// What stands after a `\`: the character that is meant, and how many bytes say so.

@@ -368,6 +368,12 @@ struct Variables<'a> {
 }
 
 impl Scope for Variables<'_> {
+    fn only(&self) -> Option<&'static str> {
+        Some(
+            "a variable's default and validation name this variable, those declared before it, and functions",
+        )
+    }
+
     fn variable(&self, name: &str) -> Found {
         match (self.this, self.values.get(name)) {
             (Some((this, value)), _) if this == name => Found::Value(value.clone()),

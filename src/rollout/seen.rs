@@ -30,6 +30,7 @@ pub struct Seen {
 /// One colour's instances and targets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Instances, whatever units the fleet counts them in.
     pub desired: u32,
     pub in_service: usize,
     pub running: usize,
@@ -73,7 +74,7 @@ pub async fn see(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Seen,
     for (colour, group) in &groups {
         let Some(fleet) = fleets.get(group) else { continue };
         let one = standing.entry(*colour).or_default();
-        one.desired = fleet.desired.unsigned_abs();
+        one.desired = fleet.instances_for(fleet.desired);
         one.in_service = fleet.in_service();
         one.running = fleet.running();
         one.kept = fleet.kept();

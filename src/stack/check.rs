@@ -5,10 +5,13 @@
 use std::collections::BTreeMap;
 
 use crate::address::Address;
-use crate::diagnostic::{Mistake, Span, did_you_mean};
-use crate::kind::schema::{Attribute, Type, canonical_members, references_to};
+use crate::diagnostic::{Mistake, Sources, Span, did_you_mean};
+use crate::kind::schema::{Attribute, Type, Wrong, canonical_members, references_to};
+use crate::kind::terraform;
 use crate::lang::ast::{Block, Body, Expr, Name, Node};
 use crate::lang::evaluate::{Scope, describe, evaluate};
+use crate::lang::literal;
+use crate::stack::program::schema_of;
 use crate::value::{Object, Reference, Value, format_number};
 
 /// What a check needs beside the schema: the meaning of names, and what a plural kind holds.
@@ -18,6 +21,8 @@ pub struct Check<'a> {
     pub member_kind: &'a dyn Fn(&str) -> Option<&'static str>,
     /// Where a resource is declared: the other half of a reference that does not fit.
     pub declared_at: &'a dyn Fn(&Address) -> Option<Span>,
+    /// The text that the author wrote, for help that repeats it.
+    pub sources: &'a Sources,
     pub mistakes: &'a mut Vec<Mistake>,
 }
 
@@ -29,6 +34,8 @@ pub struct Place<'a> {
     pub span: Span,
     /// Whether something inside was left out for a mistake of syntax.
     pub broken: bool,
+    /// What it may hold beside its attributes, for a did-you-mean.
+    pub beside: &'a [&'static str],
 }
 
 impl Check<'_> {
@@ -36,7 +43,8 @@ impl Check<'_> {
     pub fn body(&mut self, attributes: &[Attribute], body: &Body, place: Place<'_>) -> Option<Object> {
         let before = self.mistakes.len();
         let mut members = Object::new();
-        let mut failed = false;
+        // What was left out has been told of, and what is left says something else.
+        let mut failed = place.broken;
         let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
         for written in &body.attributes {
             let name = &written.name;
@@ -55,6 +63,7 @@ impl Check<'_> {
             }
             match self.expression(&attribute.ty, &written.value, attribute.name) {
                 Some(value) => {
+                    self.rule(attribute, &value, |_| written.value.span);
                     members.insert(attribute.name.to_owned(), value);
                 }
                 None => failed = true,
@@ -63,8 +72,11 @@ impl Check<'_> {
         for attribute in attributes.iter().filter(|attribute| attribute.ty.is_block()) {
             let written: Vec<_> =
                 body.blocks.iter().filter(|block| block.keyword.text == attribute.name).collect();
-            if let Some(value) = self.blocks(attribute, &written, place) {
-                members.insert(attribute.name.to_owned(), value);
+            match self.blocks(attribute, &written, place) {
+                Some(value) => {
+                    members.insert(attribute.name.to_owned(), value);
+                }
+                None => failed |= !written.is_empty(),
             }
         }
         for block in &body.blocks {
@@ -111,13 +123,26 @@ impl Check<'_> {
                 .at(first.keyword.span, "the first one"),
             );
         }
-        let values: Vec<_> = written.iter().map(|block| self.block(&attribute.ty, block, &what)).collect();
+        let values: Vec<_> = written.iter().map(|block| self.ruled_block(attribute, block, &what)).collect();
         let mut values = values.into_iter().collect::<Option<Vec<_>>>()?;
         if single { values.pop() } else { Some(Value::List(values)) }
     }
 
+    fn ruled_block(&mut self, attribute: &Attribute, block: &Block, what: &str) -> Option<Value> {
+        let value = self.block(&attribute.ty, block, what)?;
+        self.rule(attribute, &value, |member| place_in(&block.body, member).unwrap_or(block.keyword.span));
+        Some(value)
+    }
+
+    /// Holds a value against its attribute's own rule.
+    fn rule(&mut self, attribute: &Attribute, value: &Value, place: impl Fn(&str) -> Span) {
+        let Some(rule) = attribute.rule.filter(|_| !matches!(value, Value::Null)) else { return };
+        let wrong = rule(&attribute.ty.canonical(value)).into_iter();
+        self.mistakes.extend(wrong.map(|wrong| does_not_fit(place(wrong.0), wrong)));
+    }
+
     fn block(&mut self, ty: &Type, block: &Block, what: &str) -> Option<Value> {
-        let place = Place { what, span: block.keyword.span, broken: block.broken };
+        let place = Place { what, span: block.keyword.span, broken: block.broken, beside: &[] };
         if let Type::Labelled { variants, .. } = ty {
             let labels: Vec<_> = variants.iter().map(|(label, _)| *label).collect();
             let [label] = block.labels.as_slice() else {
@@ -165,6 +190,7 @@ impl Check<'_> {
     fn value(&mut self, ty: &Type, value: Value, expr: &Expr, name: &str) -> Option<Value> {
         let (value, sensitive) = value.into_unmarked();
         let fitted = match (ty, value) {
+            (Type::Ref { .. }, value @ Value::Unknown(_)) => self.not_an_attribute(value, expr, name, ty),
             (_, value @ (Value::Null | Value::Unknown(_))) => Some(value),
             (Type::Bool, value @ Value::Bool(_)) => Some(value),
             (Type::Integer { min, max }, Value::Number(number)) => {
@@ -331,6 +357,31 @@ impl Check<'_> {
         None
     }
 
+    /// Where a reference is wanted, one attribute of a resource is none, though it is known only after apply.
+    fn not_an_attribute(&mut self, value: Value, expr: &Expr, name: &str, ty: &Type) -> Option<Value> {
+        let Node::Attribute(target, output) = &expr.node else { return Some(value) };
+        let mut root = target.as_ref();
+        while let Node::Attribute(inner, _) | Node::Index(inner, _) = &root.node {
+            root = inner;
+        }
+        let kind = match &root.node {
+            Node::Name(word) if self.scope.is_kind(word) => word.as_str(),
+            _ => return Some(value),
+        };
+        let attribute =
+            [true, false].into_iter().find_map(|managed| schema_of(kind, managed)?.attribute(&output.text));
+        // An attribute may hold a reference itself: `listener.http.load_balancer`.
+        if attribute.is_some_and(|attribute| matches!(attribute.ty, Type::Ref { .. })) {
+            return Some(value);
+        }
+        self.mistakes.push(
+            Mistake::new("bgform::lang::wrong_type", format!("`{name}` is {}", ty.describe()))
+                .at(expr.span, "this is one of its attributes")
+                .help(format!("write {}", self.written(target))),
+        );
+        None
+    }
+
     fn out_of_range(&mut self, expected: String, expr: &Expr, name: &str, shown: String) -> Option<Value> {
         self.mistakes.push(
             Mistake::new("bgform::lang::out_of_range", format!("`{name}` is {expected}"))
@@ -343,27 +394,25 @@ impl Check<'_> {
         let mistake = Mistake::new("bgform::lang::wrong_type", format!("`{name}` is {}", ty.describe()))
             .at(expr.span, format!("this is {}", describe(value)));
         let help = match (ty, value) {
-            (Type::Duration { .. }, Value::Number(number)) => {
-                Some(format!("write {}s", format_number(*number)))
-            }
-            (Type::Percent { .. }, Value::Number(number)) => {
-                Some(format!("write {}%", format_number(*number)))
-            }
-            (Type::String { .. } | Type::Text { .. }, Value::Number(number)) => {
-                Some(format!("write \"{}\"", format_number(*number)))
-            }
+            (Type::Duration { .. }, Value::Number(number)) => Some(match number.fract() == 0.0 {
+                true => format!("write {}s", format_number(*number)),
+                false => format!("durations are whole: write {}s", format_number(number.ceil())),
+            }),
+            (Type::Percent { .. }, Value::Number(number)) => Some(as_percent(*number)),
+            (
+                Type::String { .. } | Type::Text { .. } | Type::Choice(_),
+                Value::Number(_) | Value::Bool(_) | Value::Duration(_) | Value::Percent(_),
+            ) => Some(match self.literal(expr) {
+                Some(text) => format!("write \"{text}\""),
+                None => "give it as a string where its value is written".to_owned(),
+            }),
             (Type::String { .. } | Type::Text { .. }, Value::Ref(reference)) => {
                 Some(format!("name one of its attributes, such as {reference}.id"))
             }
-            (Type::Integer { .. } | Type::Number { .. }, Value::String(text))
-                if text.parse::<f64>().is_ok() =>
-            {
-                Some(format!("write {text}"))
-            }
+            (_, Value::String(text)) if reads_as(ty, text) => Some(format!("write {text} without quotes")),
             (Type::Integer { .. } | Type::Number { .. }, Value::Duration(duration)) => {
                 Some(format!("write {}", format_number(duration.as_secs_f64())))
             }
-            (Type::Duration { .. }, Value::String(text)) => Some(format!("write {text} without quotes")),
             (Type::Ref { kinds, .. }, Value::String(text)) => {
                 let kind = kinds.first().copied().unwrap_or("vpc");
                 Some(format!(
@@ -394,15 +443,17 @@ impl Check<'_> {
         None
     }
 
-    /// How an expression reads, as far as a help text needs it.
-    fn written(&self, expr: &Expr) -> String {
-        match &expr.node {
-            Node::String(text) => format!("\"{text}\""),
-            Node::Number(number) => format_number(*number),
-            Node::Name(name) => name.clone(),
-            Node::Attribute(target, name) => format!("{}.{}", self.written(target), name.text),
-            _ => "...".to_owned(),
-        }
+    /// An expression as its author wrote it, where it is short.
+    fn written(&self, expr: &Expr) -> &str {
+        let text = self.sources.slice(expr.span);
+        if text.is_empty() || text.len() > 60 || text.contains('\n') { "..." } else { text }
+    }
+
+    /// A number, percent, duration or bool as its author wrote it: `1.0` stays `1.0`.
+    fn literal(&self, expr: &Expr) -> Option<&str> {
+        use Node::{Bool, Duration, Number, Percent};
+        let is_literal = matches!(expr.node, Number(_) | Percent(_) | Duration(_) | Bool(_));
+        Some(self.written(expr)).filter(|text| is_literal && reads(text).is_some())
     }
 
     fn unknown(&mut self, name: &Name, attributes: &[Attribute], place: Place<'_>, block: bool) {
@@ -410,13 +461,11 @@ impl Check<'_> {
         let code = if block { "bgform::lang::unknown_block" } else { "bgform::lang::unknown_attribute" };
         let mistake = Mistake::new(code, format!("`{}` has no {word} `{}`", place.what, name.text))
             .at(name.span, "not known");
-        let guess = did_you_mean(&name.text, attributes.iter().map(|attribute| attribute.name));
-        self.mistakes.push(match guess {
-            Some(guess) => mistake.help(format!("did you mean `{guess}`?")),
-            None => {
-                let names: Vec<_> = attributes.iter().map(|attribute| attribute.name).collect();
-                mistake.help(format!("it has {}", names.join(", ")))
-            }
+        let names = || attributes.iter().map(|attribute| attribute.name).chain(place.beside.iter().copied());
+        self.mistakes.push(match (terraform::inside(&name.text), did_you_mean(&name.text, names())) {
+            (Some(help), _) => mistake.help(help),
+            (None, Some(guess)) => mistake.help(format!("did you mean `{guess}`?")),
+            (None, None) => mistake.help(format!("it has {}", names().collect::<Vec<_>>().join(", "))),
         });
     }
 
@@ -464,6 +513,46 @@ impl Check<'_> {
                 }),
         );
     }
+}
+
+/// A mistake of what no type shows.
+pub fn does_not_fit(at: Span, (_, message, help): Wrong) -> Mistake {
+    Mistake::new("bgform::lang::does_not_fit", message).at(at, "this").help(help)
+}
+
+/// Where an attribute's value, or the first block of that name, stands in a body.
+pub fn place_in(body: &Body, attribute: &str) -> Option<Span> {
+    let written = body.attributes.iter().find(|one| one.name.text == attribute).map(|one| one.value.span);
+    let block = || body.blocks.iter().find(|one| one.keyword.text == attribute).map(|one| one.keyword.span);
+    written.or_else(block)
+}
+
+/// `25%` for 25 and for 0.25.
+fn as_percent(number: f64) -> String {
+    let written = |number: f64| format!("write {}%", format_number((number * 1e6).round() / 1e6));
+    match number > 0.0 && number < 1.0 {
+        true => written(number * 100.0),
+        false => written(number),
+    }
+}
+
+/// The value that a text is without quotes.
+fn reads(text: &str) -> Option<Value> {
+    match text {
+        "true" => Some(Value::Bool(true)),
+        "false" => Some(Value::Bool(false)),
+        _ => literal::value(text),
+    }
+}
+
+fn reads_as(ty: &Type, text: &str) -> bool {
+    matches!(
+        (ty, reads(text)),
+        (Type::Bool, Some(Value::Bool(_)))
+            | (Type::Integer { .. } | Type::Number { .. }, Some(Value::Number(_)))
+            | (Type::Duration { .. }, Some(Value::Duration(_)))
+            | (Type::Percent { .. }, Some(Value::Percent(_)))
+    )
 }
 
 fn same_shape(ty: &Type, value: &Value) -> bool {

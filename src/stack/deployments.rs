@@ -9,13 +9,13 @@ use super::program::{Program, Registry, member_kind};
 use super::scope::{Known, Names};
 use super::view::View;
 use crate::address::Address;
-use crate::deployment::Declaration;
 use crate::deployment::given::give;
 use crate::deployment::lower::lower;
 use crate::deployment::names;
 use crate::deployment::nested::{fleet_of, nested, parts};
 use crate::deployment::schema::ATTRIBUTES;
 use crate::deployment::sides::{Sides, own_body};
+use crate::deployment::{Declaration, Strategy};
 use crate::diagnostic::Mistake;
 use crate::facts::{Colour, Deployment};
 use crate::kind::{self, fleet::Fleet};
@@ -116,9 +116,15 @@ impl View<'_> {
         let body = own_body(block, sides);
         let scope = Names::new(self, known, None);
         let declared_at = |address: &Address| self.declared_at(address);
-        let mut check =
-            Check { scope: &scope, member_kind: &member_kind, declared_at: &declared_at, mistakes };
-        let place = Place { what: "deployment", span: name.span, broken: block.broken };
+        let mut check = Check {
+            scope: &scope,
+            member_kind: &member_kind,
+            declared_at: &declared_at,
+            sources: &self.sources,
+            mistakes,
+        };
+        let beside: Vec<_> = nested().iter().map(|(kind, _)| *kind).collect();
+        let place = Place { what: "deployment", span: name.span, broken: block.broken, beside: &beside };
         let inputs = check.body(&ATTRIBUTES, &body, place)?;
         if inputs.get("release").is_some_and(Value::has_sensitive) {
             mistakes.push(
@@ -167,6 +173,7 @@ impl View<'_> {
                     self.check_previews(&name.text, mistakes);
                 }
                 self.check_routers(&name.text, declaration.preview.is_some(), mistakes);
+                self.check_batches(&name.text, &declaration, mistakes);
                 declaration.check(name.span, mistakes);
             }
         }
@@ -196,6 +203,33 @@ impl View<'_> {
             if let Some(why) = router.does_not_take(&inputs, &targets) {
                 wrong("target_group", why);
             }
+        }
+    }
+
+    /// A batch leaves another instance to carry the traffic.
+    fn check_batches(&self, deployment: &str, declaration: &Declaration, mistakes: &mut Vec<Mistake>) {
+        let (Strategy::InPlace { .. }, Some((name, block))) =
+            (&declaration.strategy, self.declarations.deployments.get(deployment))
+        else {
+            return;
+        };
+        let seam = fleet_of(block);
+        let colour = Address::new(seam.kind(), deployment).with_key(Colour::Blue.name());
+        let inputs = offline(self, &colour).unwrap_or_default();
+        let [min, max, desired] = seam.shape().sizes.map(|size| inputs.get(size).and_then(Value::as_number));
+        let is_scaled =
+            inputs.get("scaling_policy").and_then(Value::as_list).is_some_and(|all| !all.is_empty());
+        let single = max == Some(1.0) || (!is_scaled && desired.or(min) == Some(1.0));
+        if single {
+            let written = block.body.blocks.iter().find(|one| one.keyword.text == "strategy");
+            mistakes.push(
+                Mistake::new(
+                    "bgform::lang::does_not_fit",
+                    format!("`{deployment}` has one instance, and no batch of it leaves another to carry the traffic"),
+                )
+                .at(written.map_or(name.span, |one| one.keyword.span), "this takes it out of service")
+                .help(format!("write {} = 2 or more, or another strategy", seam.shape().sizes[0])),
+            );
         }
     }
 

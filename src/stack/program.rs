@@ -69,6 +69,14 @@ impl Kinds for Registry {
     fn existing(&self) -> Vec<&'static str> {
         kind::existing().iter().map(|kind| kind.schema().kind).collect()
     }
+
+    fn elsewhere(&self, keyword: &str, labels: &[&str]) -> Option<String> {
+        kind::terraform::block(keyword, labels)
+    }
+
+    fn called_here(&self, word: &str) -> Option<&'static str> {
+        kind::terraform::kind_of(word)
+    }
 }
 
 /// What a stack is read from.

@@ -84,6 +84,15 @@ fn a_value_of_the_wrong_type_says_what_to_write() {
     says(&group("deregistration_delay = \"5s\""), "wrong_type", "\"5s\"", "write 5s without quotes");
     says(&group("deregistration_delay = 2h"), "out_of_range", "2h", "");
     says(&group("name = 7"), "wrong_type", "7", "write \"7\"");
+    says(&group("name = 1.0"), "wrong_type", "1.0", "write \"1.0\"");
+    says(&group("name = true"), "wrong_type", "true", "write \"true\"");
+    says(&group("deregistration_delay = 0.5"), "wrong_type", "0.5", "write 1s");
+    says(&group("preserve_client_ip = \"true\""), "wrong_type", "\"true\"", "write true without quotes");
+    let routing =
+        |share: &str| group(&format!("dns_failover {{\n  minimum_healthy_percentage = {share}\n}}"));
+    says(&routing("0.25"), "wrong_type", "0.25", "write 25%");
+    says(&routing("25"), "wrong_type", "25", "write 25%");
+    says(&routing("\"25%\""), "wrong_type", "\"25%\"", "write 25% without quotes");
     says(&group("name = vpc.main"), "wrong_type", "vpc.main", "such as vpc.main.id");
     says(&group("tags = \"x\""), "wrong_type", "\"x\"", "");
     says(
@@ -101,6 +110,10 @@ fn an_unknown_word_is_met_with_the_nearest_known_one() {
     says(&group("name = local.nme"), "unknown_local", "nme", "");
     says("target_grop \"web\" {\n}\n", "unknown_kind", "target_grop", "did you mean `target_group`?");
     says("vpc \"web\" {\n}\n", "unknown_kind", "vpc", "write existing vpc \"web\"");
+    says(&group("lifecyle {\n}"), "unknown_block", "lifecyle", "did you mean `lifecycle`?");
+    says(&group("vpc_id = 1"), "unknown_attribute", "vpc_id", "did you mean `vpc`?");
+    says(&group("wheels = 4"), "unknown_attribute", "wheels", "tags");
+    says(&group("wheels = 4"), "unknown_attribute", "wheels", "for_each, depends_on, lifecycle");
     says("existing vpcs \"web\" {\n}\n", "unknown_kind", "vpcs", "did you mean `vpc`?");
     says(
         "variable \"x\" {\n  type = strng\n  default = 1\n}\n",
@@ -313,4 +326,223 @@ fn the_label_of_a_rule_in_a_deployment_is_a_name_too() {
     let (_, mistakes) = load(&text, &[("release", "1.0")]);
     let told: Vec<_> = mistakes.iter().map(|one| one.code).collect();
     assert!(text.contains("\"api.v2\"") && told.contains(&"bgform::lang::bad_name"), "{mistakes:?}");
+}
+
+#[test]
+fn who_comes_from_terraform_is_told_what_it_is_called_here() {
+    let block = |keyword: &str, help: &str| {
+        let first = keyword.split(' ').next().unwrap();
+        says(&format!("{keyword} {{\n}}\n"), "unknown_kind", first, help);
+    };
+    block("resource \"aws_lb\" \"web\"", "write load_balancer \"web\" {");
+    block("data \"aws_vpc\" \"other\"", "write existing vpc \"other\" {");
+    block("resource \"aws_vpc\" \"other\"", "write existing vpc \"other\" {");
+    block("aws_instance \"web\"", "write instance \"web\" {");
+    block("resource \"aws_security_group_rule\" \"web\"", "`ingress` and `egress` blocks");
+    block("resource \"aws_s3_bucket\" \"web\"", "no kind for `aws_s3_bucket` yet");
+    block("provider \"aws\"", "`stack` block");
+    block("terraform", "`stack` block");
+    block("module \"web\"", "not there yet");
+    block("moved", "bgform state mv");
+    says(
+        "existing aws_subnets \"web\" {\n}\n",
+        "unknown_kind",
+        "aws_subnets",
+        "write existing subnets \"web\" {",
+    );
+    says(&group("count = 2"), "unknown_attribute", "count", "for_each");
+    says(&group("dynamic \"health_check\" {\n}"), "unknown_block", "dynamic", "write each block out");
+    let output = |value: &str| format!("output \"o\" {{\n  value = {value}\n}}\n");
+    says(&output("aws_lb.web.arn"), "unknown_name", "aws_lb", "write `load_balancer.web`");
+    says(&output("data.aws_vpc.main.id"), "unknown_name", "data", "write `vpc.NAME`");
+    says(&output("module.web.url"), "unknown_name", "module", "not there yet");
+    says(&output("\"${path.module}/x\""), "unknown_name", "path", "relative to the file");
+}
+
+#[test]
+fn a_word_is_no_guess_for_one_that_says_something_else() {
+    let gate = "deployment \"web\" {\n  release = \"1\"\n  gate \"smoke\" {\n    at = \"pre_shift\"\n    approval {\n    }\n  }\n}\n";
+    let (_, mistakes) = load(&format!("{HEAD}{gate}"), &[]);
+    let choice = mistakes.iter().find(|one| one.code == "bgform::lang::unknown_choice").unwrap();
+    assert!(choice.message.contains("\"before_shift\", \"shift\""), "{choice:?}");
+    assert_eq!(choice.help, None);
+}
+
+#[test]
+fn one_mistake_causes_no_second() {
+    // A nested block that failed is not missing, what an unclosed heredoc took is not either.
+    let rule = "variable \"live\" {\n  type = string\n  default = 5s\n}\nexisting listener \"http\" {\n  id = \"arn:aws:x\"\n}\n\
+                listener_rule \"web\" {\n  listener = listener.http\n  priority = 1\n  condition {\n    path_pattern = [\"/*\"]\n  }\n  \
+                action \"forward\" {\n    target_group {\n      group = target_group.web\n      weight = var.live == \"blue\" ? 1 : 0\n    }\n  }\n}\n";
+    says(&format!("{rule}{}", group("")), "wrong_type", "5s", "");
+    says(
+        "deployment \"web\" {\n  release = <<-EOT\n   x\n",
+        "unclosed_heredoc",
+        "<<-EOT",
+        "alone on the line",
+    );
+    let balancer = "load_balancer \"edge\" {\n  type = \"network\"\n  subnets = subnets.all\n}\nexisting image \"i\" {\n  id = \"ami-1\"\n}\nlistener \
+                    \"tcp\" {\n  load_balancer = load_balancer.edge\n  port = 80\n  protocol = \"TCP\"\n}\n";
+    let deployment = "deployment \"web\" {\n  release = \"1\"\n  launch_template {\n    image = image.i\n  }\n  autoscaling_group {\n    subnets \
+                      = subnets.all\n    min_size = 2\n    max_size = 4\n  }\n  target_group {\n    vpc = vpc.main\n    port = 80\n    protocol = \
+                      \"TCP\"\n  }\n  listener {\n    listener = listener.tpc\n  }\n  strategy \"blue_green\" {\n  }\n}\n";
+    says(&format!("{balancer}{deployment}"), "not_declared", "listener.tpc", "did you mean `listener.tcp`?");
+}
+
+#[test]
+fn each_of_several_mistakes_is_told_at_its_own_place() {
+    let ingress = |body: &str| format!("  ingress {{\n    protocol = \"tcp\"\n{body}  }}\n");
+    let text = format!(
+        "{HEAD}security_group \"g\" {{\n  for_each = toset([\"a\", \"b\"])\n  vpc = vpc.main\n{}{}{}{}}}\n",
+        ingress("    port = 80\n    self = true\n"),
+        ingress("    self = true # one\n"),
+        ingress("    port = 80 # two\n"),
+        ingress("    port = 80\n    cidr = [\"10.0.0.1/8\"]\n"),
+    );
+    let (_, mistakes) = load(&text, &[]);
+    let at: Vec<_> =
+        mistakes.iter().map(|one| text[..one.labels[0].0.start].matches("ingress").count()).collect();
+    assert_eq!(at, [1, 2, 4], "{mistakes:?}");
+    assert!(mistakes[2].message.contains("names a host"), "{mistakes:?}");
+}
+
+#[test]
+fn a_name_that_only_one_can_have_is_given_once() {
+    let named = |name: &str, resource: &str| {
+        format!(
+            "target_group \"{resource}\" {{\n  vpc = vpc.main\n  port = 80\n  protocol = \"HTTP\"\n  name = \"{name}\"\n}}\n"
+        )
+    };
+    says(&format!("{}{}", named("x", "a"), named("x", "b")), "duplicate", "\"x\"", "another `name`");
+    let (_, none) = load(&format!("{HEAD}{}{}", named("x", "a"), named("y", "b")), &[]);
+    assert!(none.is_empty(), "{none:?}");
+    let rule = |priority: u32, resource: &str| {
+        format!(
+            "listener_rule \"{resource}\" {{\n  listener = listener.http\n  priority = {priority}\n  condition {{\n    path_pattern = \
+             [\"/*\"]\n  }}\n  action \"fixed_response\" {{\n    status_code = 404\n  }}\n}}\n"
+        )
+    };
+    let listener = "existing listener \"http\" {\n  id = \"arn:aws:x\"\n}\n";
+    says(&format!("{listener}{}{}", rule(7, "a"), rule(7, "b")), "duplicate", "7", "another `priority`");
+}
+
+#[test]
+fn a_listener_speaks_what_its_load_balancer_does_and_has_rules_where_there_are_some() {
+    let stack = |of: &str, protocol: &str, rule: bool| {
+        let action = "default_action \"forward\" {\n    group = target_group.web\n  }";
+        let listener = format!(
+            "load_balancer \"edge\" {{\n  type = \"{of}\"\n  subnets = subnets.all\n}}\nlistener \"web\" {{\n  load_balancer = \
+             load_balancer.edge\n  port = 80\n  protocol = \"{protocol}\"\n  {action}\n}}\ntarget_group \"web\" {{\n  vpc = vpc.main\n  \
+             port = 80\n  protocol = \"{protocol}\"\n}}\n"
+        );
+        let rules = "listener_rule \"r\" {\n  listener = listener.web\n  priority = 1\n  condition {\n    path_pattern = [\"/*\"]\n  }\n  action \
+                     \"forward\" {\n    group = target_group.web\n  }\n}\n";
+        format!("{listener}{}", if rule { rules } else { "" })
+    };
+    for (of, protocol, rule) in [("application", "HTTP", true), ("network", "TCP", false)] {
+        let (_, none) = load(&format!("{HEAD}{}", stack(of, protocol, rule)), &[]);
+        assert!(none.is_empty(), "{none:?}");
+    }
+    says(&stack("network", "TCP", true), "does_not_fit", "listener.web", "default action");
+    says(&stack("application", "TCP", false), "does_not_fit", "\"TCP\"", "type = \"network\"");
+    says(&stack("network", "HTTP", false), "does_not_fit", "\"HTTP\"", "type = \"application\"");
+}
+
+#[test]
+fn what_aws_refuses_of_one_value_is_told_where_it_stands() {
+    let check = |body: &str| group(&format!("  health_check {{\n    {body}\n  }}"));
+    says(&check("path = \"healthz\""), "does_not_fit", "\"healthz\"", "write \"/healthz\"");
+    says(&check("interval = 5s"), "does_not_fit", "health_check", "lower `timeout`");
+    let secure =
+        |attributes: &str| format!("security_group \"g\" {{\n  vpc = vpc.main\n  {attributes}\n}}\n");
+    says(&secure("name = \"sg-web\""), "does_not_fit", "\"sg-web\"", "does not begin with `sg-`");
+    says(&secure("name = \"\""), "does_not_fit", "\"\"", "not empty");
+    says(
+        &group("tags = { team = \"a;b\" }"),
+        "does_not_fit",
+        "{ team = \"a;b\" }",
+        "letters, digits, spaces",
+    );
+    says(&secure("description = \"für alle\""), "does_not_fit", "\"für alle\"", "ASCII letters");
+    says(&secure("tags = { \"aws:x\" = \"y\" }"), "does_not_fit", "{ \"aws:x\" = \"y\" }", "AWS keeps");
+    says(&secure("tags = { \"\" = \"y\" }"), "does_not_fit", "{ \"\" = \"y\" }", "1 to 128");
+    says(
+        &secure("tags = { for n in range(48) : \"k${n}\" => \"v\" }"),
+        "does_not_fit",
+        "{ for n in range(48) : \"k${n}\" => \"v\" }",
+        "take some away",
+    );
+    let template = |data: &str| {
+        format!(
+            "existing image \"i\" {{\n  id = \"ami-1\"\n}}\nlaunch_template \"t\" {{\n  image = image.i\n  user_data = {data}\n}}\n"
+        )
+    };
+    says(
+        &template("base64encode(\"#!/bin/sh\")"),
+        "does_not_fit",
+        "base64encode(\"#!/bin/sh\")",
+        "leave `base64encode(...)` out",
+    );
+    let data = "join(\"\", [for a in range(100) : join(\"\", [for b in range(60) : \"äb\"])])";
+    says(&template(data), "does_not_fit", data, "keep the script in the image");
+}
+
+#[test]
+fn the_stacks_own_tags_count_with_those_of_a_resource() {
+    let tags = |from: u32, to: u32| format!("{{ for n in range({from}, {to}) : \"k${{n}}\" => \"v\" }}");
+    let text = |own: &str| {
+        format!("stack \"s\" {{\n  tags = {}\n}}\nsecurity_group \"g\" {{\n  tags = {own}\n}}\n", tags(0, 40))
+    };
+    let said = |own: &str| load(&text(own), &[]).1.into_iter().map(|one| one.message).collect::<Vec<_>>();
+    assert_eq!(said(&tags(0, 47)), Vec::<String>::new());
+    assert_eq!(said(&tags(40, 50)), ["50 tags, and a resource has at most 47 beside bgform's own three"]);
+}
+
+#[test]
+fn an_attribute_of_a_resource_is_no_reference_to_it() {
+    let groups = |value: &str| {
+        format!(
+            "security_group \"a\" {{\n  vpc = vpc.main\n}}\nload_balancer \"e\" {{\n  subnets = subnets.all\n  security_groups = {value}\n}}\n"
+        )
+    };
+    says(&groups("[security_group.a.id]"), "wrong_type", "security_group.a.id", "write security_group.a");
+    says(&groups("[for g in [security_group.a] : g]\n  wheels = 4"), "unknown_attribute", "wheels", "");
+    let subnets = "load_balancer \"e\" {\n  subnets = [subnets.all[0].id, subnets.all[1]]\n}\n";
+    says(subnets, "wrong_type", "subnets.all[0].id", "write subnets.all[0]");
+}
+
+#[test]
+fn a_validation_says_what_may_be_named_in_it() {
+    let variable = |condition: &str| {
+        format!(
+            "locals {{\n  all = [1]\n}}\nvariable \"n\" {{\n  type = number\n  default = 1\n  validation {{\n    condition = {condition}\n    message = \"m\"\n  }}\n}}\n"
+        )
+    };
+    says(&variable("contains(local.all, var.n)"), "not_here", "local.all", "those declared before it");
+    says(&variable("vpc.main.id == \"x\""), "not_here", "vpc", "those declared before it");
+}
+
+#[test]
+fn a_deployment_that_cannot_have_its_second_release_is_refused() {
+    let deployment = |size: u32, hosts: &str, more: &str, strategy: &str| {
+        format!(
+            "existing image \"i\" {{\n  id = \"ami-1\"\n}}\nexisting listener \"http\" {{\n  id = \"arn:aws:x\"\n}}\ndeployment \"web\" {{\n  \
+             release = \"1\"\n{more}  launch_template {{\n    image = image.i\n  }}\n  autoscaling_group {{\n    subnets = subnets.all\n    \
+             min_size = {size}\n    max_size = 4\n  }}\n  target_group {{\n    vpc = vpc.main\n    port = 80\n    protocol = \"HTTP\"\n  }}\n  \
+             listener_rule {{\n    listener = listener.http\n    priority = 9\n    condition {{\n      host_header = {hosts}\n    }}\n  }}\n  \
+             {strategy}\n}}\n"
+        )
+    };
+    let (five, one) = ("[\"a\", \"b\", \"c\", \"d\", \"e\"]", "[\"a\"]");
+    let preview = "  preview {\n    header = { \"X-Preview\" = \"next\" }\n  }\n";
+    let (swap, batches) =
+        ("strategy \"blue_green\" {\n  }", "strategy \"in_place\" {\n    run = [\"true\"]\n  }");
+    for sound in
+        [deployment(2, one, preview, swap), deployment(2, five, "", swap), deployment(2, one, "", batches)]
+    {
+        let (_, mistakes) = load(&format!("{HEAD}{sound}"), &[]);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+    }
+    says(&deployment(2, five, preview, swap), "does_not_fit", "preview", "leave the preview out");
+    says(&deployment(1, one, "", batches), "does_not_fit", "strategy", "write min_size = 2 or more");
 }

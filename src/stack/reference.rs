@@ -31,6 +31,10 @@ pub fn reference() -> String {
     for kind in kind::existing() {
         existing(&mut text, kind.schema(), kind.member_kind());
     }
+    text.push_str("\n### Coming from Terraform\n\n| Terraform | here |\n|---|---|\n");
+    for (word, here) in kind::terraform::table() {
+        let _ = writeln!(text, "| {word} | {} |", cell(&here));
+    }
     text.push_str("\n### Functions\n\n| function | gives |\n|---|---|\n");
     let mut all: Vec<_> = functions::all().collect();
     all.sort_by_key(|function| function.name);

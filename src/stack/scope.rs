@@ -154,6 +154,10 @@ impl Scope for Names<'_> {
         managed.chain(existing).map(str::to_owned).collect()
     }
 
+    fn elsewhere(&self, head: &str, name: Option<&str>) -> Option<String> {
+        kind::terraform::reference(head, name)
+    }
+
     fn resource(&self, kind: &str, name: &str) -> Found {
         let address = Address::new(kind, name);
         if let Some(instances) = self.view.instances(&address) {

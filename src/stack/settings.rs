@@ -5,11 +5,11 @@ use super::scope::Names;
 use super::view::View;
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span};
-use crate::kind::schema::Type;
+use crate::kind::schema::{self, Type};
 use crate::lang::declare::unknown_member;
 use crate::lang::evaluate::{describe, evaluate};
 use crate::stack::Known;
-use crate::stack::check::Check;
+use crate::stack::check::{Check, does_not_fit};
 use crate::value::{Object, Value};
 
 /// What the `stack` block says.
@@ -75,11 +75,16 @@ impl View<'_> {
                         scope: &scope,
                         member_kind: &member_kind,
                         declared_at: &declared_at,
+                        sources: &self.sources,
                         mistakes,
                     };
-                    if let Some(Value::Object(tags)) = check.expression(&ty, &attribute.value, "tags") {
-                        settings.tags = tags;
+                    let value = check.expression(&ty, &attribute.value, "tags").unwrap_or_default();
+                    let wrong = schema::tags(&value);
+                    match value {
+                        Value::Object(tags) if wrong.is_empty() => settings.tags = tags,
+                        _ => {}
                     }
+                    mistakes.extend(wrong.into_iter().map(|wrong| does_not_fit(attribute.value.span, wrong)));
                 }
                 _ => mistakes.push(unknown_member(
                     &attribute.name,

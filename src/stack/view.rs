@@ -6,19 +6,22 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::check::{Check, Place};
+use super::check::{Check, Place, does_not_fit, place_in};
 use super::deployments::Lowered;
 use super::expand::Instances;
 use super::program::{Program, member_kind, schema_of};
-use super::scope::{Known, Names};
+use super::scope::{Facts, Known, Names};
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span};
 use crate::kind;
-use crate::kind::schema::Type;
-use crate::lang::ast::Block;
+use crate::kind::schema::{Attribute, Schema, Type};
 use crate::lang::declare::{Declared, unknown_member};
 use crate::lang::evaluate::{Scope, describe, evaluate};
 use crate::value::{Object, Value};
+
+/// What a block may hold whatever its kind, and what every resource may.
+const OF_EVERY_BLOCK: [&str; 1] = ["depends_on"];
+const OF_EVERY_RESOURCE: [&str; 3] = ["for_each", "depends_on", "lifecycle"];
 
 /// A program as it stands with given facts. It reads as the program that it shows.
 pub struct View<'p> {
@@ -111,20 +114,59 @@ impl<'p> View<'p> {
                 evaluate(&local.value, &names, mistakes);
             }
         }
-        let mut told = BTreeSet::new();
+        let mut told = HashMap::new();
+        let mut beside = Known::new();
         for node in &self.nodes {
             let mut here = Vec::new();
-            self.evaluate(node, &known, &mut here);
-            // Instances of one block share its mistakes.
+            if let Some(evaluated) = self.evaluate(node, &known, &mut here)
+                && node.managed
+            {
+                beside.insert(node.address.clone(), Facts { inputs: evaluated.inputs, ..Facts::default() });
+            }
+            // Instances of one block share its mistakes: the first instance tells them.
             for mistake in here {
-                let span = mistake.labels.first().map(|(span, _)| (span.file, span.start, span.end));
-                if told.insert((node.address.block(), mistake.code, span)) {
+                let place =
+                    (node.address.block(), mistake.code, mistake.labels.first().map(|(span, _)| *span));
+                if *told.entry(place).or_insert(&node.address) == &node.address {
                     mistakes.push(mistake);
                 }
             }
         }
+        self.check_beside(&beside, mistakes);
         self.check_deployments(mistakes);
         self.outputs(&known, mistakes);
+    }
+
+    /// Holds resources against each other, as far as the files say what they are.
+    fn check_beside(&self, all: &Known, mistakes: &mut Vec<Mistake>) {
+        let mut held: HashMap<_, &Address> = HashMap::new();
+        for (address, Facts { inputs, .. }) in
+            self.nodes.iter().filter_map(|node| all.get_key_value(&node.address))
+        {
+            let (Some(kind), Some(declared)) = (kind::find_managed(&address.kind), self.resource(address))
+            else {
+                continue;
+            };
+            let place =
+                |attribute: &str| place_in(&declared.block.body, attribute).unwrap_or(declared.name.span);
+            let wrong = kind.beside(inputs, &|value| named(value, all));
+            mistakes.extend(wrong.into_iter().map(|wrong| does_not_fit(place(wrong.0), wrong)));
+            let Some(only) = only_of(kind.schema(), inputs) else { continue };
+            let Some(first) = held.insert((&address.kind, only), address) else { continue };
+            let unique = kind.schema().unique;
+            let words = unique.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+            let last = unique.last().copied().unwrap_or_default();
+            let mut mistake = Mistake::new(
+                "bgform::lang::duplicate",
+                format!("`{first}` and `{address}` have the same {words}"),
+            )
+            .at(place(last), "again here");
+            if let Some(other) = self.resource(first).filter(|_| first.block() != address.block()) {
+                mistake =
+                    mistake.at(place_in(&other.block.body, last).unwrap_or(other.name.span), "first here");
+            }
+            mistakes.push(mistake.help(format!("give one of them another `{last}`: AWS takes each once")));
+        }
     }
 
     /// Attributes of a resource that stay as they are: what its author ignores changes of, and what
@@ -145,11 +187,20 @@ impl<'p> View<'p> {
         let declared = self.resource(&node.address)?;
         let schema = schema_of(&node.address.kind, node.managed)?;
         let scope = Names::new(self, known, node.each.as_deref());
-        let place =
-            Place { what: &node.address.kind, span: declared.name.span, broken: declared.block.broken };
+        let place = Place {
+            what: &node.address.kind,
+            span: declared.name.span,
+            broken: declared.block.broken,
+            beside: if node.managed { &OF_EVERY_RESOURCE } else { &OF_EVERY_BLOCK },
+        };
         let declared_at = |address: &Address| self.declared_at(address);
-        let mut check =
-            Check { scope: &scope, member_kind: &member_kind, declared_at: &declared_at, mistakes };
+        let mut check = Check {
+            scope: &scope,
+            member_kind: &member_kind,
+            declared_at: &declared_at,
+            sources: &self.sources,
+            mistakes,
+        };
         let inputs = check.body(&schema.attributes, &declared.block.body, place);
         let prevent_destroy = match &declared.prevent_destroy {
             None => Some(false),
@@ -166,18 +217,13 @@ impl<'p> View<'p> {
         if let (true, Some(tags)) = (node.managed, inputs.get_mut("tags")) {
             *tags = with_stack_tags(&self.settings.tags, std::mem::take(tags));
         }
-        if node.managed
-            && !is_broken(&declared.block)
-            && let Some(kind) = kind::find_managed(&node.address.kind)
-        {
-            let wrong = kind.check(&inputs);
-            for (attribute, message, help) in &wrong {
-                let at = place_of(declared, attribute);
-                mistakes.push(
-                    Mistake::new("bgform::lang::does_not_fit", message).at(at, "this").help(help.clone()),
-                );
-            }
-            if !wrong.is_empty() {
+        if let Some(kind) = kind::find_managed(&node.address.kind).filter(|_| node.managed) {
+            let mut wrong = kind.check(&inputs);
+            wrong.extend(kind.beside(&inputs, &|value| named(value, known)));
+            let is_wrong = !wrong.is_empty();
+            let place = |attribute| place_in(&declared.block.body, attribute).unwrap_or(declared.name.span);
+            mistakes.extend(wrong.into_iter().map(|wrong| does_not_fit(place(wrong.0), wrong)));
+            if is_wrong {
                 return None;
             }
         }
@@ -252,6 +298,39 @@ impl<'p> View<'p> {
     }
 }
 
+/// What is known of that which a value names.
+fn named(value: &Value, known: &Known) -> Option<Object> {
+    let Value::Ref(reference) = value.unmark().0 else { return None };
+    let facts = known.get(&reference.address)?;
+    if let Some(index) = reference.index {
+        return facts.members.as_ref()?.get(index).cloned();
+    }
+    let mut all = facts.inputs.clone();
+    all.extend(facts.outputs.clone());
+    Some(all)
+}
+
+/// What of a resource only one can hold, as text; none where it is not known, or AWS chooses. What is in another
+/// VPC is another.
+fn only_of(schema: &Schema, inputs: &Object) -> Option<Vec<String>> {
+    let text = |value: &Value| {
+        value.find_unknown().is_none().then(|| value.without_marks().to_typed_json().to_string())
+    };
+    let unique: Vec<_> = schema
+        .unique
+        .iter()
+        .map(|name| text(inputs.get(*name)?))
+        .collect::<Option<_>>()
+        .filter(|all: &Vec<_>| !all.is_empty())?;
+    let of_vpc = |one: &&Attribute| matches!(one.ty, Type::Ref { kinds: ["vpc"], .. });
+    let vpc = schema
+        .attributes
+        .iter()
+        .filter(of_vpc)
+        .map(|one| inputs.get(one.name).map_or(Some(String::new()), text));
+    Some(unique.into_iter().chain(vpc.collect::<Option<Vec<_>>>()?).collect())
+}
+
 /// The resource's own tags go before the stack's.
 fn with_stack_tags(stack: &Object, own: Value) -> Value {
     let (own, sensitive) = own.into_unmarked();
@@ -276,16 +355,4 @@ pub fn mentioned_in(value: &Value, found: &mut BTreeSet<Address>) {
         Value::Object(members) => members.values().for_each(|member| mentioned_in(member, found)),
         _ => {}
     }
-}
-
-/// Whether a mistake of syntax was found anywhere in a block.
-fn is_broken(block: &Block) -> bool {
-    block.broken || block.body.blocks.iter().any(is_broken)
-}
-
-fn place_of(declared: &Declared, attribute: &str) -> Span {
-    let body = &declared.block.body;
-    let written = body.attributes.iter().find(|one| one.name.text == attribute).map(|one| one.value.span);
-    let block = || body.blocks.iter().find(|one| one.keyword.text == attribute).map(|one| one.keyword.span);
-    written.or_else(block).unwrap_or(declared.name.span)
 }

@@ -40,6 +40,14 @@ pub fn fleet(desired: i32, members: &[(&str, &str, u64)]) -> Group {
     Group { standing, mixed: None }
 }
 
+#[test]
+fn what_a_person_reads_counts_instances_and_not_units_of_capacity() {
+    let mut fleet = fleet(8, &[("i-1", "InService", 2), ("i-2", "InService", 2), ("i-3", "Pending", 2)]);
+    fleet.standing.members.iter_mut().for_each(|member| member.units = 2);
+    assert_eq!(fleet.summary(), "2 of 4 in service, 1 Pending");
+    assert!(!fleet.settled());
+}
+
 /// What a complete block says, canonical.
 fn inputs(set: Value) -> Object {
     let base = object! {
@@ -179,6 +187,8 @@ fn a_new_version_is_refused_under_traffic_unless_it_is_an_instance_refresh() {
     assert!(!refused("launch_template", object! { "instance_refresh" => object! {} }));
     assert!(!refused("launch_template", object! { "outdated_instances" => "keep" }));
     assert!(!refused("max_size", object! {}));
+    assert!(!refused("launch_template", object! { "min_size" => 0, "desired_capacity" => 0 }));
+    assert!(!refused("launch_template", object! { "min_size" => 0, "max_size" => 0 }));
 }
 
 #[test]

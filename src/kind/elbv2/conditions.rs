@@ -14,7 +14,7 @@ use crate::object;
 use crate::value::{Object, Value};
 
 /// Values in all conditions of one rule (application load balancer quotas).
-const MOST_VALUES: usize = 5;
+pub const MOST_VALUES: usize = 5;
 
 /// One condition: exactly one member is there.
 #[derive(Debug, Clone, Deserialize)]
@@ -98,11 +98,7 @@ pub fn mistakes(inputs: &Object) -> Vec<Mistake> {
             mistake(format!("a rule has at most one `{name}`"), help);
         }
     }
-    let values = |(name, value): (&String, &Value)| match name.as_str() {
-        "http_header" => value.get("values").as_list().map_or(1, <[Value]>::len),
-        _ => value.as_list().map_or(1, <[Value]>::len),
-    };
-    let count: usize = conditions().map(values).sum();
+    let count = count(inputs).unwrap_or_default();
     if count > MOST_VALUES {
         let message = format!("a rule has at most {MOST_VALUES} condition values, and here are {count}");
         mistake(message, "use wildcards, or a second rule".to_owned());
@@ -114,6 +110,16 @@ pub fn mistakes(inputs: &Object) -> Vec<Mistake> {
         );
     }
     mistakes
+}
+
+/// How many values the conditions of a rule have; one that is not known yet counts as one.
+pub fn count(inputs: &Object) -> Option<usize> {
+    let values = |(name, value): (&String, &Value)| match name.as_str() {
+        "http_header" => value.get("values").as_list().map_or(1, <[Value]>::len),
+        _ => value.as_list().map_or(1, <[Value]>::len),
+    };
+    let blocks = inputs.get("condition")?.as_list()?;
+    Some(blocks.iter().filter_map(Value::as_object).flatten().map(values).sum())
 }
 
 pub fn to_api(conditions: &[Condition]) -> Vec<RuleCondition> {

@@ -12,6 +12,7 @@ use crate::cloud::error::{Error, Service};
 use crate::cloud::metrics::Series;
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{OPERATION_TAG, Operation, STACK_TAG, is_reserved_tag};
+use crate::kind::schema::{self, Attribute, characters};
 use crate::kind::{Tags, Wanted};
 use crate::value::{Object, Value};
 
@@ -147,6 +148,20 @@ pub async fn made_by(op: &Operation<'_>, arns: Vec<String>) -> Result<Option<Str
 pub fn declared_tags(tags: Option<&Tags>) -> Value {
     let own = tags.into_iter().flatten().filter(|(key, _)| !is_reserved_tag(key));
     Value::Object(own.map(|(key, value)| (key.clone(), Value::string(value))).collect::<Object>())
+}
+
+/// `tags`, as the kinds declare it: keys and values of letters, digits, spaces and a few signs ([model] TagKey,
+/// TagValue).
+pub fn tags_attribute() -> Attribute {
+    schema::tags_attribute(&["tags"]).rule(|value| {
+        let fits = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
+        let texts = value.as_object().into_iter().flatten();
+        let texts = texts.flat_map(|(key, value)| [Value::string(key), value.clone()]);
+        let of_texts = texts.flat_map(|text| {
+            characters("a tag of a load balancer", &text, fits, "letters, digits, spaces and _ . : / = + - @")
+        });
+        schema::tags(value).into_iter().chain(of_texts).collect()
+    })
 }
 
 /// Tags for a creating call.

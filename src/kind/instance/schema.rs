@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use crate::kind::launch_template::data::user_data;
 use crate::kind::launch_template::schema::{metadata_options, volume};
 use crate::kind::schema::{Attribute, NOT_AT_CREATE, Schema, Type, attribute, output, tags_attribute};
 
@@ -67,7 +68,7 @@ pub static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
         ("maintenance_options", FLEETS),
         ("network_performance_options", FLEETS),
     ],
-    unique: &["private_ip_address"],
+    unique: &["private_ip_address", "subnet"],
 });
 
 fn attributes() -> Vec<Attribute> {
@@ -98,7 +99,8 @@ fn attributes() -> Vec<Attribute> {
             Type::Text { max: 16_384 },
             "What cloud-init runs, as plain text. A change stops it for a moment and, as cloud-init has it, \
              runs only on a new instance.",
-        ),
+        )
+        .rule(user_data),
         attribute("iam_instance_profile", Type::String { max: 128 }, "The instance profile's name."),
         attribute(
             "root_volume",

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 use crate::kind::Tags;
 use crate::kind::ec2::sdk_tags;
+use crate::kind::schema::Wrong;
+use crate::value::Value;
 
 #[derive(Debug, Deserialize)]
 pub struct Spec {
@@ -143,6 +145,26 @@ struct PrivateDns {
     hostname_type: Option<String>,
     enable_resource_name_dns_a_record: bool,
     enable_resource_name_dns_aaaa_record: bool,
+}
+
+/// At most 16 KB before bgform makes base64 of it
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html>).
+pub fn user_data(data: &Value) -> Vec<Wrong> {
+    const MOST: usize = 16_384;
+    let Some(text) = data.as_str() else { return Vec::new() };
+    let mut found = Vec::new();
+    if text.len() > MOST {
+        let message = format!("user data is at most {MOST} bytes, and this is {}", text.len());
+        found.push(("", message, "keep the script in the image, or fetch it from S3".to_owned()));
+    }
+    // A script and a cloud-config begin with `#`, a MIME message with its type.
+    let begins = |bytes: &[u8]| bytes.starts_with(b"#") || bytes.starts_with(b"Content-Type:");
+    let decoded = BASE64_STANDARD.decode(text.trim_end()).ok();
+    if decoded.is_some_and(|bytes| begins(&bytes)) {
+        let message = "user data is given as plain text, and this is base64".to_owned();
+        found.push(("", message, "leave `base64encode(...)` out: bgform encodes it".to_owned()));
+    }
+    found
 }
 
 /// Text as EC2 wants user data.

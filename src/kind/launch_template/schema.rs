@@ -3,7 +3,10 @@
 
 use std::sync::LazyLock;
 
-use crate::kind::schema::{Attribute, NOT_AT_CREATE, Schema, Type, attribute, output, tags_attribute};
+use crate::kind::launch_template::data::user_data;
+use crate::kind::schema::{
+    Attribute, NOT_AT_CREATE, Schema, Type, Wrong, attribute, characters, output, tags, tags_attribute,
+};
 use crate::value::Value;
 
 /// Attributes whose change makes no new version.
@@ -40,9 +43,24 @@ pub static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
     unique: &["name"],
 });
 
+/// [model] LaunchTemplateName.
+fn name(name: &Value) -> Vec<Wrong> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "().-/_".contains(c);
+    let mut wrong = characters("a launch template's name", name, fits, "letters, digits and ( ) . - / _");
+    if let Some(short) = name.as_str().filter(|name| name.len() < 3) {
+        wrong.push((
+            "",
+            format!("`{short}` is too short for a launch template's name"),
+            "use 3 to 128 characters".to_owned(),
+        ));
+    }
+    wrong
+}
+
 fn attributes() -> Vec<Attribute> {
     vec![
         attribute("name", Type::String { max: 128 }, "Its name; made from the stack's if not given.")
+            .rule(name)
             .replaces()
             .api(&["launch_template_name"]),
         attribute("image", Type::id_of(&["image"]), "The image that instances start from.")
@@ -56,7 +74,8 @@ fn attributes() -> Vec<Attribute> {
             "Groups of the first interface.",
         )
         .api(&["security_group_ids"]),
-        attribute("user_data", Type::Text { max: 16_384 }, "What cloud-init runs, as plain text."),
+        attribute("user_data", Type::Text { max: 16_384 }, "What cloud-init runs, as plain text.")
+            .rule(user_data),
         attribute(
             "iam_instance_profile",
             Type::string(),
@@ -118,8 +137,10 @@ fn attributes() -> Vec<Attribute> {
         attribute("disable_api_stop", Type::Bool, "Whether the API refuses to stop instances."),
         attribute("disable_api_termination", Type::Bool, "Whether the API refuses to terminate instances."),
         attribute("instance_tags", Type::String { max: 256 }.map(), "Tags of every instance.")
+            .rule(tags)
             .api(&["tag_specifications"]),
         attribute("volume_tags", Type::String { max: 256 }.map(), "Tags of every volume.")
+            .rule(tags)
             .api(&["tag_specifications"]),
         attribute(
             "keep_versions",

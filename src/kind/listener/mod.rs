@@ -15,8 +15,8 @@ use super::elbv2::cutover::{cut_over, wait_for_first};
 use super::elbv2::settings::{self, Settings};
 use super::elbv2::{self, SERVICE};
 use super::router::Router;
-use super::schema::Schema;
-use super::{Kind, Live, Permissions, Tags, Traffic, Update, Wanted};
+use super::schema::{Schema, Wrong};
+use super::{Kind, Live, Named, Permissions, Tags, Traffic, Update, Wanted};
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::Operation;
@@ -344,6 +344,10 @@ impl Kind for Listener {
 
     fn check(&self, inputs: &Object) -> Vec<elbv2::Mistake> {
         schema::mistakes(inputs)
+    }
+
+    fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong> {
+        schema::beside(inputs, named).into_iter().collect()
     }
 
     fn traffic(&self, inputs: &Object) -> Traffic {

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
+use crate::kind::Named;
+use crate::kind::elbv2;
 use crate::kind::elbv2::settings::{Form, Setting, setting};
 use crate::kind::elbv2::{Mistake, actions};
-use crate::kind::schema::{
-    Attribute, NOT_AT_CREATE, Output, Schema, Type, attribute, output, tags_attribute,
-};
+use crate::kind::schema::{Attribute, NOT_AT_CREATE, Output, Schema, Type, Wrong, attribute, output};
 use crate::value::{Object, Value};
 
 /// [model] ListenerAttribute.
@@ -160,7 +160,7 @@ fn attributes() -> Vec<Attribute> {
             Type::Block(headers("response_headers")),
             "HTTP and HTTPS: headers that clients get.",
         ),
-        tags_attribute(&["tags"]),
+        elbv2::tags_attribute(),
     ]
 }
 
@@ -263,6 +263,24 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
         mistake("default_action", message, "write `default_action \"forward\"`");
     }
     mistakes
+}
+
+/// The protocol is one of the load balancer's type (API_CreateListener).
+pub(super) fn beside(inputs: &Object, named: Named<'_>) -> Option<Wrong> {
+    let protocol = inputs.get("protocol")?.as_str()?;
+    let balancer = named(inputs.get("load_balancer")?)?;
+    let (of, protocols) = match balancer.get("type")?.as_str()? {
+        "application" => ("an application", ["HTTP", "HTTPS"].as_slice()),
+        "network" => ("a network", ["TCP", "TLS", "UDP", "TCP_UDP"].as_slice()),
+        _ => return None,
+    };
+    (!protocols.contains(&protocol)).then(|| {
+        let message = format!("a listener of {of} load balancer does not speak {protocol}");
+        let other = if of == "a network" { "application" } else { "network" };
+        let help =
+            format!("write one of {}, or type = \"{other}\" in the load balancer", protocols.join(", "));
+        ("protocol", message, help)
+    })
 }
 
 #[cfg(test)]

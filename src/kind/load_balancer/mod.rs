@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 use super::elbv2::settings::{self, Settings};
 use super::elbv2::{self, SERVICE};
-use super::schema::Schema;
-use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
+use super::schema::{Schema, Wrong};
+use super::{Boxed, Kind, Live, Named, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{Operation, Poll};
@@ -319,6 +319,10 @@ impl Kind for LoadBalancer {
 
     fn check(&self, inputs: &Object) -> Vec<elbv2::Mistake> {
         schema::mistakes(inputs)
+    }
+
+    fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong> {
+        schema::beside(inputs, named).into_iter().collect()
     }
 
     fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {

@@ -1,13 +1,14 @@
 //! What a `load_balancer` block may say.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::kind::Named;
+use crate::kind::elbv2;
 use crate::kind::elbv2::Mistake;
 use crate::kind::elbv2::name_mistake;
 use crate::kind::elbv2::settings::{Form, Setting, setting};
-use crate::kind::schema::{
-    Attribute, NOT_AT_CREATE, Output, Schema, Type, attribute, output, tags_attribute,
-};
+use crate::kind::schema::{Attribute, NOT_AT_CREATE, Output, Schema, Type, Wrong, attribute, output};
 use crate::value::{Object, Value};
 
 /// [model] LoadBalancerAttribute.
@@ -103,7 +104,7 @@ fn attributes() -> Vec<Attribute> {
             "The addresses that it has.",
         )
         .default("ipv4"),
-        tags_attribute(&["tags"]),
+        elbv2::tags_attribute(),
     ];
     attributes.extend(setting_attributes().into_iter().map(|attribute| attribute.api(NOT_AT_CREATE)));
     attributes
@@ -206,4 +207,26 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
         mistakes.push(("subnets", message, "add a subnet of another zone".to_owned()));
     }
     mistakes
+}
+
+/// One subnet of each zone (API_CreateLoadBalancer, Subnets).
+pub(super) fn beside(inputs: &Object, named: Named<'_>) -> Option<Wrong> {
+    let mut seen: BTreeMap<String, &Value> = BTreeMap::new();
+    for subnet in inputs.get("subnets")?.as_list()? {
+        let Some(zone) =
+            named(subnet).and_then(|of| of.get("availability_zone")?.as_str().map(str::to_owned))
+        else {
+            continue;
+        };
+        if let Some(first) = seen.get(&zone) {
+            let written = |subnet: &Value| match subnet {
+                Value::Ref(reference) => reference.to_string(),
+                other => other.as_str().unwrap_or("one").to_owned(),
+            };
+            let message = format!("`{}` and `{}` are both in {zone}", written(first), written(subnet));
+            return Some(("subnets", message, "name one subnet of each zone".to_owned()));
+        }
+        seen.insert(zone, subnet);
+    }
+    None
 }

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::kind::ec2::{Members, list};
+use crate::kind::schema::Wrong;
 use crate::value::Value;
 
 /// An `ingress` or `egress` block.
@@ -247,13 +248,17 @@ pub fn as_blocks(live: &Rules, declared: Option<&Value>, own: &str) -> Value {
     Value::List(grouped.iter().map(Block::value).collect())
 }
 
-/// What is wrong with one block (canonical, perhaps with unknowns): message and help.
-pub fn check(block: &Value) -> Option<(String, String)> {
+/// What is wrong with one block (canonical, perhaps with unknowns).
+pub fn wrong(block: &Value) -> Vec<Wrong> {
+    first_wrong(block).into_iter().collect()
+}
+
+fn first_wrong(block: &Value) -> Option<Wrong> {
     let protocol = protocol_of(block.get("protocol").as_str()?);
     let given = |name: &str| !block.get(name).is_null();
     let number = |name: &str| block.get(name).as_number();
     let has_ports = given("port") || given("from_port") || given("to_port");
-    let wrong = |message: String, help: &str| Some((message, help.to_owned()));
+    let wrong = |message: String, help: &str| Some(("", message, help.to_owned()));
     if given("port") && (given("from_port") || given("to_port")) {
         return wrong(
             "a rule has either `port` or `from_port` and `to_port`".into(),
@@ -275,10 +280,31 @@ pub fn check(block: &Value) -> Option<(String, String)> {
             "write both, or `port` for a single one",
         );
     }
-    if let (Some(from), Some(to)) = (number("from_port"), number("to_port"))
-        && from > to
-    {
-        return wrong(format!("the range of ports ends ({to}) before it begins ({from})"), "swap the two");
+    let is_icmp = matches!(protocol.as_str(), "icmp" | "icmpv6");
+    if let (Some(from), Some(to)) = (number("from_port"), number("to_port")) {
+        // Of ICMP they are a type and a code, and no range (API_IpPermission).
+        let bad = |n: f64| !(-1.0..=255.0).contains(&n);
+        if is_icmp && (bad(from) || bad(to)) {
+            return wrong("an ICMP type and an ICMP code go up to 255".into(), "write -1 for all of them");
+        }
+        if is_icmp && from < 0.0 && to >= 0.0 {
+            return wrong(
+                "every ICMP type has every code".into(),
+                "write `to_port = -1` beside `from_port = -1`",
+            );
+        }
+        if !is_icmp && from < 0.0 && matches!(protocol.as_str(), "tcp" | "udp") {
+            return wrong(
+                "a port is not negative".into(),
+                "write `from_port = 0` and `to_port = 65535` for all",
+            );
+        }
+        if !is_icmp && from > to {
+            return wrong(
+                format!("the range of ports ends ({to}) before it begins ({from})"),
+                "swap the two",
+            );
+        }
     }
     let sources = ["cidr", "ipv6_cidr", "security_groups", "prefix_lists"];
     let none =
@@ -289,22 +315,23 @@ pub fn check(block: &Value) -> Option<(String, String)> {
             "write `cidr = [\"10.0.0.0/8\"]`, `security_groups = [...]` or `self = true`",
         );
     }
-    ["cidr", "ipv6_cidr"].iter().find_map(|name| {
+    ["cidr", "ipv6_cidr"].into_iter().find_map(|name| {
         let texts = block.get(name).as_list().unwrap_or_default().iter().filter_map(Value::as_str);
         texts.into_iter().find_map(|text| check_cidr(name, text))
     })
 }
 
-fn check_cidr(name: &str, text: &str) -> Option<(String, String)> {
+fn check_cidr(name: &'static str, text: &str) -> Option<Wrong> {
+    let wrong = |message: String, help: String| Some((name, message, help));
     let Ok(net) = text.parse::<IpNet>() else {
         let example = if name == "cidr" { "10.0.0.0/8" } else { "2001:db8::/32" };
-        return Some((format!("`{text}` is not a network"), format!("write one like \"{example}\"")));
+        return wrong(format!("`{text}` is not a network"), format!("write one like \"{example}\""));
     };
     match (name, net) {
-        ("cidr", IpNet::V6(_)) => Some((format!("`{text}` is IPv6"), "put it in `ipv6_cidr`".into())),
-        ("ipv6_cidr", IpNet::V4(_)) => Some((format!("`{text}` is IPv4"), "put it in `cidr`".into())),
+        ("cidr", IpNet::V6(_)) => wrong(format!("`{text}` is IPv6"), "put it in `ipv6_cidr`".into()),
+        ("ipv6_cidr", IpNet::V4(_)) => wrong(format!("`{text}` is IPv4"), "put it in `cidr`".into()),
         _ if net.addr() != net.network() => {
-            Some((format!("`{text}` names a host, not a network"), format!("write \"{}\"", net.trunc())))
+            wrong(format!("`{text}` names a host, not a network"), format!("write \"{}\"", net.trunc()))
         }
         _ => None,
     }
@@ -370,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_block_that_ec2_would_refuse_is_found_before() {
-        let message = |value: Value| check(&value).map(|(message, _)| message).unwrap_or_default();
+        let message = |value: Value| first_wrong(&value).map(|(_, message, _)| message).unwrap_or_default();
         let cidr = || vec!["10.0.0.0/8"];
         assert_eq!(
             message(object! { "protocol" => "tcp", "cidr" => cidr() }),
@@ -385,5 +412,16 @@ mod tests {
             "`10.0.0.1/8` names a host, not a network"
         );
         assert_eq!(message(object! { "protocol" => "tcp", "port" => 80, "cidr" => cidr() }), "");
+        let ranged = |protocol: &str, from: i32, to: i32| {
+            message(
+                object! { "protocol" => protocol, "from_port" => from, "to_port" => to, "cidr" => cidr() },
+            )
+        };
+        // Echo requests of every code, and everything.
+        assert_eq!([ranged("icmp", 8, -1), ranged("icmp", 8, 0), ranged("icmpv6", -1, -1)], [""; 3]);
+        assert_eq!(ranged("icmp", -1, 3), "every ICMP type has every code");
+        assert_eq!(ranged("icmp", 256, 0), "an ICMP type and an ICMP code go up to 255");
+        assert_eq!(ranged("tcp", -1, -1), "a port is not negative");
+        assert_eq!(ranged("tcp", 8, 7), "the range of ports ends (7) before it begins (8)");
     }
 }

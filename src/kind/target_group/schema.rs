@@ -3,11 +3,10 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use crate::kind::elbv2;
 use crate::kind::elbv2::settings::{Form, Setting, setting};
 use crate::kind::elbv2::{Mistake, name_mistake};
-use crate::kind::schema::{
-    Attribute, NOT_AT_CREATE, Output, Schema, Type, attribute, output, tags_attribute,
-};
+use crate::kind::schema::{Attribute, NOT_AT_CREATE, Output, Schema, Type, Wrong, attribute, output};
 use crate::value::{Object, Value};
 
 /// [model] TargetGroupAttribute.
@@ -127,7 +126,7 @@ fn attributes() -> Vec<Attribute> {
             "unhealthy_threshold_count",
             "matcher",
         ]),
-        tags_attribute(&["tags"]),
+        elbv2::tags_attribute(),
     ];
     attributes.extend(setting_attributes().into_iter().map(|attribute| attribute.api(NOT_AT_CREATE)));
     attributes
@@ -139,13 +138,22 @@ fn health_check() -> Vec<Attribute> {
     vec![
         attribute("protocol", Type::Choice(&["HTTP", "HTTPS", "TCP"]), "What the check speaks."),
         attribute("port", Type::String { max: 16 }, "A port, or `traffic-port`, the target's own."),
-        attribute("path", Type::string(), "HTTP and HTTPS: the path that is asked for."),
+        attribute("path", Type::string(), "HTTP and HTTPS: the path that is asked for.").rule(path),
         attribute("interval", Type::Duration { min: 5, max: 300 }, "Time between two checks."),
         attribute("timeout", Type::Duration { min: 2, max: 120 }, "How long an answer may take."),
         attribute("healthy_threshold", threshold(), "Successes in a row until healthy."),
         attribute("unhealthy_threshold", threshold(), "Failures in a row until unhealthy."),
         attribute("matcher", Type::String { max: 64 }, "HTTP (or gRPC) codes of success, such as `200-299`."),
     ]
+}
+
+/// Health checks ask for a path; of gRPC it is `/package.service/method` (API_CreateTargetGroup).
+fn path(path: &Value) -> Vec<Wrong> {
+    let wrong = path.as_str().filter(|path| !path.starts_with('/'));
+    let told = |path: &str| {
+        ("", format!("a path begins with `/`, and `{path}` does not"), format!("write \"/{path}\""))
+    };
+    wrong.map(told).into_iter().collect()
 }
 
 fn setting_attributes() -> Vec<Attribute> {
@@ -287,11 +295,17 @@ fn health_check_mistakes(http: bool, check: &Value) -> Vec<Mistake> {
         Value::Null => Some(Duration::from_secs(default)),
         _ => None,
     };
-    // The timeout's default depends on the protocol; the smallest of them finds no false mistake.
+    // 5s for targets that speak HTTP; of others the default depends on the protocol, and the smallest of them
+    // finds no false mistake (API_CreateTargetGroup).
     if let (Some(interval), Some(timeout)) = (seconds("interval", 30), seconds("timeout", 5))
-        && (timeout > interval || (http && timeout == interval && !check.get("timeout").is_null()))
+        && (timeout > interval || (http && timeout == interval))
     {
-        let message = "a health check's timeout is shorter than its interval";
+        let message = match check.get("timeout").is_null() {
+            true => {
+                "a health check's timeout is shorter than its interval, and it is 5s where none is written"
+            }
+            false => "a health check's timeout is shorter than its interval",
+        };
         mistakes.push(mistake("health_check", message, "lower `timeout` or raise `interval`"));
     }
     if let Some(port) = check.get("port").as_str()

@@ -30,7 +30,7 @@ impl Evaluator<'_> {
                 None if self.scope.is_kind(word) => {
                     incomplete("the resource's name", format!("write `{word}.NAME`"))
                 }
-                None => self.unknown_word(word, span),
+                None => self.unknown_word(word, None, span),
             },
         };
         self.fail(mistake)
@@ -57,7 +57,7 @@ impl Evaluator<'_> {
                     (self.scope.resource(head, &name.text), "bgform::lang::unknown_resource", head)
                 }
                 None => {
-                    let mistake = self.unknown_word(head, head_span);
+                    let mistake = self.unknown_word(head, Some(&name.text), head_span);
                     return self.fail(mistake);
                 }
             },
@@ -74,8 +74,12 @@ impl Evaluator<'_> {
             "local" => format!("declare it: `locals {{ {} = ... }}`", name.text),
             _ => format!("declare it: `{head} \"{0}\" {{ }}` or `existing {head} \"{0}\" {{ }}`", name.text),
         };
-        let help = nearest(&name.text, &known, |near| format!("{head}.{near}")).unwrap_or(declare);
-        self.fail(mistake.help(help))
+        let near = nearest(&name.text, &known, |near| format!("{head}.{near}"));
+        match (near, self.scope.only()) {
+            (Some(near), _) => self.fail(mistake.help(near)),
+            (None, None) => self.fail(mistake.help(declare)),
+            (None, Some(only)) => self.fail(not_here(&format!("{head}.{}", name.text), span, only)),
+        }
     }
 
     fn each(&mut self, name: &Name, span: Span) -> Option<Value> {
@@ -100,7 +104,11 @@ impl Evaluator<'_> {
         }
     }
 
-    pub(super) fn unknown_word(&self, word: &str, span: Span) -> Mistake {
+    /// `after` is the name behind its `.`, where it has one.
+    pub(super) fn unknown_word(&self, word: &str, after: Option<&str>, span: Span) -> Mistake {
+        if let (Some(only), Some(_)) = (self.scope.only(), after) {
+            return not_here(word, span, only);
+        }
         let mistake = Mistake::new("bgform::lang::unknown_name", format!("nothing here is named `{word}`"))
             .at(span, "unknown name");
         let words = self.bare_words();
@@ -108,6 +116,8 @@ impl Evaluator<'_> {
             format!("did you mean `var.{word}`?")
         } else if self.is_local(word) {
             format!("did you mean `local.{word}`?")
+        } else if let Some(help) = self.scope.elsewhere(word, after) {
+            help
         } else {
             nearest(word, &words, str::to_owned)
                 .unwrap_or_else(|| format!("write `\"{word}\"` with quotes if it is a string"))
@@ -131,6 +141,13 @@ impl Evaluator<'_> {
         words.extend(["var", "local", "each"].map(str::to_owned));
         words
     }
+}
+
+/// A name that may mean something, and not here.
+fn not_here(name: &str, span: Span, only: &str) -> Mistake {
+    Mistake::new("bgform::lang::not_here", format!("`{name}` cannot be named here"))
+        .at(span, "not known yet")
+        .help(only)
 }
 
 /// `help` for a name that is not one of `known`; `written` is how the nearest stands in the source.

@@ -78,6 +78,16 @@ pub trait Scope {
         Vec::new()
     }
 
+    /// What may be named here, where that is not all of a stack.
+    fn only(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What to write for a first word, and perhaps the one after it, that another tool knows.
+    fn elsewhere(&self, _head: &str, _name: Option<&str>) -> Option<String> {
+        None
+    }
+
     /// `kind.name`: a [`Value::Ref`], or an object of them by key where the block has `for_each`.
     fn resource(&self, _kind: &str, _name: &str) -> Found {
         Found::Missing(Vec::new())

@@ -4,6 +4,7 @@ use crate::diagnostic::{Mistake, Span, did_you_mean};
 use crate::value::{Unknown, Value, format_duration, format_number};
 
 use super::super::ast::{Expr, Node, Part};
+use super::super::slip::LITERAL;
 use super::bounds::{LARGEST, too_large};
 use super::{Evaluator, Members};
 
@@ -76,13 +77,23 @@ impl Evaluator<'_> {
     fn interpolated(&mut self, expr: &Expr) -> Option<Value> {
         match &expr.node {
             Node::Name(word) if !self.knows(word) => {
-                let mistake = self.unknown_word(word, expr.span);
+                let mistake = self.unknown_word(word, None, expr.span);
                 let literal = format!("write `$${{{word}}}` for a literal `${{{word}}}`");
                 let help = match &mistake.help {
                     Some(help) if self.resembles_a_name(word) => format!("{help}; {literal}"),
                     _ => literal,
                 };
                 self.fail(mistake.help(help))
+            }
+            Node::Binary(..) | Node::Unary(..) | Node::Index(..) | Node::Splat(..) => {
+                let before = self.mistakes.len();
+                let value = self.value(expr);
+                for mistake in self.mistakes.iter_mut().skip(before) {
+                    if mistake.code == "bgform::lang::unknown_name" {
+                        *mistake = mistake.clone().and_help(LITERAL);
+                    }
+                }
+                value
             }
             _ => self.value(expr),
         }

@@ -1,6 +1,7 @@
 //! Where pest stopped comes in, a mistake in the user's words goes out, with what to write
 //! instead. Looks at the tokens before and after that place and never names a rule of the grammar.
 
+mod shell;
 mod value;
 
 use pest::error::{Error, InputLocation};
@@ -28,6 +29,8 @@ pub(super) fn explain(
         _ => slip.value(),
     })
 }
+
+pub(crate) use shell::{LITERAL, is_of_the_shell, may_be_of_the_shell, of_the_shell};
 
 /// The place where a statement could not be read on.
 struct Slip<'a> {

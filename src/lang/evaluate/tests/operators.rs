@@ -61,7 +61,7 @@ fn interpolation_writes_scalars_as_people_do() {
         ("\"shop-${var.release}\"", "\"shop-1.0.2\""),
         ("\"${var.port}/${var.live}\"", "\"8080/true\""),
         ("\"${90s} ${10m} ${25%} ${0.5}\"", "\"90s 10m 25% 0.5\""),
-        ("\"$${HOME} ${\"a${1}\"}\"", "\"$${HOME} a1\""),
+        ("\"$${HOME} ${\"a${0 + 1}\"}\"", "\"$${HOME} a1\""),
     ]);
 }
 
