@@ -85,7 +85,7 @@ fn a_group_is_settled_when_it_has_what_it_wants_and_no_whole_instance_more() {
     assert!(heavy.settled());
     heavy.standing.members[0].healthy = false;
     assert!(!heavy.settled());
-    assert_eq!(heavy.summary(), "0 of 3 in service, 1 unhealthy");
+    assert_eq!(heavy.summary(), "0 of 1 in service, 1 unhealthy");
 }
 
 #[test]

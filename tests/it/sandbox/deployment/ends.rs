@@ -72,7 +72,7 @@ fn the_sizes_of_the_file_stand_after_every_end() {
     type_in(&scene, &["rollback"]).exits(0).says("1.0 is live on blue");
     assert_eq!(sizes(&scene.product), [[2, 3], [3, 3]]);
     // A release that is taken back: blue is live as before, and there is no way on.
-    scene.fault("fails=ship-web-green*:1");
+    scene.fault("never-healthy=ship-web-green*");
     scene.apply("3.0").exits(5).says("was taken back");
     assert_eq!(sizes(&scene.product), [[2, 3], [0, 0]]);
 }
