@@ -455,7 +455,7 @@ async fn rolling_fails_on_moto_and_leaves_the_old_release() {
     let whole = "  strategy \"blue_green\" {\n    retire_after = 1h\n  }\n";
     service.says(&[(whole, "  strategy \"rolling\" {\n  }\n")]);
     service.ships("1.0");
-    let run = service.run("apply", "2.0", &[]).exits(5);
+    let run = service.run("apply", "2.0", &[]).exits(6);
     println!("{}{}", run.out, run.err);
     assert_eq!((service.sizes("blue").await, service.weights().await), ([2, 4, 2], [100, 0]));
 }
