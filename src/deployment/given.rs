@@ -50,6 +50,7 @@ pub fn give(
                 let meant = meant.map(|name| Address::new(&address.kind, name));
                 if let Some((address, declared)) =
                     meant.and_then(|meant| declarations.resources.get_key_value(&meant))
+                    && unfit(address, declared, &deployment, span, &block).is_none()
                 {
                     let mut declared = declared.clone();
                     declared.block.body.blocks.push(block);

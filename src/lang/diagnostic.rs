@@ -262,7 +262,7 @@ impl Diagnostic for Shown {
 }
 
 /// `help` for a name that was not found: the nearest of those that would have been. Near is a slip in one letter
-/// of three, or the same words with some left out: `desired` for `desired_capacity`, `vpc` for `vpc_id`. A word
+/// of three, or the same words with some left out: `desired_capacity` for `desired`, `vpc` for `vpc_id`. A word
 /// before the others changes what they say: `shift` is not near `pre_shift`.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
@@ -277,7 +277,7 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
             true => Some(letters),
             // A slip in a letter is nearer than a word.
             false => (length > 1
-                && (begins(&name, &candidate) || ends(&name, &candidate) || begins(&candidate, &name)))
+                && (candidate.starts_with(&name) || ends(&name, &candidate) || begins(&candidate, &name)))
             .then_some(letters + length),
         }
     };

@@ -27,7 +27,7 @@ mod plain;
 pub mod scan;
 pub mod secrets;
 mod slip;
-mod template;
+pub mod template;
 pub mod value;
 pub mod variable;
 pub mod visible;

@@ -93,6 +93,20 @@ fn plain_or_hole(
     Ok(at + length.max(1))
 }
 
+/// A text as it is written in a heredoc, or in a string beside its escapes, so that nothing in it is filled in.
+pub fn literal(text: &str) -> String {
+    let text = text.replace("${", "$${");
+    let mut written = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find("%{") {
+        let (before, from) = rest.split_at(at);
+        written.push_str(before);
+        written.push_str(if directive(from).is_some() { "${\"%\"}" } else { "%" });
+        rest = from.get(1..).unwrap_or("");
+    }
+    written + rest
+}
+
 /// `%{ if` and its like at the beginning of the text: how HCL templates branch and loop.
 fn directive(text: &str) -> Option<&str> {
     let inside = text.strip_prefix("%{")?;

@@ -2,6 +2,7 @@
 //! blocks where the schema has blocks. What is sensitive is never written.
 
 use crate::kind::schema::{Attribute, Parts, Type};
+use crate::lang::template::literal;
 use crate::terminal::{acts, escaped};
 use crate::value::{Object, SENSITIVE, Value, format_duration, format_number};
 
@@ -127,7 +128,7 @@ fn is_plain(text: &str) -> bool {
 
 fn heredoc(text: &str) -> Vec<String> {
     let mut lines = vec!["<<-EOT".to_owned()];
-    lines.extend(text.lines().map(|line| line.replace("${", "$${")));
+    lines.extend(text.lines().map(|line| literal(line)));
     lines.push("EOT".to_owned());
     lines
 }
@@ -150,7 +151,7 @@ fn quoted(text: &str) -> String {
         }
     }
     out.push('"');
-    out.replace("${", "$${")
+    literal(&out)
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ fn traffic_comes_by_one_router_at_least() {
 #[test]
 fn a_misspelt_router_is_told_beside_another_too() {
     let product = Product::alone();
-    let rule = "  listener_rule {\n    listener = listener.tcp\n    priority = 10\n    condition {\n      path_pattern = \
+    let rule = "  listener_rule {\n    listener = listener.http\n    priority = 10\n    condition {\n      path_pattern = \
                 [\"/*\"]\n    }\n  }\n";
     for (others, written, meant) in [
         ("", "  listner {", "listener"),
@@ -70,6 +70,7 @@ fn a_misspelt_router_is_told_beside_another_too() {
         let forward =
             "\"TCP\"\n\n  default_action \"forward\" {\n    group = target_group.web[\"blue\"]\n  }\n}\n";
         let own = if others == BLOCK { OWN.to_owned() } else { OWN.replace("\"TCP\"\n}\n", forward) };
+        let own = format!("{own}existing listener \"http\" {{\n  id = \"arn:aws:x\"\n}}\n");
         let said = refused(&product, &[(OWN, &own), (BLOCK, &format!("{others}\n{block}"))]);
         assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
     }
@@ -182,7 +183,7 @@ fn the_listener_is_one_of_this_stack() {
         ·                      ╰── not declared
      65 │   }
         ╰────
-      help: add it: listener "tpc" { ... } with load_balancer, port and protocol
+      help: did you mean `listener.tcp`?
 
     1 mistake in the stack; no API call was made
     "##);
@@ -201,7 +202,7 @@ fn the_listener_is_one_of_this_stack() {
         ·                      ╰── not declared
      74 │   }
         ╰────
-      help: add it: listener "tpc" { ... } with load_balancer, port and protocol
+      help: did you mean `listener.tcp`?
 
     1 mistake in the stack; no API call was made
     "##);

@@ -135,7 +135,7 @@ fn a_saved_plan_reads_back_and_is_its_owners_alone() {
 
 #[test]
 fn the_variables_read_back_to_the_same_values_wherever_they_came_from() {
-    let secret = "password=a \"b\" ${c}\nd";
+    let secret = "password=a \"b\" ${c} %{ if d } %{e}\nd";
     let file = "shape = { zones = [\"a${0 + 1}\", \"$${b}\"], every = 90s, share = 12.5%, on = true }";
     let first = program(STACK, &[secret, "release=2"], Some(file));
     let saved = saved(&first, &plan(snapshot(0), 80));
