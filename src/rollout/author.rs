@@ -62,6 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "files of a test")]
     fn the_commit_of_a_checkout_and_of_a_work_tree_beside_it_is_known() {
         let folder = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
