@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    bgform::terminal::tell_panics();
     match bgform::cli::Args::try_parse() {
         Ok(args) => bgform::cli::run(args),
         Err(error) => bgform::cli::usage(&error),

@@ -4,9 +4,106 @@
 //!
 //! Everything that is printed goes through here; no other place writes to standard output or error.
 
-use std::io::Write;
+use std::borrow::Cow;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::sync::{OnceLock, PoisonError, RwLock};
+
+use unicode_width::UnicodeWidthStr;
 
 pub use crate::lang::visible::{Source, acts, escaped, shown};
+use crate::secrets::hidden;
+
+/// What every other command needs in place of what this one was given.
+#[derive(Debug, Default)]
+struct Given {
+    /// The options that choose account and state, each after a space.
+    options: String,
+    /// The stack, where it is not the one that is found without being named.
+    stack: Option<String>,
+}
+
+static GIVEN: RwLock<Given> = RwLock::new(Given { options: String::new(), stack: None });
+
+/// From now on commands are told with these options, each after a space.
+pub fn tell_with_options(options: String) {
+    GIVEN.write().unwrap_or_else(PoisonError::into_inner).options = options;
+}
+
+/// From now on commands are told with this stack.
+pub fn tell_with_stack(stack: &Path) {
+    GIVEN.write().unwrap_or_else(PoisonError::into_inner).stack = Some(quoted(&stack.display().to_string()));
+}
+
+/// A word as a shell reads it.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// The commands about a stack, which take it as their last word.
+const OF_A_STACK: [&str; 17] = [
+    "abort",
+    "apply",
+    "approve",
+    "destroy",
+    "graph",
+    "history",
+    "import",
+    "pause",
+    "permissions",
+    "plan",
+    "promote",
+    "retire",
+    "rollback",
+    "show",
+    "state",
+    "status",
+    "validate",
+];
+
+/// The text with each command in it (`bgform apply`, between backticks) as it is to be typed after this one: with
+/// its stack and with the options that choose account and state.
+pub fn runnable(text: &str) -> Cow<'_, str> {
+    typed(text, &GIVEN.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn typed<'a>(text: &'a str, given: &Given) -> Cow<'a, str> {
+    if (given.options.is_empty() && given.stack.is_none()) || !text.contains(COMMAND) {
+        return Cow::Borrowed(text);
+    }
+    let (mut out, mut rest) = (String::with_capacity(text.len() + 64), text);
+    while let Some((before, from)) = rest.split_once(COMMAND) {
+        let (words, after) = from.split_once('`').unwrap_or((from, ""));
+        out.push_str(before);
+        out.push_str(COMMAND.trim_end());
+        // `bgform apply` of ann is one that runs, and none to type.
+        let runs = after.starts_with(" of ");
+        let is_of_stack = !runs && words.split(' ').next().is_some_and(|word| OF_A_STACK.contains(&word));
+        let names_one = words.split(' ').any(|word| word == "FILE" || word.ends_with(".deploy"));
+        if is_of_stack {
+            out.push_str(&given.options);
+        }
+        out.push(' ');
+        out.push_str(words);
+        if let Some(stack) = given.stack.as_ref().filter(|_| is_of_stack && !names_one) {
+            out.push(' ');
+            out.push_str(stack);
+        }
+        if from.len() > words.len() {
+            out.push('`');
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// How a command begins in a text.
+const COMMAND: &str = "`bgform ";
 
 /// Text with the colours that bgform itself has put there; everything else that acts is shown.
 pub fn painted(text: &str) -> String {
@@ -36,7 +133,7 @@ fn colour(text: &str) -> Option<usize> {
 
 /// Prints to standard output. A reader that stops early, such as `head`, is no failure.
 pub fn out(text: &str) {
-    write(&mut std::io::stdout().lock(), &shown(text));
+    write(&mut std::io::stdout().lock(), &shown(&runnable(text)));
 }
 
 /// Prints to standard output text with our colours, into which nothing foreign goes that has not been
@@ -47,7 +144,7 @@ pub fn out_painted(text: &str) {
 
 /// Prints to standard error.
 pub fn err(text: &str) {
-    write(&mut std::io::stderr().lock(), &shown(text));
+    write(&mut std::io::stderr().lock(), &shown(&runnable(text)));
 }
 
 /// Prints to standard error text with our colours, as [`out_painted`] does.
@@ -60,8 +157,63 @@ pub fn back(lines: usize) {
     write(&mut std::io::stdout().lock(), &format!("\x1b[{lines}A\x1b[J"));
 }
 
+/// What cannot be written decides nothing: a reader that has gone is no matter, and what else is wrong, such
+/// as a full disk, is kept for [`unwritten`].
 fn write(to: &mut impl Write, text: &str) {
-    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+    let written = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+    if let Some(error) = written.err().filter(|error| error.kind() != ErrorKind::BrokenPipe) {
+        let _ = UNWRITTEN.set(error);
+    }
+}
+
+static UNWRITTEN: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Why something that was printed has not been written, if anything has not.
+pub fn unwritten() -> Option<&'static std::io::Error> {
+    UNWRITTEN.get()
+}
+
+/// The size of the terminal that standard output or standard error is: columns and lines.
+pub fn size() -> Option<(usize, usize)> {
+    let of = |size: rustix::io::Result<rustix::termios::Winsize>| size.ok().filter(|size| size.ws_col > 0);
+    let size = of(rustix::termios::tcgetwinsize(std::io::stdout()))
+        .or_else(|| of(rustix::termios::tcgetwinsize(std::io::stderr())))?;
+    Some((usize::from(size.ws_col), usize::from(size.ws_row)))
+}
+
+/// How many lines of a terminal of so many columns a text fills, whose lines it wraps.
+pub fn rows(text: &str, columns: usize) -> usize {
+    text.lines().map(|line| shown(line).width().div_ceil(columns.max(1)).max(1)).sum()
+}
+
+/// From now on a panic is told in our words, and leaves no image of the memory: secrets are in it.
+pub fn tell_panics() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Core);
+    // One that may not be set is set by the system already.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let said = payload.downcast_ref::<&str>().copied();
+        let said =
+            said.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string);
+        err(&panicked(said, place.as_deref().unwrap_or("an unknown place")));
+    }));
+}
+
+fn panicked(said: &str, place: &str) -> String {
+    format!(
+        "\nbgform has a fault, and this part of it has stopped: {}\n  at {place}, in bgform {}\n  \
+         What was done is in the state: `bgform plan` shows what is left, and `bgform apply` goes on. Please report \
+         this text and what you did at {}\n",
+        hidden(said),
+        env!("CARGO_PKG_VERSION"),
+        match env!("CARGO_PKG_REPOSITORY") {
+            "" => "the place that you have bgform from",
+            place => place,
+        },
+    )
 }
 
 /// Prints a line to standard output, as `println!` does.
@@ -79,6 +231,34 @@ pub(crate) use {errln, outln};
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_told_as_it_is_to_be_typed() {
+        let text = "`bgform apply` goes on; `bgform approve \"go\"` too; `bgform sandbox up`; `bgform apply FILE`; \
+                    `bgform apply` of ann; bgform";
+        assert_eq!(typed(text, &Given::default()), text);
+        let given = Given { options: " --sandbox".to_owned(), stack: Some(quoted("my stacks/shop.deploy")) };
+        assert_eq!(
+            typed(text, &given),
+            "`bgform --sandbox apply 'my stacks/shop.deploy'` goes on; `bgform --sandbox approve \"go\" 'my \
+             stacks/shop.deploy'` too; `bgform sandbox up`; `bgform --sandbox apply FILE`; \
+             `bgform apply` of ann; bgform"
+        );
+    }
+
+    #[test]
+    fn a_line_that_a_terminal_wraps_fills_several() {
+        assert_eq!(rows("12345678\n\n123456789\n日本日本日\n", 8), 1 + 1 + 2 + 2);
+        assert_eq!(rows("\u{1b}[2J", 4), 3, "what is shown of it is `\\u001b[2J`");
+    }
+
+    #[test]
+    fn a_panic_is_told_in_our_words_without_what_is_secret() {
+        crate::secrets::keep_text("quay-mole-18");
+        let told = panicked("index of quay-mole-18 out of range", "src/plan/make.rs:1:2");
+        assert!(told.contains("bgform has a fault") && told.contains("src/plan/make.rs:1:2"), "{told}");
+        assert!(told.contains("Please report") && !told.contains("quay-mole-18"), "{told}");
+    }
 
     #[test]
     fn only_colours_pass_among_what_is_painted() {

@@ -163,10 +163,12 @@ impl<'a> Shared<'a> {
         });
         let (operation, generation) = (begin.operation.clone(), begin.generation);
         self.append(Entry::Begin(begin)).await?;
-        let (Context { cloud, reporter, journal, way_back, .. }, address) = (self.context, &step.address);
+        let (Context { cloud, reporter, journal, way_back, shutdown, .. }, address) =
+            (self.context, &step.address);
         Ok(Operation::new(cloud, address, operation, &self.stack, &self.lineage, *reporter)
             .of_generation(generation)
             .on_the_way_back(*way_back)
+            .until(shutdown)
             .after_one_cut_short(step.record.as_ref().is_some_and(|record| record.unfinished))
             .journalled(journal))
     }

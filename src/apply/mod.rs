@@ -5,7 +5,6 @@
 mod execute;
 mod recover;
 mod schedule;
-pub mod shutdown;
 
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ pub use recover::{Recovered, recover};
 pub use schedule::apply;
 
 use crate::kind::operation::Reporter;
-use shutdown::Shutdown;
+use crate::kind::shutdown::Shutdown;
 
 /// What an apply works with.
 pub struct Context<'a> {

@@ -56,6 +56,10 @@ pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, State
                 schedule.failed(index);
                 stopped.get_or_insert(error);
             }
+            // It goes on at AWS, and the next apply waits for it.
+            Err(StepError::Kind(error @ Error::Interrupted { .. })) => {
+                context.reporter.failed(&address, verb, &error.to_string());
+            }
             Err(error) => {
                 schedule.failed(index);
                 context.reporter.failed(&address, verb, &error.to_string());

@@ -32,7 +32,7 @@ pub async fn take_back(
     command: &str,
 ) -> Result<Exit, CliError> {
     let snapshot = site.snapshot()?;
-    let (name, facts) = site.one(&snapshot)?;
+    let (name, facts) = site.leading(&snapshot)?;
     let about = under_way(&name, &facts)?.release.clone();
     let wanted = Order::Abort { about: Some(about.clone()), to };
     order(snapshot, &name, &wanted, crate::clock::now())?;

@@ -1,25 +1,25 @@
 //! `bgform apply`: plans, shows, asks, carries out, and says how it ended.
 
 use std::io::{BufRead, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::lock::locked;
 use super::plan::{PlanOptions, print_plan};
 use super::progress::{Progress, took_text};
-use super::saved::SavedPlan;
+use super::rollout::{exit, shipped};
+use super::saved::{SavedPlan, SavedPlanError};
 use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report};
 use crate::apply::Failed;
-use crate::apply::shutdown::Shutdown;
 use crate::kind::operation::Reporter;
+use crate::kind::shutdown::Shutdown;
 use crate::plan::Options;
 use crate::plan::render::{Style, show_value};
-use crate::rollout::run::End;
 use crate::rollout::tell::tell as rollout_ended;
-use crate::rollout::{Engine, Plan, Shipped, plan, recover, ship, stage};
+use crate::rollout::{Engine, Plan, Shipped, plan, recover, stage};
 use crate::stack::Program;
 use crate::state::LockGuard;
-use crate::terminal::{errln, outln};
+use crate::terminal::{errln, outln, tell_with_stack};
 use crate::value::Value;
 
 #[derive(Debug, clap::Args)]
@@ -58,25 +58,71 @@ pub async fn run(global: &Global, args: ApplyArgs) -> Result<Exit, CliError> {
 }
 
 async fn saved(global: &Global, path: &Path, args: &ApplyArgs) -> Result<Exit, CliError> {
-    let fixed = !args.stack.variables.var.is_empty()
-        || !args.stack.variables.var_file.is_empty()
+    let saved = SavedPlan::read(path).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
+    let name = |text: &str| text.split_once('=').map_or(text, |(name, _)| name).to_owned();
+    let given = args.stack.variables.clone();
+    let fixed = given.var.iter().any(|text| !saved.is_sensitive(&name(text)))
         || !args.options.target.is_empty()
         || !args.options.replace.is_empty();
     if fixed {
         return Err(CliError::usage(
             "bgform::cli::saved_plan",
             "a saved plan fixes its variables, targets and replacements",
-            "leave these options out, or plan again with them",
+            "leave these options out, or plan again with them; only a sensitive variable is given again",
         ));
     }
-    let saved = SavedPlan::read(path).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
-    let variables = VariableArgs { var: saved.variables(), var_file: Vec::new() };
-    let (global, files, options) = (saved.global(global), saved.stack_files(), saved.options());
+    let (global, files, options) = (saved.global(global)?, saved.stack_files(), saved.options());
+    if let [file] = files.as_slice() {
+        tell_with_stack(file);
+    }
+    let var = [given.var, saved.variables()].concat();
+    let variables = with_sensitive(&saved, &files, VariableArgs { var, ..given })?;
     let (program, global) = match options.destroy {
         true => context::program_to_destroy(&global, &files, &variables)?,
         false => (context::program_given(&files, &variables)?, global),
     };
     carry_out(&global, &program, &options, &args.ask, Some(&saved), "bgform apply").await
+}
+
+/// The variables with the sensitive ones that nobody has given as they were, which are asked for.
+fn with_sensitive(
+    saved: &SavedPlan,
+    files: &[PathBuf],
+    mut variables: VariableArgs,
+) -> Result<VariableArgs, CliError> {
+    let missing = |variables: &VariableArgs| -> Result<Vec<String>, CliError> {
+        Ok(saved.missing(&context::read_program(files, variables)?.0))
+    };
+    let asks = missing(&variables)?;
+    if std::io::stdin().is_terminal() {
+        for name in &asks {
+            variables.var.push(format!("{name}={}", ask_unseen(&format!("Value of `{name}` (sensitive): "))));
+        }
+    }
+    let still = if asks.is_empty() { asks } else { missing(&variables)? };
+    let Some(first) = still.first() else { return Ok(variables) };
+    let names: Vec<_> = still.iter().map(|name| format!("`{name}`")).collect();
+    let (names, example) = (names.join(", "), format!("BGFORM_VAR_{first}"));
+    Err(CliError::Diagnostic(Box::new(SavedPlanError::Sensitive { names, example })))
+}
+
+/// Asks at the terminal for what is not to be seen there.
+fn ask_unseen(question: &str) -> String {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    report::out(question);
+    let stdin = std::io::stdin();
+    let before = tcgetattr(&stdin).ok();
+    if let Some(mut unseen) = before.clone() {
+        unseen.local_modes.remove(LocalModes::ECHO);
+        let _ = tcsetattr(&stdin, OptionalActions::Flush, &unseen);
+    }
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer).ok();
+    if let Some(before) = before {
+        let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
+    }
+    report::out("\n");
+    answer.trim_end_matches(['\r', '\n']).to_owned()
 }
 
 /// Locks, recovers, plans, asks and applies; for apply and destroy.
@@ -98,6 +144,7 @@ pub async fn carry_out(
     let store = context::store(global, program)?;
     let (progress, asks) = (Progress::new(), !ask.auto_approve && saved.is_none());
     let shutdown = Arc::new(Shutdown::default());
+    Shutdown::outlive_terminal();
     // A first apply that is refused or declined leaves no state behind.
     let is_first = || Ok::<_, CliError>(!store.exists()? && store.load()?.is_none());
     let mut lock = if is_first()? { None } else { Some(locked(global, &store, command).await?) };
@@ -112,6 +159,9 @@ pub async fn carry_out(
         parallelism: usize::from(ask.parallelism),
         acts: &stage::of,
     };
+    if let Some(lock) = &lock {
+        store.take_over(lock)?;
+    }
     loop {
         if let Some(lock) = &lock {
             recover(&engine, lock, options.destroy).await?;
@@ -125,24 +175,22 @@ pub async fn carry_out(
         if !moves && (lock.is_none() || !plan.learns()) {
             return Ok(Exit::Done);
         }
-        if !(moves && asks) {
-            if moves {
-                agreed(ask, &plan.resources, options)?;
-            }
-            let lock = match lock {
-                Some(lock) => lock,
-                None => locked(global, &store, command).await?,
-            };
+        if moves && asks {
+            // Nobody is kept from a way back by a question that waits for its answer.
+            drop(lock.take());
+            ask_at_terminal()?;
+        } else if moves {
+            agreed(ask, &plan.resources, options)?;
+        }
+        if let Some(lock) = lock {
             return go_on(global, &engine, &shutdown, &lock, plan).await;
         }
-        // Nobody is kept from a way back by a question that waits for its answer.
-        drop(lock);
-        ask_at_terminal()?;
+        // Made without the lock, for a first apply too: another may have made the state since.
         let again = locked(global, &store, command).await?;
         if plan.still_stands(&engine)? {
             return go_on(global, &engine, &shutdown, &again, plan).await;
         }
-        progress.say("The state was changed while this was asked, and nothing was done. As it is now:");
+        progress.say("The state was changed meanwhile, and nothing was done. As it is now:");
         lock = Some(again);
     }
 }
@@ -165,7 +213,7 @@ async fn go_on(
         }
         true => errln!("\nInterrupted again: stopping; the next apply goes on from here."),
     });
-    let shipped = ship(engine, lock, plan).await?;
+    let shipped = shipped(engine, lock, plan).await?;
     if global.verbose {
         errln!("{} API calls", engine.cloud.calls());
     }
@@ -251,7 +299,7 @@ fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
             outln!("{}", rollout_ended(ended));
         }
         outln!("What was done is in the state; `bgform apply` goes on from here.");
-        return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Failed };
+        return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Stopped };
     }
     for ended in rolled {
         outln!("{}", rollout_ended(ended));
@@ -259,14 +307,7 @@ fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
     for (name, value) in &snapshot.outputs {
         outln!("{name} = {}", shown(value));
     }
-    let ends = || rolled.iter().map(|ended| &ended.end);
-    if ends().any(End::has_failed) {
-        return Exit::Failed;
-    }
-    match ends().any(|end| matches!(end, End::Interrupted { .. })) {
-        true => Exit::Interrupted,
-        false => Exit::Done,
-    }
+    exit(rolled.iter().map(|ended| &ended.end))
 }
 
 fn shown(value: &Value) -> String {

@@ -31,7 +31,7 @@ pub struct ApproveArgs {
 pub async fn run(global: &Global, args: ApproveArgs) -> Result<Exit, CliError> {
     let ApproveArgs { gate, stack, deployment } = args;
     let site = Site::find(global, &Which { stack, deployment })?;
-    let (name, facts) = site.one(&site.snapshot()?)?;
+    let (name, facts) = site.leading(&site.snapshot()?)?;
     let rollout = under_way(&name, &facts)?;
     known(&name, rollout, &gate)?;
     if rollout.passed.contains(&gate) {

@@ -1,6 +1,7 @@
 //! What most commands begin with: the stack read, its state found, AWS reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::lang::variable::{Given, NO_VALUE};
 use crate::rollout::Realm;
 use crate::secrets;
 use crate::stack::{Input, Program, ReadFile};
+use crate::terminal::tell_with_stack;
 
 pub use super::locate::store;
 
@@ -25,11 +27,23 @@ const LARGEST: u64 = 8 << 20;
 
 impl ReadFile for Disk {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let meta = std::fs::metadata(path).map_err(|error| reason(&error))?;
-        match meta.len() {
-            size if size > LARGEST => Err(format!("it has {size} bytes, and {LARGEST} are the most")),
-            _ => std::fs::read(path).map_err(|error| reason(&error)),
+        // Before it is opened: a pipe may never give anything, and to open a device may do something.
+        match std::fs::metadata(path) {
+            Ok(meta) if !meta.is_file() => Err("it is no plain file".to_owned()),
+            Ok(_) => bounded(path),
+            Err(error) => Err(reason(&error)),
         }
+    }
+}
+
+/// All of a file, which may have no end.
+fn bounded(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| reason(&error))?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(format!("it has more than {LARGEST} bytes, which are the most")),
+        false => Ok(bytes),
     }
 }
 
@@ -44,8 +58,23 @@ pub fn reason(error: &std::io::Error) -> String {
     }
 }
 
-/// The stack's files, the only `.deploy` file here where none is named.
+/// The stack's files, the only `.deploy` file here where none is named. Commands are told with it from then on.
 pub fn stack_files(stack: Option<&Path>) -> Result<Vec<PathBuf>, CliError> {
+    let found = files_of(stack)?;
+    if let Some(stack) = stack
+        && files_of(None).ok().as_deref().map(same) != Some(same(&found))
+    {
+        tell_with_stack(stack);
+    }
+    Ok(found)
+}
+
+/// The files, however they are named.
+fn same(files: &[PathBuf]) -> Vec<Option<PathBuf>> {
+    files.iter().map(|file| std::fs::canonicalize(file).ok()).collect()
+}
+
+fn files_of(stack: Option<&Path>) -> Result<Vec<PathBuf>, CliError> {
     let given = stack.unwrap_or(Path::new("."));
     if given.is_file() {
         return Ok(vec![given.to_path_buf()]);
@@ -55,6 +84,13 @@ pub fn stack_files(stack: Option<&Path>) -> Result<Vec<PathBuf>, CliError> {
             "bgform::cli::no_stack",
             format!("there is no stack at `{}`", given.display()),
             "name a .deploy file, or a folder that holds some",
+        ));
+    }
+    if !given.is_dir() {
+        return Err(CliError::usage(
+            "bgform::cli::no_stack",
+            format!("`{}` is neither a plain file nor a folder", given.display()),
+            "write the stack into a .deploy file, and name that",
         ));
     }
     let unreadable = |error: std::io::Error| CliError::File {
@@ -142,7 +178,10 @@ pub fn program_lenient(paths: &[PathBuf]) -> Result<Program, CliError> {
     Ok(read_program(paths, &VariableArgs::default())?.0)
 }
 
-fn read_program(paths: &[PathBuf], variables: &VariableArgs) -> Result<(Program, Vec<Mistake>), CliError> {
+pub fn read_program(
+    paths: &[PathBuf],
+    variables: &VariableArgs,
+) -> Result<(Program, Vec<Mistake>), CliError> {
     let mut sources = Sources::default();
     let mut mistakes = Vec::new();
     let mut files = Files::default();
@@ -153,40 +192,119 @@ fn read_program(paths: &[PathBuf], variables: &VariableArgs) -> Result<(Program,
         files.blocks.extend(parsed.blocks);
         files.broken.extend(parsed.broken);
     }
-    let given = given(variables, &mut sources, &mut mistakes)?;
-    keep_secrets(&files, &given, &sources);
+    let secret = Secret::of(&files);
+    let given = given(variables, &secret, &mut sources, &mut mistakes)?;
+    keep_secrets(&secret, &given, &sources);
     let mut of_texts = Sources::default();
     let mut parse_text = |text: &str, origin: &str| parse_value(&mut of_texts, text, origin);
     let input = Input { sources, own: paths.len(), files, given, reader: Arc::new(Disk) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
     program.variables.values().for_each(secrets::keep);
+    // A mistake may name a word of what was given.
+    for (file, _, text) in program.sources.iter().skip(paths.len()) {
+        if mistakes.iter().flat_map(|mistake| &mistake.labels).any(|(span, _)| span.file == file) {
+            secret.keep_in(text, true);
+        }
+    }
     mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(span, _)| (span.file, span.start)));
     Ok((program, mistakes))
 }
 
-/// What is given for a sensitive variable is hidden before anything is said of it.
-fn keep_secrets(files: &Files, given: &BTreeMap<String, Vec<Given>>, sources: &Sources) {
-    for block in files.blocks.iter().filter(|block| block.keyword.text == "variable") {
-        let is_open = |attribute: &Attribute| matches!(attribute.value.node, Node::Bool(false));
-        let sensitive = block.body.attributes.iter().find(|attribute| attribute.name.text == "sensitive");
-        let Some(name) = block.labels.first().filter(|_| sensitive.is_some_and(|one| !is_open(one))) else {
-            continue;
-        };
-        for given in given.get(&name.text).into_iter().flatten() {
-            match given {
-                Given::Text { text, .. } => secrets::keep_text(text),
-                Given::Expr(expr) => secrets::keep_text(sources.slice(expr.span).trim_matches('"')),
+/// Which variables may be shown: those that are declared in a block that reads, and are not sensitive.
+struct Secret {
+    open: BTreeSet<String>,
+    sensitive: BTreeSet<String>,
+}
+
+impl Secret {
+    fn of(files: &Files) -> Self {
+        let (mut open, mut sensitive) = (BTreeSet::new(), BTreeSet::new());
+        for block in files.blocks.iter().filter(|block| block.keyword.text == "variable") {
+            let Some(name) = block.labels.first() else { continue };
+            let is_open = |attribute: &Attribute| matches!(attribute.value.node, Node::Bool(false));
+            let said = block.body.attributes.iter().find(|attribute| attribute.name.text == "sensitive");
+            match said.is_none_or(is_open) {
+                false => sensitive.insert(name.text.clone()),
+                true => !block.broken && open.insert(name.text.clone()),
+            };
+        }
+        Self { open, sensitive }
+    }
+
+    /// Hides what a file gives for all but the variables that may be shown, by its lines, since it may not
+    /// parse: a misspelt name is no reason to show a secret. `words` hides each word of it too, of which a
+    /// mistake may name one.
+    fn keep_in(&self, text: &str, words: bool) {
+        // Whether it is hidden, and what ends it.
+        let mut value: Option<(bool, Rest)> = None;
+        for line in text.lines() {
+            let (hides, rest, part) = match value.take() {
+                Some((hides, rest)) => (hides, rest, line),
+                None => {
+                    let Some((name, part)) = line.split_once('=') else {
+                        self.hide(line, words);
+                        continue;
+                    };
+                    (!self.open.contains(name.trim().trim_matches('"')), Rest::default(), part)
+                }
+            };
+            if hides {
+                self.hide(part, words);
             }
+            value = rest.after(part).map(|rest| (hides, rest));
+        }
+    }
+
+    fn hide(&self, text: &str, words: bool) {
+        secrets::keep_text(text.trim().trim_matches('"'));
+        let ends = |c: char| c.is_whitespace() || "\"'`,;()[]{}".contains(c);
+        let each = text.split(ends).filter(|word| words && !self.open.contains(*word));
+        each.for_each(secrets::keep_text);
+    }
+}
+
+/// What is still to come of a value that goes on in the next line.
+#[derive(Default)]
+struct Rest {
+    /// The word that ends a heredoc.
+    heredoc: Option<String>,
+    open_brackets: usize,
+}
+
+impl Rest {
+    fn after(mut self, part: &str) -> Option<Self> {
+        if let Some(end) = &self.heredoc {
+            return (part.trim() != end).then_some(self);
+        }
+        if let Some(word) = part.trim().strip_prefix("<<") {
+            self.heredoc = Some(word.trim_start_matches('-').trim().to_owned());
+            return Some(self);
+        }
+        for c in part.chars() {
+            match c {
+                '(' | '[' | '{' => self.open_brackets += 1,
+                ')' | ']' | '}' => self.open_brackets = self.open_brackets.saturating_sub(1),
+                _ => {}
+            }
+        }
+        (self.open_brackets > 0).then_some(self)
+    }
+}
+
+/// What is given for a sensitive variable is hidden before anything is said of it.
+fn keep_secrets(secret: &Secret, given: &BTreeMap<String, Vec<Given>>, sources: &Sources) {
+    for given in secret.sensitive.iter().filter_map(|name| given.get(name)).flatten() {
+        match given {
+            Given::Text { text, .. } => secrets::keep_text(text),
+            Given::Expr(expr) => secrets::keep_text(sources.slice(expr.span).trim_matches('"')),
         }
     }
 }
 
 pub fn read_text(path: &Path) -> Result<String, CliError> {
-    let text = std::fs::read_to_string(path).map_err(|error| CliError::File {
-        path: path.to_path_buf(),
-        what: "read",
-        reason: reason(&error),
-    })?;
+    let text = bounded(path)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()));
+    let text = text.map_err(|reason| CliError::File { path: path.to_path_buf(), what: "read", reason })?;
     // Some editors begin a file with a byte order mark.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
@@ -203,6 +321,7 @@ fn parse_value(sources: &mut Sources, text: &str, origin: &str) -> Option<Expr> 
 /// Values of variables, the strongest last: environment, files, command line.
 fn given(
     args: &VariableArgs,
+    secret: &Secret,
     sources: &mut Sources,
     mistakes: &mut Vec<Mistake>,
 ) -> Result<BTreeMap<String, Vec<Given>>, CliError> {
@@ -216,6 +335,7 @@ fn given(
     }
     for path in &args.var_file {
         let file: FileId = sources.add(path.clone(), read_text(path)?);
+        secret.keep_in(sources.text(file), false);
         for attribute in parse_attributes(file, sources.text(file), mistakes).attributes {
             given.entry(attribute.name.text).or_default().push(Given::Expr(attribute.value));
         }

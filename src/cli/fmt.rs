@@ -1,9 +1,10 @@
 //! `bgform fmt`: stack files in their canonical form.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
 
+use super::write::{self, Readers};
 use super::{CliError, Exit, context, report};
 use crate::diagnostic::Sources;
 use crate::lang::format::format;
@@ -51,21 +52,11 @@ pub fn run(args: FmtArgs) -> Result<Exit, CliError> {
     }
 }
 
-/// Replaces a file whole or not at all, keeping its permissions.
-fn write(path: &std::path::Path, text: &str) -> Result<(), CliError> {
-    use std::io::Write;
-    let failed = |error: std::io::Error| CliError::File {
+/// Replaces the file, keeping its permissions.
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    write::replace(path, text.as_bytes(), Readers::AsBefore).map_err(|error| CliError::File {
         path: path.to_path_buf(),
         what: "written",
         reason: context::reason(&error),
-    };
-    let folder =
-        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    let permissions = std::fs::metadata(path).map_err(failed)?.permissions();
-    file.as_file().set_permissions(permissions).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    })
 }

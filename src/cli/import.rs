@@ -70,6 +70,15 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
     let record = taken.record;
 
     let lock = locked(global, &store, "bgform import").await?;
+    // As it is now: others may have imported meanwhile, or made the state.
+    let snapshot = match store.load()? {
+        Some(loaded) => {
+            not_in_state(&loaded.snapshot, &address, &id)?;
+            nothing_open(&loaded.open)?;
+            loaded.snapshot
+        }
+        None => snapshot,
+    };
     let mut facts: Vec<_> =
         answers.into_iter().map(|(address, value)| Change::Existing { address, value }).collect();
     facts.push(Change::Put { address: address.clone(), record: record.clone() });

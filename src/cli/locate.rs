@@ -12,14 +12,46 @@ use crate::lang::ast::{Block, Node};
 use crate::lang::parse::parse;
 use crate::stack::Program;
 use crate::state::{BucketSettings, Loaded, Store};
+use crate::terminal::errln;
 
 /// Where the state of a stack is kept.
 pub fn store(global: &Global, program: &Program) -> Result<Store, CliError> {
-    in_place(
-        global,
-        &root(global, &first_file(program), program.settings.state.as_deref()),
-        &program.settings.name,
-    )
+    let setting = program.settings.state.as_deref();
+    of_file(global, program.file(), &first_file(program), setting, &program.settings.name)
+}
+
+/// The state of the stack whose block is in `file`; `first` is the stack's first file.
+fn of_file(
+    global: &Global,
+    file: &Path,
+    first: &Path,
+    setting: Option<&str>,
+    name: &str,
+) -> Result<Store, CliError> {
+    let root = root(global, first, setting);
+    let store = in_place(global, &root, name, global.state.is_none())?;
+    Ok(store.of_file(called(file, &root), global.adopt_state))
+}
+
+/// A stack file by a name that it keeps in other checkouts and on other machines, as far as that can be:
+/// from the root of its checkout; without one, from the folder that the state is in; else whole. In S3 it is the
+/// file's own name, where there is no checkout.
+fn called(file: &Path, root: &Path) -> String {
+    let file = std::fs::canonicalize(file).unwrap_or_else(|_| absolute(file));
+    let near = match (checkout(&file), is_bucket(root)) {
+        (Some(checkout), _) => Some(checkout.to_owned()),
+        (None, true) => file.parent().map(Path::to_path_buf),
+        (None, false) => {
+            absolute(root).parent().map(|near| std::fs::canonicalize(near).unwrap_or(near.to_owned()))
+        }
+    };
+    let from = near.and_then(|near| file.strip_prefix(near).ok().map(Path::to_path_buf));
+    from.unwrap_or(file).display().to_string()
+}
+
+/// The root of the git checkout that a path is in.
+fn checkout(path: &Path) -> Option<&Path> {
+    path.ancestors().find(|folder| folder.join(".git").exists())
 }
 
 /// The place in S3 that the state of a stack is in, if it is there.
@@ -41,10 +73,7 @@ fn root(global: &Global, path: &Path, setting: Option<&str>) -> PathBuf {
         (Some(place), _) => place.clone(),
         (None, Some(setting)) if is_bucket(Path::new(setting)) => PathBuf::from(setting),
         (None, Some(folder)) => beside.join(folder),
-        (None, None) => {
-            let checkout = beside.ancestors().find(|folder| folder.join(".git").exists());
-            checkout.unwrap_or(&beside).join("state")
-        }
+        (None, None) => checkout(&beside).unwrap_or(&beside).join("state"),
     }
 }
 
@@ -61,17 +90,21 @@ pub fn is_bucket(place: &Path) -> bool {
     place.to_str().is_some_and(|text| text.starts_with("s3://"))
 }
 
-/// The state of a stack in a folder or in `s3://bucket/prefix`.
+/// The state of a stack in a folder or in `s3://bucket/prefix`. Says where what is sent there may be read by
+/// others; `by_stack` is whether the stack file names the place.
 ///
 /// # Errors
 /// When the place in S3 is not written as it must be.
-pub fn in_place(global: &Global, place: &Path, name: &str) -> Result<Store, CliError> {
+pub fn in_place(global: &Global, place: &Path, name: &str, by_stack: bool) -> Result<Store, CliError> {
     let Some(text) = place.to_str().filter(|_| is_bucket(place)) else {
         return Ok(Store::at(place.join(name)));
     };
     match BucketSettings::parse(text) {
         Ok(mut settings) => {
             settings.profile = settings.profile.or_else(|| global.profile.clone());
+            for exposed in settings.exposed(by_stack) {
+                errln!("{exposed}");
+            }
             Ok(Store::in_bucket(settings.of_stack(name)))
         }
         Err(reason) => Err(CliError::usage(
@@ -116,7 +149,7 @@ pub fn store_of(global: &Global, files: &[PathBuf]) -> Result<Store, CliError> {
     };
     let setting = if setting_matters { state_setting(block, files)? } else { None };
     let first = files.first().map_or(Path::new(""), PathBuf::as_path);
-    in_place(global, &root(global, first, setting.as_deref()), name)
+    of_file(global, sources.path(block.keyword.span.file), first, setting.as_deref(), name)
 }
 
 fn is_name(name: &str) -> bool {

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Arguments come in; text for people (or JSON) and an exit
 //! code go out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -34,8 +35,9 @@ mod show;
 mod state;
 mod status;
 mod validate;
+mod write;
 
-use crate::terminal::errln;
+use crate::terminal::{errln, quoted, tell_with_options, unwritten};
 pub use report::{CliError, usage};
 
 /// How a command ended.
@@ -43,7 +45,7 @@ pub use report::{CliError, usage};
 pub enum Exit {
     /// Done, or nothing to do.
     Done = 0,
-    /// Failed; what stands has been said.
+    /// Refused, or failed before anything was done.
     Failed = 1,
     /// A wrong command line or a bad stack; nothing was tried.
     Usage = 2,
@@ -51,7 +53,14 @@ pub enum Exit {
     Changes = 3,
     /// Interrupted; the next apply goes on.
     Interrupted = 4,
+    /// A release was taken back; the one before has all traffic.
+    WentBack = 5,
+    /// Stopped in the middle: held, stuck, or done in part. What stands has been said.
+    Stopped = 6,
 }
+
+/// How a command ends that a fault of bgform has ended, as a Rust program does.
+const PANICKED: u8 = 101;
 
 /// Ships releases on EC2: a stack file, a plan you can read, and a cutover that is one listener
 /// rule change.
@@ -60,8 +69,9 @@ pub enum Exit {
     name = "bgform",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done or nothing to do, 1 failed, 2 usage or a bad stack, 3 changes pending \
-                  (plan --detailed-exitcode), 4 interrupted and resumable.\n\n\
+    after_help = "Exit codes: 0 done or nothing to do, 1 refused or failed before anything was done, 2 usage or a \
+                  bad stack, 3 changes pending (plan --detailed-exitcode), 4 interrupted and resumable, 5 a release was \
+                  taken back and the one before serves, 6 stopped in the middle: held, stuck, or done in part.\n\n\
                   Examples:\n  bgform --sandbox apply stacks/hello.deploy\n  \
                   bgform plan stacks/explicit.deploy\n  \
                   bgform apply stacks/explicit.deploy --var live=green\n  \
@@ -88,12 +98,15 @@ pub struct Global {
     pub endpoint_url: Option<String>,
     /// Use the local sandbox instead of AWS, starting it if need be; see `bgform help sandbox`. Your
     /// AWS credentials are not used, and the stack's state is kept in the sandbox's folder unless
-    /// --state is given, so that `bgform sandbox reset` removes it too.
+    /// --state is given, so that `bgform sandbox reset` removes it too. BGFORM_SANDBOX=1 says the same.
     #[arg(long, global = true)]
     pub sandbox: bool,
     /// Keep state in PLACE/<stack>, before the stack's `state`: a folder or s3://bucket/prefix.
     #[arg(long, global = true, value_name = "PLACE")]
     pub state: Option<PathBuf>,
+    /// Take over a state that another stack file made, or that is in another user's folder.
+    #[arg(long, global = true)]
+    pub adopt_state: bool,
     /// Wait so long, such as 10m, for somebody else's lock of the state; left out, only until it is seen
     /// that its holder lives. A holder that shows no life for 20 s loses it.
     #[arg(long, global = true, value_name = "TIME", value_parser = lock::timeout)]
@@ -199,9 +212,14 @@ pub fn run(args: Args) -> ExitCode {
             return ExitCode::from(Exit::Failed as u8);
         }
     };
-    let result = runtime.block_on(command(args));
+    // What a panic says is told where it happens.
+    let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(command(args))));
     // A step that was cut short must not keep the process.
     runtime.shutdown_background();
+    if let Some(error) = unwritten() {
+        errln!("bgform: not all of its output could be written: {}", context::reason(error));
+    }
+    let Ok(result) = result else { return ExitCode::from(PANICKED) };
     match result {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
@@ -213,6 +231,7 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 async fn command(args: Args) -> Result<Exit, CliError> {
+    tell_with_options(choices(&args.global));
     let global = &sandboxed(args.global)?;
     match args.command {
         Command::Validate(args) => validate::run(global, args),
@@ -239,8 +258,21 @@ async fn command(args: Args) -> Result<Exit, CliError> {
     }
 }
 
+/// The options of this command that others need too, to be about the same account and state.
+fn choices(global: &Global) -> String {
+    let Global { region, profile, endpoint_url, state, sandbox, .. } = global;
+    let state = state.as_ref().map(|place| place.display().to_string());
+    let each = [("region", region), ("profile", profile), ("endpoint-url", endpoint_url), ("state", &state)];
+    let named =
+        each.iter().filter_map(|(name, value)| Some(format!(" --{name} {}", quoted(value.as_deref()?))));
+    sandbox.then(|| " --sandbox".to_owned()).into_iter().chain(named).collect()
+}
+
 /// The options with what `--sandbox` means.
 fn sandboxed(mut global: Global) -> Result<Global, CliError> {
+    // An endpoint or a profile on the command line says more than the environment.
+    let said = global.endpoint_url.is_none() && global.profile.is_none();
+    global.sandbox |= said && std::env::var_os("BGFORM_SANDBOX").is_some_and(|value| value == "1");
     if !global.sandbox {
         return Ok(global);
     }

@@ -21,7 +21,7 @@ pub struct PauseArgs {
 
 pub async fn run(global: &Global, args: PauseArgs) -> Result<Exit, CliError> {
     let site = Site::find(global, &args.which)?;
-    let (name, facts) = site.one(&site.snapshot()?)?;
+    let (name, facts) = site.leading(&site.snapshot()?)?;
     let release = under_way(&name, &facts)?.release.clone();
     let Some(lock) = site.lock_or_tell(&name, &release, &Message::Pause, "bgform pause").await? else {
         return Ok(Exit::Done);

@@ -6,7 +6,7 @@ use super::progress::Progress;
 use super::saved::SavedPlan;
 use super::{CliError, Exit, Global, StackArgs, context, report};
 use crate::address::Address;
-use crate::apply::shutdown::Shutdown;
+use crate::kind::shutdown::Shutdown;
 use crate::plan::Options;
 use crate::plan::render::{Style, render};
 use crate::rollout::{Engine, Plan, plan, stage};
@@ -15,7 +15,7 @@ use crate::terminal::{errln, out_painted, outln};
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PlanOptions {
-    /// Only this resource and what it depends on; may be given again.
+    /// Only this resource, or deployment.NAME, and what it depends on; may be given again.
     #[arg(long, value_name = "ADDRESS")]
     pub target: Vec<Address>,
     /// Make this resource again though nothing about it differs; may be given again.

@@ -11,7 +11,7 @@ use crate::address::Address;
 use crate::clock;
 use crate::kind::operation::Reporter;
 use crate::secrets::hidden;
-use crate::terminal::{errln, shown};
+use crate::terminal::{errln, runnable, shown};
 use crate::value::format_duration;
 
 /// Reports to standard error.
@@ -74,7 +74,7 @@ impl Reporter for Progress {
         let text = hidden(text);
         let text = shown(&text);
         match self.terminal {
-            true => drop(self.bars.println(&text)),
+            true => drop(self.bars.println(runnable(&text))),
             false => errln!("{text}"),
         }
     }

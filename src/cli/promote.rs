@@ -21,7 +21,7 @@ pub struct PromoteArgs {
 
 pub async fn run(global: &Global, args: PromoteArgs) -> Result<Exit, CliError> {
     let site = Site::find(global, &args.which)?;
-    let (name, facts) = site.one(&site.snapshot()?)?;
+    let (name, facts) = site.leading(&site.snapshot()?)?;
     let release = under_way(&name, &facts)?.release.clone();
     let then = format!("of {} goes on at once", release.label);
     promote(global, &site, &name, &release, "bgform promote", &then).await

@@ -4,18 +4,21 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use serde_json::{Value as Json, json};
+
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use textwrap::{WordSeparator, WordSplitter};
 
 use super::{Exit, Global};
 use crate::address::Address;
 use crate::cloud::error::Error;
-use crate::diagnostic::{Mistake, Sources};
+use crate::diagnostic::{Mistake, Sources, Span};
 use crate::plan::PlanError;
 use crate::rollout;
 use crate::secrets::hidden;
 use crate::state::StateError;
 pub use crate::terminal::out;
-use crate::terminal::{err_painted, errln, out_painted, shown};
+use crate::terminal::{self, err_painted, errln, out_painted, shown};
 
 /// Everything that ends a command early.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,9 @@ pub enum CliError {
     Refused { code: &'static str, message: String, help: String },
     #[error("`{}` cannot be {what}: {reason}", .path.display())]
     File { path: PathBuf, what: &'static str, reason: String },
+    /// What came while something was under way.
+    #[error("{0}")]
+    Stopped(Box<CliError>),
     /// Another stage's own diagnostic.
     #[error("{0}")]
     Diagnostic(Box<dyn Diagnostic + Send + Sync>),
@@ -69,6 +75,7 @@ impl CliError {
         match self {
             Self::Usage { .. } | Self::Mistakes { .. } | Self::File { .. } => Exit::Usage,
             Self::Plan(PlanError::Stack { .. } | PlanError::NoSuchAddress { .. }) => Exit::Usage,
+            Self::Stopped(_) => Exit::Stopped,
             Self::Plan(_)
             | Self::State(_)
             | Self::Cloud { .. }
@@ -112,7 +119,7 @@ struct Plain {
 
 impl Plain {
     fn new(code: Option<String>, message: &str, help: Option<&str>) -> Self {
-        let safe = |text: &str| shown(&hidden(text)).into_owned();
+        let safe = |text: &str| shown(&terminal::runnable(&hidden(text))).into_owned();
         Self { code, message: safe(message), help: help.map(safe), cause: None }
     }
 
@@ -161,6 +168,7 @@ pub fn print(error: &CliError, colour: bool) {
         CliError::Plan(PlanError::Stack { sources, mistakes }) => {
             mistakes_of(sources, mistakes, "nothing was changed", colour);
         }
+        CliError::Stopped(error) => print(error, colour),
         CliError::State(error) => draw(&Plain::of(error), colour),
         CliError::Diagnostic(error) => draw(&Plain::of(&**error), colour),
         CliError::Usage { code, message, help } => plain(code, message, help.clone(), colour),
@@ -171,6 +179,28 @@ pub fn print(error: &CliError, colour: bool) {
             plain("bgform::cloud", &error.to_string(), error.help(address.as_ref()), colour);
         }
     }
+}
+
+/// All mistakes for programs, without anything secret.
+pub fn mistakes_as_json(sources: &Sources, mistakes: &[Mistake]) -> Json {
+    let place = |(span, label): &(Span, String)| {
+        let ([line, column], [end_line, end_column]) =
+            (sources.at(span.file, span.start), sources.at(span.file, span.end));
+        json!({
+            "file": sources.path(span.file),
+            "line": line, "column": column, "end_line": end_line, "end_column": end_column,
+            "label": hidden(label),
+        })
+    };
+    let told = |mistake: &Mistake| {
+        json!({
+            "code": mistake.code,
+            "message": hidden(&mistake.message),
+            "help": mistake.help.as_deref().map(hidden),
+            "places": mistake.labels.iter().map(place).collect::<Json>(),
+        })
+    };
+    mistakes.iter().map(told).collect()
 }
 
 /// So many mistakes of a stack are shown, the first ones: nobody reads more at once.
@@ -198,7 +228,13 @@ pub fn plain(code: &'static str, message: &str, help: Option<String>, colour: bo
 /// Draws what was made safe for a terminal: a [`Plain`] or a mistake in its sources.
 fn draw(diagnostic: &dyn Diagnostic, colour: bool) {
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width());
+    // What is longer than a line, such as an ARN, is one word: it can be copied.
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_links(false)
+        .with_width(width())
+        .with_break_words(false)
+        .with_word_separator(WordSeparator::AsciiSpace)
+        .with_word_splitter(WordSplitter::NoHyphenation);
     let mut text = String::new();
     if handler.render_report(&mut text, diagnostic).is_err() {
         text = diagnostic.to_string();
@@ -208,6 +244,7 @@ fn draw(diagnostic: &dyn Diagnostic, colour: bool) {
 
 /// Columns to wrap messages at.
 fn width() -> usize {
-    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(100usize);
-    columns.clamp(60, 120)
+    let said = || std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let seen = || std::io::stderr().is_terminal().then(terminal::size).flatten().map(|(columns, _)| columns);
+    seen().or_else(said).unwrap_or(100usize).clamp(40, 120)
 }

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use super::progress::Progress;
 use super::{CliError, Exit, Global, context, locate, lock};
-use crate::apply::shutdown::Shutdown;
 use crate::clock;
 use crate::cloud::Cloud;
 use crate::diagnostic::did_you_mean;
 use crate::facts::{Deployment, Release};
+use crate::kind::shutdown::Shutdown;
 use crate::rollout::mailbox::{Mailbox, Message};
 use crate::rollout::run::{End, Ended};
 use crate::rollout::tell::tell;
-use crate::rollout::{Answer, Engine, Order, Realm, order, recover, ship, stage};
+use crate::rollout::{Answer, Engine, Order, Plan, Realm, Shipped, order, recover, ship, stage};
 use crate::stack::Program;
 use crate::state::{LockGuard, Snapshot, StateError, Store};
 use crate::terminal::{errln, outln};
@@ -65,6 +65,17 @@ impl Site {
                 "`bgform apply` ships the first release",
             )),
             false => Ok(snapshot.deployments.clone().into_iter().collect()),
+        }
+    }
+
+    /// The one deployment that was asked for, to lead what is under way: left out, the only one that has a
+    /// rollout under way.
+    pub fn leading(&self, snapshot: &Snapshot) -> Result<(String, Deployment), CliError> {
+        let mut moving = self.all(snapshot)?;
+        moving.retain(|(_, facts)| facts.rollout.is_some());
+        match moving.len() {
+            1 => moving.pop().ok_or_else(|| unknown(snapshot, "")),
+            _ => self.one(snapshot),
         }
     }
 
@@ -196,10 +207,11 @@ pub async fn carry_out(
 ) -> Result<Vec<Ended>, CliError> {
     let reach = Reach::of(site, global).await?;
     let engine = reach.engine(site);
+    Shutdown::outlive_terminal();
     recover(&engine, lock, false).await?;
     reach.listen();
     match order(site.snapshot()?, name, wanted, engine.cloud.clock.now())? {
-        Answer::Ship(plan) => Ok(ship(&engine, lock, *plan).await?.rollouts),
+        Answer::Ship(plan) => Ok(shipped(&engine, lock, *plan).await?.rollouts),
         Answer::Nothing(nothing) => {
             outln!("{nothing}");
             Ok(Vec::new())
@@ -207,12 +219,40 @@ pub async fn carry_out(
     }
 }
 
+/// Ships a plan; what fails once something has begun is no refusal.
+///
+/// # Errors
+/// [`CliError::Stopped`] then, and else what was refused.
+pub async fn shipped(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Result<Shipped, CliError> {
+    let before = plan.snapshot.sequence;
+    let error = match ship(engine, lock, plan).await {
+        Ok(shipped) => return Ok(shipped),
+        Err(error) => CliError::from(error),
+    };
+    let has_begun = match engine.store.load() {
+        Ok(Some(there)) => there.snapshot.sequence > before || !there.open.is_empty(),
+        Ok(None) => false,
+        Err(_) => true,
+    };
+    Err(if has_begun { CliError::Stopped(Box::new(error)) } else { error })
+}
+
 /// Says how it ended. A release that was taken back is what `abort` was asked for.
 pub fn told(ended: &Ended) -> Exit {
     outln!("{}", tell(ended));
-    match &ended.end {
-        End::Interrupted { .. } => Exit::Interrupted,
-        end if end.has_failed() => Exit::Failed,
-        _ => Exit::Done,
-    }
+    exit([&ended.end])
+}
+
+/// How a command ends whose rollouts did so: by the one that most needs somebody to look.
+pub fn exit<'a>(ends: impl IntoIterator<Item = &'a End>) -> Exit {
+    let each = ends.into_iter().map(|end| match end {
+        End::Shipped { .. } | End::GivenUp { .. } | End::Retired { .. } => (0, Exit::Done),
+        End::Interrupted { .. } => (1, Exit::Interrupted),
+        End::WentBack { stands: Some(_), .. } => (2, Exit::WentBack),
+        // A first release has nothing to go back to.
+        End::WentBack { stands: None, .. } | End::Held { .. } | End::Waits { .. } | End::Stuck { .. } => {
+            (3, Exit::Stopped)
+        }
+    });
+    each.max_by_key(|(need, _)| *need).map_or(Exit::Done, |(_, exit)| exit)
 }

@@ -3,8 +3,8 @@
 //! and options, what was agreed to, and whether the plan still holds. Apply makes steps and rollouts
 //! again from the same things, and refuses if they are not the same.
 //!
-//! The file holds the values of all variables, the sensitive ones in the clear: it is written
-//! for its owner alone (0600), whole or not at all. This module never makes a plan.
+//! The file holds the values of variables; of a sensitive one only a fingerprint, and whoever applies it gives
+//! that again. It is written for its owner alone (0600), whole or not at all. This module never makes a plan.
 
 mod basis;
 mod error;
@@ -14,27 +14,29 @@ mod tests;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::plan::text as plan_text;
-use super::{Global, locate};
+use super::write::{self, Readers};
+use super::{CliError, Global, Within, locate, sandboxed};
 use crate::plan::Options;
 use crate::rollout::Plan;
 use crate::stack::Program;
+use crate::value::Value;
 
 pub use error::SavedPlanError;
 
 use basis::{Chosen, File, Place, Serial, Where, moved};
-use fingerprint::{fingerprint, rollouts};
+use fingerprint::{fingerprint, rollouts, sealed, sealed_value};
 
 /// What the file says that it is.
 const FORMAT: &str = "bgform.saved_plan";
 /// The version that this bgform writes, and the only one that it reads.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// The first member, without spaces; what [`SavedPlan::is_one`] looks for.
 const MARKER: &str = r#"{"format":"bgform.saved_plan""#;
 /// A saved plan larger than this is none.
@@ -52,15 +54,19 @@ pub struct SavedPlan {
     stack: String,
     place: Place,
     files: Vec<File>,
-    /// [`Program::digest`].
+    /// Of this file's fingerprints.
+    salt: String,
+    /// Of [`Program::digest`].
     program: String,
-    /// `name=text` as `--var` takes them, sensitive ones included.
+    /// `name=text` as `--var` takes them, without the sensitive ones.
     variables: Vec<String>,
+    /// A fingerprint of each sensitive one.
+    sealed: BTreeMap<String, String>,
     options: Chosen,
     global: Where,
     /// None where there was no state yet: the lineage of a first plan is a new one each time.
     state: Option<Serial>,
-    /// SHA-256 over the steps.
+    /// Of the steps.
     steps: String,
     /// SHA-256 over each rollout, by deployment.
     rollouts: BTreeMap<String, String>,
@@ -83,28 +89,34 @@ impl SavedPlan {
             Err(name) => (Vec::new(), Some(name)),
         };
         let place = Place::of(snapshot);
+        let salt = hex::encode(rand::random::<[u8; 16]>());
+        let sealed_one = |(name, value): (&String, &Value)| (name.clone(), sealed_value(&salt, name, value));
+        let own_state = matches!(global.within, Some(Within::Daemon { own_state: true, .. }));
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
             bgform: env!("CARGO_PKG_VERSION").to_owned(),
             stack: program.settings.name.clone(),
             files: stack.iter().map(|path| File::of(path, program)).collect(),
-            program: program.digest(),
+            program: sealed(&salt, &program.digest()),
             variables,
+            sealed: variables::sensitive(program).map(sealed_one).collect(),
             options: Chosen::of(&plan.options),
             global: Where {
                 region: Some(place.region.clone()).filter(|region| !region.is_empty()),
                 profile: global.profile.clone(),
                 endpoint_url: place.endpoint.clone(),
-                state: global.state.as_deref().map(locate::absolute),
+                state: global.state.as_deref().filter(|_| !own_state).map(locate::absolute),
+                sandbox: matches!(global.within, Some(Within::Daemon { .. })),
             },
             place,
             state: Serial::of(snapshot),
-            steps: fingerprint(&plan.resources),
+            steps: sealed(&salt, &fingerprint(&plan.resources)),
             rollouts: rollouts(plan),
             text: plan_text(plan),
             document: plan.document(),
             unsaid,
+            salt,
         }
     }
 
@@ -132,14 +144,7 @@ impl SavedPlan {
         let failed = |error: std::io::Error| refused(&error.to_string(), "check the folder, or name another");
         let text =
             serde_json::to_string_pretty(self).map_err(|error| refused(&error.to_string(), another))?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // A temporary file is its owner's alone from the start.
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        file.write_all(b"\n").map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
-        Ok(())
+        write::replace(path, format!("{text}\n").as_bytes(), Readers::Owner).map_err(failed)
     }
 
     /// # Errors
@@ -185,9 +190,22 @@ impl SavedPlan {
         (&self.text, &self.document)
     }
 
-    /// The values of all variables, as `--var` takes them. Sensitive ones are in the clear.
+    /// The values of the variables that may be shown, as `--var` takes them.
     pub fn variables(&self) -> Vec<String> {
         self.variables.clone()
+    }
+
+    /// Whether a variable is given again with `bgform apply FILE`.
+    pub fn is_sensitive(&self, variable: &str) -> bool {
+        self.sealed.contains_key(variable)
+    }
+
+    /// The sensitive variables that do not have the values of the plan.
+    pub fn missing(&self, program: &Program) -> Vec<String> {
+        let has = |name: &String, seal: &String| {
+            program.variables.get(name).is_some_and(|value| sealed_value(&self.salt, name, value) == *seal)
+        };
+        self.sealed.iter().filter(|(name, seal)| !has(name, seal)).map(|(name, _)| name.clone()).collect()
     }
 
     /// The stack's files, absolute.
@@ -196,9 +214,22 @@ impl SavedPlan {
     }
 
     /// The global options with those of the plan: they choose account and state.
-    pub fn global(&self, global: &Global) -> Global {
-        let Where { region, profile, endpoint_url, state } = self.global.clone();
-        Global { region, profile, endpoint_url, state, ..global.clone() }
+    ///
+    /// # Errors
+    /// When the plan is one of a sandbox, which cannot be found.
+    pub fn global(&self, global: &Global) -> Result<Global, CliError> {
+        let Where { region, profile, endpoint_url, state, sandbox } = self.global.clone();
+        match sandbox {
+            true => sandboxed(Global {
+                region,
+                state,
+                sandbox,
+                endpoint_url: None,
+                profile: None,
+                ..global.clone()
+            }),
+            false => Ok(Global { region, profile, endpoint_url, state, ..global.clone() }),
+        }
     }
 
     pub fn options(&self) -> Options {
@@ -218,7 +249,7 @@ impl SavedPlan {
         if place != self.place {
             return Err(SavedPlanError::Account { planned: self.place.text(), now: place.text() });
         }
-        if program.settings.name != self.stack || program.digest() != self.program {
+        if program.settings.name != self.stack || sealed(&self.salt, &program.digest()) != self.program {
             return Err(SavedPlanError::Stack { what: self.changed_in(program) });
         }
         let state = Serial::of(snapshot);
@@ -230,7 +261,7 @@ impl SavedPlan {
         if let Some(deployment) = names.into_iter().find(|name| self.rollouts.get(*name) != now.get(*name)) {
             return Err(SavedPlanError::Rollout { deployment: deployment.clone() });
         }
-        match fingerprint(&plan.resources) == self.steps {
+        match sealed(&self.salt, &fingerprint(&plan.resources)) == self.steps {
             true => Ok(()),
             false => Err(SavedPlanError::Steps),
         }

@@ -77,7 +77,9 @@ pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
             // Up to where the last one began, and everything below it away.
             terminal::back(drawn);
         }
-        drawn = text.lines().count();
+        let (columns, lines) = terminal::size().unwrap_or((80, 24));
+        // No further up than the screen is high: what has left it above stays.
+        drawn = terminal::rows(&text, columns).min(lines.saturating_sub(1));
         report::out(&text);
         if !args.watch {
             return Ok(Exit::Done);

@@ -1,20 +1,49 @@
 //! `bgform validate`: all mistakes of a stack, without any API call.
 
+use serde_json::{Value as Json, json};
+
+use super::report::mistakes_as_json;
 use super::{CliError, Exit, Global, StackArgs, context};
 use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  bgform validate\n  bgform validate stacks/explicit.deploy --var live=green"
+    after_help = "The JSON has `format` bgform.validate and `version` 1: valid, stack, resources (how many), and \
+                        mistakes, each with code, message, help and places (file, line, column, end_line, end_column, \
+                        label), the first of which is the mistake's own. Lines and columns count from 1, columns in \
+                        characters. It exits 2 where there are mistakes.\n\n\
+                        Examples:\n  bgform validate\n  bgform validate stacks/explicit.deploy --var live=green\n  \
+                        bgform validate --json | jq -r '.mistakes[].message'"
 )]
 pub struct ValidateArgs {
     #[command(flatten)]
     stack: StackArgs,
+    /// Print JSON (format bgform.validate, version 1).
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(_global: &Global, args: ValidateArgs) -> Result<Exit, CliError> {
-    let program = context::program(&args.stack)?;
-    let count = program.unreleased().nodes.iter().filter(|node| node.managed).count();
-    outln!("The stack `{}` is valid: {count} resources.", program.settings.name);
-    Ok(Exit::Done)
+    let files = context::stack_files(args.stack.stack.as_deref())?;
+    let (program, mistakes) = context::read_program(&files, &args.stack.variables)?;
+    let name = &program.settings.name;
+    if !mistakes.is_empty() && !args.json {
+        return Err(CliError::Mistakes { sources: Box::new(program.sources), mistakes });
+    }
+    let count = || program.unreleased().nodes.iter().filter(|node| node.managed).count();
+    if !args.json {
+        outln!("The stack `{name}` is valid: {} resources.", count());
+        return Ok(Exit::Done);
+    }
+    let valid = mistakes.is_empty();
+    let document = json!({
+        "format": "bgform.validate",
+        "version": 1,
+        "valid": valid,
+        "stack": Some(name).filter(|name| !name.is_empty()),
+        "resources": if valid { json!(count()) } else { Json::Null },
+        "mistakes": mistakes_as_json(&program.sources, &mistakes),
+    });
+    outln!("{document:#}");
+    Ok(if valid { Exit::Done } else { Exit::Usage })
 }

@@ -215,12 +215,17 @@ impl Deployment {
     /// and no traffic before those that come before its shift: that goes to the other colour, which is empty.
     pub fn begin_first(&mut self, rollout: Rollout) {
         let to = rollout.to;
+        // What one that failed before has left stands until its turn comes.
         let is_new = self.history.is_empty();
-        if is_new && matches!(rollout.stages.first(), Some(Stage::Gate { .. })) {
-            self.sizing.insert(to, Sizing::Empty);
+        match rollout.stages.first() {
+            Some(Stage::Gate { .. }) if is_new => drop(self.sizing.insert(to, Sizing::Empty)),
+            Some(Stage::Gate { .. }) => {}
+            _ => drop(self.sizing.insert(to, Sizing::File)),
         }
-        if is_new && rollout.stages.iter().any(|stage| matches!(stage, Stage::Shift { .. })) {
-            self.weights = BTreeMap::from([(to, 0), (to.other(), 100)]);
+        match rollout.stages.iter().any(|stage| matches!(stage, Stage::Shift { .. })) {
+            true if is_new => self.weights = BTreeMap::from([(to, 0), (to.other(), 100)]),
+            true => {}
+            false => self.weights = BTreeMap::from([(to, 100), (to.other(), 0)]),
         }
         self.rollout = Some(rollout);
     }

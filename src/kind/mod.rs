@@ -33,6 +33,7 @@ pub mod router;
 pub mod schema;
 pub mod security_group;
 pub mod shell;
+pub mod shutdown;
 pub mod subnet;
 pub mod target_group;
 pub mod terraform;

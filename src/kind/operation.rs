@@ -13,6 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sha2::{Digest, Sha256};
 
 use super::Tags;
+use super::shutdown::Shutdown;
 use crate::address::Address;
 use crate::cloud::error::{Class, Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
@@ -23,6 +24,18 @@ use crate::state::{Call, Entry, Journal, Made};
 pub const STACK_TAG: &str = "bgform:stack";
 pub const ADDRESS_TAG: &str = "bgform:address";
 pub const OPERATION_TAG: &str = "bgform:operation";
+
+/// An address as a tag's value: `target_group.web:blue` of `target_group.web["blue"]`. Elastic Load
+/// Balancing takes letters, digits, spaces and `+-=._:/@` in it, and nothing else (API_Tag).
+fn as_tag(address: &str) -> String {
+    let letters = address.chars().filter(|letter| !matches!(letter, '"' | ']'));
+    let written = |letter: char| match letter {
+        '[' => ':',
+        letter if letter.is_alphanumeric() || " +-=._:/@".contains(letter) => letter,
+        _ => '_',
+    };
+    letters.map(written).collect()
+}
 
 /// Until then EC2, which is eventually consistent, is not believed that something is not there
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
@@ -75,6 +88,8 @@ pub struct Operation<'a> {
     pub way_back: bool,
     /// Whether the operation before it on the same resource was cut short: its waits were, too.
     pub resumes: bool,
+    /// Ends its waits; none where somebody else does.
+    shutdown: Option<&'a Shutdown>,
     /// Where calls are written down before they go out; none in tests of a kind alone.
     journal: Option<&'a Journal>,
     /// How many mutating calls were begun.
@@ -125,6 +140,7 @@ impl<'a> Operation<'a> {
             reporter,
             way_back: false,
             resumes: false,
+            shutdown: None,
             journal: None,
             ordinal,
             refused,
@@ -135,6 +151,13 @@ impl<'a> Operation<'a> {
     #[must_use]
     pub fn journalled(self, journal: &'a Journal) -> Self {
         Self { journal: Some(journal), ..self }
+    }
+
+    /// The same with waits that an interrupt ends: what is waited for goes on at AWS, and the next apply waits
+    /// for it.
+    #[must_use]
+    pub fn until(self, shutdown: &'a Shutdown) -> Self {
+        Self { shutdown: Some(shutdown), ..self }
     }
 
     #[must_use]
@@ -177,7 +200,7 @@ impl Operation<'_> {
     pub fn tags(&self, declared: &Tags) -> Tags {
         let mut tags = declared.clone();
         tags.insert(STACK_TAG.to_owned(), self.stack.to_owned());
-        tags.insert(ADDRESS_TAG.to_owned(), self.address.to_string());
+        tags.insert(ADDRESS_TAG.to_owned(), as_tag(&self.address.to_string()));
         tags.insert(OPERATION_TAG.to_owned(), self.id.clone());
         tags
     }
@@ -292,7 +315,16 @@ impl Operation<'_> {
             if waited >= limit {
                 return end(WaitEnd::TimedOut { limit }, seen);
             }
-            clock.sleep(pause.mul_f64(rand::random_range(0.8..=1.2))).await;
+            let slept = clock.sleep(pause.mul_f64(rand::random_range(0.8..=1.2)));
+            match self.shutdown {
+                None => slept.await,
+                Some(shutdown) => tokio::select! {
+                    () = slept => {}
+                    () = shutdown.draining() => {
+                        return Err(Error::Interrupted { what: until.to_owned(), last: seen });
+                    }
+                },
+            }
             pause = (pause * 3 / 2).min(Duration::from_secs(10));
         }
     }

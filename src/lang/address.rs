@@ -165,7 +165,8 @@ pub struct InvalidAddress {
     pub text: String,
 }
 
-fn is_identifier(text: &str) -> bool {
+/// Whether a text is a name as the language has them: `name` of its grammar.
+pub fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
@@ -190,7 +191,7 @@ impl FromStr for Address {
                 (name, Some(key))
             }
         };
-        if !is_identifier(kind) || !is_identifier(name) {
+        if !is_name(kind) || !is_name(name) {
             return Err(invalid());
         }
         let block = Self::new(kind, name);

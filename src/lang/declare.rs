@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use super::ast::{Attribute, Block, Body, Expr, Files, Name, Node};
-use crate::address::Address;
+use crate::address::{Address, is_name};
 use crate::diagnostic::{Mistake, Span, did_you_mean};
 
 /// The kinds that blocks may name; the caller's registry answers.
@@ -125,7 +125,7 @@ impl Declare<'_> {
                 self.out.stack = Some((name, block));
             }
             "variable" => {
-                let Some(name) = self.one_label(&block, "variable \"release\" {") else { return };
+                let Some(name) = self.named(&block, "var", "variable \"release\" {") else { return };
                 if block.broken {
                     self.out.broken.insert(("var".to_owned(), name.text.clone()));
                 }
@@ -139,7 +139,7 @@ impl Declare<'_> {
             }
             "locals" => self.locals(block),
             "output" => {
-                let Some(name) = self.one_label(&block, "output \"url\" {") else { return };
+                let Some(name) = self.named(&block, "output", "output \"url\" {") else { return };
                 let first = self.out.outputs.get(&name.text).map(|(first, _)| first.span);
                 match first {
                     Some(first) => self.duplicate("output", &name, first),
@@ -149,7 +149,7 @@ impl Declare<'_> {
                 }
             }
             "deployment" => {
-                let Some(name) = self.one_label(&block, "deployment \"web\" {") else { return };
+                let Some(name) = self.named(&block, "deployment", "deployment \"web\" {") else { return };
                 let first = self.out.deployments.get(&name.text).map(|(first, _)| first.span);
                 match first {
                     Some(first) => self.duplicate("deployment", &name, first),
@@ -189,6 +189,9 @@ impl Declare<'_> {
     }
 
     fn resource(&mut self, kind: String, name: Name, mut block: Block, managed: bool) {
+        if !self.is_name(&kind, &name) {
+            return;
+        }
         if block.broken {
             self.out.broken.insert((kind.clone(), name.text.clone()));
         }
@@ -314,6 +317,37 @@ impl Declare<'_> {
                 None
             }
         }
+    }
+
+    /// The one label of a block, which expressions and addresses name.
+    fn named(&mut self, block: &Block, category: &str, example: &str) -> Option<Name> {
+        self.one_label(block, example).filter(|name| self.is_name(category, name))
+    }
+
+    /// Whether expressions, addresses and the state can say this name. `kind.a.b` and `kind.a["k"]` would be
+    /// another's attribute and another's instance.
+    fn is_name(&mut self, category: &str, name: &Name) -> bool {
+        if is_name(&name.text) {
+            return true;
+        }
+        let sayable = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        // What is said of it elsewhere is no second mistake.
+        let begin = name.text.split(|c| !sayable(c)).next().unwrap_or_default();
+        self.out.broken.insert((category.to_owned(), begin.to_owned()));
+        let plain: String = name.text.chars().map(|c| if sayable(c) { c } else { '-' }).collect();
+        let help = match plain.trim_matches('-') {
+            plain if is_name(plain) => format!("write \"{plain}\""),
+            _ => "write a name such as \"web\"".to_owned(),
+        };
+        self.mistakes.push(
+            Mistake::new(
+                "bgform::lang::bad_name",
+                "a name is letters, digits, `-` and `_`, and begins with a letter or `_`",
+            )
+            .at(name.span, "this name")
+            .help(help),
+        );
+        false
     }
 
     fn two_labels(&mut self, block: &Block) -> Option<(Name, Name)> {

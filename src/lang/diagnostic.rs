@@ -56,6 +56,14 @@ impl Sources {
         self.files.iter().enumerate().map(|(i, (path, text))| (FileId(i as u32), path.as_path(), &**text))
     }
 
+    /// The line and the column of a byte, both from 1; columns are characters.
+    pub fn at(&self, file: FileId, byte: usize) -> [usize; 2] {
+        let text = self.text(file);
+        let before = text.get(..boundary(text, byte)).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        [before.matches('\n').count() + 1, line.chars().count() + 1]
+    }
+
     /// The text that a span underlines.
     pub fn slice(&self, span: Span) -> &str {
         self.text(span.file).get(span.start..span.end).unwrap_or("")
@@ -139,14 +147,82 @@ impl Shown {
     ) -> Self {
         let source = within.map(|(sources, file)| visible::Source::of(&masked(sources.text(file))));
         let place = |place| source.as_ref().map_or(place, |source| source.place(place));
-        let labels = labels
+        let mut labels: Vec<_> = labels
             .iter()
             .map(|(span, label)| (place(span.start)..place(span.end.max(span.start)), safe(label)))
             .collect();
+        let source = source.map(|source| shortened(source.text, &mut labels));
         let path = within.map(|(sources, file)| safe(&sources.path(file).display().to_string()));
-        let source = path.zip(source).map(|(path, source)| NamedSource::new(path, source.text));
+        let source = path.zip(source).map(|(path, text)| NamedSource::new(path, text));
         Self { code, message: safe(message), help: None, source, labels, elsewhere: Vec::new() }
     }
+}
+
+/// A line of so many bytes is drawn whole: nobody reads a longer one, and what draws it counts columns in 16 bits.
+const LONGEST_LINE: usize = 2000;
+/// So many bytes of a longer one stay on both sides of where a label begins and where it ends.
+const AROUND: usize = 100;
+
+/// The text with `…` for the parts of long lines that are far from every label, which move with it.
+fn shortened(text: String, labels: &mut [(Range<usize>, String)]) -> String {
+    if text.split('\n').all(|line| line.len() <= LONGEST_LINE) {
+        return text;
+    }
+    let ends: Vec<usize> = labels.iter().flat_map(|(place, _)| [place.start, place.end]).collect();
+    let (mut out, mut kept, mut start) = (String::new(), Vec::new(), 0);
+    for line in text.split_inclusive('\n') {
+        let whole = start..start + line.len();
+        let parts = match line.len() <= LONGEST_LINE {
+            true => vec![whole.clone()],
+            false => around(&text, whole.clone(), &ends),
+        };
+        let mut at = whole.start;
+        for part in parts {
+            if part.start > at {
+                out.push('…');
+            }
+            kept.push((part.clone(), out.len()));
+            out.push_str(text.get(part.clone()).unwrap_or_default());
+            at = part.end;
+        }
+        if at < whole.end {
+            out.push_str(if line.ends_with('\n') { "…\n" } else { "…" });
+        }
+        start = whole.end;
+    }
+    // What is left out is where the next part begins.
+    let length = out.len();
+    let moved = |place: usize| {
+        let next = kept.iter().find(|(part, _)| place <= part.end);
+        next.map_or(length, |(part, to)| to + place.saturating_sub(part.start))
+    };
+    for (place, _) in labels {
+        *place = moved(place.start)..moved(place.end);
+    }
+    out
+}
+
+/// The last place up to `byte` at which a character begins.
+fn boundary(text: &str, byte: usize) -> usize {
+    let last = byte.min(text.len());
+    (0..=last).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+}
+
+/// The parts of a line that stay: those near one of the places, and its beginning.
+fn around(text: &str, line: Range<usize>, places: &[usize]) -> Vec<Range<usize>> {
+    let near = places.iter().copied().filter(|place| line.contains(place) || *place == line.end);
+    let mut centres: Vec<usize> = near.chain([line.start]).collect();
+    centres.sort_unstable();
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for centre in centres {
+        let from = boundary(text, centre.saturating_sub(AROUND).max(line.start));
+        let to = boundary(text, (centre + AROUND).min(line.end));
+        match parts.last_mut() {
+            Some(last) if last.end >= from => last.end = last.end.max(to),
+            _ => parts.push(from..to),
+        }
+    }
+    parts
 }
 
 impl fmt::Display for Shown {
@@ -207,4 +283,49 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     };
     let near = known.into_iter().filter_map(|candidate| Some((distance(candidate)?, candidate)));
     near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is drawn of a text in which `words` are labelled.
+    fn drawn(text: &str, words: &[&str]) -> (String, Vec<String>) {
+        let mut sources = Sources::default();
+        let file = sources.add("long.deploy", text);
+        let mut mistake = Mistake::new("bgform::lang::syntax", "a mistake");
+        for word in words {
+            let at = text.find(word).unwrap();
+            mistake = mistake.at(Span::new(file, at, at + word.len()), "here");
+        }
+        let shown = mistake.in_sources(&sources);
+        let text = shown.source.as_ref().unwrap().inner().clone();
+        let underlined = shown.labels.iter().map(|(place, _)| text[place.clone()].to_owned()).collect();
+        let mut out = String::new();
+        miette::GraphicalReportHandler::new().render_report(&mut out, &shown).unwrap();
+        (text, underlined)
+    }
+
+    #[test]
+    fn a_mistake_far_out_in_a_long_line_is_drawn() {
+        let long = "é".repeat(70_000);
+        let (text, underlined) = drawn(&format!("a = 1\nb = \"{long}\" wrong\nc = 2\n"), &["wrong"]);
+        assert_eq!(underlined, ["wrong"]);
+        assert!(
+            text.len() < 1000 && text.starts_with("a = 1\nb = \"é") && text.ends_with("wrong\nc = 2\n"),
+            "{text}"
+        );
+        // What is underlined may itself be that long, and the last line has no end.
+        let (text, underlined) = drawn(&format!("b = \"{long}\""), &[&format!("\"{long}\"")]);
+        assert!(text.len() < 1000 && text.contains('…'), "{text}");
+        assert!(
+            underlined[0].starts_with("\"é") && underlined[0].ends_with("é\"") && underlined[0].contains('…')
+        );
+    }
+
+    #[test]
+    fn a_text_of_short_lines_is_drawn_as_it_is() {
+        let text = format!("{}\nb = wrong\n", "a".repeat(LONGEST_LINE));
+        assert_eq!(drawn(&text, &["wrong"]), (text.clone(), vec!["wrong".to_owned()]));
+    }
 }

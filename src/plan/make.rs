@@ -95,9 +95,16 @@ fn known_addresses(program: &View<'_>, snapshot: &Snapshot, options: &Options) -
     }
     let all: Vec<&Address> =
         program.nodes.iter().map(|node| &node.address).chain(snapshot.resources.keys()).collect();
-    for given in options.targets.iter().chain(&options.replace) {
-        if !all.iter().any(|address| given.selects(address)) {
-            let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+    let targets = options.targets.iter().map(|target| (target, true));
+    for (given, targets) in targets.chain(options.replace.iter().map(|one| (one, false))) {
+        let means = |address: &Address| match targets {
+            true => program.selects(given, address),
+            false => given.selects(address),
+        };
+        if !all.iter().any(|address| means(address)) {
+            let deployments = program.deployments().keys().map(|name| format!("deployment.{name}"));
+            let names: Vec<String> =
+                all.iter().map(ToString::to_string).chain(deployments.filter(|_| targets)).collect();
             let guess = did_you_mean(&given.to_string(), names.iter().map(String::as_str)).map(str::to_owned);
             return Err(PlanError::NoSuchAddress { address: given.clone(), guess });
         }
@@ -111,8 +118,10 @@ fn select(program: &View<'_>, snapshot: &Snapshot, options: &Options) -> Option<
         return None;
     }
     let all = program.nodes.iter().map(|node| &node.address).chain(snapshot.resources.keys());
-    let targets: BTreeSet<Address> =
-        all.filter(|address| options.targets.iter().any(|target| target.selects(address))).cloned().collect();
+    let targets: BTreeSet<Address> = all
+        .filter(|address| options.targets.iter().any(|target| program.selects(target, address)))
+        .cloned()
+        .collect();
     if options.destroy {
         // Taking a thing away takes away what needs it, not what it needs.
         let mut edges: HashMap<Address, BTreeSet<Address>> = HashMap::new();
@@ -141,7 +150,7 @@ pub fn targeted(program: &View<'_>, options: &Options) -> Option<BTreeSet<Addres
         return None;
     }
     let all = program.nodes.iter().map(|node| &node.address);
-    let named = all.filter(|address| options.targets.iter().any(|target| target.selects(address)));
+    let named = all.filter(|address| options.targets.iter().any(|target| program.selects(target, address)));
     Some(with_dependencies(program, named.cloned().collect()))
 }
 

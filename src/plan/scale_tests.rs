@@ -114,7 +114,7 @@ fn applied(program: &View<'_>) -> Snapshot {
         let node = program.nodes.iter().find(|node| node.address == step.address).unwrap();
         let evaluated = program.evaluate(node, &known, &mut Vec::new()).unwrap();
         let kind = crate::kind::find_managed(&step.address.kind).unwrap();
-        let id = format!("arn:{}", step.address).replace(['[', ']', '"'], "/");
+        let id = format!("arn:{}", step.address).replace(['[', ']', '"'], ":");
         let output = |name: &str| (name.to_owned(), Value::string(&id));
         let outputs: Object = kind.schema().outputs.iter().map(|one| output(one.name)).collect();
         let record = Record {

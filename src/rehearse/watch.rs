@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::sandbox::api::{Service, ask};
+use crate::sandbox::api::ask;
 use crate::sandbox::control::pages;
+use crate::sandbox::elbv2;
 use crate::sandbox::region::Region;
 
-/// The tag that names a resource in its stack, such as `target_group.web["blue"]`.
+/// The tag that names a resource in its stack, such as `target_group.web:blue`.
 const ADDRESS_TAG: &str = "bgform:address";
 
 /// Groups by what people call them.
@@ -97,25 +98,24 @@ impl Watch {
 
 fn list(region: &Region, action: &str, list: &str, params: Value) -> Vec<Value> {
     match params.as_object().is_some_and(serde_json::Map::is_empty) {
-        true => pages(region, Service::Elbv2, action, list, "Marker"),
+        true => pages(region, &elbv2::SERVICE, action, list, "Marker"),
         false => {
-            let answer = ask(region, Service::Elbv2, action, params).unwrap_or_default();
+            let answer = ask(region, &elbv2::SERVICE, action, params).unwrap_or_default();
             answer.get(list).and_then(Value::as_array).cloned().unwrap_or_default()
         }
     }
 }
 
 fn address(region: &Region, arn: &str) -> Option<String> {
-    let answer = ask(region, Service::Elbv2, "DescribeTags", json!({ "ResourceArns": [arn] })).ok()?;
+    let answer = ask(region, &elbv2::SERVICE, "DescribeTags", json!({ "ResourceArns": [arn] })).ok()?;
     let tags = answer.pointer("/TagDescriptions/0/Tags")?.as_array()?;
     let tag = tags.iter().find(|tag| tag["Key"] == ADDRESS_TAG)?;
     tag["Value"].as_str().map(str::to_owned)
 }
 
-/// `blue` of `target_group.web["blue"]`, `web` of `target_group.web`.
+/// `blue` of `target_group.web:blue`, `web` of `target_group.web`.
 fn short(address: &str) -> &str {
-    let within = address.split_once('[').and_then(|(_, key)| key.strip_suffix(']'));
-    let key = within.map(|key| key.trim_matches('"'));
+    let key = address.split_once(':').map(|(_, key)| key);
     key.unwrap_or_else(|| address.rsplit_once('.').map_or(address, |(_, name)| name))
 }
 
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_group_is_called_by_its_key() {
-        assert_eq!(short(r#"target_group.web["blue"]"#), "blue");
+        assert_eq!(short("target_group.web:blue"), "blue");
         assert_eq!(short("target_group.web"), "web");
         assert_eq!(short("somebody-elses"), "somebody-elses");
     }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::deployment::declaration::Gate;
@@ -67,6 +69,18 @@ pub async fn check(gate: &Gate, ground: &Ground<'_>) -> Result<Verdict, Error> {
     Ok(Verdict::NotYet("waiting for approval".to_owned()))
 }
 
+/// The processes of a command: none outlives its verdict.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // One that is gone already is no matter.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
 async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) -> Verdict {
     let Some((program, arguments)) = command.split_first() else {
         return Verdict::Failed("its command is empty".to_owned());
@@ -81,16 +95,24 @@ async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) -> Verdict {
         .stdin(Stdio::null())
         // An interrupt at the terminal is for bgform, which lets the command end.
         .process_group(0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true);
     let limit = Duration::from_secs(gate.timeout);
+    let child = match process.spawn() {
+        Ok(child) => child,
+        Err(error) => return Verdict::Failed(format!("`{program}` cannot be run: {error}")),
+    };
+    // Whatever ends the wait, ends all that the command has begun.
+    let _group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
     let output = tokio::select! {
-        output = process.output() => output,
+        output = child.wait_with_output() => output,
         () = ground.cloud.clock.sleep(limit) => {
             return Verdict::Failed(format!("`{program}` did not end within {}", crate::value::format_duration(limit)));
         }
     };
     match output {
-        Err(error) => Verdict::Failed(format!("`{program}` cannot be run: {error}")),
+        Err(error) => Verdict::Failed(format!("`{program}` cannot be waited for: {error}")),
         Ok(output) if output.status.success() => Verdict::Passed,
         Ok(output) => {
             let said = [output.stdout, output.stderr].concat();

@@ -34,10 +34,10 @@ pub mod verify;
 mod watch;
 
 use crate::address::Address;
-use crate::apply::shutdown::Shutdown;
 use crate::apply::{Recovered, recover as look_up};
 use crate::cloud::{self, Cloud};
 use crate::kind::operation::Reporter;
+use crate::kind::shutdown::Shutdown;
 use crate::plan::PlanError;
 use crate::stack::Program;
 use crate::state::{LockGuard, StateError, Store};

@@ -125,6 +125,20 @@ fn without_rollout(intent: &Intent) -> Vec<String> {
         );
         return vec![line, String::new()];
     }
+    let (declared, live) = (&intent.declaration.release, intent.facts.live);
+    let label = live.and_then(|live| Some((live, &intent.facts.releases.get(&live)?.label)));
+    if let (What::Nothing, Some((colour, label))) = (intent.what, label)
+        && label != declared
+    {
+        return vec![
+            format!("{}: the file says release {declared}, and {label} is live on {colour}", intent.name),
+            format!(
+                "  Nothing that ships differs from {label}, so there is nothing to ship. What is looked up stays as it \
+                 was found: `bgform plan --upgrade` looks again, as for a newer image."
+            ),
+            String::new(),
+        ];
+    }
     Vec::new()
 }
 

@@ -17,9 +17,9 @@ use throttle::Bucket;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
     /// `latency=elbv2:200ms`, `latency=all:50ms`: every call waits.
-    Latency { service: Option<Service>, by: Duration },
+    Latency { service: Option<&'static Service>, by: Duration },
     /// `throttle=elbv2:40/10`: a bucket of 40 calls, refilled with 10 a second.
-    Throttle { service: Option<Service>, burst: u32, per_second: f64 },
+    Throttle { service: Option<&'static Service>, burst: u32, per_second: f64 },
     /// `error=CreateRule:2`, `drop=CreateRule:2`, `lost=CreateRule:2`: at the second call of the
     /// action from now on; `:2+3` at three calls from the second on, `:*` at every one.
     Call { action: String, first: u64, times: u64, how: Broken },
@@ -106,7 +106,7 @@ impl Faults {
     }
 
     /// What happens to this call, and after how long a wait.
-    pub fn call(&self, service: Service, action: &str) -> (Duration, Verdict) {
+    pub fn call(&self, service: &Service, action: &str) -> (Duration, Verdict) {
         let now = self.clock.monotonic();
         let mut wait = Duration::ZERO;
         let mut verdict = Verdict::Goes;
@@ -117,13 +117,13 @@ impl Faults {
                     if of.is_none_or(|of| of == service)
                         && armed.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) =>
                 {
-                    verdict = Verdict::Refused(service.throttled());
+                    verdict = Verdict::Refused(service.wire.throttled.into());
                 }
                 Fault::Call { action: of, first, times, how } if of == action => {
                     armed.calls += 1;
                     if armed.calls >= *first && armed.calls - first < *times {
                         verdict = match how {
-                            Broken::Error => Verdict::Refused(service.broken()),
+                            Broken::Error => Verdict::Refused(service.wire.broken.into()),
                             how => Verdict::Broken(*how),
                         };
                     }

@@ -4,7 +4,7 @@
 //! It knows AWS and nothing of bgform. What happens in it is one line:
 //!
 //! ```text
-//! HTTP ─ api ─▶ handler(&mut State) ─▶ State on disk ─▶ answer
+//! HTTP ─ wire ─▶ api ─▶ handler(&mut State) ─▶ State on disk ─▶ answer
 //! clock, reports ─▶ tick(&mut State): pending → running, fleets, refreshes, drains
 //! State ─▶ compute (machines that should run), balancer (listeners, rules, targets)
 //! compute, balancer ─ reports ─▶ State
@@ -37,5 +37,6 @@ pub mod server;
 pub mod ssm;
 pub mod state;
 pub mod sts;
+mod wire;
 
 pub use server::{Options, Sandbox, StartError, clear, region_folders};

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 
-use super::api::Calls;
+use super::api::{Calls, SERVICES};
 use super::balancer::{self, Balancer};
 use super::cloudwatch::Metrics;
 use super::compute::{self, Compute};
@@ -20,7 +20,7 @@ use super::log::{self, Log};
 use super::network::{self, Claim};
 use super::pace::Pace;
 use super::state::State;
-use super::{autoscaling, cloudwatch, ec2, elbv2, ssm};
+use super::{ec2, elbv2, ssm};
 use crate::clock::{self, Clock};
 
 /// How often the services are asked in one turn before the rest waits for the next.
@@ -242,14 +242,8 @@ impl Region {
         for _ in 0..ROUNDS {
             let before = self.look();
             let _ = self.change::<(), Infallible>(|state, now| {
-                let due = [
-                    ec2::tick(state, now),
-                    ssm::tick(state, now),
-                    autoscaling::tick(state, now),
-                    elbv2::tick(state, now),
-                    cloudwatch::tick(state, &self.metrics, now),
-                ];
-                next = due.into_iter().flatten().min();
+                let ticks = SERVICES.iter().filter_map(|service| service.tick);
+                next = ticks.filter_map(|tick| tick(state, &self.metrics, now)).min();
                 Ok(())
             });
             if Arc::ptr_eq(&before, &self.look()) {

@@ -125,6 +125,11 @@ impl Sandbox {
         self.shared.region(name).await
     }
 
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Waits until a control call asks it to end.
     pub async fn asked_to_end(&self) {
         let mut ending = self.shared.ending.subscribe();

@@ -81,6 +81,13 @@ impl Lowered {
 }
 
 impl View<'_> {
+    /// Whether a target of a command line selects a resource: by its address, or by the deployment that it
+    /// is a part of, `deployment.web`.
+    pub fn selects(&self, target: &Address, address: &Address) -> bool {
+        let is_deployment = target.kind == "deployment" && target.key.is_none();
+        target.selects(address) || (is_deployment && self.is_of(address, &target.name))
+    }
+
     /// Whether a resource that is declared is one of those that a deployment is made of.
     pub fn is_of(&self, address: &Address, deployment: &str) -> bool {
         self.lowered.owners.get(&address.block()).is_some_and(|owner| owner == deployment)

@@ -128,7 +128,7 @@ fn is_plain(text: &str) -> bool {
 
 fn heredoc(text: &str) -> Vec<String> {
     let mut lines = vec!["<<-EOT".to_owned()];
-    lines.extend(text.lines().map(|line| literal(line)));
+    lines.extend(text.lines().map(literal));
     lines.push("EOT".to_owned());
     lines
 }

@@ -91,6 +91,12 @@ pub struct Input {
 }
 
 impl Program {
+    /// The file that has the `stack` block; the first one where none has.
+    pub fn file(&self) -> &Path {
+        let stack = self.declarations.stack.as_ref().map(|(name, _)| self.sources.path(name.span.file));
+        stack.or_else(|| self.sources.iter().next().map(|(_, path, _)| path)).unwrap_or(Path::new(""))
+    }
+
     /// Reads a stack and checks all of it offline. Every mistake is in `mistakes`; the program is
     /// of use only when there are none.
     pub fn new(

@@ -299,6 +299,36 @@ fn a_sensitive_text_that_does_not_fit_is_not_shown() {
 }
 
 #[test]
+fn a_label_that_no_expression_and_no_address_can_say_is_refused() {
+    let named = |label: &str| group("").replacen("\"web\"", label, 1);
+    says(&named("\"api.v2\""), "bad_name", "\"api.v2\"", "write \"api-v2\"");
+    let beside = named("\"x\"").replacen("{\n", "{\n  for_each = toset([\"k\"])\n", 1);
+    let taken = format!("{beside}{}", named(r#""x[\"k\"]""#));
+    says(&taken, "bad_name", r#""x[\"k\"]""#, "write \"x--k\"");
+    says(&named("\"2nd\""), "bad_name", "\"2nd\"", "such as \"web\"");
+    says(&named("\"\""), "bad_name", "\"\"", "such as \"web\"");
+    says("variable \"a b\" {\n}\n", "bad_name", "\"a b\"", "write \"a-b\"");
+    says("output \"ü\" {\n  value = 1\n}\n", "bad_name", "\"ü\"", "such as \"web\"");
+    says("existing vpc \"a/b\" {\n  default = true\n}\n", "bad_name", "\"a/b\"", "write \"a-b\"");
+    says("deployment \"shop.web\" {\n}\n", "bad_name", "\"shop.web\"", "write \"shop-web\"");
+    // What mentions it is no second mistake.
+    let mention = format!("{}output \"arn\" {{\n  value = target_group.api.v2\n}}\n", named("\"api.v2\""));
+    says(&mention, "bad_name", "\"api.v2\"", "write \"api-v2\"");
+}
+
+#[test]
+fn the_label_of_a_rule_in_a_deployment_is_a_name_too() {
+    let text = include_str!("../../stacks/release.deploy").replacen(
+        "listener_rule {",
+        "listener_rule \"api.v2\" {",
+        1,
+    );
+    let (_, mistakes) = load(&text, &[("release", "1.0")]);
+    let told: Vec<_> = mistakes.iter().map(|one| one.code).collect();
+    assert!(text.contains("\"api.v2\"") && told.contains(&"bgform::lang::bad_name"), "{mistakes:?}");
+}
+
+#[test]
 fn who_comes_from_terraform_is_told_what_it_is_called_here() {
     let block = |keyword: &str, help: &str| {
         let first = keyword.split(' ').next().unwrap();

@@ -50,6 +50,22 @@ impl Bucket {
         Ok(self.s3.get_or_init(|| s3))
     }
 
+    /// Shows, by a lock that was just put, that the server refuses to put what there is already, and to
+    /// replace what has changed. One that takes such a write keeps no two writers apart.
+    fn heeds_conditions(&self, lock: &str, bytes: &[u8]) -> Result<(), StateError> {
+        let s3 = self.s3()?;
+        // Another text, or the refusal would be taken for that of a repeat.
+        let other = [bytes, b"\n"].concat();
+        let another = format!("\"{:032x}\"", rand::random::<u128>());
+        for (header, only) in [("If-None-Match", Only::Absent), ("If-Match", Only::If(&another))] {
+            if s3.put(lock, &other, only)?.is_some() {
+                self.delete(lock)?;
+                return Err(StateError::Unconditional { path: self.place.clone(), header });
+            }
+        }
+        Ok(())
+    }
+
     fn segments(&self) -> Result<Vec<u64>, StateError> {
         let names = self.names("journal")?;
         let mut numbers: Vec<u64> =
@@ -68,7 +84,7 @@ impl Medium for Bucket {
         &self.place
     }
 
-    fn prepare(&self) -> Result<(), StateError> {
+    fn prepare(&self, _adopt: bool) -> Result<(), StateError> {
         // A bucket holds what a folder would have to be made for.
         self.s3().map(drop)
     }
@@ -161,6 +177,7 @@ impl Medium for Bucket {
     fn claim(&self, name: &str, bytes: &[u8]) -> Result<Option<Box<dyn Claim>>, StateError> {
         let s3 = Arc::clone(self.s3()?);
         let Some(version) = s3.put(name, bytes, Only::Absent)? else { return Ok(None) };
+        self.heeds_conditions(name, bytes)?;
         Ok(Some(Box::new(Lock { s3, name: name.to_owned(), version })))
     }
 

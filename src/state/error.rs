@@ -48,10 +48,37 @@ pub enum StateError {
     #[diagnostic(
         code(bgform::state::wrong_lineage),
         help(
-            "two states were mixed in one folder; nothing was changed. Put the file that belongs here back, or give each stack a folder of its own"
+            "two states were mixed in one place; nothing was changed. Put the file that belongs here back, or give each stack a place of its own"
         )
     )]
     WrongLineage { path: PathBuf, expected: String, found: String },
+
+    #[error("the state in `{}` is that of `{made_by}`, and this is `{file}`", path.display())]
+    #[diagnostic(
+        code(bgform::state::another_file),
+        help(
+            "nothing was changed. If these are two stacks, one of them needs another name than \"{stack}\" in its `stack` block, or a state elsewhere with --state. If it is one stack whose file was moved, say so once: give the same command with --adopt-state"
+        )
+    )]
+    AnotherFile { path: PathBuf, stack: String, made_by: String, file: String },
+
+    #[error("the folder `{}` belongs to user {owner}, and this is user {user}", path.display())]
+    #[diagnostic(
+        code(bgform::state::another_owner),
+        help(
+            "nothing was changed: whoever owns the folder decides what is in it. See `ls -ld {0}`. Run the command as that user; or, if the folder is yours, `sudo chown -R {user} {0}`; where owners mean nothing, as on some shared disks, give --adopt-state with each command", path.display()
+        )
+    )]
+    AnotherOwner { path: PathBuf, owner: u32, user: u32 },
+
+    #[error("the place `{}` does not keep two writers apart: it took a write whose condition ({header}) does not hold", path.display())]
+    #[diagnostic(
+        code(bgform::state::unconditional),
+        help(
+            "nothing was changed in the account. A state in S3 needs a server with conditional writes, such as S3 itself or a MinIO of 2024-09 or later; or keep it in a folder with --state"
+        )
+    )]
+    Unconditional { path: PathBuf, header: &'static str },
 
     #[error("line {line} of the journal `{}` is damaged: {reason}", path.display())]
     #[diagnostic(code(bgform::state::journal_record))]
@@ -106,7 +133,7 @@ pub enum StateError {
     #[diagnostic(
         code(bgform::state::occupied),
         help(
-            "nothing was changed. Name another place, or move that state away first with `bgform state migrate`"
+            "nothing was changed there. Name another place; a state that is whole can be moved away first with `bgform state migrate`, and remains that nobody needs can be deleted"
         )
     )]
     Occupied { path: PathBuf, found: String },

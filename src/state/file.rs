@@ -1,11 +1,15 @@
-//! Durable files for their owner only: folders 0700, files 0600, replaced in one rename.
+//! Durable files for their owner only: folders 0700, files 0600, replaced in one rename from a name that
+//! nobody can know before.
 //!
 //! In: paths and bytes. Out: bytes on the disk, or why not. It knows nothing of what they say.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use tempfile::NamedTempFile;
 
 use super::error::StateError;
 
@@ -80,60 +84,43 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), StateError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unwritable(folder, &error))
 }
 
-/// Opens for reading and appending; made where it is missing, never truncated.
+/// Opens for reading and appending; made where it is missing, never truncated, and no link.
 pub(super) fn open_append(path: &Path) -> Result<File, StateError> {
     OpenOptions::new()
         .read(true)
         .append(true)
         .create(true)
         .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)
         .map_err(|error| unwritable(path, &error))
 }
 
-/// Writes the bytes durably beside `path`, under a name that [`put`] turns into `path`.
-pub(super) fn stage(path: &Path, bytes: &[u8]) -> Result<PathBuf, StateError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    let staged = PathBuf::from(name);
-    match write(&staged, bytes) {
-        Ok(()) => Ok(staged),
-        Err(error) => Err(unwritable(path, &error)),
-    }
+/// Writes the bytes durably into `folder`, under a random name that goes when it is dropped.
+pub(super) fn stage(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut staged = tempfile::Builder::new().suffix(".tmp").tempfile_in(folder)?;
+    staged.write_all(bytes)?;
+    staged.as_file().sync_all()?;
+    Ok(staged)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    if written.is_err() {
-        // What is left of it is in nobody's way, but may hold the last of the disk's room.
-        let _ = std::fs::remove_file(path);
-    }
-    written
-}
-
-/// Puts what [`stage`] wrote in the place of `path`, durably.
-pub(super) fn put(staged: &Path, path: &Path) -> Result<(), StateError> {
-    std::fs::rename(staged, path).map_err(|error| unwritable(path, &error))?;
-    sync_folder(parent(path))
-}
-
-/// [`stage`] and [`put`].
+/// Puts a file with these bytes in the place of `path`, durably. A link there is replaced, not followed.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    put(&stage(path, bytes)?, path)
+    let staged = stage(parent(path), bytes).map_err(|error| unwritable(path, &error))?;
+    staged.persist(path).map_err(|error| unwritable(path, &error.error))?;
+    sync_folder(parent(path))
 }
 
 /// Shows that there is room to write in `folder`, before anything depends on it.
 pub(super) fn probe(folder: &Path) -> Result<(), StateError> {
-    let path = folder.join("probe.tmp");
-    write(&path, &[b'.'; 64 * 1024])
-        .and_then(|()| std::fs::remove_file(&path))
-        .map_err(|error| unwritable(folder, &error))
+    let staged = stage(folder, &[b'.'; 64 * 1024]).map_err(|error| unwritable(folder, &error))?;
+    staged.close().map_err(|error| unwritable(folder, &error))
+}
+
+/// Whose a folder is that is somebody else's than this process's user.
+pub(super) fn other_owner(folder: &Path) -> Result<Option<u32>, StateError> {
+    let meta = std::fs::metadata(folder).map_err(|error| unreadable(folder, &error))?;
+    Ok(Some(meta.uid()).filter(|owner| *owner != rustix::process::geteuid().as_raw()))
 }
 
 #[cfg(test)]
@@ -157,13 +144,20 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_leaves_the_old_file() {
+    fn what_is_written_goes_through_no_link_of_a_name_that_was_known_before() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        replace(&path, b"old").unwrap();
-        // Staging goes to `file.tmp`, which here is a device that is always full.
-        std::os::unix::fs::symlink("/dev/full", folder.path().join("file.tmp")).unwrap();
-        assert!(matches!(replace(&path, b"new"), Err(StateError::Full { .. })));
-        assert_eq!(read(&path).unwrap().unwrap(), b"old");
+        let place = |name: &str| folder.path().join(name);
+        let theirs = place("theirs");
+        replace(&theirs, b"theirs").unwrap();
+        for name in ["file", "file.tmp", "probe.tmp"] {
+            std::os::unix::fs::symlink(&theirs, place(name)).unwrap();
+        }
+        assert!(matches!(open_append(&place("file")), Err(StateError::Unwritable { .. })));
+        probe(folder.path()).unwrap();
+        replace(&place("file"), b"ours").unwrap();
+        assert_eq!(read(&theirs).unwrap().unwrap(), b"theirs");
+        assert_eq!(read(&place("file")).unwrap().unwrap(), b"ours");
+        let left: Vec<_> = names(folder.path()).unwrap();
+        assert_eq!(left.len(), 4, "{left:?}");
     }
 }

@@ -38,8 +38,7 @@ impl Folder {
         let folder = file::parent(&path);
         file::create_folder(folder)?;
         let failed = |error: std::io::Error| unwritable(&path, &error);
-        let mut staged = tempfile::Builder::new().suffix(".tmp").tempfile_in(folder).map_err(failed)?;
-        staged.write_all(bytes).and_then(|()| staged.as_file().sync_all()).map_err(failed)?;
+        let staged = file::stage(folder, bytes).map_err(failed)?;
         match staged.as_file().try_lock() {
             Ok(()) => {}
             // Nobody else knows of it.
@@ -62,8 +61,20 @@ impl Medium for Folder {
         &self.0
     }
 
-    fn prepare(&self) -> Result<(), StateError> {
-        file::create_folder(&self.0)
+    fn prepare(&self, adopt: bool) -> Result<(), StateError> {
+        if !self.0.is_dir() {
+            file::create_folder(&self.0)?;
+            // It is of one machine, and says what is secret.
+            self.create(".gitignore", b"*\n")?;
+        }
+        match file::other_owner(&self.0)? {
+            Some(owner) if !adopt => Err(StateError::AnotherOwner {
+                path: self.0.clone(),
+                owner,
+                user: rustix::process::geteuid().as_raw(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn probe(&self) -> Result<(), StateError> {

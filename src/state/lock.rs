@@ -53,6 +53,8 @@ fn fences(medium: &dyn Medium) -> Result<Vec<u64>, StateError> {
 pub struct Contender {
     medium: Arc<dyn Medium>,
     holder: Holder,
+    /// Whether the place may be another user's.
+    adopt: bool,
     seen: Option<Seen>,
 }
 
@@ -67,8 +69,8 @@ struct Seen {
 }
 
 impl Contender {
-    pub(super) fn new(medium: Arc<dyn Medium>, holder: Holder) -> Self {
-        Self { medium, holder, seen: None }
+    pub(super) fn new(medium: Arc<dyn Medium>, holder: Holder, adopt: bool) -> Self {
+        Self { medium, holder, adopt, seen: None }
     }
 
     /// The highest number that the journal knows of: whoever took the locks' objects away has not made it
@@ -86,7 +88,7 @@ impl Contender {
     ///
     /// Errors: [`StateError::Locked`], or why the place cannot be read or written.
     pub fn try_take(&mut self) -> Result<LockGuard, StateError> {
-        self.medium.prepare()?;
+        self.medium.prepare(self.adopt)?;
         loop {
             let fences = fences(&*self.medium)?;
             let (next, from) = match fences.last() {

@@ -37,8 +37,8 @@ pub(super) trait Medium: fmt::Debug + Send + Sync {
         self.place().join(name)
     }
 
-    /// Makes the place where it is missing.
-    fn prepare(&self) -> Result<(), StateError>;
+    /// Makes the place where it is missing. One that is another user's is taken only to `adopt` it.
+    fn prepare(&self, adopt: bool) -> Result<(), StateError>;
 
     /// Shows that there is room to write, before anything depends on it.
     fn probe(&self) -> Result<(), StateError>;

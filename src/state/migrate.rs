@@ -23,8 +23,10 @@ impl Store {
         snapshot: &mut Snapshot,
     ) -> Result<(), StateError> {
         // The journal is folded in, so that it can stay behind.
+        // The next one to write says which file it is, since the place may call it another way.
+        snapshot.made_by = None;
         self.checkpoint(lock, snapshot)?;
-        to.takes(snapshot)?;
+        to.takes(self, snapshot)?;
         for serial in self.serials()? {
             if let Some(kept) = self.medium.get(&history_name(serial))? {
                 to.medium.put(&history_name(serial), &kept.bytes, Only::Always)?;
@@ -37,15 +39,25 @@ impl Store {
         Ok(())
     }
 
-    /// Whether this place can have the state of `snapshot`.
-    fn takes(&self, snapshot: &Snapshot) -> Result<(), StateError> {
+    /// Whether this place can have the state of `snapshot`, which is kept in `from`.
+    fn takes(&self, from: &Self, snapshot: &Snapshot) -> Result<(), StateError> {
         let occupied = |found: String| StateError::Occupied { path: self.place().to_owned(), found };
         let Some(object) = self.medium.get(SNAPSHOT)? else {
-            return match self.serials()?.is_empty() && self.medium.journal()?.is_empty() {
+            // A move that was cut short leaves what it had copied, which is nothing but this state's past.
+            let of_this =
+                |kept: &Snapshot| kept.lineage == snapshot.lineage && kept.serial <= snapshot.serial;
+            for serial in self.serials()? {
+                let kept = |store: &Self| store.medium.get(&history_name(serial));
+                let is_copy = || {
+                    Ok::<_, StateError>(kept(self)?.map(|one| one.bytes) == kept(from)?.map(|one| one.bytes))
+                };
+                if !self.load_serial(serial).is_ok_and(|kept| of_this(&kept)) && !is_copy()? {
+                    return Err(occupied(format!("serial {serial}, though `{SNAPSHOT}` is missing")));
+                }
+            }
+            return match self.medium.journal()?.is_empty() {
                 true => Ok(()),
-                false => Err(occupied(format!(
-                    "`{SNAPSHOT}` is missing, though `history/` or `{JOURNAL}` is there"
-                ))),
+                false => Err(occupied(format!("`{JOURNAL}`, though `{SNAPSHOT}` is missing"))),
             };
         };
         match document::decode(&object.bytes, &self.path(SNAPSHOT), || self.how_to_restore()) {

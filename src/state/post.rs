@@ -11,7 +11,7 @@ impl Store {
     ///
     /// Errors: why it cannot be written.
     pub fn post(&self, recipient: &str, bytes: &[u8]) -> Result<String, StateError> {
-        self.medium.prepare()?;
+        self.medium.prepare(self.adopt)?;
         // Names sort by time, and no two are the same.
         let now = clock::now().as_nanosecond();
         let name = format!("mailbox/{recipient}.{now:024}.{:08x}.json", rand::random::<u32>());

@@ -85,6 +85,9 @@ pub struct Snapshot {
     #[serde(default)]
     pub closed: u64,
     pub stack: String,
+    /// The stack file that the state belongs to, as it is called on every machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
     pub account: String,
     pub region: String,
     pub endpoint: Option<String>,
@@ -146,6 +149,7 @@ impl Snapshot {
             sequence: 0,
             closed: 0,
             stack: stack.into(),
+            made_by: None,
             account: account.into(),
             region: region.into(),
             endpoint,

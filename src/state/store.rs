@@ -27,6 +27,10 @@ pub(super) const JOURNAL: &str = "journal.jsonl";
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) medium: Arc<dyn Medium>,
+    /// The stack file that asks.
+    file: Option<String>,
+    /// Whether a state that another file made, or a folder that another user made, is taken over.
+    pub(super) adopt: bool,
 }
 
 /// The state as it stands.
@@ -51,12 +55,22 @@ pub(super) enum Stage {
 impl Store {
     /// In a folder of this machine.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self { medium: Arc::new(Folder(folder.into())) }
+        Self::on(Folder(folder.into()))
     }
 
     /// In a bucket. Makes no call yet.
     pub fn in_bucket(settings: BucketSettings) -> Self {
-        Self { medium: Arc::new(Bucket::new(settings)) }
+        Self::on(Bucket::new(settings))
+    }
+
+    fn on(medium: impl Medium + 'static) -> Self {
+        Self { medium: Arc::new(medium), file: None, adopt: false }
+    }
+
+    /// For a stack file, by a name that it keeps on other machines: a state that another file made is
+    /// refused, unless it is to be adopted.
+    pub fn of_file(self, file: String, adopt: bool) -> Self {
+        Self { file: Some(file), adopt, ..self }
     }
 
     /// Where it is, as people write it.
@@ -85,15 +99,44 @@ impl Store {
 
     /// Somebody who wants the lock, and may have to wait for it.
     pub fn contend(&self, holder: Holder) -> Contender {
-        Contender::new(Arc::clone(&self.medium), holder)
+        Contender::new(Arc::clone(&self.medium), holder, self.adopt)
     }
 
     /// Reads the state; needs no lock. None where there never was one.
     ///
-    /// Errors: everything that is wrong with what is kept, and [`StateError::Unreadable`].
+    /// Errors: everything that is wrong with what is kept, [`StateError::AnotherFile`] and
+    /// [`StateError::Unreadable`].
     pub fn load(&self) -> Result<Option<Loaded>, StateError> {
-        let Some(read) = self.read()? else { return Ok(None) };
+        let Some(mut read) = self.read()? else { return Ok(None) };
+        if let Some(file) = &self.file {
+            match &read.snapshot.made_by {
+                Some(other) if other != file && !self.adopt => {
+                    return Err(StateError::AnotherFile {
+                        path: self.place().to_owned(),
+                        stack: read.snapshot.stack,
+                        made_by: other.clone(),
+                        file: file.clone(),
+                    });
+                }
+                // Kept with the next snapshot.
+                _ => read.snapshot.made_by = Some(file.clone()),
+            }
+        }
         Ok(Some(Loaded { snapshot: read.snapshot, open: read.open.into_vec(), torn: read.frames.torn }))
+    }
+
+    /// Writes down that this stack file has the state from now on, if another one made it.
+    ///
+    /// Errors: those of [`Store::load`] and [`Store::checkpoint`].
+    pub fn take_over(&self, lock: &LockGuard) -> Result<(), StateError> {
+        let made_by = |read: &Read| read.snapshot.made_by.clone();
+        let Some(made_by) = self.read()?.as_ref().map(made_by) else { return Ok(()) };
+        match self.load()? {
+            Some(mut loaded) if self.adopt && loaded.snapshot.made_by != made_by => {
+                self.checkpoint(lock, &mut loaded.snapshot)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn read(&self) -> Result<Option<Read>, StateError> {
@@ -158,6 +201,7 @@ impl Store {
             }
             None => {
                 snapshot.taken_at = clock::now();
+                snapshot.made_by.clone_from(&self.file);
                 snapshot.written_by = lock.holder().written_by();
                 let bytes = document::encode(&snapshot)?;
                 if self.medium.put(SNAPSHOT, &bytes, Only::Absent)?.is_none() {

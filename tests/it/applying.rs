@@ -95,7 +95,7 @@ fn a_failed_step_stops_what_waits_for_it_and_nothing_else() {
     product.wire.fault_once("CreateSecurityGroup", 0, Fault::Answer(400, refused.to_owned()));
     product
         .run(&["apply", "--auto-approve"])
-        .exits(1)
+        .exits(6)
         .says("could not create `security_group.web`: EC2 CreateSecurityGroup answered InvalidParameterValue: no such thing")
         .says("not done: create launch_template.web, which waits for security_group.web")
         .says("1 created");

@@ -399,7 +399,7 @@ fn a_first_release_that_failed_is_followed_by_another() {
     let service = Service::new();
     let fails = ASKS.1.replace("approval {}", "command = [\"false\"]");
     service.says(&[(ASKS.0, &fails)]);
-    service.run("apply", "1.0", &[]).exits(1).says("gate \"go\" did not pass");
+    service.run("apply", "1.0", &[]).exits(6).says("gate \"go\" did not pass");
     service.says(&[]);
     service.ships("1.1").says("web: 1.1 is live on blue.");
     service.ships("1.1").says("Nothing to do");
@@ -442,7 +442,7 @@ async fn in_place_ships_and_fails_on_moto() {
     let fails =
         format!("  gate \"smoke\" {{\n    at = \"after_shift\"\n    command = [\"false\"]\n  }}\n{in_place}");
     service.says(&[(whole, &fails)]);
-    service.run("apply", "3.0", &[]).exits(1).says("3.0 was taken back; 2.0 on blue carries all traffic");
+    service.run("apply", "3.0", &[]).exits(5).says("3.0 was taken back; 2.0 on blue carries all traffic");
     assert_eq!(service.sizes("blue").await, [2, 4, 2]);
     service.run("plan", "2.0", &["--detailed-exitcode"]).exits(0);
     service.product.run(&["destroy", "service.deploy", "--auto-approve"]).exits(0);
@@ -455,7 +455,7 @@ async fn rolling_fails_on_moto_and_leaves_the_old_release() {
     let whole = "  strategy \"blue_green\" {\n    retire_after = 1h\n  }\n";
     service.says(&[(whole, "  strategy \"rolling\" {\n  }\n")]);
     service.ships("1.0");
-    let run = service.run("apply", "2.0", &[]).exits(1);
+    let run = service.run("apply", "2.0", &[]).exits(6);
     println!("{}{}", run.out, run.err);
     assert_eq!((service.sizes("blue").await, service.weights().await), ([2, 4, 2], [100, 0]));
 }

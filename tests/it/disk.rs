@@ -104,7 +104,10 @@ async fn a_state_that_cannot_be_written_leaves_the_account_as_it_is() {
         product.write(STACK, &stack(templates));
         product.wire.take();
         has_changed_nothing(&product, with_room_for(&product, 2048, APPLY), "file too large");
-        has_changed_nothing(&product, without_permission(&product, APPLY), "cannot be written");
+        // Root's folder is another user's before it is one that cannot be written.
+        let anothers = rustix::process::getuid().is_root();
+        let reason = if anothers { "belongs to user 0" } else { "cannot be written" };
+        has_changed_nothing(&product, without_permission(&product, APPLY), reason);
         let there = everything(&product.cloud().await).await;
         assert_eq!(there["launch templates"], before["launch templates"] + templates - 1);
         product.run(APPLY).exits(0).says("1 created");
@@ -119,7 +122,7 @@ async fn a_disk_that_is_full_in_the_middle_loses_nothing_that_was_done() {
     for room in [80 << 10, 120 << 10, 160 << 10] {
         let product = Product::on_moto();
         product.write(STACK, &stack(TEMPLATES));
-        let run = with_room_for(&product, room, &apply).exits(1).says("cannot be written");
+        let run = with_room_for(&product, room, &apply).exits(6).says("cannot be written");
         let begun = product.wire.take().iter().filter(|call| *call == "CreateLaunchTemplate").count();
         println!("room for {room} bytes: {begun} of {TEMPLATES} were begun");
         assert!((1..TEMPLATES).contains(&begun), "{begun} were begun\n{}\n{}", run.out, run.err);

@@ -80,7 +80,7 @@ async fn the_checkout_ships_behind_its_gates_until_there_is_no_way_back() {
     checkout.type_in("rollback", &[]).exits(0);
     second
         .end()
-        .exits(1)
+        .exits(5)
         .says("checkout: 1.0.2 was taken back; 1.0.1 on blue carries all traffic.")
         .says("checkout: 1.0.1 on blue, live → 1.0.2 on green, canary 5% → 25% → 50% → 100%")
         .says("gate expand schema (./migrate.sh expand)")
@@ -123,19 +123,19 @@ async fn the_checkouts_traffic_goes_back_when_cloudwatch_says_so() {
     checkout.errors("green", 6.0).await;
     under
         .end()
-        .exits(1)
+        .exits(5)
         .says("gate \"new colour answers\" did not pass: the Sum of HTTPCode_Target_5XX_Count is 6, more than 5")
         .says(stays);
 
     let mut under = checkout.begin("1.0.2");
     under.until("green has 5% of the traffic");
     checkout.alarm("ALARM").await;
-    under.end().exits(1).says("gate \"edge is calm\" did not pass: alarm `edge-5xx` is in ALARM").says(stays);
+    under.end().exits(5).says("gate \"edge is calm\" did not pass: alarm `edge-5xx` is in ALARM").says(stays);
 
     let cloudwatch = checkout.product.cloud().await.cloudwatch;
     cloudwatch.delete_alarms().alarm_names("edge-5xx").send().await.unwrap();
     let missing = "gate \"edge is calm\" did not pass: there is no alarm `edge-5xx` in us-east-1";
-    checkout.run("apply", "1.0.2").exits(1).says(missing).says(stays);
+    checkout.run("apply", "1.0.2").exits(5).says(missing).says(stays);
     assert_eq!(checkout.weights().await, [100, 0]);
     assert!(!checkout.migrations().contains("contract"));
 }

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
 use bgform::address::Address;
-use bgform::apply::shutdown::Shutdown;
 use bgform::clock::Clock;
 use bgform::cloud::{Cloud, Target};
 use bgform::diagnostic::Sources;
 use bgform::facts::Stage;
 use bgform::kind::operation::Reporter;
+use bgform::kind::shutdown::Shutdown;
 use bgform::lang::ast::Files;
 use bgform::lang::parse::parse;
 use bgform::lang::variable::Given;

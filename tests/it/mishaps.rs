@@ -134,7 +134,7 @@ fn a_group_whose_rules_are_refused_is_adopted_without_them_and_the_stack_mends_i
     for _ in 0..2 {
         product.wire.fault_once("AuthorizeSecurityGroupIngress", 0, Fault::Answer(400, limit.to_owned()));
     }
-    product.run(&["apply", "--auto-approve"]).exits(1).says("RulesPerSecurityGroupLimitExceeded");
+    product.run(&["apply", "--auto-approve"]).exits(6).says("RulesPerSecurityGroupLimitExceeded");
     product.write("small.deploy", &with_rule_for(81));
     product.run(&["apply", "--auto-approve"]).exits(0).says("adopted");
     assert_eq!(product.wire.count("CreateSecurityGroup"), 1);
@@ -234,7 +234,7 @@ fn a_lost_answer_is_looked_up_and_not_repeated() {
     let product = Product::on_moto();
     product.write("small.deploy", SMALL);
     product.wire.fault_once("CreateSecurityGroup", 0, Fault::AnswerLost);
-    product.run(&["apply", "--auto-approve"]).exits(1).says("not known").says("looks first and goes on");
+    product.run(&["apply", "--auto-approve"]).exits(6).says("not known").says("looks first and goes on");
     product.run(&["apply", "--auto-approve"]).exits(0).says("it had been made, and is adopted");
     product.run(&["plan", "--detailed-exitcode"]).exits(0);
     let made = product.wire.take().iter().filter(|call| *call == "CreateSecurityGroup").count();

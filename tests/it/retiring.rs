@@ -99,7 +99,7 @@ async fn what_comes_after_the_end_of_the_old_colour_is_tried_again() {
          \"-f\", \"contracted\"]\n  }\n",
     );
     service.says(&[contracts]);
-    let run = service.run("apply", "2.0", &[]).exits(1);
+    let run = service.run("apply", "2.0", &[]).exits(6);
     run.says("web: 2.0 is held where it is.").says("gate \"contract\" did not pass");
     assert_eq!(service.sizes("blue").await, [0, 0, 0]);
     assert_eq!((service.weights().await, service.sizes("green").await), ([0, 100], [2, 4, 2]));
@@ -121,7 +121,7 @@ async fn nothing_goes_back_behind_a_gate_that_cannot_be_taken_back() {
     };
     let old = "  strategy \"blue_green\" {\n    retire_after = 1h\n  }\n";
     service.says(&[(old, &gate("false"))]);
-    let held = service.run("apply", "2.0", &[]).exits(1).says("web: 2.0 is held where it is.");
+    let held = service.run("apply", "2.0", &[]).exits(6).says("web: 2.0 is held where it is.");
     held.says("gate \"drop column\" is irreversible, and there is no way back from it");
     let refused = "irreversible";
     service.product.run(&["abort", "service.deploy"]).exits(1).says(refused);

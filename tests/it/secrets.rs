@@ -107,9 +107,9 @@ async fn a_secret_is_shown_nowhere() {
         vault.product.wire.fault_once(action, 0, echo());
     }
     let apply = ["apply", STACK, "--auto-approve", "--verbose"];
-    vault.run(&apply).exits(1).says("InvalidParameterValue: Value ((sensitive)) for parameter key");
+    vault.run(&apply).exits(6).says("InvalidParameterValue: Value ((sensitive)) for parameter key");
     // The first release has nothing to go back to; its gate says what it was asked with.
-    vault.run(&apply).exits(1).says("asked with (sensitive)");
+    vault.run(&apply).exits(6).says("asked with (sensitive)");
     vault.product.write("ready", "");
     vault.run(&apply).exits(0).says("1.0 is live on blue");
     for arguments in looks {

@@ -167,7 +167,7 @@ fn what_aws_says_and_what_a_plan_holds_is_shown() {
          </Errors><RequestID>r{EVIL_IN_XML}</RequestID></Response>"
     );
     product.wire.fault_once("CreateSecurityGroup", 0, Fault::Answer(403, answer));
-    harmless(product.run(&["apply", "text.deploy", "--auto-approve", "--verbose"])).exits(1);
+    harmless(product.run(&["apply", "text.deploy", "--auto-approve", "--verbose"])).exits(6);
     // What stands in the account and in the state, and a change of it.
     harmless(product.run(&["apply", "text.deploy", "--auto-approve"])).exits(0);
     product.write("text.deploy", &stack.replace("= \"v", "= \"another v"));

@@ -86,6 +86,8 @@ struct Inner {
     faults: Vec<(String, usize, Fault, bool)>,
     /// How many calls, reads too, still go through before the credentials expire.
     valid: Option<usize>,
+    /// A header that the server does not get to see, in small letters.
+    unheard: Option<String>,
 }
 
 /// A recorder in front of a server.
@@ -155,6 +157,11 @@ impl Wire {
     /// The credentials expire after so many calls, reads too; `None`: they are valid again.
     pub fn expires_after(&self, calls: Option<usize>) {
         self.inner.lock().expect("no panic").valid = calls;
+    }
+
+    /// The server does not get to see this header any more, as one that does not know it.
+    pub fn without_header(&self, name: Option<&str>) {
+        self.inner.lock().expect("no panic").unheard = name.map(str::to_lowercase);
     }
 
     /// Runs `child` to its end, which is a SIGKILL at `moment` around its mutating call number
@@ -240,7 +247,7 @@ fn serve(client: TcpStream, inner: &Mutex<Inner>) {
     let Some((head, body)) = request(&mut reader) else { return };
     let to_s3 = header(&head, "authorization").is_some_and(|text| text.contains("/s3/aws4_request"));
     let action = if to_s3 { http::s3_action(&head) } else { http::action(&head, &body) };
-    let (fault, moment, upstream) = {
+    let (fault, moment, upstream, unheard) = {
         let mut inner = inner.lock().expect("no panic");
         inner.calls.push(action.clone());
         let upstream = inner.s3.as_ref().filter(|_| to_s3).unwrap_or(&inner.upstream).clone();
@@ -248,7 +255,7 @@ fn serve(client: TcpStream, inner: &Mutex<Inner>) {
         let (fault, moment) = (told, inner.moment(&action));
         let goes = moment != Some(Moment::BeforeIt) && !matches!(fault, Some(Fault::Answer(..)));
         inner.under_way += usize::from(goes);
-        (fault, moment, upstream)
+        (fault, moment, upstream, inner.unheard.clone())
     };
     if moment == Some(Moment::BeforeIt) {
         return end(inner);
@@ -268,7 +275,9 @@ fn serve(client: TcpStream, inner: &Mutex<Inner>) {
         let _ = client.write_all(answer.as_bytes());
         return;
     }
-    let head = head.trim_end_matches("\r\n").to_owned() + "\r\nConnection: close\r\n\r\n";
+    let named = |line: &&str| line.split(':').next().map(str::to_lowercase);
+    let heard = head.trim_end().split("\r\n").filter(|line| unheard.is_none() || named(line) != unheard);
+    let head = heard.chain(["Connection: close", "", ""]).collect::<Vec<_>>().join("\r\n");
     let mut answer = Vec::new();
     let answered = TcpStream::connect(upstream).and_then(|mut server| {
         server.write_all(head.as_bytes())?;

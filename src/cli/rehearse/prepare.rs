@@ -8,10 +8,10 @@ use tokio::process::Command;
 
 use super::super::CliError;
 use super::super::sandbox::{daemon, home::refused};
-use crate::apply::shutdown::Shutdown;
 use crate::cloud::Cloud;
 use crate::deployment::sides::Sides;
 use crate::facts::Colour;
+use crate::kind::shutdown::Shutdown;
 use crate::stack::{Known, Program};
 
 /// Runs the command to its end, led to the sandbox in this folder and to nothing else; false: an interrupt

@@ -47,6 +47,9 @@ pub(super) struct Where {
     pub(super) profile: Option<String>,
     pub(super) endpoint_url: Option<String>,
     pub(super) state: Option<PathBuf>,
+    /// The user's sandbox, and not AWS.
+    #[serde(default)]
+    pub(super) sandbox: bool,
 }
 
 /// Which state it was.

@@ -14,6 +14,14 @@ pub enum SavedPlanError {
         help("give the variable a type, such as `type = list(string)`, and plan again")
     )]
     Variable { name: String },
+    #[error("the plan needs {names} as when it was made, and keeps only a fingerprint of what is sensitive")]
+    #[diagnostic(
+        code(bgform::plan::saved_sensitive),
+        help(
+            "nothing was changed. Give each as for `bgform plan`: {example}='...' in the environment, --var or --var-file; at a terminal it is asked for"
+        )
+    )]
+    Sensitive { names: String, example: String },
     #[error("the saved plan `{}` cannot be read: {reason}", .path.display())]
     #[diagnostic(code(bgform::plan::saved_unreadable), help("plan again: bgform plan --out FILE"))]
     Unreadable { path: PathBuf, reason: String },

@@ -1,5 +1,5 @@
 //! One digest over all that a plan's steps are, and one over each of its rollouts. A plan comes in, a digest goes out: two plans have
-//! the same one if the same things happen in the same order. Secrets are in it only as a digest.
+//! the same one if the same things happen in the same order. Secrets are in it, so a file has it [`sealed`].
 
 use std::collections::BTreeMap;
 
@@ -38,6 +38,19 @@ pub(super) fn rollouts(plan: &rollout::Plan) -> BTreeMap<String, String> {
 
 pub(super) fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// So often is a digest taken again: whoever has the file and guesses at a secret pays for each guess.
+const ROUNDS: usize = 20_000;
+
+/// A fingerprint of what may hold secrets, which can only be guessed at, and not looked up in a table.
+pub(super) fn sealed(salt: &str, text: &str) -> String {
+    let first = Sha256::digest([salt.as_bytes(), b"\0", text.as_bytes()].concat());
+    hex::encode((0..ROUNDS).fold(first, |last, _| Sha256::digest([salt.as_bytes(), &last].concat())))
+}
+
+pub(super) fn sealed_value(salt: &str, name: &str, value: &Value) -> String {
+    sealed(salt, &format!("{name}\0{}", bare(value)))
 }
 
 fn step(step: &Step) -> Json {

@@ -140,10 +140,21 @@ fn the_variables_read_back_to_the_same_values_wherever_they_came_from() {
     let first = program(STACK, &[secret, "release=2"], Some(file));
     let saved = saved(&first, &plan(snapshot(0), 80));
     let texts = saved.variables();
-    assert!(texts.contains(&secret.to_owned()), "{texts:?}");
-    let again = program(STACK, &texts.iter().map(String::as_str).collect::<Vec<_>>(), None);
-    assert_eq!(again.variables, first.variables);
-    saved.still_holds(&again, &plan(snapshot(0), 80)).unwrap();
+    let again = |more: &str| {
+        let texts = texts.iter().map(String::as_str).chain([more]);
+        program(STACK, &texts.collect::<Vec<_>>(), None)
+    };
+    assert_eq!(again(secret).variables, first.variables);
+    assert_eq!(saved.missing(&again(secret)), Vec::<String>::new());
+    saved.still_holds(&again(secret), &plan(snapshot(0), 80)).unwrap();
+    // What is sensitive is not in it, and another value is not that of the plan.
+    assert_eq!(saved.missing(&again("password=another")), ["password"]);
+    let folder = tempfile::tempdir().unwrap();
+    let secret = program(STACK, &["password=quay-mole-19"], None);
+    let path = folder.path().join("release.bgplan");
+    self::saved(&secret, &plan(snapshot(0), 80)).write(&path).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\"password\"") && !text.contains("quay-mole-19"), "{text}");
 }
 
 #[test]
@@ -186,7 +197,7 @@ fn a_first_plan_holds_as_long_as_there_is_no_state() {
 #[test]
 fn account_and_state_are_those_of_the_plan() {
     let saved = saved(&program(STACK, &[], None), &plan(snapshot(0), 80));
-    let global = saved.global(&Global { verbose: true, ..Global::default() });
+    let global = saved.global(&Global { verbose: true, ..Global::default() }).unwrap();
     assert!(global.verbose && saved.options().allow_outage);
     assert_eq!(global.region.as_deref(), Some("us-east-1"));
     assert!(global.state.is_some_and(|state| state.is_absolute()));

@@ -1,6 +1,5 @@
-//! The values of a stack's variables as texts that `--var name=text` reads back to the same
-//! values. A program comes in, texts go out, secrets among them in the clear: whoever writes them
-//! down keeps others from reading them.
+//! The values of a stack's variables as texts that `--var name=text` reads back to the same values. A
+//! program comes in, texts go out, and none of what is sensitive.
 
 use crate::lang::ast::{Block, Node};
 use crate::lang::evaluate::evaluate;
@@ -8,12 +7,17 @@ use crate::plan::render::show_value;
 use crate::stack::{Known, Names, Program, View};
 use crate::value::Value;
 
-/// `name=text` of every variable. One whose value no text gives is left out where its default
-/// gives it; otherwise its name is the error.
+/// The variables whose values are sensitive.
+pub(super) fn sensitive(program: &Program) -> impl Iterator<Item = (&String, &Value)> {
+    program.variables.iter().filter(|(_, value)| value.has_sensitive())
+}
+
+/// `name=text` of every variable that may be shown. One whose value no text gives is left out where its
+/// default gives it; otherwise its name is the error.
 pub(super) fn texts(program: &Program) -> Result<Vec<String>, String> {
     let view = program.unreleased();
     let mut texts = Vec::new();
-    for (name, value) in &program.variables {
+    for (name, value) in program.variables.iter().filter(|(_, value)| !value.has_sensitive()) {
         let Some((_, block)) = program.variable_blocks().get(name) else { continue };
         let value = value.without_marks();
         match (takes_text(block), &value) {

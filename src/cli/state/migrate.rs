@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{StackArg, nothing_open};
 use crate::cli::lock::locked;
 use crate::cli::{CliError, Exit, Global, locate, report};
+use crate::state::StateError;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -25,7 +26,7 @@ pub struct MigrateArgs {
 pub async fn run(global: &Global, args: MigrateArgs) -> Result<Exit, CliError> {
     let from = locate::store_at(global, args.stack.stack.as_deref())?;
     let name = from.place().file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-    let to = locate::in_place(global, &args.to, &name)?;
+    let to = locate::in_place(global, &args.to, &name, false)?;
     if locate::absolute(from.place()) == locate::absolute(to.place()) {
         return Err(CliError::usage(
             "bgform::state::same_place",
@@ -33,20 +34,31 @@ pub async fn run(global: &Global, args: MigrateArgs) -> Result<Exit, CliError> {
             "name another place with --to",
         ));
     }
+    let setting = locate::absolute(&args.to).display().to_string();
+    if let Err(StateError::Moved { to, .. }) = from.load()
+        && to == setting
+    {
+        report::out(&format!("The state is in `{}` already. {}", args.to.display(), now_write(&setting)));
+        return Ok(Exit::Done);
+    }
     locate::loaded(&from)?;
     let lock = locked(global, &from, "bgform state migrate").await?;
     let there = locked(global, &to, "bgform state migrate").await?;
     let loaded = locate::loaded(&from)?;
     nothing_open(&loaded.open)?;
     let mut snapshot = loaded.snapshot;
-    let setting = locate::absolute(&args.to).display().to_string();
     from.migrate(&lock, &to, &there, &setting, &mut snapshot)?;
     report::out(&format!(
-        "Moved serial {} with {} resources from `{}` to `{}`.\nWrite `state = \"{setting}\"` into the `stack` block.\n",
+        "Moved serial {} with {} resources from `{}` to `{}`.\n{}",
         snapshot.serial,
         snapshot.resources.len(),
         from.place().display(),
         to.place().display(),
+        now_write(&setting),
     ));
     Ok(Exit::Done)
+}
+
+fn now_write(setting: &str) -> String {
+    format!("Write `state = \"{setting}\"` into the `stack` block.\n")
 }

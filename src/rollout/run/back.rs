@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{End, Failure, Rolling};
 use crate::address::Address;
-use crate::apply::shutdown::Shutdown;
 use crate::deployment::declaration::OnFailure;
 use crate::facts::{Colour, Course, Ending, Origin, Sizing, Stage};
+use crate::kind::shutdown::Shutdown;
 use crate::rollout::stage::{is_nobodys, orphaned};
 use crate::rollout::verify::{Effect, Point};
 

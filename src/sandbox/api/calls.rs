@@ -18,7 +18,7 @@ pub struct Calls {
 #[derive(Debug)]
 struct Inner {
     log: Log,
-    counts: BTreeMap<(Service, String), u64>,
+    counts: BTreeMap<(&'static str, String), u64>,
 }
 
 impl Calls {
@@ -29,9 +29,9 @@ impl Calls {
 
     /// A call that was answered at `at` and took `took`, which is when it was carried out; `outcome` is
     /// `ok`, an error code, or `silence`.
-    pub fn note(&self, service: Service, action: &str, outcome: &str, at: Timestamp, took: Duration) {
+    pub fn note(&self, service: &Service, action: &str, outcome: &str, at: Timestamp, took: Duration) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        *inner.counts.entry((service, action.to_owned())).or_default() += 1;
+        *inner.counts.entry((service.name(), action.to_owned())).or_default() += 1;
         // The name of an action that there is not may be any text: it stays on its line.
         let (name, action, took) = (service.name(), action.escape_debug(), took.as_millis());
         // A log that cannot be written stops nothing.
@@ -39,7 +39,7 @@ impl Calls {
     }
 
     /// How often each action was called since the region was opened.
-    pub fn counts(&self) -> BTreeMap<(Service, String), u64> {
+    pub fn counts(&self) -> BTreeMap<(&'static str, String), u64> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).counts.clone()
     }
 }

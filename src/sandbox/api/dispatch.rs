@@ -8,13 +8,13 @@ use http_body_util::Full;
 use hyper::{HeaderMap, Response, StatusCode, Uri};
 use serde_json::Value;
 
-use super::answer::Protocol;
-use super::request::{self, Request};
-use super::{Call, Handler, Params, Refusal, Service, only_reads, xml};
+use super::{Call, Handler, Params, Protocol, Refusal, SERVICES, Service, only_reads};
 use crate::faults::{Broken, Verdict};
 use crate::region::{OpenError, Region};
 use crate::server::{DEFAULT_REGION, Shared, plain};
 use crate::state::{Repeat, State, random_hex};
+use crate::sts;
+use crate::wire::{self, Request, Wire};
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,15 +32,21 @@ pub(crate) async fn answer(
     uri: &Uri,
     body: &[u8],
 ) -> Option<Response<Full<Bytes>>> {
-    let request = match request::read(headers, uri, body) {
+    let request = match wire::read(headers, uri, body, SERVICES.iter().map(|service| &service.wire)) {
         Ok(request) => request,
         Err(reason) => return Some(plain(StatusCode::BAD_REQUEST, &reason)),
     };
     let id = request_id();
-    let Some(service) = request.service else {
+    let Some(service) = request.wire.and_then(|wire| Service::named(wire.name)) else {
         let message = format!("The sandbox has no service with an action {}.", request.action);
         let refusal = Refusal::new("InvalidAction", message);
-        return respond(request.protocol, &request.action, Service::Sts, &Outcome::Refusal(refusal), &id);
+        return respond(
+            request.protocol,
+            &request.action,
+            &sts::SERVICE.wire,
+            &Outcome::Refusal(refusal),
+            &id,
+        );
     };
     let outcome = match shared.region(request.region.as_deref().unwrap_or(DEFAULT_REGION)).await {
         Ok(region) => {
@@ -54,7 +60,7 @@ pub(crate) async fn answer(
         Err(error @ OpenError::NoRegion { .. }) => Outcome::Refusal(Refusal::validation(error.to_string())),
         Err(error) => Outcome::Refusal(Refusal::new("InternalFailure", error.to_string()).status(500)),
     };
-    respond(request.protocol, &request.action, service, &outcome, &id)
+    respond(request.protocol, &request.action, &service.wire, &outcome, &id)
 }
 
 /// What a call that only reads answers now: without faults, lag and log, for the sandbox's own use.
@@ -62,25 +68,32 @@ pub(crate) async fn answer(
 ///
 /// # Errors
 /// As a client gets them.
-pub fn ask(region: &Region, service: Service, action: &str, params: Value) -> Result<Value, Refusal> {
-    let found = service.actions().iter().copied().flatten().find(|(name, _)| *name == action);
-    let (_, handler) = found.filter(|_| only_reads(action)).ok_or_else(|| unknown(service, action))?;
-    let mut state = State::clone(&region.look());
-    let (now, metrics, folder) = (region.now(), &*region.metrics, region.setup.folder.as_path());
-    handler(&mut Call { state: &mut state, params: &Params::from_json(params), now, metrics, folder })
+pub fn ask(
+    region: &Region,
+    service: &'static Service,
+    action: &str,
+    params: Value,
+) -> Result<Value, Refusal> {
+    let handler = service.handler(action)?;
+    let (params, mut state) = (Params::from_json(params), State::clone(&region.look()));
+    service.check(action, &params, service.protocol())?;
+    match only_reads(action) {
+        true => run(region, &mut state, &params, handler),
+        false => Err(service.wire.unknown(action)),
+    }
 }
 
 /// The HTTP answer of an outcome; None: there is to be none.
 pub(super) fn respond(
     protocol: Protocol,
     action: &str,
-    service: Service,
+    wire: &Wire,
     outcome: &Outcome,
     id: &str,
 ) -> Option<Response<Full<Bytes>>> {
     let (status, body) = match outcome {
-        Outcome::Answer(answer) => (200, protocol.answer(service, action, answer, id)),
-        Outcome::Refusal(refusal) => (refusal.status, protocol.refusal(service, refusal, id)),
+        Outcome::Answer(answer) => (200, protocol.answer(wire, action, answer, id)),
+        Outcome::Refusal(refusal) => (refusal.status, protocol.refusal(wire, refusal, id)),
         Outcome::Silence => return None,
     };
     let mut response = Response::builder()
@@ -91,7 +104,7 @@ pub(super) fn respond(
         response = response.header("smithy-protocol", "rpc-v2-cbor");
     }
     if let Outcome::Refusal(refusal) = outcome
-        && let Some(error) = protocol.query_error(service, refusal)
+        && let Some(error) = protocol.query_error(wire, refusal)
     {
         response = response.header("x-amzn-query-error", error);
     }
@@ -115,11 +128,13 @@ pub(super) fn request_id() -> String {
 }
 
 /// Does one call. It is in effect, and on disk, when this ends.
-async fn call(region: &Arc<Region>, service: Service, request: &Request) -> Outcome {
+async fn call(region: &Arc<Region>, service: &Service, request: &Request) -> Outcome {
     let action = request.action.as_str();
-    let found = service.actions().iter().copied().flatten().find(|(name, _)| *name == action);
-    let Some((_, handler)) = found else { return Outcome::Refusal(unknown(service, action)) };
-    if let Err(refusal) = xml::speakable(service, &request.params) {
+    let handler = match service.handler(action) {
+        Ok(handler) => handler,
+        Err(refusal) => return Outcome::Refusal(refusal),
+    };
+    if let Err(refusal) = wire::speakable(&service.wire, &request.params) {
         return Outcome::Refusal(refusal);
     }
     let (wait, verdict) = region.setup.faults.call(service, action);
@@ -132,9 +147,10 @@ async fn call(region: &Arc<Region>, service: Service, request: &Request) -> Outc
         Verdict::Broken(_) => true,
         Verdict::Goes => false,
     };
-    let result = match only_reads(action) {
-        true => read(region, service, request, *handler),
-        false => change(region, service, request, *handler).await,
+    let result = match service.check(action, &request.params, request.protocol) {
+        Err(refusal) => Err(refusal),
+        Ok(()) if only_reads(action) => read(region, service, request, handler),
+        Ok(()) => change(region, service, request, handler).await,
     };
     match result {
         _ if lose => Outcome::Silence,
@@ -143,26 +159,19 @@ async fn call(region: &Arc<Region>, service: Service, request: &Request) -> Outc
     }
 }
 
-fn unknown(service: Service, action: &str) -> Refusal {
-    match service {
-        Service::Ssm => Refusal::new("UnknownOperationException", ""),
-        _ => Refusal::new("InvalidAction", format!("The action {action} is not valid for this web service.")),
-    }
-}
-
-fn read(region: &Region, service: Service, request: &Request, handler: Handler) -> Result<Value, Refusal> {
+fn read(region: &Region, service: &Service, request: &Request, handler: Handler) -> Result<Value, Refusal> {
     let state = match region.setup.faults.lag() {
-        Some(lag) if service == Service::Ec2 => region.look_late(lag),
+        Some(lag) if service.wire.is_ec2() => region.look_late(lag),
         _ => region.look(),
     };
     let mut state = State::clone(&state);
-    let answer = run(region, &mut state, request, handler)?;
+    let answer = run(region, &mut state, &request.params, handler)?;
     dry(service, request).map_or(Ok(answer), Err)
 }
 
 async fn change(
     region: &Region,
-    service: Service,
+    service: &Service,
     request: &Request,
     handler: Handler,
 ) -> Result<Value, Refusal> {
@@ -177,7 +186,7 @@ async fn change(
                 )),
             };
         }
-        let answer = run(region, state, request, handler)?;
+        let answer = run(region, state, &request.params, handler)?;
         if let Some(refusal) = dry(service, request) {
             return Err(refusal);
         }
@@ -190,27 +199,26 @@ async fn change(
     region.in_effect().await.map_err(|reason| {
         let folder = region.setup.folder.display();
         let message = format!("The sandbox cannot write its state in {folder}: {reason}");
-        Refusal { message, ..service.broken() }
+        Refusal { message, ..service.wire.broken.into() }
     })?;
     Ok(answer)
 }
 
-fn run(region: &Region, state: &mut State, request: &Request, handler: Handler) -> Result<Value, Refusal> {
-    let now = region.now();
-    let (params, metrics, folder) = (&request.params, &*region.metrics, region.setup.folder.as_path());
+fn run(region: &Region, state: &mut State, params: &Params, handler: Handler) -> Result<Value, Refusal> {
+    let (now, metrics, folder) = (region.now(), &*region.metrics, region.setup.folder.as_path());
     handler(&mut Call { state, params, now, metrics, folder })
 }
 
 /// EC2's `DryRun`: the call would have succeeded, and nothing is done.
-fn dry(service: Service, request: &Request) -> Option<Refusal> {
-    let asked = service == Service::Ec2 && matches!(request.params.flag("DryRun"), Ok(Some(true)));
+fn dry(service: &Service, request: &Request) -> Option<Refusal> {
+    let asked = service.wire.is_ec2() && request.params.flag("DryRun") == Some(true);
     asked.then(|| {
         Refusal::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set.").status(412)
     })
 }
 
 /// EC2's client tokens: a repeated call answers as the first one did (ec2 devguide, ec2-api-idempotency).
-fn token(service: Service, request: &Request) -> Option<String> {
-    let token = request.params.text("ClientToken").filter(|token| !token.is_empty())?;
-    (service == Service::Ec2).then(|| format!("{} {token}", request.action))
+fn token(service: &Service, request: &Request) -> Option<String> {
+    let token = request.params.given("ClientToken")?;
+    service.wire.is_ec2().then(|| format!("{} {token}", request.action))
 }

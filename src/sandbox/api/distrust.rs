@@ -5,20 +5,20 @@ use http_body_util::Full;
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 
-use super::answer::Protocol;
 use super::dispatch::{Outcome, request_id, respond};
-use super::request::{protocol_of, signed_for};
-use super::{Refusal, Service};
-use crate::door;
+use super::{Protocol, Refusal, SERVICES};
 use crate::key::Distrust;
 use crate::server::plain;
+use crate::wire::{protocol_of, signed_for};
+use crate::{door, sts};
 
 /// The answer to a request that is not trusted. Nothing of its body is looked at.
 pub(crate) fn distrusted(head: &Parts, distrust: &Distrust) -> Response<Full<Bytes>> {
-    let service = signed_for(&head.headers).and_then(Service::signed);
-    let protocol = protocol_of(&head.headers, service);
+    let signed = signed_for(&head.headers);
+    let wire = SERVICES.iter().map(|service| &service.wire).find(|wire| Some(wire.signed) == signed);
+    let protocol = protocol_of(&head.headers, wire);
     let outcome = Outcome::Refusal(refusal(protocol, distrust));
-    let answer = respond(protocol, "", service.unwrap_or(Service::Sts), &outcome, &request_id());
+    let answer = respond(protocol, "", wire.unwrap_or(&sts::SERVICE.wire), &outcome, &request_id());
     answer.unwrap_or_else(|| plain(StatusCode::FORBIDDEN, &door::hint(distrust)))
 }
 
@@ -28,7 +28,7 @@ fn refusal(protocol: Protocol, distrust: &Distrust) -> Refusal {
     const UNKNOWN: &str = "The security token included in the request is invalid.";
     const WRONG: &str = "The request signature we calculated does not match the signature you provided.";
     const UNSIGNED: &str = "Request is missing Authentication Token";
-    let is_typed = matches!(protocol, Protocol::Json(_) | Protocol::Cbor);
+    let is_typed = protocol.is_typed();
     let (code, status, message) = match distrust {
         Distrust::Unsigned if is_typed => ("MissingAuthenticationTokenException", 400, UNSIGNED),
         Distrust::Unsigned => ("MissingAuthenticationToken", 403, UNSIGNED),

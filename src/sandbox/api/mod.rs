@@ -1,46 +1,52 @@
-//! The wire: requests of AWS clients decoded, passed to the handler of their action, answered.
+//! Calls of AWS clients: decoded by [`crate::wire`], passed to the handler of their action, answered.
 //!
-//! A handler sees parameters as one tree whatever protocol they came in, and answers a tree that is
-//! written as XML, JSON or CBOR after it.
+//! A service is a folder with a `SERVICE`, and a line in [`SERVICES`].
 
-mod answer;
 mod calls;
-mod cbor;
 mod dispatch;
 mod distrust;
-mod filter;
-mod page;
-mod params;
-mod refusal;
-mod request;
-mod xml;
+#[cfg(test)]
+mod tests;
 
-use std::str::FromStr;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::cloudwatch::Metrics;
 use super::state::State;
-pub use answer::{map, timestamp};
+pub use super::wire::{
+    Filters, Known, Page, Paging, Params, Protocol, Refusal, Shapes, Wire, map, tag_values, timestamp,
+    wildcard,
+};
+use super::{autoscaling, cloudwatch, ec2, elbv2, ssm, sts};
 pub use calls::Calls;
 pub(super) use dispatch::answer;
 pub use dispatch::ask;
 pub(super) use distrust::distrusted;
-pub use filter::{Filters, tag_values, wildcard};
-pub use page::{Page, page};
-pub use params::Params;
-pub use refusal::Refusal;
+#[cfg(test)]
+pub use tests::direct;
+
+/// All services of a region, in the order in which time passes in them.
+pub static SERVICES: [&Service; 6] = [
+    &ec2::SERVICE,
+    &ssm::SERVICE,
+    &autoscaling::SERVICE,
+    &elbv2::SERVICE,
+    &cloudwatch::SERVICE,
+    &sts::SERVICE,
+];
 
 /// A service of the region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Service {
-    Ec2,
-    AutoScaling,
-    Elbv2,
-    Ssm,
-    CloudWatch,
-    Sts,
+#[derive(Debug)]
+pub struct Service {
+    pub wire: Wire,
+    /// Its calls, by name, in the lists of the files that answer them.
+    pub actions: &'static [Actions],
+    /// The shapes of their parameters.
+    pub shapes: LazyLock<Shapes>,
+    /// None: it does nothing by itself.
+    pub tick: Option<Tick>,
 }
 
 /// One call: what it asks, and the region's state, to be read or (unless the action only reads)
@@ -55,82 +61,50 @@ pub struct Call<'a> {
     pub folder: &'a std::path::Path,
 }
 
-/// Answers one action. The answer is the content of the result element: an object whose keys are
-/// element names; lists are written as AWS writes them (`item` or `member` elements); null is left
-/// out; numbers and booleans become text in XML.
+/// Answers one action, whose parameters are as its shape has them. The answer is the content of the
+/// result element: an object whose keys are element names; lists are written as AWS writes them (`item`
+/// or `member` elements); null is left out; numbers and booleans become text in XML.
 pub type Handler = fn(&mut Call) -> Result<Value, Refusal>;
+
+/// Lets time pass in a service: what is due now is done; when to look again.
+pub type Tick = fn(&mut State, &Metrics, Timestamp) -> Option<Timestamp>;
 
 /// Calls and who answers them.
 pub type Actions = &'static [(&'static str, Handler)];
 
 impl Service {
-    pub const ALL: [Service; 6] =
-        [Service::Ec2, Service::AutoScaling, Service::Elbv2, Service::Ssm, Service::CloudWatch, Service::Sts];
+    /// The service by its short name.
+    pub fn named(name: &str) -> Option<&'static Service> {
+        SERVICES.into_iter().find(|service| service.name() == name)
+    }
 
     /// The short name, as faults and logs have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Service::Ec2 => "ec2",
-            Service::AutoScaling => "autoscaling",
-            Service::Elbv2 => "elbv2",
-            Service::Ssm => "ssm",
-            Service::CloudWatch => "cloudwatch",
-            Service::Sts => "sts",
-        }
+    pub fn name(&self) -> &'static str {
+        self.wire.name
     }
 
-    /// The service by the name that requests are signed for.
-    fn signed(name: &str) -> Option<Self> {
-        Some(match name {
-            "ec2" => Service::Ec2,
-            "autoscaling" => Service::AutoScaling,
-            "elasticloadbalancing" => Service::Elbv2,
-            "ssm" => Service::Ssm,
-            "monitoring" => Service::CloudWatch,
-            "sts" => Service::Sts,
-            _ => return None,
-        })
+    /// Who answers an action.
+    fn handler(&self, action: &str) -> Result<Handler, Refusal> {
+        let mut all = self.actions.iter().copied().flatten();
+        let found = all.find(|(name, _)| *name == action);
+        found.map(|(_, handler)| *handler).ok_or_else(|| self.wire.unknown(action))
     }
 
-    /// Its calls, by name, in the lists of the files that answer them.
-    fn actions(self) -> &'static [Actions] {
-        match self {
-            Service::Ec2 => super::ec2::ACTIONS,
-            Service::AutoScaling => super::autoscaling::ACTIONS,
-            Service::Elbv2 => super::elbv2::ACTIONS,
-            Service::Ssm => super::ssm::ACTIONS,
-            Service::CloudWatch => super::cloudwatch::ACTIONS,
-            Service::Sts => super::sts::ACTIONS,
-        }
+    /// The protocol of parameters that came in none.
+    fn protocol(&self) -> Protocol {
+        self.wire.query.unwrap_or(Protocol::Json(""))
     }
 
-    /// How it says that it was called too often (per service: its page of common errors).
-    pub fn throttled(self) -> Refusal {
-        match self {
-            Service::Ec2 => Refusal::new("RequestLimitExceeded", "Request limit exceeded.").status(503),
-            _ => Refusal::new("Throttling", "Rate exceeded"),
-        }
-    }
-
-    /// How it says that it failed itself.
-    pub fn broken(self) -> Refusal {
-        match self {
-            Service::Ec2 => Refusal::new("InternalError", "An internal error has occurred"),
-            Service::Ssm => Refusal::new("InternalServerError", "An error occurred on the server side."),
-            _ => Refusal::new(
-                "InternalFailure",
-                "The request processing has failed because of an unknown error.",
-            ),
-        }
-        .status(500)
+    /// Refuses parameters that are not as the action's shape has them.
+    fn check(&self, action: &str, params: &Params, protocol: Protocol) -> Result<(), Refusal> {
+        self.shapes.check(action, params, protocol, self.wire.invalid)
     }
 }
 
-impl FromStr for Service {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Service::ALL.into_iter().find(|service| service.name() == name).ok_or(())
+/// There is one of each name.
+impl PartialEq for Service {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
     }
 }
 

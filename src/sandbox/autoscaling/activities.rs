@@ -48,18 +48,6 @@ pub enum Status {
 }
 
 impl Status {
-    fn name(self) -> &'static str {
-        match self {
-            Status::InProgress => "InProgress",
-            Status::PreInService => "PreInService",
-            Status::WaitingForELBConnectionDraining => "WaitingForELBConnectionDraining",
-            Status::MidLifecycleAction => "MidLifecycleAction",
-            Status::Successful => "Successful",
-            Status::Failed => "Failed",
-            Status::Cancelled => "Cancelled",
-        }
-    }
-
     fn ended(self) -> bool {
         matches!(self, Status::Successful | Status::Failed | Status::Cancelled)
     }
@@ -79,7 +67,7 @@ impl Activity {
             "Cause": self.cause.chars().take(1023).collect::<String>(),
             "StartTime": shown(self.started_at),
             "EndTime": self.ended_at.map(shown),
-            "StatusCode": self.status.name(),
+            "StatusCode": self.status,
             "StatusMessage": self.message.as_ref().map(|text| text.chars().take(255).collect::<String>()),
             "Progress": self.progress,
             "Details": details.unwrap_or(json!({})).to_string(),
@@ -134,7 +122,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let state: &State = call.state;
     let group = params.text("AutoScalingGroupName");
-    let with_deleted = params.flag("IncludeDeletedGroups")?.unwrap_or(false);
+    let with_deleted = params.flag("IncludeDeletedGroups").unwrap_or(false);
     let ids = params.texts("ActivityIds");
     if let Some(name) = &group
         && !with_deleted

@@ -5,25 +5,19 @@ use serde_json::{Value, json};
 use super::activities::{Activity, Status};
 use super::group::{Lifecycle, Member};
 use super::instances::{decremented, not_part};
-use super::{needed, needed_flag, told, with_group};
+use super::{told, with_group};
 use crate::api::{Actions, Call, Refusal};
 use crate::ec2::InstanceState;
 
 /// The calls that attach and detach instances, by name.
 pub const ACTIONS: Actions = &[("AttachInstances", attach), ("DetachInstances", detach)];
 
-/// Instances a call at most (API_AttachInstances).
-const MOST: usize = 20;
-
 /// The desired capacity grows with them, and may not exceed the maximum (user guide,
 /// attach-detach-instances).
 fn attach(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let name = needed(params, "AutoScalingGroupName")?;
+    let name = params.needed("AutoScalingGroupName");
     let ids = params.texts("InstanceIds");
-    if ids.is_empty() || ids.len() > MOST {
-        return Err(Refusal::validation(format!("Between 1 and {MOST} instance ids must be specified.")));
-    }
     with_group(call.state, &name, |state, group| {
         group.takes_changes()?;
         let more = i64::try_from(ids.len()).unwrap_or(i64::MAX);
@@ -88,12 +82,9 @@ fn attach(call: &mut Call) -> Result<Value, Refusal> {
 
 fn detach(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let name = needed(params, "AutoScalingGroupName")?;
-    let decrement = needed_flag(params, "ShouldDecrementDesiredCapacity")?;
+    let name = params.needed("AutoScalingGroupName");
+    let decrement = params.flag("ShouldDecrementDesiredCapacity").unwrap_or_default();
     let ids = params.texts("InstanceIds");
-    if ids.is_empty() || ids.len() > MOST {
-        return Err(Refusal::validation(format!("Between 1 and {MOST} instance ids must be specified.")));
-    }
     let activities = with_group(call.state, &name, |state, group| {
         group.takes_changes()?;
         let mut activities = Vec::new();

@@ -4,10 +4,7 @@ use serde_json::{Value, json};
 
 use super::group::Group;
 use super::load_balancers::{self, Attachment};
-use super::{
-    changed_group, hooks, later, limits, missing, needed, needed_number, not_found, settings, tags, uuid,
-    with_group,
-};
+use super::{changed_group, hooks, later, limits, not_found, settings, tags, uuid, with_group};
 use crate::api::{Actions, Call, Refusal};
 use crate::autoscaling::engine;
 
@@ -33,11 +30,6 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
     }
     if groups.len() >= limits::GROUPS {
         return Err(Refusal::new("LimitExceeded", "You have reached your limit of Auto Scaling groups."));
-    }
-    for size in ["MinSize", "MaxSize"] {
-        if !params.has(size) {
-            return Err(missing(size));
-        }
     }
     let launched_from = ["LaunchTemplate", "MixedInstancesPolicy", "LaunchConfigurationName", "InstanceId"];
     if !launched_from.iter().any(|one| params.has(one)) {
@@ -94,7 +86,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
 /// What is not named in the call stays as it is.
 fn update(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let name = needed(params, "AutoScalingGroupName")?;
+    let name = params.needed("AutoScalingGroupName");
     if !call.state.autoscaling.groups.contains_key(&name) {
         return Err(Refusal::validation("AutoScalingGroup name not found - null"));
     }
@@ -126,8 +118,8 @@ fn update(call: &mut Call) -> Result<Value, Refusal> {
 
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let name = needed(params, "AutoScalingGroupName")?;
-    let force = params.flag("ForceDelete")?.unwrap_or(false);
+    let name = params.needed("AutoScalingGroupName");
+    let force = params.flag("ForceDelete").unwrap_or(false);
     let active = {
         let autoscaling = &call.state.autoscaling;
         let group = autoscaling.groups.get(&name).ok_or_else(|| not_found(&name))?;
@@ -175,9 +167,8 @@ fn delete(call: &mut Call) -> Result<Value, Refusal> {
 
 fn set_desired(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let honor = params.flag("HonorCooldown")?.unwrap_or(false);
-    needed(params, "AutoScalingGroupName")?;
-    let desired = needed_number(params, "DesiredCapacity")?;
+    let honor = params.flag("HonorCooldown").unwrap_or(false);
+    let desired = params.number("DesiredCapacity").unwrap_or_default();
     let group = changed_group(call.state, params)?;
     let beyond = |bound: &str, value: i64, size: &str| {
         Refusal::validation(format!(

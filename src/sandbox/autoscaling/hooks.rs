@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::group::Group;
-use super::settings::{one_of, ranged};
-use super::{changed_group, later, named_group, needed, sooner, uuid};
+use super::{changed_group, later, named_group, sooner, uuid};
 use crate::api::{Actions, Call, Params, Refusal};
 
 /// The calls about lifecycle hooks, by name.
@@ -118,11 +117,7 @@ impl Hook {
 
 /// Puts a hook into a group: a new one, or changes to one that is there.
 pub fn put(group: &mut Group, params: &Params) -> Result<(), Refusal> {
-    let name = needed(params, "LifecycleHookName")?;
-    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_/".contains(letter);
-    if name.len() > 255 || !name.chars().all(allowed) {
-        return Err(Refusal::validation(format!("Invalid lifecycle hook name: {name}")));
-    }
+    let name = params.needed("LifecycleHookName");
     let mut hook = match group.hooks.get(&name) {
         Some(hook) => hook.clone(),
         None if group.hooks.len() >= MOST => {
@@ -132,19 +127,19 @@ pub fn put(group: &mut Group, params: &Params) -> Result<(), Refusal> {
             ));
         }
         None => {
-            let transition = needed(params, "LifecycleTransition")?;
+            let transition = params.text("LifecycleTransition").ok_or_else(|| {
+                Refusal::validation("LifecycleTransition must be specified for a new lifecycle hook.")
+            })?;
             Hook { transition, default_result: "ABANDON".to_owned(), timeout: 3600, ..Hook::default() }
         }
     };
     if let Some(transition) = params.text("LifecycleTransition") {
-        one_of(&transition, "lifecycleTransition", &[LAUNCHING, TERMINATING])?;
         hook.transition = transition;
     }
     if let Some(result) = params.text("DefaultResult") {
-        one_of(&result, "defaultResult", &["CONTINUE", "ABANDON"])?;
         hook.default_result = result;
     }
-    if let Some(seconds) = ranged(params, "HeartbeatTimeout", 30, 7200)? {
+    if let Some(seconds) = params.number::<i64>("HeartbeatTimeout") {
         hook.timeout = seconds;
     }
     let optional = |name: &str, old: Option<String>| match params.text(name) {
@@ -166,7 +161,7 @@ fn put_call(call: &mut Call) -> Result<Value, Refusal> {
 /// Instances that wait for the hook go on as if they were told to (user guide, lifecycle-hooks:
 /// outstanding actions are completed with `ABANDON` on launch, `CONTINUE` on termination).
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let name = needed(call.params, "LifecycleHookName")?;
+    let name = call.params.needed("LifecycleHookName");
     let group = changed_group(call.state, call.params)?;
     let hook = group.hooks.shift_remove(&name).ok_or_else(|| {
         Refusal::validation(format!(
@@ -204,7 +199,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
 
 /// The action that a call names, by instance or by token.
 fn action<'a>(group: &'a mut Group, params: &Params) -> Result<&'a mut Waiting, Refusal> {
-    let hook = needed(params, "LifecycleHookName")?;
+    let hook = params.needed("LifecycleHookName");
     let (instance, token) = (params.text("InstanceId"), params.text("LifecycleActionToken"));
     let what = match (&instance, &token) {
         (Some(id), _) => format!("instance ID {id}"),
@@ -222,16 +217,15 @@ fn action<'a>(group: &'a mut Group, params: &Params) -> Result<&'a mut Waiting, 
 }
 
 fn complete(call: &mut Call) -> Result<Value, Refusal> {
-    let result = needed(call.params, "LifecycleActionResult")?;
-    one_of(&result, "lifecycleActionResult", &["CONTINUE", "ABANDON"])?;
-    let name = needed(call.params, "AutoScalingGroupName")?;
+    let result = call.params.needed("LifecycleActionResult");
+    let name = call.params.needed("AutoScalingGroupName");
     let group = call.state.autoscaling.groups.get_mut(&name).ok_or_else(|| super::not_found(&name))?;
     action(group, call.params)?.result = Some(result);
     Ok(json!({}))
 }
 
 fn heartbeat(call: &mut Call) -> Result<Value, Refusal> {
-    let name = needed(call.params, "AutoScalingGroupName")?;
+    let name = call.params.needed("AutoScalingGroupName");
     let group = call.state.autoscaling.groups.get_mut(&name).ok_or_else(|| super::not_found(&name))?;
     let action = action(group, call.params)?;
     action.until = later(call.now, action.timeout).min(action.at_most);

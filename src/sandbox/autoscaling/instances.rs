@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::group::{Group, Lifecycle};
-use super::settings::one_of;
-use super::{changed_group, engine, later, needed, needed_flag, told, with_group};
+use super::{changed_group, engine, later, told, with_group};
 use crate::api::{Actions, Call, Refusal};
 use crate::state::State;
 
@@ -42,8 +41,8 @@ pub fn decremented(group: &Group, by: i64, what: &str) -> Result<i64, Refusal> {
 
 fn terminate(call: &mut Call) -> Result<Value, Refusal> {
     let now = call.now;
-    let id = needed(call.params, "InstanceId")?;
-    let decrement = needed_flag(call.params, "ShouldDecrementDesiredCapacity")?;
+    let id = call.params.needed("InstanceId");
+    let decrement = call.params.flag("ShouldDecrementDesiredCapacity").unwrap_or_default();
     let name = group_of(call.state, &id)?;
     let activity = with_group(call.state, &name, |state, group| {
         let Some(member) = group.instances.get(&id) else { return Err(super::not_found(&name)) };
@@ -69,10 +68,9 @@ fn terminate(call: &mut Call) -> Result<Value, Refusal> {
 /// (API_SetInstanceHealth).
 fn set_health(call: &mut Call) -> Result<Value, Refusal> {
     let now = call.now;
-    let id = needed(call.params, "InstanceId")?;
-    let status = needed(call.params, "HealthStatus")?;
-    one_of(&status, "healthStatus", &["Healthy", "Unhealthy"])?;
-    let respects = call.params.flag("ShouldRespectGracePeriod")?.unwrap_or(true);
+    let id = call.params.needed("InstanceId");
+    let status = call.params.needed("HealthStatus");
+    let respects = call.params.flag("ShouldRespectGracePeriod").unwrap_or(true);
     let name = group_of(call.state, &id)?;
     with_group(call.state, &name, |_, group| {
         let grace = group.grace;
@@ -90,10 +88,7 @@ fn set_health(call: &mut Call) -> Result<Value, Refusal> {
 
 fn set_protection(call: &mut Call) -> Result<Value, Refusal> {
     let ids = call.params.texts("InstanceIds");
-    let protected = needed_flag(call.params, "ProtectedFromScaleIn")?;
-    if ids.len() > 50 {
-        return Err(Refusal::validation("The number of instance ids may not exceed 50."));
-    }
+    let protected = call.params.flag("ProtectedFromScaleIn").unwrap_or_default();
     let group = changed_group(call.state, call.params)?;
     for id in ids {
         let name = group.name.clone();

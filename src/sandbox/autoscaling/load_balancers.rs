@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::group::{Group, Lifecycle};
-use super::{changed_group, named_group, needed, paged};
+use super::{changed_group, named_group, paged};
 use crate::api::{Actions, Call, Params, Refusal};
 use crate::elbv2::targets::{self, HealthState};
 use crate::state::State;
@@ -40,22 +40,13 @@ impl Attachment {
     pub fn removing(self) -> bool {
         self == Attachment::Removing
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Attachment::Adding => "Adding",
-            Attachment::Added => "Added",
-            Attachment::InService => "InService",
-            Attachment::Removing => "Removing",
-        }
-    }
 }
 
 /// The target groups that a call names in one way or another; each must be there.
 pub fn asked(state: &State, params: &Params) -> Result<Vec<String>, Refusal> {
     let mut arns = params.texts("TargetGroupARNs");
     for source in params.items("TrafficSources") {
-        let identifier = needed(&source, "Identifier")?;
+        let identifier = source.needed("Identifier");
         match source.text("Type").as_deref() {
             None | Some("elbv2") => arns.push(identifier),
             Some(other) => {
@@ -105,7 +96,8 @@ fn detach(call: &mut Call) -> Result<Value, Refusal> {
 
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let group = named_group(call.state, call.params)?;
-    let one = |(arn, state): (&String, &Attachment)| json!({ "LoadBalancerTargetGroupARN": arn, "State": state.name() });
+    let one =
+        |(arn, state): (&String, &Attachment)| json!({ "LoadBalancerTargetGroupARN": arn, "State": state });
     let items = group.target_groups.iter().map(one).collect();
     paged(call.params, "LoadBalancerTargetGroups", items, (100, 100))
 }
@@ -119,7 +111,7 @@ fn describe_classic(call: &mut Call) -> Result<Value, Refusal> {
 fn describe_sources(call: &mut Call) -> Result<Value, Refusal> {
     let kind = call.params.text("TrafficSourceType");
     let group = named_group(call.state, call.params)?;
-    let one = |(arn, state): (&String, &Attachment)| json!({ "TrafficSource": arn, "State": state.name(), "Identifier": arn, "Type": "elbv2" });
+    let one = |(arn, state): (&String, &Attachment)| json!({ "TrafficSource": arn, "State": state, "Identifier": arn, "Type": "elbv2" });
     let asked = kind.is_none_or(|kind| kind == "elbv2");
     let items = group.target_groups.iter().filter(|_| asked).map(one).collect();
     paged(call.params, "TrafficSources", items, (50, 50))

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{changed_group, needed};
+use super::changed_group;
 use crate::api::{Actions, Call, Params, Refusal};
 
 /// The group metrics (API_EnableMetricsCollection).
@@ -47,7 +47,7 @@ fn asked(params: &Params) -> Result<Vec<String>, Refusal> {
 }
 
 fn enable(call: &mut Call) -> Result<Value, Refusal> {
-    let granularity = needed(call.params, "Granularity")?;
+    let granularity = call.params.needed("Granularity");
     if granularity != "1Minute" {
         return Err(Refusal::validation(format!("{granularity} is not a valid granularity.")));
     }

@@ -24,11 +24,13 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::api::{Actions, Params, Refusal};
+use super::api::{Actions, Paging, Params, Refusal, Service, Shapes, Wire};
 use super::state::{State, random_hex};
 pub use activities::{Activity, Status};
 pub use engine::tick;
@@ -44,8 +46,21 @@ pub struct AutoScaling {
     pub activities: Vec<Activity>,
 }
 
-/// The calls of Auto Scaling, by name.
-pub const ACTIONS: &[Actions] = &[
+/// EC2 Auto Scaling.
+pub static SERVICE: Service = Service {
+    wire: Wire {
+        name: "autoscaling",
+        signed: "autoscaling",
+        namespace: "http://autoscaling.amazonaws.com/doc/2011-01-01/",
+        ..Wire::QUERY
+    },
+    actions: ACTIONS,
+    shapes: LazyLock::new(|| Shapes::parse(include_str!("shapes.txt"))),
+    tick: Some(|state, _, now| tick(state, now)),
+};
+
+/// The calls, by name.
+const ACTIONS: &[Actions] = &[
     activities::ACTIONS,
     attach::ACTIONS,
     describe::ACTIONS,
@@ -81,15 +96,23 @@ fn with_group<T>(
 
 /// The group that a call names and that takes changes: one under deletion does not.
 fn changed_group<'a>(state: &'a mut State, params: &Params) -> Result<&'a mut Group, Refusal> {
-    let name = needed(params, "AutoScalingGroupName")?;
+    let name = params.needed("AutoScalingGroupName");
     let group = state.autoscaling.groups.get_mut(&name).ok_or_else(|| not_found(&name))?;
     group.takes_changes()?;
     Ok(group)
 }
 
+/// The groups that a call is about: the one that it names, or all.
+fn asked_groups<'a>(state: &'a State, params: &Params) -> Result<Vec<&'a Group>, Refusal> {
+    match params.has("AutoScalingGroupName") {
+        true => Ok(vec![named_group(state, params)?]),
+        false => Ok(state.autoscaling.groups.values().collect()),
+    }
+}
+
 /// The group that a call names.
 fn named_group<'a>(state: &'a State, params: &Params) -> Result<&'a Group, Refusal> {
-    let name = needed(params, "AutoScalingGroupName")?;
+    let name = params.needed("AutoScalingGroupName");
     state.autoscaling.groups.get(&name).ok_or_else(|| not_found(&name))
 }
 
@@ -97,53 +120,18 @@ fn not_found(name: &str) -> Refusal {
     Refusal::validation(format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"))
 }
 
-/// A text that must be there and not be empty, refused in the words of AWS's validation.
-fn needed(params: &Params, name: &str) -> Result<String, Refusal> {
-    params.text(name).filter(|text| !text.is_empty()).ok_or_else(|| missing(name))
-}
-
-/// A number that must be there.
-fn needed_number(params: &Params, name: &str) -> Result<i64, Refusal> {
-    params.number(name)?.ok_or_else(|| missing(name))
-}
-
-/// A flag that must be there.
-fn needed_flag(params: &Params, name: &str) -> Result<bool, Refusal> {
-    params.flag(name)?.ok_or_else(|| missing(name))
-}
-
-fn missing(name: &str) -> Refusal {
-    let mut letters = name.chars();
-    let member = letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters);
-    let member: String = member.collect();
-    Refusal::validation(format!(
-        "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not \
-         be null"
-    ))
-}
-
-/// How many items a page has: `MaxRecords`, `most` at most and where it is not said.
-fn records(params: &Params, default: usize, most: usize) -> Result<usize, Refusal> {
-    match params.number::<i64>("MaxRecords")? {
-        None => Ok(default),
-        Some(size) => usize::try_from(size).ok().filter(|size| (1..=most).contains(size)).ok_or_else(|| {
-            Refusal::validation(format!(
-                "1 validation error detected: Value '{size}' at 'maxRecords' failed to satisfy constraint: \
-                 Member must have value less than or equal to {most}"
-            ))
-        }),
-    }
-}
-
-/// A part of a list as answers have it: the items under `name`, and the token of the next part.
+/// A part of a list as answers have it: the items under `name`, `default` of them where the call does not
+/// say how many and `most` at most, and the token of the next part.
 fn paged(
     params: &Params,
     name: &str,
     items: Vec<serde_json::Value>,
     (default, most): (usize, usize),
 ) -> Result<serde_json::Value, Refusal> {
-    let page = super::api::page(items, params.text("NextToken"), records(params, default, most)?)?;
-    Ok(serde_json::json!({ name: page.items, "NextToken": page.next }))
+    let size = if params.has("MaxRecords") { most } else { default };
+    let bad = "InvalidNextToken";
+    Paging { most: "MaxRecords", size, token: "NextToken", next: "NextToken", bad }
+        .answer(params, name, items)
 }
 
 /// A time as answers have it.

@@ -6,8 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::group::Group;
 use super::groups::cooled_down;
-use super::settings::one_of;
-use super::{changed_group, needed, not_found, paged, uuid};
+use super::{asked_groups, changed_group, not_found, paged, uuid};
 use crate::api::{Actions, Call, Params, Refusal};
 use crate::state::State;
 
@@ -21,7 +20,6 @@ pub const ACTIONS: Actions = &[
 
 /// API_DescribeAdjustmentTypes
 pub const ADJUSTMENTS: &[&str] = &["ChangeInCapacity", "ExactCapacity", "PercentChangeInCapacity"];
-const TYPES: &[&str] = &["SimpleScaling", "StepScaling", "TargetTrackingScaling", "PredictiveScaling"];
 
 /// What is kept as it was given, in the order of the answer.
 const KEPT: &[&str] = &[
@@ -60,9 +58,6 @@ fn check(kind: &str, params: &Params) -> Result<(), Refusal> {
         "TargetTrackingScaling" => {
             wants(&["TargetTrackingConfiguration"])?;
             let tracking = params.child("TargetTrackingConfiguration").unwrap_or_default();
-            if tracking.number::<f64>("TargetValue")?.is_none() {
-                return Err(super::missing("TargetTrackingConfiguration.TargetValue"));
-            }
             let metrics = ["PredefinedMetricSpecification", "CustomizedMetricSpecification"];
             if metrics.iter().filter(|name| tracking.has(name)).count() != 1 {
                 return Err(Refusal::validation(
@@ -72,19 +67,15 @@ fn check(kind: &str, params: &Params) -> Result<(), Refusal> {
         }
         _ => wants(&["PredictiveScalingConfiguration"])?,
     }
-    if let Some(adjustment) = params.text("AdjustmentType") {
-        one_of(&adjustment, "adjustmentType", ADJUSTMENTS)?;
-    }
     Ok(())
 }
 
 fn put(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let name = needed(params, "PolicyName")?;
+    let name = params.needed("PolicyName");
     let kind = params.text("PolicyType").unwrap_or("SimpleScaling".to_owned());
-    one_of(&kind, "policyType", TYPES)?;
     check(&kind, params)?;
-    let group = needed(params, "AutoScalingGroupName")?;
+    let group = params.needed("AutoScalingGroupName");
     let arn = call.state.arn(
         "autoscaling",
         &format!("scalingPolicy:{}:autoScalingGroupName/{group}:policyName/{name}", uuid()),
@@ -103,7 +94,7 @@ fn put(call: &mut Call) -> Result<Value, Refusal> {
     if let Some(Value::Object(tracking)) = settings.get_mut("TargetTrackingConfiguration") {
         tracking.entry("DisableScaleIn").or_insert(json!(false));
     }
-    let enabled = params.flag("Enabled")?.unwrap_or(true);
+    let enabled = params.flag("Enabled").unwrap_or(true);
     group.policies.insert(name, Policy { arn: arn.clone(), kind, enabled, settings });
     Ok(json!({ "PolicyARN": arn, "Alarms": [] }))
 }
@@ -126,16 +117,10 @@ fn shown(group: &Group, name: &str, policy: &Policy) -> Value {
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let (names, kinds) = (params.texts("PolicyNames"), params.texts("PolicyTypes"));
-    let group = params.text("AutoScalingGroupName");
-    if let Some(name) = &group
-        && !call.state.autoscaling.groups.contains_key(name)
-    {
-        return Err(not_found(name));
-    }
-    let groups = call.state.autoscaling.groups.values();
-    let groups = groups.filter(|one| group.as_ref().is_none_or(|name| *name == one.name));
-    let policies =
-        groups.flat_map(|group| group.policies.iter().map(move |(name, policy)| (group, name, policy)));
+    let groups = asked_groups(call.state, params)?;
+    let policies = groups
+        .iter()
+        .flat_map(|group| group.policies.iter().map(move |(name, policy)| (group, name, policy)));
     let asked = policies.filter(|(_, name, policy)| {
         (names.is_empty() || names.contains(name) || names.contains(&policy.arn))
             && (kinds.is_empty() || kinds.contains(&policy.kind))
@@ -146,7 +131,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
 
 /// Where the policy of a call is: group and name. It may be named by its ARN alone.
 fn find(state: &State, params: &Params) -> Result<(String, String), Refusal> {
-    let policy = needed(params, "PolicyName")?;
+    let policy = params.needed("PolicyName");
     let group = params.text("AutoScalingGroupName");
     let groups = state.autoscaling.groups.values();
     groups
@@ -170,22 +155,22 @@ fn delete(call: &mut Call) -> Result<Value, Refusal> {
 fn adjustment(policy: &Policy, params: &Params) -> Result<i64, Refusal> {
     let settings = Params::from_json(Value::Object(policy.settings.clone()));
     if policy.kind == "SimpleScaling" {
-        return Ok(settings.number("ScalingAdjustment")?.unwrap_or(0));
+        return Ok(settings.number("ScalingAdjustment").unwrap_or(0));
     }
-    let (value, breach) =
-        match (params.number::<f64>("MetricValue")?, params.number::<f64>("BreachThreshold")?) {
-            (Some(value), Some(breach)) => (value, breach),
-            _ => {
-                return Err(Refusal::validation(
-                    "MetricValue and BreachThreshold must be specified for policy type StepScaling.",
-                ));
-            }
-        };
+    let (value, breach) = match (params.number::<f64>("MetricValue"), params.number::<f64>("BreachThreshold"))
+    {
+        (Some(value), Some(breach)) => (value, breach),
+        _ => {
+            return Err(Refusal::validation(
+                "MetricValue and BreachThreshold must be specified for policy type StepScaling.",
+            ));
+        }
+    };
     for step in settings.items("StepAdjustments") {
-        let low = step.number::<f64>("MetricIntervalLowerBound")?.unwrap_or(f64::NEG_INFINITY);
-        let high = step.number::<f64>("MetricIntervalUpperBound")?.unwrap_or(f64::INFINITY);
+        let low = step.number::<f64>("MetricIntervalLowerBound").unwrap_or(f64::NEG_INFINITY);
+        let high = step.number::<f64>("MetricIntervalUpperBound").unwrap_or(f64::INFINITY);
         if (low..high).contains(&(value - breach)) {
-            return Ok(step.number("ScalingAdjustment")?.unwrap_or(0));
+            return Ok(step.number("ScalingAdjustment").unwrap_or(0));
         }
     }
     Err(Refusal::validation("No step adjustment found for metric value and breach threshold."))
@@ -200,7 +185,7 @@ fn adjusted(group: &Group, policy: &Policy, by: i64) -> Result<i64, Refusal> {
         Some("PercentChangeInCapacity") => {
             let exact = group.desired.saturating_mul(by) as f64 / 100.0;
             let whole = if exact.abs() < 1.0 { exact.signum() * exact.abs().ceil() } else { exact.trunc() };
-            let least = settings.number::<i64>("MinAdjustmentMagnitude")?.unwrap_or(0);
+            let least = settings.number::<i64>("MinAdjustmentMagnitude").unwrap_or(0);
             let change = whole as i64;
             group.desired + if change.abs() < least { least * by.signum() } else { change }
         }
@@ -212,7 +197,7 @@ fn adjusted(group: &Group, policy: &Policy, by: i64) -> Result<i64, Refusal> {
 fn execute(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
     let (group, name) = find(call.state, params)?;
-    let honor = params.flag("HonorCooldown")?.unwrap_or(false);
+    let honor = params.flag("HonorCooldown").unwrap_or(false);
     let Some(group) = call.state.autoscaling.groups.get_mut(&group) else { return Err(not_found(&group)) };
     group.takes_changes()?;
     let Some(policy) = group.policies.get(&name).cloned() else { return Err(not_found(&group.name)) };
@@ -221,7 +206,7 @@ fn execute(call: &mut Call) -> Result<Value, Refusal> {
     }
     let settings = Params::from_json(Value::Object(policy.settings.clone()));
     if honor && policy.kind == "SimpleScaling" {
-        cooled_down(group, settings.number("Cooldown")?.unwrap_or(group.cooldown), now)?;
+        cooled_down(group, settings.number("Cooldown").unwrap_or(group.cooldown), now)?;
     }
     let desired = adjusted(group, &policy, adjustment(&policy, params)?)?;
     group.set_desired(desired, now, &format!("a user request executed policy {name}"));

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::cron::Cron;
 use super::group::Group;
-use super::settings::ranged;
-use super::{changed_group, needed, not_found, paged, shown, sooner};
+use super::{asked_groups, changed_group, paged, shown, sooner};
 use crate::api::{Actions, Call, Params, Refusal};
 
 /// The calls about scheduled actions, by name.
@@ -50,14 +49,8 @@ impl Action {
     }
 }
 
-fn time(params: &Params, name: &str) -> Result<Option<Timestamp>, Refusal> {
-    let Some(text) = params.text(name) else { return Ok(None) };
-    let whole = text.parse::<Timestamp>().ok();
-    whole.map(Some).ok_or_else(|| Refusal::validation(format!("{name} is no ISO 8601 time: {text}")))
-}
-
 fn put(group: &mut Group, arn: &str, params: &Params, now: Timestamp) -> Result<(), Refusal> {
-    let name = needed(params, "ScheduledActionName")?;
+    let name = params.needed("ScheduledActionName");
     if !group.schedule.contains_key(&name) && group.schedule.len() >= MOST {
         return Err(Refusal::new(
             "LimitExceeded",
@@ -66,12 +59,12 @@ fn put(group: &mut Group, arn: &str, params: &Params, now: Timestamp) -> Result<
     }
     let mut action = Action {
         arn: format!("{arn}:scheduledActionName/{name}"),
-        end: time(params, "EndTime")?,
-        recurrence: params.text("Recurrence").filter(|text| !text.is_empty()),
-        zone: params.text("TimeZone").filter(|text| !text.is_empty()),
-        min: ranged(params, "MinSize", -1, 10_000)?.filter(|size| *size >= 0),
-        max: ranged(params, "MaxSize", -1, 10_000)?.filter(|size| *size >= 0),
-        desired: ranged(params, "DesiredCapacity", -1, 10_000)?.filter(|size| *size >= 0),
+        end: params.timestamp("EndTime"),
+        recurrence: params.given("Recurrence"),
+        zone: params.given("TimeZone"),
+        min: params.number::<i64>("MinSize").filter(|size| *size >= 0),
+        max: params.number::<i64>("MaxSize").filter(|size| *size >= 0),
+        desired: params.number::<i64>("DesiredCapacity").filter(|size| *size >= 0),
         ..Action::default()
     };
     if action.min.is_none() && action.max.is_none() && action.desired.is_none() {
@@ -96,7 +89,7 @@ fn put(group: &mut Group, arn: &str, params: &Params, now: Timestamp) -> Result<
     {
         return Err(Refusal::validation(format!("Invalid time zone: {zone}")));
     }
-    let start = time(params, "StartTime")?.or(time(params, "Time")?);
+    let start = params.timestamp("StartTime").or(params.timestamp("Time"));
     action.start = match start {
         Some(start) if start <= now => {
             return Err(Refusal::validation("Given start time is in the past"));
@@ -124,7 +117,7 @@ fn arn(call: &Call, group: &str) -> String {
 }
 
 fn put_one(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call, &needed(call.params, "AutoScalingGroupName")?);
+    let arn = arn(call, &call.params.needed("AutoScalingGroupName"));
     put(changed_group(call.state, call.params)?, &arn, call.params, call.now)?;
     Ok(json!({}))
 }
@@ -135,7 +128,7 @@ fn failed(name: &str, refusal: Refusal) -> Value {
 
 /// What fails is answered; the rest is done.
 fn put_batch(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call, &needed(call.params, "AutoScalingGroupName")?);
+    let arn = arn(call, &call.params.needed("AutoScalingGroupName"));
     let group = changed_group(call.state, call.params)?;
     let mut refused = Vec::new();
     for one in call.params.items("ScheduledUpdateGroupActions") {
@@ -153,7 +146,7 @@ fn remove(group: &mut Group, name: &str) -> Result<(), Refusal> {
 }
 
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let name = needed(call.params, "ScheduledActionName")?;
+    let name = call.params.needed("ScheduledActionName");
     remove(changed_group(call.state, call.params)?, &name)?;
     Ok(json!({}))
 }
@@ -167,17 +160,10 @@ fn delete_batch(call: &mut Call) -> Result<Value, Refusal> {
 
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let (group, names) = (params.text("AutoScalingGroupName"), params.texts("ScheduledActionNames"));
-    let (from, to) = (time(params, "StartTime")?, time(params, "EndTime")?);
-    if let Some(name) = &group
-        && !call.state.autoscaling.groups.contains_key(name)
-    {
-        return Err(not_found(name));
-    }
-    let groups = call.state.autoscaling.groups.values();
-    let groups = groups.filter(|one| group.as_ref().is_none_or(|name| *name == one.name));
+    let names = params.texts("ScheduledActionNames");
+    let (from, to) = (params.timestamp("StartTime"), params.timestamp("EndTime"));
     let mut items = Vec::new();
-    for group in groups {
+    for group in asked_groups(call.state, params)? {
         for (name, action) in &group.schedule {
             let named = names.is_empty() || names.contains(name) || names.contains(&action.arn);
             let within =

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::group::{Group, Template};
-use super::{lookups, needed};
+use super::lookups;
 use crate::api::{Params, Refusal};
 use crate::ec2::launch;
 use crate::state::State;
@@ -40,14 +40,14 @@ pub fn apply(state: &State, group: &mut Group, params: &Params) -> Result<(), Re
     launching(state, group, params)?;
     places(state, group, params)?;
     health(group, params)?;
-    if let Some(seconds) = ranged(params, "DefaultCooldown", 0, i64::MAX)? {
+    if let Some(seconds) = params.number::<i64>("DefaultCooldown") {
         group.cooldown = seconds;
     }
     // -1 takes it away (API_UpdateAutoScalingGroup).
-    if let Some(seconds) = ranged(params, "DefaultInstanceWarmup", -1, 21_600)? {
+    if let Some(seconds) = params.number::<i64>("DefaultInstanceWarmup") {
         group.warmup = (seconds >= 0).then_some(seconds);
     }
-    if let Some(seconds) = params.number::<i64>("MaxInstanceLifetime")? {
+    if let Some(seconds) = params.number::<i64>("MaxInstanceLifetime") {
         if seconds != 0 && !(86_400..=31_536_000).contains(&seconds) {
             return Err(Refusal::validation(
                 "Maximum instance lifetime must be equal to 0, or a value between 86400 and 31536000 seconds.",
@@ -55,7 +55,7 @@ pub fn apply(state: &State, group: &mut Group, params: &Params) -> Result<(), Re
         }
         group.max_lifetime = (seconds != 0).then_some(seconds);
     }
-    if let Some(protects) = params.flag("NewInstancesProtectedFromScaleIn")? {
+    if let Some(protects) = params.flag("NewInstancesProtectedFromScaleIn") {
         group.protects_new = protects;
     }
     let policies = params.texts("TerminationPolicies");
@@ -69,7 +69,6 @@ pub fn apply(state: &State, group: &mut Group, params: &Params) -> Result<(), Re
         group.termination_policies = policies;
     }
     if let Some(level) = params.text("DeletionProtection") {
-        one_of(&level, "deletionProtection", &["none", "prevent-force-deletion", "prevent-all-deletion"])?;
         group.deletion_protection = level;
     }
     for name in KEPT {
@@ -89,8 +88,7 @@ pub fn apply(state: &State, group: &mut Group, params: &Params) -> Result<(), Re
 fn maintenance(group: &mut Group) -> Result<(), Refusal> {
     let Some(value) = group.kept.get("InstanceMaintenancePolicy") else { return Ok(()) };
     let policy = Params::from_json(value.clone());
-    let bounds =
-        (policy.number::<i64>("MinHealthyPercentage")?, policy.number::<i64>("MaxHealthyPercentage")?);
+    let bounds = (policy.number::<i64>("MinHealthyPercentage"), policy.number::<i64>("MaxHealthyPercentage"));
     match bounds {
         (Some(-1), Some(-1)) => {
             group.kept.remove("InstanceMaintenancePolicy");
@@ -118,7 +116,7 @@ fn health(group: &mut Group, params: &Params) -> Result<(), Refusal> {
         }
         group.health_type = kinds;
     }
-    if let Some(seconds) = ranged(params, "HealthCheckGracePeriod", 0, i64::MAX)? {
+    if let Some(seconds) = params.number::<i64>("HealthCheckGracePeriod") {
         group.grace = seconds;
     }
     Ok(())
@@ -127,14 +125,14 @@ fn health(group: &mut Group, params: &Params) -> Result<(), Refusal> {
 /// The sizes of a call. The desired capacity follows a minimum that rises above it and a maximum
 /// that falls below it, unless it is given too (API_UpdateAutoScalingGroup).
 pub fn sizes(group: &Group, params: &Params) -> Result<(i64, i64, i64), Refusal> {
-    let min = ranged(params, "MinSize", 0, 10_000)?.unwrap_or(group.min);
-    let max = ranged(params, "MaxSize", 0, 10_000)?.unwrap_or(group.max);
+    let min = params.number::<i64>("MinSize").unwrap_or(group.min);
+    let max = params.number::<i64>("MaxSize").unwrap_or(group.max);
     if min > max {
         return Err(Refusal::validation(format!(
             "Max bound, {max}, must be greater than or equal to min bound, {min}"
         )));
     }
-    let desired = match ranged(params, "DesiredCapacity", 0, 10_000)? {
+    let desired = match params.number::<i64>("DesiredCapacity") {
         Some(desired) if (min..=max).contains(&desired) => desired,
         Some(desired) => {
             return Err(Refusal::validation(format!(
@@ -186,7 +184,7 @@ pub fn specified(state: &State, given: &Params) -> Result<Template, Refusal> {
             ));
         }
     };
-    let version = given.text("Version").filter(|text| !text.is_empty()).unwrap_or("$Default".to_owned());
+    let version = given.given("Version").unwrap_or("$Default".to_owned());
     let unfit = |refusal: Refusal| {
         Refusal::validation(format!("You must use a valid fully-formed launch template. {}", refusal.message))
     };
@@ -215,7 +213,7 @@ pub fn mixed_policy(state: &State, given: &Params) -> Result<(Template, Value), 
     let template = specified(state, &inner)?;
     let mut overrides = Vec::new();
     for one in outer.items("Overrides") {
-        if let Some(weight) = one.number::<i64>("WeightedCapacity")?
+        if let Some(weight) = one.number::<i64>("WeightedCapacity")
             && !(1..=999).contains(&weight)
         {
             return Err(Refusal::validation("WeightedCapacity must be between 1 and 999."));
@@ -288,38 +286,9 @@ fn places(state: &State, group: &mut Group, params: &Params) -> Result<(), Refus
     Ok(())
 }
 
-/// A number between bounds.
-pub fn ranged(params: &Params, name: &str, least: i64, most: i64) -> Result<Option<i64>, Refusal> {
-    let number = params.number::<i64>(name)?;
-    match number {
-        Some(number) if !(least..=most).contains(&number) => Err(Refusal::validation(format!(
-            "{name} must be between {least} and {most}, and {number} is not."
-        ))),
-        number => Ok(number),
-    }
-}
-
-/// One of some texts.
-pub fn one_of(value: &str, member: &str, known: &[&str]) -> Result<(), Refusal> {
-    match known.contains(&value) {
-        true => Ok(()),
-        false => Err(Refusal::validation(format!(
-            "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member \
-             must satisfy enum value set: [{}]",
-            known.join(", ")
-        ))),
-    }
-}
-
-/// The name of a new group: no more than 255 characters, no colon (API_CreateAutoScalingGroup).
+/// The name of a new group: no colon (API_CreateAutoScalingGroup).
 pub fn group_name(params: &Params) -> Result<String, Refusal> {
-    let name = needed(params, "AutoScalingGroupName")?;
-    if name.chars().count() > 255 {
-        return Err(Refusal::validation(format!(
-            "1 validation error detected: Value '{name}' at 'autoScalingGroupName' failed to satisfy constraint: \
-             Member must have length less than or equal to 255"
-        )));
-    }
+    let name = params.needed("AutoScalingGroupName");
     match name.contains(':') || name.chars().any(char::is_control) {
         true => Err(Refusal::validation(format!("Invalid AutoScalingGroup name: {name}"))),
         false => Ok(name),

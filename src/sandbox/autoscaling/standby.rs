@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::activities::{Activity, Status};
 use super::group::Lifecycle;
 use super::instances::{decremented, named};
-use super::{needed, needed_flag, told, with_group};
+use super::{told, with_group};
 use crate::api::{Actions, Call, Refusal};
 
 /// The calls about standby, by name.
@@ -13,8 +13,8 @@ pub const ACTIONS: Actions = &[("EnterStandby", enter), ("ExitStandby", exit)];
 
 fn enter(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let name = needed(params, "AutoScalingGroupName")?;
-    let decrement = needed_flag(params, "ShouldDecrementDesiredCapacity")?;
+    let name = params.needed("AutoScalingGroupName");
+    let decrement = params.flag("ShouldDecrementDesiredCapacity").unwrap_or_default();
     let ids = params.texts("InstanceIds");
     let activities = with_group(call.state, &name, |state, group| {
         group.takes_changes()?;
@@ -56,7 +56,7 @@ fn enter(call: &mut Call) -> Result<Value, Refusal> {
 /// The desired capacity grows with what comes back, and may not exceed the maximum.
 fn exit(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let name = needed(params, "AutoScalingGroupName")?;
+    let name = params.needed("AutoScalingGroupName");
     let ids = params.texts("InstanceIds");
     let activities = with_group(call.state, &name, |state, group| {
         group.takes_changes()?;

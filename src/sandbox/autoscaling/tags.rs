@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::group::Group;
-use super::{needed, not_found, paged};
+use super::{not_found, paged};
 use crate::api::{Actions, Call, Filters, Params, Refusal};
 use crate::state::{State, Tags};
 
@@ -17,15 +17,12 @@ const MOST: usize = 50;
 /// Adds the tags of a call (`Tags`) to a group.
 pub fn add(group: &mut Group, given: &[Params]) -> Result<(), Refusal> {
     for tag in given {
-        let key = needed(tag, "Key")?;
-        if key.len() > 128 {
-            return Err(Refusal::validation("Tag keys may not be longer than 128 characters."));
-        }
+        let key = tag.needed("Key");
         if key.to_ascii_lowercase().starts_with("aws:") {
             return Err(Refusal::validation("Tag keys may not start with the reserved prefix: aws:"));
         }
         let value = tag.text("Value").unwrap_or_default();
-        let propagate = tag.flag("PropagateAtLaunch")?.unwrap_or(false);
+        let propagate = tag.flag("PropagateAtLaunch").unwrap_or(false);
         group.tags.insert(key, (value, propagate));
     }
     if group.tags.len() > MOST {
@@ -54,10 +51,7 @@ pub fn shown(group: &Group) -> Vec<Value> {
 }
 
 fn group_of<'a>(state: &'a mut State, tag: &Params) -> Result<&'a mut Group, Refusal> {
-    if tag.text("ResourceType").is_some_and(|kind| kind != "auto-scaling-group") {
-        return Err(Refusal::validation("Resource type must be auto-scaling-group."));
-    }
-    let name = needed(tag, "ResourceId")?;
+    let name = tag.needed("ResourceId");
     state.autoscaling.groups.get_mut(&name).ok_or_else(|| not_found(&name))
 }
 
@@ -71,7 +65,7 @@ fn put(call: &mut Call) -> Result<Value, Refusal> {
 /// A tag that is not there is no error; one with another value stays.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
     for tag in call.params.items("Tags") {
-        let key = needed(&tag, "Key")?;
+        let key = tag.needed("Key");
         let group = group_of(call.state, &tag)?;
         let is = group.tags.get(&key).map(|(value, _)| value.clone());
         if tag.text("Value").is_none_or(|value| value.is_empty() || Some(value) == is) {

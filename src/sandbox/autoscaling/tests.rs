@@ -1,15 +1,12 @@
 //! What groups do over time, driven by hand.
 
-use std::path::Path;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::Lifecycle;
-use crate::api::{Call, Handler, Params, Refusal};
+use crate::api::{Refusal, direct};
 use crate::balancer::Report;
 use crate::balancer::config::TargetKey;
-use crate::cloudwatch::Metrics;
 use crate::ec2::InstanceState;
 use crate::elbv2::targets::{Health, HealthState};
 use crate::pace::Pace;
@@ -56,18 +53,9 @@ impl World {
     }
 
     fn try_call(&mut self, action: &str, params: Value) -> Result<Value, Refusal> {
-        let all = [autoscaling::ACTIONS, ec2::ACTIONS, elbv2::ACTIONS];
-        let mut actions = all.into_iter().flatten().copied().flatten();
-        let handler: Handler = actions.find(|(name, _)| *name == action).unwrap().1;
+        let services = [&autoscaling::SERVICE, &ec2::SERVICE, &elbv2::SERVICE];
         let mut state = self.state.clone();
-        let params = Params::from_json(params);
-        let answer = handler(&mut Call {
-            state: &mut state,
-            params: &params,
-            now: self.now,
-            metrics: &Metrics::default(),
-            folder: Path::new("/"),
-        })?;
+        let answer = direct::call(&services, &mut state, self.now, action, params)?;
         self.state = state;
         self.settle();
         Ok(answer)

@@ -91,12 +91,10 @@ impl StateValue {
         }
     }
 
-    /// `ValidationError` for a name that is none.
-    pub fn named(name: &str) -> Result<Self, Refusal> {
-        let all = [StateValue::Ok, StateValue::Alarm, StateValue::InsufficientData];
-        all.into_iter()
-            .find(|value| value.name() == name)
-            .ok_or_else(|| one_of("stateValue", name, "INSUFFICIENT_DATA, ALARM, OK"))
+    /// By its name.
+    pub fn named(name: &str) -> Self {
+        let all = [StateValue::Ok, StateValue::Alarm];
+        all.into_iter().find(|value| value.name() == name).unwrap_or(StateValue::InsufficientData)
     }
 }
 
@@ -121,28 +119,18 @@ impl Comparison {
     }
 }
 
-/// How AWS says that a text is not one of a few.
-pub fn one_of(name: &str, value: &str, allowed: &str) -> Refusal {
-    Refusal::validation(format!(
-        "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must satisfy \
-         enum value set: [{allowed}]"
-    ))
-}
-
 fn needed<T>(value: Option<T>, name: &str) -> Result<T, Refusal> {
     value.ok_or_else(|| Refusal::validation(format!("The parameter {name} is required.")))
 }
 
-/// Reads one of an enumeration's names.
-fn enumerated<T: for<'a> Deserialize<'a>>(text: &str, name: &str, allowed: &str) -> Result<T, Refusal> {
-    serde_json::from_value(json!(text)).map_err(|_| one_of(name, text, allowed))
+/// Reads one of an enumeration's names; None for one that the sandbox has not.
+fn enumerated<T: for<'a> Deserialize<'a>>(text: &str) -> Option<T> {
+    serde_json::from_value(json!(text)).ok()
 }
 
 impl Settings {
     /// API_PutMetricAlarm.
     pub fn read(params: &Params) -> Result<Self, Refusal> {
-        let name = params.text("AlarmName").filter(|name| (1..=255).contains(&name.chars().count()));
-        let name = needed(name, "AlarmName")?;
         for unknown in ["ThresholdMetricId", "EvaluationCriteria", "EvaluationWindow", "WarmUpConfiguration"]
         {
             if params.has(unknown) {
@@ -150,20 +138,13 @@ impl Settings {
             }
         }
         let (queries, single) = watched(params)?;
-        let comparison: Comparison = enumerated(
-            &needed(params.text("ComparisonOperator"), "ComparisonOperator")?,
-            "comparisonOperator",
-            "GreaterThanOrEqualToThreshold, GreaterThanThreshold, LessThanThreshold, LessThanOrEqualToThreshold",
-        )?;
-        let missing = params.text("TreatMissingData");
-        let missing = missing
-            .map(|text| enumerated(&text, "treatMissingData", "breaching, notBreaching, ignore, missing"))
-            .transpose()?;
-        let evaluation_periods: u32 = needed(params.number("EvaluationPeriods")?, "EvaluationPeriods")?;
-        let datapoints_to_alarm: Option<u32> = params.number("DatapointsToAlarm")?;
-        if evaluation_periods == 0 || datapoints_to_alarm == Some(0) {
-            return Err(Refusal::validation("EvaluationPeriods and DatapointsToAlarm must be at least 1."));
-        }
+        let comparison = needed(params.text("ComparisonOperator"), "ComparisonOperator")?;
+        let comparison = enumerated(&comparison).ok_or_else(|| {
+            Refusal::validation(format!("The sandbox has no alarms with the operator {comparison}."))
+        })?;
+        let missing = params.text("TreatMissingData").and_then(|text| enumerated(&text));
+        let evaluation_periods = needed(params.number("EvaluationPeriods"), "EvaluationPeriods")?;
+        let datapoints_to_alarm: Option<u32> = params.number("DatapointsToAlarm");
         if datapoints_to_alarm.is_some_and(|enough| enough > evaluation_periods) {
             return Err(Refusal::validation(
                 "DatapointsToAlarm must be less than or equal to EvaluationPeriods.",
@@ -176,14 +157,14 @@ impl Settings {
                 "Metrics cannot be checked across more than {words} (EvaluationPeriods * Period must be <= {most})."
             )));
         }
-        let threshold: f64 = needed(params.number("Threshold")?, "Threshold")?;
+        let threshold: f64 = needed(params.number("Threshold"), "Threshold")?;
         if !threshold.is_finite() {
             return Err(Refusal::validation("The parameter Threshold must be a number."));
         }
         Ok(Self {
-            name,
+            name: params.needed("AlarmName"),
             description: params.text("AlarmDescription"),
-            actions_enabled: params.flag("ActionsEnabled")?.unwrap_or(true),
+            actions_enabled: params.flag("ActionsEnabled").unwrap_or(true),
             ok_actions: actions(params, "OKActions")?,
             alarm_actions: actions(params, "AlarmActions")?,
             insufficient_data_actions: actions(params, "InsufficientDataActions")?,
@@ -214,9 +195,6 @@ impl Settings {
 
 fn actions(params: &Params, name: &str) -> Result<Vec<String>, Refusal> {
     let arns = params.texts(name);
-    if arns.len() > 5 {
-        return Err(Refusal::validation(format!("{name} must have at most 5 items.")));
-    }
     match arns.iter().find(|arn| !arn.starts_with("arn:")) {
         Some(wrong) => Err(Refusal::validation(format!("Invalid arn syntax: {wrong}"))),
         None => Ok(arns),
@@ -254,7 +232,7 @@ fn watched(params: &Params) -> Result<(Vec<Query>, bool), Refusal> {
     let stat = Stat {
         namespace: needed(params.text("Namespace"), "Namespace")?,
         name: needed(params.text("MetricName"), "MetricName")?,
-        dimensions: query::dimensions(params)?,
+        dimensions: query::dimensions(params),
         period: needed(query::period(params)?, "Period")?,
         stat,
         unit: params.text("Unit"),

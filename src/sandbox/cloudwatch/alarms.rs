@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::alarm::{Alarm, Settings, StateValue};
 use super::query;
 use super::{evaluation, history};
-use crate::api::{Actions, Call, Refusal, page};
+use crate::api::{Actions, Call, Paging, Refusal};
 use crate::state::Tags;
 
 pub const ACTIONS: Actions = &[
@@ -20,19 +20,12 @@ pub const ACTIONS: Actions = &[
     ("DisableAlarmActions", disable_alarm_actions),
 ];
 
-/// Alarms of one page, unless fewer are asked for: also the most that can be.
-pub const PAGE: usize = 100;
 /// `StateReason` of an alarm that was not evaluated yet.
 const UNCHECKED: &str = "Unchecked: Initial alarm creation";
 
-/// `MaxRecords`: 1 to 100.
-pub fn page_size(call: &Call) -> Result<usize, Refusal> {
-    let size = call.params.number::<usize>("MaxRecords")?.unwrap_or(PAGE);
-    match size {
-        1..=PAGE => Ok(size),
-        _ => Err(Refusal::validation("The parameter MaxRecords must be between 1 and 100.")),
-    }
-}
+/// How lists of alarms and of their history come in pages.
+pub const PAGES: Paging =
+    Paging { most: "MaxRecords", size: 100, token: "NextToken", next: "NextToken", bad: "InvalidNextToken" };
 
 /// How CloudWatch says that there is no such alarm, in calls about alarms.
 fn unknown(names: &[&String]) -> Refusal {
@@ -48,10 +41,7 @@ fn put_metric_alarm(call: &mut Call) -> Result<Value, Refusal> {
     let settings = Settings::read(call.params)?;
     let name = settings.name.clone();
     let tags = call.params.items("Tags");
-    let tags: Tags = tags
-        .iter()
-        .map(|tag| Ok((tag.required("Key")?, tag.text("Value").unwrap_or_default())))
-        .collect::<Result<_, Refusal>>()?;
+    let tags: Tags = tags.iter().map(|tag| (tag.needed("Key"), tag.needed("Value"))).collect();
     let (now, arn) = (call.now, call.state.arn("cloudwatch", &format!("alarm:{name}")));
     let cloudwatch = &mut call.state.cloudwatch;
     let summary = match cloudwatch.alarms.get_mut(&name) {
@@ -97,7 +87,7 @@ fn describe_alarms(call: &mut Call) -> Result<Value, Refusal> {
     if params.has("ChildrenOfAlarmName") || params.has("ParentsOfAlarmName") {
         return Err(Refusal::validation("The sandbox has no composite alarms."));
     }
-    let value = params.text("StateValue").map(|name| StateValue::named(&name)).transpose()?;
+    let value = params.text("StateValue").map(|name| StateValue::named(&name));
     let types = params.texts("AlarmTypes");
     let action = params.text("ActionPrefix");
     let alarms = call.state.cloudwatch.alarms.values().filter(|alarm| {
@@ -110,7 +100,7 @@ fn describe_alarms(call: &mut Call) -> Result<Value, Refusal> {
             && value.is_none_or(|value| value == alarm.value)
             && action.as_ref().is_none_or(|prefix| actions.any(|arn| arn.starts_with(prefix.as_str())))
     });
-    let page = page(alarms.collect(), params.text("NextToken"), page_size(call)?)?;
+    let page = PAGES.page(params, alarms.collect())?;
     let alarms: Vec<Value> = page.items.into_iter().map(Alarm::shown).collect();
     Ok(json!({ "CompositeAlarms": [], "MetricAlarms": alarms, "NextToken": page.next }))
 }
@@ -118,10 +108,10 @@ fn describe_alarms(call: &mut Call) -> Result<Value, Refusal> {
 /// API_DescribeAlarmsForMetric: alarms of a single metric.
 fn describe_alarms_for_metric(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let (name, namespace) = (params.required("MetricName")?, params.required("Namespace")?);
-    let dimensions: BTreeMap<String, String> = query::dimensions(params)?;
+    let (name, namespace) = (params.needed("MetricName"), params.needed("Namespace"));
+    let dimensions: BTreeMap<String, String> = query::dimensions(params);
     let stat = params.text("Statistic").or_else(|| params.text("ExtendedStatistic"));
-    let (period, unit) = (params.number::<i64>("Period")?, params.text("Unit"));
+    let (period, unit) = (params.number::<i64>("Period"), params.text("Unit"));
     let alarms = call.state.cloudwatch.alarms.values().filter(|alarm| {
         alarm.settings.stat().is_some_and(|watched| {
             watched.name == name
@@ -138,9 +128,6 @@ fn describe_alarms_for_metric(call: &mut Call) -> Result<Value, Refusal> {
 /// API_DeleteAlarms: all of them, or on an error none.
 fn delete_alarms(call: &mut Call) -> Result<Value, Refusal> {
     let names = call.params.texts("AlarmNames");
-    if names.is_empty() {
-        return Err(Refusal::validation("The parameter AlarmNames is required."));
-    }
     let cloudwatch = &mut call.state.cloudwatch;
     let missing: Vec<&String> = names.iter().filter(|name| !cloudwatch.alarms.contains_key(*name)).collect();
     if !missing.is_empty() {
@@ -157,12 +144,9 @@ fn delete_alarms(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_SetAlarmState: until the alarm is next evaluated, which is when the running minute is over.
 fn set_alarm_state(call: &mut Call) -> Result<Value, Refusal> {
-    let name = call.params.required("AlarmName")?;
-    let value = StateValue::named(&call.params.required("StateValue")?)?;
-    let reason = call
-        .params
-        .text("StateReason")
-        .ok_or_else(|| Refusal::validation("The parameter StateReason is required."))?;
+    let name = call.params.needed("AlarmName");
+    let value = StateValue::named(&call.params.needed("StateValue"));
+    let reason = call.params.needed("StateReason");
     let data = call.params.text("StateReasonData");
     if data.as_ref().is_some_and(|data| serde_json::from_str::<Value>(data).is_err()) {
         return Err(Refusal::new("InvalidFormat", "StateReasonData must be JSON."));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::metrics::{KEPT, Metric, Points};
 use super::query::{self, known_statistic, shown_metric};
 use super::statistic::Statistic;
-use crate::api::{Actions, Call, Params, Refusal, map, page, timestamp};
+use crate::api::{Actions, Call, Paging, Params, Refusal, map, timestamp};
 
 pub const ACTIONS: Actions = &[
     ("PutMetricData", put_metric_data),
@@ -22,11 +22,6 @@ const LISTED: usize = 500;
 /// Data points of one answer of `GetMetricData`, and of `GetMetricStatistics`.
 const DATA_POINTS: usize = 100_800;
 const STATISTICS_POINTS: i64 = 1_440;
-/// Queries of one `GetMetricData`.
-const QUERIES: usize = 500;
-/// Data of one `PutMetricData`, and values of one datum.
-const DATA: usize = 1_000;
-const VALUES: usize = 150;
 
 fn combination(message: &str) -> Refusal {
     Refusal::new("InvalidParameterCombination", message)
@@ -34,18 +29,13 @@ fn combination(message: &str) -> Refusal {
 
 /// API_PutMetricData. Data points are not a part of the state: they go straight to the metrics.
 fn put_metric_data(call: &mut Call) -> Result<Value, Refusal> {
-    let namespace = call.params.required("Namespace")?;
+    let namespace = call.params.needed("Namespace");
     if namespace.starts_with("AWS/") {
         return Err(Refusal::value("The value AWS/ for parameter Namespace is invalid."));
     }
     let data = call.params.items("MetricData");
     if data.is_empty() {
         return Err(Refusal::missing("MetricData"));
-    }
-    if data.len() > DATA {
-        return Err(Refusal::value(format!(
-            "The collection MetricData must not have a size greater than {DATA}."
-        )));
     }
     let read =
         data.iter().map(|datum| datum_of(&namespace, datum, call.now)).collect::<Result<Vec<_>, _>>()?;
@@ -62,25 +52,23 @@ fn datum_of(
 ) -> Result<(Metric, String, Timestamp, Points), Refusal> {
     let metric = Metric {
         namespace: namespace.to_owned(),
-        name: datum.required("MetricName")?,
-        dimensions: query::dimensions(datum)?,
+        name: datum.needed("MetricName"),
+        dimensions: query::dimensions(datum),
     };
     let unit = datum.text("Unit").unwrap_or_else(|| "None".to_owned());
-    let at = datum.timestamp("Timestamp")?.unwrap_or(now);
+    let at = datum.timestamp("Timestamp").unwrap_or(now);
     if at.duration_since(now) > SignedDuration::from_hours(2) {
         return Err(Refusal::value("The parameter Timestamp must be at most two hours in the future."));
     }
-    let value: Option<f64> = datum.number("Value")?;
-    let (values, counts) = (numbers(datum, "Values")?, numbers(datum, "Counts")?);
+    let value: Option<f64> = datum.number("Value");
+    let (values, counts) = (datum.numbers("Values"), datum.numbers("Counts"));
     let together = datum.child("StatisticValues");
     let points = match (value, values.is_empty(), together) {
         (Some(value), true, None) => Points::of(finite(value)?, 1.0),
         (None, true, Some(set)) => together_of(&set)?,
         (None, false, None) => {
-            if values.len() > VALUES || !counts.is_empty() && counts.len() != values.len() {
-                return Err(Refusal::value(
-                    "The parameters Values and Counts must be of the same size, at most 150.",
-                ));
+            if !counts.is_empty() && counts.len() != values.len() {
+                return Err(Refusal::value("The parameters Values and Counts must be of the same size."));
             }
             let counts = counts.iter().copied().chain(std::iter::repeat(1.0));
             let mut all: Option<Points> = None;
@@ -106,7 +94,7 @@ fn datum_of(
 
 /// A statistic set; one whose values are all the same has percentiles (API_StatisticSet).
 fn together_of(set: &Params) -> Result<Points, Refusal> {
-    let number = |name: &str| finite(set.number::<f64>(name)?.ok_or_else(|| Refusal::missing(name))?);
+    let number = |name: &str| finite(set.number(name).unwrap_or_default());
     let (samples, sum) = (number("SampleCount")?, number("Sum")?);
     let (minimum, maximum) = (number("Minimum")?, number("Maximum")?);
     if minimum > maximum || samples <= 0.0 {
@@ -124,12 +112,8 @@ fn finite(value: f64) -> Result<f64, Refusal> {
     })
 }
 
-fn numbers(params: &Params, name: &str) -> Result<Vec<f64>, Refusal> {
-    let texts = params.texts(name);
-    texts
-        .iter()
-        .map(|text| text.parse().map_err(|_| Refusal::value(format!("{text} is no number."))))
-        .collect()
+fn pages(most: &'static str, size: usize) -> Paging {
+    Paging { most, size, token: "NextToken", next: "NextToken", bad: "InvalidNextToken" }
 }
 
 /// API_ListMetrics, of the metrics that have data points.
@@ -137,13 +121,8 @@ fn list_metrics(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let (namespace, name) = (params.text("Namespace"), params.text("MetricName"));
     let filters = params.items("Dimensions");
-    let filters = filters
-        .iter()
-        .map(|filter| Ok((filter.required("Name")?, filter.text("Value"))))
-        .collect::<Result<Vec<_>, Refusal>>()?;
-    if let Some(active) = params.text("RecentlyActive").filter(|active| active != "PT3H") {
-        return Err(Refusal::value(format!("The value {active} for parameter RecentlyActive is invalid.")));
-    }
+    let filters: Vec<_> =
+        filters.iter().map(|filter| (filter.needed("Name"), filter.text("Value"))).collect();
     let mut metrics = call.metrics.list();
     metrics.retain(|metric| {
         namespace.as_ref().is_none_or(|namespace| *namespace == metric.namespace)
@@ -153,22 +132,21 @@ fn list_metrics(call: &mut Call) -> Result<Value, Refusal> {
                 has.is_some_and(|has| value.as_ref().is_none_or(|value| value == has))
             })
     });
-    let page = page(metrics, params.text("NextToken"), LISTED)?;
+    let page = pages("", LISTED).page(params, metrics)?;
     let metrics: Vec<Value> = page.items.iter().map(shown_metric).collect();
     Ok(json!({ "Metrics": metrics, "NextToken": page.next }))
 }
 
 /// `StartTime` and `EndTime`.
-fn range(params: &Params) -> Result<(Timestamp, Timestamp), Refusal> {
-    let from = params.timestamp("StartTime")?.ok_or_else(|| Refusal::missing("StartTime"))?;
-    let to = params.timestamp("EndTime")?.ok_or_else(|| Refusal::missing("EndTime"))?;
-    Ok((from, to))
+fn range(params: &Params) -> (Timestamp, Timestamp) {
+    let at = |name: &str| params.timestamp(name).unwrap_or_default();
+    (at("StartTime"), at("EndTime"))
 }
 
 /// API_GetMetricData.
 fn get_metric_data(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let (from, to) = range(params)?;
+    let (from, to) = range(params);
     if from >= to {
         return Err(Refusal::validation("The parameter StartTime must be less than the parameter EndTime."));
     }
@@ -176,22 +154,7 @@ fn get_metric_data(call: &mut Call) -> Result<Value, Refusal> {
     if queries.is_empty() {
         return Err(Refusal::missing("MetricDataQueries"));
     }
-    if queries.len() > QUERIES {
-        return Err(Refusal::validation(format!(
-            "The collection MetricDataQueries must not have a size greater than {QUERIES}."
-        )));
-    }
-    let newest_first = match params.text("ScanBy").as_deref() {
-        None | Some("TimestampDescending") => true,
-        Some("TimestampAscending") => false,
-        Some(other) => {
-            return Err(Refusal::validation(format!("The value {other} for parameter ScanBy is invalid.")));
-        }
-    };
-    let size = params.number::<usize>("MaxDatapoints")?.unwrap_or(DATA_POINTS);
-    if !(1..=DATA_POINTS).contains(&size) {
-        return Err(Refusal::validation("The parameter MaxDatapoints must be between 1 and 100800."));
-    }
+    let newest_first = params.text("ScanBy").is_none_or(|order| order == "TimestampDescending");
     // Nothing older is kept; it keeps a request for years short.
     let from = from.max(call.now.checked_sub(SignedDuration::from_secs(2 * KEPT)).unwrap_or(from));
     let results = query::evaluate(call.metrics, &queries, (from.min(to), to));
@@ -203,7 +166,7 @@ fn get_metric_data(call: &mut Call) -> Result<Value, Refusal> {
         }
         points.extend(values.into_iter().map(|(at, value)| (*index, at, value)));
     }
-    let page = page(points, params.text("NextToken"), size)?;
+    let page = pages("MaxDatapoints", DATA_POINTS).page(params, points)?;
     let last = page.items.last().map(|(index, ..)| *index);
     let shown = results.iter().filter_map(|(index, _)| {
         let query = queries.get(*index)?;
@@ -230,11 +193,11 @@ fn second(at: i64) -> Value {
 fn get_metric_statistics(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let metric = Metric {
-        namespace: params.required("Namespace")?,
-        name: params.required("MetricName")?,
-        dimensions: query::dimensions(params)?,
+        namespace: params.needed("Namespace"),
+        name: params.needed("MetricName"),
+        dimensions: query::dimensions(params),
     };
-    let (from, to) = range(params)?;
+    let (from, to) = range(params);
     let period = query::period(params)?.ok_or_else(|| Refusal::missing("Period"))?;
     let (plain, extended) = (params.texts("Statistics"), params.texts("ExtendedStatistics"));
     if plain.is_empty() && extended.is_empty() {

@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::super::metrics::{Metric, Points};
 use super::*;
-use crate::api::{Call, Params};
-use crate::cloudwatch::ACTIONS;
+use crate::api::direct;
+use crate::cloudwatch::SERVICE;
 use crate::pace::Pace;
 use crate::state::{Network, State};
 
@@ -19,9 +18,7 @@ fn call(
     action: &str,
     params: serde_json::Value,
 ) -> serde_json::Value {
-    let (_, handler) = ACTIONS.iter().copied().flatten().find(|(name, _)| *name == action).unwrap();
-    let params = Params::from_json(params);
-    handler(&mut Call { state, params: &params, now: at(second), metrics, folder: Path::new("") }).unwrap()
+    direct::call_with(metrics, &SERVICE, state, at(second), action, params).unwrap()
 }
 
 /// The tables of the user guide, alarms-and-missing-data: oldest first, `X` breaching.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::CloudWatch;
-use super::alarms::page_size;
-use crate::api::{Actions, Call, Refusal, page, timestamp};
+use super::alarms::PAGES;
+use crate::api::{Actions, Call, Refusal, timestamp};
 
 pub const ACTIONS: Actions = &[("DescribeAlarmHistory", describe_alarm_history)];
 
@@ -44,7 +44,7 @@ pub fn note(
 fn describe_alarm_history(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let (name, kind) = (params.text("AlarmName"), params.text("HistoryItemType"));
-    let (from, to) = (params.timestamp("StartDate")?, params.timestamp("EndDate")?);
+    let (from, to) = (params.timestamp("StartDate"), params.timestamp("EndDate"));
     let mut items: Vec<&Item> = call.state.cloudwatch.history.iter().collect();
     items.retain(|item| {
         name.as_ref().is_none_or(|name| *name == item.alarm)
@@ -55,7 +55,7 @@ fn describe_alarm_history(call: &mut Call) -> Result<Value, Refusal> {
     if params.text("ScanBy").as_deref() != Some("TimestampAscending") {
         items.reverse();
     }
-    let page = page(items, params.text("NextToken"), page_size(call)?)?;
+    let page = PAGES.page(params, items)?;
     let shown = page.items.into_iter().map(|item| {
         json!({
             "AlarmName": item.alarm,

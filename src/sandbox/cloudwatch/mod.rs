@@ -12,12 +12,11 @@ mod statistic;
 mod tags;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::api::Actions;
-use super::state::State;
+use super::api::{Actions, Service, Shapes, Wire};
 pub use alarm::Alarm;
 pub use history::Item;
 pub use metrics::Metrics;
@@ -32,10 +31,28 @@ pub struct CloudWatch {
     pub history: Vec<Item>,
 }
 
-/// The calls of CloudWatch, by name.
-pub const ACTIONS: &[Actions] = &[data::ACTIONS, alarms::ACTIONS, history::ACTIONS, tags::ACTIONS];
+/// CloudWatch.
+pub static SERVICE: Service = Service {
+    wire: Wire {
+        name: "cloudwatch",
+        signed: "monitoring",
+        target: Some("GraniteServiceVersion20100801"),
+        namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
+        errors: &[
+            ("InvalidParameterValue", "InvalidParameterValueException"),
+            ("InvalidParameterCombination", "InvalidParameterCombinationException"),
+            ("MissingParameter", "MissingRequiredParameterException"),
+            ("InvalidFormat", "InvalidFormatFault"),
+            ("LimitExceeded", "LimitExceededFault"),
+            ("InternalServiceError", "InternalServiceFault"),
+            ("ValidationError", "ValidationException"),
+        ],
+        ..Wire::QUERY
+    },
+    actions: ACTIONS,
+    shapes: LazyLock::new(|| Shapes::parse(include_str!("shapes.txt"))),
+    tick: Some(|state, metrics, now| evaluation::tick(&mut state.cloudwatch, metrics, now)),
+};
 
-/// Evaluates alarms; when to look again.
-pub fn tick(state: &mut State, metrics: &Metrics, now: Timestamp) -> Option<Timestamp> {
-    evaluation::tick(&mut state.cloudwatch, metrics, now)
-}
+/// The calls, by name.
+const ACTIONS: &[Actions] = &[data::ACTIONS, alarms::ACTIONS, history::ACTIONS, tags::ACTIONS];

@@ -114,16 +114,16 @@ pub fn read(params: &Params, name: &str) -> Result<Vec<Query>, Refusal> {
 }
 
 fn one(params: &Params) -> Result<Query, Refusal> {
-    let id = params.required("Id")?;
+    let id = params.needed("Id");
     let source = match (params.child("MetricStat"), params.text("Expression")) {
         (Some(stat), None) => {
             let metric = stat.child("Metric").unwrap_or_default();
-            let statistic = stat.required("Stat")?;
+            let statistic = stat.needed("Stat");
             known_statistic(&statistic)?;
             Source::Stat(Stat {
-                namespace: metric.required("Namespace")?,
-                name: metric.required("MetricName")?,
-                dimensions: dimensions(&metric)?,
+                namespace: metric.needed("Namespace"),
+                name: metric.needed("MetricName"),
+                dimensions: dimensions(&metric),
                 period: period(&stat)?.ok_or_else(|| Refusal::missing("Period"))?,
                 stat: statistic,
                 unit: stat.text("Unit"),
@@ -136,7 +136,7 @@ fn one(params: &Params) -> Result<Query, Refusal> {
             )));
         }
     };
-    let returned = params.flag("ReturnData")?.unwrap_or(true);
+    let returned = params.flag("ReturnData").unwrap_or(true);
     Ok(Query { id, label: params.text("Label"), returned, source })
 }
 
@@ -151,14 +151,14 @@ pub fn known_statistic(name: &str) -> Result<Statistic, Refusal> {
 }
 
 /// `Dimensions`: pairs of a name and a value.
-pub fn dimensions(params: &Params) -> Result<BTreeMap<String, String>, Refusal> {
+pub fn dimensions(params: &Params) -> BTreeMap<String, String> {
     let pairs = params.items("Dimensions");
-    pairs.iter().map(|pair| Ok((pair.required("Name")?, pair.required("Value")?))).collect()
+    pairs.iter().map(|pair| (pair.needed("Name"), pair.needed("Value"))).collect()
 }
 
 /// `Period`, in seconds. `ValidationError`: no multiple of a minute, which is how fine points are.
 pub fn period(params: &Params) -> Result<Option<i64>, Refusal> {
-    let period: Option<i64> = params.number("Period")?;
+    let period: Option<i64> = params.number("Period");
     match period {
         Some(period) if period < MINUTE || period % MINUTE != 0 => Err(Refusal::validation(
             "The parameter Period must be a multiple of 60: the sandbox keeps metrics by the minute.",

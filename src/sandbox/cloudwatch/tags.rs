@@ -15,7 +15,7 @@ pub const ACTIONS: Actions = &[
 const MOST: usize = 50;
 
 fn alarm<'a>(call: &'a mut Call) -> Result<&'a mut Alarm, Refusal> {
-    let arn = call.params.required("ResourceARN")?;
+    let arn = call.params.needed("ResourceARN");
     let found = call.state.cloudwatch.alarms.values_mut().find(|alarm| alarm.arn == arn);
     found.ok_or_else(|| Refusal::new("ResourceNotFoundException", format!("Unknown: {arn}")).status(404))
 }
@@ -25,7 +25,7 @@ fn tag_resource(call: &mut Call) -> Result<Value, Refusal> {
     let tags = call.params.items("Tags");
     let alarm = alarm(call)?;
     for tag in tags {
-        alarm.tags.insert(tag.required("Key")?, tag.text("Value").unwrap_or_default());
+        alarm.tags.insert(tag.needed("Key"), tag.text("Value").unwrap_or_default());
     }
     if alarm.tags.len() > MOST {
         return Err(Refusal::value(format!("A resource can have at most {MOST} tags.")));

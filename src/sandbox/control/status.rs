@@ -12,6 +12,7 @@ use crate::api::{Service, ask};
 use crate::clock;
 use crate::region::Region;
 use crate::server::Shared;
+use crate::{autoscaling, ec2, elbv2};
 
 /// The sandbox as a whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ async fn of_region(region: &Region) -> RegionStatus {
         *by_state.entry(state).or_default() += 1;
     }
     let groups =
-        pages(region, Service::AutoScaling, "DescribeAutoScalingGroups", "AutoScalingGroups", "NextToken");
+        pages(region, &autoscaling::SERVICE, "DescribeAutoScalingGroups", "AutoScalingGroups", "NextToken");
     let counts = region.calls.counts().into_iter();
     let saved = tokio::select! {
         saved = region.saved() => saved.err(),
@@ -98,16 +99,14 @@ async fn of_region(region: &Region) -> RegionStatus {
         instances: by_state,
         groups: groups.len(),
         load_balancers: load_balancers(region),
-        calls: counts
-            .map(|((service, action), count)| (format!("{} {action}", service.name()), count))
-            .collect(),
+        calls: counts.map(|((service, action), count)| (format!("{service} {action}"), count)).collect(),
         failure: saved,
     }
 }
 
 /// The state of each instance, by its id.
 pub fn instances(region: &Region) -> BTreeMap<String, String> {
-    let reservations = pages(region, Service::Ec2, "DescribeInstances", "reservationSet", "NextToken");
+    let reservations = pages(region, &ec2::SERVICE, "DescribeInstances", "reservationSet", "NextToken");
     let of_one = |one: &Value| Some((text(one, "/instanceId")?, text(one, "/instanceState/name")?));
     let lists = reservations.iter().filter_map(|one| one.get("instancesSet")?.as_array());
     lists.flatten().filter_map(of_one).collect()
@@ -115,7 +114,7 @@ pub fn instances(region: &Region) -> BTreeMap<String, String> {
 
 /// The load balancers, in the order in which the API lists them.
 pub fn load_balancers(region: &Region) -> Vec<BalancerStatus> {
-    let found = pages(region, Service::Elbv2, "DescribeLoadBalancers", "LoadBalancers", "Marker");
+    let found = pages(region, &elbv2::SERVICE, "DescribeLoadBalancers", "LoadBalancers", "Marker");
     let one = |one: &Value| {
         Some(BalancerStatus {
             name: text(one, "/LoadBalancerName")?,
@@ -127,7 +126,13 @@ pub fn load_balancers(region: &Region) -> Vec<BalancerStatus> {
 }
 
 /// All members of a list that comes in pages; empty where the call is refused.
-pub fn pages(region: &Region, service: Service, action: &str, list: &str, token: &str) -> Vec<Value> {
+pub fn pages(
+    region: &Region,
+    service: &'static Service,
+    action: &str,
+    list: &str,
+    token: &str,
+) -> Vec<Value> {
     let mut found = Vec::new();
     let mut params = json!({});
     loop {

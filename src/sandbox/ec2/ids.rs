@@ -100,6 +100,29 @@ pub fn resource_type(id: &str) -> Option<&'static str> {
     kind_of(id).map(|kind| kind.resource_type)
 }
 
+/// Refuses an id that is not of this type's form, and one that is not there.
+pub fn check(state: &State, prefix: &str, id: &str) -> Result<(), Refusal> {
+    match exists(state, id) {
+        true => Ok(()),
+        false => Err(refused(prefix, id)),
+    }
+}
+
+/// The refusal of an id of this type that is not there, or that is none.
+pub fn refused(prefix: &str, id: &str) -> Refusal {
+    let message = format!("Invalid id: \"{id}\" (expecting \"{prefix}-...\")");
+    match prefix {
+        _ if well_formed(prefix, id) => not_found(id),
+        "i" => Refusal::new("InvalidInstanceID.Malformed", message),
+        "ami" => Refusal::new("InvalidAMIID.Malformed", message),
+        "snap" => Refusal::new("InvalidSnapshotID.Malformed", message),
+        "sg" => Refusal::new("InvalidGroupId.Malformed", message),
+        "sgr" => Refusal::new("InvalidSecurityGroupRuleId.Malformed", message),
+        "lt" => Refusal::new("InvalidLaunchTemplateId.Malformed", message),
+        _ => Refusal::value(message),
+    }
+}
+
 /// The refusal of an id that is not there; `InvalidID` for an unknown prefix.
 pub fn not_found(id: &str) -> Refusal {
     match kind_of(id) {

@@ -15,7 +15,7 @@ pub const ACTIONS: Actions = &[
 const TYPES: List = List {
     ids: ("InstanceType", "instanceType"),
     answer: "instanceTypeSet",
-    sizes: (5, 100),
+    most: 100,
     filters: &[
         ("bare-metal", "bareMetal"),
         ("burstable-performance-supported", "burstablePerformanceSupported"),
@@ -39,7 +39,7 @@ const TYPES: List = List {
 const OFFERINGS: List = List {
     ids: ("", ""),
     answer: "instanceTypeOfferingSet",
-    sizes: (5, 1000),
+    most: 1000,
     filters: &[("instance-type", "instanceType"), ("location", "location")],
 };
 

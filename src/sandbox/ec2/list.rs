@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::api::{Call, Filters, Refusal, page};
+use super::super::api::{Call, Filters, Page, Paging, Refusal};
 use super::super::state::Tags;
 use super::ids;
 
@@ -14,15 +14,25 @@ pub struct List {
     pub ids: (&'static str, &'static str),
     /// The element that the items are answered in.
     pub answer: &'static str,
-    /// The bounds of `MaxResults`.
-    pub sizes: (usize, usize),
-    /// Filters beside tags: name, and path in an item (`attachmentSet.vpcId`; lists are walked).
+    /// Items of a page at most.
+    pub most: usize,
+    /// Filters beside tags: name, and path in an item (`attachmentSet.vpcId`; lists are walked). Nothing
+    /// is at the empty path. A member whose name begins with `_` is there for filters and not answered.
     pub filters: &'static [(&'static str, &'static str)],
 }
 
 /// Answers a describe call out of all items there are, written as the answer has them. An id that
 /// is not there is refused by its own code, an unknown filter by `InvalidParameterValue`.
 pub fn list(call: &Call, list: &List, items: Vec<Value>) -> Result<Value, Refusal> {
+    let mut page = select(call, list, items)?;
+    for item in page.items.iter_mut().filter_map(Value::as_object_mut) {
+        item.retain(|name, _| !name.starts_with('_'));
+    }
+    Ok(json!({ list.answer: page.items, "nextToken": page.next }))
+}
+
+/// The items that a call asks for, of one page; members for filters are still there.
+pub fn select(call: &Call, list: &List, items: Vec<Value>) -> Result<Page<Value>, Refusal> {
     let (parameter, own) = list.ids;
     let wanted = call.params.texts(parameter);
     for id in &wanted {
@@ -42,28 +52,9 @@ pub fn list(call: &Call, list: &List, items: Vec<Value>) -> Result<Value, Refusa
             found.push(item);
         }
     }
-    paged(call, list, found)
-}
-
-/// One page of items, after `MaxResults` and `NextToken`.
-pub fn paged(call: &Call, list: &List, items: Vec<Value>) -> Result<Value, Refusal> {
-    let (least, most) = list.sizes;
-    let size = match call.params.number::<i64>("MaxResults")? {
-        None => most,
-        Some(size) => match usize::try_from(size).ok().filter(|size| *size >= least) {
-            Some(size) => size.min(most),
-            None => {
-                return Err(Refusal::value(format!(
-                    "Value ( {size} ) for parameter maxResults is invalid. Expecting a value greater than or \
-                     equal to {least}."
-                )));
-            }
-        },
-    };
-    let page = page(items, call.params.text("NextToken").filter(|token| !token.is_empty()), size)?;
-    let mut answer = json!({ "nextToken": page.next });
-    answer[list.answer] = Value::Array(page.items);
-    Ok(answer)
+    let bad = "InvalidNextToken";
+    let pages = Paging { most: "MaxResults", size: list.most, token: "NextToken", next: "nextToken", bad };
+    pages.page(call.params, found)
 }
 
 /// The texts at a path.
@@ -92,6 +83,7 @@ fn text(value: &Value) -> Option<String> {
 
 /// The tags that an item shows.
 fn tags(item: &Value) -> Tags {
-    let pairs = item["tagSet"].as_array().into_iter().flatten();
+    let lists = ["tagSet", "_tagSet"].map(|name| item[name].as_array());
+    let pairs = lists.into_iter().flatten().flatten();
     pairs.filter_map(|tag| Some((text(&tag["key"])?, text(&tag["value"])?))).collect()
 }

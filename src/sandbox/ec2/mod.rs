@@ -17,12 +17,13 @@ mod tick;
 pub mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::api::Actions;
+use super::api::{Actions, Known, Protocol, Service, Shapes, Wire};
 use super::state::{State, Tags};
 pub use instances::{Instance, InstanceState};
 pub use launch_templates::LaunchTemplate;
@@ -59,8 +60,24 @@ pub fn furnish(state: &mut State, now: Timestamp) {
     images::furnish(state, now);
 }
 
-/// The calls of EC2, by name.
-pub const ACTIONS: &[Actions] = &[
+/// EC2.
+pub static SERVICE: Service = Service {
+    wire: Wire {
+        name: "ec2",
+        signed: "ec2",
+        query: Some(Protocol::Ec2),
+        namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
+        throttled: Known("RequestLimitExceeded", "Request limit exceeded.", 503),
+        broken: Known("InternalError", "An internal error has occurred", 500),
+        ..Wire::QUERY
+    },
+    actions: ACTIONS,
+    shapes: LazyLock::new(|| Shapes::parse(include_str!("shapes.txt"))),
+    tick: Some(|state, _, now| tick(state, now)),
+};
+
+/// The calls, by name.
+const ACTIONS: &[Actions] = &[
     images::ACTIONS,
     instance_types::ACTIONS,
     instances::ACTIONS,

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::api::{Actions, Call, Filters, Refusal, page};
-use super::super::state::{self, State, Tags};
+use super::super::api::{Actions, Call, Refusal};
+use super::super::state::{self, State};
 use super::instances::{self, Instance};
 use super::launch;
+use super::list::{List, list};
 
 /// The calls about instance profiles of instances, by name.
 pub const ACTIONS: Actions = &[
@@ -83,12 +84,12 @@ fn association(state: &State, instance: &Instance, word: &str) -> Value {
 }
 
 fn given(call: &Call) -> Result<String, Refusal> {
-    check(&launch::profile(call.params).ok_or_else(|| Refusal::missing("IamInstanceProfile"))?)
+    check(&launch::profile(call.params).unwrap_or_default())
 }
 
 /// API_AssociateIamInstanceProfile: an instance has at most one (`IncorrectState`).
 fn associate(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("InstanceId")?;
+    let id = call.params.needed("InstanceId");
     let profile = given(call)?;
     let instance = instances::find(call.state, &id)?;
     if instance.is_gone() {
@@ -120,7 +121,7 @@ fn answer(state: &State, instance: &str, word: &str) -> Result<Value, Refusal> {
 
 /// The instance that an association belongs to.
 fn holder(call: &Call) -> Result<String, Refusal> {
-    let id = call.params.required("AssociationId")?;
+    let id = call.params.needed("AssociationId");
     let holds = |one: &&Instance| one.association.as_ref().is_some_and(|held| held.id == id);
     let found = call.state.ec2.instances.values().filter(|one| !one.is_gone()).find(holds);
     found.map(|one| one.id.clone()).ok_or_else(|| {
@@ -147,24 +148,20 @@ fn disassociate(call: &mut Call) -> Result<Value, Refusal> {
     Ok(shown)
 }
 
+const ASSOCIATIONS: List = List {
+    ids: ("", ""),
+    answer: "iamInstanceProfileAssociationSet",
+    most: 1000,
+    filters: &[("instance-id", "instanceId"), ("state", "state")],
+};
+
 /// API_DescribeIamInstanceProfileAssociations.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let (filters, ids) = (Filters::of(call.params), call.params.texts("AssociationId"));
-    let mut found = Vec::new();
-    for instance in call.state.ec2.instances.values().filter(|one| !one.is_gone()) {
-        let Some(held) = &instance.association else { continue };
-        let passes = filters.pass(&Tags::new(), |name| {
-            Some(match name {
-                "instance-id" => vec![instance.id.clone()],
-                "state" => vec!["associated".to_owned()],
-                _ => return None,
-            })
-        })?;
-        if passes && (ids.is_empty() || ids.contains(&held.id)) {
-            found.push(association(call.state, instance, "associated"));
-        }
-    }
-    let size = call.params.number("MaxResults")?.unwrap_or(1000);
-    let page = page(found, call.params.text("NextToken"), size)?;
-    Ok(json!({ "iamInstanceProfileAssociationSet": page.items, "nextToken": page.next }))
+    let ids = call.params.texts("AssociationId");
+    let asked = |instance: &&Instance| {
+        let held = instance.association.as_ref();
+        !instance.is_gone() && held.is_some_and(|held| ids.is_empty() || ids.contains(&held.id))
+    };
+    let held = call.state.ec2.instances.values().filter(asked);
+    list(call, &ASSOCIATIONS, held.map(|one| association(call.state, one, "associated")).collect())
 }

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::api::{Actions, Call, Filters, Refusal, page};
+use super::super::api::{Actions, Call, Refusal};
 use super::super::state::{State, new_id};
-use super::{images, instances, tags, volumes};
+use super::list::{List, list};
+use super::{ids, images, tags};
 
 /// The calls about snapshots, by name.
 pub const ACTIONS: Actions =
@@ -38,16 +39,6 @@ pub enum SnapshotState {
     Error,
 }
 
-impl SnapshotState {
-    fn name(self) -> &'static str {
-        match self {
-            SnapshotState::Pending => "pending",
-            SnapshotState::Completed => "completed",
-            SnapshotState::Error => "error",
-        }
-    }
-}
-
 /// When a snapshot that began then is done.
 pub fn due(state: &State, started: Timestamp) -> Timestamp {
     started.saturating_add(state.pace.image).unwrap_or(Timestamp::MAX)
@@ -55,12 +46,7 @@ pub fn due(state: &State, started: Timestamp) -> Timestamp {
 
 /// `InvalidSnapshotID.Malformed`, `InvalidSnapshot.NotFound`.
 pub fn find<'a>(state: &'a State, id: &str) -> Result<&'a Snapshot, Refusal> {
-    if !instances::well_formed(id, "snap") {
-        let message = format!("Invalid id: \"{id}\" (expecting \"snap-...\")");
-        return Err(Refusal::new("InvalidSnapshotID.Malformed", message));
-    }
-    let missing = || Refusal::new("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist."));
-    state.ec2.snapshots.get(id).ok_or_else(missing)
+    state.ec2.snapshots.get(id).ok_or_else(|| ids::refused("snap", id))
 }
 
 fn progress(state: &State, snapshot: &Snapshot, now: Timestamp) -> String {
@@ -79,10 +65,11 @@ fn progress(state: &State, snapshot: &Snapshot, now: Timestamp) -> String {
 fn shown(state: &State, snapshot: &Snapshot, now: Timestamp) -> Value {
     let done = snapshot.state == SnapshotState::Completed;
     json!({
-        "snapshotId": snapshot.id, "volumeId": snapshot.volume, "status": snapshot.state.name(),
+        "snapshotId": snapshot.id, "volumeId": snapshot.volume, "status": snapshot.state,
         "startTime": format!("{:.3}", snapshot.started),
         "completionTime": done.then(|| format!("{:.3}", due(state, snapshot.started))),
         "progress": progress(state, snapshot, now), "ownerId": snapshot.owner,
+        "ownerAlias": images::alias(&snapshot.owner),
         "volumeSize": snapshot.size, "description": snapshot.description,
         "encrypted": snapshot.encrypted,
         "kmsKeyId": snapshot.encrypted.then(|| state.arn("kms", "alias/aws/ebs")),
@@ -90,51 +77,41 @@ fn shown(state: &State, snapshot: &Snapshot, now: Timestamp) -> Value {
     })
 }
 
+const SNAPSHOTS: List = List {
+    ids: ("SnapshotId", "snapshotId"),
+    answer: "snapshotSet",
+    most: 1000,
+    filters: &[
+        ("snapshot-id", "snapshotId"),
+        ("description", "description"),
+        ("encrypted", "encrypted"),
+        ("owner-id", "ownerId"),
+        ("owner-alias", "ownerAlias"),
+        ("progress", "progress"),
+        ("start-time", "startTime"),
+        ("status", "status"),
+        ("storage-tier", "storageTier"),
+        ("volume-id", "volumeId"),
+        ("volume-size", "volumeSize"),
+    ],
+};
+
 /// API_DescribeSnapshots.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let (filters, ids) = (Filters::of(call.params), call.params.texts("SnapshotId"));
     let owners = call.params.texts("Owner");
-    for id in &ids {
-        find(call.state, id)?;
+    for id in call.params.texts("SnapshotId") {
+        find(call.state, &id)?;
     }
-    let (state, now) = (&*call.state, call.now);
-    let alias = |one: &Snapshot| images::alias(&one.owner).map(str::to_owned);
-    let mut found = Vec::new();
-    for one in state.ec2.snapshots.values().filter(|one| ids.is_empty() || ids.contains(&one.id)) {
-        let owned = owners.iter().any(|owner| {
-            *owner == one.owner
-                || alias(one).as_ref() == Some(owner)
-                || owner == "self" && one.owner == state.account
-        });
-        let passes = filters.pass(&tags::of(state, &one.id), |name| {
-            Some(match name {
-                "snapshot-id" => vec![one.id.clone()],
-                "description" => vec![one.description.clone()],
-                "encrypted" => vec![one.encrypted.to_string()],
-                "owner-id" => vec![one.owner.clone()],
-                "owner-alias" => alias(one).into_iter().collect(),
-                "progress" => vec![progress(state, one, now)],
-                "start-time" => vec![format!("{:.3}", one.started)],
-                "status" => vec![one.state.name().to_owned()],
-                "storage-tier" => vec!["standard".to_owned()],
-                "volume-id" => vec![one.volume.clone()],
-                "volume-size" => vec![one.size.to_string()],
-                _ => return None,
-            })
-        })?;
-        if passes && (owners.is_empty() || owned) {
-            found.push(shown(state, one, now));
-        }
-    }
-    let size = call.params.number("MaxResults")?.unwrap_or(1000);
-    let page = page(found, call.params.text("NextToken"), size)?;
-    Ok(json!({ "snapshotSet": page.items, "nextToken": page.next }))
+    let state = &*call.state;
+    let snapshots = state.ec2.snapshots.values();
+    let asked = snapshots.filter(|one| owners.is_empty() || images::owned_by(state, &one.owner, &owners));
+    list(call, &SNAPSHOTS, asked.map(|one| shown(state, one, call.now)).collect())
 }
 
 /// API_CreateSnapshot.
 fn create(call: &mut Call) -> Result<Value, Refusal> {
-    let volume = call.params.required("VolumeId")?;
-    volumes::check_id(call.state, &volume)?;
+    let volume = call.params.needed("VolumeId");
+    ids::check(call.state, "vol", &volume)?;
     let (size, encrypted) =
         call.state.ec2.volumes.get(&volume).map_or((1, false), |one| (one.size.size, one.encrypted));
     let id = new_id("snap");
@@ -157,7 +134,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DeleteSnapshot: `InvalidSnapshot.InUse` while an image is made of it.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("SnapshotId")?;
+    let id = call.params.needed("SnapshotId");
     if find(call.state, &id)?.owner != call.state.account {
         return Err(Refusal::new("AuthFailure", format!("Not authorized for snapshot:{id}")).status(403));
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::api::{Actions, Call, Filters, Params, Refusal};
+use super::super::api::{Actions, Call, Params, Refusal};
 use super::super::state::{State, Tags};
 use super::ids;
-use super::list::{List, paged};
+use super::list::{List, list};
 
 /// The calls about tags, by name.
 pub const ACTIONS: Actions =
@@ -15,12 +15,20 @@ pub const ACTIONS: Actions =
 
 /// How many tags something may have beside AWS's own (EC2 user guide, Using_Tags, tag restrictions).
 const TAGS: usize = 50;
-/// How many resources one call may name (API_CreateTags).
-const RESOURCES: usize = 1000;
 /// What keys of AWS's own tags begin with.
 const RESERVED: &str = "aws:";
 
-const LIST: List = List { ids: ("", ""), answer: "tagSet", sizes: (5, 1000), filters: &[] };
+const LIST: List = List {
+    ids: ("", ""),
+    answer: "tagSet",
+    most: 1000,
+    filters: &[
+        ("key", "key"),
+        ("value", "value"),
+        ("resource-id", "resourceId"),
+        ("resource-type", "resourceType"),
+    ],
+};
 
 /// The tags of something; none for what has none.
 pub fn of(state: &State, id: &str) -> Tags {
@@ -57,14 +65,9 @@ pub fn shown(tags: &Tags) -> Value {
 fn read(items: impl Iterator<Item = Params>) -> Result<Tags, Refusal> {
     let mut tags = Tags::new();
     for item in items {
-        let key = item.required("Key")?;
+        let key = item.needed("Key");
         let value = item.text("Value").unwrap_or_default();
         check_key(&key)?;
-        if value.chars().count() > 256 {
-            return Err(Refusal::value(format!(
-                "Tag value exceeds the maximum length of 256 characters: '{value}'"
-            )));
-        }
         if tags.insert(key.clone(), value).is_some() {
             return Err(Refusal::value(format!("Duplicate tag key '{key}' specified.")));
         }
@@ -79,10 +82,7 @@ fn check_key(key: &str) -> Result<(), Refusal> {
              internal use"
         )));
     }
-    match key.chars().count() > 128 {
-        true => Err(Refusal::value(format!("Tag key exceeds the maximum length of 128 characters: '{key}'"))),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 fn check_limit(tags: &Tags) -> Result<(), Refusal> {
@@ -98,12 +98,6 @@ fn check_limit(tags: &Tags) -> Result<(), Refusal> {
 /// The resources of a call, all of which there are.
 fn resources(call: &Call) -> Result<Vec<String>, Refusal> {
     let resources = call.params.texts("ResourceId");
-    if resources.is_empty() {
-        return Err(Refusal::missing("resourceIdSet"));
-    }
-    if resources.len() > RESOURCES {
-        return Err(Refusal::value("The request must not have more than 1000 resources"));
-    }
     match resources.iter().find(|id| !ids::exists(call.state, id)) {
         Some(id) => Err(ids::not_found(id)),
         None => Ok(resources),
@@ -114,9 +108,6 @@ fn resources(call: &Call) -> Result<Vec<String>, Refusal> {
 fn create_tags(call: &mut Call) -> Result<Value, Refusal> {
     let resources = resources(call)?;
     let new = read(call.params.items("Tag").into_iter())?;
-    if new.is_empty() {
-        return Err(Refusal::missing("tagSet"));
-    }
     for id in resources {
         set(call.state, &id, new.clone());
         check_limit(&of(call.state, &id))?;
@@ -130,7 +121,7 @@ fn delete_tags(call: &mut Call) -> Result<Value, Refusal> {
     let resources = resources(call)?;
     let mut gone: BTreeMap<String, Option<String>> = BTreeMap::new();
     for tag in call.params.items("Tag") {
-        let key = tag.required("Key")?;
+        let key = tag.needed("Key");
         check_key(&key)?;
         gone.insert(key, tag.text("Value"));
     }
@@ -150,47 +141,31 @@ fn delete_tags(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DescribeTags
 fn describe_tags(call: &mut Call) -> Result<Value, Refusal> {
-    let filters = Filters::of(call.params);
-    let mut found = Vec::new();
-    for (id, tags) in &call.state.ec2.tags {
+    let all = call.state.ec2.tags.iter().flat_map(|(id, tags)| {
         let resource_type = ids::resource_type(id).unwrap_or_default();
-        for (key, value) in tags {
-            let own = Tags::from([(key.clone(), value.clone())]);
-            let values = |name: &str| {
-                Some(vec![match name {
-                    "key" => key.clone(),
-                    "value" => value.clone(),
-                    "resource-id" => id.clone(),
-                    "resource-type" => resource_type.to_owned(),
-                    _ => return None,
-                }])
-            };
-            if filters.pass(&own, values)? {
-                found.push(json!({
-                    "key": key, "resourceId": id, "resourceType": resource_type, "value": value,
-                }));
-            }
-        }
-    }
-    paged(call, &LIST, found)
+        tags.iter().map(move |(key, value)| {
+            json!({
+                "key": key, "resourceId": id, "resourceType": resource_type, "value": value,
+                "_tagSet": [{ "key": key, "value": value }],
+            })
+        })
+    });
+    list(call, &LIST, all.collect())
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
-    use super::super::super::api::Handler;
-    use super::super::super::cloudwatch::Metrics;
+    use super::super::super::api::direct;
     use super::super::super::pace::Pace;
     use super::super::super::state::Network;
+    use super::super::SERVICE;
     use super::*;
 
-    fn ask(state: &mut State, handler: Handler, params: Value) -> Result<Value, String> {
-        let params = Params::from_json(params);
-        let (metrics, folder) = (Metrics::default(), std::path::Path::new("."));
-        let now = Timestamp::UNIX_EPOCH;
-        handler(&mut Call { state, params: &params, now, metrics: &metrics, folder })
-            .map_err(|refusal| refusal.code)
+    fn ask(state: &mut State, action: &str, params: Value) -> Result<Value, String> {
+        let answer = direct::call(&[&SERVICE], state, Timestamp::UNIX_EPOCH, action, params);
+        answer.map_err(|refusal| refusal.code)
     }
 
     #[test]
@@ -203,16 +178,16 @@ mod tests {
             (0..count).map(|n| json!({ "Key": n.to_string(), "Value": "v" })).collect::<Value>()
         };
         let on = |tags: Value| json!({ "ResourceId": [id], "Tag": tags });
-        assert_eq!(ask(&mut state, create_tags, on(tags(51))), Err("TagLimitExceeded".to_owned()));
+        assert_eq!(ask(&mut state, "CreateTags", on(tags(51))), Err("TagLimitExceeded".to_owned()));
         state.ec2.tags.remove(&id);
         set(&mut state, &id, Tags::from([("aws:own".to_owned(), "1".to_owned())]));
-        ask(&mut state, create_tags, on(tags(50))).unwrap();
+        ask(&mut state, "CreateTags", on(tags(50))).unwrap();
         let own = on(json!([{ "Key": "aws:own" }]));
-        assert_eq!(ask(&mut state, delete_tags, own), Err("InvalidParameterValue".to_owned()));
-        ask(&mut state, delete_tags, on(json!([{ "Key": "0", "Value": "other" }, { "Key": "1" }]))).unwrap();
+        assert_eq!(ask(&mut state, "DeleteTags", own), Err("InvalidParameterValue".to_owned()));
+        ask(&mut state, "DeleteTags", on(json!([{ "Key": "0", "Value": "other" }, { "Key": "1" }]))).unwrap();
         let left = of(&state, &id);
         assert!(left.contains_key("0") && !left.contains_key("1"));
-        ask(&mut state, delete_tags, json!({ "ResourceId": [id] })).unwrap();
+        ask(&mut state, "DeleteTags", json!({ "ResourceId": [id] })).unwrap();
         assert_eq!(of(&state, &id).into_keys().collect::<Vec<_>>(), ["aws:own"]);
     }
 }

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::api::{Actions, Call, Filters, Refusal, page};
+use super::super::api::{Actions, Call, Refusal};
 use super::super::state::{State, new_id};
 use super::images::Image;
 use super::launch::DeviceChange;
-use super::{instances, snapshots, tags};
+use super::list::{List, list};
+use super::{ids, snapshots, tags};
 
 mod modify;
 
@@ -67,8 +68,8 @@ impl Shape {
             "io1" => (4..=16_384, Some((100..=64_000, None))),
             "io2" => (4..=65_536, Some((100..=256_000, None))),
             "st1" | "sc1" => (125..=16_384, None),
-            "standard" => (1..=1024, None),
-            other => return Err(Refusal::value(format!("Volume type '{other}' is not valid"))),
+            // standard
+            _ => (1..=1024, None),
         };
         if !sizes.contains(&size) {
             return Err(Refusal::value(format!(
@@ -212,18 +213,6 @@ pub fn instance_ended(state: &mut State, instance: &str) {
     }
 }
 
-/// `InvalidParameterValue` for what is no id, `InvalidVolume.NotFound`.
-pub fn check_id(state: &State, id: &str) -> Result<(), Refusal> {
-    if !instances::well_formed(id, "vol") {
-        let message = format!("Value ({id}) for parameter volumeId is invalid. Expected: 'vol-...'.");
-        return Err(Refusal::new("InvalidParameterValue", message));
-    }
-    match state.ec2.volumes.contains_key(id) {
-        true => Ok(()),
-        false => Err(Refusal::new("InvalidVolume.NotFound", format!("The volume '{id}' does not exist."))),
-    }
-}
-
 fn shown(state: &State, volume: &Volume) -> Value {
     let word = if volume.attachment.is_some() { "in-use" } else { "available" };
     let attachments: Vec<Value> = volume
@@ -247,44 +236,39 @@ fn shown(state: &State, volume: &Volume) -> Value {
     })
 }
 
+const VOLUMES: List = List {
+    ids: ("VolumeId", "volumeId"),
+    answer: "volumeSet",
+    most: 1000,
+    filters: &[
+        ("volume-id", "volumeId"),
+        ("attachment.attach-time", "attachmentSet.attachTime"),
+        ("attachment.instance-id", "attachmentSet.instanceId"),
+        ("attachment.device", "attachmentSet.device"),
+        ("attachment.status", "attachmentSet.status"),
+        ("attachment.delete-on-termination", "attachmentSet.deleteOnTermination"),
+        ("availability-zone", "availabilityZone"),
+        ("encrypted", "encrypted"),
+        ("size", "size"),
+        ("snapshot-id", "snapshotId"),
+        ("status", "status"),
+        ("volume-type", "volumeType"),
+        ("create-time", "createTime"),
+    ],
+};
+
 /// API_DescribeVolumes.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let (filters, ids) = (Filters::of(call.params), call.params.texts("VolumeId"));
-    for id in &ids {
-        check_id(call.state, id)?;
+    for id in call.params.texts("VolumeId") {
+        ids::check(call.state, "vol", &id)?;
     }
-    let mut found = Vec::new();
-    for volume in call.state.ec2.volumes.values().filter(|one| ids.is_empty() || ids.contains(&one.id)) {
-        let at = volume.attachment.as_ref();
-        let text = |given: Option<String>| Some(given.into_iter().collect());
-        let passes = filters.pass(&tags::of(call.state, &volume.id), |name| match name {
-            "volume-id" => text(Some(volume.id.clone())),
-            "attachment.instance-id" => text(at.map(|at| at.instance.clone())),
-            "attachment.device" => text(at.map(|at| at.device.clone())),
-            "attachment.status" => text(at.map(|_| "attached".to_owned())),
-            "attachment.delete-on-termination" => text(at.map(|at| at.delete_on_termination.to_string())),
-            "availability-zone" => text(Some(volume.zone.clone())),
-            "encrypted" => text(Some(volume.encrypted.to_string())),
-            "size" => text(Some(volume.size.size.to_string())),
-            "snapshot-id" => text(volume.snapshot.clone()),
-            "status" => text(Some(if at.is_some() { "in-use" } else { "available" }.to_owned())),
-            "volume-type" => text(Some(volume.size.kind.clone())),
-            "create-time" => text(Some(format!("{:.3}", volume.created))),
-            _ => None,
-        })?;
-        if passes {
-            found.push(shown(call.state, volume));
-        }
-    }
-    let size = call.params.number("MaxResults")?.unwrap_or(1000);
-    let page = page(found, call.params.text("NextToken"), size)?;
-    Ok(json!({ "volumeSet": page.items, "nextToken": page.next }))
+    list(call, &VOLUMES, call.state.ec2.volumes.values().map(|volume| shown(call.state, volume)).collect())
 }
 
 /// API_DeleteVolume: `VolumeInUse` while an instance has it.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("VolumeId")?;
-    check_id(call.state, &id)?;
+    let id = call.params.needed("VolumeId");
+    ids::check(call.state, "vol", &id)?;
     if let Some(at) = call.state.ec2.volumes.get(&id).and_then(|volume| volume.attachment.as_ref()) {
         let message = format!("Volume {id} is currently attached to {}", at.instance);
         return Err(Refusal::new("VolumeInUse", message));

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::super::api::{Params, Refusal};
 use super::super::state::State;
+use super::TargetGroup;
 use super::authenticate::Authenticate;
-use super::request::{self, flag, number, one_of, required};
-use super::{Listener, LoadBalancer, limits, load_balancers::Kind, target_groups};
+use super::resource::{self, Resource};
+use super::{Listener, LoadBalancer, limits, load_balancers::Kind};
 
 /// What a rule does: exactly one action that answers, and before it at most one that authenticates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,9 +39,6 @@ pub struct Forward {
     /// Seconds.
     pub duration: Option<u32>,
 }
-
-const TYPES: [&str; 6] =
-    ["forward", "authenticate-oidc", "authenticate-cognito", "redirect", "fixed-response", "jwt-validation"];
 
 impl Action {
     /// The target groups that it names, those at weight 0 too.
@@ -107,7 +105,7 @@ pub fn read(state: &State, params: &Params, name: &str, before: Option<&Action>)
     let given = params.items(name);
     let (mut authenticate, mut routing) = (None, None);
     for action in &given {
-        let kind = one_of(action, "Type", &TYPES)?.ok_or_else(|| request::missing("Type"))?;
+        let kind = action.needed("Type");
         match kind.as_str() {
             "forward" | "redirect" | "fixed-response" => {
                 if routing.replace((kind, action)).is_some() {
@@ -128,8 +126,8 @@ pub fn read(state: &State, params: &Params, name: &str, before: Option<&Action>)
             }
         }
     }
-    let (kind, action) = routing.ok_or_else(|| request::missing(name))?;
-    let order = number(action, "Order", 1..=50_000)?;
+    let (kind, action) = routing.ok_or_else(|| resource::missing(name))?;
+    let order = action.number::<u32>("Order");
     if let Some(authenticate) = &authenticate {
         // API_Action: the order is required for rules with multiple actions.
         let (Some(first), Some(last)) = (authenticate.order, order) else {
@@ -152,17 +150,17 @@ pub fn read(state: &State, params: &Params, name: &str, before: Option<&Action>)
 }
 
 fn forward(state: &State, action: &Params) -> Result<Forward, Refusal> {
-    let single = action.text("TargetGroupArn").filter(|arn| !arn.is_empty());
+    let single = action.given("TargetGroupArn");
     let mut groups = Vec::new();
     let mut forward = Forward { groups: Vec::new(), sticky: false, duration: None };
     if let Some(config) = action.child("ForwardConfig") {
         for group in config.items("TargetGroups") {
-            let weight = number(&group, "Weight", 0..=999)?.unwrap_or(1);
-            groups.push((required(&group, "TargetGroupArn")?, weight));
+            let weight = group.number::<u32>("Weight").unwrap_or(1);
+            groups.push((group.needed("TargetGroupArn"), weight));
         }
         if let Some(sticky) = config.child("TargetGroupStickinessConfig") {
-            forward.sticky = flag(&sticky, "Enabled")?.unwrap_or(false);
-            forward.duration = number(&sticky, "DurationSeconds", 1..=604_800)?;
+            forward.sticky = sticky.flag("Enabled").unwrap_or(false);
+            forward.duration = sticky.number::<u32>("DurationSeconds");
         }
     }
     match (single, groups.as_slice()) {
@@ -189,7 +187,7 @@ fn forward(state: &State, action: &Params) -> Result<Forward, Refusal> {
         return Err(Refusal::new("TooManyTargetGroups", message));
     }
     for (arn, _) in &groups {
-        target_groups::find(state, arn)?;
+        TargetGroup::find(state, arn)?;
     }
     forward.groups = groups;
     Ok(forward)
@@ -197,11 +195,10 @@ fn forward(state: &State, action: &Params) -> Result<Forward, Refusal> {
 
 /// API_RedirectActionConfig
 fn redirect(action: &Params) -> Result<Does, Refusal> {
-    let config = action.child("RedirectConfig").ok_or_else(|| request::missing("RedirectConfig"))?;
+    let config = action.child("RedirectConfig").ok_or_else(|| resource::missing("RedirectConfig"))?;
     let part = |name: &str, default: &str| config.text(name).unwrap_or_else(|| default.to_owned());
-    let protocol = one_of(&config, "Protocol", &["HTTP", "HTTPS", "#{protocol}"])?;
-    let status = one_of(&config, "StatusCode", &["HTTP_301", "HTTP_302"])?;
-    let status = status.ok_or_else(|| request::missing("StatusCode"))?;
+    let protocol = config.given("Protocol");
+    let status = config.needed("StatusCode");
     let port = part("Port", "#{port}");
     if port != "#{port}" && !port.parse::<u16>().is_ok_and(|port| port > 0) {
         return Err(Refusal::validation("The redirect port must be between 1 and 65535 or '#{port}'"));
@@ -209,9 +206,6 @@ fn redirect(action: &Params) -> Result<Does, Refusal> {
     let (host, path, query) = (part("Host", "#{host}"), part("Path", "/#{path}"), part("Query", "#{query}"));
     if !path.starts_with('/') {
         return Err(Refusal::validation("The redirect path must start with '/'"));
-    }
-    if [&host, &path, &query].iter().any(|text| text.chars().count() > 128) {
-        return Err(Refusal::validation("A part of a redirect cannot be longer than 128 characters"));
     }
     let protocol = protocol.unwrap_or_else(|| "#{protocol}".to_owned());
     let unchanged = (protocol.as_str(), host.as_str(), port.as_str(), path.as_str())
@@ -228,26 +222,13 @@ fn redirect(action: &Params) -> Result<Does, Refusal> {
 
 /// API_FixedResponseActionConfig
 fn fixed(action: &Params) -> Result<Does, Refusal> {
-    const TYPES: [&str; 5] =
-        ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
     let config =
-        action.child("FixedResponseConfig").ok_or_else(|| request::missing("FixedResponseConfig"))?;
-    let status = required(&config, "StatusCode")?;
-    let number = status.parse::<u16>().ok().filter(|_| status.len() == 3);
-    let number = number.filter(|number| matches!(number / 100, 2 | 4 | 5)).ok_or_else(|| {
-        Refusal::validation(format!("The fixed response status code '{status}' must be 2XX, 4XX or 5XX"))
-    })?;
-    let content_type = match config.text("ContentType").filter(|text| !text.is_empty()) {
-        Some(_) => one_of(&config, "ContentType", &TYPES)?,
-        None => None,
-    };
-    let body = config.text("MessageBody").filter(|text| !text.is_empty());
-    if body.as_ref().is_some_and(|body| body.chars().count() > 1024) {
-        return Err(Refusal::validation(
-            "The fixed response message body cannot be longer than 1024 characters",
-        ));
-    }
-    Ok(Does::Fixed { status: number, content_type, body })
+        action.child("FixedResponseConfig").ok_or_else(|| resource::missing("FixedResponseConfig"))?;
+    Ok(Does::Fixed {
+        status: config.number("StatusCode").unwrap_or(503),
+        content_type: config.given("ContentType"),
+        body: config.given("MessageBody"),
+    })
 }
 
 /// Whether a listener of this protocol may do this: the protocols fit, the network is the same, and
@@ -274,7 +255,7 @@ pub fn allowed(
         ));
     }
     for arn in action.groups() {
-        let group = target_groups::find(state, arn)?;
+        let group = TargetGroup::find(state, arn)?;
         let fits = match protocol {
             "HTTP" | "HTTPS" => matches!(group.protocol.as_str(), "HTTP" | "HTTPS"),
             // Network guide, target-group-register-targets.

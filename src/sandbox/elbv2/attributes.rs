@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Params, Refusal};
 use super::known_attributes::{self as known, Form, Known};
-use super::request::{self, arn};
-use super::{Listener, LoadBalancer, TargetGroup, listeners, load_balancers, target_groups};
+use super::resource::Resource;
+use super::{Listener, LoadBalancer, TargetGroup};
 
 /// The calls about attributes, by name.
 pub const ACTIONS: Actions = &[
@@ -48,12 +48,8 @@ fn shown(known: &[Known], kept: &Kept) -> Value {
 
 /// Reads the attributes of a call and keeps them. `what` names the resource's type in refusals.
 fn modify(params: &Params, known: &[Known], kept: &mut Kept, what: &str) -> Result<(), Refusal> {
-    let given = params.items("Attributes");
-    if given.is_empty() {
-        return Err(request::missing("Attributes"));
-    }
-    for attribute in given {
-        let key = request::required(&attribute, "Key")?;
+    for attribute in params.items("Attributes") {
+        let key = attribute.needed("Key");
         let value = attribute.text("Value").unwrap_or_default();
         let Some((_, form, default)) = known.iter().find(|(name, _, _)| *name == key) else {
             return Err(match known::exists(&key) {
@@ -112,13 +108,13 @@ fn logs_have_buckets(one: &LoadBalancer) -> Result<(), Refusal> {
 }
 
 fn describe_load_balancer(call: &mut Call) -> Result<Value, Refusal> {
-    let one = load_balancers::find(call.state, &arn(call.params, "LoadBalancerArn", "loadbalancer")?)?;
+    let one = LoadBalancer::named(call)?;
     Ok(shown(&known::of_load_balancer(one.kind, &one.scheme), &one.attributes))
 }
 
 fn modify_load_balancer(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
-    let mut one = load_balancers::find(call.state, &arn)?.clone();
+    let arn = LoadBalancer::arn(call.params)?;
+    let mut one = LoadBalancer::find(call.state, &arn)?.clone();
     let known = known::of_load_balancer(one.kind, &one.scheme);
     let addresses = |one: &LoadBalancer| {
         of_load_balancer(one, "secondary_ips.auto_assigned.per_subnet").parse::<u32>().unwrap_or_default()
@@ -138,13 +134,13 @@ fn modify_load_balancer(call: &mut Call) -> Result<Value, Refusal> {
 }
 
 fn describe_target_group(call: &mut Call) -> Result<Value, Refusal> {
-    let one = target_groups::find(call.state, &arn(call.params, "TargetGroupArn", "targetgroup")?)?;
+    let one = TargetGroup::named(call)?;
     Ok(shown(&known::of_target_group(&one.protocol, &one.target_type), &one.attributes))
 }
 
 fn modify_target_group(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "TargetGroupArn", "targetgroup")?;
-    let mut one = target_groups::find(call.state, &arn)?.clone();
+    let arn = TargetGroup::arn(call.params)?;
+    let mut one = TargetGroup::find(call.state, &arn)?.clone();
     let known = known::of_target_group(&one.protocol, &one.target_type);
     modify(call.params, &known, &mut one.attributes, "Target group")?;
     agree(&one)?;
@@ -189,13 +185,13 @@ fn agree(one: &TargetGroup) -> Result<(), Refusal> {
 }
 
 fn describe_listener(call: &mut Call) -> Result<Value, Refusal> {
-    let one = listeners::find(call.state, &arn(call.params, "ListenerArn", "listener")?)?;
+    let one = Listener::named(call)?;
     Ok(shown(&known::of_listener(&one.protocol), &one.attributes))
 }
 
 fn modify_listener(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "ListenerArn", "listener")?;
-    let mut one = listeners::find(call.state, &arn)?.clone();
+    let arn = Listener::arn(call.params)?;
+    let mut one = Listener::find(call.state, &arn)?.clone();
     let known = known::of_listener(&one.protocol);
     modify(call.params, &known, &mut one.attributes, "Listener")?;
     let answer = shown(&known, &one.attributes);

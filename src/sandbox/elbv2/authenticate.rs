@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::super::api::{self, Params, Refusal};
-use super::request::{self, flag, given, number, one_of, required};
+use super::resource;
 
 /// An action before the one that answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,20 +52,20 @@ impl Authenticate {
     /// had: a new one with OIDC needs a client secret.
     pub fn read(action: &Params, cognito: bool, before: Option<&Self>) -> Result<Self, Refusal> {
         let name = if cognito { "AuthenticateCognitoConfig" } else { "AuthenticateOidcConfig" };
-        let config = action.child(name).ok_or_else(|| request::missing(name))?;
-        let on = one_of(&config, "OnUnauthenticatedRequest", &["deny", "allow", "authenticate"])?;
-        let provider = if cognito { Provider::cognito(&config)? } else { Provider::oidc(&config, before)? };
+        let config = action.child(name).ok_or_else(|| resource::missing(name))?;
+        let on = config.given("OnUnauthenticatedRequest");
+        let provider = if cognito { Provider::cognito(&config) } else { Provider::oidc(&config, before)? };
         let extra = config.child("AuthenticationRequestExtraParams");
         let extra = extra.map(|map| map.items("entry")).unwrap_or_default();
-        let pairs = extra.iter().map(|pair| Ok((required(pair, "key")?, required(pair, "value")?)));
-        let or = |name: &str, default: &str| given(&config, name).unwrap_or_else(|| default.to_owned());
+        let pairs = extra.iter().map(|pair| (pair.needed("key"), pair.needed("value")));
+        let or = |name: &str, default: &str| config.given(name).unwrap_or_else(|| default.to_owned());
         Ok(Self {
-            order: number(action, "Order", 1..=50_000)?,
+            order: action.number::<u32>("Order"),
             provider,
             session_cookie: or("SessionCookieName", "AWSELBAuthSessionCookie"),
             scope: or("Scope", "openid"),
-            session_timeout: number(&config, "SessionTimeout", 1..=604_800)?.unwrap_or(604_800),
-            extra_params: pairs.collect::<Result<_, Refusal>>()?,
+            session_timeout: config.number::<u32>("SessionTimeout").unwrap_or(604_800),
+            extra_params: pairs.collect(),
             on_unauthenticated: on.unwrap_or_else(|| "authenticate".to_owned()),
         })
     }
@@ -116,33 +116,33 @@ impl Authenticate {
 }
 
 impl Provider {
-    fn cognito(config: &Params) -> Result<Self, Refusal> {
-        Ok(Self::Cognito {
-            pool: required(config, "UserPoolArn")?,
-            client: required(config, "UserPoolClientId")?,
-            domain: required(config, "UserPoolDomain")?,
-        })
+    fn cognito(config: &Params) -> Self {
+        Self::Cognito {
+            pool: config.needed("UserPoolArn"),
+            client: config.needed("UserPoolClientId"),
+            domain: config.needed("UserPoolDomain"),
+        }
     }
 
     fn oidc(config: &Params, before: Option<&Authenticate>) -> Result<Self, Refusal> {
-        let existing = flag(config, "UseExistingClientSecret")? == Some(true);
+        let existing = config.flag("UseExistingClientSecret") == Some(true);
         let has_one = matches!(before, Some(Authenticate { provider: Self::Oidc { .. }, .. }));
-        if given(config, "ClientSecret").is_none() && !(existing && has_one) {
+        if config.given("ClientSecret").is_none() && !(existing && has_one) {
             return Err(Refusal::validation("A client secret must be specified"));
         }
         Ok(Self::Oidc {
-            issuer: required(config, "Issuer")?,
+            issuer: config.needed("Issuer"),
             authorization: endpoint(config, "AuthorizationEndpoint")?,
             token: endpoint(config, "TokenEndpoint")?,
             user_info: endpoint(config, "UserInfoEndpoint")?,
-            client: required(config, "ClientId")?,
+            client: config.needed("ClientId"),
         })
     }
 }
 
 /// A full URL, with the HTTPS protocol (API_AuthenticateOidcActionConfig).
 fn endpoint(config: &Params, name: &str) -> Result<String, Refusal> {
-    let url = required(config, name)?;
+    let url = config.needed(name);
     match url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty()) {
         true => Ok(url),
         false => Err(Refusal::validation(format!("The {name} '{url}' must be a full HTTPS URL"))),

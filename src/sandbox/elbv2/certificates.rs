@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Params, Refusal};
-use super::request::{self, arn, required};
-use super::{Listener, limits, listeners};
+use super::resource::{self, Resource};
+use super::{Listener, limits};
 
 /// The calls about certificates, by name.
 pub const ACTIONS: Actions = &[
@@ -55,7 +55,7 @@ pub fn default(params: &Params) -> Result<Option<String>, Refusal> {
 
 fn given(params: &Params) -> Result<Vec<String>, Refusal> {
     let one = |certificate: &Params| {
-        let arn = required(certificate, "CertificateArn")?;
+        let arn = certificate.needed("CertificateArn");
         match is_certificate(&arn) {
             true => Ok(arn),
             false => Err(Refusal::new("CertificateNotFound", format!("Certificate '{arn}' not found"))),
@@ -79,11 +79,8 @@ fn is_certificate(arn: &str) -> bool {
 
 /// The listener and the certificates of a call.
 fn read(call: &Call) -> Result<(Listener, Vec<String>), Refusal> {
-    let listener = listeners::find(call.state, &arn(call.params, "ListenerArn", "listener")?)?.clone();
+    let listener = Listener::named(call)?.clone();
     let given = given(call.params)?;
-    if given.is_empty() {
-        return Err(request::missing("Certificates"));
-    }
     if listener.certificate.is_none() {
         return Err(Refusal::new(
             "InvalidConfigurationRequest",
@@ -126,10 +123,9 @@ fn remove(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DescribeListenerCertificates: the default one too.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let listener = listeners::find(call.state, &arn(call.params, "ListenerArn", "listener")?)?;
+    let listener = Listener::named(call)?;
     let default = listener.certificate.iter().map(|arn| (arn, true));
     let all = default.chain(listener.more_certificates.iter().map(|arn| (arn, false)));
     let shown = all.map(|(arn, default)| json!({ "CertificateArn": arn, "IsDefault": default })).collect();
-    let page = request::paged(call.params, shown)?;
-    Ok(json!({ "Certificates": page.items, "NextMarker": page.next }))
+    resource::PAGES.answer(call.params, "Certificates", shown)
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::api::{Params, Refusal};
 use super::limits;
-use super::request::{self, required};
+use super::resource;
 
 /// A condition: what it looks at, and the values of which one must match.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,7 +65,7 @@ type Is = fn(&Condition) -> bool;
 pub fn read(params: &Params) -> Result<Vec<Condition>, Refusal> {
     let read: Vec<Condition> = params.items("Conditions").iter().map(one).collect::<Result<_, _>>()?;
     if read.is_empty() {
-        return Err(request::missing("Conditions"));
+        return Err(resource::missing("Conditions"));
     }
     // Conditions on headers and query strings may be repeated: all of them must hold.
     let once: [(&str, Is); 4] = [
@@ -89,7 +89,7 @@ pub fn read(params: &Params) -> Result<Vec<Condition>, Refusal> {
 }
 
 fn one(given: &Params) -> Result<Condition, Refusal> {
-    let field = required(given, "Field")?;
+    let field = given.needed("Field");
     if given.has("RegexValues") {
         return Err(Refusal::validation(
             "Regular expressions in conditions are not available in this region",
@@ -108,7 +108,7 @@ fn one(given: &Params) -> Result<Condition, Refusal> {
         values_of(&field, values, check)
     };
     let of = |name: &str, check: fn(&str) -> bool| {
-        let config = config(name).ok_or_else(|| request::missing(name))?;
+        let config = config(name).ok_or_else(|| resource::missing(name))?;
         values_of(&field, config.texts("Values"), check)
     };
     Ok(match field.as_str() {
@@ -117,8 +117,8 @@ fn one(given: &Params) -> Result<Condition, Refusal> {
         "http-request-method" => Condition::HttpRequestMethod(of("HttpRequestMethodConfig", is_method)?),
         "source-ip" => Condition::SourceIp(of("SourceIpConfig", is_block)?),
         "http-header" => {
-            let header = config("HttpHeaderConfig").ok_or_else(|| request::missing("HttpHeaderConfig"))?;
-            let name = required(&header, "HttpHeaderName")?;
+            let header = config("HttpHeaderConfig").ok_or_else(|| resource::missing("HttpHeaderConfig"))?;
+            let name = header.needed("HttpHeaderName");
             if name.len() > 40 || !name.bytes().all(is_token) {
                 return Err(Refusal::validation(format!("The header name '{name}' is not valid")));
             }
@@ -128,10 +128,9 @@ fn one(given: &Params) -> Result<Condition, Refusal> {
             Condition::HttpHeader { name, values: of("HttpHeaderConfig", is_text)? }
         }
         "query-string" => {
-            let query = config("QueryStringConfig").ok_or_else(|| request::missing("QueryStringConfig"))?;
-            let pair = |pair: Params| Ok((pair.text("Key"), required(&pair, "Value")?));
-            let pairs: Vec<(Option<String>, String)> =
-                query.items("Values").into_iter().map(pair).collect::<Result<_, _>>()?;
+            let query = config("QueryStringConfig").ok_or_else(|| resource::missing("QueryStringConfig"))?;
+            let pair = |pair: Params| (pair.text("Key"), pair.needed("Value"));
+            let pairs: Vec<(Option<String>, String)> = query.items("Values").into_iter().map(pair).collect();
             let texts = pairs.iter().flat_map(|(key, value)| key.iter().chain([value])).cloned().collect();
             values_of(&field, texts, is_text)?;
             Condition::QueryString(pairs)

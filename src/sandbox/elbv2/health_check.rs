@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::api::{Params, Refusal};
-use super::request::{flag, number, one_of};
 
 /// A health check. Times are in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,7 +60,7 @@ impl HealthCheck {
     /// Takes what a call says; the rest stays. `group` is the target group's protocol.
     pub fn set(&mut self, params: &Params, group: &str) -> Result<(), Refusal> {
         let application = matches!(group, "HTTP" | "HTTPS");
-        if let Some(protocol) = one_of(params, "HealthCheckProtocol", &["HTTP", "HTTPS", "TCP"])? {
+        if let Some(protocol) = params.given("HealthCheckProtocol") {
             if application && protocol == "TCP" {
                 return Err(Refusal::validation(format!(
                     "Health check protocol 'TCP' is not supported for target groups with the protocol '{group}'"
@@ -69,12 +68,12 @@ impl HealthCheck {
             }
             self.protocol = protocol;
         }
-        if flag(params, "HealthCheckEnabled")? == Some(false) {
+        if params.flag("HealthCheckEnabled") == Some(false) {
             return Err(Refusal::validation(
                 "Health check enabled must be true for target groups with target type 'instance' or 'ip'",
             ));
         }
-        if let Some(port) = params.text("HealthCheckPort").filter(|port| !port.is_empty()) {
+        if let Some(port) = params.given("HealthCheckPort") {
             if port != "traffic-port" && !port.parse::<u16>().is_ok_and(|port| port > 0) {
                 return Err(Refusal::validation(format!(
                     "Health check port '{port}' must be 'traffic-port' or between '1' and '65535'"
@@ -82,15 +81,11 @@ impl HealthCheck {
             }
             self.port = port;
         }
-        let set = |name: &str, least: u32, most: u32, to: &mut u32| -> Result<bool, Refusal> {
-            let given = number(params, name, least..=most)?;
-            *to = given.unwrap_or(*to);
-            Ok(given.is_some())
-        };
-        set("HealthCheckIntervalSeconds", 5, 300, &mut self.interval)?;
-        set("HealthCheckTimeoutSeconds", 2, 120, &mut self.timeout)?;
-        set("HealthyThresholdCount", 2, 10, &mut self.healthy)?;
-        set("UnhealthyThresholdCount", 2, 10, &mut self.unhealthy)?;
+        let set = |name: &str, to: &mut u32| *to = params.number(name).unwrap_or(*to);
+        set("HealthCheckIntervalSeconds", &mut self.interval);
+        set("HealthCheckTimeoutSeconds", &mut self.timeout);
+        set("HealthyThresholdCount", &mut self.healthy);
+        set("UnhealthyThresholdCount", &mut self.unhealthy);
         if self.timeout >= self.interval {
             return Err(Refusal::validation("Health check interval must be greater than the timeout."));
         }
@@ -109,7 +104,7 @@ impl HealthCheck {
     }
 
     fn set_path_and_matcher(&mut self, params: &Params) -> Result<(), Refusal> {
-        let path = params.text("HealthCheckPath").filter(|path| !path.is_empty());
+        let path = params.given("HealthCheckPath");
         let matcher = params.child("Matcher");
         if self.protocol == "TCP" {
             let given = [("path", path.is_some()), ("matcher", matcher.is_some())];
@@ -121,10 +116,8 @@ impl HealthCheck {
             };
         }
         if let Some(path) = path {
-            if !path.starts_with('/') || path.chars().count() > 1024 {
-                return Err(Refusal::validation(format!(
-                    "Health check path '{path}' must start with '/' and have at most 1024 characters"
-                )));
+            if !path.starts_with('/') {
+                return Err(Refusal::validation(format!("Health check path '{path}' must start with '/'")));
             }
             self.path = Some(path);
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Refusal};
-use super::request;
+use super::resource;
 
 pub const LOAD_BALANCERS: usize = 50;
 pub const TARGET_GROUPS: usize = 3000;
@@ -44,6 +44,5 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     ];
     let limits =
         limits.into_iter().map(|(name, most)| json!({ "Name": name, "Max": most.to_string() })).collect();
-    let page = request::paged(call.params, limits)?;
-    Ok(json!({ "Limits": page.items, "NextMarker": page.next }))
+    resource::PAGES.answer(call.params, "Limits", limits)
 }

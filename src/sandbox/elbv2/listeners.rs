@@ -10,8 +10,8 @@ use super::super::network::served;
 use super::super::state::{Network, State, random_hex};
 use super::actions::{self, Action};
 use super::certificates;
-use super::load_balancers::{self, Kind, LoadBalancer};
-use super::request::{self, arn, one_of};
+use super::load_balancers::{Kind, LoadBalancer};
+use super::resource::{self, Resource};
 use super::rules::Rule;
 use super::{limits, network, tags};
 
@@ -22,8 +22,6 @@ pub const ACTIONS: Actions = &[
     ("DeleteListener", delete),
     ("DescribeListeners", describe),
 ];
-
-const PROTOCOLS: [&str; 9] = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
 
 /// A listener. What it does by default is its default rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,12 +51,6 @@ pub struct Listener {
     pub refused: Option<String>,
 }
 
-/// A listener that must exist.
-pub fn find<'a>(state: &'a State, arn: &str) -> Result<&'a Listener, Refusal> {
-    let not_found = || Refusal::new("ListenerNotFound", "One or more listeners not found");
-    state.elbv2.listeners.get(arn).ok_or_else(not_found)
-}
-
 /// Where a port of a load balancer is served: on its own address 10,000 above ports that need root,
 /// on the shared one wherever there is room.
 fn socket(state: &State, balancer: &LoadBalancer, port: u16) -> Result<u16, Refusal> {
@@ -71,7 +63,7 @@ fn socket(state: &State, balancer: &LoadBalancer, port: u16) -> Result<u16, Refu
 
 /// The protocol of a call, for this type of load balancer.
 fn protocol(params: &Params, kind: Kind) -> Result<Option<String>, Refusal> {
-    let Some(protocol) = one_of(params, "Protocol", &PROTOCOLS)? else { return Ok(None) };
+    let Some(protocol) = params.given("Protocol") else { return Ok(None) };
     match (kind, protocol.as_str()) {
         (Kind::Application, "HTTP" | "HTTPS") | (Kind::Network, "TCP" | "TLS") => Ok(Some(protocol)),
         (Kind::Network, "UDP" | "TCP_UDP" | "QUIC" | "TCP_QUIC") => Err(Refusal::new(
@@ -117,7 +109,7 @@ fn encryption(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
             listener.protocol
         )));
     }
-    if let Some(policy) = params.text("SslPolicy").filter(|policy| !policy.is_empty()) {
+    if let Some(policy) = params.given("SslPolicy") {
         certificates::policy_exists(&policy)?;
         listener.ssl_policy = Some(policy);
     }
@@ -137,7 +129,7 @@ fn encryption(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
 
 fn mutual(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
     if let Some(given) = params.child("MutualAuthentication") {
-        let mode = one_of(&given, "Mode", &["off", "passthrough", "verify"])?;
+        let mode = given.given("Mode");
         let mode = mode.unwrap_or_else(|| "off".to_owned());
         if mode == "verify" {
             let arn = given.text("TrustStoreArn").unwrap_or_default();
@@ -152,12 +144,11 @@ fn mutual(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
 /// API_CreateListener. The same call again answers what is there.
 fn create(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let balancer = arn(params, "LoadBalancerArn", "loadbalancer")?;
-    let balancer = load_balancers::find(call.state, &balancer)?;
+    let balancer = LoadBalancer::arn(params)?;
+    let balancer = LoadBalancer::find(call.state, &balancer)?;
     let protocol = protocol(params, balancer.kind)?;
     let protocol = protocol.ok_or_else(|| Refusal::validation("A protocol must be specified"))?;
-    let port =
-        request::port(params, "Port")?.ok_or_else(|| Refusal::validation("A port must be specified"))?;
+    let port = params.number::<u16>("Port").ok_or_else(|| Refusal::validation("A port must be specified"))?;
     let action = actions::read(call.state, params, "DefaultActions", None)?;
     actions::allowed(call.state, balancer, &protocol, &action)?;
     let tags = tags::given(params)?;
@@ -221,13 +212,13 @@ fn default_action<'a>(state: &'a State, listener: &str) -> Option<&'a Action> {
 /// API_ModifyListener: default actions are replaced as a whole, what is not given stays.
 fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let mut listener = find(call.state, &arn(params, "ListenerArn", "listener")?)?.clone();
-    let balancer = load_balancers::find(call.state, &listener.load_balancer)?;
+    let mut listener = Listener::named(call)?.clone();
+    let balancer = LoadBalancer::find(call.state, &listener.load_balancer)?;
     if let Some(protocol) = protocol(params, balancer.kind)? {
         listener.protocol = protocol;
     }
     encryption(&mut listener, params)?;
-    if let Some(port) = request::port(params, "Port")?
+    if let Some(port) = params.number::<u16>("Port")
         && port != listener.port
     {
         let taken = |one: &Listener| one.load_balancer == listener.load_balancer && one.port == port;
@@ -265,24 +256,24 @@ fn modify(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DeleteListener, with its rules.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "ListenerArn", "listener")?;
-    find(call.state, &arn)?;
+    let arn = Listener::arn(call.params)?;
+    Listener::find(call.state, &arn)?;
     call.state.elbv2.forget_listener(&arn);
     Ok(json!({}))
 }
 
 /// API_DescribeListeners: a load balancer's, or some by ARN.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let arns = request::arns(call.params, "ListenerArns", "listener")?;
+    let arns = Listener::arns(call.params)?;
     let shown = match (call.params.has("LoadBalancerArn"), arns.is_empty()) {
         (true, true) => {
-            let balancer = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
-            load_balancers::find(call.state, &balancer)?;
+            let balancer = LoadBalancer::arn(call.params)?;
+            LoadBalancer::find(call.state, &balancer)?;
             let all = call.state.elbv2.listeners.values();
             all.filter(|one| one.load_balancer == balancer).map(|one| shown(call.state, one)).collect()
         }
         (false, false) => {
-            let one = |arn: &String| Ok(shown(call.state, find(call.state, arn)?));
+            let one = |arn: &String| Ok(shown(call.state, Listener::find(call.state, arn)?));
             arns.iter().map(one).collect::<Result<_, Refusal>>()?
         }
         (true, false) => {
@@ -292,8 +283,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
             return Err(Refusal::validation("You must specify either listener ARNs or a load balancer ARN"));
         }
     };
-    let page = request::paged(call.params, shown)?;
-    Ok(json!({ "Listeners": page.items, "NextMarker": page.next }))
+    resource::PAGES.answer(call.params, "Listeners", shown)
 }
 
 /// As answers have it (API_Listener).

@@ -10,16 +10,13 @@ use serde_json::{Value, json};
 use super::super::api::{Actions, Call, Refusal};
 use super::super::state::{State, random_hex};
 use super::network;
-use super::placement::{IP_TYPES, Placed, security_groups, subnets, zones_shown};
-use super::request::{self, arn, at_most, one_of};
+use super::placement::{Placed, security_groups, subnets, zones_shown};
+use super::resource::{self, Resource};
 use super::{limits, tags};
 
 /// The calls about load balancers, by name.
 pub const ACTIONS: Actions =
     &[("CreateLoadBalancer", create), ("DeleteLoadBalancer", delete), ("DescribeLoadBalancers", describe)];
-
-/// ARNs or names that DescribeLoadBalancers takes.
-const DESCRIBED: usize = 20;
 
 /// A load balancer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,13 +51,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Application => "application",
-            Kind::Network => "network",
-        }
-    }
-
     /// As ARNs have it.
     fn short(self) -> &'static str {
         match self {
@@ -70,25 +60,16 @@ impl Kind {
     }
 }
 
-/// A load balancer that must exist.
-pub fn find<'a>(state: &'a State, arn: &str) -> Result<&'a LoadBalancer, Refusal> {
-    state.elbv2.load_balancers.get(arn).ok_or_else(|| not_found(arn))
-}
-
-pub fn not_found(arn: &str) -> Refusal {
-    Refusal::new("LoadBalancerNotFound", format!("Load balancer '{arn}' not found"))
-}
-
 /// API_CreateLoadBalancer. The same call again answers what is there.
 fn create(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let name = request::name(params, "Load balancer")?;
+    let name = resource::name(params, "Load balancer")?;
     if name.starts_with("internal-") {
         return Err(Refusal::validation(format!(
             "Load balancer name '{name}' cannot begin with 'internal-'"
         )));
     }
-    let kind = match one_of(params, "Type", &["application", "network", "gateway"])?.as_deref() {
+    let kind = match params.given("Type").as_deref() {
         None | Some("application") => Kind::Application,
         Some("network") => Kind::Network,
         Some(other) => {
@@ -98,8 +79,8 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
             ));
         }
     };
-    let scheme = one_of(params, "Scheme", &["internet-facing", "internal"])?;
-    let ip_address_type = one_of(params, "IpAddressType", &IP_TYPES)?.unwrap_or_else(|| "ipv4".to_owned());
+    let scheme = params.given("Scheme");
+    let ip_address_type = params.given("IpAddressType").unwrap_or_else(|| "ipv4".to_owned());
     let (vpc, subnets) = subnets(call.state, params, kind)?;
     if scheme.as_deref() != Some("internal") && !network::has_internet_gateway(call.state, &vpc) {
         return Err(Refusal::new("InvalidSubnet", format!("VPC {vpc} has no internet gateway")));
@@ -161,7 +142,7 @@ fn same_set(one: &[String], other: &[String]) -> bool {
 
 /// API_DeleteLoadBalancer: what is gone already is no error.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
+    let arn = LoadBalancer::arn(call.params)?;
     let Some(there) = call.state.elbv2.load_balancers.get(&arn) else { return Ok(json!({})) };
     if super::attributes::of_load_balancer(there, "deletion_protection.enabled") == "true" {
         return Err(Refusal::new(
@@ -182,16 +163,15 @@ fn delete(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DescribeLoadBalancers
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let arns = request::arns(call.params, "LoadBalancerArns", "loadbalancer")?;
+    let arns = LoadBalancer::arns(call.params)?;
     let names = call.params.texts("Names");
     if !arns.is_empty() && !names.is_empty() {
         return Err(Refusal::validation(
             "Load balancer ARNs and load balancer names cannot be specified at the same time",
         ));
     }
-    at_most(arns.len().max(names.len()), DESCRIBED, "load balancers")?;
     for arn in &arns {
-        find(call.state, arn)?;
+        LoadBalancer::find(call.state, arn)?;
     }
     let all = || call.state.elbv2.load_balancers.values();
     let missing: Vec<&String> = names.iter().filter(|name| !all().any(|one| one.name == **name)).collect();
@@ -203,8 +183,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
         (arns.is_empty() && names.is_empty()) || arns.contains(&one.arn) || names.contains(&one.name)
     };
     let shown = all().filter(asked).map(|one| shown(call.state, one)).collect();
-    let page = request::paged(call.params, shown)?;
-    Ok(json!({ "LoadBalancers": page.items, "NextMarker": page.next }))
+    resource::PAGES.answer(call.params, "LoadBalancers", shown)
 }
 
 /// The host and port where a load balancer's port 80 is served: its DNS name.
@@ -254,7 +233,7 @@ fn shown(state: &State, one: &LoadBalancer) -> Value {
         "Scheme": one.scheme,
         "VpcId": one.vpc,
         "State": { "Code": code, "Reason": reason },
-        "Type": one.kind.name(),
+        "Type": one.kind,
         "AvailabilityZones": zones_shown(one),
         "SecurityGroups": security_groups,
         "IpAddressType": one.ip_address_type,

@@ -13,7 +13,7 @@ mod listeners;
 mod load_balancers;
 mod network;
 mod placement;
-mod request;
+mod resource;
 mod rules;
 mod tags;
 mod target_calls;
@@ -24,11 +24,12 @@ mod tests;
 mod tick;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::api::Actions;
+use super::api::{Actions, Service, Shapes, Wire};
 use super::state::{State, Tags};
 pub use config::config;
 pub use listeners::Listener;
@@ -50,8 +51,21 @@ pub struct Elbv2 {
     pub tags: BTreeMap<String, Tags>,
 }
 
-/// The calls of Elastic Load Balancing v2, by name.
-pub const ACTIONS: &[Actions] = &[
+/// Elastic Load Balancing v2.
+pub static SERVICE: Service = Service {
+    wire: Wire {
+        name: "elbv2",
+        signed: "elasticloadbalancing",
+        namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+        ..Wire::QUERY
+    },
+    actions: ACTIONS,
+    shapes: LazyLock::new(|| Shapes::parse(include_str!("shapes.txt"))),
+    tick: Some(|state, _, now| tick(state, now)),
+};
+
+/// The calls, by name.
+const ACTIONS: &[Actions] = &[
     attributes::ACTIONS,
     certificates::ACTIONS,
     limits::ACTIONS,

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::super::api::{Actions, Call, Params, Refusal};
 use super::super::ec2::network::Subnet;
 use super::super::state::State;
-use super::load_balancers::{self, Kind, LoadBalancer};
+use super::load_balancers::{Kind, LoadBalancer};
 use super::network;
-use super::request::{self, arn, one_of};
+use super::resource::Resource;
 
 /// The calls about the placement of load balancers, by name.
 pub const ACTIONS: Actions = &[
@@ -18,9 +18,6 @@ pub const ACTIONS: Actions = &[
     ("SetSecurityGroups", set_security_groups),
     ("SetIpAddressType", set_ip_address_type),
 ];
-
-/// Types of addresses (API_LoadBalancer).
-pub const IP_TYPES: [&str; 3] = ["ipv4", "dualstack", "dualstack-without-public-ipv4"];
 
 /// A zone of a load balancer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,7 +28,7 @@ pub struct Placed {
 
 /// A load balancer that must exist, to be changed.
 fn changed<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut LoadBalancer, Refusal> {
-    state.elbv2.load_balancers.get_mut(arn).ok_or_else(|| load_balancers::not_found(arn))
+    state.elbv2.load_balancers.get_mut(arn).ok_or_else(|| LoadBalancer::not_found(arn))
 }
 
 /// The VPC and a subnet of each zone, by zone (`Subnets` or `SubnetMappings`).
@@ -45,7 +42,7 @@ pub fn subnets(state: &State, params: &Params, kind: Kind) -> Result<(String, Ve
         if mapping.has("AllocationId") {
             return Err(Refusal::new("AllocationIdNotFound", "The specified allocation ID does not exist"));
         }
-        ids.push(request::required(&mapping, "SubnetId")?);
+        ids.push(mapping.needed("SubnetId"));
     }
     if ids.is_empty() {
         return Err(Refusal::validation("You must specify either subnets or subnet mappings"));
@@ -122,8 +119,8 @@ pub fn zones_shown(one: &LoadBalancer) -> Value {
 /// API_SetSubnets: what is given replaces what was. Another subnet of the same zone takes two calls
 /// with a network load balancer (Network Load Balancers guide, availability-zones).
 fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
-    let there = load_balancers::find(call.state, &arn)?;
+    let arn = LoadBalancer::arn(call.params)?;
+    let there = LoadBalancer::find(call.state, &arn)?;
     let (vpc, placed) = subnets(call.state, call.params, there.kind)?;
     if vpc != there.vpc {
         return Err(Refusal::new(
@@ -144,7 +141,7 @@ fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
             ),
         ));
     }
-    let ip_address_type = one_of(call.params, "IpAddressType", &IP_TYPES)?;
+    let ip_address_type = call.params.given("IpAddressType");
     let one = changed(call.state, &arn)?;
     one.subnets = placed;
     if let Some(ip_address_type) = ip_address_type {
@@ -155,11 +152,8 @@ fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_SetSecurityGroups: what is given replaces what was.
 fn set_security_groups(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
-    let there = load_balancers::find(call.state, &arn)?;
-    if !call.params.has("SecurityGroups") {
-        return Err(request::missing("SecurityGroups"));
-    }
+    let arn = LoadBalancer::arn(call.params)?;
+    let there = LoadBalancer::find(call.state, &arn)?;
     if there.kind == Kind::Network && there.security_groups.is_empty() {
         return Err(Refusal::new(
             "InvalidConfigurationRequest",
@@ -173,9 +167,8 @@ fn set_security_groups(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_SetIpAddressType
 fn set_ip_address_type(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "LoadBalancerArn", "loadbalancer")?;
-    let wanted = one_of(call.params, "IpAddressType", &IP_TYPES)?;
-    let wanted = wanted.ok_or_else(|| request::missing("IpAddressType"))?;
+    let arn = LoadBalancer::arn(call.params)?;
+    let wanted = call.params.needed("IpAddressType");
     changed(call.state, &arn)?.ip_address_type.clone_from(&wanted);
     Ok(json!({ "IpAddressType": wanted }))
 }

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Refusal};
 use super::super::state::{State, random_hex};
+use super::LoadBalancer;
 use super::actions::{self, Action};
 use super::conditions::{self, Condition};
-use super::load_balancers::{self, Kind};
-use super::request::{self, arn, number};
-use super::{Listener, limits, listeners, tags};
+use super::load_balancers::Kind;
+use super::resource::{self, Resource};
+use super::{Listener, limits, tags};
 
 /// The calls about rules, by name.
 pub const ACTIONS: Actions = &[
@@ -53,11 +54,6 @@ impl Rule {
     }
 }
 
-/// A rule that must exist.
-fn find<'a>(state: &'a State, arn: &str) -> Result<&'a Rule, Refusal> {
-    state.elbv2.rules.get(arn).ok_or_else(|| Refusal::new("RuleNotFound", "One or more rules not found"))
-}
-
 fn no_transforms(call: &Call) -> Result<(), Refusal> {
     match call.params.items("Transforms").is_empty() {
         true => Ok(()),
@@ -71,9 +67,9 @@ fn in_use(priority: u32) -> Refusal {
 
 /// API_CreateRule
 fn create(call: &mut Call) -> Result<Value, Refusal> {
-    let listener = arn(call.params, "ListenerArn", "listener")?;
-    let Listener { load_balancer, protocol, .. } = listeners::find(call.state, &listener)?;
-    let balancer = load_balancers::find(call.state, load_balancer)?;
+    let listener = Listener::arn(call.params)?;
+    let Listener { load_balancer, protocol, .. } = Listener::find(call.state, &listener)?;
+    let balancer = LoadBalancer::find(call.state, load_balancer)?;
     if balancer.kind == Kind::Network {
         return Err(Refusal::new(
             "InvalidConfigurationRequest",
@@ -81,8 +77,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
         ));
     }
     no_transforms(call)?;
-    let priority =
-        number(call.params, "Priority", 1..=50_000)?.ok_or_else(|| request::missing("Priority"))?;
+    let priority = call.params.number("Priority").unwrap_or_default();
     let conditions = conditions::read(call.params)?;
     let action = actions::read(call.state, call.params, "Actions", None)?;
     actions::allowed(call.state, balancer, protocol, &action)?;
@@ -115,8 +110,8 @@ fn rules_of_balancer(state: &State, balancer: &str) -> usize {
 
 /// API_ModifyRule: a list that is given replaces the whole list, what is not given stays.
 fn modify(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "RuleArn", "listener-rule")?;
-    let mut rule = find(call.state, &arn)?.clone();
+    let arn = Rule::arn(call.params)?;
+    let mut rule = Rule::find(call.state, &arn)?.clone();
     if rule.priority.is_none() {
         return Err(Refusal::new(
             "OperationNotPermitted",
@@ -131,8 +126,8 @@ fn modify(call: &mut Call) -> Result<Value, Refusal> {
     if conditions {
         rule.conditions = conditions::read(call.params)?;
     }
-    let listener = listeners::find(call.state, &rule.listener)?;
-    let balancer = load_balancers::find(call.state, &listener.load_balancer)?;
+    let listener = Listener::find(call.state, &rule.listener)?;
+    let balancer = LoadBalancer::find(call.state, &listener.load_balancer)?;
     if actions {
         rule.action = actions::read(call.state, call.params, "Actions", Some(&rule.action))?;
         actions::allowed(call.state, balancer, &listener.protocol, &rule.action)?;
@@ -146,8 +141,8 @@ fn modify(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DeleteRule
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "RuleArn", "listener-rule")?;
-    if find(call.state, &arn)?.priority.is_none() {
+    let arn = Rule::arn(call.params)?;
+    if Rule::find(call.state, &arn)?.priority.is_none() {
         return Err(Refusal::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be deleted")));
     }
     call.state.elbv2.rules.shift_remove(&arn);
@@ -157,15 +152,11 @@ fn delete(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_SetRulePriorities: all at once, so that rules can change places.
 fn set_priorities(call: &mut Call) -> Result<Value, Refusal> {
-    let given = call.params.items("RulePriorities");
-    if given.is_empty() {
-        return Err(request::missing("RulePriorities"));
-    }
     let mut moved = BTreeSet::new();
-    for pair in &given {
-        let arn = arn(pair, "RuleArn", "listener-rule")?;
-        let priority = number(pair, "Priority", 1..=50_000)?.ok_or_else(|| request::missing("Priority"))?;
-        if find(call.state, &arn)?.priority.is_none() {
+    for pair in call.params.items("RulePriorities") {
+        let arn = Rule::arn(&pair)?;
+        let priority = pair.number::<u32>("Priority").ok_or_else(|| resource::missing("Priority"))?;
+        if Rule::find(call.state, &arn)?.priority.is_none() {
             let message = format!("Default rule '{arn}' cannot be given a priority");
             return Err(Refusal::new("OperationNotPermitted", message));
         }
@@ -178,7 +169,7 @@ fn set_priorities(call: &mut Call) -> Result<Value, Refusal> {
     }
     let mut shown = Vec::new();
     for arn in &moved {
-        let rule = find(call.state, arn)?;
+        let rule = Rule::find(call.state, arn)?;
         let same = |other: &&Rule| other.priority == rule.priority && other.arn != rule.arn;
         if let Some(priority) = rule.priority
             && call.state.elbv2.rules_of(&rule.listener).iter().any(same)
@@ -192,15 +183,15 @@ fn set_priorities(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DescribeRules: a listener's, or some by ARN.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let arns = request::arns(call.params, "RuleArns", "listener-rule")?;
+    let arns = Rule::arns(call.params)?;
     let shown = match (call.params.has("ListenerArn"), arns.is_empty()) {
         (true, true) => {
-            let listener = arn(call.params, "ListenerArn", "listener")?;
-            listeners::find(call.state, &listener)?;
+            let listener = Listener::arn(call.params)?;
+            Listener::find(call.state, &listener)?;
             call.state.elbv2.rules_of(&listener).into_iter().map(Rule::shown).collect()
         }
         (false, false) => {
-            arns.iter().map(|arn| Ok(find(call.state, arn)?.shown())).collect::<Result<_, Refusal>>()?
+            arns.iter().map(|arn| Ok(Rule::find(call.state, arn)?.shown())).collect::<Result<_, Refusal>>()?
         }
         (true, false) => {
             return Err(Refusal::validation("You can't specify both a listener ARN and rule ARNs"));
@@ -209,6 +200,5 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
             return Err(Refusal::validation("You must specify either listener rule ARNs or a listener ARN"));
         }
     };
-    let page = request::paged(call.params, shown)?;
-    Ok(json!({ "Rules": page.items, "NextMarker": page.next }))
+    resource::PAGES.answer(call.params, "Rules", shown)
 }

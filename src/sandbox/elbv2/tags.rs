@@ -7,25 +7,18 @@ use serde_json::{Value, json};
 use super::super::api::{Actions, Call, Params, Refusal};
 use super::super::state::{State, Tags};
 use super::limits;
-use super::request::{at_most, required};
 
 /// The calls about tags, by name.
 pub const ACTIONS: Actions = &[("AddTags", add), ("RemoveTags", remove), ("DescribeTags", describe)];
-
-/// Resources that one call takes.
-const RESOURCES: usize = 20;
 
 /// The tags of a call (`Tags.member.N`): `DuplicateTagKeys`, `TooManyTags`, and the rules of
 /// API_Tag for keys and values.
 pub fn given(params: &Params) -> Result<Tags, Refusal> {
     let mut tags = Tags::new();
     for tag in params.items("Tags") {
-        let (key, value) = (required(&tag, "Key")?, tag.text("Value").unwrap_or_default());
+        let (key, value) = (tag.needed("Key"), tag.text("Value").unwrap_or_default());
         if key.starts_with("aws:") {
             return Err(Refusal::validation("Tag keys starting with 'aws:' are reserved for system use"));
-        }
-        if key.chars().count() > 128 || value.chars().count() > 256 {
-            return Err(Refusal::validation(format!("The tag '{key}' is too long")));
         }
         if tags.contains_key(&key) {
             return Err(Refusal::new(
@@ -61,10 +54,6 @@ pub fn set(state: &mut State, arn: &str, tags: Tags) {
 /// The resources of a call, all of which must exist.
 fn resources(call: &Call) -> Result<Vec<String>, Refusal> {
     let arns = call.params.texts("ResourceArns");
-    if arns.is_empty() {
-        return Err(super::request::missing("ResourceArns"));
-    }
-    at_most(arns.len(), RESOURCES, "resources")?;
     let known = &call.state.elbv2;
     for arn in &arns {
         let resource = arn.splitn(6, ':').nth(5).and_then(|resource| resource.split('/').next());
@@ -89,9 +78,6 @@ fn resources(call: &Call) -> Result<Vec<String>, Refusal> {
 fn add(call: &mut Call) -> Result<Value, Refusal> {
     let arns = resources(call)?;
     let tags = given(call.params)?;
-    if tags.is_empty() {
-        return Err(super::request::missing("Tags"));
-    }
     for arn in arns {
         let kept = call.state.elbv2.tags.entry(arn).or_default();
         kept.extend(tags.clone());
@@ -103,9 +89,6 @@ fn add(call: &mut Call) -> Result<Value, Refusal> {
 fn remove(call: &mut Call) -> Result<Value, Refusal> {
     let arns = resources(call)?;
     let keys = call.params.texts("TagKeys");
-    if keys.is_empty() {
-        return Err(super::request::missing("TagKeys"));
-    }
     for arn in arns {
         if let Some(tags) = call.state.elbv2.tags.get_mut(&arn) {
             tags.retain(|key, _| !keys.contains(key));

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Params, Refusal};
 use super::super::ec2::InstanceState;
-use super::request::{self, arn, required};
-use super::target_groups;
+use super::TargetGroup;
+use super::resource::Resource;
 use super::targets::{self, Health};
 
 /// The calls about targets, by name.
@@ -13,23 +13,15 @@ pub const ACTIONS: Actions =
     &[("RegisterTargets", register), ("DeregisterTargets", deregister), ("DescribeTargetHealth", describe)];
 
 /// The targets of a call: ids and ports.
-fn read(params: &Params) -> Result<Vec<(String, Option<u16>)>, Refusal> {
-    let one = |target: &Params| Ok((required(target, "Id")?, request::port(target, "Port")?));
-    params.items("Targets").iter().map(one).collect()
-}
-
-fn some(params: &Params) -> Result<Vec<(String, Option<u16>)>, Refusal> {
-    match read(params)? {
-        none if none.is_empty() => Err(request::missing("Targets")),
-        some => Ok(some),
-    }
+fn read(params: &Params) -> Vec<(String, Option<u16>)> {
+    params.items("Targets").iter().map(|target| (target.needed("Id"), target.number("Port"))).collect()
 }
 
 /// API_RegisterTargets: instances must run.
 fn register(call: &mut Call) -> Result<Value, Refusal> {
-    let group = arn(call.params, "TargetGroupArn", "targetgroup")?;
-    target_groups::find(call.state, &group)?;
-    for (id, port) in some(call.params)? {
+    let group = TargetGroup::arn(call.params)?;
+    TargetGroup::find(call.state, &group)?;
+    for (id, port) in read(call.params) {
         if call.state.ec2.instances.get(&id).is_some_and(|one| one.state == InstanceState::Pending) {
             return Err(Refusal::new(
                 "InvalidTarget",
@@ -43,9 +35,9 @@ fn register(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DeregisterTargets
 fn deregister(call: &mut Call) -> Result<Value, Refusal> {
-    let group = arn(call.params, "TargetGroupArn", "targetgroup")?;
-    target_groups::find(call.state, &group)?;
-    for (id, port) in some(call.params)? {
+    let group = TargetGroup::arn(call.params)?;
+    TargetGroup::find(call.state, &group)?;
+    for (id, port) in read(call.params) {
         targets::deregister(call.state, &group, &id, port, call.now)?;
     }
     Ok(json!({}))
@@ -53,7 +45,7 @@ fn deregister(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DescribeTargetHealth: all targets, or those that are asked for.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let group = target_groups::find(call.state, &arn(call.params, "TargetGroupArn", "targetgroup")?)?;
+    let group = TargetGroup::named(call)?;
     let told = |id: &str, port: u16, health: Health| {
         let check =
             if group.check.port == "traffic-port" { port.to_string() } else { group.check.port.clone() };
@@ -61,11 +53,11 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
             "Target": { "Id": id, "Port": port },
             "HealthCheckPort": check,
             "TargetHealth": {
-                "State": health.state.name(), "Reason": health.reason, "Description": health.description,
+                "State": health.state, "Reason": health.reason, "Description": health.description,
             },
         })
     };
-    let asked = read(call.params)?;
+    let asked = read(call.params);
     let descriptions: Vec<Value> = if asked.is_empty() {
         let all = group.targets.iter();
         all.map(|one| told(&one.id, one.port, targets::of(call.state, group, one))).collect()

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Refusal};
 use super::super::state::{State, random_hex};
+use super::LoadBalancer;
 use super::health_check::HealthCheck;
-use super::request::{self, arn, one_of, required};
+use super::resource::{self, Resource};
 use super::targets::Target;
-use super::{limits, load_balancers, network, tags};
+use super::{limits, network, tags};
 
 /// The calls about target groups, by name.
 pub const ACTIONS: Actions = &[
@@ -19,8 +20,6 @@ pub const ACTIONS: Actions = &[
     ("DeleteTargetGroup", delete),
     ("DescribeTargetGroups", describe),
 ];
-
-const PROTOCOLS: [&str; 9] = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
 
 /// A target group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,12 +40,6 @@ pub struct TargetGroup {
     /// Attributes that are not as they are by default.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
-}
-
-/// A target group that must exist.
-pub fn find<'a>(state: &'a State, arn: &str) -> Result<&'a TargetGroup, Refusal> {
-    let not_found = || Refusal::new("TargetGroupNotFound", "One or more target groups not found");
-    state.elbv2.target_groups.get(arn).ok_or_else(not_found)
 }
 
 /// API_CreateTargetGroup. The same call again answers what is there.
@@ -88,8 +81,8 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
 /// The target group that a call describes, without an ARN.
 fn read(call: &Call) -> Result<TargetGroup, Refusal> {
     let params = call.params;
-    let name = request::name(params, "Target group")?;
-    let target_type = one_of(params, "TargetType", &["instance", "ip", "lambda", "alb"])?;
+    let name = resource::name(params, "Target group")?;
+    let target_type = params.given("TargetType");
     let target_type = target_type.unwrap_or_else(|| "instance".to_owned());
     if matches!(target_type.as_str(), "lambda" | "alb") {
         return Err(Refusal::new(
@@ -97,23 +90,22 @@ fn read(call: &Call) -> Result<TargetGroup, Refusal> {
             format!("Targets of type '{target_type}' are not available in this region"),
         ));
     }
-    let protocol = one_of(params, "Protocol", &PROTOCOLS)?
-        .ok_or_else(|| Refusal::validation("A protocol must be specified"))?;
+    let protocol =
+        params.given("Protocol").ok_or_else(|| Refusal::validation("A protocol must be specified"))?;
     if !matches!(protocol.as_str(), "HTTP" | "HTTPS" | "TCP" | "TLS") {
         return Err(Refusal::new(
             "InvalidConfigurationRequest",
             format!("Target groups with the protocol '{protocol}' are not available in this region"),
         ));
     }
-    let port =
-        request::port(params, "Port")?.ok_or_else(|| Refusal::validation("A port must be specified"))?;
-    let vpc = params.text("VpcId").filter(|vpc| !vpc.is_empty());
+    let port = params.number("Port").ok_or_else(|| Refusal::validation("A port must be specified"))?;
+    let vpc = params.given("VpcId");
     let vpc = vpc.ok_or_else(|| Refusal::validation("A VPC ID must be specified"))?;
     if !network::has_vpc(call.state, &vpc) {
         return Err(Refusal::validation(format!("The VPC ID '{vpc}' is not found")));
     }
     let application = matches!(protocol.as_str(), "HTTP" | "HTTPS");
-    let version = one_of(params, "ProtocolVersion", &["HTTP1", "HTTP2", "GRPC"])?;
+    let version = params.given("ProtocolVersion");
     if version.is_some() && !application {
         return Err(Refusal::validation(format!(
             "Protocol version cannot be specified for target groups with the protocol '{protocol}'"
@@ -122,7 +114,7 @@ fn read(call: &Call) -> Result<TargetGroup, Refusal> {
     let version = version.or_else(|| application.then(|| "HTTP1".to_owned()));
     let mut check = HealthCheck::new(&protocol, version.as_deref());
     check.set(params, &protocol)?;
-    let ip_address_type = one_of(params, "IpAddressType", &["ipv4", "ipv6"])?;
+    let ip_address_type = params.given("IpAddressType");
     Ok(TargetGroup {
         arn: String::new(),
         name,
@@ -140,8 +132,8 @@ fn read(call: &Call) -> Result<TargetGroup, Refusal> {
 
 /// API_ModifyTargetGroup: the health check.
 fn modify(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "TargetGroupArn", "targetgroup")?;
-    let mut group = find(call.state, &arn)?.clone();
+    let arn = TargetGroup::arn(call.params)?;
+    let mut group = TargetGroup::find(call.state, &arn)?.clone();
     group.check.set(call.params, &group.protocol)?;
     let answer = json!({ "TargetGroups": [shown(call.state, &group)] });
     call.state.elbv2.target_groups.insert(arn, group);
@@ -150,7 +142,7 @@ fn modify(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DeleteTargetGroup: what is gone already is no error.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let arn = arn(call.params, "TargetGroupArn", "targetgroup")?;
+    let arn = TargetGroup::arn(call.params)?;
     if call.state.elbv2.user_of(&arn).is_some() {
         return Err(Refusal::new(
             "ResourceInUse",
@@ -164,7 +156,7 @@ fn delete(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DescribeTargetGroups: all, or by ARN, by name, by load balancer.
 fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let arns = request::arns(call.params, "TargetGroupArns", "targetgroup")?;
+    let arns = TargetGroup::arns(call.params)?;
     let names = call.params.texts("Names");
     let balancer = call.params.has("LoadBalancerArn");
     if [!arns.is_empty(), !names.is_empty(), balancer].iter().filter(|given| **given).count() > 1 {
@@ -173,18 +165,18 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
         ));
     }
     for arn in &arns {
-        find(call.state, arn)?;
+        TargetGroup::find(call.state, arn)?;
     }
     let all = || call.state.elbv2.target_groups.values();
     if names.iter().any(|name| !all().any(|one| one.name == *name)) {
         return Err(Refusal::new("TargetGroupNotFound", "One or more target groups not found"));
     }
     let of = match balancer {
-        true => Some(required(call.params, "LoadBalancerArn")?),
+        true => Some(call.params.needed("LoadBalancerArn")),
         false => None,
     };
     if let Some(balancer) = &of {
-        load_balancers::find(call.state, balancer)?;
+        LoadBalancer::find(call.state, balancer)?;
     }
     let uses = |one: &TargetGroup| call.state.elbv2.user_of(&one.arn).map(|user| user.arn.clone());
     let asked = |one: &&TargetGroup| match &of {
@@ -192,8 +184,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
         None => (arns.is_empty() && names.is_empty()) || arns.contains(&one.arn) || names.contains(&one.name),
     };
     let shown = all().filter(asked).map(|one| shown(call.state, one)).collect();
-    let page = request::paged(call.params, shown)?;
-    Ok(json!({ "TargetGroups": page.items, "NextMarker": page.next }))
+    resource::PAGES.answer(call.params, "TargetGroups", shown)
 }
 
 /// As answers have it (API_TargetGroup).

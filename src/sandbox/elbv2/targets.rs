@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::super::api::Refusal;
 use super::super::ec2::InstanceState;
 use super::super::state::State;
-use super::{TargetGroup, attributes, limits, target_groups};
+use super::resource::Resource;
+use super::{TargetGroup, attributes, limits};
 
 /// A target of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,18 +61,6 @@ pub enum HealthState {
     Draining,
 }
 
-impl HealthState {
-    pub fn name(self) -> &'static str {
-        match self {
-            HealthState::Unused => "unused",
-            HealthState::Initial => "initial",
-            HealthState::Healthy => "healthy",
-            HealthState::Unhealthy => "unhealthy",
-            HealthState::Draining => "draining",
-        }
-    }
-}
-
 /// Registers an instance, at the group's port where none is given. Registering again what drains
 /// ends the draining; what is registered stays as it is. `TargetGroupNotFound`, `InvalidTarget`.
 pub fn register(
@@ -81,7 +70,7 @@ pub fn register(
     port: Option<u16>,
     _now: Timestamp,
 ) -> Result<(), Refusal> {
-    let group = target_groups::find(state, group_arn)?;
+    let group = TargetGroup::find(state, group_arn)?;
     let port = port.unwrap_or(group.port);
     allowed(state, group, instance)?;
     let Some(group) = state.elbv2.target_groups.get_mut(group_arn) else { return Ok(()) };
@@ -127,7 +116,7 @@ pub fn deregister(
     port: Option<u16>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let group = target_groups::find(state, group_arn)?;
+    let group = TargetGroup::find(state, group_arn)?;
     let used = state.elbv2.user_of(group_arn).is_some_and(|user| user.active);
     let at_once = !used || !reachable(state, group, instance) || delay(group).is_zero();
     let Some(group) = state.elbv2.target_groups.get_mut(group_arn) else { return Ok(()) };

@@ -1,21 +1,19 @@
 //! What a load balancer's calls do to each other, by handlers and ticks.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::api::{Call, Params, Refusal};
+use super::super::api::{Refusal, direct};
 use super::super::balancer::Report;
 use super::super::balancer::config::{Action, Condition, TargetKey};
-use super::super::cloudwatch::Metrics;
 use super::super::ec2::{Instance, InstanceState};
 use super::super::pace::Pace;
 use super::super::state::{Network, State};
 use super::targets::{self, Health, HealthState};
-use super::{ACTIONS, config, reported, tick};
+use super::{SERVICE, config, reported, tick};
 
 /// A region, and how it is called.
 struct World {
@@ -31,16 +29,8 @@ impl World {
 
     /// What a call answers; what it changed is kept only then, as the region does.
     fn try_call(&mut self, action: &str, params: Value) -> Result<Value, Refusal> {
-        let (_, handler) = ACTIONS.iter().copied().flatten().find(|(name, _)| *name == action).unwrap();
         let mut state = self.state.clone();
-        let params = Params::from_json(params);
-        let answer = handler(&mut Call {
-            state: &mut state,
-            params: &params,
-            now: self.now,
-            metrics: &Metrics::default(),
-            folder: Path::new("/"),
-        })?;
+        let answer = direct::call(&[&SERVICE], &mut state, self.now, action, params)?;
         self.state = state;
         Ok(answer)
     }

@@ -48,7 +48,7 @@ fn parse(kind: &str, rest: &str) -> Option<Fault> {
     let pair = || rest.rsplit_once(':').filter(|(name, _)| !name.is_empty());
     let service = |name: &str| match name {
         "all" => Some(None),
-        name => name.parse::<Service>().ok().map(Some),
+        name => Service::named(name).map(Some),
     };
     let call = |how| {
         let (action, at) = pair()?;
@@ -125,7 +125,7 @@ impl fmt::Display for Text {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |service: &Option<Service>| service.map_or("all", Service::name);
+        let name = |service: &Option<&Service>| service.map_or("all", |service| service.name());
         match self {
             Fault::Latency { service, by } => write!(f, "latency={}:{}", name(service), Text(*by)),
             Fault::Throttle { service, burst, per_second } => {

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::super::api::{Actions, Call, Refusal};
 use super::command::Status;
-use super::input::required;
 
 /// Cancelling commands.
 pub const ACTIONS: Actions = &[("CancelCommand", cancel)];
@@ -12,7 +11,7 @@ pub const ACTIONS: Actions = &[("CancelCommand", cancel)];
 /// API_CancelCommand: what has not begun does not begin, what runs is ended. Nothing happens to what
 /// has ended. `InvalidCommandId`, `InvalidInstanceId`.
 fn cancel(call: &mut Call) -> Result<Value, Refusal> {
-    let id = required(call.params, "CommandId")?;
+    let id = call.params.needed("CommandId");
     let only = call.params.texts("InstanceIds");
     let command = call.state.ssm.commands.get_mut(&id);
     let command =

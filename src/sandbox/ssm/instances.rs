@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::super::api::{Actions, Call, Params, Refusal, page, tag_values};
+use super::super::api::{Actions, Call, Params, Refusal, tag_values};
 use super::super::ec2::{Instance, InstanceState, tags};
 use super::super::state::State;
-use super::input::{invalid, number, seconds};
+use super::input::{invalid, pages, seconds};
 
 /// What is asked about managed instances.
 pub const ACTIONS: Actions = &[("DescribeInstanceInformation", describe)];
@@ -53,9 +53,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
             known.push(shown(instance, ping, call.now));
         }
     }
-    let size = number(call.params, "MaxResults", 50, 5, 50)?;
-    let page = page(known, call.params.text("NextToken"), size as usize)?;
-    Ok(json!({ "InstanceInformationList": page.items, "NextToken": page.next }))
+    pages(50).answer(call.params, "InstanceInformationList", known)
 }
 
 fn passes(

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::api::{Actions, Call, Params, Refusal, page};
+use super::super::api::{Actions, Call, Params, Refusal};
 use super::command::{Command, DOCUMENT, Invocation, PLUGIN, Status, notifications, output};
-use super::input::{number, required, seconds};
+use super::input::{pages, seconds};
 use super::tick::elapsed;
 
 /// What is asked about commands.
@@ -16,7 +16,7 @@ const OUTPUT: usize = 2500;
 
 /// API_GetCommandInvocation: `InvocationDoesNotExist`, `InvalidPluginName`.
 fn get(call: &mut Call) -> Result<Value, Refusal> {
-    let (id, instance) = (required(call.params, "CommandId")?, required(call.params, "InstanceId")?);
+    let (id, instance) = (call.params.needed("CommandId"), call.params.needed("InstanceId"));
     if call.params.text("PluginName").is_some_and(|name| name != PLUGIN) {
         return Err(Refusal::new("InvalidPluginName", "The plugin name isn't valid."));
     }
@@ -57,13 +57,12 @@ fn commands(call: &mut Call) -> Result<Value, Refusal> {
             listed.push(command.shown());
         }
     }
-    let page = page(listed, call.params.text("NextToken"), size(call.params)?)?;
-    Ok(json!({ "Commands": page.items, "NextToken": page.next }))
+    pages(50).answer(call.params, "Commands", listed)
 }
 
 /// API_ListCommandInvocations: newest first; `Details` adds plugins with their output.
 fn invocations(call: &mut Call) -> Result<Value, Refusal> {
-    let details = call.params.flag("Details")?.unwrap_or(false);
+    let details = call.params.flag("Details").unwrap_or(false);
     let only = call.params.text("InstanceId");
     let mut listed = Vec::new();
     for command in selected(call)? {
@@ -75,8 +74,7 @@ fn invocations(call: &mut Call) -> Result<Value, Refusal> {
             }
         }
     }
-    let page = page(listed, call.params.text("NextToken"), size(call.params)?)?;
-    Ok(json!({ "CommandInvocations": page.items, "NextToken": page.next }))
+    pages(50).answer(call.params, "CommandInvocations", listed)
 }
 
 /// The commands that `CommandId` and `InstanceId` select.
@@ -96,7 +94,7 @@ fn selected<'a>(call: &'a Call) -> Result<Vec<&'a Command>, Refusal> {
 /// API_CommandFilter.
 fn passes(params: &Params, command: &Command, status: Status) -> Result<bool, Refusal> {
     for filter in params.items("Filters") {
-        let (key, value) = (required(&filter, "key")?, required(&filter, "value")?);
+        let (key, value) = (filter.needed("key"), filter.needed("value"));
         let time = || {
             value
                 .parse::<jiff::Timestamp>()
@@ -107,18 +105,13 @@ fn passes(params: &Params, command: &Command, status: Status) -> Result<bool, Re
             "InvokedBefore" => command.sent < time()?,
             "Status" => [status.name(), status.details()].contains(&value.as_str()),
             "DocumentName" => value == DOCUMENT,
-            "ExecutionStage" => value == if status.ended() { "Complete" } else { "Executing" },
-            _ => return Err(Refusal::new("InvalidFilterKey", "The specified key isn't valid.")),
+            _ => value == if status.ended() { "Complete" } else { "Executing" },
         };
         if !passes {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-fn size(params: &Params) -> Result<usize, Refusal> {
-    Ok(number(params, "MaxResults", 50, 1, 50)? as usize)
 }
 
 fn shown(command: &Command, instance: &str, invocation: &Invocation, details: bool) -> Value {

@@ -13,11 +13,12 @@ mod tests;
 mod tick;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::api::Actions;
+use super::api::{Actions, Known, Service, Shapes, Wire};
 use super::state::State;
 pub use command::{Command, Invocation, Status, Target};
 pub use parameters::Parameter;
@@ -39,6 +40,23 @@ pub fn parameter(state: &State, name: &str) -> Option<String> {
     own.map(|(value, _)| value.clone()).or_else(|| public().map(|(_, image)| image))
 }
 
-/// The calls of Systems Manager, by name.
-pub const ACTIONS: &[Actions] =
+/// Systems Manager.
+pub static SERVICE: Service = Service {
+    wire: Wire {
+        name: "ssm",
+        signed: "ssm",
+        target: Some("AmazonSSM"),
+        query: None,
+        namespace: "http://ssm.amazonaws.com/doc/2014-11-06/",
+        invalid: "ValidationException",
+        broken: Known("InternalServerError", "An error occurred on the server side.", 500),
+        ..Wire::QUERY
+    },
+    actions: ACTIONS,
+    shapes: LazyLock::new(|| Shapes::parse(include_str!("shapes.txt"))),
+    tick: Some(|state, _, now| tick(state, now)),
+};
+
+/// The calls, by name.
+const ACTIONS: &[Actions] =
     &[cancel::ACTIONS, instances::ACTIONS, list::ACTIONS, parameters::ACTIONS, send::ACTIONS];

@@ -5,9 +5,9 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::api::{Actions, Call, Refusal, page};
+use super::super::api::{Actions, Call, Refusal};
 use super::super::state::State;
-use super::input::{invalid, number, required, seconds};
+use super::input::{invalid, pages, seconds};
 use super::public;
 
 /// The calls about parameters.
@@ -37,19 +37,13 @@ pub struct Parameter {
 
 /// API_GetParameter: `ParameterNotFound`, `ParameterVersionNotFound`.
 fn get(call: &mut Call) -> Result<Value, Refusal> {
-    let name = required(call.params, "Name")?;
+    let name = call.params.needed("Name");
     Ok(json!({ "Parameter": find(call, &name)? }))
 }
 
 /// API_GetParameters: names that are not there are `InvalidParameters`.
 fn get_many(call: &mut Call) -> Result<Value, Refusal> {
     let names = call.params.texts("Names");
-    if names.is_empty() || names.len() > 10 {
-        return Err(invalid(
-            "1 validation error detected: Value at 'names' failed to satisfy constraint: Member must have length \
-             between 1 and 10",
-        ));
-    }
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for name in names {
         match find(call, &name) {
@@ -62,14 +56,14 @@ fn get_many(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_GetParametersByPath: what is directly below a path, or (`Recursive`) anywhere below it.
 fn get_by_path(call: &mut Call) -> Result<Value, Refusal> {
-    let path = required(call.params, "Path")?;
+    let path = call.params.needed("Path");
     if !path.starts_with('/') {
         return Err(invalid("The parameter path must begin with a forward slash (/)."));
     }
     if !call.params.items("ParameterFilters").is_empty() {
         return Err(Refusal::new("InvalidFilterKey", "The sandbox has no filters of parameters."));
     }
-    let recursive = call.params.flag("Recursive")?.unwrap_or(false);
+    let recursive = call.params.flag("Recursive").unwrap_or(false);
     let folder = format!("{}/", path.trim_end_matches('/'));
     let own = call.state.ssm.parameters.keys().cloned();
     let mut names: Vec<String> =
@@ -77,22 +71,20 @@ fn get_by_path(call: &mut Call) -> Result<Value, Refusal> {
     names.retain(|name| name.strip_prefix(&folder).is_some_and(|rest| recursive || !rest.contains('/')));
     names.sort();
     let found: Vec<Value> = names.iter().map(|name| find(call, name)).collect::<Result<_, _>>()?;
-    let size = number(call.params, "MaxResults", 10, 1, 10)?;
-    let page = page(found, call.params.text("NextToken"), size as usize)?;
-    Ok(json!({ "Parameters": page.items, "NextToken": page.next }))
+    pages(10).answer(call.params, "Parameters", found)
 }
 
 /// API_PutParameter.
 fn put(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let (name, value) = (required(params, "Name")?, required(params, "Value")?);
+    let (name, value) = (params.needed("Name"), params.needed("Value"));
     check_name(&name)?;
     if value.len() > LARGEST {
         return Err(invalid(format!(
             "Standard tier parameters support a maximum parameter value of {LARGEST} characters."
         )));
     }
-    let overwrite = params.flag("Overwrite")?.unwrap_or(false);
+    let overwrite = params.flag("Overwrite").unwrap_or(false);
     let old = call.state.ssm.parameters.get(&name);
     if old.is_some() && !overwrite {
         return Err(Refusal::new(
@@ -114,7 +106,7 @@ fn put(call: &mut Call) -> Result<Value, Refusal> {
             "Parameter Store doesn't support changing a parameter type in a hierarchy.",
         ));
     }
-    let pattern = params.text("AllowedPattern").filter(|pattern| !pattern.is_empty());
+    let pattern = params.given("AllowedPattern");
     let pattern = pattern.or_else(|| old.and_then(|old| old.pattern.clone()));
     if let Some(pattern) = &pattern {
         let refused =
@@ -134,7 +126,7 @@ fn put(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DeleteParameter: `ParameterNotFound`.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
-    let name = required(call.params, "Name")?;
+    let name = call.params.needed("Name");
     call.state.ssm.parameters.remove(&name).ok_or_else(not_found)?;
     Ok(json!({}))
 }

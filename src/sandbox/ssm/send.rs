@@ -3,24 +3,21 @@
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use super::super::api::{Actions, Call, Params, Refusal, tag_values};
+use super::super::api::{Actions, Call, Refusal, tag_values};
 use super::super::ec2::tags;
 use super::super::state::{State, random_hex};
 use super::command::{Command, DOCUMENT, Invocation, Target};
-use super::input::{invalid, lists, number, required};
+use super::input::lists;
 use super::instances::online;
 
 /// Sending commands.
 pub const ACTIONS: Actions = &[("SendCommand", send)];
 
-/// API_SendCommand takes as many instance ids.
-const MOST_INSTANCES: usize = 50;
-
 /// API_SendCommand: `InvalidDocument`, `InvalidParameters`, `InvalidInstanceId`,
 /// `DuplicateInstanceId`.
 fn send(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let document = required(params, "DocumentName")?;
+    let document = params.needed("DocumentName");
     if document != DOCUMENT {
         let message = format!("Document with name {document} does not exist.");
         return Err(Refusal::new("InvalidDocument", message));
@@ -36,17 +33,11 @@ fn send(call: &mut Call) -> Result<Value, Refusal> {
     let parameters = lists(params, "Parameters");
     let (script, execution) = script(&parameters)?;
     let comment = params.text("Comment").unwrap_or_default();
-    if comment.chars().count() > 100 {
-        return Err(invalid(format!(
-            "1 validation error detected: Value '{comment}' at 'comment' failed to satisfy constraint: Member must \
-             have length less than or equal to 100"
-        )));
-    }
     let targets: Vec<Target> = params
         .items("Targets")
         .iter()
-        .map(|target| Ok(Target { key: required(target, "Key")?, values: target.texts("Values") }))
-        .collect::<Result<_, Refusal>>()?;
+        .map(|target| Target { key: target.needed("Key"), values: target.texts("Values") })
+        .collect();
     let instance_ids = params.texts("InstanceIds");
     let instances = instances(call, &instance_ids, &targets)?;
     let command = Command {
@@ -57,10 +48,10 @@ fn send(call: &mut Call) -> Result<Value, Refusal> {
         targets,
         script,
         sent: call.now,
-        delivery: number(params, "TimeoutSeconds", 3600, 30, 2_592_000)?,
+        delivery: params.number("TimeoutSeconds").unwrap_or(3600),
         execution,
-        max_concurrency: bound(params, "MaxConcurrency", "50", 1)?,
-        max_errors: bound(params, "MaxErrors", "0", 0)?,
+        max_concurrency: params.text("MaxConcurrency").unwrap_or_else(|| "50".to_owned()),
+        max_errors: params.text("MaxErrors").unwrap_or_else(|| "0".to_owned()),
         invocations: instances.into_iter().map(|id| (id, Invocation::pending())).collect::<IndexMap<_, _>>(),
     };
     let shown = command.shown();
@@ -110,12 +101,6 @@ fn instances(call: &Call, ids: &[String], targets: &[Target]) -> Result<Vec<Stri
         let message = "Exactly one of InstanceIds and Targets has to be given.";
         return Err(Refusal::new("InvalidParameters", message));
     }
-    if ids.len() > MOST_INSTANCES {
-        return Err(invalid(
-            "1 validation error detected: Value at 'instanceIds' failed to satisfy constraint: Member must have \
-             length less than or equal to 50",
-        ));
-    }
     if let Some(twice) =
         ids.iter().enumerate().find(|(at, id)| ids.iter().take(*at).any(|other| other == *id))
     {
@@ -163,18 +148,6 @@ fn selects(state: &State, targets: &[Target], instance: &str) -> bool {
         let has = tag_values(&tags, &target.key).unwrap_or_default();
         has.iter().any(|value| target.values.contains(value))
     })
-}
-
-/// `MaxConcurrency` and `MaxErrors`: a number or a percentage.
-fn bound(params: &Params, name: &str, default: &str, least: u32) -> Result<String, Refusal> {
-    let text = params.text(name).unwrap_or_else(|| default.to_owned());
-    let good = match text.strip_suffix('%') {
-        Some(percent) => percent.parse::<u32>().is_ok_and(|percent| (least..=100).contains(&percent)),
-        None => text.parse::<u32>().is_ok_and(|number| number >= least),
-    };
-    let message =
-        || format!("1 validation error detected: Value '{text}' at '{name}' failed to satisfy constraint");
-    if good { Ok(text) } else { Err(invalid(message())) }
 }
 
 fn uuid() -> String {

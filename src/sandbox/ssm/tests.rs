@@ -1,13 +1,11 @@
 //! Commands and parameters, driven by timestamps.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::super::api::{Call, Params, Refusal};
-use super::super::cloudwatch::Metrics;
+use super::super::api::{Refusal, direct};
 use super::super::compute::Report;
 use super::super::ec2::{Instance, InstanceState};
 use super::super::pace::Pace;
@@ -36,15 +34,7 @@ fn launch(state: &mut State, id: &str, since: i64) {
 }
 
 fn call(state: &mut State, now: i64, action: &str, params: Value) -> Result<Value, Refusal> {
-    let (_, handler) = ACTIONS.iter().copied().flatten().find(|(name, _)| *name == action).unwrap();
-    let (params, metrics) = (Params::from_json(params), Metrics::default());
-    handler(&mut Call {
-        state,
-        params: &params,
-        now: at(now),
-        metrics: &metrics,
-        folder: Path::new("/nowhere"),
-    })
+    direct::call(&[&SERVICE], state, at(now), action, params)
 }
 
 fn code(answer: Result<Value, Refusal>) -> String {
@@ -79,57 +69,64 @@ fn status(state: &mut State, id: &str, instance: &str) -> (String, String, i64) 
 #[test]
 fn a_command_goes_to_an_instance_whose_agent_is_there_and_ends_as_its_script() {
     let mut state = region();
-    launch(&mut state, "i-1", 10);
-    let params = json!({ "DocumentName": "AWS-RunShellScript", "InstanceIds": ["i-1"],
+    launch(&mut state, "i-00000001", 10);
+    let params = json!({ "DocumentName": "AWS-RunShellScript", "InstanceIds": ["i-00000001"],
         "Parameters": { "commands": ["a"] } });
     let refusal = call(&mut state, 10, "SendCommand", params.clone()).unwrap_err();
     assert_eq!(refusal.code, "InvalidInstanceId");
-    assert_eq!(refusal.message, "Instances [[i-1]] not in a valid state for account 123456789012");
+    assert_eq!(refusal.message, "Instances [[i-00000001]] not in a valid state for account 123456789012");
     let id = send(
         &mut state,
         11,
-        json!({ "InstanceIds": ["i-1"], "Parameters": {
+        json!({ "InstanceIds": ["i-00000001"], "Parameters": {
             "commands": ["a", "b"], "executionTimeout": ["9"], "workingDirectory": ["/opt/../../it's"] } }),
     );
-    assert_eq!(status(&mut state, &id, "i-1"), ("Pending".into(), "Pending".into(), -1));
+    assert_eq!(status(&mut state, &id, "i-00000001"), ("Pending".into(), "Pending".into(), -1));
     tick(&mut state, at(11));
     let run = &wanted(&state)[0];
     assert_eq!((run.script.as_str(), run.timeout.as_secs()), ("cd './it'\\''s' || exit 1\na\nb", 9));
-    end(&mut state, &id, "i-1", Some(3), 12);
-    assert_eq!(status(&mut state, &id, "i-1"), ("Failed".into(), "Failed".into(), 3));
+    end(&mut state, &id, "i-00000001", Some(3), 12);
+    assert_eq!(status(&mut state, &id, "i-00000001"), ("Failed".into(), "Failed".into(), 3));
     assert!(wanted(&state).is_empty());
     let answer =
-        call(&mut state, 13, "GetCommandInvocation", json!({ "CommandId": id, "InstanceId": "i-1" }))
+        call(&mut state, 13, "GetCommandInvocation", json!({ "CommandId": id, "InstanceId": "i-00000001" }))
             .unwrap();
     let output = answer["StandardOutputContent"].as_str().unwrap();
     assert_eq!(output.chars().count(), 24_000);
     assert_eq!(answer["StandardErrorContent"], "failed to run commands: exit status 3");
     assert_eq!(answer["ExecutionElapsedTime"], "PT1S");
-    let unknown = json!({ "CommandId": id, "InstanceId": "i-2" });
+    let unknown = json!({ "CommandId": id, "InstanceId": "i-00000002" });
     assert_eq!(code(call(&mut state, 13, "GetCommandInvocation", unknown)), "InvocationDoesNotExist");
-    let bad =
-        json!({ "DocumentName": "AWS-RunShellScript", "InstanceIds": ["i-1"], "Parameters": { "x": ["a"] } });
+    let bad = json!({ "DocumentName": "AWS-RunShellScript", "InstanceIds": ["i-00000001"], "Parameters": { "x": ["a"] } });
     assert_eq!(code(call(&mut state, 13, "SendCommand", bad)), "InvalidParameters");
 }
 
 #[test]
 fn a_cancelled_command_ends_when_its_processes_have() {
     let mut state = region();
-    launch(&mut state, "i-1", 0);
-    let id = send(&mut state, 1, json!({ "InstanceIds": ["i-1"] }));
+    launch(&mut state, "i-00000001", 0);
+    let id = send(&mut state, 1, json!({ "InstanceIds": ["i-00000001"] }));
     tick(&mut state, at(1));
     call(&mut state, 2, "CancelCommand", json!({ "CommandId": id })).unwrap();
-    assert_eq!(status(&mut state, &id, "i-1").0, "Cancelling");
+    assert_eq!(status(&mut state, &id, "i-00000001").0, "Cancelling");
     assert!(wanted(&state).is_empty());
-    end(&mut state, &id, "i-1", Some(137), 3);
-    assert_eq!(status(&mut state, &id, "i-1"), ("Cancelled".into(), "Cancelled".into(), 137));
-    assert_eq!(code(call(&mut state, 3, "CancelCommand", json!({ "CommandId": "?" }))), "InvalidCommandId");
+    end(&mut state, &id, "i-00000001", Some(137), 3);
+    assert_eq!(status(&mut state, &id, "i-00000001"), ("Cancelled".into(), "Cancelled".into(), 137));
+    assert_eq!(
+        code(call(
+            &mut state,
+            3,
+            "CancelCommand",
+            json!({ "CommandId": "00000000-0000-4000-8000-000000000000" })
+        )),
+        "InvalidCommandId"
+    );
 }
 
 #[test]
 fn limits_of_concurrency_errors_and_time_hold() {
     let mut state = region();
-    for id in ["i-1", "i-2", "i-3"] {
+    for id in ["i-00000001", "i-00000002", "i-00000003"] {
         launch(&mut state, id, 0);
         state.ec2.tags.entry(id.to_owned()).or_default().insert("app".to_owned(), "web".to_owned());
     }
@@ -140,17 +137,17 @@ fn limits_of_concurrency_errors_and_time_hold() {
     );
     tick(&mut state, at(1));
     assert_eq!(wanted(&state).len(), 1);
-    end(&mut state, &id, "i-1", Some(0), 2);
+    end(&mut state, &id, "i-00000001", Some(0), 2);
     tick(&mut state, at(2));
-    end(&mut state, &id, "i-2", None, 3);
+    end(&mut state, &id, "i-00000002", None, 3);
     tick(&mut state, at(3));
-    assert_eq!(status(&mut state, &id, "i-2"), ("TimedOut".into(), "ExecutionTimedOut".into(), 137));
-    assert_eq!(status(&mut state, &id, "i-3").1, "Terminated");
-    let late = send(&mut state, 4, json!({ "InstanceIds": ["i-1"], "TimeoutSeconds": 30 }));
-    state.ec2.instances["i-1"].state = InstanceState::Stopped;
+    assert_eq!(status(&mut state, &id, "i-00000002"), ("TimedOut".into(), "ExecutionTimedOut".into(), 137));
+    assert_eq!(status(&mut state, &id, "i-00000003").1, "Terminated");
+    let late = send(&mut state, 4, json!({ "InstanceIds": ["i-00000001"], "TimeoutSeconds": 30 }));
+    state.ec2.instances["i-00000001"].state = InstanceState::Stopped;
     assert_eq!(tick(&mut state, at(5)), Some(at(34)));
     tick(&mut state, at(34));
-    assert_eq!(status(&mut state, &late, "i-1").1, "DeliveryTimedOut");
+    assert_eq!(status(&mut state, &late, "i-00000001").1, "DeliveryTimedOut");
     let listed = call(
         &mut state,
         40,
@@ -166,7 +163,7 @@ fn limits_of_concurrency_errors_and_time_hold() {
         { "Key": "PingStatus", "Values": ["ConnectionLost"] }] }),
     )
     .unwrap();
-    assert_eq!(known["InstanceInformationList"][0]["InstanceId"], "i-1");
+    assert_eq!(known["InstanceInformationList"][0]["InstanceId"], "i-00000001");
 }
 
 #[test]

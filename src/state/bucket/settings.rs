@@ -91,6 +91,31 @@ impl BucketSettings {
         self
     }
 
+    /// What is to be known before anything is sent there, a line each; `by_stack` is whether a stack file
+    /// names the place. Nothing of a server on this machine.
+    pub fn exposed(&self, by_stack: bool) -> Vec<String> {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let from_environment = || ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].into_iter().find_map(set);
+        let Some(endpoint) = self.endpoint.clone().or_else(from_environment) else { return Vec::new() };
+        if is_loopback(&endpoint) {
+            return Vec::new();
+        }
+        let mut lines = Vec::new();
+        if by_stack && self.endpoint.is_some() {
+            lines.push(format!(
+                "The stack file has its state at {endpoint}, a server of its own: requests to it are signed with \
+                 your credentials, and the state with all that is secret in it is sent there."
+            ));
+        }
+        if endpoint.starts_with("http://") {
+            lines.push(format!(
+                "The state goes to {endpoint} over plain HTTP: whoever is on the way can read and change it, with \
+                 all that is secret in it. Name the server with https:// if it has that."
+            ));
+        }
+        lines
+    }
+
     /// The ARNs that a policy for it is about: the bucket's, and that of the objects.
     pub fn arns(&self) -> [String; 2] {
         [format!("arn:aws:s3:::{}", self.bucket), format!("arn:aws:s3:::{}/{}/*", self.bucket, self.prefix)]
@@ -99,6 +124,18 @@ impl BucketSettings {
     pub(super) fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.prefix)
     }
+}
+
+/// Whether a URL's host is this machine.
+fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if let Some(inside) = host.strip_prefix('[').and_then(|host| host.split(']').next()) {
+        return inside.parse().is_ok_and(|ip: std::net::Ipv6Addr| ip.is_loopback());
+    }
+    let name = host.split(':').next().unwrap_or_default();
+    name == "localhost" || name.parse().is_ok_and(|ip: std::net::Ipv4Addr| ip.is_loopback())
 }
 
 impl fmt::Display for BucketSettings {
@@ -125,6 +162,26 @@ mod tests {
             BucketSettings::parse("s3://acme").unwrap().of_stack("shop").to_string(),
             "s3://acme/shop"
         );
+    }
+
+    #[test]
+    fn a_server_that_others_can_listen_to_or_that_the_stack_chose_is_told() {
+        let told = |text: &str, by_stack| BucketSettings::parse(text).unwrap().exposed(by_stack).join("\n");
+        let plain = told("s3://acme/prod?endpoint=http://minio.corp:9000", false);
+        assert!(plain.starts_with("The state goes to http://minio.corp:9000 over plain HTTP"), "{plain}");
+        let chosen = told("s3://acme/prod?endpoint=https://minio.corp", true);
+        assert!(chosen.starts_with("The stack file has its state at https://minio.corp"), "{chosen}");
+        assert_eq!(told("s3://acme/prod?endpoint=http://evil.example", true).lines().count(), 2);
+        // Not this machine, though they look like it.
+        for name in
+            ["http://127.0.0.1.evil.example", "http://localhost@evil.example", "http://[2001:db8::1]:9"]
+        {
+            assert!(!told(&format!("s3://acme/prod?endpoint={name}"), false).is_empty(), "{name}");
+        }
+        for name in ["https://minio.corp", "http://127.0.0.1:9000", "http://localhost", "http://[::1]:9000/"]
+        {
+            assert_eq!(told(&format!("s3://acme/prod?endpoint={name}"), false), "", "{name}");
+        }
     }
 
     #[test]

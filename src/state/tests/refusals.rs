@@ -67,7 +67,7 @@ async fn the_journal_of_another_state_is_refused() {
     insta::assert_snapshot!(text, @"
     bgform::state::wrong_lineage
     `DIR/journal.jsonl` belongs to another state: its lineage is THEIRS, not OURS
-    help: two states were mixed in one folder; nothing was changed. Put the file that belongs here back, or give each stack a folder of its own
+    help: two states were mixed in one place; nothing was changed. Put the file that belongs here back, or give each stack a place of its own
     ");
 }
 
@@ -84,11 +84,14 @@ fn a_folder_that_cannot_be_made_is_refused() {
 }
 
 #[test]
-fn a_full_disk_is_told_before_a_session_begins() {
+fn a_place_that_takes_nothing_is_told_before_a_session_begins() {
     let (store, folder) = store();
     let lock = store.lock("bgform apply").unwrap();
-    std::os::unix::fs::symlink("/dev/full", store.place().join("probe.tmp")).unwrap();
+    std::fs::remove_dir_all(store.place()).unwrap();
     let error = store.begin_session(&lock, first()).unwrap_err();
+    assert!(matches!(error, StateError::Unwritable { .. }), "{error:?}");
+    let full = std::io::ErrorKind::StorageFull.into();
+    let error = crate::state::file::unwritable(store.place(), &full);
     insta::assert_snapshot!(told(&store, &error).replace(&folder.path().display().to_string(), "TMP"), @"
     bgform::state::full
     the disk is full: `DIR` cannot be written

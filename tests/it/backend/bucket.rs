@@ -1,6 +1,10 @@
 //! A state in S3, from the first apply to the last; and its way there and back.
 
+use std::process::Stdio;
+
 use bgform::state::{Snapshot, Store};
+
+use crate::wire::{Counted, Moment};
 
 use super::{groups, stack};
 use crate::product::{Product, Run};
@@ -79,6 +83,51 @@ async fn what_s3_refuses_is_said_with_what_helps() {
     there("s3://acme-state/prod?endpoint=http://127.0.0.1:9".to_owned()).says("When S3 answers again");
     product.run(&["plan", "--state", "s3://acme-state?sse=rot13"]).exits(2).says("sse is AES256, aws:kms");
     assert_eq!(groups(&product).await, 0);
+}
+
+#[tokio::test]
+async fn a_server_without_conditional_writes_is_refused_by_the_first_lock() {
+    let product = Product::on_moto();
+    product.write("small.deploy", &stack(2));
+    product.bucket("acme-state");
+    let place = format!("s3://acme-state/prod?endpoint={}", product.wire.endpoint);
+    let apply = || product.run(&["apply", "--auto-approve", "--state", &place]);
+    for header in ["If-None-Match", "If-Match"] {
+        product.wire.without_header(Some(header));
+        let refused = apply().exits(1).says("does not keep two writers apart");
+        refused.says(&format!("({header})")).says("nothing was changed in the account");
+        assert_eq!(groups(&product).await, 0);
+    }
+    product.wire.without_header(None);
+    apply().exits(0).says("2 created");
+    // The lock was given back, as far as it was taken.
+    apply().exits(0).says("Nothing to do");
+}
+
+/// Killed after a write to S3, the same command does the move again.
+#[tokio::test]
+async fn a_move_into_s3_that_is_cut_short_is_done_by_the_same_command() {
+    let product = Product::on_moto();
+    product.write("small.deploy", &stack(2));
+    apply(&product).exits(0);
+    product.run(&["state", "rm", "security_group.g[\"g00\"]"]).exits(0);
+    product.bucket("acme-state");
+    let home = product.path("state");
+    let points =
+        [("PutObject history/#.json", 0), ("PutObject history/#.json", 2), ("PutObject snapshot.json", 0)];
+    for (number, (write, at)) in points.into_iter().enumerate() {
+        let place = format!("s3://acme-state/{number}?lease=1s&endpoint={}", product.wire.endpoint);
+        let migrate = ["state", "migrate", "--to", &place];
+        let child = product.command(&migrate).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let counted = Counted::Of(write.to_owned());
+        product.wire.kill_around(child, counted, at, Moment::AfterItsAnswer).expect("it is killed");
+        product.run(&migrate).exits(0).says("Moved serial").says("with 1 resources");
+        product.run(&["state", "list", "--state", &place]).exits(0).says("security_group.g[\"g01\"]");
+        // Whose note has been left says where the state is.
+        product.run(&migrate).exits(0).says("already").says("into the `stack` block");
+        let back = product.run(&["state", "migrate", "--state", &place, "--to", home.to_str().unwrap()]);
+        back.exits(0);
+    }
 }
 
 /// Two checkouts with one state: what is typed in one reaches the apply that runs in the other.

@@ -2,6 +2,7 @@
 //! and what it does afterwards is refused.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -121,7 +122,7 @@ async fn stopped(in_s3: bool) {
     let before = scene.kept();
 
     first.signal(Signal::CONT);
-    first.end().exits(1).says("was taken over by").says("began no call that is not in the journal");
+    first.end().exits(6).says("was taken over by").says("began no call that is not in the journal");
     let calls = scene.product.wire.take();
     // The one that was under way when it was stopped.
     assert!(calls.iter().filter(|call| !is_read(call)).count() <= 1, "{calls:?}");
@@ -149,7 +150,7 @@ async fn a_lock_that_is_taken_from_the_living_says_whose_it_was() {
         let first = scene.begun();
         let unlocked = scene.run(&["state", "unlock", "--auto-approve"]).exits(0);
         unlocked.says("is in use by `bgform apply`").says("Its next write is refused");
-        first.end().exits(1).says("was taken over by `bgform state unlock`");
+        first.end().exits(6).says("was taken over by `bgform state unlock`");
         scene.run(&["state", "unlock"]).exits(0).says("Nobody has the lock");
         scene.product.wire.take();
         scene.run(&APPLY).exits(0);
@@ -170,4 +171,40 @@ async fn the_lock_of_the_dead_in_s3_is_taken_over_in_time() {
     let kept = scene.kept();
     let locks: Vec<_> = kept.keys().filter(|name| name.contains("/locks/")).collect();
     assert_eq!(locks, ["prod/small/locks/00000002.json"]);
+}
+
+/// Nobody knows yet whose the state will be: whoever has the lock makes it.
+#[tokio::test]
+async fn of_eight_first_applies_at_once_each_does_its_part_or_says_who_is_at_work() {
+    let product = Product::on_moto();
+    product.write("small.deploy", &stack(3));
+    // All have planned before one of them writes.
+    product.wire.fault_always("CreateSecurityGroup", Fault::Slow(Duration::from_millis(700)));
+    let begin = |more: &[&str]| {
+        let mut command = product.command(&[&APPLY, more].concat());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let runs = |more: &[&str]| {
+        let children: Vec<_> = (0..8).map(|_| begin(more)).collect();
+        children
+            .into_iter()
+            .map(|child| child.wait_with_output().unwrap())
+            .map(|output| {
+                let said = [output.stdout, output.stderr]
+                    .map(|text| String::from_utf8_lossy(&text).into_owned())
+                    .concat();
+                (output.status.code(), said)
+            })
+            .collect::<Vec<_>>()
+    };
+    for (code, said) in runs(&[]) {
+        assert!(code == Some(0) || said.contains("is in use by"), "{code:?}: {said}");
+    }
+    assert_eq!(groups(&product).await, 3);
+    product.run(&["destroy", "--auto-approve"]).exits(0);
+    std::fs::remove_dir_all(product.path("state")).unwrap();
+    for (code, said) in runs(&["--lock-timeout", "3m"]) {
+        assert_eq!(code, Some(0), "{said}");
+    }
+    assert_eq!(groups(&product).await, 3);
 }

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod locks;
+mod owner;
 
 use crate::product::Product;
 

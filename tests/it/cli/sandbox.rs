@@ -271,10 +271,10 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
 
     disk.fill();
     let run =
-        in_it(&shift, Some(&endpoint)).exits(1).says("CreateLaunchTemplateVersion answered InternalError");
+        in_it(&shift, Some(&endpoint)).exits(6).says("CreateLaunchTemplateVersion answered InternalError");
     run.says("The sandbox cannot write its state in")
         .says("the disk is full")
-        .says("`bgform apply` looks first");
+        .says("`bgform apply hello.deploy` looks first");
     let status =
         in_it(&["sandbox", "status"], None).exits(0).says("its state cannot be written: the disk is full");
     status.says("instances: 4 running");
@@ -456,4 +456,21 @@ fn a_log_is_followed_over_its_turns_and_its_own_stays_within_a_bound() {
         numbers(&run.out).ends_with(&[998, 999])
             && run.out.len() as u64 == length(&path) + length(&log::older(&path))
     );
+}
+
+#[test]
+fn a_plan_of_the_sandbox_is_applied_in_the_sandbox_as_it_says() {
+    let product = Sandboxed::new();
+    let group = "security_group \"g\" {\n  vpc         = vpc.main\n  description = \"d\"\n}\n";
+    let head = "stack \"s\" {\n  region = \"us-east-1\"\n}\nexisting vpc \"main\" {\n  default = true\n}\n";
+    product.0.write("s.deploy", &format!("{head}{group}"));
+    let saved = product.0.run(&["--sandbox", "plan", "--out", "a.bgplan"]).exits(0);
+    saved.says("To run it: bgform apply a.bgplan");
+    product.0.run(&["apply", "a.bgplan"]).exits(0).says("1 created");
+    // So is a command of a shell whose surroundings say that they are the sandbox's.
+    let mut again = product.0.command(&["apply", "--auto-approve"]);
+    ended(again.env("BGFORM_SANDBOX", "1")).exits(0).says("Nothing to do");
+    let told = product.0.run(&["--sandbox", "promote"]).exits(2);
+    told.says("`bgform --sandbox apply` ships the first release");
+    assert!(!product.0.path("state").exists());
 }

@@ -86,7 +86,7 @@ fn converges(fault: &str, action: &str) {
     let run = match first.code {
         0 => first,
         _ => {
-            first.exits(1).says(action);
+            first.exits(6).says(action);
             apply(&product, &[]).exits(0)
         }
     };
@@ -199,7 +199,7 @@ fn what_never_gets_healthy_gets_no_request() {
     let faults = product.local.as_ref().unwrap().faults.clone();
     faults.add("never-healthy=hello-hello-green*".parse().unwrap());
     let (run, tally) = shipped(&product, &first, Duration::ZERO);
-    run.exits(1)
+    run.exits(6)
         .says("could not update `autoscaling_group.hello[\"green\"]`: waited until `hello-hello-green-")
         .says("it did not come within 30s; last seen: i-")
         .says("is unhealthy (Target.FailedHealthChecks: Health checks failed) in target group `hello-hello-green-")

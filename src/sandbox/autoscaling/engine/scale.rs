@@ -111,7 +111,7 @@ fn plan(state: &State, group: &Group) -> Result<Plan, Refusal> {
     let overrides = mixed.and_then(|mixed| mixed.pointer("/LaunchTemplate/Overrides/0"));
     if let Some(first) = overrides.map(|first| Params::from_json(Value::clone(first))) {
         instance_type = first.text("InstanceType");
-        weight = first.number("WeightedCapacity")?;
+        weight = first.number("WeightedCapacity");
         if let Some(own) = first.child("LaunchTemplateSpecification") {
             template = Template {
                 id: own.text("LaunchTemplateId").unwrap_or_default(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Configuration, Preferences, Refresh, Status, run};
 use crate::api::{Actions, Call, Params, Refusal};
 use crate::autoscaling::group::Group;
-use crate::autoscaling::{named_group, needed, paged, settings, uuid, with_group};
+use crate::autoscaling::{named_group, paged, settings, uuid, with_group};
 use crate::state::State;
 
 /// The calls about instance refreshes, by name.
@@ -52,10 +52,7 @@ fn irreversible(group: &Group, desired: Option<&Configuration>) -> Option<&'stat
 
 fn start(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let name = needed(params, "AutoScalingGroupName")?;
-    if let Some(strategy) = params.text("Strategy") {
-        settings::one_of(&strategy, "strategy", &["Rolling"])?;
-    }
+    let name = params.needed("AutoScalingGroupName");
     let desired = configuration(call.state, params)?;
     let id = uuid();
     with_group(call.state, &name, |_, group| {
@@ -98,8 +95,8 @@ fn no_active(name: &str) -> Refusal {
 /// Replacements that are under way are finished, unless `WaitForTransitioningInstances` is false.
 fn cancel(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let name = needed(params, "AutoScalingGroupName")?;
-    let waits = params.flag("WaitForTransitioningInstances")?.unwrap_or(true);
+    let name = params.needed("AutoScalingGroupName");
+    let waits = params.flag("WaitForTransitioningInstances").unwrap_or(true);
     with_group(call.state, &name, |_, group| {
         let refresh = group.refresh_mut().ok_or_else(|| no_active(&name))?;
         let reason = Some("Cancelled due to user request.".to_owned());
@@ -114,7 +111,7 @@ fn cancel(call: &mut Call) -> Result<Value, Refusal> {
 
 fn rollback(call: &mut Call) -> Result<Value, Refusal> {
     let now = call.now;
-    let name = needed(call.params, "AutoScalingGroupName")?;
+    let name = call.params.needed("AutoScalingGroupName");
     with_group(call.state, &name, |_, group| {
         let refresh = group.refresh().ok_or_else(|| no_active(&name))?;
         if matches!(refresh.status, Status::Cancelling | Status::RollbackInProgress) {

@@ -83,21 +83,6 @@ pub enum Status {
 }
 
 impl Status {
-    fn name(self) -> &'static str {
-        match self {
-            Status::Pending => "Pending",
-            Status::InProgress => "InProgress",
-            Status::Successful => "Successful",
-            Status::Failed => "Failed",
-            Status::Cancelling => "Cancelling",
-            Status::Cancelled => "Cancelled",
-            Status::RollbackInProgress => "RollbackInProgress",
-            Status::RollbackFailed => "RollbackFailed",
-            Status::RollbackSuccessful => "RollbackSuccessful",
-            Status::Baking => "Baking",
-        }
-    }
-
     pub fn ended(self) -> bool {
         matches!(
             self,
@@ -144,7 +129,7 @@ impl Refresh {
         json!({
             "InstanceRefreshId": self.id,
             "AutoScalingGroupName": self.group,
-            "Status": self.status.name(),
+            "Status": self.status,
             "StatusReason": self.reason,
             "StartTime": shown(self.started_at),
             "EndTime": self.ended_at.map(shown),

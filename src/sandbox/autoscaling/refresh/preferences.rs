@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use crate::api::{Params, Refusal};
 use crate::autoscaling::group::Group;
-use crate::autoscaling::settings::{one_of, ranged};
 
 /// Preferences with their defaults (user guide, understand-instance-refresh-default-values).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,21 +31,18 @@ impl Preferences {
     pub fn read(group: &Group, params: Option<Params>) -> Result<Self, Refusal> {
         let params = params.unwrap_or_default();
         let maintenance = group.kept.get("InstanceMaintenancePolicy").cloned().map(Params::from_json);
-        let maintained = |name: &str| match &maintenance {
-            Some(policy) => policy.number::<i64>(name),
-            None => Ok(None),
-        };
-        let own_min = ranged(&params, "MinHealthyPercentage", 0, 100)?;
-        let own_max = ranged(&params, "MaxHealthyPercentage", 100, 200)?;
+        let maintained = |name: &str| maintenance.as_ref().and_then(|policy| policy.number::<i64>(name));
+        let own_min = params.number::<i64>("MinHealthyPercentage");
+        let own_max = params.number::<i64>("MaxHealthyPercentage");
         if own_max.is_some() && own_min.is_none() {
             return Err(Refusal::validation(
                 "You must specify MinHealthyPercentage if you specify MaxHealthyPercentage.",
             ));
         }
-        let min_healthy = own_min.or(maintained("MinHealthyPercentage")?).unwrap_or(90);
+        let min_healthy = own_min.or(maintained("MinHealthyPercentage")).unwrap_or(90);
         let max_healthy = match own_min {
             Some(_) => own_max,
-            None => maintained("MaxHealthyPercentage")?,
+            None => maintained("MaxHealthyPercentage"),
         };
         if max_healthy.is_some_and(|max| max - min_healthy > 100) {
             return Err(Refusal::validation(
@@ -54,27 +50,25 @@ impl Preferences {
             ));
         }
         let checkpoints = checkpoints(&params)?;
-        let delay = ranged(&params, "CheckpointDelay", 0, 172_800)?;
+        let delay = params.number::<i64>("CheckpointDelay");
         if delay.is_some() && checkpoints.is_empty() {
             return Err(Refusal::validation(
                 "You must specify CheckpointPercentages if you specify CheckpointDelay.",
             ));
         }
         let protected = params.text("ScaleInProtectedInstances").unwrap_or("Wait".to_owned());
-        one_of(&protected, "preferences.scaleInProtectedInstances", &["Refresh", "Ignore", "Wait"])?;
         let standby = params.text("StandbyInstances").unwrap_or("Wait".to_owned());
-        one_of(&standby, "preferences.standbyInstances", &["Terminate", "Ignore", "Wait"])?;
         Ok(Self {
             min_healthy,
             max_healthy,
-            warmup: ranged(&params, "InstanceWarmup", 0, i64::MAX)?,
+            warmup: params.number::<i64>("InstanceWarmup"),
             checkpoints,
             checkpoint_delay: delay.unwrap_or(3600),
-            skip_matching: params.flag("SkipMatching")?.unwrap_or(false),
-            auto_rollback: params.flag("AutoRollback")?.unwrap_or(false),
+            skip_matching: params.flag("SkipMatching").unwrap_or(false),
+            auto_rollback: params.flag("AutoRollback").unwrap_or(false),
             protected,
             standby,
-            bake: ranged(&params, "BakeTime", 0, 172_800)?,
+            bake: params.number::<i64>("BakeTime"),
             alarms: params.child("AlarmSpecification").map(|one| one.texts("Alarms")).unwrap_or_default(),
         })
     }

@@ -7,8 +7,8 @@ use super::{find, own};
 
 /// API_DescribeImageAttribute.
 pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("ImageId")?;
-    let attribute = call.params.required("Attribute")?;
+    let id = call.params.needed("ImageId");
+    let attribute = call.params.needed("Attribute");
     let image = find(call.state, &id)?;
     if image.owner != call.state.account {
         return Err(Refusal::new("AuthFailure", format!("Not authorized for image:{id}")).status(403));
@@ -20,16 +20,15 @@ pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
             let users = image.shared_with.iter().map(|user| json!({ "userId": user }));
             json!({ "imageId": id, "launchPermission": all.into_iter().chain(users).collect::<Vec<_>>() })
         }
-        other => {
-            return Err(Refusal::value(format!("Value ({other}) for parameter attribute is invalid.")));
-        }
+        // The attributes that the sandbox's images have not.
+        _ => json!({ "imageId": id }),
     })
 }
 
 /// API_ModifyImageAttribute: description or launch permissions.
 pub fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let id = params.required("ImageId")?;
+    let id = params.needed("ImageId");
     let image = own(call.state, &id)?;
     let attribute = params.text("Attribute");
     let description = params.child("Description").and_then(|child| child.text("Value"));
@@ -96,7 +95,7 @@ fn permissions(params: &Params) -> Result<(Vec<Who>, Vec<Who>), Refusal> {
         Some("add") => add.extend(plain),
         Some("remove") => remove.extend(plain),
         None if plain.is_empty() => {}
-        _ => return Err(Refusal::value("Value for parameter operationType is invalid.")),
+        _ => return Err(Refusal::missing("OperationType")),
     }
     Ok((add, remove))
 }

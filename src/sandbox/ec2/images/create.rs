@@ -63,15 +63,15 @@ fn snapshot(
 /// `NoReboot`.
 pub fn create(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let source = params.required("InstanceId")?;
-    let name = params.required("Name")?;
+    let source = params.needed("InstanceId");
+    let name = params.needed("Name");
     let instance = instances::find(call.state, &source)?.clone();
     if !matches!(instance.state, InstanceState::Running | InstanceState::Stopped) {
         let message = format!("The instance '{source}' is not in the 'running' or 'stopped' state.");
         return Err(Refusal::new("IncorrectInstanceState", message));
     }
     check_name(call.state, &name)?;
-    let no_reboot = params.flag("NoReboot")?.unwrap_or_default();
+    let no_reboot = params.flag("NoReboot").unwrap_or_default();
     let id = new_id("ami");
     let snapshot_tags = tags::specified(params, "snapshot")?;
     let mut devices = Vec::new();
@@ -119,9 +119,9 @@ pub fn create(call: &mut Call) -> Result<Value, Refusal> {
 /// API_CopyImage, within the region.
 pub fn copy(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
-    let source = params.required("SourceImageId")?;
-    let name = params.required("Name")?;
-    let from = params.required("SourceRegion")?;
+    let source = params.needed("SourceImageId");
+    let name = params.needed("Name");
+    let from = params.needed("SourceRegion");
     if from != call.state.region {
         find(call.state, &source)?;
         return Err(Refusal::new(
@@ -133,7 +133,7 @@ pub fn copy(call: &mut Call) -> Result<Value, Refusal> {
     check_name(call.state, &name)?;
     let id = new_id("ami");
     let snapshot_tags = tags::specified(params, "snapshot")?;
-    let encrypted = params.flag("Encrypted")?.unwrap_or_default();
+    let encrypted = params.flag("Encrypted").unwrap_or_default();
     let mut devices = Vec::new();
     for device in &original.devices {
         let described = (
@@ -167,7 +167,7 @@ pub fn copy(call: &mut Call) -> Result<Value, Refusal> {
     };
     call.state.ec2.images.insert(id.clone(), image);
     let mut given = tags::specified(params, "image")?;
-    if params.flag("CopyImageTags")?.unwrap_or_default() {
+    if params.flag("CopyImageTags").unwrap_or_default() {
         let theirs = tags::of(call.state, &source).into_iter().filter(|(key, _)| !key.starts_with("aws:"));
         let own = std::mem::take(&mut given);
         given.extend(theirs);

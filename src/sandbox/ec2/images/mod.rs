@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::super::api::{Actions, Refusal};
 use super::super::compute::ImageSource;
 use super::super::state::{State, new_id};
-use super::instances;
+use super::ids;
 use super::snapshots::{Snapshot, SnapshotState};
 
 mod attributes;
@@ -77,16 +77,6 @@ pub enum ImageState {
     Pending,
     Available,
     Failed,
-}
-
-impl ImageState {
-    fn name(self) -> &'static str {
-        match self {
-            ImageState::Pending => "pending",
-            ImageState::Available => "available",
-            ImageState::Failed => "failed",
-        }
-    }
 }
 
 const AMAZON: &str = "137112412989";
@@ -208,12 +198,15 @@ pub fn add_image(
 
 /// The image with this id, which is listed. `InvalidAMIID.Malformed`, `InvalidAMIID.NotFound`.
 pub fn find<'a>(state: &'a State, id: &str) -> Result<&'a Image, Refusal> {
-    if !instances::well_formed(id, "ami") {
-        let message = format!("Invalid id: \"{id}\" (expecting \"ami-...\")");
-        return Err(Refusal::new("InvalidAMIID.Malformed", message));
-    }
-    let missing = || Refusal::new("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"));
-    state.ec2.images.get(id).filter(|image| !image.deregistered).ok_or_else(missing)
+    let listed = state.ec2.images.get(id).filter(|image| !image.deregistered);
+    listed.ok_or_else(|| ids::refused("ami", id))
+}
+
+/// Whether one of `owners`, an account, an alias or `self`, is this owner.
+pub fn owned_by(state: &State, owner: &str, owners: &[String]) -> bool {
+    owners.iter().any(|one| {
+        one == owner || Some(one.as_str()) == alias(owner) || one == "self" && owner == state.account
+    })
 }
 
 /// The image, where it can be launched. `InvalidAMIID.Unavailable` while it is not available.

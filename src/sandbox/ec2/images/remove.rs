@@ -9,7 +9,7 @@ use super::{own, using};
 /// API_DeregisterImage. `InvalidAMIID.Unavailable` for what was deregistered before. Snapshots
 /// stay unless `DeleteAssociatedSnapshots`; one that another image has stays then too.
 pub fn deregister(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("ImageId")?;
+    let id = call.params.needed("ImageId");
     if call.state.ec2.deregistered.contains(&id) {
         let message = format!("The image ID '{id}' is no longer available");
         return Err(Refusal::new("InvalidAMIID.Unavailable", message));
@@ -19,7 +19,7 @@ pub fn deregister(call: &mut Call) -> Result<Value, Refusal> {
     let theirs: Vec<String> = image.devices.iter().map(|device| device.snapshot.clone()).collect();
     call.state.ec2.deregistered.insert(id.clone());
     tags::forget(call.state, &id);
-    let delete = call.params.flag("DeleteAssociatedSnapshots")?.unwrap_or_default();
+    let delete = call.params.flag("DeleteAssociatedSnapshots").unwrap_or_default();
     let mut results = Vec::new();
     for snapshot in theirs.into_iter().filter(|_| delete) {
         let word = match (call.state.ec2.snapshots.contains_key(&snapshot), using(call.state, &snapshot)) {

@@ -23,7 +23,7 @@ fn asked(call: &Call) -> Result<Vec<String>, Refusal> {
 }
 
 fn word(state: InstanceState) -> Value {
-    json!({ "code": state.code(), "name": state.name() })
+    json!({ "code": state.code(), "name": state })
 }
 
 /// Does it to all, and answers what state each had and has.
@@ -71,7 +71,7 @@ pub fn start(call: &mut Call) -> Result<Value, Refusal> {
 /// API_StopInstances. `OperationNotPermitted` where stopping is disabled.
 pub fn stop(call: &mut Call) -> Result<Value, Refusal> {
     for flag in ["Force", "Hibernate"] {
-        if call.params.flag(flag)?.unwrap_or_default() && flag == "Hibernate" {
+        if call.params.flag(flag).unwrap_or_default() && flag == "Hibernate" {
             let message = "The instance is not configured for hibernation.";
             return Err(Refusal::new("UnsupportedHibernationConfiguration", message));
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::api::{Actions, Refusal};
 use super::super::state::State;
+use super::ids;
 use super::launch::Launch;
 use super::profiles::Association;
 
@@ -173,17 +174,6 @@ impl InstanceState {
         }
     }
 
-    pub fn name(self) -> &'static str {
-        match self {
-            InstanceState::Pending => "pending",
-            InstanceState::Running => "running",
-            InstanceState::ShuttingDown => "shutting-down",
-            InstanceState::Terminated => "terminated",
-            InstanceState::Stopping => "stopping",
-            InstanceState::Stopped => "stopped",
-        }
-    }
-
     /// Whether its processes should be there.
     pub fn runs(self) -> bool {
         matches!(self, InstanceState::Pending | InstanceState::Running)
@@ -213,21 +203,13 @@ pub fn transition_reason(code: &str, now: Timestamp) -> String {
     }
 }
 
-/// Whether something is an id with this prefix: 8 or 17 hexadecimal digits after it.
-pub fn well_formed(id: &str, prefix: &str) -> bool {
-    let digits = id.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
-    digits.is_some_and(|digits| {
-        matches!(digits.len(), 8 | 17) && digits.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
-    })
-}
-
 /// `InvalidInstanceID.Malformed` and `InvalidInstanceID.NotFound`, for any of these.
-pub fn check_ids(state: &State, ids: &[String]) -> Result<(), Refusal> {
-    if let Some(bad) = ids.iter().find(|id| !well_formed(id, "i")) {
-        return Err(Refusal::new("InvalidInstanceID.Malformed", format!("Invalid id: \"{bad}\"")));
+pub fn check_ids(state: &State, wanted: &[String]) -> Result<(), Refusal> {
+    if let Some(bad) = wanted.iter().find(|id| !ids::well_formed("i", id)) {
+        return Err(ids::refused("i", bad));
     }
     let missing: Vec<&str> =
-        ids.iter().map(String::as_str).filter(|id| !state.ec2.instances.contains_key(*id)).collect();
+        wanted.iter().map(String::as_str).filter(|id| !state.ec2.instances.contains_key(*id)).collect();
     let message = match missing.as_slice() {
         [] => return Ok(()),
         [one] => format!("The instance ID '{one}' does not exist"),
@@ -238,10 +220,7 @@ pub fn check_ids(state: &State, ids: &[String]) -> Result<(), Refusal> {
 
 /// The instance with this id, to be changed.
 pub fn find<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Instance, Refusal> {
-    check_ids(state, &[id.to_owned()])?;
-    let missing =
-        || Refusal::new("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist"));
-    state.ec2.instances.get_mut(id).ok_or_else(missing)
+    state.ec2.instances.get_mut(id).ok_or_else(|| ids::refused("i", id))
 }
 
 /// `stop` or `terminate` (API_ModifyInstanceAttribute).

@@ -19,28 +19,14 @@ pub struct MetadataOptions {
 }
 
 impl MetadataOptions {
-    /// Reads and checks them. `InvalidParameterValue`.
-    pub fn read(params: &Params) -> Result<Self, Refusal> {
-        let word = |name: &str, allowed: [&str; 2]| match params.text(name) {
-            Some(given) if !allowed.contains(&given.as_str()) => {
-                Err(Refusal::value(format!("Value ({given}) for parameter {name} is invalid.")))
-            }
-            given => Ok(given),
-        };
-        let switch = ["enabled", "disabled"];
-        let hop_limit = params.number("HttpPutResponseHopLimit")?;
-        if hop_limit.is_some_and(|limit: u32| !(1..=64).contains(&limit)) {
-            return Err(Refusal::value(
-                "The value for HttpPutResponseHopLimit must be an integer between 1 and 64.",
-            ));
+    pub fn read(params: &Params) -> Self {
+        Self {
+            http_tokens: params.text("HttpTokens"),
+            hop_limit: params.number("HttpPutResponseHopLimit"),
+            http_endpoint: params.text("HttpEndpoint"),
+            http_protocol_ipv6: params.text("HttpProtocolIpv6"),
+            instance_metadata_tags: params.text("InstanceMetadataTags"),
         }
-        Ok(Self {
-            http_tokens: word("HttpTokens", ["required", "optional"])?,
-            hop_limit,
-            http_endpoint: word("HttpEndpoint", switch)?,
-            http_protocol_ipv6: word("HttpProtocolIpv6", switch)?,
-            instance_metadata_tags: word("InstanceMetadataTags", switch)?,
-        })
     }
 
     /// This, and for what it leaves out, `base`.
@@ -82,7 +68,7 @@ pub fn live<'a>(call: &'a mut Call, id: &str) -> Result<&'a mut Instance, Refusa
     match instance.is_gone() {
         true => Err(Refusal::new(
             "IncorrectInstanceState",
-            format!("The instance '{id}' is in the '{}' state.", instance.state.name()),
+            format!("The instance '{id}' is in the state {}.", json!(instance.state)),
         )),
         false => Ok(instance),
     }
@@ -90,8 +76,8 @@ pub fn live<'a>(call: &'a mut Call, id: &str) -> Result<&'a mut Instance, Refusa
 
 /// API_ModifyInstanceMetadataOptions: what is left out stays.
 pub fn modify_metadata(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("InstanceId")?;
-    let given = MetadataOptions::read(call.params)?;
+    let id = call.params.needed("InstanceId");
+    let given = MetadataOptions::read(call.params);
     let attributes = &mut live(call, &id)?.attributes;
     attributes.metadata = given.over(std::mem::take(&mut attributes.metadata));
     // The change is on the way when this is answered, and done when somebody asks next.
@@ -110,9 +96,6 @@ pub fn unmonitor(call: &mut Call) -> Result<Value, Refusal> {
 
 fn set_monitoring(call: &mut Call, on: bool, word: &str) -> Result<Value, Refusal> {
     let ids = call.params.texts("InstanceId");
-    if ids.is_empty() {
-        return Err(Refusal::missing("InstanceId"));
-    }
     check_ids(call.state, &ids)?;
     let mut answers = Vec::new();
     for id in ids {
@@ -126,11 +109,8 @@ fn set_monitoring(call: &mut Call, on: bool, word: &str) -> Result<Value, Refusa
 
 /// API_ModifyInstanceMaintenanceOptions.
 pub fn modify_maintenance(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("InstanceId")?;
+    let id = call.params.needed("InstanceId");
     let recovery = call.params.text("AutoRecovery");
-    if let Some(word) = recovery.as_ref().filter(|word| !["default", "disabled"].contains(&word.as_str())) {
-        return Err(Refusal::value(format!("Value ({word}) for parameter autoRecovery is invalid.")));
-    }
     let attributes = &mut live(call, &id)?.attributes;
     attributes.auto_recovery = recovery.unwrap_or_else(|| attributes.auto_recovery.clone());
     Ok(json!({ "instanceId": id, "autoRecovery": attributes.auto_recovery }))
@@ -145,7 +125,12 @@ pub fn describe_credits(call: &mut Call) -> Result<Value, Refusal> {
     let unlimited = |one: &Instance| one.attributes.credits.as_deref() == Some("unlimited");
     // Without ids, only those that differ from the standard are listed.
     let listed = |one: &Instance| burstable(one) && (!ids.is_empty() || unlimited(one));
-    let (found, next) = select(call, "instancesSet", listed)?;
+    let page = select(call, listed)?;
+    let found: Vec<&Instance> = page
+        .items
+        .iter()
+        .filter_map(|one| call.state.ec2.instances.get(one["instanceId"].as_str()?))
+        .collect();
     if let Some(other) = ids.iter().find(|id| !found.iter().any(|one| one.id == **id)) {
         let message = format!("The instance '{other}' is not a burstable performance instance.");
         return Err(Refusal::new("InvalidParameterValue", message));
@@ -154,5 +139,5 @@ pub fn describe_credits(call: &mut Call) -> Result<Value, Refusal> {
         let default = if one.instance_type.starts_with("t2.") { "standard" } else { "unlimited" };
         json!({ "instanceId": one.id, "cpuCredits": one.attributes.credits.as_deref().unwrap_or(default) })
     });
-    Ok(json!({ "instanceCreditSpecificationSet": shown.collect::<Vec<_>>(), "nextToken": next }))
+    Ok(json!({ "instanceCreditSpecificationSet": shown.collect::<Vec<_>>(), "nextToken": page.next }))
 }

@@ -11,8 +11,8 @@ use super::shown;
 /// for `MinCount`.
 pub fn run(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
-    let least: u32 = params.number("MinCount")?.ok_or_else(|| Refusal::missing("MinCount"))?;
-    let most: u32 = params.number("MaxCount")?.ok_or_else(|| Refusal::missing("MaxCount"))?;
+    let least: u32 = params.number("MinCount").ok_or_else(|| Refusal::missing("MinCount"))?;
+    let most: u32 = params.number("MaxCount").ok_or_else(|| Refusal::missing("MaxCount"))?;
     if least == 0 || most == 0 {
         let name = if least == 0 { "minCount" } else { "maxCount" };
         return Err(Refusal::value(format!(

@@ -114,7 +114,7 @@ pub fn shown(state: &State, instance: &Instance) -> Value {
     let public = public_address(state, instance);
     let mut shown = json!({
         "instanceId": instance.id, "imageId": instance.image,
-        "instanceState": { "code": instance.state.code(), "name": instance.state.name() },
+        "instanceState": { "code": instance.state.code(), "name": instance.state },
         "privateDnsName": if ended { String::new() } else { private_name(state, instance) },
         "dnsName": public.clone().unwrap_or_default(), "reason": instance.transition_reason,
         "keyName": instance.key_name, "amiLaunchIndex": instance.index, "productCodes": [],

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::super::api::{Call, Filters, Refusal, page};
+use super::super::super::api::{Call, Refusal};
 use super::super::super::compute;
 use super::super::super::log;
-use super::super::super::state::Tags;
+use super::super::list::{List, list};
 use super::{Instance, InstanceState, check_ids, find};
 
 /// As much of the console's end is answered (API_GetConsoleOutput).
@@ -37,46 +37,47 @@ fn summary(word: &str) -> Value {
     json!({ "status": word, "details": [{ "name": "reachability", "status": reachability }] })
 }
 
+/// Tags are no filters of this call.
+const STATUS: List = List {
+    // One that does not run is no error.
+    ids: ("", ""),
+    answer: "instanceStatusSet",
+    most: usize::MAX,
+    filters: &[
+        ("availability-zone", "availabilityZone"),
+        ("instance-state-code", "instanceState.code"),
+        ("instance-state-name", "instanceState.name"),
+        ("instance-status.status", "instanceStatus.status"),
+        ("instance-status.reachability", "instanceStatus.details.status"),
+        ("system-status.status", "systemStatus.status"),
+        ("system-status.reachability", "systemStatus.details.status"),
+    ],
+};
+
 /// API_DescribeInstanceStatus: running instances, or with `IncludeAllInstances` all.
 pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let (state, params) = (&*call.state, call.params);
-    let (filters, ids) = (Filters::of(params), params.texts("InstanceId"));
+    let ids = params.texts("InstanceId");
     check_ids(state, &ids)?;
-    let all = params.flag("IncludeAllInstances")?.unwrap_or_default();
+    let all = params.flag("IncludeAllInstances").unwrap_or_default();
     let zone_id = |zone: &str| state.zones().into_iter().find(|(name, _)| name == zone).map(|(_, id)| id);
-    let mut found = Vec::new();
-    for instance in state.ec2.instances.values().filter(|one| ids.is_empty() || ids.contains(&one.id)) {
+    let shown = |instance: &Instance| {
         let (system, own) = words(instance);
-        // Tags are no filters of this call.
-        let passes = filters.pass(&Tags::new(), |name| {
-            Some(vec![match name {
-                "availability-zone" => instance.zone.clone(),
-                "instance-state-code" => instance.state.code().to_string(),
-                "instance-state-name" => instance.state.name().to_owned(),
-                "instance-status.status" => own.to_owned(),
-                "system-status.status" => system.to_owned(),
-                "instance-status.reachability" if own == "impaired" => "failed".to_owned(),
-                "instance-status.reachability" | "system-status.reachability" => "passed".to_owned(),
-                _ => return None,
-            }])
-        })?;
-        if passes && (all || instance.state == InstanceState::Running) {
-            found.push(json!({
-                "instanceId": instance.id, "availabilityZone": instance.zone,
-                "availabilityZoneId": zone_id(&instance.zone),
-                "instanceState": { "code": instance.state.code(), "name": instance.state.name() },
-                "systemStatus": summary(system), "instanceStatus": summary(own),
-            }));
-        }
-    }
-    let size = params.number("MaxResults")?.unwrap_or(usize::MAX);
-    let page = page(found, params.text("NextToken"), size)?;
-    Ok(json!({ "instanceStatusSet": page.items, "nextToken": page.next }))
+        json!({
+            "instanceId": instance.id, "availabilityZone": instance.zone,
+            "availabilityZoneId": zone_id(&instance.zone),
+            "instanceState": { "code": instance.state.code(), "name": instance.state },
+            "systemStatus": summary(system), "instanceStatus": summary(own),
+        })
+    };
+    let asked = state.ec2.instances.values().filter(|one| ids.is_empty() || ids.contains(&one.id));
+    let runs = |one: &&Instance| all || one.state == InstanceState::Running;
+    list(call, &STATUS, asked.filter(runs).map(shown).collect())
 }
 
 /// API_GetConsoleOutput: what the instance printed, its last 64 KB, in base64.
 pub fn console_output(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("InstanceId")?;
+    let id = call.params.needed("InstanceId");
     find(call.state, &id)?;
     let (output, at) = console(&compute::console(call.folder, &id), call.now);
     let output = (!output.is_empty()).then(|| STANDARD.encode(output));

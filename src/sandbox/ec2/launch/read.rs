@@ -4,23 +4,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::super::api::{Params, Refusal};
-use super::super::instances::{MetadataOptions, check_shutdown_behavior};
+use super::super::instances::MetadataOptions;
 use super::super::tags;
 use super::{DeviceChange, Launch};
 
 /// Reads the parameters of RunInstances, or the `LaunchTemplateData` of a launch template in the
 /// form of its request. User data must be base64 and at most 16 KB (`InvalidUserData.Malformed`).
 pub fn read(params: &Params) -> Result<Launch, Refusal> {
-    let flag = |name: &str, member: &str| match params.child(name) {
-        Some(child) => child.flag(member),
-        None => Ok(None),
-    };
     let placement = params.child("Placement").unwrap_or_default();
     let mut launch = Launch {
         image: params.text("ImageId").unwrap_or_default(),
         instance_type: params.text("InstanceType").unwrap_or_default(),
         subnet: params.text("SubnetId"),
-        zone: placement.text("AvailabilityZone").filter(|zone| !zone.is_empty()),
+        zone: placement.given("AvailabilityZone"),
         tenancy: placement.text("Tenancy"),
         security_groups: params.texts("SecurityGroupId"),
         security_group_names: params.texts("SecurityGroup"),
@@ -36,19 +32,16 @@ pub fn read(params: &Params) -> Result<Launch, Refusal> {
         interface_tags: tags::specified(params, "network-interface")?,
         private_address: address(params)?,
         devices: params.items("BlockDeviceMapping").iter().map(device).collect::<Result<_, _>>()?,
-        metadata: MetadataOptions::read(&params.child("MetadataOptions").unwrap_or_default())?,
-        monitoring: flag("Monitoring", "Enabled")?,
-        ebs_optimized: params.flag("EbsOptimized")?,
-        disable_api_termination: params.flag("DisableApiTermination")?,
-        disable_api_stop: params.flag("DisableApiStop")?,
+        metadata: MetadataOptions::read(&params.child("MetadataOptions").unwrap_or_default()),
+        monitoring: params.child("Monitoring").and_then(|child| child.flag("Enabled")),
+        ebs_optimized: params.flag("EbsOptimized"),
+        disable_api_termination: params.flag("DisableApiTermination"),
+        disable_api_stop: params.flag("DisableApiStop"),
         shutdown_behavior: params.text("InstanceInitiatedShutdownBehavior"),
         credits: params.child("CreditSpecification").and_then(|child| child.text("CpuCredits")),
-        client_token: params.text("ClientToken").filter(|token| !token.is_empty()),
+        client_token: params.given("ClientToken"),
         ..Launch::default()
     };
-    if let Some(behavior) = &launch.shutdown_behavior {
-        check_shutdown_behavior(behavior)?;
-    }
     interfaces(params, &mut launch)?;
     Ok(launch)
 }
@@ -88,14 +81,14 @@ fn interfaces(params: &Params, launch: &mut Launch) -> Result<(), Refusal> {
     if launch.security_groups.is_empty() {
         launch.security_groups = first.texts("Groups");
     }
-    launch.public = first.flag("AssociatePublicIpAddress")?;
+    launch.public = first.flag("AssociatePublicIpAddress");
     launch.interface_description = first.text("Description");
     launch.private_address = address(first)?.or(launch.private_address);
     Ok(())
 }
 
 fn address(params: &Params) -> Result<Option<std::net::Ipv4Addr>, Refusal> {
-    let Some(text) = params.text("PrivateIpAddress").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = params.given("PrivateIpAddress") else { return Ok(None) };
     text.parse().map(Some).map_err(|_| {
         Refusal::value(format!("Value ({text}) for parameter address is invalid. Not an IPv4 address."))
     })
@@ -122,16 +115,16 @@ pub fn profile(params: &Params) -> Option<String> {
 fn device(mapping: &Params) -> Result<DeviceChange, Refusal> {
     let ebs = mapping.child("Ebs").unwrap_or_default();
     Ok(DeviceChange {
-        device: mapping.required("DeviceName")?,
+        device: mapping.needed("DeviceName"),
         none: mapping.has("NoDevice"),
         snapshot: ebs.text("SnapshotId"),
-        size: ebs.number("VolumeSize")?,
+        size: ebs.number("VolumeSize"),
         kind: ebs.text("VolumeType"),
-        iops: ebs.number("Iops")?,
-        throughput: ebs.number("Throughput")?,
-        encrypted: ebs.flag("Encrypted")?,
+        iops: ebs.number("Iops"),
+        throughput: ebs.number("Throughput"),
+        encrypted: ebs.flag("Encrypted"),
         kms_key: ebs.text("KmsKeyId"),
-        delete_on_termination: ebs.flag("DeleteOnTermination")?,
+        delete_on_termination: ebs.flag("DeleteOnTermination"),
     })
 }
 

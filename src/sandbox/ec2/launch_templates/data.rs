@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::super::super::api::{Params, Refusal};
+use super::super::SERVICE;
 
 /// How much user data there may be before it is encoded (EC2 user guide, instancedata-add-user-data).
 const USER_DATA: usize = 16384;
@@ -18,52 +19,14 @@ const LISTS: &[(&str, &str, &str)] = &[
     ("", "LicenseSpecification", "licenseSet"),
 ];
 
-/// The parameters of RequestLaunchTemplateData that there are.
-const KNOWN: &[&str] = &[
-    "BlockDeviceMapping",
-    "CapacityReservationSpecification",
-    "CpuOptions",
-    "CreditSpecification",
-    "DisableApiStop",
-    "DisableApiTermination",
-    "EbsOptimized",
-    "ElasticGpuSpecification",
-    "ElasticInferenceAccelerator",
-    "EnclaveOptions",
-    "HibernationOptions",
-    "IamInstanceProfile",
-    "ImageId",
-    "InstanceInitiatedShutdownBehavior",
-    "InstanceMarketOptions",
-    "InstanceRequirements",
-    "InstanceType",
-    "KernelId",
-    "KeyName",
-    "LicenseSpecification",
-    "MaintenanceOptions",
-    "MetadataOptions",
-    "Monitoring",
-    "NetworkInterface",
-    "NetworkPerformanceOptions",
-    "Operator",
-    "Placement",
-    "PrivateDnsNameOptions",
-    "RamDiskId",
-    "SecondaryInterface",
-    "SecurityGroup",
-    "SecurityGroupId",
-    "TagSpecification",
-    "UserData",
-];
-
 /// The resource types that a template may tag (API_LaunchTemplateTagSpecificationRequest).
 const TAGGED: &[&str] = &["instance", "volume", "elastic-gpu", "network-interface", "spot-instances-request"];
 
 /// The data that a call gives.
 pub fn read(params: &Params) -> Result<Value, Refusal> {
-    let data = params.child("LaunchTemplateData").ok_or_else(|| Refusal::missing("LaunchTemplateData"))?;
-    let Some(given) = data.value().as_object() else { return Err(Refusal::missing("LaunchTemplateData")) };
-    if let Some(unknown) = given.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+    let data = params.child("LaunchTemplateData").unwrap_or_default();
+    let mut given = data.value().as_object().into_iter().flat_map(Map::keys);
+    if let Some(unknown) = given.find(|name| !SERVICE.shapes.has("RequestLaunchTemplateData", name)) {
         return Err(Refusal::new("UnknownParameter", format!("The parameter {unknown} is not recognized")));
     }
     check(&data)?;
@@ -124,24 +87,8 @@ fn check(data: &Params) -> Result<(), Refusal> {
             return Err(Refusal::value("User data is limited to 16384 bytes"));
         }
     }
-    for flag in ["EbsOptimized", "DisableApiStop", "DisableApiTermination"] {
-        data.flag(flag)?;
-    }
-    if let Some(monitoring) = data.child("Monitoring") {
-        monitoring.flag("Enabled")?;
-    }
-    for device in data.items("BlockDeviceMapping") {
-        if let Some(volume) = device.child("Ebs") {
-            ["VolumeSize", "Iops", "Throughput"]
-                .into_iter()
-                .try_for_each(|name| volume.number::<u32>(name).map(drop))?;
-            ["Encrypted", "DeleteOnTermination"]
-                .into_iter()
-                .try_for_each(|name| volume.flag(name).map(drop))?;
-        }
-    }
     for specification in data.items("TagSpecification") {
-        let of = specification.required("ResourceType")?;
+        let of = specification.needed("ResourceType");
         if !TAGGED.contains(&of.as_str()) {
             return Err(Refusal::value(format!(
                 "'{of}' is not a valid taggable resource type for this operation."

@@ -9,7 +9,7 @@ use super::{LaunchTemplate, Version, by_id, by_name, meant};
 const TEMPLATES: List = List {
     ids: ("LaunchTemplateId", "launchTemplateId"),
     answer: "launchTemplates",
-    sizes: (1, 200),
+    most: 200,
     filters: &[("create-time", "createTime"), ("launch-template-name", "launchTemplateName")],
 };
 
@@ -17,7 +17,7 @@ const VERSIONS: List = List {
     // One id names the template, and none a version.
     ids: ("", ""),
     answer: "launchTemplateVersionSet",
-    sizes: (1, 200),
+    most: 200,
     filters: &[
         ("create-time", "createTime"),
         ("ebs-optimized", "launchTemplateData.ebsOptimized"),
@@ -85,7 +85,7 @@ fn asked<'a>(
     template: &'a LaunchTemplate,
     wanted: &[String],
 ) -> Result<Vec<&'a Version>, Refusal> {
-    let (least, most) = (call.params.number::<u64>("MinVersion")?, call.params.number::<u64>("MaxVersion")?);
+    let (least, most) = (call.params.number::<u64>("MinVersion"), call.params.number::<u64>("MaxVersion"));
     if !wanted.is_empty() {
         if least.is_some() || most.is_some() {
             return Err(Refusal::new(

@@ -113,13 +113,7 @@ fn maker(state: &State) -> String {
 
 /// A template by its id: `InvalidLaunchTemplateId.NotFound`, or `.Malformed` for what is none.
 fn by_id<'a>(state: &'a State, id: &str) -> Result<&'a LaunchTemplate, Refusal> {
-    state.ec2.launch_templates.get(id).ok_or_else(|| match ids::well_formed("lt", id) {
-        true => ids::not_found(id),
-        false => Refusal::new(
-            "InvalidLaunchTemplateId.Malformed",
-            format!("The specified launch template ID '{id}' is malformed."),
-        ),
-    })
+    state.ec2.launch_templates.get(id).ok_or_else(|| ids::refused("lt", id))
 }
 
 /// A template by its name: `InvalidLaunchTemplateName.NotFoundException`.

@@ -9,7 +9,7 @@ use super::{LaunchTemplate, Version, data, meant};
 
 /// API_CreateLaunchTemplate: the template and its version 1.
 pub fn create_launch_template(call: &mut Call) -> Result<Value, Refusal> {
-    let name = call.params.required("LaunchTemplateName")?;
+    let name = call.params.needed("LaunchTemplateName");
     let fits = (3..=128).contains(&name.chars().count());
     if !fits || !name.chars().all(|c| c.is_ascii_alphanumeric() || "().-/_".contains(c)) {
         return Err(Refusal::new(
@@ -25,7 +25,7 @@ pub fn create_launch_template(call: &mut Call) -> Result<Value, Refusal> {
         ));
     }
     let data = data::read(call.params)?;
-    let description = description(call)?;
+    let description = call.params.given("VersionDescription");
     let given = tags::specified(call.params, "launch-template")?;
     let template = LaunchTemplate {
         id: new_id("lt"),
@@ -41,20 +41,11 @@ pub fn create_launch_template(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "launchTemplate": shown }))
 }
 
-/// `VersionDescription`: at most 255 characters.
-pub fn description(call: &Call) -> Result<Option<String>, Refusal> {
-    let text = call.params.text("VersionDescription").filter(|text| !text.is_empty());
-    match text.as_ref().is_some_and(|text| text.chars().count() > 255) {
-        true => Err(Refusal::value("The version description must not be longer than 255 characters")),
-        false => Ok(text),
-    }
-}
-
 /// API_ModifyLaunchTemplate: another default version.
 pub fn modify_launch_template(call: &mut Call) -> Result<Value, Refusal> {
     let template = meant(call.state, call.params)?;
     let mut template = template.clone();
-    if let Some(version) = call.params.text("SetDefaultVersion").filter(|version| !version.is_empty()) {
+    if let Some(version) = call.params.given("SetDefaultVersion") {
         if version.parse::<u64>().is_err() {
             return Err(Refusal::value(format!(
                 "Value ({version}) for parameter SetDefaultVersion is invalid. It must be a version number."

@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
-use super::super::super::api::{Call, Handler, Refusal};
-use super::super::super::cloudwatch::Metrics;
+use super::super::super::api::{Refusal, direct};
 use super::super::super::pace::Pace;
 use super::super::super::state::Network;
+use super::super::SERVICE;
 use super::*;
 
 fn state() -> State {
@@ -11,11 +11,7 @@ fn state() -> State {
 }
 
 fn ask(state: &mut State, action: &str, params: Value) -> Result<Value, Refusal> {
-    let handler: Handler =
-        ACTIONS.iter().find(|(name, _)| *name == action).map(|(_, handler)| *handler).unwrap();
-    let params = Params::from_json(params);
-    let (metrics, folder) = (Metrics::default(), std::path::Path::new("."));
-    handler(&mut Call { state, params: &params, now: Timestamp::UNIX_EPOCH, metrics: &metrics, folder })
+    direct::call(&[&SERVICE], state, Timestamp::UNIX_EPOCH, action, params)
 }
 
 fn create(state: &mut State, data: Value) -> Result<Value, Refusal> {

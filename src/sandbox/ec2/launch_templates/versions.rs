@@ -3,22 +3,22 @@
 use serde_json::{Value, json};
 
 use super::super::super::api::{Call, Refusal};
-use super::templates::description;
 use super::{Version, data, meant};
-
-/// How many versions one call deletes (API_DeleteLaunchTemplateVersions).
-const DELETED: usize = 200;
 
 /// API_CreateLaunchTemplateVersion
 pub fn create_launch_template_version(call: &mut Call) -> Result<Value, Refusal> {
     let mut template = meant(call.state, call.params)?.clone();
     let mut new = data::read(call.params)?;
-    if let Some(source) = call.params.text("SourceVersion").filter(|source| !source.is_empty()) {
+    if let Some(source) = call.params.given("SourceVersion") {
         new = data::merged(&template.existing(&source)?.data, &new);
     }
     template.latest += 1;
-    let version =
-        Version { number: template.latest, description: description(call)?, created_at: call.now, data: new };
+    let version = Version {
+        number: template.latest,
+        description: call.params.given("VersionDescription"),
+        created_at: call.now,
+        data: new,
+    };
     let shown = template.shown_version(call.state, &version);
     template.versions.push(version);
     call.state.ec2.launch_templates.insert(template.id.clone(), template);
@@ -29,12 +29,6 @@ pub fn create_launch_template_version(call: &mut Call) -> Result<Value, Refusal>
 pub fn delete_launch_template_versions(call: &mut Call) -> Result<Value, Refusal> {
     let mut template = meant(call.state, call.params)?.clone();
     let wanted = call.params.texts("LaunchTemplateVersion");
-    if wanted.is_empty() {
-        return Err(Refusal::missing("LaunchTemplateVersion"));
-    }
-    if wanted.len() > DELETED {
-        return Err(Refusal::value(format!("At most {DELETED} versions can be deleted in one request.")));
-    }
     let (mut deleted, mut kept) = (Vec::new(), Vec::new());
     for text in &wanted {
         let number = text.parse::<u64>().map_err(|_| {

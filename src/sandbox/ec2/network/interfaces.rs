@@ -10,7 +10,7 @@ use super::super::{Instance, InstanceState, instances, tags};
 const INTERFACES: List = List {
     ids: ("NetworkInterfaceId", "networkInterfaceId"),
     answer: "networkInterfaceSet",
-    sizes: (5, 1000),
+    most: 1000,
     filters: &[
         ("addresses.primary", "privateIpAddressesSet.primary"),
         ("addresses.private-ip-address", "privateIpAddressesSet.privateIpAddress"),

@@ -27,7 +27,7 @@ const RESTRICTED: [Ipv4Net; 4] = [
 /// A range of addresses, /16 to /28. `10.0.0.18/24` is `10.0.0.0/24` (API_CreateVpc,
 /// API_CreateSubnet). `code` refuses what is no such range.
 fn range(params: &Params, code: &str) -> Result<Ipv4Net, Refusal> {
-    let text = params.required("CidrBlock")?;
+    let text = params.needed("CidrBlock");
     let range: Ipv4Net = text.parse().map_err(|_| {
         Refusal::value(format!(
             "Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block."
@@ -93,7 +93,7 @@ pub fn create_vpc(call: &mut Call) -> Result<Value, Refusal> {
 
 /// API_DeleteVpc: with what came with it, once nothing else is in it.
 pub fn delete_vpc(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("VpcId")?;
+    let id = call.params.needed("VpcId");
     let state = &mut *call.state;
     let vpc = state.ec2.vpcs.get(&id).ok_or_else(|| ids::not_found(&id))?;
     let groups = || state.ec2.security_groups.values().filter(|group| group.vpc == id);
@@ -132,7 +132,7 @@ pub fn create_subnet(call: &mut Call) -> Result<Value, Refusal> {
             "Ipv6NetmaskLength",
         ],
     )?;
-    let id = call.params.required("VpcId")?;
+    let id = call.params.needed("VpcId");
     let vpc = call.state.ec2.vpcs.get(&id).ok_or_else(|| ids::not_found(&id))?;
     let range = range(call.params, "InvalidSubnet.Range")?;
     if !vpc.cidr.parse::<Ipv4Net>().is_ok_and(|vpc| vpc.contains(&range)) {
@@ -194,7 +194,7 @@ fn zone(state: &State, params: &Params) -> Result<(String, String), Refusal> {
 
 /// API_DeleteSubnet: once no instance and no load balancer is in it.
 pub fn delete_subnet(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("SubnetId")?;
+    let id = call.params.needed("SubnetId");
     let state = &mut *call.state;
     if !state.ec2.subnets.contains_key(&id) {
         return Err(ids::not_found(&id));

@@ -10,7 +10,7 @@ use super::super::tags;
 const GATEWAYS: List = List {
     ids: ("InternetGatewayId", "internetGatewayId"),
     answer: "internetGatewaySet",
-    sizes: (5, 1000),
+    most: 1000,
     filters: &[
         ("attachment.state", "attachmentSet.state"),
         ("attachment.vpc-id", "attachmentSet.vpcId"),
@@ -22,7 +22,7 @@ const GATEWAYS: List = List {
 const ROUTE_TABLES: List = List {
     ids: ("RouteTableId", "routeTableId"),
     answer: "routeTableSet",
-    sizes: (5, 100),
+    most: 100,
     filters: &[
         ("association.gateway-id", "associationSet.gatewayId"),
         ("association.main", "associationSet.main"),
@@ -43,7 +43,7 @@ const ROUTE_TABLES: List = List {
 const ACLS: List = List {
     ids: ("NetworkAclId", "networkAclId"),
     answer: "networkAclSet",
-    sizes: (5, 1000),
+    most: 1000,
     filters: &[
         ("association.association-id", "associationSet.networkAclAssociationId"),
         ("association.network-acl-id", "associationSet.networkAclId"),
@@ -58,7 +58,7 @@ const ACLS: List = List {
 const DHCP: List = List {
     ids: ("DhcpOptionsId", "dhcpOptionsId"),
     answer: "dhcpOptionsSet",
-    sizes: (5, 1000),
+    most: 1000,
     filters: &[
         ("dhcp-options-id", "dhcpOptionsId"),
         ("key", "dhcpConfigurationSet.key"),

@@ -1,14 +1,11 @@
-use std::path::Path;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::super::api::{Call, Params, Refusal};
-use super::super::super::cloudwatch::Metrics;
+use super::super::super::api::{Refusal, direct};
 use super::super::super::pace::Pace;
 use super::super::super::state::{Network, State};
 use super::super::launch::{Launch, launch};
-use super::super::{ACTIONS, InstanceState};
+use super::super::{InstanceState, SERVICE};
 
 fn state() -> State {
     State::new("us-east-1", Network::Addresses { octet: 31 }, Pace::default(), Timestamp::UNIX_EPOCH)
@@ -16,10 +13,7 @@ fn state() -> State {
 
 /// What a call answers, of whatever part of EC2.
 fn ask(state: &mut State, action: &str, params: Value) -> Result<Value, Refusal> {
-    let (_, handler) = ACTIONS.iter().copied().flatten().find(|(name, _)| *name == action).unwrap();
-    let params = Params::from_json(params);
-    let (metrics, folder) = (Metrics::default(), Path::new("."));
-    handler(&mut Call { state, params: &params, now: Timestamp::UNIX_EPOCH, metrics: &metrics, folder })
+    direct::call(&[&SERVICE], state, Timestamp::UNIX_EPOCH, action, params)
 }
 
 fn code(answer: Result<Value, Refusal>) -> String {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::super::api::{Call, Filters, Refusal};
-use super::super::super::state::Tags;
+use super::super::super::api::{Call, Refusal};
+use super::super::list::{List, list};
 use super::default_vpc;
 
 /// Regions that every account has without opting in (AWS regions user guide).
@@ -27,6 +27,37 @@ const REGIONS: [&str; 17] = [
     "us-west-2",
 ];
 
+const ZONES: List = List {
+    ids: ("", ""),
+    answer: "availabilityZoneInfo",
+    most: usize::MAX,
+    filters: &[
+        ("group-long-name", "groupName"),
+        ("group-name", "groupName"),
+        ("message", ""),
+        ("network-border-group", "networkBorderGroup"),
+        ("opt-in-status", "optInStatus"),
+        ("parent-zone-id", ""),
+        ("parent-zone-name", ""),
+        ("region-name", "regionName"),
+        ("state", "zoneState"),
+        ("zone-id", "zoneId"),
+        ("zone-name", "zoneName"),
+        ("zone-type", "zoneType"),
+    ],
+};
+
+const LISTED: List = List {
+    ids: ("", ""),
+    answer: "regionInfo",
+    most: usize::MAX,
+    filters: &[
+        ("endpoint", "regionEndpoint"),
+        ("opt-in-status", "optInStatus"),
+        ("region-name", "regionName"),
+    ],
+};
+
 /// API_DescribeAvailabilityZones
 pub fn describe_availability_zones(call: &mut Call) -> Result<Value, Refusal> {
     let region = &call.state.region;
@@ -37,39 +68,17 @@ pub fn describe_availability_zones(call: &mut Call) -> Result<Value, Refusal> {
     if let Some(unknown) = unknown {
         return Err(Refusal::value(format!("Invalid availability zone: [{unknown}]")));
     }
-    let filters = Filters::of(call.params);
-    let mut shown = Vec::new();
-    for (zone, id) in &zones {
-        let asked =
-            (names.is_empty() || names.contains(zone)) && (zone_ids.is_empty() || zone_ids.contains(id));
-        let values = |name: &str| {
-            Some(vec![match name {
-                "group-name" | "group-long-name" => format!("{region}-zg-1"),
-                "network-border-group" | "region-name" => region.clone(),
-                "opt-in-status" => "opt-in-not-required".to_owned(),
-                "state" => "available".to_owned(),
-                "zone-id" => id.clone(),
-                "zone-name" => zone.clone(),
-                "zone-type" => "availability-zone".to_owned(),
-                "message" | "parent-zone-id" | "parent-zone-name" => return Some(Vec::new()),
-                _ => return None,
-            }])
-        };
-        if asked && filters.pass(&Tags::new(), values)? {
-            shown.push(json!({
-                "optInStatus": "opt-in-not-required",
-                "messageSet": [],
-                "regionName": region,
-                "zoneName": zone,
-                "zoneId": id,
-                "groupName": format!("{region}-zg-1"),
-                "networkBorderGroup": region,
-                "zoneType": "availability-zone",
-                "zoneState": "available",
-            }));
-        }
-    }
-    Ok(json!({ "availabilityZoneInfo": shown }))
+    let asked = |(zone, id): &&(String, String)| {
+        (names.is_empty() || names.contains(zone)) && (zone_ids.is_empty() || zone_ids.contains(id))
+    };
+    let shown = |(zone, id): &(String, String)| {
+        json!({
+            "optInStatus": "opt-in-not-required", "messageSet": [], "regionName": region, "zoneName": zone,
+            "zoneId": id, "groupName": format!("{region}-zg-1"), "networkBorderGroup": region,
+            "zoneType": "availability-zone", "zoneState": "available",
+        })
+    };
+    list(call, &ZONES, zones.iter().filter(asked).map(shown).collect())
 }
 
 /// API_DescribeRegions
@@ -81,26 +90,13 @@ pub fn describe_regions(call: &mut Call) -> Result<Value, Refusal> {
     if let Some(unknown) = names.iter().find(|name| !regions.contains(&name.as_str())) {
         return Err(Refusal::value(format!("Invalid region(s): {unknown}")));
     }
-    let filters = Filters::of(call.params);
-    let mut shown = Vec::new();
-    for region in regions {
+    let asked =
+        regions.into_iter().filter(|region| names.is_empty() || names.iter().any(|name| name == region));
+    let shown = |region: &str| {
         let endpoint = format!("ec2.{region}.amazonaws.com");
-        let values = |name: &str| {
-            Some(vec![match name {
-                "endpoint" => endpoint.clone(),
-                "opt-in-status" => "opt-in-not-required".to_owned(),
-                "region-name" => region.to_owned(),
-                _ => return None,
-            }])
-        };
-        let asked = names.is_empty() || names.iter().any(|name| name == region);
-        if asked && filters.pass(&Tags::new(), values)? {
-            shown.push(json!({
-                "optInStatus": "opt-in-not-required", "regionName": region, "regionEndpoint": endpoint,
-            }));
-        }
-    }
-    Ok(json!({ "regionInfo": shown }))
+        json!({ "optInStatus": "opt-in-not-required", "regionName": region, "regionEndpoint": endpoint })
+    };
+    list(call, &LISTED, asked.map(shown).collect())
 }
 
 /// API_DescribeAccountAttributes

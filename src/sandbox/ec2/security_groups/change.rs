@@ -54,13 +54,7 @@ fn no_permission() -> Refusal {
 /// The id of a rule of this group and direction: `InvalidSecurityGroupRuleId.NotFound`.
 fn own_rule(group: &SecurityGroup, id: &str, egress: Option<bool>) -> Result<Rule, Refusal> {
     let rule = group.rules.get(id).filter(|rule| egress.is_none_or(|egress| rule.egress == egress));
-    rule.cloned().ok_or_else(|| match ids::well_formed("sgr", id) {
-        true => ids::not_found(id),
-        false => Refusal::new(
-            "InvalidSecurityGroupRuleId.Malformed",
-            format!("Invalid id: \"{id}\" (expecting \"sgr-...\")"),
-        ),
-    })
+    rule.cloned().ok_or_else(|| ids::refused("sgr", id))
 }
 
 /// API_RevokeSecurityGroupIngress, API_RevokeSecurityGroupEgress. In a default VPC, permissions that
@@ -101,14 +95,14 @@ pub fn revoke(call: &mut Call, egress: bool) -> Result<Value, Refusal> {
 
 /// API_ModifySecurityGroupRules
 pub fn modify_security_group_rules(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("GroupId")?;
+    let id = call.params.needed("GroupId");
     let updates = call.params.items("SecurityGroupRule");
     if updates.is_empty() {
         return Err(Refusal::missing("SecurityGroupRule"));
     }
     for update in &updates {
         let group = get(call.state, &id)?;
-        let old = own_rule(group, &update.required("SecurityGroupRuleId")?, None)?;
+        let old = own_rule(group, &update.needed("SecurityGroupRuleId"), None)?;
         let request =
             update.child("SecurityGroupRule").ok_or_else(|| Refusal::missing("SecurityGroupRule"))?;
         let new = rules::modified(call.state, &old, &request)?;
@@ -134,7 +128,7 @@ pub fn describe_anew(call: &mut Call, egress: bool) -> Result<Value, Refusal> {
         }
     }
     for given in &by_id {
-        let rule = own_rule(group, &given.required("SecurityGroupRuleId")?, Some(egress))?;
+        let rule = own_rule(group, &given.needed("SecurityGroupRuleId"), Some(egress))?;
         texts.push((rule.id, rules::description(given)?));
     }
     if let Some(group) = call.state.ec2.security_groups.get_mut(&id) {

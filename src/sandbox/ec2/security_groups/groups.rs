@@ -14,8 +14,8 @@ pub fn allowed(c: char) -> bool {
 
 /// API_CreateSecurityGroup
 pub fn create_security_group(call: &mut Call) -> Result<Value, Refusal> {
-    let name = call.params.required("GroupName")?;
-    let description = call.params.required("GroupDescription")?;
+    let name = call.params.needed("GroupName");
+    let description = call.params.needed("GroupDescription");
     for (parameter, text) in [("groupName", &name), ("groupDescription", &description)] {
         if text.chars().count() > 255 || !text.chars().all(allowed) {
             return Err(Refusal::value(format!(
@@ -64,10 +64,10 @@ fn vpc(state: &State, id: Option<String>) -> Result<String, Refusal> {
 
 /// The id of the group that a call means: by `GroupId`, or by `GroupName` in the default VPC.
 pub fn meant(call: &Call) -> Result<String, Refusal> {
-    if let Some(id) = call.params.text("GroupId").filter(|id| !id.is_empty()) {
+    if let Some(id) = call.params.given("GroupId") {
         return get(call.state, &id).map(|group| group.id.clone());
     }
-    let Some(name) = call.params.text("GroupName").filter(|name| !name.is_empty()) else {
+    let Some(name) = call.params.given("GroupName") else {
         return Err(Refusal::new(
             "MissingParameter",
             "The request must contain the parameter groupName or groupId",

@@ -83,14 +83,7 @@ pub fn named<'a>(state: &'a State, vpc: &str, name: &str) -> Option<&'a Security
 
 /// A group by its id: `InvalidGroup.NotFound`, or `InvalidGroupId.Malformed` for what is none.
 pub fn get<'a>(state: &'a State, id: &str) -> Result<&'a SecurityGroup, Refusal> {
-    match state.ec2.security_groups.get(id) {
-        Some(group) => Ok(group),
-        None if !ids::well_formed("sg", id) => Err(Refusal::new(
-            "InvalidGroupId.Malformed",
-            format!("Invalid id: \"{id}\" (expecting \"sg-...\")"),
-        )),
-        None => Err(ids::not_found(id)),
-    }
+    state.ec2.security_groups.get(id).ok_or_else(|| ids::refused("sg", id))
 }
 
 /// The instances that are members of a group; a terminated one is none any more.

@@ -85,7 +85,7 @@ pub fn given(
     }
     let mut rules = Vec::new();
     for permission in &permissions {
-        let protocol = protocol(&permission.required("IpProtocol")?)?;
+        let protocol = protocol(&permission.needed("IpProtocol"))?;
         let ports = ports(&protocol, permission)?;
         let before = rules.len();
         for (source, description) in sources(state, group, permission)? {
@@ -136,13 +136,13 @@ fn sources(
 ) -> Result<Vec<(Source, Option<String>)>, Refusal> {
     let mut sources = Vec::new();
     for range in permission.items("IpRanges") {
-        sources.push((ipv4(&range.required("CidrIp")?)?, description(&range)?));
+        sources.push((ipv4(&range.needed("CidrIp"))?, description(&range)?));
     }
     for range in permission.items("Ipv6Ranges") {
-        sources.push((ipv6(&range.required("CidrIpv6")?)?, description(&range)?));
+        sources.push((ipv6(&range.needed("CidrIpv6"))?, description(&range)?));
     }
     for prefix in permission.items("PrefixListIds") {
-        sources.push((prefix_list(&prefix.required("PrefixListId")?)?, description(&prefix)?));
+        sources.push((prefix_list(&prefix.needed("PrefixListId"))?, description(&prefix)?));
     }
     for pair in permission.items("Groups") {
         let id = match (pair.text("GroupId"), pair.text("GroupName")) {
@@ -169,7 +169,7 @@ pub fn no_name(state: &State, name: &str) -> Refusal {
 
 /// A rule as ModifySecurityGroupRules gives it (SecurityGroupRuleRequest): exactly one source.
 pub fn modified(state: &State, old: &Rule, request: &Params) -> Result<Rule, Refusal> {
-    let protocol = protocol(&request.required("IpProtocol")?)?;
+    let protocol = protocol(&request.needed("IpProtocol"))?;
     let ports = ports(&protocol, request)?;
     let sources = [
         request.text("CidrIpv4").map(|cidr| ipv4(&cidr)),
@@ -213,7 +213,7 @@ fn malformed(cidr: &str) -> Refusal {
 
 /// A rule's own description; an empty one is none.
 pub fn description(given: &Params) -> Result<Option<String>, Refusal> {
-    let Some(text) = given.text("Description").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = given.given("Description") else { return Ok(None) };
     if text.chars().count() > 255 || !text.chars().all(super::groups::allowed) {
         return Err(Refusal::value(
             "Invalid rule description. Valid descriptions are strings less than 256 characters from the \
@@ -242,7 +242,7 @@ fn protocol(text: &str) -> Result<String, Refusal> {
 
 /// The ports of a permission; a protocol that has none ignores what is given (API_IpPermission).
 fn ports(protocol: &str, permission: &Params) -> Result<Option<(i32, i32)>, Refusal> {
-    let given = (permission.number::<i32>("FromPort")?, permission.number::<i32>("ToPort")?);
+    let given = (permission.number::<i32>("FromPort"), permission.number::<i32>("ToPort"));
     let wrong = |message: String| Err(Refusal::value(message));
     match (protocol, given) {
         ("tcp" | "udp", (Some(from), Some(to))) => {

@@ -12,7 +12,7 @@ use super::{SecurityGroup, get, named};
 const GROUPS: List = List {
     ids: ("GroupId", "groupId"),
     answer: "securityGroupInfo",
-    sizes: (5, 1000),
+    most: 1000,
     filters: &[
         ("description", "groupDescription"),
         ("egress.ip-permission.cidr", "ipPermissionsEgress.ipRanges.cidrIp"),
@@ -41,7 +41,7 @@ const GROUPS: List = List {
 const RULES: List = List {
     ids: ("SecurityGroupRuleId", "securityGroupRuleId"),
     answer: "securityGroupRuleSet",
-    sizes: (5, 1000),
+    most: 1000,
     filters: &[("group-id", "groupId"), ("security-group-rule-id", "securityGroupRuleId")],
 };
 

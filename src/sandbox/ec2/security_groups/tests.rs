@@ -3,23 +3,17 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::super::api::{Call, Handler, Params, Refusal};
-use super::super::super::cloudwatch::Metrics;
+use super::super::super::api::{Refusal, direct};
 use super::super::super::pace::Pace;
 use super::super::super::state::{Network, State};
-use super::super::{Instance, InstanceState, network};
-use super::*;
+use super::super::{Instance, InstanceState, SERVICE, network};
 
 fn state() -> State {
     State::new("us-east-1", Network::Addresses { octet: 31 }, Pace::default(), Timestamp::UNIX_EPOCH)
 }
 
 fn ask(state: &mut State, action: &str, params: Value) -> Result<Value, Refusal> {
-    let handler: Handler =
-        ACTIONS.iter().find(|(name, _)| *name == action).map(|(_, handler)| *handler).unwrap();
-    let params = Params::from_json(params);
-    let (metrics, folder) = (Metrics::default(), std::path::Path::new("."));
-    handler(&mut Call { state, params: &params, now: Timestamp::UNIX_EPOCH, metrics: &metrics, folder })
+    direct::call(&[&SERVICE], state, Timestamp::UNIX_EPOCH, action, params)
 }
 
 fn code(answer: Result<Value, Refusal>) -> String {

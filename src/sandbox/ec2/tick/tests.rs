@@ -1,11 +1,8 @@
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::{Call, Params, Refusal};
-use crate::cloudwatch::Metrics;
-use crate::ec2::ACTIONS;
+use crate::api::{Refusal, direct};
+use crate::ec2::SERVICE;
 use crate::pace::Pace;
 use crate::state::Network;
 
@@ -19,12 +16,8 @@ fn at(millis: i64) -> Timestamp {
 
 /// One call, kept only when it is answered.
 fn call(state: &mut State, action: &str, params: Value, millis: i64) -> Result<Value, Refusal> {
-    let handler = ACTIONS.iter().copied().flatten().find(|(name, _)| *name == action).unwrap().1;
-    let (params, metrics) = (Params::from_json(params), Metrics::default());
     let mut next = state.clone();
-    let folder = Path::new("/nonexistent");
-    let answer =
-        handler(&mut Call { state: &mut next, params: &params, now: at(millis), metrics: &metrics, folder })?;
+    let answer = direct::call(&[&SERVICE], &mut next, at(millis), action, params)?;
     *state = next;
     Ok(answer)
 }
@@ -46,8 +39,8 @@ fn booted(state: &mut State, id: &str, boots: u64, millis: i64) {
     tick(state, at(millis));
 }
 
-fn name(state: &State, id: &str) -> &'static str {
-    state.ec2.instances[id].state.name()
+fn name(state: &State, id: &str) -> String {
+    json!(state.ec2.instances[id].state).as_str().unwrap().to_owned()
 }
 
 fn machine(state: &State, id: &str) -> Option<Machine> {
@@ -59,7 +52,7 @@ fn an_instance_runs_when_its_time_has_passed_and_compute_has_booted_it() {
     let mut state = region();
     let id = run(&mut state, json!({}), 0);
     assert_eq!(tick(&mut state, at(100)), Some(at(500)));
-    assert_eq!((tick(&mut state, at(600)), name(&state, &id)), (None, "pending"));
+    assert_eq!((tick(&mut state, at(600)), name(&state, &id)), (None, "pending".to_owned()));
     booted(&mut state, &id, 1, 700);
     assert_eq!(name(&state, &id), "running");
     // A report that comes first does not make it run early.
@@ -81,13 +74,13 @@ fn stopped_started_terminated_forgotten() {
     assert_eq!(code(call(&mut state, "StopInstances", ids(), 10)), "IncorrectInstanceState");
     booted(&mut state, &id, 1, 600);
     call(&mut state, "StopInstances", ids(), 700).unwrap();
-    assert_eq!((name(&state, &id), machine(&state, &id).unwrap().runs), ("stopping", false));
+    assert_eq!((name(&state, &id), machine(&state, &id).unwrap().runs), ("stopping".to_owned(), false));
     assert_eq!(code(call(&mut state, "StartInstances", ids(), 710)), "IncorrectInstanceState");
     assert_eq!(code(call(&mut state, "RebootInstances", ids(), 710)), "IncorrectInstanceState");
     tick(&mut state, at(1200));
     call(&mut state, "StartInstances", ids(), 1300).unwrap();
     tick(&mut state, at(2000));
-    assert_eq!((name(&state, &id), machine(&state, &id).unwrap().boots), ("pending", 2));
+    assert_eq!((name(&state, &id), machine(&state, &id).unwrap().boots), ("pending".to_owned(), 2));
     booted(&mut state, &id, 2, 2100);
     let volume = state.ec2.instances[&id].devices[0].volume.clone();
     let answer = call(&mut state, "TerminateInstances", ids(), 3000).unwrap();
@@ -105,7 +98,7 @@ fn one_that_does_not_come_up_is_terminated_with_the_reason() {
     let mut state = region();
     let id = run(&mut state, json!({}), 0);
     reported(&mut state, &Report::Failed { machine: id.clone(), why: "no boot script".to_owned() }, at(5));
-    assert_eq!((name(&state, &id), state.ec2.volumes.len()), ("terminated", 0));
+    assert_eq!((name(&state, &id), state.ec2.volumes.len()), ("terminated".to_owned(), 0));
     assert!(state.ec2.instances[&id].state_reason.as_ref().unwrap().1.ends_with("no boot script"));
 }
 

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::super::api::{Call, Filters, Refusal, page};
+use super::super::super::api::{Call, Refusal};
 use super::super::super::pace::Pace;
-use super::super::super::state::Tags;
-use super::{Shape, Volume, check_id};
+use super::super::ids;
+use super::super::list::{List, list};
+use super::{Shape, Volume};
 
 /// The last change of a volume. How far it is follows from the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,8 +49,8 @@ impl Modification {
 /// API_ModifyVolume. Volumes do not shrink; one takes a second change once the first is completed,
 /// and four within 24 hours.
 pub fn modify(call: &mut Call) -> Result<Value, Refusal> {
-    let id = call.params.required("VolumeId")?;
-    check_id(call.state, &id)?;
+    let id = call.params.needed("VolumeId");
+    ids::check(call.state, "vol", &id)?;
     let (now, pace) = (call.now, call.state.pace.clone());
     let params = call.params;
     let since = now.saturating_sub(PERIOD).unwrap_or(Timestamp::MIN);
@@ -73,12 +74,12 @@ pub fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let from = volume.size.clone();
     let kind = params.text("VolumeType").unwrap_or_else(|| from.kind.clone());
     let same = kind == from.kind;
-    let size = params.number("Size")?.unwrap_or(from.size);
+    let size = params.number("Size").unwrap_or(from.size);
     if size < from.size {
         return Err(Refusal::value("New size cannot be smaller than existing size"));
     }
-    let iops = params.number("Iops")?;
-    let throughput = params.number("Throughput")?;
+    let iops = params.number("Iops");
+    let throughput = params.number("Throughput");
     let iops = iops.or(from.iops.filter(|_| kind != "gp2" && (same || kind.starts_with("io"))));
     volume.size = Shape::of(size, &kind, iops, throughput.or(from.throughput.filter(|_| same)))?;
     volume.modification = Some(Modification { from, started: now, earlier });
@@ -100,43 +101,34 @@ fn shown(volume: &Volume, pace: &Pace, now: Timestamp) -> Value {
     })
 }
 
+const MODIFIED: List = List {
+    ids: ("VolumeId", "volumeId"),
+    answer: "volumeModificationSet",
+    most: 500,
+    filters: &[
+        ("volume-id", "volumeId"),
+        ("modification-state", "modificationState"),
+        ("original-size", "originalSize"),
+        ("original-volume-type", "originalVolumeType"),
+        ("target-size", "targetSize"),
+        ("target-volume-type", "targetVolumeType"),
+        ("start-time", "startTime"),
+    ],
+};
+
 /// API_DescribeVolumesModifications: volumes that were never modified are not listed, and asked for
 /// by id they are an error.
 pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
-    let (filters, ids) = (Filters::of(call.params), call.params.texts("VolumeId"));
-    for id in &ids {
-        check_id(call.state, id)?;
-    }
-    let (pace, now) = (call.state.pace.clone(), call.now);
-    let mut found = Vec::new();
-    for volume in call.state.ec2.volumes.values().filter(|one| ids.is_empty() || ids.contains(&one.id)) {
-        let Some(change) = &volume.modification else {
-            if ids.is_empty() {
-                continue;
-            }
+    let volumes = &call.state.ec2.volumes;
+    for id in call.params.texts("VolumeId") {
+        ids::check(call.state, "vol", &id)?;
+        if volumes.get(&id).is_some_and(|volume| volume.modification.is_none()) {
             return Err(Refusal::new(
                 "InvalidVolumeModification.NotFound",
-                format!("Modification for volume '{}' does not exist.", volume.id),
+                format!("Modification for volume '{id}' does not exist."),
             ));
-        };
-        let (word, ..) = change.progress(&pace, now);
-        let passes = filters.pass(&Tags::new(), |name| {
-            Some(vec![match name {
-                "volume-id" => volume.id.clone(),
-                "modification-state" => word.to_owned(),
-                "original-size" => change.from.size.to_string(),
-                "original-volume-type" => change.from.kind.clone(),
-                "target-size" => volume.size.size.to_string(),
-                "target-volume-type" => volume.size.kind.clone(),
-                "start-time" => format!("{:.3}", change.started),
-                _ => return None,
-            }])
-        })?;
-        if passes {
-            found.push(shown(volume, &pace, now));
         }
     }
-    let size = call.params.number("MaxResults")?.unwrap_or(500);
-    let page = page(found, call.params.text("NextToken"), size)?;
-    Ok(json!({ "volumeModificationSet": page.items, "nextToken": page.next }))
+    let modified = volumes.values().filter(|volume| volume.modification.is_some());
+    list(call, &MODIFIED, modified.map(|volume| shown(volume, &call.state.pace, call.now)).collect())
 }

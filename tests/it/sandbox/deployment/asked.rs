@@ -48,7 +48,7 @@ fn one_goes_back_while_another_ships() {
     type_in(&scene, &["promote", "--deployment", "api"]).exits(0).says("has taken it");
     under
         .end()
-        .exits(1)
+        .exits(5)
         .says("api: 2.0 is live on green")
         .says("web: 2.0 was taken back; 1.0 on blue carries all traffic. Why:");
     answers(&scene, "/healthz", "2.0");
@@ -70,7 +70,7 @@ fn what_is_held_goes_back_while_another_ships() {
     type_in(&scene, &["promote", "--deployment", "api"]).exits(0).says("has taken it");
     under
         .end()
-        .exits(1)
+        .exits(5)
         .says("api: 2.0 is live on green")
         .says("web: 2.0 was taken back; 1.0 on blue carries all traffic");
     answers(&scene, "/", "1.0");
@@ -124,7 +124,7 @@ fn what_fails_elsewhere_is_in_nobodys_way() {
     let load = scene.load();
     scene
         .apply("2.0")
-        .exits(1)
+        .exits(6)
         .says("could not create `security_group.apart`")
         .says("web: 2.0 was taken back; 1.0 on blue carries all traffic. Why: it burns");
     none_failed(&load.end());
@@ -134,7 +134,7 @@ fn what_fails_elsewhere_is_in_nobodys_way() {
     scene.rewrite("interval     = 2m", "interval     = 1s");
     scene
         .apply("3.0")
-        .exits(1)
+        .exits(6)
         .says("could not create `security_group.apart`")
         .says("web: 3.0 is live on green");
     answers(&scene, "/", "3.0");
@@ -142,7 +142,7 @@ fn what_fails_elsewhere_is_in_nobodys_way() {
     scene.rewrite(template, &format!("{template}    security_groups = [security_group.apart]\n"));
     scene
         .apply("4.0")
-        .exits(1)
+        .exits(6)
         .says("web: 4.0 waits for `security_group.apart`, which was not made or changed")
         .says("Traffic: 3.0 on green 100%.");
     answers(&scene, "/", "3.0");

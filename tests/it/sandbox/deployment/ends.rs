@@ -72,8 +72,8 @@ fn the_sizes_of_the_file_stand_after_every_end() {
     type_in(&scene, &["rollback"]).exits(0).says("1.0 is live on blue");
     assert_eq!(sizes(&scene.product), [[2, 3], [3, 3]]);
     // A release that is taken back: blue is live as before, and there is no way on.
-    scene.fault("fails=3.0");
-    scene.apply("3.0").exits(1).says("was taken back");
+    scene.fault("never-healthy=ship-web-green*");
+    scene.apply("3.0").exits(5).says("was taken back");
     assert_eq!(sizes(&scene.product), [[2, 3], [0, 0]]);
 }
 
@@ -88,7 +88,7 @@ fn what_cannot_be_emptied_is_told() {
     scene.apply("2.0").exits(0).says("its process Terminate is suspended: its instances would run on");
     for _ in 0..2 {
         type_in(&scene, &["retire", "--now"])
-            .exits(1)
+            .exits(6)
             .says("and 2 run on: its process Terminate is suspended");
         type_in(&scene, &["status"])
             .exits(0)
@@ -118,10 +118,10 @@ fn gates_of_a_first_release_come_first() {
     let product = Product::on_sandbox(&[]);
     product.write(STACK, &format!("{GROUND}{text}"));
     let apply = ["apply", STACK, "--auto-approve", "--var", "release=1.0"];
-    product.run(&apply).exits(1).says("gate \"migrate\" did not pass");
+    product.run(&apply).exits(6).says("gate \"migrate\" did not pass");
     assert_eq!(sizes(&product), [[0, 0], [0, 0]]);
     product.write("migrated", "");
-    product.run(&apply).exits(1).says("gate \"smoke\" did not pass");
+    product.run(&apply).exits(6).says("gate \"smoke\" did not pass");
     let weights = || weight_of_blue(&product);
     assert_eq!((sizes(&product), weights()), ([[2, 2], [0, 0]], 0));
     product.write("smoked", "");
@@ -130,9 +130,31 @@ fn gates_of_a_first_release_come_first() {
     product.run(&["plan", STACK, "--detailed-exitcode", "--var", "release=1.0"]).exits(0);
 }
 
+/// A first release that never gets healthy is waited for, and an interrupt ends that at once: it would go on
+/// for a quarter of an hour.
+fn what_only_waits_ends_at_once() {
+    let product = Product::on_sandbox(&["never-healthy=ship-web-*"]);
+    let text = deployment("web", "var.release", "/*", 10, &canary(25, "1s"));
+    product.write(STACK, &format!("{GROUND}{text}"));
+    let apply = ["apply", STACK, "--auto-approve", "--var", "release=1.0"];
+    let mut under = product.begin(&apply);
+    under.until_so("a rule that is there", || {
+        let calls = product.local.as_ref().expect("a sandbox").calls();
+        calls.contains("CreateRule ok")
+    });
+    under.signal(rustix::process::Signal::INT);
+    under
+        .end()
+        .exits(4)
+        .says("interrupted while waiting until the targets that are to get traffic are healthy");
+    product.local.as_ref().expect("a sandbox").faults.clear();
+    product.run(&apply).exits(0).says("1.0 is live on blue");
+}
+
 #[test]
 fn an_end_says_what_is_so() {
     side_by_side(&[
+        ("waits", &what_only_waits_ends_at_once),
         ("sizes", &the_sizes_of_the_file_stand_after_every_end),
         ("kept", &what_cannot_be_emptied_is_told),
         ("gates", &gates_of_a_first_release_come_first),

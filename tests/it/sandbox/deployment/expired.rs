@@ -11,7 +11,7 @@ fn a_release_goes_on_where_its_credentials_expired() {
     scene.product.wire.expires_after(Some(0));
     under
         .end()
-        .exits(1)
+        .exits(6)
         .says("web: 2.0 stands where it is")
         .says("(access key test)")
         .says("Traffic, as far as is known: 1.0 on blue 50%, 2.0 on green 50%")

@@ -9,7 +9,7 @@ use crate::sandbox::load::Tally;
 fn fails(scene: &Scene) -> (Run, Tally) {
     let load = scene.load();
     let run =
-        scene.apply("2.0").exits(1).says("web: 2.0 was taken back; 1.0 on blue carries all traffic. Why:");
+        scene.apply("2.0").exits(5).says("web: 2.0 was taken back; 1.0 on blue carries all traffic. Why:");
     load.mark();
     std::thread::sleep(std::time::Duration::from_millis(500));
     let tally = load.end();
@@ -136,7 +136,7 @@ fn what_they_print_acts_in_no_terminal() {
             "  strategy",
             &format!("  gate \"smoke\" {{\n    at = \"after_shift\"\n    {gate}\n  }}\n\n  strategy"),
         );
-        let run = scene.apply("2.0").exits(1).says("2.0 was taken back");
+        let run = scene.apply("2.0").exits(5).says("2.0 was taken back");
         let history = scene.product.run(&["history", super::STACK]).exits(0);
         for text in [&run.out, &run.err, &history.out] {
             let acts = text.chars().find(|c| !matches!(c, '\n' | '\t') && bgform::terminal::acts(*c));

@@ -18,7 +18,7 @@ fn ships_and_goes_back(strategy: &str, when: &str) {
     let mut under = scene.begin("3.0");
     under.until(when);
     scene.abort();
-    let run = under.end().exits(1);
+    let run = under.end().exits(5);
     load.mark();
     std::thread::sleep(std::time::Duration::from_millis(500));
     let tally = load.end();

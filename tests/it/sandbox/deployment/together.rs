@@ -19,7 +19,7 @@ fn one_fails_and_the_other_ships() {
     let load = scene.load();
     scene
         .apply("2.0")
-        .exits(1)
+        .exits(5)
         .says("api: 2.0 was taken back; 1.0 on blue carries all traffic. Why: gate \"smoke\" did not pass: `false` ended with")
         .says("deployment.api: green has 100% of the traffic")
         .says("deployment.api: blue has all traffic again")
@@ -68,7 +68,7 @@ fn held_where_it_failed() {
     for _ in 0..2 {
         scene
             .apply("2.0")
-            .exits(1)
+            .exits(6)
             .says("web: 2.0 is held where it is. Why: gate \"ready\" did not pass: `test` ended with exit status: 1")
             .says("Traffic: 1.0 on blue 100%. `bgform apply` tries the failed step again, `bgform promote` goes on");
     }
@@ -127,7 +127,7 @@ fn back_though_the_old_colour_is_not_whole() {
     let load = scene.load();
     scene.abort();
     under.until("blue has all traffic again");
-    under.end().exits(1);
+    under.end().exits(5);
     none_failed(&load.end());
     scene.stands("1.0");
 }

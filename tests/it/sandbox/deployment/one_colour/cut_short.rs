@@ -137,7 +137,7 @@ fn a_way_back_on_the_live_colour_that_is_cut_short_is_gone_to_its_end() {
         under.signal(signal);
         let code = under.end().code;
         assert!(code == 4 || code == -1, "{code}");
-        let run = scene.apply("2.0").exits(1);
+        let run = scene.apply("2.0").exits(5);
         run.says("web: 2.0 was taken back; 1.0 on blue carries all traffic. Why: ada@desk asked for it");
         none_failed(&load.end());
         scene.stands("1.0");

@@ -3,7 +3,7 @@
 use hyper::{HeaderMap, Uri};
 
 use super::answer::Protocol;
-use super::{Params, Service, cbor};
+use super::{Params, Wire, cbor};
 
 /// What `smithy-protocol` says of CBOR.
 const CBOR: &str = "rpc-v2-cbor";
@@ -14,33 +14,38 @@ pub struct Request {
     /// By the signature's scope.
     pub region: Option<String>,
     /// None: a service that the region has not.
-    pub service: Option<Service>,
+    pub wire: Option<&'static Wire>,
     pub action: String,
     pub protocol: Protocol,
     pub params: Params,
 }
 
-/// Reads a request. `Err`: not one of any protocol that is spoken here; why.
-pub fn read(headers: &HeaderMap, uri: &Uri, body: &[u8]) -> Result<Request, String> {
+/// Reads a request to one of these services. `Err`: not one of any protocol that is spoken here; why.
+pub fn read(
+    headers: &HeaderMap,
+    uri: &Uri,
+    body: &[u8],
+    wires: impl Iterator<Item = &'static Wire> + Clone,
+) -> Result<Request, String> {
     let header = |name: &str| header(headers, name);
     let region = scope(headers).map(|[region, _]| region.to_owned());
-    let signed = signed_for(headers).and_then(Service::signed);
+    let named = |target: &str| wires.clone().find(|wire| wire.target == Some(target));
     if let Some((target, action)) = header("x-amz-target").split_once('.') {
-        let service = by_target(target);
+        let wire = named(target);
         let params = match body {
             [] => serde_json::json!({}),
             body => serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?,
         };
         let (action, params) = (action.to_owned(), Params::from_json(params));
-        return Ok(Request { region, service, action, protocol: protocol_of(headers, service), params });
+        return Ok(Request { region, wire, action, protocol: protocol_of(headers, wire), params });
     }
     if let Some((target, action)) = rpc(uri.path()).filter(|_| header("smithy-protocol") == CBOR) {
         let params = match body {
             [] => serde_json::json!({}),
             body => cbor::read(body)?,
         };
-        let (service, action, params) = (by_target(target), action.to_owned(), Params::from_json(params));
-        return Ok(Request { region, service, action, protocol: Protocol::Cbor, params });
+        let (wire, action, params) = (named(target), action.to_owned(), Params::from_json(params));
+        return Ok(Request { region, wire, action, protocol: Protocol::Cbor, params });
     }
     let mut pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
     if let Some(query) = uri.query() {
@@ -48,15 +53,20 @@ pub fn read(headers: &HeaderMap, uri: &Uri, body: &[u8]) -> Result<Request, Stri
     }
     let find = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let action = find("Action").ok_or("there is no Action in the request")?;
-    let service = signed.or_else(|| find("Version").as_deref().and_then(by_version));
-    let protocol = protocol_of(headers, service);
+    let version = find("Version").map(|version| format!("/{version}/"));
+    let signed = signed_for(headers).and_then(|name| wires.clone().find(|wire| wire.signed == name));
+    let mut texts = wires.clone().filter(|wire| wire.query.is_some());
+    let wire = signed.or_else(|| {
+        texts.find(|wire| version.as_deref().is_some_and(|version| wire.namespace.ends_with(version)))
+    });
+    let protocol = protocol_of(headers, wire);
     let given = pairs.iter().filter(|(key, _)| key != "Action" && key != "Version");
     let params = Params::from_query(given.map(|(key, value)| (key.as_str(), value.as_str())))?;
-    Ok(Request { region, service, action, protocol, params })
+    Ok(Request { region, wire, action, protocol, params })
 }
 
-/// The protocol that a request is written in, by its headers; EC2's is one of its own.
-pub(super) fn protocol_of(headers: &HeaderMap, service: Option<Service>) -> Protocol {
+/// The protocol that a request is written in, by its headers.
+pub fn protocol_of(headers: &HeaderMap, wire: Option<&Wire>) -> Protocol {
     if !header(headers, "x-amz-target").is_empty() {
         return Protocol::Json(match header(headers, "content-type") {
             "application/x-amz-json-1.0" => "application/x-amz-json-1.0",
@@ -65,13 +75,12 @@ pub(super) fn protocol_of(headers: &HeaderMap, service: Option<Service>) -> Prot
     }
     match header(headers, "smithy-protocol") {
         CBOR => Protocol::Cbor,
-        _ if service == Some(Service::Ec2) => Protocol::Ec2,
-        _ => Protocol::Query,
+        _ => wire.and_then(|wire| wire.query).unwrap_or(Protocol::Query),
     }
 }
 
 /// The service that a request is signed for.
-pub(super) fn signed_for(headers: &HeaderMap) -> Option<&str> {
+pub fn signed_for(headers: &HeaderMap) -> Option<&str> {
     scope(headers).map(|[_, service]| service)
 }
 
@@ -89,25 +98,4 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 /// The target and the action of a Smithy RPC v2 path: `/service/TARGET/operation/ACTION`.
 fn rpc(path: &str) -> Option<(&str, &str)> {
     path.strip_prefix("/service/")?.split_once("/operation/")
-}
-
-/// The service by the name that its JSON and CBOR requests have for it.
-fn by_target(target: &str) -> Option<Service> {
-    match target {
-        "AmazonSSM" => Some(Service::Ssm),
-        "GraniteServiceVersion20100801" => Some(Service::CloudWatch),
-        _ => None,
-    }
-}
-
-/// The service by the API version that its query requests name.
-fn by_version(version: &str) -> Option<Service> {
-    Some(match version {
-        "2016-11-15" => Service::Ec2,
-        "2011-01-01" => Service::AutoScaling,
-        "2015-12-01" => Service::Elbv2,
-        "2010-08-01" => Service::CloudWatch,
-        "2011-06-15" => Service::Sts,
-        _ => return None,
-    })
 }

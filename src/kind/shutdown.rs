@@ -1,4 +1,4 @@
-//! Interrupts. The first one stops new steps and lets those under way end; the second ends the
+//! Interrupts. The first one stops new steps and ends waits, and lets calls under way end; the second ends the
 //! run as soon as the journal is synced. Either way the next apply goes on.
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -47,8 +47,19 @@ impl Shutdown {
         }
     }
 
-    /// Listens to SIGINT and SIGTERM for the rest of the process; each counts as one interrupt.
+    /// A terminal that goes away ends nothing from now on, for the rest of the process: what is under way in
+    /// the account is not decided by who watches.
+    pub fn outlive_terminal() {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut hangup) = signal(SignalKind::hangup()) {
+            // What is listened to does not kill, and stays so when the listener is gone.
+            tokio::spawn(async move { while hangup.recv().await.is_some() {} });
+        }
+    }
+
+    /// Listens to SIGINT and SIGTERM for the rest of the process; each counts as one interrupt. SIGHUP is none.
     pub fn listen(self: &std::sync::Arc<Self>, told: impl Fn(bool) + Send + 'static) {
+        Self::outlive_terminal();
         let shutdown = std::sync::Arc::clone(self);
         tokio::spawn(async move {
             use tokio::signal::unix::{SignalKind, signal};

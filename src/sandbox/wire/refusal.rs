@@ -10,6 +10,16 @@ pub struct Refusal {
     pub status: u16,
 }
 
+/// A refusal that is always the same: code, message, HTTP status.
+#[derive(Debug, Clone, Copy)]
+pub struct Known(pub &'static str, pub &'static str, pub u16);
+
+impl From<Known> for Refusal {
+    fn from(Known(code, message, status): Known) -> Self {
+        Refusal::new(code, message).status(status)
+    }
+}
+
 impl Refusal {
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), status: 400 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Refusal, Service, cbor, xml};
+use super::{Refusal, Wire, cbor, xml};
 
 /// The only key of an object that stands for a point in time.
 pub(super) const TIMESTAMP: &str = "$timestamp";
@@ -53,8 +53,13 @@ impl Protocol {
         }
     }
 
+    /// Whether numbers and flags have types of their own in it: JSON and CBOR, not a query's texts.
+    pub fn is_typed(self) -> bool {
+        matches!(self, Protocol::Json(_) | Protocol::Cbor)
+    }
+
     /// The body of an answer.
-    pub fn answer(self, service: Service, action: &str, result: &Value, id: &str) -> Vec<u8> {
+    pub fn answer(self, wire: &Wire, action: &str, result: &Value, id: &str) -> Vec<u8> {
         let mut xml = String::new();
         match self {
             Protocol::Json(_) => return plain_json(result).to_string().into_bytes(),
@@ -62,15 +67,12 @@ impl Protocol {
             Protocol::Cbor if result.is_null() => return Vec::new(),
             Protocol::Cbor => return cbor::write(result),
             Protocol::Ec2 => {
-                let _ = write!(
-                    xml,
-                    "<{action}Response xmlns=\"{}\"><requestId>{id}</requestId>",
-                    namespace(service)
-                );
+                let _ =
+                    write!(xml, "<{action}Response xmlns=\"{}\"><requestId>{id}</requestId>", wire.namespace);
                 element_content(&mut xml, result, "item");
             }
             Protocol::Query => {
-                let _ = write!(xml, "<{action}Response xmlns=\"{}\"><{action}Result>", namespace(service));
+                let _ = write!(xml, "<{action}Response xmlns=\"{}\"><{action}Result>", wire.namespace);
                 element_content(&mut xml, result, "member");
                 let _ = write!(
                     xml,
@@ -83,9 +85,9 @@ impl Protocol {
     }
 
     /// The body of an error.
-    pub fn refusal(self, service: Service, refusal: &Refusal, id: &str) -> Vec<u8> {
+    pub fn refusal(self, wire: &Wire, refusal: &Refusal, id: &str) -> Vec<u8> {
         let (code, message) = (xml::content(&refusal.code), xml::content(&refusal.message));
-        let typed = || json!({ "__type": shape(service, &refusal.code), "message": refusal.message });
+        let typed = || json!({ "__type": shape(wire, &refusal.code), "message": refusal.message });
         match self {
             Protocol::Json(_) => typed().to_string(),
             Protocol::Cbor => return cbor::write(&typed()),
@@ -98,7 +100,7 @@ impl Protocol {
                 format!(
                     "<ErrorResponse xmlns=\"{}\"><Error><Type>{whose}</Type><Code>{code}</Code>\
                      <Message>{message}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>",
-                    namespace(service)
+                    wire.namespace
                 )
             }
         }
@@ -107,24 +109,16 @@ impl Protocol {
 
     /// The header with the code that the query protocol has for an error, for the newer protocols of
     /// a service that once knew only that one (trait `awsQueryCompatible`).
-    pub fn query_error(self, service: Service, refusal: &Refusal) -> Option<String> {
-        let newer = service == Service::CloudWatch && matches!(self, Protocol::Json(_) | Protocol::Cbor);
+    pub fn query_error(self, wire: &Wire, refusal: &Refusal) -> Option<String> {
+        let newer = wire.query.is_some() && self.is_typed();
         let whose = if refusal.status < 500 { "Sender" } else { "Receiver" };
         newer.then(|| format!("{};{whose}", refusal.code))
     }
 }
 
 /// The name of an error's shape, which JSON and CBOR say in place of the query protocol's code.
-fn shape(service: Service, code: &str) -> &str {
-    match (service, code) {
-        (Service::CloudWatch, "InvalidParameterValue") => "InvalidParameterValueException",
-        (Service::CloudWatch, "InvalidParameterCombination") => "InvalidParameterCombinationException",
-        (Service::CloudWatch, "MissingParameter") => "MissingRequiredParameterException",
-        (Service::CloudWatch, "InvalidFormat") => "InvalidFormatFault",
-        (Service::CloudWatch, "LimitExceeded") => "LimitExceededFault",
-        (Service::CloudWatch, "InternalServiceError") => "InternalServiceFault",
-        (_, code) => code,
-    }
+fn shape<'a>(wire: &Wire, code: &'a str) -> &'a str {
+    wire.errors.iter().find(|(known, _)| *known == code).map_or(code, |(_, shape)| shape)
 }
 
 /// The tree with times and maps as JSON has them.
@@ -141,17 +135,6 @@ fn plain_json(value: &Value) -> Value {
             }
         },
         other => other.clone(),
-    }
-}
-
-fn namespace(service: Service) -> &'static str {
-    match service {
-        Service::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
-        Service::AutoScaling => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
-        Service::Elbv2 => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
-        Service::CloudWatch => "http://monitoring.amazonaws.com/doc/2010-08-01/",
-        Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-        Service::Ssm => "http://ssm.amazonaws.com/doc/2014-11-06/",
     }
 }
 
@@ -197,10 +180,10 @@ mod tests {
     fn lists_and_nulls() {
         let result = json!({ "set": [{ "a": 1, "b": null }, { "a": "<&>" }], "ok": true, "none": [] });
         let text = |body| String::from_utf8(body).unwrap();
-        insta::assert_snapshot!(text(Protocol::Ec2.answer(Service::Ec2, "X", &result, "r-1")), @r#"<XResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r-1</requestId><set><item><a>1</a></item><item><a>&lt;&amp;&gt;</a></item></set><ok>true</ok><none></none></XResponse>"#);
-        insta::assert_snapshot!(text(Protocol::Query.answer(Service::Sts, "X", &json!({ "L": ["a"] }), "r-1")), @r#"<XResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><XResult><L><member>a</member></L></XResult><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></XResponse>"#);
+        insta::assert_snapshot!(text(Protocol::Ec2.answer(&crate::ec2::SERVICE.wire, "X", &result, "r-1")), @r#"<XResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r-1</requestId><set><item><a>1</a></item><item><a>&lt;&amp;&gt;</a></item></set><ok>true</ok><none></none></XResponse>"#);
+        insta::assert_snapshot!(text(Protocol::Query.answer(&crate::sts::SERVICE.wire, "X", &json!({ "L": ["a"] }), "r-1")), @r#"<XResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><XResult><L><member>a</member></L></XResult><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></XResponse>"#);
         let groups = json!({ "groupSet": ["sg-1"] });
-        let answer = text(Protocol::Ec2.answer(Service::Ec2, "X", &groups, "r-1"));
+        let answer = text(Protocol::Ec2.answer(&crate::ec2::SERVICE.wire, "X", &groups, "r-1"));
         assert!(answer.contains("<groupSet><groupId>sg-1</groupId></groupSet>"), "{answer}");
     }
 
@@ -209,7 +192,8 @@ mod tests {
         let half = Timestamp::from_millisecond(1_500).unwrap();
         let result =
             json!({ "T": timestamp(half), "M": map(Map::from_iter([("p90".to_owned(), json!(2.0))])) });
-        let answer = |protocol: Protocol| protocol.answer(Service::CloudWatch, "X", &result, "r-1");
+        let answer =
+            |protocol: Protocol| protocol.answer(&crate::cloudwatch::SERVICE.wire, "X", &result, "r-1");
         let xml = String::from_utf8(answer(Protocol::Query)).unwrap();
         assert!(xml.contains(
             "<T>1970-01-01T00:00:01.500Z</T><M><entry><key>p90</key><value>2.0</value></entry></M>"

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use quick_xml::escape::escape;
 use serde_json::Value;
 
-use super::{Params, Refusal, Service};
+use super::{Params, Refusal, Wire, lower_first};
 
 /// What Auto Scaling's model says of its texts (XmlString and its kin, in `service-2.json`); no regular
 /// expression of another service here lets more through.
@@ -32,20 +32,20 @@ pub fn content(text: &str) -> Cow<'_, str> {
 ///
 /// # Errors
 /// Naming the first such parameter, as AWS writes it: `tags.1.member.value`.
-pub fn speakable(service: Service, params: &Params) -> Result<(), Refusal> {
-    // Systems Manager knows JSON alone, which escapes every character.
-    if service == Service::Ssm {
+pub fn speakable(wire: &Wire, params: &Params) -> Result<(), Refusal> {
+    // A service that knows JSON alone escapes every character.
+    if wire.query.is_none() {
         return Ok(());
     }
     let mut path = String::new();
     match unspeakable(params.value(), &mut path) {
         false => Ok(()),
-        true => Err(match service {
-            Service::Ec2 => Refusal::new(
+        true => Err(match wire.is_ec2() {
+            true => Refusal::new(
                 "InvalidCharacter",
                 format!("The parameter {path} contains a character that is not valid"),
             ),
-            _ => Refusal::validation(format!(
+            false => Refusal::validation(format!(
                 "1 validation error detected: Value at '{path}' failed to satisfy constraint: Member must \
                  satisfy regular expression pattern: {PATTERN}"
             )),
@@ -80,12 +80,6 @@ fn unspeakable(value: &Value, path: &mut String) -> bool {
     }
 }
 
-/// `Tags` → `tags`
-fn lower_first(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -108,16 +102,16 @@ mod tests {
 
     #[test]
     fn a_request_that_no_answer_could_repeat_is_refused_in_the_services_own_way() {
-        let refused = |service, params| {
-            let refusal = speakable(service, &Params::from_json(params)).unwrap_err();
+        let refused = |service: &crate::api::Service, params| {
+            let refusal = speakable(&service.wire, &Params::from_json(params)).unwrap_err();
             format!("{}: {}", refusal.code, refusal.message)
         };
         let tags = json!({ "ResourceId": ["i-1"], "Tag": [{ "Key": "a", "Value": "ok" }, { "Key": "b", "Value": "\u{1}" }] });
-        insta::assert_snapshot!(refused(Service::Ec2, tags), @"InvalidCharacter: The parameter tag.2.member.value contains a character that is not valid");
-        insta::assert_snapshot!(refused(Service::AutoScaling, json!({ "Tags": [{ "Key": "\u{1b}" }] })), @r"ValidationError: 1 validation error detected: Value at 'tags.1.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern: [\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*");
-        insta::assert_snapshot!(refused(Service::Sts, json!({ "a": 1, "b\u{7}": "x" })), @r"ValidationError: 1 validation error detected: Value at 'b\u{7}' failed to satisfy constraint: Member must satisfy regular expression pattern: [\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*");
+        insta::assert_snapshot!(refused(&crate::ec2::SERVICE, tags), @"InvalidCharacter: The parameter tag.2.member.value contains a character that is not valid");
+        insta::assert_snapshot!(refused(&crate::autoscaling::SERVICE, json!({ "Tags": [{ "Key": "\u{1b}" }] })), @r"ValidationError: 1 validation error detected: Value at 'tags.1.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern: [\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*");
+        insta::assert_snapshot!(refused(&crate::sts::SERVICE, json!({ "a": 1, "b\u{7}": "x" })), @r"ValidationError: 1 validation error detected: Value at 'b\u{7}' failed to satisfy constraint: Member must satisfy regular expression pattern: [\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*");
         let fine = json!({ "a": "tab\t, line\r\n, \u{7f}\u{9b}\u{202e}", "b": [1, null, true] });
-        assert_eq!(speakable(Service::Elbv2, &Params::from_json(fine)), Ok(()));
-        assert_eq!(speakable(Service::Ssm, &Params::from_json(json!({ "a": "\u{1}" }))), Ok(()));
+        assert_eq!(speakable(&crate::elbv2::SERVICE.wire, &Params::from_json(fine)), Ok(()));
+        assert_eq!(speakable(&crate::ssm::SERVICE.wire, &Params::from_json(json!({ "a": "\u{1}" }))), Ok(()));
     }
 }

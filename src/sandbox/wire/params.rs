@@ -6,8 +6,6 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::Refusal;
-
 /// How deep the names of a query's parameters may be nested. The deepest of the services here, in
 /// `LaunchTemplateConfigs.member.1.Overrides.member.1...`, is below 16.
 const DEEPEST: usize = 32;
@@ -66,43 +64,31 @@ impl Params {
         self.get(name).and_then(text)
     }
 
-    /// A text that must be there and not be empty: `MissingParameter`.
-    pub fn required(&self, name: &str) -> Result<String, Refusal> {
-        self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| Refusal::missing(name))
+    /// A text that the action's shape requires; empty where it is not there.
+    pub fn needed(&self, name: &str) -> String {
+        self.text(name).unwrap_or_default()
     }
 
-    /// A number of any kind that reads from text: `InvalidParameterValue` where it does not.
-    pub fn number<N: FromStr>(&self, name: &str) -> Result<Option<N>, Refusal> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
-            Refusal::value(format!("Value ({text}) for parameter {name} is invalid. It must be a number."))
-        })
+    /// A text that says something: an empty one counts as left out.
+    pub fn given(&self, name: &str) -> Option<String> {
+        self.text(name).filter(|text| !text.is_empty())
     }
 
-    /// `true` or `false`: `InvalidParameterValue` for anything else.
-    pub fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
-        match self.text(name).as_deref() {
-            None => Ok(None),
-            Some("true" | "True" | "1") => Ok(Some(true)),
-            Some("false" | "False" | "0") => Ok(Some(false)),
-            Some(text) => Err(Refusal::value(format!(
-                "Value ({text}) for parameter {name} is invalid. It must be true or false."
-            ))),
-        }
+    /// A number of any kind that reads from text, and not one that does not: shapes are checked before.
+    pub fn number<N: FromStr>(&self, name: &str) -> Option<N> {
+        self.text(name)?.parse().ok()
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        Some(matches!(self.text(name)?.as_str(), "true" | "True" | "1"))
     }
 
     /// A point in time: ISO 8601, or seconds since 1970 as JSON and CBOR have it.
-    /// `InvalidParameterValue` where it is neither.
-    pub fn timestamp(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        let seconds = || {
-            Timestamp::UNIX_EPOCH
-                .checked_add(SignedDuration::try_from_secs_f64(text.parse().ok()?).ok()?)
-                .ok()
-        };
-        text.parse().ok().or_else(seconds).map(Some).ok_or_else(|| {
-            Refusal::value(format!("The parameter {name} must be a timestamp in ISO 8601 format."))
-        })
+    pub fn timestamp(&self, name: &str) -> Option<Timestamp> {
+        let text = self.text(name)?;
+        let seconds = || SignedDuration::try_from_secs_f64(text.parse().ok()?).ok();
+        text.parse().ok().or_else(|| Timestamp::UNIX_EPOCH.checked_add(seconds()?).ok())
     }
 
     /// Texts of a list; empty where it is not there. A single text counts as a list of one (but an
@@ -113,6 +99,11 @@ impl Params {
             Some(single) => text(single).filter(|text| !text.is_empty()).into_iter().collect(),
             None => Vec::new(),
         }
+    }
+
+    /// Numbers of a list; empty where it is not there.
+    pub fn numbers<N: FromStr>(&self, name: &str) -> Vec<N> {
+        self.texts(name).iter().filter_map(|text| text.parse().ok()).collect()
     }
 
     /// Objects of a list; empty where it is not there.
@@ -178,7 +169,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(query.texts("Names"), ["a", "b", "c"]);
-        assert_eq!(query.number::<u32>("MinSize").unwrap(), Some(2));
+        assert_eq!(query.number::<u32>("MinSize"), Some(2));
         assert!(
             query.texts("None").is_empty()
                 && Params::from_query([("Names", "")]).unwrap().texts("Names").is_empty()

@@ -1,0 +1,4 @@
+//! What services answer without and with the wire.
+
+pub mod direct;
+mod violations;
