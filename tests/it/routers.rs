@@ -183,7 +183,7 @@ fn the_listener_is_one_of_this_stack() {
         ·                      ╰── not declared
      65 │   }
         ╰────
-      help: did you mean `listener.tcp`?
+      help: add it: listener "tpc" { ... } with load_balancer, port and protocol
 
     1 mistake in the stack; no API call was made
     "##);
