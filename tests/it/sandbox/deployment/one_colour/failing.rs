@@ -11,7 +11,7 @@ fn why(out: &str) -> &str {
 
 fn rolling_never_healthy() {
     let scene = rolling();
-    let (run, tally) = ships(&scene, "stuck", 1, "1.0");
+    let (run, tally) = ships(&scene, "stuck", 5, "1.0");
     none_failed(&tally);
     assert_eq!(tally.releases.keys().collect::<Vec<_>>(), ["1.0"]);
     let run = run.says("no further instance became healthy");
@@ -23,7 +23,7 @@ fn rolling_never_healthy() {
 fn rolling_falls_ill() {
     let scene = rolling();
     scene.rewrite("checkpoint_delay = 1s", "checkpoint_delay = 2m");
-    let (run, tally) = ships(&scene, "flaky", 1, "1.0");
+    let (run, tally) = ships(&scene, "flaky", 5, "1.0");
     let run = run.says("blue does not hold what it was given: i-");
     assert!(why(&run.out).contains("is unhealthy ("), "{}", run.out);
     assert_eq!(scene.calls("RollbackInstanceRefresh"), 1);
@@ -34,7 +34,7 @@ fn rolling_falls_ill() {
 
 fn in_place_never_healthy() {
     let scene = in_place();
-    let (run, tally) = ships(&scene, "stuck", 1, "1.0");
+    let (run, tally) = ships(&scene, "stuck", 5, "1.0");
     none_failed(&tally);
     assert_eq!(tally.releases.keys().collect::<Vec<_>>(), ["1.0"]);
     assert!(why(&run.out).contains("i-"), "{}", run.out);
@@ -53,7 +53,7 @@ fn in_place_commands_fail() {
     let counts = "if [ ${var.release} = odd ]; then echo . >> SHARED/runs; if [ $(wc -l < SHARED/runs) = 2 ]; then echo \
                   cannot unpack odd; exit 1; fi; fi";
     let scene = with_commands(shared.path(), &[counts]);
-    let (run, tally) = ships(&scene, "odd", 1, "1.0");
+    let (run, tally) = ships(&scene, "odd", 5, "1.0");
     none_failed(&tally);
     assert!(tally.releases.contains_key("odd"), "{tally:?}");
     let run = run.says("ended with Failed, exit code 1").says("cannot unpack odd");
@@ -69,7 +69,7 @@ fn in_place_falls_ill() {
     let ill = "if [ ${var.release} = flaky ]; then (sleep 16; while :; do kill -STOP $(cat service.pid); sleep 1; done) > \
                /dev/null 2>&1 & fi";
     let scene = with_commands(shared.path(), &[slow, ill]);
-    let (run, tally) = ships(&scene, "flaky", 1, "1.0");
+    let (run, tally) = ships(&scene, "flaky", 5, "1.0");
     run.says("blue does not hold what it was given: i-").says("is unhealthy (");
     println!("{} of {} requests failed", tally.failed.len(), tally.sent);
     assert!(tally.failed.len() * 2 <= tally.sent, "{} of {}", tally.failed.len(), tally.sent);

@@ -156,7 +156,7 @@ fn rolling_ships() {
 fn rolling_goes_back_after_a_gate() {
     let scene = rolling();
     smoke(&scene, 7);
-    let (run, tally) = ships(&scene, "2.0", 1, "1.0");
+    let (run, tally) = ships(&scene, "2.0", 5, "1.0");
     none_failed(&tally);
     run.says("gate \"smoke\" did not pass");
     assert_eq!(scene.calls("StartInstanceRefresh"), 2);
@@ -176,7 +176,7 @@ fn in_place_ships_on_the_same_instances() {
 fn in_place_goes_back_after_a_gate() {
     let scene = in_place();
     smoke(&scene, 7);
-    let (_, tally) = ships(&scene, "2.0", 1, "1.0");
+    let (_, tally) = ships(&scene, "2.0", 5, "1.0");
     none_failed(&tally);
     assert_eq!(scene.calls("TerminateInstanceInAutoScalingGroup"), 3);
 }
