@@ -532,13 +532,25 @@ pub fn tags(tags: &Value) -> Vec<Wrong> {
 /// A rule for a text of these characters only; `words` says which, `of` what the text is.
 pub fn characters(of: &str, text: &Value, fits: impl Fn(char) -> bool, words: &str) -> Vec<Wrong> {
     let wrong = text.as_str().and_then(|text| text.chars().find(|c| !fits(*c)));
-    wrong.map(|c| ("", format!("{of} cannot hold {c:?}"), format!("use {words}"))).into_iter().collect()
+    let message = |c: char| match text.unmark() {
+        (_, true) => format!("{of} cannot hold a character of this, which is sensitive"),
+        _ => format!("{of} cannot hold {c:?}"),
+    };
+    wrong.map(|c| ("", message(c), format!("use {words}"))).into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::object;
+
+    #[test]
+    fn a_text_that_is_sensitive_is_refused_without_a_character_of_it() {
+        let told = |text: Value| characters("a tag", &text, char::is_alphanumeric, "letters").remove(0).1;
+        assert_eq!(told(Value::string("a<")), "a tag cannot hold '<'");
+        let sensitive = Value::Sensitive(Box::new(Value::string("a<")));
+        assert!(!told(sensitive).contains('<'));
+    }
 
     #[test]
     fn a_set_of_blocks_agrees_with_what_the_api_added_and_in_any_order() {

@@ -48,17 +48,18 @@ fn what_is_typed_and_what_stands_in_files_is_shown() {
     let mut command = product.command(&["validate", "text.deploy"]);
     command.env(format!("BGFORM_VAR_{EVIL}"), "1");
     harmless_or_silent(ended(&mut command));
-    // Source lines, with the underline below the word.
+    // Source lines, with the underline below the word; a carriage return in them is a mistake of its own.
+    let [evil, shown] = [EVIL.replace('\r', ""), SHOWN.replace(r"\r", "")];
     product
-        .write("text.deploy", &format!("{STACK}output \"x\" {{\n  value = [\"{EVIL}\", nothing.here]\n}}\n"));
+        .write("text.deploy", &format!("{STACK}output \"x\" {{\n  value = [\"{evil}\", nothing.here]\n}}\n"));
     let run_ = run(&["validate", "text.deploy"]).exits(2);
     let lines: Vec<&str> = run_.err.lines().collect();
     let at =
-        lines.iter().position(|line| line.contains("nothing.here") && line.contains(SHOWN)).expect("a line");
+        lines.iter().position(|line| line.contains("nothing.here") && line.contains(&shown)).expect("a line");
     let column = |line: &str, text: &str| line.split_once(text).map(|(before, _)| before.chars().count());
     assert_eq!(column(lines[at], "nothing.here"), column(lines[at + 1], "─"), "{}", run_.err);
     // A difference that `fmt` shows.
-    product.write("text.deploy", &format!("{STACK}# {EVIL}\noutput \"x\" {{\nvalue=1\n}}\n"));
+    product.write("text.deploy", &format!("{STACK}# {evil}\noutput \"x\" {{\nvalue=1\n}}\n"));
     run(&["fmt", "--check", "text.deploy"]).exits(1);
 }
 

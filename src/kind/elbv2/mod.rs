@@ -156,7 +156,9 @@ pub fn tags_attribute() -> Attribute {
     schema::tags_attribute(&["tags"]).rule(|value| {
         let fits = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
         let texts = value.as_object().into_iter().flatten();
-        let texts = texts.flat_map(|(key, value)| [Value::string(key), value.clone()]);
+        let is_sensitive = value.unmark().1;
+        let mark = |text: Value| if is_sensitive { Value::Sensitive(Box::new(text)) } else { text };
+        let texts = texts.flat_map(|(key, value)| [Value::string(key), value.clone()]).map(mark);
         let of_texts = texts.flat_map(|text| {
             characters("a tag of a load balancer", &text, fits, "letters, digits, spaces and _ . : / = + - @")
         });

@@ -50,7 +50,10 @@ fn name(name: &Value) -> Vec<Wrong> {
     if let Some(short) = name.as_str().filter(|name| name.len() < 3) {
         wrong.push((
             "",
-            format!("`{short}` is too short for a launch template's name"),
+            match name.unmark() {
+                (_, true) => "this is too short for a launch template's name".to_owned(),
+                _ => format!("`{short}` is too short for a launch template's name"),
+            },
             "use 3 to 128 characters".to_owned(),
         ));
     }
