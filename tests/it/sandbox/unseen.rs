@@ -149,7 +149,7 @@ fn what_shows_late_and_is_wanted_otherwise_by_then_is_not_made_twice() {
     killed_at(&product, "RunInstances");
     let changed_by = &["--var", "type=t3.small"];
     let changed = [APPLY, changed_by].concat();
-    product.run(&changed).exits(1).says("shows itself only now").says("run `bgform apply` again");
+    product.run(&changed).exits(6).says("shows itself only now").says("run `bgform apply` again");
     product.local.as_ref().unwrap().faults.clear();
     product.run(&changed).exits(0);
     stands_once(&product, &before, &["instances"], changed_by);
