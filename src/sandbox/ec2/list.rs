@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::api::{Call, Filters, Page, Paging, Refusal};
 use super::super::state::Tags;
+use super::super::wire::text;
 use super::ids;
 
 /// How one describe call lists.
@@ -69,15 +70,6 @@ fn at(value: &Value, path: &str) -> Vec<String> {
             (Some(inner), None) => text(inner).into_iter().collect(),
         },
         _ => Vec::new(),
-    }
-}
-
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ mod xml;
 pub use answer::{Protocol, map, timestamp};
 pub use filter::{Filters, tag_values, wildcard};
 pub use page::{Page, Paging};
-pub use params::Params;
+pub use params::{Params, text};
 pub use refusal::{Known, Refusal};
 pub use request::{Request, protocol_of, read, signed_for};
 pub use shapes::Shapes;

@@ -122,7 +122,8 @@ impl Params {
     }
 }
 
-fn text(value: &Value) -> Option<String> {
+/// A value that is one word, as the query protocols write it.
+pub fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
