@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Failure, LOOK, Rolling};
 use crate::address::Address;
+use crate::cloud::error::Error;
 use crate::deployment::names;
 use crate::facts::{Colour, Retirement, Sizing};
 use crate::kind::fleet::{Fleet, Standing};
@@ -156,7 +157,12 @@ impl Rolling<'_> {
             .await?;
             match self.seam().retire_at(&op, &self.group(colour), at).await {
                 Ok(()) => return Ok(()),
-                Err(_) if at <= clock.now() && left < LATEST => left = (left * 2).max(MARGIN),
+                // Whatever else is wrong is no matter of time: a lost lock, or credentials that ran out.
+                Err(error @ Error::Cloud(_))
+                    if at <= clock.now() && left < LATEST && !error.is_locked_out() =>
+                {
+                    left = (left * 2).max(MARGIN);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
