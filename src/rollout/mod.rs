@@ -6,6 +6,7 @@
 mod account;
 pub mod adopt;
 mod author;
+mod command;
 pub mod decide;
 mod document;
 mod fingerprint;

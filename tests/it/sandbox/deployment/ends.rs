@@ -10,7 +10,7 @@ use super::{GROUND, STACK, Scene, canary, deployment, side_by_side};
 use crate::product::Product;
 
 /// The group of each colour, by colour.
-fn groups(product: &Product) -> BTreeMap<String, AutoScalingGroup> {
+pub(super) fn groups(product: &Product) -> BTreeMap<String, AutoScalingGroup> {
     let all = Runtime::new().expect("a runtime").block_on(async {
         let cloud = product.cloud().await;
         cloud.autoscaling.describe_auto_scaling_groups().send().await.expect("an answer")
@@ -51,7 +51,11 @@ fn sizes(product: &Product) -> [[i32; 2]; 2] {
     })
 }
 
-fn with_group(product: &Product, colour: &str, act: impl AsyncFnOnce(&bgform::cloud::Cloud, &str)) {
+pub(super) fn with_group(
+    product: &Product,
+    colour: &str,
+    act: impl AsyncFnOnce(&bgform::cloud::Cloud, &str),
+) {
     let groups = groups(product);
     let name = groups[colour].auto_scaling_group_name().unwrap_or_default();
     Runtime::new().expect("a runtime").block_on(async {

@@ -14,6 +14,7 @@ mod ends;
 mod expired;
 mod failing;
 mod listener;
+mod losses;
 mod one_colour;
 mod shipping;
 mod together;
