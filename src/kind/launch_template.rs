@@ -256,6 +256,25 @@ async fn live_template(cloud: &Cloud, template: &Template, one: &Wanted<'_>) -> 
     Ok(Live { inputs, outputs })
 }
 
+/// The inputs of a template as they were at `version`, with those of the record that are no version's. None where
+/// it is the latest one, or EC2 has it no more.
+pub async fn at_version(
+    cloud: &Cloud,
+    version: &super::fleet::Template,
+    record: &Record,
+) -> Result<Option<Object>, Error> {
+    let number = version.number().and_then(|number| i64::try_from(number).ok());
+    if record.outputs.get("latest_version") == number.map(Value::from).as_ref() {
+        return Ok(None);
+    }
+    let versions = versions::all(cloud, &version.id).await?;
+    let Some(found) = versions.iter().find(|one| one.version_number() == number) else { return Ok(None) };
+    let mut inputs = record.inputs.clone();
+    inputs.retain(|name, _| BESIDE_DATA.contains(&name.as_str()));
+    inputs.extend(found.launch_template_data().map(live::inputs).unwrap_or_default());
+    Ok(Some(inputs))
+}
+
 fn version_output(version: &LaunchTemplateVersion) -> Value {
     let image = version.launch_template_data().and_then(|data| data.image_id());
     Members::new().set("version", version.version_number()).set("image", image).value()

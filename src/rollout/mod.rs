@@ -6,6 +6,7 @@
 mod account;
 pub mod adopt;
 mod author;
+mod beside;
 mod command;
 pub mod decide;
 mod document;

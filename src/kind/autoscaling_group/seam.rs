@@ -13,7 +13,9 @@ use crate::cloud::Cloud;
 use crate::facts::Sizing;
 use crate::kind::Boxed;
 use crate::kind::fleet::{Fleet, Pace, Refusal, Replaced, Rested, Shape, Standing, Template};
+use crate::kind::launch_template;
 use crate::kind::operation::Operation;
+use crate::state::Record;
 use crate::value::{Object, Value};
 
 pub struct Groups;
@@ -107,6 +109,15 @@ impl Fleet for Groups {
             let groups = group::observe(cloud, ids).await?;
             Ok(groups.into_iter().map(|(name, group)| (name, group.standing)).collect())
         })
+    }
+
+    fn at_version<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        version: &'a Template,
+        source: &'a Record,
+    ) -> Boxed<'a, Option<Object>> {
+        Box::pin(launch_template::at_version(cloud, version, source))
     }
 
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()> {

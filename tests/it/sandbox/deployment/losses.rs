@@ -1,10 +1,11 @@
 //! What is lost while a release is on its way: instances of the new colour, and the bgform that ships it while a
 //! gate's command runs.
 
+use bgform::rollout::mailbox::Message;
 use rustix::process::Signal;
 
 use super::ends::with_group;
-use super::{Scene, canary, side_by_side};
+use super::{STACK, Scene, canary, none_failed, side_by_side};
 use crate::product::Product;
 
 const GREEN: &str = "green has 25% of the traffic";
@@ -88,12 +89,33 @@ fn a_command_without_bgform() {
     assert_eq!(ran(), "begins\nends\nbegins\nends\n");
 }
 
+/// A release with a preview is given up for another one, while it has traffic and before.
+fn another_takes_its_place() {
+    let preview = "  preview {\n    header = { \"X-Preview\" = \"next\" }\n  }\n";
+    let scene = Scene::of(&(canary(25, "10m") + preview));
+    let load = scene.load();
+    for (old, next, seen) in [("2.0", "3.0", GREEN), ("4.0", "5.0", "updated autoscaling_group")] {
+        let mut under = scene.begin(old);
+        under.until(seen);
+        under.signal(Signal::KILL);
+        under.end();
+        let apply = ["apply", STACK, "--auto-approve", "--supersede", "--var", &format!("release={next}")];
+        let mut under = scene.begin_with(&apply);
+        under.until("% of the traffic");
+        scene.put("web", &Message::Promote);
+        under.end().exits(0).says(&format!("{next} is live"));
+        scene.stands(next);
+    }
+    none_failed(&load.end());
+}
+
 #[test]
 fn what_is_lost_on_the_way_is_borne_or_told() {
     side_by_side(&[
         ("one of ten", &one_of_ten),
         ("two of ten", &two_of_ten),
         ("two of ten, by wish", &two_of_ten_by_wish),
+        ("superseded", &another_takes_its_place),
         ("a command", &a_command_without_bgform),
     ]);
 }
