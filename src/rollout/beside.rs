@@ -25,7 +25,9 @@ pub(super) async fn beside(
     let (Some(live), Some(version), true) = (live, &carries.template, goes) else { return Ok(()) };
     let source = Address::new(seam.source(), &intent.name);
     let step = plan.steps.iter().find(|step| step.address == source && step.action == Action::Update);
-    let Some((step, record)) = step.and_then(|step| Some((step, step.record.as_ref()?))) else { return Ok(()) };
+    let Some((step, record)) = step.and_then(|step| Some((step, step.record.as_ref()?))) else {
+        return Ok(());
+    };
     let Some(kind) = kind::find_managed(&source.kind) else { return Ok(()) };
     let Some(was) = seam.at_version(cloud, version, record).await? else { return Ok(()) };
     let changes = diff(kind.schema(), &was, &step.inputs, &record.inputs);

@@ -65,7 +65,11 @@ impl Steps<'_> {
         self.traffic(&step.traffic, out);
         let said = weights_said(step);
         let changes: Vec<AttributeChange> = beside
-            .map_or(&step.changes, |beside| &beside.changes).iter().filter(|change| !(said && is_weight(change))).cloned().collect();
+            .map_or(&step.changes, |beside| &beside.changes)
+            .iter()
+            .filter(|change| !(said && is_weight(change)))
+            .cloned()
+            .collect();
         self.draw().changes(&self.shown(&step.address, &changes, step.record.as_ref()), INDENT, out);
     }
 

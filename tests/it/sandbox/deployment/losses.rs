@@ -89,7 +89,7 @@ fn a_command_without_bgform() {
     assert_eq!(ran(), "begins\nends\nbegins\nends\n");
 }
 
-/// A release with a preview is given up for another one, while it has traffic and before.
+/// A release with a preview is given up for another one, while it has traffic and before it has any.
 fn another_takes_its_place() {
     let preview = "  preview {\n    header = { \"X-Preview\" = \"next\" }\n  }\n";
     let scene = Scene::of(&(canary(25, "10m") + preview));
