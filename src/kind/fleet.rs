@@ -280,6 +280,9 @@ pub trait Fleet: Send + Sync {
     /// AWS empties the fleet at this time, without a process of ours; again, it is another time.
     fn retire_at<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, at: Timestamp) -> Boxed<'a, ()>;
 
+    /// When the fleet is to be emptied, by [`Fleet::retire_at`].
+    fn retires<'a>(&'a self, cloud: &'a Cloud, id: &'a str) -> Boxed<'a, Option<Timestamp>>;
+
     /// AWS does not empty the fleet any more.
     fn keep<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, ()>;
 

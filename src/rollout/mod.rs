@@ -21,6 +21,7 @@ pub mod picture;
 mod plan;
 pub mod preflight;
 mod preview;
+pub mod rebuild;
 mod records;
 mod remote;
 mod request;

@@ -149,6 +149,10 @@ impl Fleet for Groups {
         Box::pin(retirement::schedule(op, id, at))
     }
 
+    fn retires<'a>(&'a self, cloud: &'a Cloud, id: &'a str) -> Boxed<'a, Option<Timestamp>> {
+        Box::pin(retirement::scheduled(cloud, id))
+    }
+
     fn keep<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, ()> {
         Box::pin(retirement::unschedule(op, id))
     }

@@ -15,6 +15,7 @@ mod expired;
 mod failing;
 mod listener;
 mod losses;
+mod lost;
 mod one_colour;
 mod shipping;
 mod together;
