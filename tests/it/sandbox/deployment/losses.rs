@@ -67,7 +67,8 @@ fn two_of_ten_by_wish() {
 }
 
 /// The command outlives a bgform that is killed; the next one waits for it and starts none beside it.
-fn a_command_without_bgform() {
+#[test]
+fn a_command_that_outlives_bgform_is_waited_for() {
     let gate = r#"
   gate "migrate" {
     at      = "before_shift"
@@ -90,7 +91,8 @@ fn a_command_without_bgform() {
 }
 
 /// A release with a preview is given up for another one, while it has traffic and before it has any.
-fn another_takes_its_place() {
+#[test]
+fn a_release_with_a_preview_is_superseded() {
     let preview = "  preview {\n    header = { \"X-Preview\" = \"next\" }\n  }\n";
     let scene = Scene::of(&(canary(25, "10m") + preview));
     let load = scene.load();
@@ -110,12 +112,10 @@ fn another_takes_its_place() {
 }
 
 #[test]
-fn what_is_lost_on_the_way_is_borne_or_told() {
+fn lost_instances_are_borne_as_far_as_the_strategy_says() {
     side_by_side(&[
         ("one of ten", &one_of_ten),
         ("two of ten", &two_of_ten),
         ("two of ten, by wish", &two_of_ten_by_wish),
-        ("superseded", &another_takes_its_place),
-        ("a command", &a_command_without_bgform),
     ]);
 }

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use super::commands::{answers, type_in};
-use super::{STACK, Scene, canary, none_failed, side_by_side};
+use super::{STACK, Scene, canary, none_failed};
 
 fn rebuild(scene: &Scene, release: &str) -> crate::product::Run {
     let release = format!("release={release}");
@@ -15,7 +15,8 @@ fn lose(scene: &Scene) {
 }
 
 /// After it the live release stays live, the one that stands by is gone back to, and the next one ships.
-fn while_nothing_is_under_way() {
+#[test]
+fn a_lost_state_is_built_again_from_the_account() {
     let scene = Scene::of(&canary(25, "1s"));
     scene.apply("2.0").exits(0);
     lose(&scene);
@@ -36,7 +37,8 @@ fn while_nothing_is_under_way() {
 }
 
 /// A file of another release moves no traffic by itself: it ships as any release does.
-fn with_another_file() {
+#[test]
+fn a_state_that_is_built_again_moves_no_traffic() {
     let scene = Scene::of(&canary(25, "1s"));
     scene.apply("2.0").exits(0);
     type_in(&scene, &["retire", "--now"]).exits(0);
@@ -52,7 +54,8 @@ fn with_another_file() {
 }
 
 /// Nobody can tell which of two colours with traffic is to be live; the one that then has all of it is.
-fn in_the_middle_of_a_release() {
+#[test]
+fn no_state_is_built_while_both_colours_have_traffic() {
     let scene = Scene::of(&canary(25, "10m"));
     let mut under = scene.begin("2.0");
     under.until("green has 25% of the traffic");
@@ -63,11 +66,3 @@ fn in_the_middle_of_a_release() {
     assert!(!scene.product.path("state").exists());
 }
 
-#[test]
-fn a_lost_state_is_built_again_from_the_account() {
-    side_by_side(&[
-        ("nothing under way", &while_nothing_is_under_way),
-        ("another file", &with_another_file),
-        ("in the middle", &in_the_middle_of_a_release),
-    ]);
-}
