@@ -62,6 +62,7 @@ impl Kind for AutoscalingGroup {
                 "autoscaling:DescribeAutoScalingGroups",
                 "autoscaling:DescribeLifecycleHooks",
                 "autoscaling:DescribePolicies",
+                "autoscaling:DescribeScheduledActions",
             ],
             write: &[
                 "autoscaling:AttachLoadBalancerTargetGroups",

@@ -65,4 +65,3 @@ fn no_state_is_built_while_both_colours_have_traffic() {
     rebuild(&scene, "1.0").exits(1).says("which colour of `web` is live: blue 75%, green 25%");
     assert!(!scene.product.path("state").exists());
 }
-

@@ -19,6 +19,7 @@ mod lost;
 mod one_colour;
 mod shipping;
 mod together;
+mod told;
 
 /// One load balancer, one listener; the deployments come after it.
 pub(crate) const GROUND: &str = r#"
