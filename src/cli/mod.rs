@@ -26,6 +26,7 @@ mod progress;
 mod promote;
 mod rehearse;
 mod report;
+mod result;
 mod retire;
 mod rollback;
 mod rollout;

@@ -225,7 +225,7 @@ fn changes(changes: &[AttributeChange], last: Option<&Record>) -> Json {
 }
 
 /// Plain JSON with null in the place of everything that is sensitive.
-fn open(value: &Value) -> Json {
+pub fn open(value: &Value) -> Json {
     match value {
         Value::Sensitive(_) => Json::Null,
         Value::List(items) => items.iter().map(open).collect(),

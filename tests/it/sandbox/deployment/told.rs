@@ -173,6 +173,52 @@ fn a_label_alone() {
         .says("`bgform plan --upgrade` looks again");
 }
 
+/// How it ended, for the job that called it: shipped, taken back, refused, and killed.
+fn the_result_is_in_a_file() {
+    let scene = Scene::of(&canary(25, "1s"));
+    let apply = |release: &str, more: &[&str]| {
+        let arguments = Scene::arguments(release);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        scene.product.begin(&arguments)
+    };
+    let result = || -> serde_json::Value {
+        let text = std::fs::read_to_string(scene.product.path("result.json")).expect("a result");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    apply("2.0", &["--result", "none/result.json"]).end().exits(2).says("cannot be written");
+    assert_eq!(scene.releases(), ["1.0"]);
+    let with = ["--result", "result.json"];
+    apply("2.0", &with).end().exits(0);
+    let told = result();
+    assert_eq!((&told["exit"], &told["error"]), (&0.into(), &serde_json::Value::Null), "{told:#}");
+    let rollout = &told["rollouts"][0];
+    assert_eq!(
+        (&rollout["deployment"], &rollout["release"], &rollout["end"], &rollout["colour"]),
+        (&"web".into(), &"2.0".into(), &"shipped".into(), &"green".into())
+    );
+    assert!(told["steps"].as_array().is_some_and(|steps| !steps.is_empty()), "{told:#}");
+    assert_eq!(told["outputs"]["url"], scene.url);
+    let mut killed = apply("3.0", &with);
+    killed.until("blue has 25% of the traffic");
+    killed.signal(Signal::KILL);
+    killed.end();
+    assert_eq!(result()["exit"], serde_json::Value::Null);
+    apply("4.0", &with).end().exits(1);
+    let told = result();
+    assert_eq!(told["exit"], 1);
+    assert!(
+        told["error"].as_str().is_some_and(|error| error.contains("3.0 of `web` is under way")),
+        "{told:#}"
+    );
+    apply("3.0", &with).end().exits(0);
+    scene.fault("never-healthy=ship-web-green*");
+    scene.rewrite("= 25s", "= 8s");
+    apply("5.0", &with).end().exits(5);
+    let told = result();
+    assert_eq!((&told["exit"], &told["rollouts"][0]["end"]), (&5.into(), &"taken_back".into()), "{told:#}");
+    assert!(told["rollouts"][0]["reason"].as_str().is_some_and(|why| why.contains("unhealthy")), "{told:#}");
+}
+
 #[test]
 fn what_is_said_is_what_is_so() {
     side_by_side(&[
@@ -184,5 +230,6 @@ fn what_is_said_is_what_is_so() {
         ("children", &a_command_ends_with_its_children),
         ("a CI", &a_ci_is_named_by_its_actor),
         ("a label", &a_label_alone),
+        ("a result", &the_result_is_in_a_file),
     ]);
 }
