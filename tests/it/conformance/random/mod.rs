@@ -278,13 +278,13 @@ macro_rules! rows {
 }
 
 rows! {
-    rows_of_a_security_group_are_within_the_tables: "security_group", 12;
-    rows_of_a_target_group_are_within_the_tables: "target_group", 12;
-    rows_of_a_load_balancer_are_within_the_tables: "load_balancer", 8;
-    rows_of_a_listener_are_within_the_tables: "listener", 12;
-    rows_of_a_listener_rule_are_within_the_tables: "listener_rule", 12;
-    rows_of_a_launch_template_are_within_the_tables: "launch_template", 10;
-    rows_of_an_instance_are_within_the_tables: "instance", 3;
+    rows_of_a_security_group_are_within_the_tables: "security_group", 8;
+    rows_of_a_target_group_are_within_the_tables: "target_group", 8;
+    rows_of_a_load_balancer_are_within_the_tables: "load_balancer", 5;
+    rows_of_a_listener_are_within_the_tables: "listener", 8;
+    rows_of_a_listener_rule_are_within_the_tables: "listener_rule", 8;
+    rows_of_a_launch_template_are_within_the_tables: "launch_template", 5;
+    rows_of_an_instance_are_within_the_tables: "instance", 2;
     rows_of_an_image_are_within_the_tables: "image", 1;
-    rows_of_an_autoscaling_group_are_within_the_tables: "autoscaling_group", 8;
+    rows_of_an_autoscaling_group_are_within_the_tables: "autoscaling_group", 5;
 }
