@@ -11,7 +11,6 @@ use super::rollout::{exit, shipped};
 use super::saved::{SavedPlan, SavedPlanError};
 use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report, result};
 use crate::apply::Failed;
-use crate::kind::operation::Reporter;
 use crate::kind::shutdown::Shutdown;
 use crate::plan::Options;
 use crate::plan::render::{Style, show_value};
@@ -166,10 +165,20 @@ async fn to_its_end(
     let (progress, asks) = (Progress::new(), !ask.auto_approve && saved.is_none());
     let shutdown = Arc::new(Shutdown::default());
     Shutdown::outlive_terminal();
+    // A question is left by Ctrl-C as in any program: until it is answered nobody listens.
+    if !asks {
+        listen(&shutdown);
+    }
     // A first apply that is refused or declined leaves no state behind.
     let is_first = || Ok::<_, CliError>(!store.exists()? && store.load()?.is_none());
-    let mut lock = if is_first()? { None } else { Some(locked(global, &store, command).await?) };
-    let cloud = context::connect(global, program).await?;
+    let ready = async {
+        let lock = if is_first()? { None } else { Some(locked(global, &store, command).await?) };
+        Ok::<_, CliError>((lock, context::connect(global, program).await?))
+    };
+    let Some(ready) = unless_interrupted(&shutdown, ready).await else {
+        return Ok((Exit::Interrupted, None));
+    };
+    let (lock, cloud) = ready?;
     let engine = Engine {
         cloud: &cloud,
         program,
@@ -180,21 +189,53 @@ async fn to_its_end(
         parallelism: usize::from(ask.parallelism),
         acts: &stage::of,
     };
+    let settled = settled(global, &engine, (options, ask, saved), lock, (asks, command));
+    let Some(settled) = unless_interrupted(&shutdown, settled).await else {
+        return Ok((Exit::Interrupted, None));
+    };
+    let Some((lock, plan)) = settled? else { return Ok((Exit::Done, None)) };
+    if asks {
+        listen(&shutdown);
+    }
+    go_on(global, &engine, &lock, plan).await
+}
+
+/// What this comes to; `None` where an interrupt came first, and nothing of the plan was begun.
+async fn unless_interrupted<T>(shutdown: &Shutdown, of: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        came = of => Some(came),
+        () = shutdown.draining() => {
+            errln!("Nothing of the plan was begun; the same command begins anew.");
+            None
+        }
+    }
+}
+
+/// Recovers, plans and asks, until there is a plan to carry out under the lock; `None` where nothing is to be done.
+async fn settled(
+    global: &Global,
+    engine: &Engine<'_>,
+    (options, ask, saved): (&Options, &Ask, Option<&SavedPlan>),
+    mut lock: Option<LockGuard>,
+    (asks, command): (bool, &str),
+) -> Result<Option<(LockGuard, Plan)>, CliError> {
     if let Some(lock) = &lock {
-        store.take_over(lock)?;
+        engine.store.take_over(lock)?;
     }
     loop {
         if let Some(lock) = &lock {
-            recover(&engine, lock, options.destroy).await?;
+            recover(engine, lock, options.destroy).await?;
         }
-        let plan = plan(&engine, options).await?;
+        let plan = plan(engine, options).await?;
         if let Some(saved) = saved {
-            saved.still_holds(program, &plan).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
+            saved
+                .still_holds(engine.program, &plan)
+                .map_err(|error| CliError::Diagnostic(Box::new(error)))?;
         }
         print_plan(&plan, &style(global));
         let moves = plan.moves();
         if !moves && (lock.is_none() || !plan.learns()) {
-            return Ok((Exit::Done, None));
+            return Ok(None);
         }
         if moves && asks {
             // Nobody is kept from a way back by a question that waits for its answer.
@@ -204,16 +245,25 @@ async fn to_its_end(
             agreed(ask, &plan.resources, options)?;
         }
         if let Some(lock) = lock {
-            return go_on(global, &engine, &shutdown, &lock, plan).await;
+            return Ok(Some((lock, plan)));
         }
         // Made without the lock, for a first apply too: another may have made the state since.
-        let again = locked(global, &store, command).await?;
-        if plan.still_stands(&engine)? {
-            return go_on(global, &engine, &shutdown, &again, plan).await;
+        let again = locked(global, engine.store, command).await?;
+        if plan.still_stands(engine)? {
+            return Ok(Some((again, plan)));
         }
-        progress.say("The state was changed meanwhile, and nothing was done. As it is now:");
+        engine.reporter.say("The state was changed meanwhile, and nothing was done. As it is now:");
         lock = Some(again);
     }
+}
+
+fn listen(shutdown: &Arc<Shutdown>) {
+    shutdown.listen(|again| match again {
+        false => {
+            errln!("\nInterrupted: no new step begins, those under way are ended. Once more to stop at once.")
+        }
+        true => errln!("\nInterrupted again: stopping; the next apply goes on from here."),
+    });
 }
 
 fn style(global: &Global) -> Style {
@@ -223,17 +273,10 @@ fn style(global: &Global) -> Style {
 async fn go_on(
     global: &Global,
     engine: &Engine<'_>,
-    shutdown: &Arc<Shutdown>,
     lock: &LockGuard,
     plan: Plan,
 ) -> Result<(Exit, Option<Shipped>), CliError> {
     let moves = plan.moves();
-    shutdown.listen(|again| match again {
-        false => {
-            errln!("\nInterrupted: no new step begins, those under way are ended. Once more to stop at once.")
-        }
-        true => errln!("\nInterrupted again: stopping; the next apply goes on from here."),
-    });
     let shipped = shipped(engine, lock, plan).await?;
     if global.verbose {
         errln!("{} API calls", engine.cloud.calls());

@@ -23,6 +23,7 @@ pub(super) mod data;
 mod live;
 pub(super) mod schema;
 mod versions;
+pub(super) mod volume;
 
 use data::Spec;
 use schema::{BESIDE_DATA, SCHEMA};

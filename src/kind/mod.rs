@@ -30,6 +30,7 @@ pub mod load_balancer;
 pub mod operation;
 pub mod preflight;
 pub mod router;
+pub mod rules;
 pub mod schema;
 pub mod security_group;
 pub mod shell;

@@ -41,6 +41,9 @@ pub struct Attribute {
     /// blocks or one, a single target group with or without a weight). Values may hold unknowns.
     pub normal: Option<fn(Value) -> Value>,
     pub rule: Option<Rule>,
+    /// Whether an empty text says something to AWS. To most of its members it does not: they have a least
+    /// length of 1, or take it for none.
+    pub may_be_empty: bool,
 }
 
 /// What is wrong: the attribute, `""` for the whole; the words; what to write instead.
@@ -390,6 +393,10 @@ fn broken_rules(attribute: &Attribute, value: &Value, found: &mut Vec<Wrong>) {
             blocks.iter().for_each(|block| broken_rules(attribute, block, found));
         }
         parts => {
+            if !attribute.may_be_empty && has_empty(&attribute.ty, value) {
+                let message = format!("`{}` is empty", attribute.name);
+                found.push(("", message, "write something, or take it away".to_owned()));
+            }
             found
                 .extend(attribute.rule.filter(|_| !value.is_null()).into_iter().flat_map(|rule| rule(value)));
             let Parts::Block(attributes, members) = parts else { return };
@@ -397,6 +404,18 @@ fn broken_rules(attribute: &Attribute, value: &Value, found: &mut Vec<Wrong>) {
                 broken_rules(inner, value, found);
             }
         }
+    }
+}
+
+/// Whether a value is an empty text of one line, or a list with one. Keys and values of the author's own may be
+/// empty.
+fn has_empty(ty: &Type, value: &Value) -> bool {
+    match ty {
+        Type::String { .. } => value.as_str() == Some(""),
+        Type::List(item) | Type::Set(item) => {
+            value.as_list().is_some_and(|items| items.iter().any(|one| has_empty(item, one)))
+        }
+        _ => false,
     }
 }
 
@@ -412,6 +431,7 @@ pub fn attribute(name: &'static str, ty: Type, doc: &'static str) -> Attribute {
         api: &[],
         normal: None,
         rule: None,
+        may_be_empty: false,
     }
 }
 
@@ -445,6 +465,12 @@ impl Attribute {
     /// See [`Attribute::normal`].
     pub fn normal(mut self, form: fn(Value) -> Value) -> Self {
         self.normal = Some(form);
+        self
+    }
+
+    /// See [`Attribute::may_be_empty`].
+    pub fn may_be_empty(mut self) -> Self {
+        self.may_be_empty = true;
         self
     }
 

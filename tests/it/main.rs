@@ -6,6 +6,7 @@ mod autoscaling_group;
 mod backend;
 mod cli;
 mod conformance;
+mod dependencies;
 mod deployment;
 mod disk;
 mod ec2;

@@ -13,23 +13,8 @@ pub struct Moto {
 
 const WATCH: &str = r#""$0" "$@" & server=$!; exec 2>&-; cat >/dev/null; kill "$server"; wait "$server""#;
 
-/// The server as its own command starts it, but one call after the other: moto keeps what it holds
-/// in plain dictionaries, and calls side by side now and then end in an error 500 of its own. User
-/// data of a version after the first is kept in a form that its own groups refuse to launch.
-const SERVE: &str = r#"
-import moto.ec2.models.launch_templates as templates
-import moto.server as server
-from moto.ec2.utils import parse_user_data
-made = templates.LaunchTemplateVersion.__init__
-def make(version, *args, **options):
-    made(version, *args, **options)
-    if isinstance(version.data.get("UserData"), (str, bytes)):
-        version.data["UserData"] = parse_user_data(version.data["UserData"])
-templates.LaunchTemplateVersion.__init__ = make
-run = server.run_simple
-server.run_simple = lambda *args, **options: run(*args, **{**options, "threaded": False})
-server.main(["-H", "127.0.0.1", "-p", "0"])
-"#;
+/// The server, and what it lacks.
+const SERVE: &str = include_str!("moto/serve.py");
 
 impl Moto {
     /// Starts a server with no account's resources but the default VPC and Amazon's images.

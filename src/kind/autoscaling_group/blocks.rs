@@ -1,10 +1,42 @@
 //! The blocks of an `autoscaling_group` that have many attributes of their own. Makes no call.
 
 use super::schema::{LAUNCHING, REQUESTS_PER_TARGET, SIZE, TERMINATING, YEAR};
-use crate::kind::schema::{Attribute, NOT_AT_CREATE, Type, attribute};
+use crate::kind::rules::form;
+use crate::kind::schema::{Attribute, NOT_AT_CREATE, Type, attribute, characters};
 use crate::value::{Object, Value};
 
 const TWO_DAYS: u64 = 172_800;
+
+/// CloudWatch, API_MetricDatum.
+const UNITS: &[&str] = &[
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+];
 
 pub fn distribution() -> Vec<Attribute> {
     vec![
@@ -30,21 +62,29 @@ pub fn distribution() -> Vec<Attribute> {
             "How Spot pools are chosen.",
         ),
         attribute("spot_instance_pools", Type::Integer { min: 1, max: 20 }, "Pools, for lowest-price."),
-        attribute("spot_max_price", Type::string(), "The most to pay for an hour of a unit."),
+        attribute("spot_max_price", Type::String { max: 255 }, "The most to pay for an hour of a unit."),
     ]
 }
 
 pub fn hooks() -> Type {
     let attributes = vec![
-        attribute("name", Type::String { max: 255 }, "Unique in the group.").required(),
+        attribute("name", Type::String { max: 255 }, "Unique in the group.").required().rule(|name| {
+            let sign = |c: char| c.is_ascii_alphanumeric() || "-_/".contains(c);
+            let fits = |name: &str| name.chars().all(sign);
+            form("name of a lifecycle hook", name, fits, "use letters, digits, `-`, `_` and `/`")
+        }),
         attribute("transition", Type::Choice(&[LAUNCHING, TERMINATING]), "When it pauses.").required(),
         attribute("default_result", Type::Choice(&["ABANDON", "CONTINUE"]), "What a timeout means.")
             .default("ABANDON"),
         attribute("heartbeat_timeout", Type::Duration { min: 30, max: 7200 }, "How long it waits.")
             .default_seconds(3600),
-        attribute("notification_metadata", Type::String { max: 1023 }, "Text that goes with the message."),
-        attribute("notification_target", Type::string(), "The ARN of an SNS topic or SQS queue."),
-        attribute("role", Type::string(), "The ARN of the role that may publish there."),
+        attribute("notification_metadata", Type::String { max: 4000 }, "Text that goes with the message.")
+            .rule(|text| {
+                let fits = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~');
+                characters("a hook's metadata", text, fits, "printable ASCII")
+            }),
+        attribute("notification_target", Type::String { max: 255 }, "The ARN of an SNS topic or SQS queue."),
+        attribute("role", Type::String { max: 255 }, "The ARN of the role that may publish there."),
     ];
     Type::Blocks { attributes, ordered: false, max: 50 }
 }
@@ -54,20 +94,20 @@ pub fn policies() -> Type {
         &["ASGAverageCPUUtilization", "ASGAverageNetworkIn", "ASGAverageNetworkOut", REQUESTS_PER_TARGET];
     let statistic = &["Average", "Minimum", "Maximum", "SampleCount", "Sum"];
     let customized = vec![
-        attribute("metric_name", Type::string(), "The metric's name.").required(),
-        attribute("namespace", Type::string(), "Its namespace.").required(),
+        attribute("metric_name", Type::String { max: 255 }, "The metric's name.").required(),
+        attribute("namespace", Type::String { max: 255 }, "Its namespace.").required(),
         attribute("statistic", Type::Choice(statistic), "Its statistic.").required(),
         attribute("dimensions", Type::string().map(), "Its dimensions.")
             .default(Value::Object(Object::new())),
-        attribute("unit", Type::string(), "Its unit."),
+        attribute("unit", Type::Choice(UNITS), "Its unit."),
         attribute("period", Type::Duration { min: 10, max: 60 }, "10s, 30s or 60s."),
     ];
     let attributes = vec![
-        attribute("name", Type::string(), "Unique in the group.").required(),
+        attribute("name", Type::String { max: 255 }, "Unique in the group.").required(),
         attribute("predefined_metric", Type::Choice(predefined), "A metric that AWS knows."),
         attribute(
             "resource_label",
-            Type::string(),
+            Type::String { max: 1023 },
             "For ALBRequestCountPerTarget: the load balancer's and the target group's arn_suffix with a \
              slash between them.",
         ),

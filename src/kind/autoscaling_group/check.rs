@@ -159,7 +159,10 @@ fn metric(policy: &Value, mistakes: &mut Vec<Mistake>) {
             "write `resource_label = \"${load_balancer.NAME.arn_suffix}/${target_group.NAME.arn_suffix}\"`",
         );
     }
-    if predefined.as_str().is_some_and(|metric| metric != REQUESTS_PER_TARGET) && !label.is_null() {
+    if predefined.find_unknown().is_none()
+        && predefined.as_str() != Some(REQUESTS_PER_TARGET)
+        && !label.is_null()
+    {
         mistake(
             format!("`{name}` has a resource_label, which is for {REQUESTS_PER_TARGET} only"),
             "take resource_label away",

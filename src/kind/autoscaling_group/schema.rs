@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use super::blocks::{distribution, hooks, own, policies};
+use crate::kind::rules::{filled, form, instance_type};
 use crate::kind::schema::{Attribute, By, NOT_AT_CREATE, Schema, Type, attribute, output, tags_attribute};
 use crate::value::Value;
 
@@ -25,6 +26,16 @@ const PROCESSES: &[&str] = &[
     "InstanceRefresh",
     "ReplaceUnhealthy",
     "ScheduledActions",
+];
+/// [model] CreateAutoScalingGroupType.
+const POLICIES: &[&str] = &[
+    "Default",
+    "AllocationStrategy",
+    "ClosestToNextInstanceHour",
+    "NewestInstance",
+    "OldestInstance",
+    "OldestLaunchConfiguration",
+    "OldestLaunchTemplate",
 ];
 /// API_EnableMetricsCollection.
 pub const METRICS: &[&str] = &[
@@ -49,8 +60,8 @@ pub const METRICS: &[&str] = &[
     "GroupAndWarmPoolDesiredCapacity",
     "GroupAndWarmPoolTotalCapacity",
 ];
-/// More than any account's quota of instances; the API names no bound.
-pub const SIZE: Type = Type::Integer { min: 0, max: 100_000 };
+/// Auto Scaling answers a larger one with a validation error.
+pub const SIZE: Type = Type::Integer { min: 0, max: 10_000 };
 pub const YEAR: u64 = 365 * 24 * 3600;
 
 const NOT_OFFERED: &[(&str, &str)] = &[
@@ -115,6 +126,7 @@ fn launching() -> Vec<Attribute> {
         .required(),
         attribute("subnets", Type::id_of(&["subnet"]).set(), "Where instances are launched.")
             .required()
+            .rule(filled)
             .api(&["vpc_zone_identifier"]),
         attribute(
             "mixed_instances",
@@ -123,7 +135,9 @@ fn launching() -> Vec<Attribute> {
                     "override",
                     Type::Blocks {
                         attributes: vec![
-                            attribute("instance_type", Type::string(), "An instance type.").required(),
+                            attribute("instance_type", Type::String { max: 255 }, "An instance type.")
+                                .required()
+                                .rule(instance_type),
                             attribute(
                                 "weighted_capacity",
                                 Type::Integer { min: 1, max: 999 },
@@ -140,7 +154,7 @@ fn launching() -> Vec<Attribute> {
             "Several instance types and purchase options on top of the launch template.",
         )
         .api(&["mixed_instances_policy"]),
-        attribute("placement_group", Type::string(), "The name of a placement group."),
+        attribute("placement_group", Type::String { max: 255 }, "The name of a placement group."),
         attribute(
             "availability_zone_distribution",
             Type::Choice(&["balanced-best-effort", "balanced-only"]),
@@ -206,7 +220,7 @@ fn behaviour() -> Vec<Attribute> {
         .default_seconds(300),
         attribute(
             "default_instance_warmup",
-            Type::Duration { min: 0, max: YEAR },
+            Type::Duration { min: 0, max: 21_600 },
             "How long a new instance's metrics are left out.",
         ),
         tags_attribute(&["tags"]),
@@ -216,8 +230,17 @@ fn behaviour() -> Vec<Attribute> {
         attribute("suspended_processes", Type::Choice(PROCESSES).set(), "Processes that are halted.")
             .default(empty())
             .api(NOT_AT_CREATE),
-        attribute("termination_policies", Type::string().list(), "Which instance goes first at scale-in.")
-            .default(Value::List(vec![Value::string("Default")])),
+        attribute(
+            "termination_policies",
+            Type::String { max: 1600 }.list(),
+            "Which instance goes first at scale-in.",
+        )
+        .rule(|policies| {
+            let fits = |policy: &str| POLICIES.contains(&policy) || policy.starts_with("arn:");
+            let words = format!("write one of {}, or the ARN of a function", POLICIES.join(", "));
+            filled(policies).into_iter().chain(form("termination policy", policies, fits, &words)).collect()
+        })
+        .default(Value::List(vec![Value::string("Default")])),
         attribute("capacity_rebalance", Type::Bool, "Replace Spot instances that are about to go.")
             .default(false),
         attribute("new_instances_protected_from_scale_in", Type::Bool, "Never scale in new instances.")
@@ -227,8 +250,12 @@ fn behaviour() -> Vec<Attribute> {
             Type::Duration { min: 0, max: YEAR },
             "How old an instance may become: none (0s), or a day or more.",
         ),
-        attribute("service_linked_role", Type::string(), "The ARN of the role that the group acts as.")
-            .api(&["service_linked_role_arn"]),
+        attribute(
+            "service_linked_role",
+            Type::String { max: 1600 },
+            "The ARN of the role that the group acts as.",
+        )
+        .api(&["service_linked_role_arn"]),
         attribute(
             "deletion_protection",
             Type::Choice(&["none", "prevent-force-deletion", "prevent-all-deletion"]),

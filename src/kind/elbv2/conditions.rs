@@ -9,7 +9,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use serde::Deserialize;
 
 use super::Mistake;
-use crate::kind::schema::{Attribute, Type, attribute, sorted};
+use crate::kind::rules::{filled, form};
+use crate::kind::schema::{Attribute, Type, Wrong, attribute, sorted};
 use crate::object;
 use crate::value::{Object, Value};
 
@@ -46,8 +47,12 @@ const ONCE: [&str; 4] = ["host_header", "path_pattern", "http_request_method", "
 pub fn attribute_of_conditions() -> Attribute {
     let texts = || Type::String { max: 128 }.set();
     let header = vec![
-        attribute("name", Type::String { max: 40 }, "The header.").required(),
-        attribute("values", texts(), "What it may be.").required(),
+        attribute("name", Type::String { max: 40 }, "The header.").required().rule(|name| {
+            let sign = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
+            let fits = |name: &str| name.bytes().all(sign) && !name.eq_ignore_ascii_case("host");
+            form("header of an http_header condition", name, fits, "for the host write `host_header`")
+        }),
+        attribute("values", texts(), "What it may be.").required().rule(filled),
     ];
     let pair = vec![
         attribute("key", Type::String { max: 128 }, "The parameter; without one, any."),
@@ -55,10 +60,35 @@ pub fn attribute_of_conditions() -> Attribute {
     ];
     let pairs = Type::Blocks { attributes: pair, ordered: false, max: MOST_VALUES };
     let attributes = vec![
-        attribute("host_header", texts(), "Host names; `*` and `?` are wildcards."),
-        attribute("path_pattern", texts(), "Paths; `*` and `?` are wildcards."),
-        attribute("http_request_method", Type::String { max: 40 }.set(), "Methods, such as `GET`."),
-        attribute("source_ip", Type::String { max: 64 }.set(), "Address blocks that clients come from."),
+        attribute("host_header", texts(), "Host names; `*` and `?` are wildcards.").rule(|hosts| {
+            let sign = |c: char| c.is_ascii_alphanumeric() || "-.*?_:".contains(c);
+            some(
+                "host name",
+                hosts,
+                |host| host.chars().all(sign),
+                "use letters, digits, `-`, `.`, `*` and `?`",
+            )
+        }),
+        attribute("path_pattern", texts(), "Paths; `*` and `?` are wildcards.").rule(|paths| {
+            let sign = |c: char| c.is_ascii_alphanumeric() || "_-.$/~\"'@:+&*?=,%;!()".contains(c);
+            some(
+                "path pattern",
+                paths,
+                |path| path.chars().all(sign),
+                "use letters, digits and _-.$/~\"'@:+&*?",
+            )
+        }),
+        attribute("http_request_method", Type::String { max: 40 }.set(), "Methods, such as `GET`.").rule(
+            |methods| {
+                let sign = |c: char| c.is_ascii_uppercase() || "-_".contains(c);
+                some("method", methods, |method| method.chars().all(sign), "use capital letters, `-` and `_`")
+            },
+        ),
+        attribute("source_ip", Type::String { max: 64 }.set(), "Address blocks that clients come from.")
+            .rule(|blocks| {
+                let fits = |block: &str| block.parse::<ipnet::IpNet>().is_ok();
+                some("address block", blocks, fits, "write one such as `10.0.0.0/8`")
+            }),
         attribute("http_header", Type::Block(header), "A header and what it may be."),
         attribute("query_string", pairs, "A parameter of the query and what it may be."),
     ];
@@ -70,6 +100,12 @@ pub fn attribute_of_conditions() -> Attribute {
     .required()
     .normal(alone)
     .api(&["conditions"])
+}
+
+/// A condition has values, each of a form (API_RuleCondition).
+fn some(of: &str, texts: &Value, fits: impl Fn(&str) -> bool, words: &str) -> Vec<Wrong> {
+    let wrong = form(of, texts, fits, words);
+    filled(texts).into_iter().chain(wrong).collect()
 }
 
 /// Each condition in a block of its own.

@@ -4,7 +4,9 @@
 use std::sync::LazyLock;
 
 use crate::kind::launch_template::data::user_data;
-use crate::kind::launch_template::schema::{metadata_options, volume};
+use crate::kind::launch_template::schema::metadata_options;
+use crate::kind::launch_template::volume::{volume, volume_rule};
+use crate::kind::rules::{address, filled, form, instance_type};
 use crate::kind::schema::{Attribute, NOT_AT_CREATE, Schema, Type, attribute, output, tags_attribute};
 
 const FLEETS: &str = "a matter of fleets: set it in a `launch_template`";
@@ -82,6 +84,7 @@ fn attributes() -> Vec<Attribute> {
             Type::string(),
             "The size, such as t3.small. A change stops it for a moment.",
         )
+        .rule(instance_type)
         .required(),
         attribute("subnet", Type::id_of(&["subnet"]), "Its subnet; one of the default VPC's if not given.")
             .replaces()
@@ -92,6 +95,7 @@ fn attributes() -> Vec<Attribute> {
             "Its groups; the VPC's default one \
              if not given.",
         )
+        .rule(filled)
         .api(&["security_group_ids"]),
         attribute("key_name", Type::String { max: 255 }, "The SSH key pair's name.").replaces(),
         attribute(
@@ -101,12 +105,20 @@ fn attributes() -> Vec<Attribute> {
              runs only on a new instance.",
         )
         .rule(user_data),
-        attribute("iam_instance_profile", Type::String { max: 128 }, "The instance profile's name."),
+        attribute("iam_instance_profile", Type::String { max: 128 }, "The instance profile's name.").rule(
+            |name| {
+                // IAM, API_CreateInstanceProfile.
+                let sign = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+                let fits = |name: &str| name.chars().all(sign);
+                form("instance profile's name", name, fits, "use letters, digits and _ + = , . @ -")
+            },
+        ),
         attribute(
             "root_volume",
             Type::Block(root_volume()),
             "The root volume, where the image's does not do.",
         )
+        .rule(volume_rule)
         .api(&["block_device_mappings"]),
         attribute("metadata_options", Type::Block(metadata_options()), "The instance metadata service."),
         attribute("monitoring", Type::Bool, "`true` for metrics every minute."),
@@ -116,7 +128,7 @@ fn attributes() -> Vec<Attribute> {
             "A dedicated connection to volumes, where not the default. A \
              change stops it for a moment.",
         ),
-        attribute("private_ip_address", Type::string(), "A fixed private address.").replaces(),
+        attribute("private_ip_address", Type::string(), "A fixed private address.").rule(address).replaces(),
         attribute(
             "associate_public_ip_address",
             Type::Bool,

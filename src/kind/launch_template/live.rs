@@ -72,7 +72,7 @@ fn block_device(device: &t::LaunchTemplateBlockDeviceMapping) -> Object {
     members
         .set("device_name", device.device_name())
         .set("virtual_name", device.virtual_name())
-        .set("no_device", device.no_device().map(|_| true));
+        .set("no_device", device.no_device().is_some());
     if let Some(ebs) = device.ebs() {
         members
             .set("snapshot", ebs.snapshot_id())

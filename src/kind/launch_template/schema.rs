@@ -4,6 +4,8 @@
 use std::sync::LazyLock;
 
 use crate::kind::launch_template::data::user_data;
+use crate::kind::launch_template::volume::{block_device, device_rule, volume_rule};
+use crate::kind::rules::{address, filled, instance_type};
 use crate::kind::schema::{
     Attribute, NOT_AT_CREATE, Schema, Type, Wrong, attribute, characters, output, tags, tags_attribute,
 };
@@ -69,7 +71,7 @@ fn attributes() -> Vec<Attribute> {
         attribute("image", Type::id_of(&["image"]), "The image that instances start from.")
             .required()
             .api(&["image_id"]),
-        attribute("instance_type", Type::string(), "The size, such as t3.small."),
+        attribute("instance_type", Type::string(), "The size, such as t3.small.").rule(instance_type),
         attribute("key_name", Type::String { max: 255 }, "The SSH key pair's name."),
         attribute(
             "security_groups",
@@ -92,6 +94,7 @@ fn attributes() -> Vec<Attribute> {
             "Volumes; one with the image's root device name \
              changes the root volume.",
         )
+        .rule(|device| volume_rule(device).into_iter().chain(device_rule(device)).collect())
         .api(&["block_device_mappings"]),
         attribute(
             "network_interface",
@@ -160,35 +163,8 @@ fn blocks(attributes: Vec<Attribute>, max: usize) -> Type {
     Type::Blocks { attributes, ordered: true, max }
 }
 
-fn count(name: &'static str, max: i64, doc: &'static str) -> Attribute {
+pub(super) fn count(name: &'static str, max: i64, doc: &'static str) -> Attribute {
     attribute(name, Type::Integer { min: 0, max }, doc)
-}
-
-/// The volume attributes that a template's devices and an instance's root volume share.
-pub fn volume() -> Vec<Attribute> {
-    let types = &["gp3", "gp2", "io1", "io2", "st1", "sc1", "standard"];
-    vec![
-        count("size", 65_536, "GiB."),
-        attribute("type", Type::Choice(types), "The volume type."),
-        count("iops", 256_000, "I/O operations a second."),
-        count("throughput", 2000, "MiB a second, of gp3."),
-        attribute("encrypted", Type::Bool, "Whether it is encrypted."),
-        attribute("kms_key", Type::string(), "The key's ARN; the account's default one if not given."),
-        attribute("delete_on_termination", Type::Bool, "Whether it goes with its instance."),
-    ]
-}
-
-fn block_device() -> Vec<Attribute> {
-    let mut attributes = vec![
-        attribute("device_name", Type::string(), "Such as /dev/xvda.").required(),
-        attribute("virtual_name", Type::string(), "An instance store volume, such as ephemeral0."),
-        attribute("no_device", Type::Bool, "`true` leaves out a device that the image has."),
-        attribute("snapshot", Type::string(), "The id of the snapshot that it is made from."),
-        count("volume_initialization_rate", 300, "MiB a second at which a snapshot is loaded."),
-        count("ebs_card_index", 16, "Of types with several EBS cards."),
-    ];
-    attributes.extend(volume());
-    attributes
 }
 
 fn network_interface() -> Vec<Attribute> {
@@ -196,12 +172,12 @@ fn network_interface() -> Vec<Attribute> {
         count("device_index", 32, "0 is the first one.").default(0),
         count("network_card_index", 32, "Of types with several network cards."),
         attribute("subnet", Type::id_of(&["subnet"]), "Its subnet; an Auto Scaling group has its own."),
-        attribute("security_groups", Type::id_of(&["security_group"]).set(), "Its groups."),
+        attribute("security_groups", Type::id_of(&["security_group"]).set(), "Its groups.").rule(filled),
         attribute("associate_public_ip_address", Type::Bool, "Whether it gets a public address."),
         attribute("delete_on_termination", Type::Bool, "Whether it goes with its instance."),
         attribute("description", Type::String { max: 255 }, "What it says of itself."),
         attribute("interface_type", Type::Choice(&["interface", "efa", "efa-only"]), "What it is."),
-        attribute("private_ip_address", Type::string(), "A fixed address."),
+        attribute("private_ip_address", Type::string(), "A fixed address.").rule(address),
         count("secondary_private_ip_address_count", 50, "How many more private addresses."),
         count("ipv6_address_count", 50, "How many IPv6 addresses."),
         attribute("primary_ipv6", Type::Bool, "Whether the first IPv6 address is fixed."),

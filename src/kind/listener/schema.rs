@@ -258,6 +258,20 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
         let message = "users are authenticated on HTTPS listeners only".to_owned();
         mistake("default_action", message, "write `protocol = \"HTTPS\"`, with a certificate");
     }
+    // [model] RedirectActionConfig.
+    let to_http = |action: &&Value| action.get("protocol").as_str() == Some("HTTP");
+    if protocol == "HTTPS" && actions.iter().any(|action| to_http(&action)) {
+        let message = "a listener that speaks HTTPS does not redirect to HTTP".to_owned();
+        mistake("default_action", message, "write `protocol = \"HTTPS\"` in the redirect, or leave it out");
+    }
+    let mutual = inputs.get("mutual_authentication").unwrap_or(&Value::Null);
+    let verifies = mutual.get("mode").as_str().is_none_or(|mode| mode == "verify");
+    for name in ["trust_store", "ignore_client_certificate_expiry", "advertise_trust_store_ca_names"] {
+        if !verifies && !mutual.get(name).is_null() {
+            let message = format!("`{name}` is only for the mode `verify`");
+            mistake("mutual_authentication", message, "take it away, or write `mode = \"verify\"`");
+        }
+    }
     if is_network && kinds().any(|kind| kind != "forward") {
         let message = format!("a listener that speaks {protocol} can only forward");
         mistake("default_action", message, "write `default_action \"forward\"`");

@@ -8,6 +8,7 @@ use crate::kind::elbv2;
 use crate::kind::elbv2::Mistake;
 use crate::kind::elbv2::name_mistake;
 use crate::kind::elbv2::settings::{Form, Setting, setting};
+use crate::kind::rules::{address, form};
 use crate::kind::schema::{Attribute, NOT_AT_CREATE, Output, Schema, Type, Wrong, attribute, output};
 use crate::value::{Object, Value};
 
@@ -79,8 +80,11 @@ fn attributes() -> Vec<Attribute> {
     let mapping = vec![
         attribute("subnet", Type::id_of(&["subnet"]), "The subnet.").required(),
         attribute("allocation_id", Type::string(), "The Elastic IP address of an internet-facing one."),
-        attribute("private_ipv4_address", Type::string(), "The address of an internal one."),
-        attribute("ipv6_address", Type::string(), "The IPv6 address."),
+        attribute("private_ipv4_address", Type::string(), "The address of an internal one.").rule(address),
+        attribute("ipv6_address", Type::string(), "The IPv6 address.").rule(|address| {
+            let fits = |text: &str| text.parse::<std::net::Ipv6Addr>().is_ok();
+            form("IPv6 address", address, fits, "write one such as `2001:db8::10`")
+        }),
     ];
     let mut attributes = vec![
         attribute("name", Type::String { max: 32 }, "Made by bgform where none is given.").replaces(),
@@ -199,6 +203,13 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     for name in foreign.iter().filter(|name| has(name)) {
         let message = format!("`{name}` is only for a load balancer of type `{other}`");
         mistakes.push((name, message, format!("take it away, or write `type = \"{other}\"`")));
+    }
+    let empty = |name: &str| inputs.get(name).and_then(Value::as_list) == Some(&[]);
+    for name in ["subnets", "security_groups"] {
+        if empty(name) && (name == "subnets" || kind == "application") {
+            let message = format!("`{name}` is empty");
+            mistakes.push((name, message, "name one at least, or take the line away".to_owned()));
+        }
     }
     // Of what is not yet ids, such as a plural `subnets`, the number is not known.
     let ids = inputs.get("subnets").and_then(Value::as_list).unwrap_or_default();

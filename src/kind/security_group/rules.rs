@@ -280,7 +280,19 @@ fn first_wrong(block: &Value) -> Option<Wrong> {
             "write both, or `port` for a single one",
         );
     }
+    // API_IpPermission: four names, or a number, of which the protocols' registry has 256.
+    let known = matches!(protocol.as_str(), "-1" | "tcp" | "udp" | "icmp" | "icmpv6");
+    if !known && protocol.parse::<u8>().is_err() {
+        let help = "write \"tcp\", \"udp\", \"icmp\", \"icmpv6\", \"all\" or a number up to 255".to_owned();
+        return Some(("protocol", format!("`{protocol}` is no protocol"), help));
+    }
     let is_icmp = matches!(protocol.as_str(), "icmp" | "icmpv6");
+    if is_icmp && number("port").is_some_and(|port| port > 255.0) {
+        return wrong(
+            "an ICMP type and an ICMP code go up to 255".into(),
+            "take `port` away for all of them",
+        );
+    }
     if let (Some(from), Some(to)) = (number("from_port"), number("to_port")) {
         // Of ICMP they are a type and a code, and no range (API_IpPermission).
         let bad = |n: f64| !(-1.0..=255.0).contains(&n);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::kind::elbv2;
 use crate::kind::elbv2::settings::{Form, Setting, setting};
 use crate::kind::elbv2::{Mistake, name_mistake};
+use crate::kind::rules::{form, is_codes, is_port};
 use crate::kind::schema::{Attribute, NOT_AT_CREATE, Output, Schema, Type, Wrong, attribute, output};
 use crate::value::{Object, Value};
 
@@ -137,7 +138,12 @@ fn health_check() -> Vec<Attribute> {
     let threshold = || Type::Integer { min: 2, max: 10 };
     vec![
         attribute("protocol", Type::Choice(&["HTTP", "HTTPS", "TCP"]), "What the check speaks."),
-        attribute("port", Type::String { max: 16 }, "A port, or `traffic-port`, the target's own."),
+        attribute("port", Type::String { max: 16 }, "A port, or `traffic-port`, the target's own.").rule(
+            |port| {
+                let fits = |text: &str| text == "traffic-port" || is_port(text);
+                form("port", port, fits, "write a port from 1 to 65535, or `traffic-port`")
+            },
+        ),
         attribute("path", Type::string(), "HTTP and HTTPS: the path that is asked for.").rule(path),
         attribute("interval", Type::Duration { min: 5, max: 300 }, "Time between two checks."),
         attribute("timeout", Type::Duration { min: 2, max: 120 }, "How long an answer may take."),
@@ -171,7 +177,16 @@ fn setting_attributes() -> Vec<Attribute> {
         attribute("enabled", Type::Bool, "Whether a client keeps its target.").default(true),
         attribute("type", kinds, "What a client is known by.").required(),
         attribute("duration", Type::Duration { min: 1, max: WEEK }, "`lb_cookie`: for how long."),
-        attribute("cookie_name", Type::string(), "`app_cookie`: the application's cookie."),
+        attribute("cookie_name", Type::string(), "`app_cookie`: the application's cookie.").rule(|name| {
+            // [model] TargetGroupAttribute; the reserved prefixes all begin with the first.
+            let fits = |name: &str| !name.starts_with("AWSALB");
+            form(
+                "name of an application's cookie",
+                name,
+                fits,
+                "names that begin with `AWSALB` are AWS's own",
+            )
+        }),
         attribute("cookie_duration", Type::Duration { min: 1, max: WEEK }, "`app_cookie`: for how long."),
     ]);
     let algorithms = Type::Choice(&["round_robin", "least_outstanding_requests", "weighted_random"]);
@@ -267,8 +282,27 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
             "write `load_balancing_algorithm = \"weighted_random\"`",
         ));
     }
+    // [model] TargetGroupAttribute. What is not known yet is no mistake.
+    let flag = |name: &str| inputs.get(name).and_then(Value::as_bool);
+    let drains =
+        matches!(inputs.get("unhealthy_draining_interval"), Some(Value::Duration(long)) if !long.is_zero());
+    let cuts = inputs.get("unhealthy_connection_termination").map_or(Some(true), Value::as_bool);
+    if drains && cuts == Some(true) {
+        let message = "an unhealthy target is drained where its connections are not cut";
+        let help = "write `unhealthy_connection_termination = false`";
+        mistakes.push(mistake("unhealthy_draining_interval", message, help));
+    }
+    if matches!(protocol, "UDP" | "TCP_UDP") {
+        for (name, refused) in [("preserve_client_ip", false), ("unhealthy_connection_termination", true)] {
+            if flag(name) == Some(refused) {
+                let message = format!("`{name}` is never {refused} where the protocol is {protocol}");
+                mistakes.push(mistake(name, message, "take it away"));
+            }
+        }
+    }
     if let Some(check) = inputs.get("health_check") {
-        mistakes.extend(health_check_mistakes(http, check));
+        let grpc = word("protocol_version") == Some("GRPC");
+        mistakes.extend(health_check_mistakes(http, grpc, check));
     }
     if let Some(stickiness) = inputs.get("stickiness") {
         mistakes.extend(stickiness_mistakes(http, stickiness));
@@ -276,7 +310,7 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     mistakes
 }
 
-fn health_check_mistakes(http: bool, check: &Value) -> Vec<Mistake> {
+fn health_check_mistakes(http: bool, grpc: bool, check: &Value) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     let protocol = check.get("protocol").as_str();
     if http && protocol == Some("TCP") {
@@ -295,26 +329,32 @@ fn health_check_mistakes(http: bool, check: &Value) -> Vec<Mistake> {
         Value::Null => Some(Duration::from_secs(default)),
         _ => None,
     };
-    // 5s for targets that speak HTTP; of others the default depends on the protocol, and the smallest of them
-    // finds no false mistake (API_CreateTargetGroup).
-    if let (Some(interval), Some(timeout)) = (seconds("interval", 30), seconds("timeout", 5))
+    // Of an application load balancer 5s (its guide, target-group-health-checks); of a network one 6s of HTTP
+    // and 10s of the others (API_CreateTargetGroup).
+    let default = match (http, protocol) {
+        (true, _) => 5,
+        (false, Some("HTTP")) => 6,
+        (false, _) => 10,
+    };
+    if let (Some(interval), Some(timeout)) = (seconds("interval", 30), seconds("timeout", default))
         && (timeout > interval || (http && timeout == interval))
     {
+        let shorter = "a health check's timeout is shorter than its interval";
         let message = match check.get("timeout").is_null() {
-            true => {
-                "a health check's timeout is shorter than its interval, and it is 5s where none is written"
-            }
-            false => "a health check's timeout is shorter than its interval",
+            true => format!("{shorter}, and it is {default}s where none is written"),
+            false => shorter.to_owned(),
         };
         mistakes.push(mistake("health_check", message, "lower `timeout` or raise `interval`"));
     }
-    if let Some(port) = check.get("port").as_str()
-        && port != "traffic-port"
-        && !port.parse::<u16>().is_ok_and(|port| port > 0)
-    {
-        let message = format!("`{port}` is no port");
-        mistakes.push(mistake("health_check", message, "write a port from 1 to 65535, or `traffic-port`"));
-    }
+    // [model] Matcher: up to 499 of an application load balancer, up to 599 of a network one.
+    let (of, least, most) = match (grpc, http) {
+        (true, _) => ("gRPC code", 0, 99),
+        (false, true) => ("HTTP code", 200, 499),
+        (false, false) => ("HTTP code", 200, 599),
+    };
+    let words = format!("write codes from {least} to {most}, such as `{least}` or `{least}-{most}`");
+    let matcher = form(of, check.get("matcher"), |text| is_codes(text, least, most), &words);
+    mistakes.extend(matcher.into_iter().map(|(_, message, help)| mistake("health_check", message, help)));
     mistakes
 }
 
@@ -328,6 +368,12 @@ fn stickiness_mistakes(http: bool, stickiness: &Value) -> Vec<Mistake> {
     if !http && matches!(kind, Some("lb_cookie" | "app_cookie")) {
         let message = "cookies are only for application load balancers";
         mistakes.push(mistake("stickiness", message, "write `type = \"source_ip\"`"));
+    }
+    for name in ["duration", "cookie_name", "cookie_duration"] {
+        if !http && !stickiness.get(name).is_null() {
+            let message = format!("`{name}` is only for application load balancers");
+            mistakes.push(mistake("stickiness", message, "take it away"));
+        }
     }
     if kind == Some("app_cookie") && stickiness.get("cookie_name").is_null() {
         let message = "`app_cookie` needs the name of the application's cookie";

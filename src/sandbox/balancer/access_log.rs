@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::answers::scheme;
 use super::config::Protocol;
+use super::desync::Class;
 use super::exchange::Record;
 use crate::clock;
 use crate::log;
@@ -127,7 +128,8 @@ fn put(line: &mut Vec<u8>, record: &Record, received: u64) {
     line.extend_from_slice(b"\" \"-\" \"");
     words(line, [target, "\" \""]);
     target_status(line, record);
-    line.extend_from_slice(b"\" \"-\" \"-\"\n");
+    let [class, reason] = record.class.map_or(["-", "-"], Class::words);
+    words(line, ["\" \"", class, "\" \"", reason, "\"\n"]);
 }
 
 fn seconds(line: &mut Vec<u8>, took: Duration) {

@@ -34,6 +34,8 @@ pub struct Listener {
     pub preserve_host: bool,
     /// `routing.http.drop_invalid_header_fields.enabled`
     pub drop_invalid_headers: bool,
+    /// `routing.http.desync_mitigation_mode`
+    pub desync: Desync,
     /// By priority, lowest number first; the default rule is the last, without conditions.
     pub rules: Vec<Rule>,
 }
@@ -45,6 +47,13 @@ pub enum Protocol {
     Https,
     /// Connections passed through: TCP, and TLS as plain TCP.
     Tcp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Desync {
+    Monitor,
+    Defensive,
+    Strictest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +120,8 @@ pub struct Group {
     /// Such as `targetgroup/blue/73e2d6bc24d8a067`; the dimension of its metrics.
     pub suffix: String,
     pub protocol: Protocol,
+    /// Whether requests go to targets as HTTP/1.1 (`ProtocolVersion`).
+    pub is_http1: bool,
     pub check: HealthCheck,
     /// `slow_start.duration_seconds`; zero is off.
     pub slow_start: Duration,

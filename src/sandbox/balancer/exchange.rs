@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use super::client::{Client, Stage};
 use super::config;
+use super::desync::Class;
 use super::groups::{Group, Open};
 use super::pool::Link;
 use crate::clock;
@@ -102,7 +103,8 @@ impl Download {
     }
 
     fn end(&mut self, cx: &mut Context<'_>) {
-        if let (Some(link), Some(open)) = (self.link.take(), &self.record.open) {
+        let link = self.link.take().filter(|_| !self.record.parts());
+        if let (Some(link), Some(open)) = (link, &self.record.open) {
             open.0.keep(link, cx);
         }
     }
@@ -190,6 +192,8 @@ pub struct Record {
     /// Bytes to the client.
     pub sent: u64,
     pub tunnel: bool,
+    /// How it breaks HTTP, where it does.
+    pub class: Option<Class>,
 }
 
 impl Record {
@@ -217,7 +221,13 @@ impl Record {
             target_status: None,
             sent: 0,
             tunnel: false,
+            class: None,
         }
+    }
+
+    /// Whether its connections end after it.
+    pub fn parts(&self) -> bool {
+        self.class.is_some_and(|class| class.parts(self.listener.desync))
     }
 
     /// The answer's head.

@@ -18,7 +18,7 @@ use super::config::Stickiness;
 use super::exchange::{Body, Download, Record, Upload};
 use super::pool::{self, Link, Unreached};
 use super::serve::answered;
-use super::{answers, cookies, headers};
+use super::{answers, cookies, desync, headers};
 use crate::clock;
 
 /// Forwards to the record's group.
@@ -190,6 +190,10 @@ async fn finish(
         return failed(record, 502);
     }
     record.target_status = Some(head.status.as_u16());
+    if desync::size(&head.headers) > desync::ANSWER {
+        // Application, troubleshooting: HTTP 502.
+        return failed(record, 502);
+    }
     headers::strip(&mut head.headers);
     head.version = Version::HTTP_11;
     let mut response = Response::from_parts(head, ());

@@ -18,6 +18,7 @@ pub mod config;
 mod control;
 mod cookies;
 mod counters;
+mod desync;
 mod exchange;
 mod forward;
 mod groups;

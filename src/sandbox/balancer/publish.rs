@@ -198,6 +198,7 @@ fn absent(arn: &str) -> config::Group {
         arn: arn.to_owned(),
         suffix: String::new(),
         protocol: config::Protocol::Http,
+        is_http1: true,
         check: config::HealthCheck {
             enabled: false,
             protocol: config::Protocol::Http,

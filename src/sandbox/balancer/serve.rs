@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, Uri, Version};
@@ -13,7 +13,7 @@ use hyper::{Method, Request, Response, Uri, Version};
 use super::client::Client;
 use super::exchange::{Body, Record};
 use super::route::Action;
-use super::{answers, config, forward, headers, upgrade};
+use super::{answers, config, desync, forward, headers, upgrade};
 
 /// Answers a request of a client.
 pub async fn request(client: Arc<Client>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
@@ -21,8 +21,17 @@ pub async fn request(client: Arc<Client>, request: Request<Incoming>) -> Result<
     let listener = client.listener.settings();
     client.uploaded.store(body.is_end_stream(), Relaxed);
     let mut record = Record::new(&client, listener.clone(), &head);
-    if let Some(status) = make_sound(&mut head, &listener) {
-        return Ok(answered(record, answers::error(status)));
+    record.class = desync::classify(&head);
+    let blocked = record.class.filter(|class| class.is_blocked(listener.desync)).map(|_| 400);
+    if let Some(status) = desync::over(&head).or(blocked).or_else(|| make_sound(&mut head, &listener)) {
+        let mut response = answers::error(status);
+        if status == 400 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        return Ok(answered(record, response));
+    }
+    if record.parts() {
+        client.leave();
     }
     let rules = client.node.rules();
     let Some((place, rule)) = rules.find(&head, client.peer.ip()) else {
@@ -51,6 +60,10 @@ pub async fn request(client: Arc<Client>, request: Request<Incoming>) -> Result<
                 return Ok(answered(record, answers::error(503)));
             };
             record.group = Some(group.clone());
+            if !group.members().config.is_http1 {
+                // Application, troubleshooting: HTTP 464.
+                return Ok(answered(record, answers::error(464)));
+            }
             match headers::wants_upgrade(&head.headers) {
                 true => upgrade::forward(record, action, head, body).await,
                 false => forward::forward(record, action, head, body).await,

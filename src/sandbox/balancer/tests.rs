@@ -3,6 +3,7 @@
 mod connections;
 mod draining;
 mod failures;
+mod forms;
 mod health;
 mod kit;
 mod routing;

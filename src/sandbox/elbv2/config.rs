@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::super::balancer::Config;
 use super::super::balancer::config::{
-    Action, Algorithm, Condition, ForwardedFor, Group, HealthCheck, Listener, Protocol, Rule, Stickiness,
-    Target, TargetKey,
+    Action, Algorithm, Condition, Desync, ForwardedFor, Group, HealthCheck, Listener, Protocol, Rule,
+    Stickiness, Target, TargetKey,
 };
 use super::super::network::served;
 use super::super::state::State;
@@ -53,6 +53,11 @@ pub fn config(state: &State) -> Config {
             },
             preserve_host: setting("routing.http.preserve_host_header.enabled") == "true",
             drop_invalid_headers: setting("routing.http.drop_invalid_header_fields.enabled") == "true",
+            desync: match setting("routing.http.desync_mitigation_mode").as_str() {
+                "monitor" => Desync::Monitor,
+                "strictest" => Desync::Strictest,
+                _ => Desync::Defensive,
+            },
             rules: rules.into_iter().map(rule_of).collect(),
         });
     }
@@ -127,6 +132,7 @@ fn group_of(state: &State, balancer: &LoadBalancer, group: &TargetGroup) -> Grou
         arn: group.arn.clone(),
         suffix: format!("targetgroup/{}", suffix(&group.arn)),
         protocol: protocol(&group.protocol),
+        is_http1: !matches!(group.version.as_deref(), Some("HTTP2" | "GRPC")),
         check: HealthCheck {
             enabled: true,
             protocol: protocol(&check.protocol),

@@ -1,4 +1,5 @@
-//! Health checks of target groups: defaults and what they may be (API_CreateTargetGroup).
+//! Health checks of target groups: defaults and what they may be (API_CreateTargetGroup; the default timeouts
+//! are those of the guides' pages target-group-health-checks, one of each type of load balancer).
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +33,7 @@ impl HealthCheck {
             port: "traffic-port".to_owned(),
             path: None,
             interval: 30,
-            timeout: if protocol == "HTTP" { 6 } else { 10 },
+            timeout: if http { 5 } else { 10 },
             healthy: 5,
             unhealthy: 2,
             matcher: None,
@@ -66,6 +67,10 @@ impl HealthCheck {
                     "Health check protocol 'TCP' is not supported for target groups with the protocol '{group}'"
                 )));
             }
+            // Of a network load balancer's HTTP checks the default is another one.
+            if !application && protocol == "HTTP" && self.protocol == "TCP" && self.timeout == 10 {
+                self.timeout = 6;
+            }
             self.protocol = protocol;
         }
         if params.flag("HealthCheckEnabled") == Some(false) {
@@ -86,7 +91,7 @@ impl HealthCheck {
         set("HealthCheckTimeoutSeconds", &mut self.timeout);
         set("HealthyThresholdCount", &mut self.healthy);
         set("UnhealthyThresholdCount", &mut self.unhealthy);
-        if self.timeout >= self.interval {
+        if self.timeout > self.interval || (application && self.timeout == self.interval) {
             return Err(Refusal::validation("Health check interval must be greater than the timeout."));
         }
         self.set_path_and_matcher(params)?;

@@ -11,6 +11,7 @@ use crate::product::Product;
 
 mod import;
 mod offline;
+mod outlets;
 mod reliable;
 pub mod sandbox;
 mod state;

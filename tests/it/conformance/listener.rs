@@ -18,7 +18,7 @@ async fn tcp_group(world: &World) -> String {
     target.target_groups()[0].target_group_arn().expect("an ARN").to_owned()
 }
 
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     vec![
         Case::new("HTTP that becomes HTTPS", |world| {
             Box::pin(async move {

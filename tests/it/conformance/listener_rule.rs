@@ -12,7 +12,7 @@ fn forward(weighted: &[(&str, i32)]) -> Value {
     object! { "type" => "forward", "target_group" => groups.collect::<Vec<_>>() }
 }
 
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     vec![
         Case::new("two colours", |world| {
             Box::pin(async move {

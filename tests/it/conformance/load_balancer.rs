@@ -7,7 +7,7 @@ use bgform::value::Value;
 
 use super::{Case, Ground, Trial, conform, conform_on};
 
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     vec![
         Case::new("an application load balancer", |world| {
             Box::pin(async move {

@@ -23,6 +23,7 @@ mod launch_template;
 mod listener;
 mod listener_rule;
 mod load_balancer;
+mod random;
 mod security_group;
 mod target_group;
 mod trial;

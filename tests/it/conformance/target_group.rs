@@ -7,7 +7,7 @@ use bgform::value::Value;
 
 use super::{Case, Ground, Trial, conform, conform_on};
 
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     vec![
         Case::new("HTTP targets", |world| {
             Box::pin(async move {
@@ -102,7 +102,13 @@ fn cases() -> Vec<Case> {
                 .change("preserve_client_ip", false)
                 .change("proxy_protocol_v2", true)
                 .change("unhealthy_connection_termination", false)
-                .change("unhealthy_draining_interval", Duration::from_secs(60))
+                .change_with(
+                    "unhealthy_draining_interval",
+                    object! {
+                        "unhealthy_draining_interval" => Duration::from_secs(60),
+                        "unhealthy_connection_termination" => false,
+                    },
+                )
             })
         }),
     ]

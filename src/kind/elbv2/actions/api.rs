@@ -210,10 +210,12 @@ fn read_forward(action: &ApiAction) -> Value {
     }
     let sticky = config
         .and_then(|config| config.target_group_stickiness_config())
-        .filter(|sticky| sticky.enabled() == Some(true));
+        .filter(|sticky| sticky.enabled() == Some(true) || sticky.duration_seconds().is_some());
     let stickiness = match sticky {
         None => object! { "enabled" => false },
-        Some(sticky) => object! { "enabled" => true, "duration" => sticky.duration_seconds() },
+        Some(sticky) => {
+            object! { "enabled" => sticky.enabled() == Some(true), "duration" => sticky.duration_seconds() }
+        }
     };
     object! { "type" => "forward", "target_group" => groups, "stickiness" => stickiness }
 }

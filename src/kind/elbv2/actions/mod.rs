@@ -11,6 +11,7 @@ mod api;
 pub use api::{from_api, shares, to_api};
 
 use super::Mistake;
+use crate::kind::rules::{form, is_port};
 use crate::kind::schema::{Attribute, Type, attribute};
 use crate::object;
 use crate::value::{Object, Value};
@@ -130,13 +131,23 @@ fn variants() -> Vec<(&'static str, Vec<Attribute>)> {
         attribute("stickiness", Type::Block(stickiness), "Whether clients stay with one target group.")
             .default(object! { "enabled" => false }),
     ];
-    let part = |name, default: &str, doc| attribute(name, Type::String { max: 256 }, doc).default(default);
+    // [model] RedirectActionConfig.
+    let part = |name, default: &str, doc| attribute(name, Type::String { max: 128 }, doc).default(default);
     let redirect = vec![
-        part("protocol", "#{protocol}", "HTTP, HTTPS or `#{protocol}`."),
-        part("port", "#{port}", "A port or `#{port}`."),
+        attribute(
+            "protocol",
+            Type::Choice(&["HTTP", "HTTPS", "#{protocol}"]),
+            "HTTP, HTTPS or `#{protocol}`.",
+        )
+        .default("#{protocol}"),
+        part("port", "#{port}", "A port or `#{port}`.").rule(|port| {
+            let fits = |text: &str| text == "#{port}" || is_port(text);
+            form("port", port, fits, "write a port from 1 to 65535, or `#{port}`")
+        }),
         part("host", "#{host}", "A host name; it can hold `#{host}`."),
-        part("path", "/#{path}", "A path; it can hold `#{host}`, `#{path}` and `#{port}`."),
-        part("query", "#{query}", "The query without its `?`."),
+        part("path", "/#{path}", "A path; it can hold `#{host}`, `#{path}` and `#{port}`.")
+            .rule(|path| form("path", path, |text| text.starts_with('/'), "begin it with `/`")),
+        part("query", "#{query}", "The query without its `?`.").may_be_empty(),
         attribute("status_code", Type::Integer { min: 301, max: 302 }, "301 or 302.").required(),
     ];
     let texts =
@@ -248,6 +259,14 @@ pub fn mistakes(attribute: &'static str, inputs: &Object) -> Vec<Mistake> {
                 if (300.0..400.0).contains(&status) {
                     let help = "write `redirect` to send clients elsewhere";
                     mistake("a fixed response has status 2xx, 4xx or 5xx".to_owned(), help);
+                }
+            }
+            "redirect" => {
+                let same = |name: &str, own: &str| action.get(name).as_str() == Some(own);
+                let [protocol, port] = ["protocol", "port"].map(|name| same(name, &format!("#{{{name}}}")));
+                if protocol && port && same("host", "#{host}") && same("path", "/#{path}") {
+                    let help = "give it another `protocol`, `port`, `host` or `path`";
+                    mistake("a redirect leads back to itself".to_owned(), help);
                 }
             }
             _ => {}

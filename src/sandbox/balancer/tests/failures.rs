@@ -30,6 +30,7 @@ async fn what_targets_do_wrong_has_a_status() {
         (raw("").await, 502),
         (raw("What?\r\n\r\n").await, 502),
         (raw("HTTP/1.1 204 No Content\r\n\r\n").await, 204),
+        (raw(format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\n\r\n", "h".repeat(33 << 10)).leak()).await, 502),
     ];
     for (address, status) in cases {
         let rig = Rig::new(Clock::real(), vec![(group("web", &[address]), 1)]).await;

@@ -137,6 +137,7 @@ pub fn listener(address: SocketAddr, rules: Vec<Rule>) -> Listener {
         forwarded_for: ForwardedFor::Append,
         preserve_host: false,
         drop_invalid_headers: false,
+        desync: Desync::Defensive,
         rules,
     }
 }
@@ -155,6 +156,7 @@ pub fn group(arn: &str, targets: &[SocketAddr]) -> Group {
         arn: arn.into(),
         suffix: format!("targetgroup/{arn}/1"),
         protocol: Protocol::Http,
+        is_http1: true,
         check: HealthCheck {
             enabled: true,
             protocol: Protocol::Http,

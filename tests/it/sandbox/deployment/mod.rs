@@ -7,6 +7,7 @@ use super::load::{Load, Tally, get};
 use crate::product::{Product, Run, Under};
 
 mod adopted;
+mod anytime;
 mod asked;
 mod commands;
 mod cut_short;
