@@ -44,7 +44,7 @@ pub struct Ask {
     /// With --auto-approve: put weights back that somebody else has moved.
     #[arg(long)]
     pub accept_drift: bool,
-    /// How many steps may be under way at once.
+    /// The number of steps that may be under way at once.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub parallelism: u16,
 }

@@ -25,7 +25,7 @@ use crate::terminal::outln;
 pub struct RollbackArgs {
     #[command(flatten)]
     which: Which,
-    /// Only if this is the release to go back to.
+    /// Go back only if this is the release before.
     #[arg(long, value_name = "RELEASE")]
     to: Option<String>,
     /// Do not ask where instances of the old release have to be launched.

@@ -28,7 +28,7 @@ pub struct StateArgs {
 enum StateCommand {
     /// List the addresses in the state
     List(list::ListArgs),
-    /// Give a resource another address; nothing is called
+    /// Give a resource another address, without an API call
     Mv(mv::MvArgs),
     /// Forget resources; they stay as they are, and are no longer managed
     Rm(rm::RmArgs),
