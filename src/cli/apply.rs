@@ -23,8 +23,12 @@ use crate::terminal::{errln, outln, tell_with_stack};
 use crate::value::Value;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  bgform apply stacks/explicit.deploy\n  \
-                        bgform apply --var live=green --auto-approve\n  bgform apply release.bgplan")]
+#[command(
+    after_help = "`bgform help plan` explains the order of changes, `bgform help deployments` releases, and \
+                        `bgform help recovery` interruptions.\n\n\
+                        Examples:\n  bgform apply stacks/explicit.deploy\n  \
+                        bgform apply --var live=green --auto-approve\n  bgform apply release.bgplan"
+)]
 pub struct ApplyArgs {
     /// STACK is a stack file or folder, or a plan saved by `bgform plan --out`.
     #[command(flatten)]

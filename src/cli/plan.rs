@@ -50,7 +50,8 @@ impl PlanOptions {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  bgform plan\n  bgform plan stacks/explicit.deploy --var live=green\n  \
+#[command(after_help = "`bgform help plan` explains how a plan is made.\n\n\
+                        Examples:\n  bgform plan\n  bgform plan stacks/explicit.deploy --var live=green\n  \
                         bgform plan --out release.bgplan && bgform apply release.bgplan\n  \
                         bgform plan --detailed-exitcode   # 0 nothing to do, 3 changes")]
 pub struct PlanArgs {

@@ -43,16 +43,13 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Whether a command line of bgform is one.
-fn check(line: &str, from: &str) {
-    let words = words(line);
-    let parsed = bgform::cli::Args::try_parse_from(&words);
-    let is_help = parsed.as_ref().is_err_and(|error| error.kind() == clap::error::ErrorKind::DisplayHelp);
-    assert!(
-        parsed.is_ok() || is_help,
-        "{from}: {line}: {}",
-        parsed.err().map(|e| e.to_string()).unwrap_or_default()
-    );
+/// Asserts that a command line of bgform is one; in a sentence it may be without its arguments.
+fn check(line: &str, from: &str, in_a_sentence: bool) {
+    use clap::error::ErrorKind;
+    let Err(error) = bgform::cli::Args::try_parse_from(words(line)) else { return };
+    let named = [ErrorKind::MissingRequiredArgument, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
+    let is_one = error.kind() == ErrorKind::DisplayHelp || (in_a_sentence && named.contains(&error.kind()));
+    assert!(is_one, "{from}: {line}: {error}");
 }
 
 #[test]
@@ -68,7 +65,7 @@ fn every_command_in_a_page_is_one() {
             let command = line.strip_prefix("$ ").unwrap_or_else(|| panic!("{name}: `{line}` is no command"));
             match command.split(' ').next().unwrap_or_default() {
                 "bgform" => {
-                    check(command, &name);
+                    check(command, &name, false);
                     seen += 1;
                 }
                 "cargo" => {}
@@ -76,7 +73,7 @@ fn every_command_in_a_page_is_one() {
             }
         }
         for span in text.split('`').skip(1).step_by(2).filter(|span| span.starts_with("bgform ")) {
-            check(span, &name);
+            check(span, &name, true);
             seen += 1;
         }
     }
@@ -117,6 +114,36 @@ fn every_page_that_is_named_somewhere_is_there() {
         }
     }
     assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn every_link_in_the_repository_leads_to_a_file() {
+    let mut pages = vec![root().join("README.md")];
+    for folder in ["src", "tests"] {
+        files(&root().join(folder), &["md"], &mut pages);
+    }
+    let mut seen = 0;
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("https://")) {
+            assert!(page.with_file_name(link).exists(), "{}: {link}", page.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 15, "{seen}");
+}
+
+#[test]
+fn the_page_of_the_sandbox_counts_the_actions_of_each_service() {
+    let page = read("src/sandbox/README.md");
+    for folder in std::fs::read_dir(root().join("src/sandbox")).unwrap().map(|entry| entry.unwrap().path()) {
+        let Ok(shapes) = std::fs::read_to_string(folder.join("shapes.txt")) else { continue };
+        let is_action = |line: &&str| matches!(line.split(' ').nth(1), Some("plain" | "own"));
+        let service = folder.file_name().unwrap().to_str().unwrap();
+        let row = format!("| `{service}` | {} |", shapes.lines().filter(is_action).count());
+        assert!(page.contains(&row), "{row}");
+    }
 }
 
 #[test]
@@ -298,7 +325,11 @@ fn the_stories_of_deployments_are_told() {
     // The README shows the same stack and the same plan.
     let readme = blocks(&read("README.md"), "text");
     assert!(readme.contains(&stories[0]));
-    assert!(readme.iter().any(|block| block.starts_with("deployment ") && read("stacks/release.deploy").contains(block)));
+    assert!(
+        readme
+            .iter()
+            .any(|block| block.starts_with("deployment ") && read("stacks/release.deploy").contains(block))
+    );
     for (story, run) in stories.iter().zip(told) {
         assert!(run.out.contains(story.as_str()), "{story}\nis not in\n{}", run.out);
     }

@@ -121,7 +121,7 @@ struct ServeArgs {
 fn after_help() -> String {
     let kinds: Vec<_> = KINDS.iter().map(|(_, example)| format!("  {example}")).collect();
     format!(
-        "Faults:\n{}\n\nExamples:\n  bgform sandbox up\n  bgform sandbox status\n  \
+        "Faults (`bgform help sandbox` explains them):\n{}\n\nExamples:\n  bgform sandbox up\n  bgform sandbox status\n  \
          bgform sandbox fault lost=CreateRule:1\n  bgform sandbox logs --access --follow\n  bgform sandbox down",
         kinds.join("\n")
     )

@@ -19,6 +19,9 @@ mod rm;
 mod unlock;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "`bgform help state` explains the state, and `bgform help recovery` what to do when it is damaged."
+)]
 pub struct StateArgs {
     #[command(subcommand)]
     command: StateCommand,
