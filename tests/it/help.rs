@@ -195,6 +195,12 @@ fn help_lists_the_pages_and_prints_each_as_it_is_in_the_repository() {
     let mut written = Vec::new();
     files(&root().join("src/help"), &["md"], &mut written);
     assert_eq!(written.len(), pages().len());
+    let readme = read("README.md");
+    let topic = |path: &&PathBuf| path.parent().is_some_and(|folder| folder.ends_with("help"));
+    for path in written.iter().filter(topic) {
+        let link = format!("(src/help/{})", path.file_name().unwrap().to_str().unwrap());
+        assert!(readme.contains(&link), "{link} is not in the README");
+    }
     let has_comment = |line: &&str| !line.starts_with("<!--");
     for path in written {
         let name = path.file_stem().unwrap().to_str().unwrap().replace('_', " ");
