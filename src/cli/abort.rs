@@ -8,10 +8,10 @@ use crate::rollout::{Order, order, under_way, who};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The old colour gets all traffic at once, then the new one is emptied. An apply that runs does \
-                        it, and ends; where none runs, this command does. With strategy \"rolling\" the instance \
-                        refresh is turned round, and with \"in_place\" the instances that were given the new \
-                        release are replaced by ones of the old.\n\n\
+    after_help = "The old colour gets all traffic at once, then the new one is emptied. If an apply runs, it does \
+                        this and ends; if none runs, this command does it. With strategy \"rolling\" the instance \
+                        refresh is rolled back. With \"in_place\" instances of the old release replace those that \
+                        were given the new one.\n\n\
                         Examples:\n  bgform abort\n  bgform abort stacks/shop.deploy --deployment web"
 )]
 pub struct AbortArgs {

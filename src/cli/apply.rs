@@ -22,8 +22,12 @@ use crate::terminal::{errln, outln, tell_with_stack};
 use crate::value::Value;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  bgform apply stacks/explicit.deploy\n  \
-                        bgform apply --var live=green --auto-approve\n  bgform apply release.bgplan")]
+#[command(
+    after_help = "`bgform help plan` explains the order of changes, `bgform help deployments` releases, and \
+                        `bgform help recovery` interruptions.\n\n\
+                        Examples:\n  bgform apply stacks/explicit.deploy\n  \
+                        bgform apply --var live=green --auto-approve\n  bgform apply release.bgplan"
+)]
 pub struct ApplyArgs {
     /// STACK is a stack file or folder, or a plan saved by `bgform plan --out`.
     #[command(flatten)]
@@ -46,7 +50,7 @@ pub struct Ask {
     /// Write how it ended to a file, as JSON, for the job that called it.
     #[arg(long, value_name = "FILE")]
     pub result: Option<PathBuf>,
-    /// How many steps may be under way at once.
+    /// The number of steps that may be under way at once.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub parallelism: u16,
 }

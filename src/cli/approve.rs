@@ -12,7 +12,8 @@ use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "It may be given before the rollout has come to the gate, and counts for this rollout only.\n\n\
+    after_help = "The approval may be given before the rollout has come to the gate. It counts for this rollout only. \
+                        `bgform help gates` explains gates.\n\n\
                         Examples:\n  bgform approve \"go live\"\n  \
                         bgform approve \"go live\" stacks/shop.deploy --deployment web"
 )]

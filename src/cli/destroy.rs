@@ -6,12 +6,12 @@ use crate::address::Address;
 use crate::plan::Options;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Variables need no value: what there is, is known from state.\n\n\
+#[command(after_help = "Variables need no value: the state knows the resources.\n\n\
                         Examples:\n  bgform destroy stacks/explicit.deploy\n  bgform destroy --auto-approve")]
 pub struct DestroyArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// Only this resource and what depends on it; may be given again.
+    /// Only this resource and what depends on it; may be given several times.
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<Address>,
     #[command(flatten)]

@@ -9,15 +9,15 @@ use crate::stack::{Known, View};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "An arrow goes from a resource to what it needs; what the stack reads and does not manage is \
-                        dashed.\n\n\
+    after_help = "An arrow goes from a resource to one that it needs. A dashed one is read by the stack and not \
+                        managed.\n\n\
                         Examples:\n  bgform graph | dot -Tsvg > stack.svg\n  \
                         bgform graph stacks/explicit.deploy --format mermaid"
 )]
 pub struct GraphArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// What draws it: Graphviz, or Mermaid as in Markdown.
+    /// The format: dot for Graphviz, or mermaid for Markdown.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Dot)]
     format: Format,
 }

@@ -9,7 +9,7 @@ use crate::facts::{Ending, Shipped};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The latest is first; 200 are kept of each deployment. The JSON has `format` bgform.history and \
+    after_help = "The newest release is first; 200 are kept for each deployment. The JSON has `format` bgform.history and \
                         `version` 1: `shipped`, each with deployment, release, colour, by, commit, began, ended, ending \
                         (shipped, rolled_back, aborted, superseded, adopted) and reason.\n\n\
                         Examples:\n  bgform history\n  bgform history stacks/shop.deploy --deployment web\n  \

@@ -19,11 +19,11 @@ use crate::state::{Change, Record, Snapshot};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Write the resource into the stack first. ID is what its `id` is: an ARN for what Elastic Load \
-                        Balancing has, the name of an Auto Scaling group, the id of all else. Nothing in the account \
-                        changes, its tags neither: bgform:stack and bgform:address are set only on what bgform makes, \
-                        and the state knows this one by its id. A state that does not exist yet is made, which is how \
-                        a lost one is built up again.\n\n\
+    after_help = "Write the resource into the stack first. ID is the value of its `id`: an ARN in Elastic Load \
+                        Balancing, the name of an Auto Scaling group, the id of anything else. The import changes \
+                        nothing in the account, and sets no tags: bgform:stack and bgform:address are only on what \
+                        bgform has made. It makes the state if there is none, so a lost state is built up again by \
+                        imports. A running service becomes a deployment: `bgform help adoption`.\n\n\
                         Examples:\n  bgform import security_group.edge sg-0a1b2c3d\n  \
                         bgform import 'autoscaling_group.shop[\"blue\"]' shop-blue stacks/explicit.deploy"
 )]

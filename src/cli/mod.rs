@@ -15,6 +15,7 @@ mod context;
 mod destroy;
 mod fmt;
 mod graph;
+pub mod help;
 mod history;
 mod import;
 mod locate;
@@ -63,20 +64,15 @@ pub enum Exit {
 /// How a command ends that a fault of bgform has ended, as a Rust program does.
 const PANICKED: u8 = 101;
 
-/// Ships releases on EC2: a stack file, a plan you can read, and a cutover that is one listener
-/// rule change.
+/// Ships releases on EC2: a stack file, a plan you can read, and a cutover that is one change of a
+/// listener rule.
 #[derive(Debug, Parser)]
 #[command(
     name = "bgform",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done or nothing to do, 1 refused or failed before anything was done, 2 usage or a \
-                  bad stack, 3 changes pending (plan --detailed-exitcode), 4 interrupted and resumable, 5 a release was \
-                  taken back and the one before serves, 6 stopped in the middle: held, stuck, or done in part.\n\n\
-                  Examples:\n  bgform --sandbox apply stacks/hello.deploy\n  \
-                  bgform plan stacks/explicit.deploy\n  \
-                  bgform apply stacks/explicit.deploy --var live=green\n  \
-                  bgform destroy stacks/explicit.deploy"
+    disable_help_subcommand = true,
+    after_help = after_help()
 )]
 pub struct Args {
     #[command(flatten)]
@@ -85,16 +81,27 @@ pub struct Args {
     pub command: Command,
 }
 
+fn after_help() -> String {
+    format!(
+        "{}\n\nExamples:\n  \
+         bgform --sandbox apply stacks/release.deploy\n  \
+         bgform plan stacks/explicit.deploy\n  \
+         bgform apply stacks/explicit.deploy --var live=green\n  \
+         bgform help deployments",
+        help::listed()
+    )
+}
+
 /// Options of every command.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Global {
-    /// The AWS region, before the stack's and AWS_REGION.
+    /// The AWS region; goes before the stack's and AWS_REGION.
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
-    /// The AWS profile, before the stack's and AWS_PROFILE.
+    /// The AWS profile; goes before the stack's and AWS_PROFILE.
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// Speak to this endpoint instead of AWS, before AWS_ENDPOINT_URL.
+    /// Call this endpoint instead of AWS; goes before AWS_ENDPOINT_URL.
     #[arg(long, global = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
     /// Use the local sandbox instead of AWS, starting it if need be; see `bgform help sandbox`. Your
@@ -102,14 +109,14 @@ pub struct Global {
     /// --state is given, so that `bgform sandbox reset` removes it too. BGFORM_SANDBOX=1 says the same.
     #[arg(long, global = true)]
     pub sandbox: bool,
-    /// Keep state in PLACE/<stack>, before the stack's `state`: a folder or s3://bucket/prefix.
+    /// Keep the state in PLACE/<stack>, a folder or s3://bucket/prefix; goes before the stack's `state`.
     #[arg(long, global = true, value_name = "PLACE")]
     pub state: Option<PathBuf>,
     /// Take over a state that another stack file made, or that is in another user's folder.
     #[arg(long, global = true)]
     pub adopt_state: bool,
-    /// Wait so long, such as 10m, for somebody else's lock of the state; left out, only until it is seen
-    /// that its holder lives. A holder that shows no life for 20 s loses it.
+    /// Wait this long, such as 10m, for the lock of the state; left out, only until its holder is seen to
+    /// live. A holder that shows no life for 20 s loses the lock.
     #[arg(long, global = true, value_name = "TIME", value_parser = lock::timeout)]
     pub lock_timeout: Option<std::time::Duration>,
     /// No colours, whatever the terminal can do (also NO_COLOR).
@@ -149,7 +156,7 @@ pub struct StackArgs {
 /// Values of variables.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct VariableArgs {
-    /// Set a variable; before --var-file, BGFORM_VAR_name and the default.
+    /// Set a variable; goes before --var-file, BGFORM_VAR_name and the default.
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub var: Vec<String>,
     /// Set variables from a file of `name = value` lines.
@@ -165,21 +172,21 @@ pub enum Command {
     Fmt(fmt::FmtArgs),
     /// Show what apply would do
     Plan(plan::PlanArgs),
-    /// Make the account as the stack says
+    /// Change the account to what the stack says
     Apply(apply::ApplyArgs),
-    /// Take everything away that the stack made
+    /// Delete everything that the stack made
     Destroy(destroy::DestroyArgs),
     /// Show which release each deployment runs, and how far a rollout is
     Status(status::StatusArgs),
     /// Show what was shipped: who, when, from which commit, and how it ended
     History(history::HistoryArgs),
-    /// Go on with a rollout now, whatever time is left
+    /// End the wait of a rollout's stage now
     Promote(promote::PromoteArgs),
     /// Keep a rollout where it is until `promote` or `abort`
     Pause(pause::PauseArgs),
     /// Give the approval that a gate waits for
     Approve(approve::ApproveArgs),
-    /// Take the release that is under way back, now
+    /// Take the release under way back, now
     Abort(abort::AbortArgs),
     /// Go back to the release before
     Rollback(rollback::RollbackArgs),
@@ -187,11 +194,11 @@ pub enum Command {
     Retire(retire::RetireArgs),
     /// Take over a resource that exists already
     Import(import::ImportArgs),
-    /// Show what the state knows
+    /// Show the resources and outputs in the state
     Show(show::ShowArgs),
-    /// Look at what bgform remembers, and put it right
+    /// List, repair and move the state
     State(state::StateArgs),
-    /// Draw what depends on what
+    /// Print the graph of dependencies
     Graph(graph::GraphArgs),
     /// List the IAM actions that a stack needs
     Permissions(permissions::PermissionsArgs),
@@ -201,6 +208,8 @@ pub enum Command {
     Sandbox(sandbox::SandboxArgs),
     /// Write a completion script for a shell
     Completions(completions::CompletionsArgs),
+    /// Explain a command, a topic or a kind
+    Help(help::HelpArgs),
 }
 
 /// Runs one command.
@@ -256,6 +265,7 @@ async fn command(args: Args) -> Result<Exit, CliError> {
         Command::Rehearse(args) => rehearse::run(global, args).await,
         Command::Sandbox(args) => sandbox::run(global, args).await,
         Command::Completions(args) => completions::run(args),
+        Command::Help(args) => help::run(global, &args),
     }
 }
 

@@ -9,9 +9,9 @@ use crate::terminal::outln;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The weights stay as they are, and gates with at = \"shift\" are still watched, until \
-                        `bgform promote` goes on or `bgform abort` goes back. In place, the batch under way is \
-                        ended first. AWS cannot pause an instance refresh: it is cancelled, which leaves its \
-                        instances as they are by then, and going on starts another one for the rest.\n\n\
+                        `bgform promote` goes on or `bgform abort` goes back. With strategy \"in_place\" the batch \
+                        under way ends first. AWS cannot pause an instance refresh (\"rolling\"): it is cancelled, its \
+                        instances stay as they are, and `bgform promote` starts another one for the rest.\n\n\
                         Examples:\n  bgform pause\n  bgform pause stacks/shop.deploy --deployment web"
 )]
 pub struct PauseArgs {

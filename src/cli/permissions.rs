@@ -18,7 +18,7 @@ use crate::state::BucketSettings;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "For whoever applies the stack. Kinds that only the state still has are not counted. Every \
+    after_help = "For whoever applies the stack. Kinds that are only in the state are not counted. Every \
                         action is on resource \"*\", since names and ids are not known before the first apply; those on \
                         a state in S3 are on its place there.\n\n\
                         Examples:\n  bgform permissions\n  \

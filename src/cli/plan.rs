@@ -15,22 +15,22 @@ use crate::terminal::{errln, out_painted, outln};
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PlanOptions {
-    /// Only this resource, or deployment.NAME, and what it depends on; may be given again.
+    /// Only this resource, or deployment.NAME, and what it depends on; may be given several times.
     #[arg(long, value_name = "ADDRESS")]
     pub target: Vec<Address>,
-    /// Make this resource again though nothing about it differs; may be given again.
+    /// Replace this resource though nothing about it differs; may be given several times.
     #[arg(long, value_name = "ADDRESS")]
     pub replace: Vec<Address>,
-    /// Compare with what was last known instead of reading what is.
+    /// Compare with the last known values instead of reading the account.
     #[arg(long)]
     pub no_refresh: bool,
-    /// Look again for `existing` answers that may have moved (`most_recent`).
+    /// Look up those `existing` blocks again whose answer may have moved (`most_recent`).
     #[arg(long)]
     pub upgrade: bool,
-    /// Let what carries traffic be taken away before its replacement is there.
+    /// Allow to delete what carries traffic before its replacement is there.
     #[arg(long)]
     pub allow_outage: bool,
-    /// Give up a release of a deployment that is under way, and ship this one in its place.
+    /// Give up the release of a deployment that is under way, and ship this one in its place.
     #[arg(long)]
     pub supersede: bool,
 }
@@ -50,7 +50,8 @@ impl PlanOptions {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  bgform plan\n  bgform plan stacks/explicit.deploy --var live=green\n  \
+#[command(after_help = "`bgform help plan` explains how a plan is made.\n\n\
+                        Examples:\n  bgform plan\n  bgform plan stacks/explicit.deploy --var live=green\n  \
                         bgform plan --out release.bgplan && bgform apply release.bgplan\n  \
                         bgform plan --detailed-exitcode   # 0 nothing to do, 3 changes")]
 pub struct PlanArgs {
@@ -58,7 +59,7 @@ pub struct PlanArgs {
     stack: StackArgs,
     #[command(flatten)]
     options: PlanOptions,
-    /// Plan to take everything away.
+    /// Plan to delete everything.
     #[arg(long)]
     destroy: bool,
     /// Print the plan as JSON (format bgform.plan, version 2).

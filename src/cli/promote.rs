@@ -9,9 +9,9 @@ use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The time that is left of the step under way is skipped, and a rollout that is paused or held \
-                        goes on. Gates are not: each has to pass. Where no apply runs, it is written down, and the \
-                        next `bgform apply` goes on at once.\n\n\
+    after_help = "The time that is left of the stage under way is skipped. A rollout that is paused or held goes \
+                        on. Gates are not skipped: each has to pass. If no apply runs, the next `bgform apply` goes on \
+                        at once.\n\n\
                         Examples:\n  bgform promote\n  bgform promote stacks/shop.deploy --deployment web"
 )]
 pub struct PromoteArgs {

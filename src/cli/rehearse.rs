@@ -41,10 +41,10 @@ use prepare::{commands_agreed, prepare};
 #[command(
     after_help = "The first release has the values of --var with those of --from over them; the second has those \
                         of --var alone. A request fails when it is answered with 500 or above, not within 10 s, or \
-                        when its connection breaks. It exits with 1 when one has failed or the release has.\n\n\
-                        Its sandbox has nothing but what every account has, and Amazon's images. What the stack \
-                        finds beside that, such as a load balancer, images or alarms, --prepare makes: in this \
-                        folder, with AWS_ENDPOINT_URL and BGFORM_SANDBOX_DIR set, so that `$BGFORM sandbox image`, \
+                        when its connection breaks. It exits with 1 when a request or the release has failed.\n\n\
+                        Its sandbox has what every new account has, and Amazon's images. --prepare makes whatever \
+                        else the stack reads, such as a load balancer, images or alarms: it runs in this folder, \
+                        with AWS_ENDPOINT_URL and BGFORM_SANDBOX_DIR set, so that `$BGFORM sandbox image`, \
                         `$BGFORM --sandbox apply` and any AWS client reach the sandbox.\n\n\
                         The JSON has `format` bgform.rehearsal and `version` 1: stack, url, speed, per_second, \
                         applied, error, stages (those that rollouts came to, with deployment and stage), timeline (rows with time and either step, or weights, health, \
@@ -60,7 +60,7 @@ use prepare::{commands_agreed, prepare};
 pub struct RehearseArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// A variable of the first release, where it is another than the second's; may be given again.
+    /// A variable of the first release that differs from the second's; may be given several times.
     #[arg(long, value_name = "NAME=VALUE")]
     from: Vec<String>,
     /// Requests a second; half of them on connections that are kept, half on new ones.
@@ -82,7 +82,7 @@ pub struct RehearseArgs {
     /// Let gates run their commands on this machine.
     #[arg(long)]
     commands: bool,
-    /// Something that goes wrong on purpose from the second release on; may be given again.
+    /// A fault from the second release on; may be given several times.
     #[arg(long, value_name = "KIND=ARGS")]
     fault: Vec<Fault>,
     /// Print the timeline and the verdict as JSON.

@@ -243,7 +243,7 @@ fn draw(diagnostic: &dyn Diagnostic, colour: bool) {
 }
 
 /// Columns to wrap messages at.
-fn width() -> usize {
+pub fn width() -> usize {
     let said = || std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
     let seen = || std::io::stderr().is_terminal().then(terminal::size).flatten().map(|(columns, _)| columns);
     seen().or_else(said).unwrap_or(100usize).clamp(40, 120)

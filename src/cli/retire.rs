@@ -9,8 +9,8 @@ use crate::rollout::{Order, busy};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The scheduled retirement is called off and the group's sizes become 0. From then on \
-                        `bgform rollback` has to raise the old release again before it gets traffic. Where gates \
-                        `before_retire` or `after_retire` are still to pass, it is the apply that retires: the time \
+                        `bgform rollback` has to raise the old release again before it gets traffic. If gates \
+                        `before_retire` or `after_retire` still have to pass, the apply retires the colour: the time \
                         that is left is skipped, as by `bgform promote`.\n\n\
                         Examples:\n  bgform retire --now\n  bgform retire --now stacks/shop.deploy --deployment web"
 )]

@@ -12,20 +12,21 @@ use crate::terminal::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "While the old colour stands, all traffic is back on it after one change of the listener rule, \
-                        and nothing is asked. A release that was shipped with strategy \"rolling\" or \"in_place\" has \
-                        no old colour: after asking, an instance refresh brings the release before back. The release that is left stands by as long as the old one did. A \
-                        release that is still under way is taken back as by `bgform abort`. After a gate that is \
-                        irreversible has passed there is no way back, and it says so. With --to it can be given again after it was \
-                        cut short: once that release is live there is nothing to do. Where an apply runs, of \
-                        another deployment too, that does it.\n\n\
+    after_help = "While the old colour stands, one change of the listener rule gives it all traffic, and nothing is \
+                        asked. The release that is left stands by as long as the old one did. A release that was \
+                        shipped with strategy \"rolling\" or \"in_place\" has no old colour: after a question, an \
+                        instance refresh brings the release before back. A release that is still under way is taken \
+                        back as by `bgform abort`. After an irreversible gate has passed there is no way back, and \
+                        the command says so. With --to the command may be given again after it was cut short: once \
+                        that release is live there is nothing to do. If an apply runs, of another deployment too, \
+                        that apply goes back.\n\n\
                         Examples:\n  bgform rollback\n  bgform rollback --to 1.0.1\n  \
                         bgform rollback stacks/shop.deploy --deployment web --auto-approve"
 )]
 pub struct RollbackArgs {
     #[command(flatten)]
     which: Which,
-    /// Only if this is the release to go back to.
+    /// Go back only if this is the release before.
     #[arg(long, value_name = "RELEASE")]
     to: Option<String>,
     /// Do not ask where instances of the old release have to be launched.

@@ -20,7 +20,7 @@ use crate::terminal;
     after_help = "The JSON has `format` bgform.status and `version` 1: deployments, each with name, live, \
                         colours (colour, release, weight and live_weight in percent, desired, in_service, targets, \
                         healthy, reasons), retirement, rollout (release, to, strategy, stages, at, left in seconds, \
-                        course, driver: who goes on with it now, null where nobody does), no_way_back. live_weight is what the rule says, weight what state does.\n\n\
+                        course, driver: who goes on with it now, null where nobody does), no_way_back. live_weight is the weight in the rule, weight that in the state.\n\n\
                         Examples:\n  bgform status\n  bgform status --watch\n  \
                         bgform status --json | jq -r '.deployments[0].live'"
 )]

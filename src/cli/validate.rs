@@ -11,7 +11,7 @@ use crate::terminal::outln;
     after_help = "The JSON has `format` bgform.validate and `version` 1: valid, stack, resources (how many), and \
                         mistakes, each with code, message, help and places (file, line, column, end_line, end_column, \
                         label), the first of which is the mistake's own. Lines and columns count from 1, columns in \
-                        characters. It exits 2 where there are mistakes.\n\n\
+                        characters. It exits 2 where there are mistakes. `bgform help language` explains the language.\n\n\
                         Examples:\n  bgform validate\n  bgform validate stacks/explicit.deploy --var live=green\n  \
                         bgform validate --json | jq -r '.mistakes[].message'"
 )]
@@ -32,7 +32,8 @@ pub fn run(_global: &Global, args: ValidateArgs) -> Result<Exit, CliError> {
     }
     let count = || program.unreleased().nodes.iter().filter(|node| node.managed).count();
     if !args.json {
-        outln!("The stack `{name}` is valid: {} resources.", count());
+        let count = count();
+        outln!("The stack `{name}` is valid: {count} resource{}.", if count == 1 { "" } else { "s" });
         return Ok(Exit::Done);
     }
     let valid = mistakes.is_empty();

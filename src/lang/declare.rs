@@ -402,7 +402,8 @@ impl Declare<'_> {
                 kind.text
             )),
             (None, Some(guess)) => mistake.help(format!("did you mean `{guess}`?")),
-            (None, None) => mistake.help(format!("the kinds are {}", known.join(", "))),
+            (None, None) => mistake
+                .help(format!("the kinds are {}; `bgform help kinds` says what each is", known.join(", "))),
         };
         self.mistakes.push(mistake);
     }

@@ -1,4 +1,4 @@
-//! The reference of the language's kinds and functions, as Markdown. The registry and the table of
+//! The reference of kinds, functions and words of Terraform: Markdown pages. The registry and the table of
 //! functions come in, text goes out; nothing is said here that a schema does not say.
 
 use std::fmt::Write;
@@ -11,31 +11,83 @@ use crate::kind::schema::{Attribute, OnChange, Output, Schema, Type};
 use crate::lang::functions;
 use crate::value::Value;
 
-/// Deployments, every managed kind, every kind that `existing` reads, and every function.
-pub fn reference() -> String {
-    let mut text = String::new();
-    deployment(&mut text);
-    text.push_str(
-        "\n### Resource kinds\n\n\
-         Every one also takes `for_each`, `depends_on` and `lifecycle { prevent_destroy, ignore_changes }`. An \
-         attribute without a default that is not written is AWS's own choice and is left alone.\n",
-    );
-    for kind in kind::managed() {
-        managed(&mut text, kind.schema());
+/// A page of the help.
+#[derive(Debug)]
+pub struct Page {
+    /// The words that ask for it, such as `target_group`, `existing vpc` or `functions`.
+    pub name: String,
+    pub summary: String,
+    /// Markdown.
+    pub text: String,
+}
+
+impl Page {
+    pub fn new(name: &str, summary: &str, text: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), summary: summary.to_owned(), text: text.into() }
     }
-    text.push_str(
-        "\n### Existing kinds\n\n\
-         `existing KIND \"name\" { ... }` finds what the stack reads and never changes; its attributes are filters. A \
-         plural kind finds any number, sorted, and `[0]` or `[*]` reads its members.\n",
-    );
-    for kind in kind::existing() {
-        existing(&mut text, kind.schema(), kind.member_kind());
-    }
-    text.push_str("\n### Coming from Terraform\n\n| Terraform | here |\n|---|---|\n");
+}
+
+/// The kinds together, the functions, and the words of Terraform.
+pub fn topics() -> Vec<Page> {
+    vec![
+        Page::new("kinds", "The kinds of resources", all_kinds()),
+        Page::new("functions", "The functions of expressions", functions()),
+        Page::new("terraform", "Words of Terraform, and what replaces them", terraform()),
+    ]
+}
+
+/// A page for the deployment, each managed kind, and each kind that `existing` reads.
+pub fn kinds() -> Vec<Page> {
+    let mut pages =
+        vec![Page::new("deployment", "A service in two colours, made of other kinds.", deployment())];
+    pages.extend(kind::managed().iter().map(|kind| {
+        let schema = kind.schema();
+        Page::new(schema.kind, &first_sentence(schema.doc), managed(schema))
+    }));
+    pages.extend(kind::existing().iter().map(|kind| {
+        let schema = kind.schema();
+        let text = existing(schema, kind.member_kind());
+        Page::new(&format!("existing {}", schema.kind), &first_sentence(schema.doc), text)
+    }));
+    pages
+}
+
+fn all_kinds() -> String {
+    let (existing, managed): (Vec<_>, Vec<_>) =
+        kinds().into_iter().partition(|page| page.name.starts_with("existing "));
+    let table = |pages: Vec<Page>| {
+        let rows = pages.iter().map(|Page { name, summary, .. }| format!("| {} | {summary} |\n", code(name)));
+        format!("| kind | |\n|---|---|\n{}", rows.collect::<String>())
+    };
+    format!(
+        "# Kinds\n\n\
+         `bgform help target_group` prints the attributes and outputs of that kind.\n\n\
+         {}\n\
+         Each of these kinds also takes `for_each`, `depends_on`, and `lifecycle {{ prevent_destroy, ignore_changes }}`. \
+         AWS chooses the value of an attribute that has no default and is not written, and bgform leaves that value \
+         alone.\n\n\
+         ## Existing kinds\n\n\
+         `existing KIND \"name\" {{ ... }}` finds a resource that the stack reads and never changes. Its attributes are \
+         filters. A plural kind finds any number of resources, sorted; `[0]` or `[*]` reads its members.\n\n\
+         {}",
+        table(managed),
+        table(existing),
+    )
+}
+
+fn terraform() -> String {
+    let mut text = "# Words of Terraform\n\n\
+         bgform reads no Terraform. A word of Terraform in a stack file is a mistake whose help says this:\n\n\
+         | Terraform | bgform |\n|---|---|\n"
+        .to_owned();
     for (word, here) in kind::terraform::table() {
         let _ = writeln!(text, "| {word} | {} |", cell(&here));
     }
-    text.push_str("\n### Functions\n\n| function | gives |\n|---|---|\n");
+    text
+}
+
+fn functions() -> String {
+    let mut text = "# Functions\n\n| function | result |\n|---|---|\n".to_owned();
     let mut all: Vec<_> = functions::all().collect();
     all.sort_by_key(|function| function.name);
     for function in all {
@@ -44,81 +96,80 @@ pub fn reference() -> String {
     text
 }
 
-fn deployment(text: &mut String) {
+fn deployment() -> String {
     let own =
         |(kind, _): &&(&str, bool)| crate::kind::router(kind).is_none_or(|one| one.named_by().is_none());
     let nested: Vec<String> = nested()
         .iter()
         .filter(own)
-        .map(|(kind, many)| format!("`{kind}`{}", if *many { ", once or more" } else { "" }))
+        .map(|(kind, many)| format!("`{kind}`{}", if *many { " (one or more)" } else { "" }))
         .collect();
-    let _ = write!(
-        text,
-        "### `deployment`\n\n\
-         One service, kept in two colours. It nests {}, with the attributes that these kinds have; a `name` of theirs \
-         gets the colour after it. Beside a `listener_rule`, or in its place, `listener {{ listener = listener.NAME }}` \
-         makes the default action of a listener of the stack the deployment's. Beside them:\n\n\
+    let mut text = format!(
+        "# `deployment`\n\n\
+         One service in two colours. `bgform help deployments` explains it.\n\n\
+         These blocks have the attributes of the kind of the same name: {}. A `name` in one of them gets the colour \
+         after it. `listener {{ listener = listener.NAME }}` gives the deployment the default action of a listener of \
+         the stack, beside a `listener_rule` or in its place.\n\n\
          | attribute | value | default | |\n|---|---|---|---|\n",
-        nested.join("; ")
+        nested.join(", ")
     );
     // A gate's name is its label.
     let is_label = |row: &Row<'_>| row.path == "gate.name";
     for row in rows(&ATTRIBUTES, "", OnChange::Update).into_iter().filter(|row| !is_label(row)) {
         let path = row.path.replacen("gate", "gate \"NAME\"", usize::from(row.path.starts_with("gate")));
-        let Row { attribute, .. } = row;
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} |",
-            code(&path),
-            cell(&described(&attribute.ty)),
-            default(attribute),
-            cell(attribute.doc)
-        );
+        attribute(&mut text, &path, row.attribute, None);
     }
+    text
 }
 
-fn managed(text: &mut String, schema: &Schema) {
-    heading(text, &code(schema.kind), schema.doc);
+/// A line of a table: the attribute, its value, its default, for managed kinds what a change of it does, and its
+/// documentation.
+fn attribute(text: &mut String, path: &str, attribute: &Attribute, change: Option<&str>) {
+    let change = change.map(|change| format!(" {change} |")).unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "| {} | {} | {} |{change} {} |",
+        code(path),
+        cell(&described(&attribute.ty)) + if attribute.required { ", required" } else { "" },
+        default(attribute),
+        cell(attribute.doc)
+    );
+}
+
+fn managed(schema: &Schema) -> String {
+    let mut text = heading(schema.kind, schema.doc);
     text.push_str("| attribute | value | default | a change | |\n|---|---|---|---|---|\n");
-    for row in rows(&schema.attributes, "", OnChange::Update) {
-        let Row { path, attribute, on_change } = row;
+    for Row { path, attribute: row, on_change } in rows(&schema.attributes, "", OnChange::Update) {
         let change = match on_change {
             OnChange::Update => "in place",
             OnChange::Replace => "replaces",
         };
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {change} | {} |",
-            code(&path),
-            cell(&described(&attribute.ty)),
-            default(attribute),
-            cell(attribute.doc)
-        );
+        attribute(&mut text, &path, row, Some(change));
     }
-    outputs(text, &schema.outputs);
+    outputs(&mut text, &schema.outputs);
+    text
 }
 
-fn existing(text: &mut String, schema: &Schema, member: Option<&str>) {
-    heading(text, &format!("`existing {}`", schema.kind), schema.doc);
+fn existing(schema: &Schema, member: Option<&str>) -> String {
+    let mut text = heading(&format!("existing {}", schema.kind), schema.doc);
     text.push_str("| filter | value | default | |\n|---|---|---|---|\n");
-    for Row { path, attribute, .. } in rows(&schema.attributes, "", OnChange::Update) {
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} |",
-            code(&path),
-            cell(&described(&attribute.ty)),
-            default(attribute),
-            cell(attribute.doc)
-        );
+    for Row { path, attribute: row, .. } in rows(&schema.attributes, "", OnChange::Update) {
+        attribute(&mut text, &path, row, None);
     }
     if let Some(member) = member {
-        let _ = writeln!(text, "\nEach member is what `existing {member}` finds.");
+        let _ = writeln!(text, "\nEach member is a result of `existing {member}`.");
     }
-    outputs(text, &schema.outputs);
+    outputs(&mut text, &schema.outputs);
+    text
 }
 
-fn heading(text: &mut String, title: &str, doc: &str) {
-    let _ = write!(text, "\n#### {title}\n\n{}\n\n", cell(doc));
+fn heading(name: &str, doc: &str) -> String {
+    format!("# `{name}`\n\n{}\n\n", cell(doc))
+}
+
+fn first_sentence(doc: &str) -> String {
+    let doc = cell(doc);
+    doc.split_once(". ").map_or(doc.clone(), |(first, _)| format!("{first}."))
 }
 
 fn outputs(text: &mut String, outputs: &[Output]) {
@@ -183,7 +234,6 @@ fn described(ty: &Type) -> String {
 
 fn default(attribute: &Attribute) -> String {
     match &attribute.default {
-        _ if attribute.required => "required".to_owned(),
         Some(Value::Null) | None => String::new(),
         Some(value) => code(&notation::value(value)),
     }

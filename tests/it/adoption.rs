@@ -250,7 +250,7 @@ deployment "web" {
 pub const IMAGE_OF_SANDBOX: &str = "bgform-hello-*";
 pub const IMAGE: &str = "amzn2-ami-hvm-2.0.*-x86_64-gp2";
 
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../src/help/adoption.md");
 
 struct Shop {
     product: Product,
@@ -298,7 +298,7 @@ async fn what_runs_becomes_the_first_colour_and_the_next_release_ships_beside_it
         .says("target group shop-prod, 3 of 3 targets healthy")
         .says("100% to blue, as it is; green is named beside it with 0%")
         .says("the file differs in target_group.deregistration_delay: blue stays as it runs");
-    let told = README.split("<!-- adoption: kept by tests/it/adoption.rs -->").nth(1).unwrap();
+    let told = PAGE.split("<!-- adoption: kept by tests/it/adoption.rs -->").nth(1).unwrap();
     let told = told.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let listener = shop.by_hand.listener.rsplit('/').next().unwrap();
     let told = told.replace("1de434a55164d629", listener);

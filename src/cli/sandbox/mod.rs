@@ -28,23 +28,23 @@ pub struct SandboxArgs {
 
 #[derive(Debug, Subcommand)]
 enum SandboxCommand {
-    /// Start it in the background
+    /// Start the sandbox in the background
     Up(up::UpArgs),
-    /// End it and its machines; what it knows stays on disk
+    /// End the sandbox and its machines; they come back with the next `up`
     Down(DirArg),
-    /// Print what makes a shell's AWS clients use it: eval "$(bgform sandbox env)"
+    /// Print settings for other AWS clients: eval "$(bgform sandbox env)"
     Env(env::EnvArgs),
-    /// Show what is in it
+    /// Show its instances, load balancers, calls and faults
     Status(status::StatusArgs),
     /// Print an instance's console, the calls, the requests, or the sandbox's own log
     Logs(logs::LogsArgs),
-    /// End its machines and remove everything, with the state of the stacks made in it
+    /// End its machines, and remove its regions and the state of the stacks made in them
     Reset(DirArg),
     /// Make an image of a folder, with an executable `boot` in it
     Image(ImageArgs),
-    /// Show, set or clear what goes wrong on purpose
+    /// Show, set or clear faults
     Fault(FaultCommand),
-    /// Kill an instance's processes as a crash does
+    /// Kill the processes of an instance, as a crash does
     Crash(CrashArgs),
     /// The service of the base images
     #[command(hide = true)]
@@ -62,19 +62,20 @@ pub struct DirArg {
 /// Faults from the start.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct FaultArgs {
-    /// Something that goes wrong on purpose; may be given again. `bgform help sandbox` lists them.
+    /// A fault; may be given several times. `bgform help sandbox` lists the faults.
     #[arg(long, value_name = "KIND=ARGS")]
     pub fault: Vec<Fault>,
 }
 
 #[derive(Debug, clap::Args)]
 struct ImageArgs {
-    /// What DescribeImages finds it by.
+    /// The name of the image.
     #[arg(value_name = "NAME")]
     name: String,
-    /// Copied when the image is made; later changes do not reach it.
+    /// The folder, copied now; later changes do not reach the image.
     #[arg(value_name = "DIR")]
     source: PathBuf,
+    /// The description of the image.
     #[arg(long, value_name = "TEXT", default_value = "")]
     description: String,
     #[command(flatten)]
@@ -83,10 +84,10 @@ struct ImageArgs {
 
 #[derive(Debug, clap::Args)]
 struct FaultCommand {
-    /// Added to those that are set.
+    /// Faults to add to those that are set.
     #[arg(value_name = "KIND=ARGS")]
     faults: Vec<Fault>,
-    /// Take away those that are set, first.
+    /// Clear the faults that are set first.
     #[arg(long)]
     clear: bool,
     #[command(flatten)]
@@ -95,6 +96,7 @@ struct FaultCommand {
 
 #[derive(Debug, clap::Args)]
 struct CrashArgs {
+    /// The id of the instance.
     #[arg(value_name = "i-...")]
     instance: String,
     #[command(flatten)]
@@ -119,7 +121,7 @@ struct ServeArgs {
 fn after_help() -> String {
     let kinds: Vec<_> = KINDS.iter().map(|(_, example)| format!("  {example}")).collect();
     format!(
-        "Faults:\n{}\n\nExamples:\n  bgform sandbox up\n  bgform sandbox status\n  \
+        "Faults (`bgform help sandbox` explains them):\n{}\n\nExamples:\n  bgform sandbox up\n  bgform sandbox status\n  \
          bgform sandbox fault lost=CreateRule:1\n  bgform sandbox logs --access --follow\n  bgform sandbox down",
         kinds.join("\n")
     )

@@ -36,7 +36,7 @@ pub struct UpArgs {
     /// Stay in the foreground until Ctrl-C.
     #[arg(long)]
     foreground: bool,
-    /// Let its time run N times as fast.
+    /// Let the sandbox's time run N times as fast.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = super::speed)]
     speed: f64,
     /// What the background process of `up` is started with.

@@ -20,6 +20,9 @@ mod rm;
 mod unlock;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "`bgform help state` explains the state, and `bgform help recovery` what to do when it is damaged."
+)]
 pub struct StateArgs {
     #[command(subcommand)]
     command: StateCommand,
@@ -29,7 +32,7 @@ pub struct StateArgs {
 enum StateCommand {
     /// List the addresses in the state
     List(list::ListArgs),
-    /// Give a resource another address; nothing is called
+    /// Give a resource another address, without an API call
     Mv(mv::MvArgs),
     /// Forget resources; they stay as they are, and are no longer managed
     Rm(rm::RmArgs),

@@ -18,7 +18,7 @@ use crate::state::Change;
                   bgform state rm image.shop 'target_group.shop[\"blue\"]' stacks/explicit.deploy"
 )]
 pub struct RmArgs {
-    /// What to forget; without a key all instances of it. A stack file or folder may come last.
+    /// The resources to forget; without a key, all of a block. A stack file or folder may come last.
     #[arg(value_name = "ADDRESS", required = true, num_args = 1..)]
     words: Vec<String>,
 }
