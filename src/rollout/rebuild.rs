@@ -301,6 +301,6 @@ fn divided(name: &str, weights: &BTreeMap<Colour, u8>) -> Error {
         "bgform::state::divided",
         format!("nobody can tell which colour of `{name}` is live: {}", shares.join(", ")),
         "nothing was changed. A release was under way when the state was lost. Give the colour that is to be live all \
-         of the weight (`aws elbv2 modify-rule`, or modify-listener for a default action), and do this again",
+         of the weight in AWS's console or with its CLI, and do this again",
     )
 }
