@@ -9,7 +9,7 @@ use super::plan::{PlanOptions, print_plan};
 use super::progress::{Progress, took_text};
 use super::rollout::{exit, shipped};
 use super::saved::{SavedPlan, SavedPlanError};
-use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report};
+use super::{CliError, Exit, Global, StackArgs, VariableArgs, context, report, result};
 use crate::apply::Failed;
 use crate::kind::operation::Reporter;
 use crate::kind::shutdown::Shutdown;
@@ -48,6 +48,9 @@ pub struct Ask {
     /// With --auto-approve: put weights back that somebody else has moved.
     #[arg(long)]
     pub accept_drift: bool,
+    /// Write how it ended to a file, as JSON, for the job that called it.
+    #[arg(long, value_name = "FILE")]
+    pub result: Option<PathBuf>,
     /// The number of steps that may be under way at once.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub parallelism: u16,
@@ -138,6 +141,24 @@ pub async fn carry_out(
     saved: Option<&SavedPlan>,
     command: &str,
 ) -> Result<Exit, CliError> {
+    if let Some(file) = &ask.result {
+        result::begin(file)?;
+    }
+    let ended = to_its_end(global, program, options, ask, saved, command).await;
+    if let Some(file) = &ask.result {
+        result::end(file, &ended);
+    }
+    ended.map(|(exit, _)| exit)
+}
+
+async fn to_its_end(
+    global: &Global,
+    program: &Program,
+    options: &Options,
+    ask: &Ask,
+    saved: Option<&SavedPlan>,
+    command: &str,
+) -> Result<(Exit, Option<Shipped>), CliError> {
     if !ask.auto_approve && saved.is_none() && !std::io::stdin().is_terminal() {
         return Err(CliError::usage(
             "bgform::cli::no_terminal",
@@ -177,7 +198,7 @@ pub async fn carry_out(
         print_plan(&plan, &style(global));
         let moves = plan.moves();
         if !moves && (lock.is_none() || !plan.learns()) {
-            return Ok(Exit::Done);
+            return Ok((Exit::Done, None));
         }
         if moves && asks {
             // Nobody is kept from a way back by a question that waits for its answer.
@@ -209,7 +230,7 @@ async fn go_on(
     shutdown: &Arc<Shutdown>,
     lock: &LockGuard,
     plan: Plan,
-) -> Result<Exit, CliError> {
+) -> Result<(Exit, Option<Shipped>), CliError> {
     let moves = plan.moves();
     shutdown.listen(|again| match again {
         false => {
@@ -221,7 +242,8 @@ async fn go_on(
     if global.verbose {
         errln!("{} API calls", engine.cloud.calls());
     }
-    Ok(tell(&shipped, !moves, report::colour(global)))
+    let exit = tell(&shipped, !moves, report::colour(global));
+    Ok((exit, Some(shipped)))
 }
 
 /// Whether what was agreed to beforehand covers this plan.

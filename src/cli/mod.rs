@@ -27,6 +27,7 @@ mod progress;
 mod promote;
 mod rehearse;
 mod report;
+mod result;
 mod retire;
 mod rollback;
 mod rollout;

@@ -164,16 +164,19 @@ pub enum OnFailure {
 pub enum Strategy {
     BlueGreen {
         overlap: u64,
+        min_healthy: f64,
         retire_after: u64,
     },
     Canary {
         steps: Vec<f64>,
         interval: u64,
+        min_healthy: f64,
         retire_after: u64,
     },
     Linear {
         step: f64,
         interval: u64,
+        min_healthy: f64,
         retire_after: u64,
     },
     Rolling {
@@ -205,6 +208,17 @@ impl Strategy {
     /// Whether a release takes the place of the old one in the colour that carries the traffic.
     pub fn keeps_colour(&self) -> bool {
         matches!(self, Self::Rolling { .. } | Self::InPlace { .. })
+    }
+
+    /// The share of the new colour, in percent, that stays healthy while it has traffic.
+    pub fn min_healthy(&self) -> f64 {
+        match self {
+            Self::BlueGreen { min_healthy, .. }
+            | Self::Canary { min_healthy, .. }
+            | Self::Linear { min_healthy, .. }
+            | Self::Rolling { min_healthy, .. } => *min_healthy,
+            Self::InPlace { batch, .. } => 100.0 - batch,
+        }
     }
 
     /// How long the old colour stands by.

@@ -74,6 +74,13 @@ pub fn is_preview(router: &Address, deployment: &str) -> bool {
     !is_named && router.name != deployment && router.name.ends_with(PREVIEW)
 }
 
+/// Whether this is the preview of any deployment of the stack: without it, its requests are those of the rule that
+/// it is above.
+pub fn is_any_preview(snapshot: &Snapshot, address: &Address, record: &Record) -> bool {
+    let mut names = snapshot.deployments.keys();
+    names.any(|name| is_preview(address, name) && is_of(address, record, name))
+}
+
 /// The resources in state that a deployment is made of.
 pub fn in_state(snapshot: &Snapshot, deployment: &str) -> BTreeSet<Address> {
     let all = snapshot.resources.iter().filter(|(address, record)| is_of(address, record, deployment));

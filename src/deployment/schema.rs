@@ -83,6 +83,7 @@ fn strategies() -> Type {
                 vec![
                     attribute("overlap", time(), "How long both colours serve half of the requests each.")
                         .default_seconds(0),
+                    carries(),
                     retire_after(),
                 ],
             ),
@@ -96,6 +97,7 @@ fn strategies() -> Type {
                     )
                     .required(),
                     attribute("interval", time(), "How long each share is held.").required(),
+                    carries(),
                     retire_after(),
                 ],
             ),
@@ -109,6 +111,7 @@ fn strategies() -> Type {
                     )
                     .required(),
                     attribute("interval", time(), "How long each share is held.").required(),
+                    carries(),
                     retire_after(),
                 ],
             ),
@@ -167,6 +170,16 @@ fn strategies() -> Type {
         ],
         many: false,
     }
+}
+
+fn carries() -> Attribute {
+    attribute(
+        "min_healthy",
+        Type::Percent { min: 1.0, max: 100.0 },
+        "The share of the new colour that stays healthy while it has traffic: with less, the release is taken back. \
+         Before it gets traffic, or more of it, all of it is healthy.",
+    )
+    .default(Value::Percent(90.0))
 }
 
 fn gate() -> Vec<Attribute> {

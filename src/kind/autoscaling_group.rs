@@ -12,7 +12,7 @@ use super::schema::Schema;
 use super::{Boxed, Kind, Live, Permissions, Traffic, Update, Wanted};
 use crate::cloud::error::{Class, CloudError, Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Poll};
+use crate::kind::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Poll, Tagged};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -62,6 +62,7 @@ impl Kind for AutoscalingGroup {
                 "autoscaling:DescribeAutoScalingGroups",
                 "autoscaling:DescribeLifecycleHooks",
                 "autoscaling:DescribePolicies",
+                "autoscaling:DescribeScheduledActions",
             ],
             write: &[
                 "autoscaling:AttachLoadBalancerTargetGroups",
@@ -192,7 +193,12 @@ impl Kind for AutoscalingGroup {
         })
     }
 
-    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+    fn tagged<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        stack: &'a str,
+        _within: &'a [String],
+    ) -> Boxed<'a, Vec<Tagged>> {
         Box::pin(async move { group::of_stack(cloud, stack).await })
     }
 

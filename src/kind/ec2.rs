@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::{Tags, Wanted};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{OPERATION_TAG, Operation, STACK_TAG, is_reserved_tag};
+use crate::kind::operation::{OPERATION_TAG, Operation, STACK_TAG, Tagged, is_reserved_tag};
 use crate::kind::schema::Schema;
 use crate::value::{Object, Value};
 
@@ -32,6 +32,11 @@ pub fn tag_filters(tags: &Tags) -> impl Iterator<Item = Filter> + '_ {
 /// What bears the tag of a stack.
 pub fn of_stack(stack: &str) -> Vec<Filter> {
     vec![filter(format!("tag:{STACK_TAG}"), [stack])]
+}
+
+/// What has this id, if its tags are those of a stack.
+pub fn tagged(id: Option<&str>, stack: &str, tags: &[Tag]) -> Option<Tagged> {
+    Tagged::of(id, stack, tags.iter().map(|tag| (tag.key(), tag.value())))
 }
 
 /// What this operation has made, by the tag that its creating call set.

@@ -10,6 +10,7 @@ use super::Boxed;
 use super::operation::Operation;
 use crate::cloud::Cloud;
 use crate::facts::{Origin, Sizing};
+use crate::state::Record;
 use crate::value::Object;
 
 /// A reason, and what to do.
@@ -249,6 +250,15 @@ pub trait Fleet: Send + Sync {
     /// Fleets as they stand now, by id; one that is gone is left out.
     fn observe<'a>(&'a self, cloud: &'a Cloud, ids: &'a [&'a str]) -> Boxed<'a, BTreeMap<String, Standing>>;
 
+    /// The inputs of the source, which has this record, as they were at an older version; none at the one that it
+    /// stands at, or one that is gone.
+    fn at_version<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        version: &'a Template,
+        source: &'a Record,
+    ) -> Boxed<'a, Option<Object>>;
+
     /// Waits until the wanted capacity is in service and every instance is a healthy target.
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()>;
 
@@ -269,6 +279,9 @@ pub trait Fleet: Send + Sync {
 
     /// AWS empties the fleet at this time, without a process of ours; again, it is another time.
     fn retire_at<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, at: Timestamp) -> Boxed<'a, ()>;
+
+    /// When the fleet is to be emptied, by [`Fleet::retire_at`].
+    fn retires<'a>(&'a self, cloud: &'a Cloud, id: &'a str) -> Boxed<'a, Option<Timestamp>>;
 
     /// AWS does not empty the fleet any more.
     fn keep<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, ()>;

@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use super::ec2::{
     arn, by_id, carry_over, declared_tags, filter, is_ours, list, of_stack, outputs, pages, portions, tag,
-    update_tags,
+    tagged, update_tags,
 };
 use super::schema::Schema;
 use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::Operation;
+use crate::kind::operation::{Operation, Tagged};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -160,10 +160,16 @@ impl Kind for Image {
         true
     }
 
-    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+    fn tagged<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        stack: &'a str,
+        _within: &'a [String],
+    ) -> Boxed<'a, Vec<Tagged>> {
         Box::pin(async move {
-            let found = images(cloud, of_stack(stack)).await?;
-            Ok(found.into_iter().filter_map(|image| image.image_id).collect())
+            let mut found = images(cloud, of_stack(stack)).await?;
+            found.sort_by(|a, b| a.creation_date().cmp(&b.creation_date()));
+            Ok(found.iter().filter_map(|one| tagged(one.image_id(), stack, one.tags())).collect())
         })
     }
 

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types as t;
 use serde::Deserialize;
 
-use super::ec2::{by_id, filter, made_by, of_stack, own_tags, portions};
+use super::ec2::{by_id, filter, made_by, of_stack, own_tags, portions, tagged};
 use super::launch_template::data::{MetadataOptions, Volume, encode};
 use super::schema::Schema;
 use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::Operation;
+use crate::kind::operation::{Operation, Tagged};
 use crate::state::Record;
 use crate::value::Object;
 
@@ -165,11 +165,17 @@ impl Kind for Instance {
         mistakes
     }
 
-    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+    fn tagged<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        stack: &'a str,
+        _within: &'a [String],
+    ) -> Boxed<'a, Vec<Tagged>> {
         Box::pin(async move {
             let found =
                 state::instances(cloud, of_stack(stack)).await?.into_iter().filter(|one| !one.is_gone());
-            Ok(found.filter_map(|one| one.instance.instance_id).collect())
+            let found: Vec<_> = found.map(|one| one.instance).collect();
+            Ok(found.iter().filter_map(|one| tagged(one.instance_id(), stack, one.tags())).collect())
         })
     }
 

@@ -9,13 +9,13 @@ use aws_sdk_ec2::types::{Filter, LaunchTemplate as Template, LaunchTemplateVersi
 
 use super::ec2::{
     FILTER_VALUES, Members, arn, by_id, carry_over, declared_tags, filter, made_by, of_stack, outputs,
-    own_tags, pages, update_tags,
+    own_tags, pages, tagged, update_tags,
 };
 use super::schema::Schema;
 use super::{Boxed, Kind, Live, Permissions, Update, Wanted};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::Operation;
+use crate::kind::operation::{Operation, Tagged};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -160,10 +160,15 @@ impl Kind for LaunchTemplate {
         images
     }
 
-    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+    fn tagged<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        stack: &'a str,
+        _within: &'a [String],
+    ) -> Boxed<'a, Vec<Tagged>> {
         Box::pin(async move {
             let found = matching(cloud, &of_stack(stack)).await?;
-            Ok(found.into_iter().filter_map(|template| template.launch_template_id).collect())
+            Ok(found.iter().filter_map(|one| tagged(one.launch_template_id(), stack, one.tags())).collect())
         })
     }
 
@@ -254,6 +259,25 @@ async fn live_template(cloud: &Cloud, template: &Template, one: &Wanted<'_>) -> 
         ("versions", versions),
     ]);
     Ok(Live { inputs, outputs })
+}
+
+/// The inputs of a template as they were at `version`, with those of the record that are no version's. None where
+/// it is the latest one, or EC2 has it no more.
+pub async fn at_version(
+    cloud: &Cloud,
+    version: &super::fleet::Template,
+    record: &Record,
+) -> Result<Option<Object>, Error> {
+    let number = version.number().and_then(|number| i64::try_from(number).ok());
+    if record.outputs.get("latest_version") == number.map(Value::from).as_ref() {
+        return Ok(None);
+    }
+    let versions = versions::all(cloud, &version.id).await?;
+    let Some(found) = versions.iter().find(|one| one.version_number() == number) else { return Ok(None) };
+    let mut inputs = record.inputs.clone();
+    inputs.retain(|name, _| BESIDE_DATA.contains(&name.as_str()));
+    inputs.extend(found.launch_template_data().map(live::inputs).unwrap_or_default());
+    Ok(Some(inputs))
 }
 
 fn version_output(version: &LaunchTemplateVersion) -> Value {

@@ -20,7 +20,7 @@ use super::{Boxed, Kind, Live, Named, Permissions, Tags, Traffic, Update, Wanted
 use crate::address::Address;
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::Operation;
+use crate::kind::operation::{Operation, Tagged};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -278,6 +278,21 @@ impl Kind for ListenerRule {
 
     fn router(&self) -> Option<&'static dyn Router> {
         Some(&Self)
+    }
+
+    fn tagged<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        stack: &'a str,
+        within: &'a [String],
+    ) -> Boxed<'a, Vec<Tagged>> {
+        Box::pin(async move {
+            let mut arns = Vec::new();
+            for listener in within.iter().filter(|id| id.contains(":listener/")) {
+                arns.extend(rules_of(cloud, listener).await?.into_iter().filter_map(|one| one.rule_arn));
+            }
+            elbv2::of_stack(cloud, stack, arns).await
+        })
     }
 
     fn create_inputs(&self) -> Vec<String> {

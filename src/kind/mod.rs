@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::kind::operation::Operation;
+use crate::kind::operation::{Operation, Tagged};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -182,10 +182,10 @@ pub trait Kind: Send + Sync + 'static {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// The ids of what bears the tag of a stack, where the API can be searched for tags.
-    fn tagged<'a>(&'a self, _cloud: &'a Cloud, _stack: &'a str) -> Boxed<'a, Vec<String>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
+    /// What bears the tag of a stack, the newest last. `within` are the ids of what it may be a part of, where the
+    /// API can be searched for it in no other way.
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str, within: &'a [String])
+    -> Boxed<'a, Vec<Tagged>>;
 
     /// The kind as what divides traffic among the colours of a deployment; `None` where it cannot.
     fn router(&self) -> Option<&'static dyn Router> {
@@ -278,7 +278,8 @@ pub trait AnyKind: Send + Sync {
     fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong>;
     fn traffic(&self, inputs: &Object) -> Traffic;
     fn before<'a>(&'a self, ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>>;
-    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>>;
+    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str, within: &'a [String])
+    -> Boxed<'a, Vec<Tagged>>;
     fn router(&self) -> Option<&'static dyn Router>;
     fn fleet(&self) -> Option<&'static dyn Fleet>;
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)>;
@@ -359,8 +360,13 @@ impl<K: Kind> AnyKind for K {
         Kind::before(self, ground)
     }
 
-    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
-        Kind::tagged(self, cloud, stack)
+    fn tagged<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        stack: &'a str,
+        within: &'a [String],
+    ) -> Boxed<'a, Vec<Tagged>> {
+        Kind::tagged(self, cloud, stack, within)
     }
 
     fn router(&self) -> Option<&'static dyn Router> {

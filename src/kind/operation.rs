@@ -37,6 +37,33 @@ fn as_tag(address: &str) -> String {
     letters.map(written).collect()
 }
 
+/// A resource that bears the tags of its creating call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagged {
+    pub id: String,
+    /// The value of [`ADDRESS_TAG`].
+    pub address: String,
+}
+
+impl Tagged {
+    /// What has this id and these tags; none where they are not of `stack`.
+    pub fn of<'t>(
+        id: Option<&str>,
+        stack: &str,
+        tags: impl IntoIterator<Item = (Option<&'t str>, Option<&'t str>)>,
+    ) -> Option<Self> {
+        let tags: std::collections::BTreeMap<_, _> = tags.into_iter().collect();
+        let tag = |key: &str| tags.get(&Some(key)).copied().flatten();
+        let address = tag(ADDRESS_TAG).unwrap_or_default().to_owned();
+        (tag(STACK_TAG) == Some(stack)).then_some(Self { id: id?.to_owned(), address })
+    }
+
+    /// Whether it was made for this address.
+    pub fn is_at(&self, address: &Address) -> bool {
+        self.address == as_tag(&address.to_string())
+    }
+}
+
 /// Until then EC2, which is eventually consistent, is not believed that something is not there
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
 pub(crate) const SHOWN_WITHIN: Duration = Duration::from_secs(60);

@@ -12,7 +12,8 @@ use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as Group};
 use serde::Deserialize;
 
 use super::ec2::{
-    arn, by_id, declared_tags, filter, made_by, of_stack, outputs, own_tags, pages, portions, update_tags,
+    arn, by_id, declared_tags, filter, made_by, of_stack, outputs, own_tags, pages, portions, tagged,
+    update_tags,
 };
 use super::schema::{
     Attribute, NOT_AT_CREATE, Schema, Type, Wrong, attribute, characters, output, tags_attribute,
@@ -20,7 +21,7 @@ use super::schema::{
 use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{Operation, Poll};
+use crate::kind::operation::{Operation, Poll, Tagged};
 use crate::state::Record;
 use crate::value::Value;
 
@@ -238,10 +239,15 @@ impl Kind for SecurityGroup {
         Ok(Some(id))
     }
 
-    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+    fn tagged<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        stack: &'a str,
+        _within: &'a [String],
+    ) -> Boxed<'a, Vec<Tagged>> {
         Box::pin(async move {
             let found = groups(cloud, of_stack(stack)).await?;
-            Ok(found.into_iter().filter_map(|group| group.group_id).collect())
+            Ok(found.iter().filter_map(|one| tagged(one.group_id(), stack, one.tags())).collect())
         })
     }
 

@@ -51,6 +51,10 @@
 //! - `steps[].changes[].unknown`: whether a part of `after` is known only after apply
 //! - `steps[].changes[].sensitive`: whether a part of either is hidden
 //! - `steps[].changes[].replaces`: whether it makes a new resource
+//! - `steps[].beside`: what differs from the release that is live, where the resource was last at another one,
+//!   such as one that was taken back; null otherwise
+//! - `steps[].beside.release`: the label of the live release
+//! - `steps[].beside.changes`: fields as in `steps[].changes`
 //! - `steps[].after`: indexes of the steps that it waits for
 //! - `steps[].traffic`: what it does to traffic
 //! - `steps[].traffic.weights`: of each target group that it forwards to
@@ -177,6 +181,7 @@ fn step(plan: &Plan, snapshot: &Snapshot, index: usize, step: &Step, role: Role)
         }
     }
     let weights = step.traffic.weights.iter();
+    let beside = plan.beside.get(&step.address);
     json!({
         "index": index,
         "address": step.address,
@@ -191,6 +196,7 @@ fn step(plan: &Plan, snapshot: &Snapshot, index: usize, step: &Step, role: Role)
             && step.record.as_ref().is_some_and(|record| record.unfinished),
         "why": reason,
         "changes": changes(&step.changes, record),
+        "beside": beside.map(|one| json!({ "release": one.release, "changes": changes(&one.changes, record) })),
         "after": step.after,
         "traffic": {
             "weights": weights
@@ -219,7 +225,7 @@ fn changes(changes: &[AttributeChange], last: Option<&Record>) -> Json {
 }
 
 /// Plain JSON with null in the place of everything that is sensitive.
-fn open(value: &Value) -> Json {
+pub fn open(value: &Value) -> Json {
     match value {
         Value::Sensitive(_) => Json::Null,
         Value::List(items) => items.iter().map(open).collect(),

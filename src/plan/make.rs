@@ -13,7 +13,6 @@ use super::verify::verify;
 use super::{Basis, Made, Options, PlanError, addresses_by_id, closure};
 use crate::address::Address;
 use crate::diagnostic::did_you_mean;
-use crate::facts::Colour;
 use crate::kind::{self, AnyKind, Live};
 use crate::stack::{Evaluated, Facts, Known, Node, View};
 use crate::state::{Record, Snapshot};
@@ -542,21 +541,9 @@ impl Decide<'_> {
             plan.outputs = output_changes(&snapshot.outputs, &Object::new());
         }
         plan.steps = order(decided.into_loose())?;
-        verify(&plan, &unchanged, &addresses, &without_traffic(snapshot), options)?;
+        verify(&plan, snapshot, &unchanged, &addresses, options)?;
         Ok(Made { plan, known })
     }
-}
-
-/// The target groups of deployments that nobody relies on, whatever forwards to them: of those that
-/// have had no release yet, and of colours that only a preview reaches.
-fn without_traffic(snapshot: &Snapshot) -> BTreeSet<String> {
-    let colours = snapshot.deployments.iter().flat_map(|(name, facts)| {
-        let idle = |colour: &Colour| facts.live.is_none() || facts.weight(*colour) == 0;
-        Colour::BOTH.into_iter().filter(idle).map(move |colour| (name, colour))
-    });
-    colours
-        .map(|(name, colour)| Address::new("target_group", name).with_key(colour.name()).to_string())
-        .collect()
 }
 
 /// Of what is, the members that were declared.

@@ -110,6 +110,15 @@ pub struct Kept {
     pub by: Address,
 }
 
+/// What differs between the release that is live and the one that a step makes. The step's own changes are from
+/// what the resource was last, such as a release that was taken back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beside {
+    /// The label of the live release.
+    pub release: String,
+    pub changes: Vec<AttributeChange>,
+}
+
 /// All that apply is going to do.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
@@ -118,6 +127,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     pub outputs: Vec<OutputChange>,
     pub kept: Vec<Kept>,
+    /// Of steps whose resource stands at another release than the live one, by address.
+    pub beside: BTreeMap<Address, Beside>,
     /// Records that need no step but whose last known facts are old.
     pub refreshed: Vec<(Address, Record)>,
     /// Answers of `existing` blocks to be remembered.

@@ -45,7 +45,17 @@ pub async fn take_over(
     let Evaluated { inputs, depends_on, prevent_destroy } = evaluated;
     let inputs = resolve(kind.schema(), &inputs, known);
     let declared = declared(program, address, &inputs);
-    let wanted = [Wanted { address, id, declared: &declared, last: None }];
+    // What AWS does not know, such as how long bgform waits, is as the stack says.
+    let said = Record {
+        id: id.to_owned(),
+        inputs: inputs.clone(),
+        outputs: Object::new(),
+        generation: 0,
+        depends_on: depends_on.into_iter().collect(),
+        prevent_destroy,
+        unfinished: false,
+    };
+    let wanted = [Wanted { address, id, declared: &declared, last: Some(&said) }];
     let live = match kind.read(cloud, &wanted).await {
         Ok(mut live) => live.remove(id),
         Err(error) if error.is_not_found() => None,
@@ -56,10 +66,7 @@ pub async fn take_over(
             id: live.outputs.get("id").and_then(Value::as_str).unwrap_or(id).to_owned(),
             inputs: declared_and_live(&inputs, &live),
             outputs: live.outputs.clone(),
-            generation: 0,
-            depends_on: depends_on.into_iter().collect(),
-            prevent_destroy,
-            unfinished: false,
+            ..said
         };
         Taken { address: address.clone(), record, live, inputs }
     }))

@@ -10,29 +10,31 @@ use super::order::group_name;
 use super::step::{Action, Plan, Step};
 use super::{Options, PlanError};
 use crate::address::Address;
+use crate::deployment::names;
+use crate::facts::Colour;
 use crate::kind;
+use crate::state::Snapshot;
 use crate::value::Value;
 
 /// Refuses a plan that would drop traffic. `unchanged` is the weight of each target group in
-/// rules that get no step, `addresses` what stands for each id, `idle` the target groups of
-/// deployments that nobody relies on. First releases and `destroy` are exempt: nothing carries
-/// traffic before, or nothing is to carry any after.
+/// rules that get no step, `addresses` what stands for each id. First releases and `destroy` are exempt: nothing
+/// carries traffic before, or nothing is to carry any after.
 pub fn verify(
     plan: &Plan,
+    snapshot: &Snapshot,
     unchanged: &BTreeMap<String, u32>,
     addresses: &HashMap<String, Address>,
-    idle: &BTreeSet<String>,
     options: &Options,
 ) -> Result<(), PlanError> {
     if options.destroy {
         return Ok(());
     }
-    let whole = Whole::new(plan, unchanged);
+    let (whole, idle) = (Whole::new(plan, unchanged), without_traffic(snapshot));
     for (place, step) in plan.steps.iter().enumerate() {
         if !options.allow_outage {
             leaves(&whole, addresses, step)?;
             makes_room(&whole, place, step)?;
-            takes_away(&whole, idle, step)?;
+            takes_away(&whole, snapshot, &idle, step)?;
         }
         for group in &step.traffic.serves {
             if idle.contains(group) || !whole.throughout.contains(group.as_str()) {
@@ -48,6 +50,21 @@ pub fn verify(
         }
     }
     Ok(())
+}
+
+/// The target groups of deployments that nobody relies on, whatever forwards to them: of those that
+/// have had no release yet, and of colours that only a preview reaches.
+fn without_traffic(snapshot: &Snapshot) -> BTreeSet<String> {
+    let colours = snapshot.deployments.iter().flat_map(|(name, facts)| {
+        let idle = |colour: &Colour| facts.live.is_none() || facts.weight(*colour) == 0;
+        Colour::BOTH.into_iter().filter(idle).map(move |colour| (name, colour))
+    });
+    colours
+        .flat_map(|(name, colour)| {
+            let groups = kind::fleets().map(move |fleet| Address::new(fleet.targets(), name));
+            groups.map(move |group| group.with_key(colour.name()).to_string())
+        })
+        .collect()
 }
 
 /// A plan by what is asked of it for each step.
@@ -115,8 +132,15 @@ fn leaves(whole: &Whole<'_>, addresses: &HashMap<String, Address>, step: &Step) 
 }
 
 /// Refuses to delete what forwards to a group that nothing else gives weight to afterwards.
-fn takes_away(whole: &Whole<'_>, idle: &BTreeSet<String>, step: &Step) -> Result<(), PlanError> {
-    if !step.action.is_delete() {
+fn takes_away(
+    whole: &Whole<'_>,
+    snapshot: &Snapshot,
+    idle: &BTreeSet<String>,
+    step: &Step,
+) -> Result<(), PlanError> {
+    let is_preview =
+        || step.record.as_ref().is_some_and(|record| names::is_any_preview(snapshot, &step.address, record));
+    if !step.action.is_delete() || is_preview() {
         return Ok(());
     }
     let carried = step.traffic.weights.iter().filter(|(_, (before, _))| *before > 0).map(|(group, _)| group);

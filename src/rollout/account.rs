@@ -77,11 +77,12 @@ pub fn same_account(
 /// everything again. Looks for our tags, where they can be searched for.
 pub(super) async fn nothing_tagged(cloud: &Cloud, program: &Program) -> Result<(), Error> {
     let stack = &program.settings.name;
-    let found = try_join_all(kind::managed().iter().map(|kind| kind.tagged(cloud, stack))).await?.concat();
+    let all = kind::managed().iter().map(|kind| kind.tagged(cloud, stack, &[]));
+    let found = try_join_all(all).await?.concat();
     if found.is_empty() {
         return Ok(());
     }
-    let shown = found.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
+    let shown = found.iter().take(8).map(|one| one.id.as_str()).collect::<Vec<_>>().join(", ");
     Err(Error::Refused {
         code: "bgform::state::lost",
         message: format!(
@@ -90,8 +91,9 @@ pub(super) async fn nothing_tagged(cloud: &Cloud, program: &Program) -> Result<(
             found.len()
         ),
         help:
-            "if the state is elsewhere, name its folder with --state; if it is lost, take each resource over \
-               with `bgform import ADDRESS ID`; if they belong to another stack of this name, rename this one"
+            "nothing was changed. If the state is elsewhere, name its folder with --state; if it is lost, `bgform state \
+               rebuild` builds it again from what the account has; if they belong to another stack of this name, \
+               rename this one"
                 .to_owned(),
     })
 }

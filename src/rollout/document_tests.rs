@@ -48,7 +48,7 @@ fn rollouts() -> Rollouts {
         release: "2.0".to_owned(),
         on_failure: OnFailure::Rollback,
         settle: 120,
-        strategy: Strategy::BlueGreen { overlap: 0, retire_after: 0 },
+        strategy: Strategy::BlueGreen { overlap: 0, min_healthy: 90.0, retire_after: 0 },
         adopt: None,
         preview: None,
         gate: vec![gate()],

@@ -3,10 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::time::Duration;
-
-use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
@@ -14,9 +10,6 @@ use crate::deployment::declaration::Gate;
 use crate::kind::fleet::Fleet;
 use crate::kind::router::Router;
 use crate::state::{Journal, Record};
-
-/// As many lines of a failed command's output are shown.
-const LINES: usize = 20;
 
 /// What one look has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +29,8 @@ pub struct Ground<'a> {
     pub environment: Vec<(String, String)>,
     /// Where commands run: the stack's folder.
     pub folder: PathBuf,
+    /// The deployment, by a name that no other one has: one command of its gates runs at a time.
+    pub deployment: String,
     /// The kind of fleet that carries the colours.
     pub seam: &'static dyn Fleet,
     /// The new colour's fleet, by id.
@@ -55,7 +50,7 @@ pub async fn check(gate: &Gate, ground: &Ground<'_>) -> Result<Verdict, Error> {
         return super::request::look(http, ground).await;
     }
     if let Some(command) = &gate.command {
-        return Ok(run(command, gate, ground).await);
+        return Ok(super::command::run(command, gate, ground).await);
     }
     if let Some(alarm) = &gate.alarm {
         return super::watch::alarms(ground.cloud, &alarm.names).await;
@@ -67,60 +62,4 @@ pub async fn check(gate: &Gate, ground: &Ground<'_>) -> Result<Verdict, Error> {
         return super::remote::run(ground, commands, gate.timeout).await;
     }
     Ok(Verdict::NotYet("waiting for approval".to_owned()))
-}
-
-/// The processes of a command: none outlives its verdict.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.0 {
-            // One that is gone already is no matter.
-            let _ = kill_process_group(leader, Signal::KILL);
-        }
-    }
-}
-
-async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) -> Verdict {
-    let Some((program, arguments)) = command.split_first() else {
-        return Verdict::Failed("its command is empty".to_owned());
-    };
-    let folder =
-        if ground.folder.as_os_str().is_empty() { PathBuf::from(".") } else { ground.folder.clone() };
-    let mut process = tokio::process::Command::new(program);
-    process.args(arguments).current_dir(folder);
-    ground.cloud.lead(&mut process);
-    process
-        .envs(ground.environment.iter().cloned())
-        .stdin(Stdio::null())
-        // An interrupt at the terminal is for bgform, which lets the command end.
-        .process_group(0)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let limit = Duration::from_secs(gate.timeout);
-    let child = match process.spawn() {
-        Ok(child) => child,
-        Err(error) => return Verdict::Failed(format!("`{program}` cannot be run: {error}")),
-    };
-    // Whatever ends the wait, ends all that the command has begun.
-    let _group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
-    let output = tokio::select! {
-        output = child.wait_with_output() => output,
-        () = ground.cloud.clock.sleep(limit) => {
-            return Verdict::Failed(format!("`{program}` did not end within {}", crate::value::format_duration(limit)));
-        }
-    };
-    match output {
-        Err(error) => Verdict::Failed(format!("`{program}` cannot be waited for: {error}")),
-        Ok(output) if output.status.success() => Verdict::Passed,
-        Ok(output) => {
-            let said = [output.stdout, output.stderr].concat();
-            let said = crate::secrets::hidden(&String::from_utf8_lossy(&said));
-            let lines: Vec<&str> = said.lines().collect();
-            let last: Vec<&str> = lines.iter().skip(lines.len().saturating_sub(LINES)).copied().collect();
-            let shown = last.iter().map(|line| format!("\n  {line}"));
-            Verdict::Failed(format!("`{program}` ended with {}{}", output.status, shown.collect::<String>()))
-        }
-    }
 }

@@ -10,37 +10,43 @@ use crate::kind::targets::{Health, Target, targets};
 /// As many targets are told of.
 const SHOWN: usize = 5;
 
-/// What is wrong with a colour, `None` where nothing is: a target that fails its checks, or a fleet
-/// with less than `least` capacity in service. Both colours had all their targets healthy before
-/// either got weight.
+/// What is wrong with a colour, `None` where nothing is. It was raised to `least`, in the units of the fleet's
+/// sizes, with all its targets healthy before it got weight; of that capacity `share` percent has to be left, in
+/// instances that are in service and are healthy targets. What is lost, the fleet puts back.
 pub async fn ill(
     cloud: &Cloud,
     target_group: &str,
     seam: &dyn Fleet,
     group: &str,
     least: u32,
+    share: f64,
 ) -> Result<Option<String>, Error> {
     let targets = targets(cloud, target_group).await?;
     let healthy = targets.iter().filter(|one| one.is_healthy()).count();
-    let failing = targets.iter().filter(|one| one.health == Health::Unhealthy);
-    let failing: Vec<&str> = failing.map(|one: &Target| one.told.as_str()).collect();
-    if !failing.is_empty() {
-        let shown = failing.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
-        return Ok(Some(format!("{healthy} of {} targets are healthy, {shown}", targets.len())));
-    }
-    let is_raised = u32::try_from(healthy).unwrap_or(u32::MAX) >= least;
-    if healthy == targets.len() && healthy > 0 && is_raised {
+    if healthy == targets.len() && healthy > 0 && healthy >= least as usize {
         return Ok(None);
     }
-    // One that comes or goes is the fleet's business as long as enough are there; with weighted
-    // instance types, fewer of them have the capacity.
     let Some(fleet) = seam.observe(cloud, &[group]).await?.remove(group) else {
         return Ok(Some(format!("`{group}` is gone")));
     };
-    let enough = fleet.capacity_in_service().unsigned_abs() >= least && healthy > 0;
-    Ok((!enough).then(|| {
-        format!("{healthy} of {} targets are healthy, and `{group}` has {}", targets.len(), fleet.summary())
-    }))
+    let failing: Vec<&str> = targets
+        .iter()
+        .filter(|one| one.health == Health::Unhealthy)
+        .map(|one: &Target| one.told.as_str())
+        .collect();
+    // One that comes or goes is no target that fails; with weighted instance types, fewer have the capacity.
+    let judged = (healthy + failing.len()).max(1);
+    #[allow(clippy::cast_precision_loss, reason = "no fleet has so many instances")]
+    let left = f64::from(fleet.capacity_in_service()) * healthy as f64 / judged as f64;
+    if healthy > 0 && left >= f64::from(least.max(1)) * share / 100.0 {
+        return Ok(None);
+    }
+    let shown: String = failing.iter().take(SHOWN).map(|one| format!(", {one}")).collect();
+    Ok(Some(format!(
+        "{healthy} of {} targets are healthy{shown}, and `{group}` has {}; {share}% of {least} have to be",
+        targets.len(),
+        fleet.summary()
+    )))
 }
 
 /// The instances with the new release that have been healthy targets, of a colour in which both

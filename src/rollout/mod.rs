@@ -6,6 +6,8 @@
 mod account;
 pub mod adopt;
 mod author;
+mod beside;
+mod command;
 pub mod decide;
 mod document;
 mod fingerprint;
@@ -19,6 +21,7 @@ pub mod picture;
 mod plan;
 pub mod preflight;
 mod preview;
+pub mod rebuild;
 mod records;
 mod remote;
 mod request;

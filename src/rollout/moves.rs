@@ -161,7 +161,12 @@ pub(super) async fn moves(
     let raised = stack.view(&stands);
     let existing = Some((answers, known));
     let basis = Basis { cloud, program: &raised, snapshot, options, existing: existing.clone(), part: None };
-    let made = plan::make(basis).await?;
+    let mut made = plan::make(basis).await?;
+    for intent in &intents {
+        let Some(carries) = fleets.get(&intent.name) else { continue };
+        let seam = names::fleet(snapshot, &intent.name);
+        super::beside::beside(cloud, intent, seam, carries, &mut made.plan).await?;
+    }
     let known = &made.known;
     let steps = &made.plan.steps;
     let ground = Ground { cloud, program: &program, snapshot, known, steps, fleets: &fleets };

@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_deployment_needs_what_its_strategy_and_its_gates_call() {
-        let canary = json!({ "type": "canary", "steps": [5], "interval": 1, "retire_after": 1 });
+        let canary =
+            json!({ "type": "canary", "min_healthy": 90, "steps": [5], "interval": 1, "retire_after": 1 });
         let ask = json!({ "approval": { "message": "" } });
         let remote = json!({ "remote": ["true"] });
         let alarm = json!({ "alarm": { "names": ["a"] } });

@@ -115,7 +115,7 @@ pub fn intent(name: &str, facts: Deployment) -> Intent {
         release,
         on_failure: OnFailure::Rollback,
         settle: facts.settle().as_secs(),
-        strategy: Strategy::BlueGreen { overlap: 0, retire_after: AFTER.as_secs() },
+        strategy: Strategy::BlueGreen { overlap: 0, min_healthy: 90.0, retire_after: AFTER.as_secs() },
         adopt: None,
         preview: None,
         gate: Vec::new(),

@@ -46,10 +46,12 @@ impl Check<'_> {
         // What was left out has been told of, and what is left says something else.
         let mut failed = place.broken;
         let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+        // What the author meant by names that are not known.
+        let mut meant = String::new();
         for written in &body.attributes {
             let name = &written.name;
             let Some(attribute) = attributes.iter().find(|attribute| attribute.name == name.text) else {
-                self.unknown(name, attributes, place, false);
+                meant += &self.unknown(name, attributes, place, false);
                 // Its value's own mistakes are told in the same run.
                 evaluate(&written.value, self.scope, self.mistakes);
                 continue;
@@ -83,7 +85,7 @@ impl Check<'_> {
             match attributes.iter().find(|attribute| attribute.name == block.keyword.text) {
                 Some(attribute) if attribute.ty.is_block() => {}
                 Some(attribute) => self.attribute_expected(&block.keyword, attribute),
-                None => self.unknown(&block.keyword, attributes, place, true),
+                None => meant += &self.unknown(&block.keyword, attributes, place, true),
             }
         }
         let written = |name: &str| {
@@ -92,7 +94,7 @@ impl Check<'_> {
         };
         for attribute in attributes.iter().filter(|attribute| attribute.required && !place.broken) {
             let null = members.get(attribute.name).is_some_and(Value::is_null);
-            if !written(attribute.name) || null {
+            if (!written(attribute.name) || null) && !meant.contains(&format!("`{}`", attribute.name)) {
                 self.missing(attribute, place);
             }
         }
@@ -456,17 +458,20 @@ impl Check<'_> {
         Some(self.written(expr)).filter(|text| is_literal && reads(text).is_some())
     }
 
-    fn unknown(&mut self, name: &Name, attributes: &[Attribute], place: Place<'_>, block: bool) {
+    /// Tells of a name that is not known. Its guess goes out, which is then not missing as well.
+    fn unknown(&mut self, name: &Name, attributes: &[Attribute], place: Place<'_>, block: bool) -> String {
         let word = if block { "block" } else { "attribute" };
         let code = if block { "bgform::lang::unknown_block" } else { "bgform::lang::unknown_attribute" };
         let mistake = Mistake::new(code, format!("`{}` has no {word} `{}`", place.what, name.text))
             .at(name.span, "not known");
         let names = || attributes.iter().map(|attribute| attribute.name).chain(place.beside.iter().copied());
-        self.mistakes.push(match (terraform::inside(&name.text), did_you_mean(&name.text, names())) {
-            (Some(help), _) => mistake.help(help),
-            (None, Some(guess)) => mistake.help(format!("did you mean `{guess}`?")),
-            (None, None) => mistake.help(format!("it has {}", names().collect::<Vec<_>>().join(", "))),
-        });
+        let guess = match (terraform::inside(&name.text), did_you_mean(&name.text, names())) {
+            (Some(help), _) => help.to_owned(),
+            (None, Some(guess)) => format!("did you mean `{guess}`?"),
+            (None, None) => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        self.mistakes.push(mistake.help(guess.clone()));
+        guess
     }
 
     fn missing(&mut self, attribute: &Attribute, place: Place<'_>) {

@@ -387,6 +387,11 @@ fn one_mistake_causes_no_second() {
                       = subnets.all\n    min_size = 2\n    max_size = 4\n  }\n  target_group {\n    vpc = vpc.main\n    port = 80\n    protocol = \
                       \"TCP\"\n  }\n  listener {\n    listener = listener.tpc\n  }\n  strategy \"blue_green\" {\n  }\n}\n";
     says(&format!("{balancer}{deployment}"), "not_declared", "listener.tpc", "did you mean `listener.tcp`?");
+    // What is required and misspelt is not missing.
+    let misspelt = group("").replace("vpc = vpc.main", "vcp = vpc.main");
+    says(&misspelt, "unknown_attribute", "vcp", "did you mean `vpc`?");
+    let misspelt = "load_balancer \"edge\" {\n  type = \"network\"\n  subnts = subnets.all\n}\n";
+    says(misspelt, "unknown_attribute", "subnts", "did you mean `subnets`?");
 }
 
 #[test]

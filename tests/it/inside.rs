@@ -17,10 +17,11 @@ use bgform::lang::ast::Files;
 use bgform::lang::parse::parse;
 use bgform::lang::variable::Given;
 use bgform::plan::Options;
-use bgform::rollout::stage::Acts;
-use bgform::rollout::{Engine, Error, Realm, Shipped, plan, ship};
+use bgform::rollout::rebuild::{Rebuilt, rebuild};
+use bgform::rollout::stage::{self, Acts};
+use bgform::rollout::{Engine, Error, Plan, Realm, Shipped, plan, ship};
 use bgform::stack::{Input, Program, ReadFile};
-use bgform::state::Store;
+use bgform::state::{Snapshot, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -52,18 +53,51 @@ impl Inside {
         Self { runtime, cloud, store, heard: Heard::default(), _folder: folder }
     }
 
-    /// Plans a program and ships it, with these stages.
-    pub async fn ship(&self, program: &Program, acts: Acts<'_>) -> Result<Shipped, Error> {
-        let engine = Engine {
+    fn engine<'a>(
+        &'a self,
+        program: &'a Program,
+        store: &'a Store,
+        shutdown: &'a Shutdown,
+        acts: Acts<'a>,
+    ) -> Engine<'a> {
+        Engine {
             cloud: &self.cloud,
             program,
-            store: &self.store,
+            store,
             realm: Realm::Sandbox,
             reporter: &self.heard,
-            shutdown: &Shutdown::default(),
+            shutdown,
             parallelism: 10,
             acts,
-        };
+        }
+    }
+
+    /// A state that is built again from what the account has, beside the own one.
+    pub async fn rebuilt(&self, program: &Program) -> (Rebuilt, Snapshot) {
+        let account = self.cloud.account().await.expect("an account");
+        let endpoint = self.cloud.endpoint.clone();
+        let mut snapshot = Snapshot::new(&program.settings.name, account, &self.cloud.region, endpoint);
+        let rebuilt =
+            rebuild(&self.cloud, program, &snapshot).await.unwrap_or_else(|error| panic!("{error}"));
+        rebuilt.changes.iter().for_each(|change| snapshot.apply(change));
+        (rebuilt, snapshot)
+    }
+
+    /// What would be done where this was the state.
+    pub async fn plan_from(&self, program: &Program, snapshot: &mut Snapshot) -> Plan {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::at(folder.path().join("state/again"));
+        let lock = store.lock("a test").expect("the lock");
+        store.checkpoint(&lock, snapshot).expect("it is kept");
+        let shutdown = Shutdown::default();
+        let engine = self.engine(program, &store, &shutdown, &stage::of);
+        plan(&engine, &Options::default()).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Plans a program and ships it, with these stages.
+    pub async fn ship(&self, program: &Program, acts: Acts<'_>) -> Result<Shipped, Error> {
+        let shutdown = Shutdown::default();
+        let engine = self.engine(program, &self.store, &shutdown, acts);
         let lock = self.store.lock("a test").expect("the lock");
         let planned = plan(&engine, &Options::default()).await?;
         ship(&engine, &lock, planned).await

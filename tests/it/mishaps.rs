@@ -212,7 +212,10 @@ fn a_lost_state_does_not_make_everything_again() {
         .run(&["apply", "--auto-approve"])
         .exits(1)
         .says("there is no state for stack `small`, yet 2 of its resources exist: sg-")
-        .says("bgform import");
+        .says("`bgform state rebuild`");
+    product.run(&["state", "rebuild"]).exits(2).says("pass --auto-approve");
+    product.run(&["state", "rebuild", "--auto-approve"]).exits(0).says("Kept as serial 1");
+    product.run(&["plan", "--detailed-exitcode"]).exits(0);
     assert!(product.wire.take().iter().all(|call| is_read(call)));
 }
 

@@ -14,6 +14,7 @@ mod history;
 mod list;
 mod migrate;
 mod mv;
+mod rebuild;
 mod restore;
 mod rm;
 mod unlock;
@@ -43,6 +44,8 @@ enum StateCommand {
     Restore(restore::RestoreArgs),
     /// Move the state to another place: a folder, or S3
     Migrate(migrate::MigrateArgs),
+    /// Build a lost state again from what the account has
+    Rebuild(rebuild::RebuildArgs),
     /// Take the lock from whoever has it
     Unlock(unlock::UnlockArgs),
 }
@@ -78,6 +81,7 @@ pub async fn run(global: &Global, args: StateArgs) -> Result<Exit, CliError> {
         StateCommand::Show(args) => show::show(global, args.what, args.serial),
         StateCommand::Restore(args) => restore::run(global, args).await,
         StateCommand::Migrate(args) => migrate::run(global, args).await,
+        StateCommand::Rebuild(args) => rebuild::run(global, args).await,
         StateCommand::Unlock(args) => unlock::run(global, args),
     }
 }

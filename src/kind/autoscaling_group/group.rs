@@ -12,7 +12,7 @@ use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 use crate::kind::ec2::pages;
 use crate::kind::fleet::{Member, Standing, Template};
-use crate::kind::operation::STACK_TAG;
+use crate::kind::operation::{STACK_TAG, Tagged};
 
 /// At most so many names and groups a call (API_DescribeAutoScalingGroups, MaxRecords).
 const PAGE: usize = 100;
@@ -154,9 +154,13 @@ pub async fn matching(cloud: &Cloud, filter: Option<Filter>) -> Result<Vec<Group
     Ok(groups.iter().map(Group::from_sdk).collect())
 }
 
-/// The names of those that bear the tag of a stack.
-pub async fn of_stack(cloud: &Cloud, stack: &str) -> Result<Vec<String>, Error> {
+/// Those that bear the tag of a stack.
+pub async fn of_stack(cloud: &Cloud, stack: &str) -> Result<Vec<Tagged>, Error> {
     let filter = Filter::builder().name(format!("tag:{STACK_TAG}")).values(stack).build();
     let found = matching(cloud, Some(filter)).await?.into_iter().filter(|group| !group.deleting);
-    Ok(found.map(|group| group.standing.name).collect())
+    let tagged = |group: Group| {
+        let tags = group.tags.iter().map(|(key, value)| (Some(key.as_str()), Some(value.as_str())));
+        Tagged::of(Some(&group.name), stack, tags)
+    };
+    Ok(found.filter_map(tagged).collect())
 }

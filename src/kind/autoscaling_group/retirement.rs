@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 
-use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
+use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::Operation;
 
 const NAME: &str = "bgform-retire";
@@ -43,6 +43,15 @@ pub async fn unschedule(op: &Operation<'_>, group: &str) -> Result<(), Error> {
         Err(error) if error.is_not_found() || is_unknown(&error) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// When the group is to be emptied; none where nothing empties it.
+pub async fn scheduled(cloud: &Cloud, group: &str) -> Result<Option<Timestamp>, Error> {
+    let describe = cloud.autoscaling.describe_scheduled_actions().auto_scaling_group_name(group);
+    let send = || describe.clone().scheduled_action_names(NAME).send();
+    let answer = cloud.read(Service::AutoScaling, "DescribeScheduledActions", send).await?;
+    let at = answer.scheduled_update_group_actions().first().and_then(|action| action.start_time());
+    Ok(at.and_then(|at| Timestamp::from_second(at.secs()).ok()))
 }
 
 fn is_unknown(error: &Error) -> bool {

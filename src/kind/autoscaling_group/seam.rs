@@ -13,7 +13,9 @@ use crate::cloud::Cloud;
 use crate::facts::Sizing;
 use crate::kind::Boxed;
 use crate::kind::fleet::{Fleet, Pace, Refusal, Replaced, Rested, Shape, Standing, Template};
+use crate::kind::launch_template;
 use crate::kind::operation::Operation;
+use crate::state::Record;
 use crate::value::{Object, Value};
 
 pub struct Groups;
@@ -109,6 +111,15 @@ impl Fleet for Groups {
         })
     }
 
+    fn at_version<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        version: &'a Template,
+        source: &'a Record,
+    ) -> Boxed<'a, Option<Object>> {
+        Box::pin(launch_template::at_version(cloud, version, source))
+    }
+
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()> {
         Box::pin(async move { ready(op, id, Wanted::HealthyTargets, limit).await.map(drop) })
     }
@@ -136,6 +147,10 @@ impl Fleet for Groups {
 
     fn retire_at<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, at: Timestamp) -> Boxed<'a, ()> {
         Box::pin(retirement::schedule(op, id, at))
+    }
+
+    fn retires<'a>(&'a self, cloud: &'a Cloud, id: &'a str) -> Boxed<'a, Option<Timestamp>> {
+        Box::pin(retirement::scheduled(cloud, id))
     }
 
     fn keep<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, ()> {

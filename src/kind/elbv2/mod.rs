@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::metrics::Series;
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{OPERATION_TAG, Operation, STACK_TAG, is_reserved_tag};
+use crate::kind::operation::{OPERATION_TAG, Operation, Tagged, is_reserved_tag};
 use crate::kind::schema::{self, Attribute, characters};
 use crate::kind::{Tags, Wanted};
 use crate::value::{Object, Value};
@@ -130,11 +130,13 @@ pub async fn declared_tags_of(
 }
 
 /// Which of `arns` bear the tag of a stack: the API cannot be searched for tags.
-pub async fn of_stack(cloud: &Cloud, stack: &str, arns: Vec<String>) -> Result<Vec<String>, Error> {
+pub async fn of_stack(cloud: &Cloud, stack: &str, arns: Vec<String>) -> Result<Vec<Tagged>, Error> {
     let tags = tags_of(cloud, &arns).await?;
-    let ours =
-        |arn: &String| tags.get(arn).and_then(|tags| tags.get(STACK_TAG)).is_some_and(|of| of == stack);
-    Ok(arns.into_iter().filter(ours).collect())
+    let tagged = |arn: &String| {
+        let tags = tags.get(arn)?.iter().map(|(key, value)| (Some(key.as_str()), Some(value.as_str())));
+        Tagged::of(Some(arn), stack, tags)
+    };
+    Ok(arns.iter().filter_map(tagged).collect())
 }
 
 /// Which of `arns` this operation made.

@@ -16,10 +16,10 @@ use super::elbv2::settings::{self, Settings};
 use super::elbv2::{self, SERVICE};
 use super::router::Router;
 use super::schema::{Schema, Wrong};
-use super::{Kind, Live, Named, Permissions, Tags, Traffic, Update, Wanted};
+use super::{Boxed, Kind, Live, Named, Permissions, Tags, Traffic, Update, Wanted};
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::Operation;
+use crate::kind::operation::{Operation, Tagged};
 use crate::object;
 use crate::state::Record;
 use crate::value::{Object, Value};
@@ -356,6 +356,23 @@ impl Kind for Listener {
 
     fn router(&self) -> Option<&'static dyn Router> {
         Some(&Self)
+    }
+
+    fn tagged<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        stack: &'a str,
+        within: &'a [String],
+    ) -> Boxed<'a, Vec<Tagged>> {
+        Box::pin(async move {
+            let mut arns = Vec::new();
+            for balancer in within.iter().filter(|id| id.contains(":loadbalancer/")) {
+                arns.extend(
+                    listeners_of(cloud, balancer).await?.into_iter().filter_map(|one| one.listener_arn),
+                );
+            }
+            elbv2::of_stack(cloud, stack, arns).await
+        })
     }
 
     fn create_inputs(&self) -> Vec<String> {

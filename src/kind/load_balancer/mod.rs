@@ -17,7 +17,7 @@ use super::schema::{Schema, Wrong};
 use super::{Boxed, Kind, Live, Named, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{Operation, Poll};
+use crate::kind::operation::{Operation, Poll, Tagged};
 use crate::object;
 use crate::state::Record;
 use crate::value::{Object, Value};
@@ -325,7 +325,12 @@ impl Kind for LoadBalancer {
         schema::beside(inputs, named).into_iter().collect()
     }
 
-    fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str) -> Boxed<'a, Vec<String>> {
+    fn tagged<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        stack: &'a str,
+        _within: &'a [String],
+    ) -> Boxed<'a, Vec<Tagged>> {
         Box::pin(async move {
             let all = all(cloud).await?.into_iter().filter_map(|one| one.load_balancer_arn);
             elbv2::of_stack(cloud, stack, all.collect()).await

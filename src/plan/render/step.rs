@@ -54,16 +54,22 @@ impl Steps<'_> {
 
     fn update(&self, step: &Step, out: &mut Vec<String>) {
         let unfinished = step.record.as_ref().is_some_and(|record| record.unfinished);
+        let beside = self.plan.beside.get(&step.address);
+        let live = beside.map(|beside| format!("beside {}, which is live", beside.release));
         let note = match (unfinished, step.changes.is_empty()) {
             (true, true) => "finish what was cut short",
             (true, false) => "and finish what was cut short",
-            (false, _) => "",
+            (false, _) => live.as_deref().unwrap_or_default(),
         };
         self.head("  ~", Meaning::Changed, "update", step, note, out);
         self.traffic(&step.traffic, out);
         let said = weights_said(step);
-        let changes: Vec<AttributeChange> =
-            step.changes.iter().filter(|change| !(said && is_weight(change))).cloned().collect();
+        let changes: Vec<AttributeChange> = beside
+            .map_or(&step.changes, |beside| &beside.changes)
+            .iter()
+            .filter(|change| !(said && is_weight(change)))
+            .cloned()
+            .collect();
         self.draw().changes(&self.shown(&step.address, &changes, step.record.as_ref()), INDENT, out);
     }
 

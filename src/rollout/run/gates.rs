@@ -66,8 +66,8 @@ impl Rolling<'_> {
                 }
                 Verdict::NotYet(seen) if !late && !gate.is_exhausted(attempts) => {
                     let seen = format!("gate \"{name}\": {seen}");
-                    match gate.approval.is_some() && attempts == 1 {
-                        // Somebody has to be asked, where there is no terminal too.
+                    match attempts == 1 && (gate.approval.is_some() || gate.command.is_some()) {
+                        // Somebody has to be asked or to know, where there is no terminal too.
                         true => self.tell(&seen),
                         false => self.say(&seen),
                     }
@@ -118,6 +118,7 @@ impl Rolling<'_> {
             journal: self.run.journal,
             environment: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             folder: self.run.program.folder(),
+            deployment: format!("{}.{}", snapshot.lineage, self.name),
             seam: self.seam(),
             group: group.map(|record| record.id.clone()),
             since: facts.history.iter().rev().find(|one| one.colour == to).map(|one| one.ended),

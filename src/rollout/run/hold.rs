@@ -142,7 +142,8 @@ impl Rolling<'_> {
         Ok(not_yet)
     }
 
-    /// A colour with weight still has healthy targets, and as many as it was raised to.
+    /// A colour with weight still has the share of what it was raised to in healthy targets that the strategy
+    /// wants.
     pub async fn carries(&self, facts: &Deployment, colour: Colour) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
         let seam = self.seam();
@@ -154,7 +155,8 @@ impl Rolling<'_> {
             Sizing::AtLeast(least) | Sizing::Raised(least) => least,
             _ => 0,
         };
-        match health::ill(self.run.cloud, &targets, seam, &group, least).await? {
+        let share = self.declaration.strategy.min_healthy();
+        match health::ill(self.run.cloud, &targets, seam, &group, least, share).await? {
             Some(reason) => Err(Failure::Unhealthy { colour, reason }),
             None => Ok(()),
         }

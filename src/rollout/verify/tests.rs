@@ -311,12 +311,14 @@ fn rollout(random: &mut StdRng) -> Made {
     let retire_after = [0, 600][random.random_range(0..2)];
     let strategy = match random.random_range(0..3) {
         0 => {
-            serde_json::json!({ "type": "blue_green", "overlap": random.random_range(0..2), "retire_after": retire_after })
+            serde_json::json!({ "type": "blue_green", "min_healthy": 90, "overlap": random.random_range(0..2), "retire_after": retire_after })
         }
         1 => {
-            serde_json::json!({ "type": "canary", "steps": [5, 50], "interval": 1, "retire_after": retire_after })
+            serde_json::json!({ "type": "canary", "min_healthy": 90, "steps": [5, 50], "interval": 1, "retire_after": retire_after })
         }
-        _ => serde_json::json!({ "type": "linear", "step": 40, "interval": 1, "retire_after": retire_after }),
+        _ => {
+            serde_json::json!({ "type": "linear", "min_healthy": 90, "step": 40, "interval": 1, "retire_after": retire_after })
+        }
     };
     let declaration: Declaration = serde_json::from_value(serde_json::json!({
         "release": "2.0", "on_failure": "rollback", "settle": 5, "strategy": strategy, "gate": []
@@ -413,7 +415,8 @@ fn no_rollout_and_no_way_back_from_it_breaks() {
 /// swapped, of the effects of a whole rollout, and an exhaustive search tells whether that is safe.
 #[test]
 fn a_wrong_stage_is_not_proved() {
-    let retire = serde_json::json!({ "type": "blue_green", "overlap": 1, "retire_after": 0 });
+    let retire =
+        serde_json::json!({ "type": "blue_green", "min_healthy": 90, "overlap": 1, "retire_after": 0 });
     let declaration: Declaration = serde_json::from_value(serde_json::json!({
         "release": "2.0", "on_failure": "rollback", "settle": 5, "strategy": retire, "gate": []
     }))

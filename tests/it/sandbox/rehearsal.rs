@@ -1,13 +1,16 @@
 //! Rehearsals of stacks with a `deployment`: they go through the stages that an apply goes through, and
 //! what would go wrong with a release goes wrong in its rehearsal.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bgform::clock::Clock;
+use bgform::facts::Deployment;
 use bgform::rollout::mailbox::{Mailbox, Message};
+use bgform::rollout::rebuild::Rebuilt;
 use bgform::rollout::stage;
 use bgform::stack::Program;
-use bgform::state::Store;
+use bgform::state::{Snapshot, Store};
 use serde_json::Value;
 
 use crate::inside::{Inside, program};
@@ -112,8 +115,38 @@ impl Case {
                 );
                 entered = inside.heard.take();
             }
+            self.is_found_again(&inside).await;
             entered
         })
+    }
+
+    /// The state that is built from the account is the one that was lost.
+    async fn is_found_again(&self, inside: &Inside) {
+        let program = self.program(self.releases[1]);
+        let lost = inside.store.load().expect("it reads").expect("a state").snapshot;
+        let (rebuilt, mut snapshot) = inside.rebuilt(&program).await;
+        let Rebuilt { missing, left, .. } = &rebuilt;
+        assert!(missing.is_empty() && left.is_empty(), "{}: {missing:?} {left:?}", self.stack);
+        let ids = |snapshot: &Snapshot| -> BTreeSet<(String, String)> {
+            let all = snapshot.resources.iter().map(|(address, record)| (address, record));
+            let all = all.chain(snapshot.deposed.iter().map(|one| (&one.address, &one.record)));
+            all.map(|(address, record)| (address.to_string(), record.id.clone())).collect()
+        };
+        assert_eq!(ids(&snapshot), ids(&lost), "{}", self.stack);
+        for (name, facts) in &lost.deployments {
+            let again = &snapshot.deployments[name];
+            let label = |facts: &Deployment| {
+                let live = facts.live.expect("a live colour");
+                (live, facts.releases[&live].label.clone(), facts.releases[&live].fingerprint.clone())
+            };
+            assert_eq!(label(again), label(facts), "{}", self.stack);
+            assert_eq!((&again.weights, &again.sizing), (&facts.weights, &facts.sizing), "{}", self.stack);
+            let due =
+                |facts: &Deployment| facts.retirement.as_ref().map(|one| (one.colour, one.at.as_second()));
+            assert_eq!(due(again), due(facts), "{}", self.stack);
+        }
+        let plan = inside.plan_from(&program, &mut snapshot).await;
+        assert!(!plan.moves(), "{}: {:?} {:?}", self.stack, plan.resources.steps, plan.resources.outputs);
     }
 
     fn program(&self, release: &str) -> Program {

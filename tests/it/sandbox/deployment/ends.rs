@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_autoscaling::types::AutoScalingGroup;
+use aws_sdk_elasticloadbalancingv2::types::{Rule, TargetGroupTuple};
 use tokio::runtime::Runtime;
 
 use super::commands::{status, type_in};
@@ -10,7 +11,7 @@ use super::{GROUND, STACK, Scene, canary, deployment, side_by_side};
 use crate::product::Product;
 
 /// The group of each colour, by colour.
-fn groups(product: &Product) -> BTreeMap<String, AutoScalingGroup> {
+pub(super) fn groups(product: &Product) -> BTreeMap<String, AutoScalingGroup> {
     let all = Runtime::new().expect("a runtime").block_on(async {
         let cloud = product.cloud().await;
         cloud.autoscaling.describe_auto_scaling_groups().send().await.expect("an answer")
@@ -24,8 +25,8 @@ fn groups(product: &Product) -> BTreeMap<String, AutoScalingGroup> {
     .collect()
 }
 
-/// What the rule of the deployment gives blue.
-fn weight_of_blue(product: &Product) -> i32 {
+/// The rule of the deployment.
+fn rule(product: &Product) -> Rule {
     Runtime::new().expect("a runtime").block_on(async {
         let elb = product.cloud().await.elbv2;
         let balancers = elb.describe_load_balancers().send().await.expect("an answer");
@@ -33,13 +34,32 @@ fn weight_of_blue(product: &Product) -> i32 {
         let listeners = elb.describe_listeners().load_balancer_arn(balancer).send().await.expect("an answer");
         let listener = listeners.listeners()[0].listener_arn().expect("an ARN");
         let rules = elb.describe_rules().listener_arn(listener).send().await.expect("an answer");
-        let actions = rules.rules().iter().flat_map(|rule| rule.actions());
-        let groups =
-            actions.flat_map(|action| action.forward_config().map(|forward| forward.target_groups()));
-        let blue =
-            groups.flatten().find(|group| group.target_group_arn().is_some_and(|arn| arn.contains("blue")));
-        blue.and_then(|group| group.weight()).expect("a weight")
+        let is_ours = |rule: &&Rule| rule.is_default() == Some(false);
+        rules.rules().iter().find(is_ours).expect("a rule").clone()
     })
+}
+
+/// The target groups of a rule, with their weights.
+fn shares(rule: &Rule) -> impl Iterator<Item = &TargetGroupTuple> {
+    let forwards = rule.actions().iter().filter_map(|action| action.forward_config());
+    forwards.flat_map(|forward| forward.target_groups())
+}
+
+/// What the rule of the deployment gives blue.
+fn weight_of_blue(product: &Product) -> i32 {
+    let rule = rule(product);
+    let mut shares = shares(&rule);
+    let blue = shares.find(|group| group.target_group_arn().is_some_and(|arn| arn.contains("blue")));
+    blue.and_then(|group| group.weight()).expect("a weight")
+}
+
+/// The rule of the deployment and the target group of each colour, by ARN.
+pub(super) fn rule_of(product: &Product) -> (String, BTreeMap<String, String>) {
+    let rule = rule(product);
+    let groups = shares(&rule).filter_map(|group| group.target_group_arn());
+    let of = |arn: &str| if arn.contains("blue") { "blue" } else { "green" }.to_owned();
+    let groups = groups.map(|arn| (of(arn), arn.to_owned())).collect();
+    (rule.rule_arn.unwrap_or_default(), groups)
 }
 
 /// Minimum and wanted capacity of each colour.
@@ -51,7 +71,11 @@ fn sizes(product: &Product) -> [[i32; 2]; 2] {
     })
 }
 
-fn with_group(product: &Product, colour: &str, act: impl AsyncFnOnce(&bgform::cloud::Cloud, &str)) {
+pub(super) fn with_group(
+    product: &Product,
+    colour: &str,
+    act: impl AsyncFnOnce(&bgform::cloud::Cloud, &str),
+) {
     let groups = groups(product);
     let name = groups[colour].auto_scaling_group_name().unwrap_or_default();
     Runtime::new().expect("a runtime").block_on(async {

@@ -148,6 +148,37 @@ fn what_they_print_acts_in_no_terminal() {
     }
 }
 
+/// What is shown of the next release is what it changes of the live one, and not of the one that was taken back.
+fn the_next_plan_is_beside_what_is_live() {
+    let scene = Scene::of(&canary(25, "1s"));
+    scene.rewrite("= 25s", "= 8s");
+    scene.fault("never-healthy=ship-web-green*");
+    scene.apply("2.0").exits(5);
+    let asked = |more: &[&str]| {
+        let args = ["plan", super::STACK, "--var", "release=3.0"];
+        scene.product.run(&[&args, more].concat()).exits(0)
+    };
+    let plan = asked(&[]).says("update launch_template.web (beside 1.0, which is live)");
+    let plan = plan.says("- echo 1.0 > release").says("+ echo 3.0 > release");
+    assert!(!plan.out.contains("echo 2.0"), "{}", plan.out);
+    let plan: serde_json::Value = serde_json::from_str(&asked(&["--json"]).out).expect("JSON");
+    let steps = plan["steps"].as_array().expect("steps");
+    let step = steps.iter().find(|step| step["kind"] == "launch_template").expect("a template's step");
+    let text = |changes: &serde_json::Value| changes[0]["before"].as_str().expect("a text").to_owned();
+    assert_eq!(step["beside"]["release"], "1.0");
+    assert!(text(&step["beside"]["changes"]).contains("1.0") && text(&step["changes"]).contains("2.0"));
+    // Where the template stands at the release that is live, there is one truth.
+    scene.mend();
+    scene.apply("3.0").exits(0);
+    let plan = scene.product.run(&["plan", super::STACK, "--var", "release=4.0"]).exits(0);
+    let plan = plan.says("- echo 3.0 > release").says("+ echo 4.0 > release");
+    assert!(!plan.out.contains("which is live)"), "{}", plan.out);
+    // A way back is another place where both differ.
+    super::commands::type_in(&scene, &["rollback"]).exits(0);
+    let plan = scene.product.run(&["plan", super::STACK, "--var", "release=4.0"]).exits(0);
+    plan.says("(beside 1.0, which is live)").says("- echo 1.0 > release").says("+ echo 4.0 > release");
+}
+
 #[test]
 fn what_is_not_fit_is_gone_back_from_and_the_cause_is_told() {
     side_by_side(&[
@@ -157,5 +188,6 @@ fn what_is_not_fit_is_gone_back_from_and_the_cause_is_told() {
         ("metric", &metric_gate),
         ("smoke", &smoke_gates),
         ("prints", &what_they_print_acts_in_no_terminal),
+        ("beside", &the_next_plan_is_beside_what_is_live),
     ]);
 }

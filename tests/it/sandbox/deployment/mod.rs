@@ -14,9 +14,12 @@ mod ends;
 mod expired;
 mod failing;
 mod listener;
+mod losses;
+mod lost;
 mod one_colour;
 mod shipping;
 mod together;
+mod told;
 
 /// One load balancer, one listener; the deployments come after it.
 pub(crate) const GROUND: &str = r#"

@@ -160,6 +160,15 @@ fn rolling_goes_back_after_a_gate() {
     none_failed(&tally);
     run.says("gate \"smoke\" did not pass");
     assert_eq!(scene.calls("StartInstanceRefresh"), 2);
+    // The way back is no faster than the way there.
+    super::ends::with_group(&scene.product, "blue", async |cloud, name| {
+        let asked = cloud.autoscaling.describe_instance_refreshes().auto_scaling_group_name(name);
+        let refreshes = asked.send().await.expect("an answer").instance_refreshes.unwrap_or_default();
+        let pace = refreshes.iter().filter_map(|refresh| refresh.preferences());
+        let pace: Vec<_> =
+            pace.map(|pace| (pace.min_healthy_percentage(), pace.max_healthy_percentage())).collect();
+        assert_eq!(pace, [(Some(50), Some(150)); 2]);
+    });
 }
 
 fn in_place_ships_on_the_same_instances() {

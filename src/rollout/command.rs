@@ -1,0 +1,125 @@
+//! A gate's command: started, bounded in time, ended with all that it has begun. One runs at a time for each
+//! deployment on a machine, also where the bgform that started it was killed: the next run waits for its end.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::gate::{Ground, Verdict};
+use crate::deployment::declaration::Gate;
+
+/// As many lines of a failed command's output are shown.
+const LINES: usize = 20;
+
+/// A lock that a command inherits. The kernel lets go of it when the last process that has it is gone, however it
+/// went, so that it outlives a bgform that is killed and no process that ends.
+struct Turn(File);
+
+impl Turn {
+    /// # Errors
+    /// `WouldBlock` while a command of an earlier run has it; any other where there is no folder for it.
+    fn take(deployment: &str) -> io::Result<Self> {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let states = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
+        let folder = states.ok_or(io::ErrorKind::NotFound)?.join("bgform/gates");
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(folder.join(deployment))?;
+        file.try_lock()?;
+        Ok(Self(file))
+    }
+}
+
+/// The processes of a command: none outlives its verdict.
+struct Group {
+    leader: Option<Pid>,
+    turn: Option<Turn>,
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader {
+            // One that is gone already is no matter.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+        if let Some(Turn(file)) = &self.turn {
+            // A process that has left the group keeps the file, and nobody waits for it.
+            let _ = file.unlock();
+        }
+    }
+}
+
+/// Runs `command` with the `BGFORM_*` variables of `ground`, for as long as the gate may take.
+pub(super) async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) -> Verdict {
+    let Some((program, arguments)) = command.split_first() else {
+        return Verdict::Failed("its command is empty".to_owned());
+    };
+    let turn = match Turn::take(&ground.deployment) {
+        Ok(turn) => Some(turn),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Verdict::NotYet(
+                "the command of a gate that a killed bgform left behind still runs on this machine; this one runs \
+                 when that has ended"
+                    .to_owned(),
+            );
+        }
+        // Without a home there is nothing to know of other runs by.
+        Err(_) => None,
+    };
+    let folder =
+        if ground.folder.as_os_str().is_empty() { PathBuf::from(".") } else { ground.folder.clone() };
+    let mut process = tokio::process::Command::new(program);
+    process.args(arguments).current_dir(folder);
+    ground.cloud.lead(&mut process);
+    process
+        .envs(ground.environment.iter().cloned())
+        .stdin(Stdio::null())
+        // An interrupt at the terminal is for bgform, which lets the command end.
+        .process_group(0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let limit = Duration::from_secs(gate.timeout);
+    let inherited = |flags| turn.as_ref().map(|Turn(file)| fcntl_setfd(file, flags));
+    inherited(FdFlags::empty());
+    let child = process.spawn();
+    // Nothing else that is started has it.
+    inherited(FdFlags::CLOEXEC);
+    let child = match child {
+        Ok(child) => child,
+        Err(error) => return Verdict::Failed(format!("`{program}` cannot be run: {error}")),
+    };
+    // Whatever ends the wait, ends all that the command has begun.
+    let leader = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let _group = Group { leader, turn };
+    let output = tokio::select! {
+        output = child.wait_with_output() => output,
+        () = ground.cloud.clock.sleep(limit) => {
+            return Verdict::Failed(format!("`{program}` did not end within {}", crate::value::format_duration(limit)));
+        }
+    };
+    match output {
+        Err(error) => Verdict::Failed(format!("`{program}` cannot be waited for: {error}")),
+        Ok(output) if output.status.success() => Verdict::Passed,
+        Ok(output) => {
+            let said = [output.stdout, output.stderr].concat();
+            let said = crate::secrets::hidden(&String::from_utf8_lossy(&said));
+            let lines: Vec<&str> = said.lines().collect();
+            let last: Vec<&str> = lines.iter().skip(lines.len().saturating_sub(LINES)).copied().collect();
+            let shown = last.iter().map(|line| format!("\n  {line}"));
+            Verdict::Failed(format!("`{program}` ended with {}{}", output.status, shown.collect::<String>()))
+        }
+    }
+}
