@@ -54,6 +54,16 @@ impl Inside {
 
     /// Plans a program and ships it, with these stages.
     pub async fn ship(&self, program: &Program, acts: Acts<'_>) -> Result<Shipped, Error> {
+        self.ship_after(program, acts, async || {}).await
+    }
+
+    /// The same with something that happens after the plan was made.
+    pub async fn ship_after(
+        &self,
+        program: &Program,
+        acts: Acts<'_>,
+        meanwhile: impl AsyncFnOnce(),
+    ) -> Result<Shipped, Error> {
         let engine = Engine {
             cloud: &self.cloud,
             program,
@@ -66,6 +76,7 @@ impl Inside {
         };
         let lock = self.store.lock("a test").expect("the lock");
         let planned = plan(&engine, &Options::default()).await?;
+        meanwhile().await;
         ship(&engine, &lock, planned).await
     }
 }
