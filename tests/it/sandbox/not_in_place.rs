@@ -37,16 +37,16 @@ const GROUPS: &str = "  security_groups = [security_group.edge]\n";
 #[test]
 fn a_network_load_balancer_is_made_anew_for_its_first_security_group_and_without_its_last() {
     let product = Product::on_sandbox(&[]);
-    for (more, done) in [("", "2 created"), (GROUPS, "1 replaced"), ("", "1 replaced")] {
+    for (more, done) in [("", "2 to create"), (GROUPS, "1 to replace"), ("", "1 to replace")] {
         product.write("s.deploy", &balancer("network", more));
         product.run(APPLY).exits(0).says(done);
         product.run(SAME).exits(0);
     }
     let more = ["  secondary_ips_per_subnet = 2\n", "  secondary_ips_per_subnet = 1\n"];
     product.write("s.deploy", &balancer("network", more[0]));
-    product.run(APPLY).exits(0).says("1 updated");
+    product.run(APPLY).exits(0).says("1 to update");
     product.write("s.deploy", &balancer("network", more[1]));
-    product.run(APPLY).exits(0).says("1 replaced");
+    product.run(APPLY).exits(0).says("1 to replace");
     product.run(SAME).exits(0);
 }
 
