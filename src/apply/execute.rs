@@ -13,11 +13,12 @@ use crate::plan::observe::overlaid;
 use crate::plan::records::Records;
 use crate::plan::render::show_value;
 use crate::plan::resolve::resolve;
-use crate::plan::step::{Action, Step};
+use crate::plan::step::{Action, Half, Step};
 use crate::stack::{Evaluated, Facts, Known, Node};
 use crate::state::{self, Begin, Change, Entry, Record, Snapshot, StateError, Unseen};
 use crate::value::{Object, Value};
 
+use super::together::Left;
 use super::{Context, StepError, recover};
 use crate::kind::operation::Operation;
 
@@ -60,7 +61,7 @@ impl<'a> Shared<'a> {
         }
     }
 
-    async fn append(&self, entry: Entry) -> Result<(), StateError> {
+    pub(super) async fn append(&self, entry: Entry) -> Result<(), StateError> {
         self.context.journal.append(entry).await
     }
 
@@ -89,11 +90,24 @@ impl<'a> Shared<'a> {
             Action::Update => self.context.program.kept_attributes(&step.address),
             _ => Vec::new(),
         };
-        for name in kept {
-            match step.inputs.get(name) {
-                Some(value) => inputs.insert(name.to_owned(), value.clone()),
-                None => inputs.shift_remove(name),
-            };
+        let keep = |inputs: &mut Object, name: &str| match step.inputs.get(name) {
+            Some(value) => inputs.insert(name.to_owned(), value.clone()),
+            None => inputs.shift_remove(name),
+        };
+        match step.half {
+            // The rest is as the other half left it.
+            Some(Half::Only(name)) => {
+                let set = inputs.shift_remove(name);
+                let made = |snapshot: &Snapshot| Some(snapshot.resources.get(&step.address)?.inputs.clone());
+                inputs = self.context.journal.look(made).unwrap_or_default();
+                inputs.extend(set.map(|value| (name.to_owned(), value)));
+            }
+            half => {
+                kept.into_iter().for_each(|name| drop(keep(&mut inputs, name)));
+                if let Some(Half::Without(name)) = half {
+                    keep(&mut inputs, name);
+                }
+            }
         }
         if let Some(unknown) = Value::Object(inputs.clone()).find_unknown() {
             return Err(StepError::Evaluate(format!(
@@ -138,7 +152,7 @@ impl<'a> Shared<'a> {
 
     /// Begins an operation. A create of the same inputs that was cut short before, and of which nothing was to
     /// be seen, goes on as what it was.
-    async fn begin<'b>(
+    pub(super) async fn begin<'b>(
         &'b self,
         step: &'b Step,
         action: state::Action,
@@ -168,6 +182,7 @@ impl<'a> Shared<'a> {
         Ok(Operation::new(cloud, address, operation, &self.stack, &self.lineage, *reporter)
             .of_generation(generation)
             .on_the_way_back(*way_back)
+            .relieving(step.traffic.relieves)
             .until(shutdown)
             .after_one_cut_short(step.record.as_ref().is_some_and(|record| record.unfinished))
             .journalled(journal))
@@ -195,8 +210,12 @@ impl<'a> Shared<'a> {
     /// Closes an operation that is known to have changed nothing; any other stays open, and
     /// recovery looks at it first.
     async fn close(&self, op: &Operation<'_>, error: Error) -> StepError {
-        if op.changed_nothing() {
-            let entry = Entry::Failed { operation: op.id.clone(), error: error.to_string() };
+        self.close_all(op.changed_nothing(), std::slice::from_ref(&op.id), error).await
+    }
+
+    pub(super) async fn close_all(&self, nothing: bool, operations: &[String], error: Error) -> StepError {
+        for operation in operations.iter().filter(|_| nothing) {
+            let entry = Entry::Failed { operation: operation.clone(), error: error.to_string() };
             if let Err(state) = self.append(entry).await {
                 return state.into();
             }
@@ -251,13 +270,21 @@ impl<'a> Shared<'a> {
     }
 
     async fn update(&self, kind: &'static dyn AnyKind, step: &Step) -> Result<(), StepError> {
-        let (Some(record), Some(seen)) = (&step.record, &step.live) else { return Ok(()) };
+        let stands = match (kind.together(), step.half) {
+            (Some(together), _) if !step.together.is_empty() => {
+                self.after_together(kind, together, step).await?
+            }
+            (_, Some(Half::Only(name))) => self.after_other_half(step, name),
+            _ => (step.record.clone(), step.live.clone(), changed_attributes(&step.changes)),
+        };
+        let (Some(record), Some(seen), planned) = stands else { return Ok(()) };
+        let (record, seen) = (&record, &seen);
         let (evaluated, inputs) = self.inputs(kind, step)?;
         let _turn = self.turn(kind, step, &inputs).await;
-        let planned = changed_attributes(&step.changes);
         // Nobody was asked about a plan from records, so no time has gone by since it was made; where
         // nothing is planned, an operation that was cut short is ended.
-        let (mut live, before) = match planned.is_empty() || self.context.plan.from_records {
+        let is_new = step.record.is_none();
+        let (mut live, before) = match planned.is_empty() || is_new || self.context.plan.from_records {
             true => (seen.clone(), overlaid(record, seen)),
             false => self.reread(kind, step, record, seen, &planned).await?,
         };
@@ -291,8 +318,20 @@ impl<'a> Shared<'a> {
         Ok(())
     }
 
+    /// What stands once the other half was carried out: of a resource that the plan makes, what that made.
+    fn after_other_half(&self, step: &Step, name: &str) -> Left {
+        let record = self.context.journal.look(|snapshot| snapshot.resources.get(&step.address).cloned());
+        let live = record.as_ref().map(|record| {
+            let before = step.live.as_ref().and_then(|live| live.inputs.get(name)).cloned();
+            let before = before.map(|value| (name.to_owned(), value));
+            let inputs = record.inputs.clone().into_iter().chain(before).collect();
+            Live { inputs, outputs: record.outputs.clone() }
+        });
+        (record, live, changed_attributes(&step.changes))
+    }
+
     /// Reads again what is about to be overwritten; a difference from what the plan saw fails.
-    async fn reread(
+    pub(super) async fn reread(
         &self,
         kind: &'static dyn AnyKind,
         step: &Step,
@@ -327,7 +366,7 @@ impl<'a> Shared<'a> {
 
     /// Reads what was just made or changed until it shows, since AWS is eventually consistent:
     /// for half a minute, then what is seen stands and the next plan tells the difference.
-    async fn read_back(
+    pub(super) async fn read_back(
         &self,
         kind: &'static dyn AnyKind,
         address: &Address,
@@ -414,6 +453,8 @@ impl<'a> Shared<'a> {
                 action,
                 changes: Vec::new(),
                 after: Vec::new(),
+                together: Vec::new(),
+                half: None,
                 inputs: Object::new(),
                 record: Some(old.record.clone()),
                 live: None,

@@ -5,6 +5,7 @@
 mod execute;
 mod recover;
 mod schedule;
+mod together;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use super::given::Given;
 use super::nested::{fleet_of, nested, parts};
 use super::one_colour;
+use super::own;
 use super::routers::{Lowering, needs_a_router};
 use super::syntax::{at, attribute, by_colour, colours, larger, less, member, number, text, word};
 use crate::address::Address;
@@ -51,7 +52,11 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
                 lowering.router(nested, router, mistakes);
                 continue;
             }
-            let plain = named(nested, name, seam);
+            let mut plain = named(nested, name, seam);
+            match kind == seam.kind() {
+                true => own::fleet(&mut plain, name, seam, mistakes),
+                false => own::none(&mut plain, seam, mistakes),
+            }
             let block = match kind {
                 kind if kind == seam.source() => one_colour::source(plain, block, seam),
                 kind if kind == seam.targets() => coloured(plain),
@@ -233,8 +238,7 @@ fn fleet(plain: Block, nested: &Block, name: &Name, facts: &Deployment, seam: &d
         block.body.attributes.push(attribute(name, text(value, span), span));
     }
     let source = member(word(seam.source(), span), &name.text, span);
-    let targets = member(word(seam.targets(), span), &name.text, span);
-    let targets = at(Node::Index(Box::new(targets), Box::new(member(word("each", span), "key", span))), span);
+    let targets = own::of_each(seam.targets(), &name.text, span);
     block.body.attributes.extend([
         attribute(shape.source, source, span),
         attribute(shape.targets, at(Node::List(vec![targets]), span), span),

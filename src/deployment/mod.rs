@@ -15,6 +15,7 @@ pub mod lower;
 pub mod names;
 pub mod nested;
 mod one_colour;
+mod own;
 mod routers;
 pub mod schema;
 pub mod sides;

@@ -9,7 +9,7 @@ use aws_sdk_autoscaling::operation::create_auto_scaling_group::CreateAutoScaling
 
 use super::preflight::{Finding, Ground};
 use super::schema::Schema;
-use super::{Boxed, Kind, Live, Permissions, Traffic, Update, Wanted};
+use super::{Boxed, Kind, Live, Made, Permissions, Traffic, Update, Wanted};
 use crate::cloud::error::{Class, CloudError, Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Poll, Tagged};
@@ -124,7 +124,7 @@ impl Kind for AutoscalingGroup {
             }
         }
         complete(op, &name, &spec).await?;
-        ready::ready(op, &name, ready::Wanted::InService, spec.ready_timeout()).await?;
+        ready::ready(op, &name, ready::Wanted::of(op), spec.ready_timeout()).await?;
         Ok(name)
     }
 
@@ -177,6 +177,21 @@ impl Kind for AutoscalingGroup {
         Traffic { forwards: Vec::new(), serves: groups.to_vec() }
     }
 
+    /// A size out of the bounds is taken to the nearest (API_UpdateAutoScalingGroup).
+    fn capacity(&self, inputs: &Object, now: Option<u32>) -> Option<u32> {
+        let size = |name: &str| Some(inputs.get(name)?.as_number()? as u32);
+        let (min, max) = (size("min_size")?, size("max_size")?);
+        Some(size("desired_capacity").or(now).unwrap_or(min).max(min).min(max))
+    }
+
+    /// A policy by requests per target is refused while the load balancer routes nothing to the target group
+    /// (API_PredefinedMetricSpecification, ResourceLabel).
+    fn after_routers(&self, inputs: &Object) -> Option<&'static str> {
+        let policies = inputs.get("scaling_policy").and_then(Value::as_list).unwrap_or_default();
+        let mut metrics = policies.iter().filter_map(|policy| policy.get("predefined_metric").as_str());
+        metrics.any(|metric| metric == schema::REQUESTS_PER_TARGET).then_some("scaling_policy")
+    }
+
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)> {
         let refreshes = after.get("instance_refresh").is_some_and(|refresh| !refresh.is_null());
         let keeps = after.get("outdated_instances").and_then(Value::as_str) == Some("keep");
@@ -189,6 +204,17 @@ impl Kind for AutoscalingGroup {
                  traffic"
                     .to_owned(),
                 "add `instance_refresh { }`, or shift the weight away first".to_owned(),
+            )
+        })
+    }
+
+    /// A role is changed and never taken away (API_UpdateAutoScalingGroup, ServiceLinkedRoleARN).
+    fn not_in_place(&self, attribute: &str, _before: &Object, after: &Object) -> Option<Made> {
+        let is_taken_away = after.get(attribute).is_none_or(Value::is_null);
+        (attribute == "service_linked_role" && is_taken_away).then(|| {
+            Made::Never(
+                "the group would keep the role that it has: AWS takes another one, and never none".to_owned(),
+                "write the ARN of the role that it is to have; the default one is AWSServiceRoleForAutoScaling",
             )
         })
     }

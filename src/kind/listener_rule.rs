@@ -16,6 +16,7 @@ use super::elbv2::door::door;
 use super::elbv2::{self, SERVICE};
 use super::router::{Door, Router, Shares};
 use super::schema::{Schema, Type, Wrong, attribute, output};
+use super::together::Together;
 use super::{Boxed, Kind, Live, Named, Permissions, Tags, Traffic, Update, Wanted};
 use crate::address::Address;
 use crate::cloud::error::Error;
@@ -118,7 +119,7 @@ pub(super) async fn free_priority(
 fn taken(listener: &str, priority: i32) -> Error {
     Error::failed(
         format!("priority {priority} is taken by another rule of {listener}"),
-        "choose a free one; to swap two rules, give one of them a free priority and apply in between",
+        "choose a free one; rules of the stack that change places with each other do so in one apply",
     )
 }
 
@@ -130,15 +131,29 @@ async fn made(op: &Operation<'_>, spec: &Spec) -> Result<Option<String>, Error> 
     elbv2::made_by(op, arns.collect()).await
 }
 
-async fn move_to(op: &Operation<'_>, arn: &str, spec: &Spec) -> Result<(), Error> {
-    let place = RulePriorityPair::builder().rule_arn(arn).priority(spec.priority).build();
-    let set = op.cloud.elbv2.set_rule_priorities().rule_priorities(place);
+/// Gives rules their priorities, all of them or none (API_SetRulePriorities).
+async fn set_priorities(op: &Operation<'_>, places: &[(String, Value)]) -> Result<(), Error> {
+    let number = |value: &Value| value.as_number().map(|number| number as i32);
+    let pairs = places.iter().map(|(arn, priority)| {
+        RulePriorityPair::builder().rule_arn(arn).set_priority(number(priority)).build()
+    });
+    let set = op.cloud.elbv2.set_rule_priorities().set_rule_priorities(Some(pairs.collect()));
     match op.call(SERVICE, "SetRulePriorities", Repeat::Safe, || set.clone().send()).await {
         Err(error) if error.already_exists() => {
-            // A repeat after a lost answer: the rule stands there already.
-            let rules = described(op.cloud, &[arn.to_owned()]).await?;
-            let stands = rules.first().and_then(|rule| rule.priority()) == Some(&*spec.priority.to_string());
-            if stands { Ok(()) } else { Err(taken(&spec.listener, spec.priority)) }
+            // A repeat after a lost answer: the rules stand there already.
+            let arns: Vec<String> = places.iter().map(|(arn, _)| arn.clone()).collect();
+            let rules = described(op.cloud, &arns).await?;
+            let stands = |(arn, priority): &(String, Value)| {
+                let mut rules = rules.iter().filter(|rule| rule.rule_arn() == Some(arn));
+                rules.any(|rule| rule.priority().and_then(|text| text.parse().ok()) == number(priority))
+            };
+            match places.iter().find(|place| !stands(place)) {
+                None => Ok(()),
+                Some((arn, priority)) => {
+                    let listener = listener_of(arn).unwrap_or_default();
+                    Err(taken(&listener, number(priority).unwrap_or_default()))
+                }
+            }
         }
         answer => answer.map(drop),
     }
@@ -214,7 +229,7 @@ impl Kind for ListenerRule {
     async fn update(&self, op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), Error> {
         let (before, after) = (&update.before, &update.after);
         if update.touches("priority") {
-            move_to(op, update.id, after).await?;
+            set_priorities(op, &[(update.id.to_owned(), after.priority.into())]).await?;
         }
         let conditions = update.touches("condition").then(|| conditions::to_api(&after.condition));
         // Of an action list and of conditions, what is left out stays as it is (API_ModifyRule).
@@ -295,8 +310,39 @@ impl Kind for ListenerRule {
         })
     }
 
+    fn together(&self) -> Option<&'static dyn Together> {
+        Some(&Self)
+    }
+
     fn create_inputs(&self) -> Vec<String> {
         vec![format!("{:?}", CreateRuleInput::builder().build())]
+    }
+}
+
+impl Together for ListenerRule {
+    fn attribute(&self) -> &'static str {
+        "priority"
+    }
+
+    fn change<'a>(&'a self, op: &'a Operation<'a>, values: &'a [(String, Value)]) -> Boxed<'a, ()> {
+        Box::pin(set_priorities(op, values))
+    }
+
+    fn neighbours<'a>(&'a self, cloud: &'a Cloud, inputs: &'a Object) -> Boxed<'a, Vec<(String, Value)>> {
+        Box::pin(async move {
+            let Some(listener) = inputs.get("listener").and_then(Value::as_str) else {
+                return Ok(Vec::new());
+            };
+            let rules = rules_of(cloud, listener).await?.into_iter();
+            // The default rule has no number.
+            let placed =
+                |rule: Described| Some((rule.rule_arn?, Value::from(rule.priority?.parse::<i32>().ok()?)));
+            Ok(rules.filter_map(placed).collect())
+        })
+    }
+
+    fn of_stack<'a>(&'a self, cloud: &'a Cloud, stack: &'a str, ids: Vec<String>) -> Boxed<'a, Vec<Tagged>> {
+        Box::pin(elbv2::of_stack(cloud, stack, ids))
     }
 }
 

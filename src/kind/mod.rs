@@ -38,11 +38,13 @@ pub mod shutdown;
 pub mod subnet;
 pub mod target_group;
 pub mod terraform;
+pub mod together;
 pub mod vpc;
 
 use fleet::Fleet;
 use router::Router;
 use schema::{Schema, Wrong};
+use together::Together;
 
 /// Tags as an author declares them.
 pub type Tags = BTreeMap<String, String>;
@@ -69,6 +71,15 @@ pub struct Live {
     pub inputs: Object,
     /// Every output of the schema; always `id`, and `arn` and `name` where other kinds refer by them.
     pub outputs: Object,
+}
+
+/// How a change that AWS does not make in place is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Made {
+    /// By a new resource.
+    Anew,
+    /// In no way: the reason, and what to do instead.
+    Never(String, &'static str),
 }
 
 /// What is known of that which a reference names: inputs, and outputs over them. `None` where nothing is.
@@ -178,6 +189,18 @@ pub trait Kind: Send + Sync + 'static {
         Traffic::default()
     }
 
+    /// How many targets the resource provides with these inputs, where it had `now` of them before; `None` where
+    /// it provides none or that is not known.
+    fn capacity(&self, _inputs: &Object, _now: Option<u32>) -> Option<u32> {
+        None
+    }
+
+    /// How this attribute gets from one value to the other, where that depends on the values and is not in
+    /// place.
+    fn not_in_place(&self, _attribute: &str, _before: &Object, _after: &Object) -> Option<Made> {
+        None
+    }
+
     /// What would go wrong halfway in the rollouts that are about to begin.
     fn before<'a>(&'a self, _ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>> {
         Box::pin(async { Ok(Vec::new()) })
@@ -195,6 +218,17 @@ pub trait Kind: Send + Sync + 'static {
 
     /// The kind as the instances of a colour; `None` where it is none.
     fn fleet(&self) -> Option<&'static dyn Fleet> {
+        None
+    }
+
+    /// What of the kind is changed for several resources in one call; `None` where nothing is.
+    fn together(&self) -> Option<&'static dyn Together> {
+        None
+    }
+
+    /// The attribute that AWS takes only once something forwards to the target groups that the resource
+    /// serves, where these inputs have it set so.
+    fn after_routers(&self, _inputs: &Object) -> Option<&'static str> {
         None
     }
 
@@ -278,11 +312,15 @@ pub trait AnyKind: Send + Sync {
     fn check(&self, inputs: &Object) -> Vec<Wrong>;
     fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong>;
     fn traffic(&self, inputs: &Object) -> Traffic;
+    fn capacity(&self, inputs: &Object, now: Option<u32>) -> Option<u32>;
+    fn not_in_place(&self, attribute: &str, before: &Object, after: &Object) -> Option<Made>;
     fn before<'a>(&'a self, ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>>;
     fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str, within: &'a [String])
     -> Boxed<'a, Vec<Tagged>>;
     fn router(&self) -> Option<&'static dyn Router>;
     fn fleet(&self) -> Option<&'static dyn Fleet>;
+    fn together(&self) -> Option<&'static dyn Together>;
+    fn after_routers(&self, inputs: &Object) -> Option<&'static str>;
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)>;
     fn is_its_inputs(&self) -> bool;
     fn turn(&self, inputs: &Object) -> Option<String>;
@@ -357,6 +395,14 @@ impl<K: Kind> AnyKind for K {
         Kind::traffic(self, inputs)
     }
 
+    fn capacity(&self, inputs: &Object, now: Option<u32>) -> Option<u32> {
+        Kind::capacity(self, inputs, now)
+    }
+
+    fn not_in_place(&self, attribute: &str, before: &Object, after: &Object) -> Option<Made> {
+        Kind::not_in_place(self, attribute, before, after)
+    }
+
     fn before<'a>(&'a self, ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>> {
         Kind::before(self, ground)
     }
@@ -376,6 +422,14 @@ impl<K: Kind> AnyKind for K {
 
     fn fleet(&self) -> Option<&'static dyn Fleet> {
         Kind::fleet(self)
+    }
+
+    fn together(&self) -> Option<&'static dyn Together> {
+        Kind::together(self)
+    }
+
+    fn after_routers(&self, inputs: &Object) -> Option<&'static str> {
+        Kind::after_routers(self, inputs)
     }
 
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)> {

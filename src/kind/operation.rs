@@ -113,10 +113,14 @@ pub struct Operation<'a> {
     pub reporter: &'a dyn Reporter,
     /// Whether traffic leaves what fails, which is not to wait for every target.
     pub way_back: bool,
+    /// Whether others' targets go once those are there that it adds, which are to be healthy by then.
+    pub relieves: bool,
     /// Whether the operation before it on the same resource was cut short: its waits were, too.
     pub resumes: bool,
     /// Ends its waits; none where somebody else does.
     shutdown: Option<&'a Shutdown>,
+    /// Operations whose calls its own are, too: they are in the journal for each.
+    with: Vec<String>,
     /// Where calls are written down before they go out; none in tests of a kind alone.
     journal: Option<&'a Journal>,
     /// How many mutating calls were begun.
@@ -166,8 +170,10 @@ impl<'a> Operation<'a> {
             generation: 0,
             reporter,
             way_back: false,
+            relieves: false,
             resumes: false,
             shutdown: None,
+            with: Vec::new(),
             journal: None,
             ordinal,
             refused,
@@ -187,9 +193,20 @@ impl<'a> Operation<'a> {
         Self { shutdown: Some(shutdown), ..self }
     }
 
+    /// The same with calls that are those of other operations, too.
+    #[must_use]
+    pub fn with(self, operations: Vec<String>) -> Self {
+        Self { with: operations, ..self }
+    }
+
     #[must_use]
     pub fn on_the_way_back(self, way_back: bool) -> Self {
         Self { way_back, ..self }
+    }
+
+    #[must_use]
+    pub fn relieving(self, relieves: bool) -> Self {
+        Self { relieves, ..self }
     }
 
     #[must_use]
@@ -248,9 +265,12 @@ impl Operation<'_> {
     {
         let ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);
         if let Some(journal) = self.journal {
-            let (operation, service) = (self.id.clone(), service.to_string());
-            let call = Call { operation, ordinal, service, action: action.to_owned(), token: None };
-            journal.append(Entry::Call(call)).await?;
+            for operation in self.with.iter().chain([&self.id]).cloned() {
+                let (service, action) = (service.to_string(), action.to_owned());
+                journal
+                    .append(Entry::Call(Call { operation, ordinal, service, action, token: None }))
+                    .await?;
+            }
         }
         // What began may be another process's by the time of the next attempt.
         let may = || self.journal.map_or(Ok(()), |journal| Ok(journal.verify()?));

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::diff::{AttributeChange, changed_attributes, diff, drift};
+use super::halves::in_halves;
+use super::held::free_to_take;
 use super::observe::{Item, overlaid, read_all, read_existing, remembered};
 use super::order::{Loose, group_name, order};
 use super::records::Records;
@@ -82,6 +84,9 @@ pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
         }
     }
     decide.deposed();
+    if !options.destroy && !options.no_refresh && !is_part {
+        free_to_take(cloud, snapshot, decide.decided.loose()).await?;
+    }
     decide.finish()
 }
 
@@ -277,9 +282,21 @@ impl Decide<'_> {
         let before = overlaid(record, live);
         self.ignore_changes(address, record, &before, &mut inputs);
         self.drift(kind, address, record, live);
-        let changes = diff(schema, &before, &inputs, &record.inputs);
+        let mut changes = diff(schema, &before, &inputs, &record.inputs);
+        for change in &mut changes {
+            match kind.not_in_place(change.attribute(), &before, &inputs) {
+                Some(kind::Made::Anew) => change.replaces = true,
+                Some(kind::Made::Never(reason, help)) => {
+                    return Err(PlanError::CannotChange { address: address.clone(), reason, help });
+                }
+                None => {}
+            }
+        }
         let forced = self.options.replace.iter().any(|given| given.selects(address));
-        let traffic = self.traffic_change(kind, &before, Some(&evaluated.inputs));
+        let mut traffic = self.traffic_change(kind, &before, Some(&evaluated.inputs));
+        // What is kept as it is says how many, not what is declared.
+        let now = kind.capacity(&before, None);
+        traffic.targets = (now.unwrap_or_default(), kind.capacity(&inputs, now).or(now).unwrap_or_default());
 
         if forced || changes.iter().any(|change| change.replaces) {
             if record.prevent_destroy || evaluated.prevent_destroy {
@@ -325,6 +342,8 @@ impl Decide<'_> {
                 action: Action::Update,
                 changes,
                 after: Vec::new(),
+                together: Vec::new(),
+                half: None,
                 inputs,
                 record: Some(record.clone()),
                 live: Some(live.clone()),
@@ -382,7 +401,10 @@ impl Decide<'_> {
                 (group, change)
             })
             .collect();
-        TrafficChange { weights, serves }
+        let now = kind.capacity(before, None);
+        let then = after.map_or(Some(0), |after| kind.capacity(after, now).or(now));
+        let targets = (now.unwrap_or_default(), then.unwrap_or_default());
+        TrafficChange { weights, serves, targets, relieves: false }
     }
 
     fn create(
@@ -407,6 +429,8 @@ impl Decide<'_> {
                 action: Action::Create { generation, replaces },
                 changes,
                 after: Vec::new(),
+                together: Vec::new(),
+                half: None,
                 inputs,
                 record: None,
                 live: None,
@@ -519,6 +543,8 @@ impl Decide<'_> {
                 action,
                 changes: Vec::new(),
                 after: Vec::new(),
+                together: Vec::new(),
+                half: None,
                 inputs: Object::new(),
                 traffic: self.traffic_change(kind, &before, None),
                 record: Some(record.clone()),
@@ -540,7 +566,7 @@ impl Decide<'_> {
         } else if !snapshot.resources.is_empty() {
             plan.outputs = output_changes(&snapshot.outputs, &Object::new());
         }
-        plan.steps = order(decided.into_loose())?;
+        plan.steps = order(in_halves(decided.into_loose()))?;
         verify(&plan, snapshot, &unchanged, &addresses, options)?;
         Ok(Made { plan, known })
     }

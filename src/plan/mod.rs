@@ -13,6 +13,8 @@ use crate::state::Snapshot;
 pub mod cover;
 pub mod diff;
 pub mod document;
+mod halves;
+mod held;
 mod make;
 pub mod observe;
 pub mod order;
@@ -88,6 +90,10 @@ pub enum PlanError {
     Outage { step: String, group: String },
     #[error("these steps wait for each other: {}", .steps.join(" → "))]
     Cycle { steps: Vec<String> },
+    #[error("`{address}` cannot be changed so: {reason}")]
+    CannotChange { address: Address, reason: String, help: &'static str },
+    #[error("`{address}` is to have {attribute} {value}, which `{by}` has and keeps")]
+    Taken { address: Address, attribute: &'static str, value: String, by: String },
     #[error("nothing of the {count} resources in the state was found in {place}")]
     EverythingGone { count: usize, place: String },
     #[error("`{address}` is neither in the stack nor in the state")]
@@ -111,6 +117,8 @@ impl PlanError {
             Self::UnderTraffic { .. } => "bgform::plan::under_traffic",
             Self::Outage { .. } => "bgform::plan::outage",
             Self::Cycle { .. } => "bgform::plan::cycle",
+            Self::CannotChange { .. } => "bgform::plan::cannot_change",
+            Self::Taken { .. } => "bgform::plan::taken",
             Self::EverythingGone { .. } => "bgform::plan::everything_gone",
             Self::NoSuchAddress { .. } => "bgform::plan::no_such_address",
             Self::UnknownKind { .. } => "bgform::plan::unknown_kind",
@@ -139,6 +147,11 @@ impl PlanError {
             Self::Cycle { .. } => "where a name is fixed in the stack, what bears it must go before its \
                  replacement comes: leave the name out (bgform makes one), or change it"
                 .to_owned(),
+            Self::CannotChange { help, .. } => (*help).to_owned(),
+            Self::Taken { attribute, by, .. } => format!(
+                "choose another {attribute}, or give `{by}` another one first; what is in the stack changes places \
+                 in one apply, without --target"
+            ),
             Self::EverythingGone { .. } => {
                 "check the account, --region, --profile and --endpoint-url; if all of \
                  it was really deleted, `bgform state rm` each address and apply again"

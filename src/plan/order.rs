@@ -5,8 +5,12 @@
 //! - A replaced thing is deleted after everything that used it has been changed.
 //! - A weight rises only after whoever provides the group's targets is done; what loses its weight
 //!   is touched only after the weight has gone.
+//! - Targets are added to a group before others of it are taken away.
 //! - Where one router takes a target group's traffic over from another, it has it before the other loses
 //!   it.
+//! - What AWS takes only once something forwards to a target group comes after what forwards to it.
+//! - What only one can hold is free before another takes it. What changes hands among several updates in one
+//!   call does so with the first of them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -16,11 +20,13 @@ use crate::address::Address;
 use crate::graph;
 use crate::kind;
 use crate::state::Record;
-use crate::value::{Object, Value, format_number};
+use crate::value::Value;
 
 use super::PlanError;
+use super::halves::{begins_to_name, waits_for};
+use super::held::{change_together, freed, held, takes_the_place_of};
 use super::resolve::ids_named;
-use super::step::{Action, Step};
+use super::step::{Action, Half, Step};
 
 /// A step that is not yet in order.
 pub struct Loose {
@@ -42,8 +48,9 @@ pub fn group_name(value: &Value, addresses: &HashMap<String, Address>) -> Option
 
 /// Puts steps into an order, each with the places of those it waits for.
 pub fn order(loose: Vec<Loose>) -> Result<Vec<Step>, PlanError> {
-    let mut edges: IndexMap<usize, Vec<(usize, ())>> =
-        (0..loose.len()).map(|index| (index, Vec::new())).collect();
+    // A call that several steps share stands after all of them, until it is known which one makes it.
+    let shared = change_together(&loose);
+    let mut edges: Edges = (0..loose.len() + shared.len()).map(|index| (index, Vec::new())).collect();
     {
         let mut known = HashSet::new();
         let mut wait = |later: usize, earlier: usize| {
@@ -54,35 +61,93 @@ pub fn order(loose: Vec<Loose>) -> Result<Vec<Step>, PlanError> {
                 waits.push((earlier, ()));
             }
         };
+        let calls = shared.iter().zip(loose.len()..);
+        let calls: HashMap<usize, usize> =
+            calls.flat_map(|(members, call)| members.iter().map(move |member| (*member, call))).collect();
+        let call = |index: usize| calls.get(&index).copied().unwrap_or(index);
         let places = Places::new(&loose);
-        dependencies(&loose, &places, &mut wait);
+        dependencies(&loose, &places, &call, &mut wait);
         traffic(&loose, &places, &mut wait);
+        calls.iter().for_each(|(member, call)| wait(*member, *call));
     }
     // Two routers of which only one can be there at a time leave a gap.
     let gapless = without_a_gap(&loose, &edges);
-    let sorted = graph::order(&gapless).inspect(|_| edges = gapless).or_else(|_| graph::order(&edges));
-    let sorted = sorted.map_err(|cycle| {
-        let names = cycle.iter().filter_map(|(index, ())| loose.get(*index));
+    let sorted = in_turn(gapless, &shared, loose.len()).or_else(|_| in_turn(edges, &shared, loose.len()));
+    let (sorted, edges) = sorted.map_err(|cycle| {
+        let names = cycle.iter().filter_map(|index| loose.get(*index));
         PlanError::Cycle {
             steps: names.map(|one| format!("{} {}", one.step.action.verb(), one.step.address)).collect(),
         }
     })?;
     let place: HashMap<usize, usize> =
         sorted.iter().enumerate().map(|(place, index)| (*index, place)).collect();
+    let placed = |indices: &mut dyn Iterator<Item = usize>| {
+        let mut places: Vec<usize> = indices.filter_map(|index| place.get(&index).copied()).collect();
+        places.sort_unstable();
+        places
+    };
+    let together: HashMap<usize, &Vec<usize>> =
+        shared.iter().flat_map(|members| members.iter().map(move |member| (*member, members))).collect();
     let mut slots: Vec<Option<Loose>> = loose.into_iter().map(Some).collect();
     let mut steps = Vec::with_capacity(slots.len());
     for index in sorted {
         let Some(Loose { mut step, .. }) = slots.get_mut(index).and_then(Option::take) else { continue };
-        step.after = edges
-            .get(&index)
-            .into_iter()
-            .flatten()
-            .filter_map(|(earlier, ())| place.get(earlier).copied())
-            .collect();
-        step.after.sort_unstable();
+        step.after = placed(&mut edges.get(&index).into_iter().flatten().map(|(earlier, ())| *earlier));
+        step.together = placed(&mut together.get(&index).into_iter().flat_map(|all| all.iter().copied()));
         steps.push(step);
     }
+    relieve(&mut steps);
     Ok(steps)
+}
+
+/// Marks what adds targets to a group before others of it are taken away: those are to be healthy by then.
+fn relieve(steps: &mut [Step]) {
+    let mut relieving = BTreeSet::new();
+    for step in steps.iter().filter(|step| step.traffic.empties()) {
+        let shares =
+            |other: &Step| other.traffic.serves.iter().any(|group| step.traffic.serves.contains(group));
+        let adds =
+            |place: &&usize| steps.get(**place).is_some_and(|one| one.traffic.adds() > 0 && shares(one));
+        relieving.extend(step.after.iter().filter(adds).copied());
+    }
+    for place in relieving {
+        if let Some(step) = steps.get_mut(place) {
+            step.traffic.relieves = true;
+        }
+    }
+}
+
+/// For each step, by its index, those that it waits for.
+type Edges = IndexMap<usize, Vec<(usize, ())>>;
+
+/// An order of `count` steps, each shared call made by the first of its steps, and the edges with it there.
+///
+/// # Errors
+/// A cycle of steps.
+fn in_turn(mut edges: Edges, shared: &[Vec<usize>], count: usize) -> Result<(Vec<usize>, Edges), Vec<usize>> {
+    let order = |edges: &Edges| {
+        let sorted = graph::order(edges);
+        sorted.map_err(|cycle| cycle.into_iter().map(|(index, ())| index).collect::<Vec<usize>>())
+    };
+    let sorted = order(&edges)?;
+    if shared.is_empty() {
+        return Ok((sorted, edges));
+    }
+    let place: HashMap<usize, usize> =
+        sorted.iter().enumerate().map(|(place, index)| (*index, place)).collect();
+    let mut makers = HashMap::new();
+    for (members, call) in shared.iter().zip(count..) {
+        let Some(first) = members.iter().min_by_key(|member| place.get(*member)) else { continue };
+        makers.insert(call, *first);
+        let waits = edges.shift_remove(&call).unwrap_or_default();
+        edges.entry(*first).or_default().extend(waits);
+    }
+    for (index, waits) in &mut edges {
+        let mut known = HashSet::new();
+        waits.iter_mut().for_each(|(earlier, ())| *earlier = *makers.get(earlier).unwrap_or(earlier));
+        waits.retain(|(earlier, ())| earlier != index && known.insert(*earlier));
+    }
+    Ok((order(&edges)?, edges))
 }
 
 /// The steps by what makes others wait for them, each by its place: no step is held against all others.
@@ -90,12 +155,14 @@ struct Places<'a> {
     at: HashMap<&'a Address, Vec<usize>>,
     /// Deletes by the id that goes.
     id: HashMap<&'a str, Vec<usize>>,
-    /// Deletes by the kind, and by what only one can hold.
+    /// Steps by the kind, and by what only one can hold and they free.
     held: HashMap<(&'a str, Vec<String>), Vec<usize>>,
     /// Deletes by the target groups that they forward to.
     forwards: HashMap<&'a str, Vec<usize>>,
     /// By the target groups whose targets they provide.
     serves: HashMap<&'a str, Vec<usize>>,
+    /// By the target groups that they may be the first to forward to.
+    named: HashMap<&'a str, Vec<usize>>,
 }
 
 impl<'a> Places<'a> {
@@ -106,20 +173,22 @@ impl<'a> Places<'a> {
             held: HashMap::new(),
             forwards: HashMap::new(),
             serves: HashMap::new(),
+            named: HashMap::new(),
         };
         for (index, Loose { step, .. }) in loose.iter().enumerate() {
             places.at.entry(&step.address).or_default().push(index);
-            for group in &step.traffic.serves {
+            begins_to_name(step).for_each(|group| places.named.entry(group).or_default().push(index));
+            for group in step.traffic.serves.iter().filter(|_| !is_last_half(step)) {
                 let serving = places.serves.entry(group).or_default();
                 if serving.last() != Some(&index) {
                     serving.push(index);
                 }
             }
-            let (Action::Delete { id, .. } | Action::Forget { id, .. }) = &step.action else { continue };
-            places.id.entry(id).or_default().push(index);
-            if let Some(held) = step.record.as_ref().and_then(|record| held(&step.address, &record.inputs)) {
+            if let Some(held) = freed(step).and_then(|inputs| held(&step.address, &inputs)) {
                 places.held.entry((&step.address.kind, held)).or_default().push(index);
             }
+            let (Action::Delete { id, .. } | Action::Forget { id, .. }) = &step.action else { continue };
+            places.id.entry(id).or_default().push(index);
             for group in step.traffic.weights.keys() {
                 places.forwards.entry(group).or_default().push(index);
             }
@@ -136,6 +205,8 @@ impl<'a> Places<'a> {
         if !step.action.is_delete() {
             one.depends_on.iter().for_each(|address| add(self.at.get(address)));
             step.traffic.weights.keys().for_each(|group| add(self.forwards.get(group.as_str())));
+            let waiting = step.traffic.serves.iter().filter(|_| is_last_half(step));
+            waiting.for_each(|group| add(self.named.get(group.as_str())));
             if let Some(held) = held(&step.address, &step.inputs) {
                 add(self.held.get(&(step.address.kind.as_str(), held)));
             }
@@ -152,34 +223,35 @@ impl<'a> Places<'a> {
     }
 }
 
-/// What of a resource only one can hold, as far as it tells apart: equal values have equal texts.
-fn held(address: &Address, inputs: &Object) -> Option<Vec<String>> {
-    let unique = kind::find_managed(&address.kind)?.schema().unique;
-    let text = |name: &&str| match inputs.get(*name).unwrap_or(&Value::Null).unmark().0 {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(format_number(*number)),
-        other => Some(other.type_name().to_owned()),
-    };
-    unique.iter().map(text).collect::<Option<Vec<_>>>().filter(|texts| !texts.is_empty())
-}
-
-fn dependencies(loose: &[Loose], places: &Places<'_>, wait: &mut dyn FnMut(usize, usize)) {
+/// `call` tells with which call a step takes and frees what only one can hold.
+fn dependencies(
+    loose: &[Loose],
+    places: &Places<'_>,
+    call: &dyn Fn(usize) -> usize,
+    wait: &mut dyn FnMut(usize, usize),
+) {
     for (index, one) in loose.iter().enumerate() {
         for other_index in places.beside(one) {
             let Some(other) = loose.get(other_index).filter(|_| index != other_index) else { continue };
             let uses = |record: &Option<Record>| {
                 record.as_ref().is_some_and(|record| names(&one.step.address, record, other))
             };
+            // Where another address is to have the name, port or priority.
+            if takes_the_place_of(&one.step, &other.step) {
+                wait(call(index), call(other_index));
+            }
             match (one.step.action.is_delete(), other.step.action.is_delete()) {
+                (false, false) if waits_for(&one.step, &other.step) => wait(index, other_index),
                 // Made and changed after what it names.
-                (false, false) if one.depends_on.contains(&other.step.address) => wait(index, other_index),
+                (false, false)
+                    if one.depends_on.contains(&other.step.address) && !is_last_half(&other.step) =>
+                {
+                    wait(index, other_index)
+                }
                 // What goes away waits for all that used it: to go, or to be changed.
                 (_, true) if uses(&one.step.record) => wait(other_index, index),
                 // Delete first: what is created waits for the one that it replaces.
                 (false, true) if deletes_first(&one.step, &other.step) => wait(index, other_index),
-                // As well where another address is to have the name, port or priority.
-                (false, true) if takes_the_place_of(&one.step, &other.step) => wait(index, other_index),
                 // And where a target group goes with it from one load balancer to another.
                 (false, true) if is_let_go(loose, places, &one.step, &other.step) => wait(index, other_index),
                 // Create first: the replaced one goes last.
@@ -209,23 +281,6 @@ fn deletes_first(create: &Step, delete: &Step) -> bool {
         && matches!(delete.action, Action::Delete { deposed: false, .. })
 }
 
-/// Whether a step needs what only one can hold, and what goes away from another address holds it:
-/// a renamed rule of the same priority.
-fn takes_the_place_of(step: &Step, delete: &Step) -> bool {
-    let (Action::Delete { .. }, Some(held)) = (&delete.action, &delete.record) else { return false };
-    let Some(kind) = kind::find_managed(&step.address.kind) else { return false };
-    let unique = kind.schema().unique;
-    let same = |name: &&str| {
-        let value = step.inputs.get(*name).map(Value::without_marks);
-        value.as_ref().is_some_and(|value| !value.is_null())
-            && value == held.inputs.get(*name).map(Value::without_marks)
-    };
-    step.address != delete.address
-        && step.address.kind == delete.address.kind
-        && !unique.is_empty()
-        && unique.iter().all(same)
-}
-
 /// Whether both are halves of replacements that delete first, and the one is to forward to a target
 /// group that the other forwards to.
 fn is_let_go(loose: &[Loose], places: &Places<'_>, create: &Step, delete: &Step) -> bool {
@@ -238,6 +293,11 @@ fn is_let_go(loose: &[Loose], places: &Places<'_>, create: &Step, delete: &Step)
         && paired(&delete.address, &|other, step| deletes_first(other, step), delete)
 }
 
+/// Whether a step sets only what comes after the routers: nothing relies on that.
+fn is_last_half(step: &Step) -> bool {
+    matches!(step.half, Some(Half::Only(_)))
+}
+
 fn replaced_by(create: &Step, delete: &Step) -> bool {
     let (Action::Create { replaces: Some(old), .. }, Action::Delete { id, .. } | Action::Forget { id, .. }) =
         (&create.action, &delete.action)
@@ -248,6 +308,20 @@ fn replaced_by(create: &Step, delete: &Step) -> bool {
 }
 
 fn traffic(loose: &[Loose], places: &Places<'_>, wait: &mut dyn FnMut(usize, usize)) {
+    // Of two that provide targets of a group, the one that adds some comes before the one that takes all of its
+    // own away.
+    for (index, one) in loose.iter().enumerate().filter(|(_, one)| one.step.traffic.empties()) {
+        let beside = one.step.traffic.serves.iter().filter_map(|group| places.serves.get(group.as_str()));
+        for other_index in beside.flatten().copied() {
+            let Some(other) = loose.get(other_index).map(|other| &other.step) else { continue };
+            if other.traffic.adds() > 0
+                && other.address != one.step.address
+                && !takes_the_place_of(other, &one.step)
+            {
+                wait(index, other_index);
+            }
+        }
+    }
     for (router_index, router) in loose.iter().enumerate() {
         for (group, (before, after)) in &router.step.traffic.weights {
             for index in places.serves.get(group.as_str()).into_iter().flatten().copied() {
@@ -266,10 +340,7 @@ fn traffic(loose: &[Loose], places: &Places<'_>, wait: &mut dyn FnMut(usize, usi
 
 /// The edges, with a router that takes weight from a target group after those of the same load balancer
 /// that give it weight: a target group is of one load balancer at a time.
-fn without_a_gap(
-    loose: &[Loose],
-    edges: &IndexMap<usize, Vec<(usize, ())>>,
-) -> IndexMap<usize, Vec<(usize, ())>> {
+fn without_a_gap(loose: &[Loose], edges: &Edges) -> Edges {
     let mut gives: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, Loose { step, .. }) in loose.iter().enumerate() {
         for (group, (before, after)) in &step.traffic.weights {

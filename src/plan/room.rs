@@ -59,6 +59,10 @@ impl Decided {
         self.loose.last_mut()
     }
 
+    pub fn loose(&self) -> &[Loose] {
+        &self.loose
+    }
+
     pub fn into_loose(self) -> Vec<Loose> {
         self.loose
     }

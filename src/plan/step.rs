@@ -57,6 +57,11 @@ pub struct Step {
     pub changes: Vec<AttributeChange>,
     /// Steps that must be done before, by their place in the plan.
     pub after: Vec<usize>,
+    /// Steps that one call changes together, this one among them, by their place: the first one makes it. Empty
+    /// where the step goes alone.
+    pub together: Vec<usize>,
+    /// Whether the step is one of the two halves of what happens to a resource.
+    pub half: Option<Half>,
     /// What apply must find when it evaluates again; unknowns may have become anything.
     pub inputs: Object,
     /// What stands now: for an update, a delete and a forget.
@@ -67,6 +72,15 @@ pub struct Step {
     pub traffic: TrafficChange,
 }
 
+/// One of two steps of a resource that has an attribute which AWS takes only after another resource stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// All but this attribute, which stays as the step's inputs say.
+    Without(&'static str),
+    /// This attribute alone, after the other half.
+    Only(&'static str),
+}
+
 /// A step's weights and targets, by target group.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrafficChange {
@@ -74,6 +88,22 @@ pub struct TrafficChange {
     pub weights: BTreeMap<String, (u32, u32)>,
     /// Target groups whose targets it provides.
     pub serves: Vec<String>,
+    /// How many targets it provides, before and after.
+    pub targets: (u32, u32),
+    /// Whether targets of the same group are taken away once its own are there.
+    pub relieves: bool,
+}
+
+impl TrafficChange {
+    /// Whether all of its targets go.
+    pub fn empties(&self) -> bool {
+        matches!(self.targets, (1.., 0))
+    }
+
+    /// How many targets it adds.
+    pub fn adds(&self) -> u32 {
+        self.targets.1.saturating_sub(self.targets.0)
+    }
 }
 
 /// What was changed behind bgform's back.

@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::diff::changed_attributes;
+use super::held::only_moves;
 use super::observe::overlaid;
 use super::order::group_name;
-use super::step::{Action, Plan, Step};
+use super::step::{Action, Half, Plan, Step};
 use super::{Options, PlanError};
 use crate::address::Address;
 use crate::deployment::names;
@@ -36,11 +37,12 @@ pub fn verify(
             makes_room(&whole, place, step)?;
             takes_away(&whole, snapshot, &idle, step)?;
         }
-        for group in &step.traffic.serves {
+        // What of it matters to traffic is in the other half.
+        for group in step.traffic.serves.iter().filter(|_| !matches!(step.half, Some(Half::Only(_)))) {
             if idle.contains(group) || !whole.throughout.contains(group.as_str()) {
                 continue;
             }
-            serving(&whole, step, group, options)?;
+            serving(&whole, place, step, group, options)?;
         }
         if let (Action::Delete { .. }, Some(weight)) =
             (&step.action, unchanged.get(&step.address.to_string()).filter(|_| !is_deposed(step)))
@@ -78,6 +80,8 @@ struct Whole<'a> {
     waiting: HashMap<usize, Vec<&'a Step>>,
     /// The creates that take the place of something, by address.
     replacements: HashMap<&'a Address, Vec<&'a Step>>,
+    /// The steps that add targets to a group, by the group.
+    adding: HashMap<&'a str, Vec<&'a Step>>,
 }
 
 impl<'a> Whole<'a> {
@@ -88,7 +92,11 @@ impl<'a> Whole<'a> {
         let given = weights().filter(|(_, (_, after))| *after > 0);
         let mut waiting: HashMap<usize, Vec<&Step>> = HashMap::new();
         let mut replacements: HashMap<&Address, Vec<&Step>> = HashMap::new();
+        let mut adding: HashMap<&str, Vec<&Step>> = HashMap::new();
         for step in &plan.steps {
+            for group in step.traffic.serves.iter().filter(|_| step.traffic.adds() > 0) {
+                adding.entry(group).or_default().push(step);
+            }
             for before in &step.after {
                 if plan.steps.get(*before).is_some_and(|before| before.action.is_delete()) {
                     waiting.entry(*before).or_default().push(step);
@@ -103,7 +111,15 @@ impl<'a> Whole<'a> {
             homes: given.map(|(group, _)| group.as_str()).chain(kept()).collect(),
             waiting,
             replacements,
+            adding,
         }
+    }
+
+    /// Whether as many targets are added to a group as this step, at its place, takes away from it.
+    fn makes_up(&self, place: usize, step: &Step, group: &str) -> bool {
+        let adding = self.adding.get(group).into_iter().flatten();
+        let before = adding.filter(|other| other.address != step.address && !other.after.contains(&place));
+        before.map(|other| other.traffic.adds()).sum::<u32>() >= step.traffic.targets.0
     }
 }
 
@@ -165,6 +181,7 @@ fn makes_room(whole: &Whole<'_>, place: usize, step: &Step) -> Result<(), PlanEr
     let carried = |group: &String| step.traffic.weights.get(group).is_some_and(|(before, _)| *before > 0);
     let next = whole.waiting.get(&place).into_iter().flatten().find(|other| {
         !other.action.is_delete()
+            && !only_moves(other)
             && other.traffic.weights.iter().any(|(group, (_, after))| *after > 0 && carried(group))
     });
     match next {
@@ -191,8 +208,26 @@ fn is_deposed(step: &Step) -> bool {
     matches!(step.action, Action::Delete { deposed: true, .. } | Action::Forget { deposed: true, .. })
 }
 
-fn serving(whole: &Whole<'_>, step: &Step, group: &str, options: &Options) -> Result<(), PlanError> {
+fn serving(
+    whole: &Whole<'_>,
+    place: usize,
+    step: &Step,
+    group: &str,
+    options: &Options,
+) -> Result<(), PlanError> {
+    let made_up = || step.traffic.empties() && whole.makes_up(place, step, group);
     match step.action {
+        Action::Update if step.traffic.empties() => match options.allow_outage || made_up() {
+            true => Ok(()),
+            false => Err(PlanError::UnderTraffic {
+                address: step.address.clone(),
+                reason: format!("it is emptied of {} targets of `{group}`", step.traffic.targets.0),
+                help: format!(
+                    "take the weight of `{group}` away first, or add as many targets to it by another resource in \
+                     the same apply, which come first; with an outage in mind, pass --allow-outage"
+                ),
+            }),
+        },
         Action::Update => {
             let changed = changed_attributes(&step.changes);
             let refused = kind::find_managed(&step.address.kind)
@@ -209,7 +244,7 @@ fn serving(whole: &Whole<'_>, step: &Step, group: &str, options: &Options) -> Re
             let mut replacements = whole.replacements.get(&step.address).into_iter().flatten();
             let replaced =
                 replacements.any(|other| other.traffic.serves.iter().any(|served| served == group));
-            match replaced || options.allow_outage {
+            match replaced || options.allow_outage || made_up() {
                 true => Ok(()),
                 false => Err(PlanError::Outage { step: named(step), group: group.to_owned() }),
             }

@@ -119,6 +119,8 @@ fn step(address: &Address, record: &Record, live: Live, inputs: Object, action: 
         action,
         changes,
         after: Vec::new(),
+        together: Vec::new(),
+        half: None,
         inputs,
         record: Some(record.clone()),
         live: Some(live),

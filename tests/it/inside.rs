@@ -96,10 +96,21 @@ impl Inside {
 
     /// Plans a program and ships it, with these stages.
     pub async fn ship(&self, program: &Program, acts: Acts<'_>) -> Result<Shipped, Error> {
+        self.ship_after(program, acts, async || {}).await
+    }
+
+    /// The same with something that happens after the plan was made.
+    pub async fn ship_after(
+        &self,
+        program: &Program,
+        acts: Acts<'_>,
+        meanwhile: impl AsyncFnOnce(),
+    ) -> Result<Shipped, Error> {
         let shutdown = Shutdown::default();
         let engine = self.engine(program, &self.store, &shutdown, acts);
         let lock = self.store.lock("a test").expect("the lock");
         let planned = plan(&engine, &Options::default()).await?;
+        meanwhile().await;
         ship(&engine, &lock, planned).await
     }
 }

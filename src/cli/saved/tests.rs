@@ -96,6 +96,8 @@ fn plan(snapshot: Snapshot, port: i32) -> Plan {
         action: Action::Create { generation: 0, replaces: None },
         changes: vec![change],
         after: Vec::new(),
+        together: Vec::new(),
+        half: None,
         inputs: Object::new(),
         record: None,
         live: None,

@@ -109,7 +109,7 @@ pub fn policies() -> Type {
             "resource_label",
             Type::String { max: 1023 },
             "For ALBRequestCountPerTarget: the load balancer's and the target group's arn_suffix with a \
-             slash between them.",
+             slash between them; in a deployment the latter is `self.target_group.arn_suffix`.",
         ),
         attribute("customized_metric", Type::Block(customized), "Any other CloudWatch metric."),
         attribute("target_value", Type::Number { min: 0.0, max: 1e15 }, "What it is kept at.").required(),

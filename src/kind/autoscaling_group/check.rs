@@ -156,7 +156,8 @@ fn metric(policy: &Value, mistakes: &mut Vec<Mistake>) {
     if predefined.as_str() == Some(REQUESTS_PER_TARGET) && label.is_null() {
         mistake(
             format!("`{name}` counts requests per target and does not say of which target group"),
-            "write `resource_label = \"${load_balancer.NAME.arn_suffix}/${target_group.NAME.arn_suffix}\"`",
+            "write `resource_label = \"${load_balancer.NAME.arn_suffix}/${target_group.NAME.arn_suffix}\"`; in a \
+             deployment ${self.target_group.arn_suffix}",
         );
     }
     if predefined.find_unknown().is_none()

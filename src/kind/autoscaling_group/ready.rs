@@ -31,6 +31,13 @@ pub enum Wanted<'a> {
     HealthyTargets,
 }
 
+impl Wanted<'_> {
+    /// What an operation that adds instances waits for.
+    pub fn of(op: &Operation<'_>) -> Self {
+        if op.relieves { Self::HealthyTargets } else { Self::InService }
+    }
+}
+
 /// Waits, and returns the group as it then is.
 pub async fn ready(
     op: &Operation<'_>,

@@ -77,7 +77,7 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
         None => {}
     }
     if update.touches_any(SIZES) || (op.resumes && !op.way_back) {
-        ready(op, group, Wanted::InService, after.ready_timeout()).await?;
+        ready(op, group, Wanted::of(op), after.ready_timeout()).await?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::elbv2::settings::{self, Settings};
 use super::elbv2::{self, SERVICE};
 use super::schema::{Schema, Wrong};
-use super::{Boxed, Kind, Live, Named, Permissions, Tags, Update, Wanted};
+use super::{Boxed, Kind, Live, Made, Named, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{Operation, Poll, Tagged};
@@ -189,6 +189,15 @@ async fn wait_until_active(op: &Operation<'_>, arn: &str) -> Result<(), Error> {
     op.wait("the load balancer is active", PATIENCE, look).await
 }
 
+/// The subnets that stay, where a network load balancer gets others beside and some go: another one of the same
+/// zone is taken once the first has gone (Network Load Balancers guide, availability-zones).
+fn kept_first(before: &Spec, after: &Spec) -> Option<Vec<String>> {
+    let (before, after) =
+        (before.subnets.as_ref()?, after.subnets.as_ref().filter(|_| after.r#type == "network")?);
+    let (kept, new): (Vec<_>, Vec<_>) = after.iter().cloned().partition(|subnet| before.contains(subnet));
+    (!kept.is_empty() && !new.is_empty() && kept.len() < before.len()).then_some(kept)
+}
+
 impl Kind for LoadBalancer {
     type Spec = Spec;
 
@@ -265,9 +274,15 @@ impl Kind for LoadBalancer {
     async fn update(&self, op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), Error> {
         let (client, arn, after) = (&op.cloud.elbv2, update.id, &update.after);
         if update.touches_any(&["subnets", "subnet_mapping"]) {
-            let set = client.set_subnets().load_balancer_arn(arn);
-            let set = set.set_subnets(after.subnets.clone()).set_subnet_mappings(mappings(after));
-            op.call(SERVICE, "SetSubnets", Repeat::Safe, || set.clone().send()).await?;
+            let set = |subnets, mappings| {
+                let set = client.set_subnets().load_balancer_arn(arn);
+                let set = set.set_subnets(subnets).set_subnet_mappings(mappings);
+                async move { op.call(SERVICE, "SetSubnets", Repeat::Safe, || set.clone().send()).await.map(drop) }
+            };
+            if let Some(kept) = kept_first(&update.before, after) {
+                set(Some(kept), None).await?;
+            }
+            set(after.subnets.clone(), mappings(after)).await?;
         }
         if update.touches("ip_address_type") {
             let set = client.set_ip_address_type().load_balancer_arn(arn);
@@ -323,6 +338,10 @@ impl Kind for LoadBalancer {
 
     fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong> {
         schema::beside(inputs, named).into_iter().collect()
+    }
+
+    fn not_in_place(&self, attribute: &str, before: &Object, after: &Object) -> Option<Made> {
+        schema::not_in_place(attribute, before, after)
     }
 
     fn tagged<'a>(

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::kind::Named;
 use crate::kind::elbv2;
 use crate::kind::elbv2::Mistake;
 use crate::kind::elbv2::name_mistake;
 use crate::kind::elbv2::settings::{Form, Setting, setting};
 use crate::kind::rules::{address, form};
 use crate::kind::schema::{Attribute, NOT_AT_CREATE, Output, Schema, Type, Wrong, attribute, output};
+use crate::kind::{Made, Named};
 use crate::value::{Object, Value};
 
 /// [model] LoadBalancerAttribute.
@@ -218,6 +218,37 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
         mistakes.push(("subnets", message, "add a subnet of another zone".to_owned()));
     }
     mistakes
+}
+
+/// A network load balancer gets no security group after it was made without one, and keeps one that it was made
+/// with; an application load balancer always has one (API_SetSecurityGroups; Network Load Balancers guide,
+/// load-balancer-security-groups). Secondary addresses are never fewer ([model] LoadBalancerAttribute).
+pub(super) fn not_in_place(attribute: &str, before: &Object, after: &Object) -> Option<Made> {
+    let is_network = after.get("type").and_then(Value::as_str) == Some("network");
+    match attribute {
+        "security_groups" => {
+            let some = |inputs: &Object| match inputs.get("security_groups").map(|groups| groups.unmark().0) {
+                None | Some(Value::Null) => false,
+                Some(Value::List(groups)) => !groups.is_empty(),
+                Some(_) => true,
+            };
+            match (is_network, some(before), some(after)) {
+                (true, had, has) if had != has => Some(Made::Anew),
+                (false, true, false) => Some(Made::Never(
+                    "an application load balancer always has a security group, and keeps those that it has"
+                        .to_owned(),
+                    "write the security groups that it is to have",
+                )),
+                _ => None,
+            }
+        }
+        "secondary_ips_per_subnet" => {
+            let count =
+                |inputs: &Object| inputs.get(attribute).and_then(Value::as_number).unwrap_or_default();
+            (count(after) < count(before)).then_some(Made::Anew)
+        }
+        _ => None,
+    }
 }
 
 /// One subnet of each zone (API_CreateLoadBalancer, Subnets).

@@ -303,8 +303,19 @@ impl Kind for TargetGroup {
         if update.touches("health_check") {
             modify_health_check(op, update.id, &update.after).await?;
         }
-        let changes =
-            settings::changes(SETTINGS, &update.before.settings, &update.after.settings, update.changed);
+        let (before, after) = (&update.before.settings, &update.after.settings);
+        let mut changes = settings::changes(SETTINGS, before, after, update.changed);
+        let declared = |name: &str| after.get(name).is_some_and(|value| !value.is_null());
+        for setting in SETTINGS.iter().filter(|one| update.touches(one.path) && !declared(one.path)) {
+            let after = &update.after;
+            let default = schema::own_default(setting.path, &after.protocol, &after.target_type);
+            // An interval is of no account, and not taken, where connections are cut.
+            let is_moot = setting.path == "unhealthy_draining_interval"
+                && !declared("unhealthy_connection_termination");
+            if let Some(default) = default.filter(|_| !is_moot) {
+                changes.insert(setting.key, default.to_owned());
+            }
+        }
         modify_settings(op, update.id, changes).await?;
         if update.touches("tags") {
             elbv2::retag(op, update.id, &update.before.tags, &update.after.tags).await?;

@@ -227,6 +227,20 @@ fn setting_attributes() -> Vec<Attribute> {
     ]
 }
 
+/// What an attribute goes back to that is no longer declared, where that depends on what the group is ([model]
+/// TargetGroupAttribute).
+pub(super) fn own_default(attribute: &str, protocol: &str, target_type: &str) -> Option<&'static str> {
+    let datagrams = matches!(protocol, "UDP" | "TCP_UDP");
+    let flag = |on: bool| Some(if on { "true" } else { "false" });
+    match attribute {
+        "preserve_client_ip" => flag(!(target_type == "ip" && matches!(protocol, "TCP" | "TLS"))),
+        "connection_termination" => flag(datagrams),
+        "unhealthy_connection_termination" => flag(!datagrams),
+        "unhealthy_draining_interval" => Some("0"),
+        _ => None,
+    }
+}
+
 /// Outputs of a target group, managed or existing.
 pub(in crate::kind) fn outputs() -> Vec<Output> {
     vec![
@@ -282,30 +296,43 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
             "write `load_balancing_algorithm = \"weighted_random\"`",
         ));
     }
-    // [model] TargetGroupAttribute. What is not known yet is no mistake.
-    let flag = |name: &str| inputs.get(name).and_then(Value::as_bool);
-    let drains =
-        matches!(inputs.get("unhealthy_draining_interval"), Some(Value::Duration(long)) if !long.is_zero());
-    let cuts = inputs.get("unhealthy_connection_termination").map_or(Some(true), Value::as_bool);
-    if drains && cuts == Some(true) {
-        let message = "an unhealthy target is drained where its connections are not cut";
-        let help = "write `unhealthy_connection_termination = false`";
-        mistakes.push(mistake("unhealthy_draining_interval", message, help));
-    }
-    if matches!(protocol, "UDP" | "TCP_UDP") {
-        for (name, refused) in [("preserve_client_ip", false), ("unhealthy_connection_termination", true)] {
-            if flag(name) == Some(refused) {
-                let message = format!("`{name}` is never {refused} where the protocol is {protocol}");
-                mistakes.push(mistake(name, message, "take it away"));
-            }
-        }
-    }
+    mistakes.extend(network_mistakes(protocol, inputs));
     if let Some(check) = inputs.get("health_check") {
         let grpc = word("protocol_version") == Some("GRPC");
         mistakes.extend(health_check_mistakes(http, grpc, check));
     }
     if let Some(stickiness) = inputs.get("stickiness") {
         mistakes.extend(stickiness_mistakes(http, stickiness));
+    }
+    mistakes
+}
+
+/// [model] TargetGroupAttribute.
+fn network_mistakes(protocol: &str, inputs: &Object) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let is = |name: &str, on: bool| inputs.get(name).and_then(Value::as_bool) == Some(on);
+    if matches!(protocol, "UDP" | "TCP_UDP") {
+        for (name, on, message) in [
+            ("preserve_client_ip", false, "targets that speak UDP always see the client's address"),
+            (
+                "unhealthy_connection_termination",
+                true,
+                "with UDP no connections to unhealthy targets are cut",
+            ),
+        ] {
+            if is(name, on) {
+                mistakes.push(mistake(name, message, "take it away"));
+            }
+        }
+    }
+    let drains =
+        matches!(inputs.get("unhealthy_draining_interval"), Some(Value::Duration(time)) if !time.is_zero());
+    let cuts =
+        inputs.get("unhealthy_connection_termination").map_or(Some(true), Value::as_bool) == Some(true);
+    if drains && cuts && matches!(protocol, "TCP" | "TLS") {
+        let message = "an unhealthy target is drained only where its connections are not cut";
+        let help = "write `unhealthy_connection_termination = false`";
+        mistakes.push(mistake("unhealthy_draining_interval", message, help));
     }
     mistakes
 }

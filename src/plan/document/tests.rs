@@ -34,18 +34,23 @@ fn plan() -> Plan {
             ),
         ],
         after: vec![],
+        together: Vec::new(),
+        half: None,
         inputs: Object::new(),
         record: None,
         live: None,
         traffic: TrafficChange {
             weights: BTreeMap::from([("target_group.blue".to_owned(), (100, 0))]),
             serves: vec!["target_group.blue".to_owned()],
+            ..TrafficChange::default()
         },
     };
     let gone = Step {
         action: Action::Delete { id: "ami-1".to_owned(), deposed: true },
         changes: Vec::new(),
         after: vec![0],
+        together: Vec::new(),
+        half: None,
         traffic: TrafficChange::default(),
         ..made.clone()
     };

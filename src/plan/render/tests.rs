@@ -77,6 +77,8 @@ fn step(at: &str, action: Action, changes: Vec<AttributeChange>) -> Step {
         action,
         changes,
         after: Vec::new(),
+        together: Vec::new(),
+        half: None,
         inputs: Object::new(),
         record: None,
         live: None,
@@ -93,7 +95,7 @@ fn weights(blue: (u32, u32), green: (u32, u32)) -> TrafficChange {
         (r#"target_group.shop["blue"]"#.to_owned(), blue),
         (r#"target_group.shop["green"]"#.to_owned(), green),
     ]);
-    TrafficChange { weights, serves: Vec::new() }
+    TrafficChange { weights, ..TrafficChange::default() }
 }
 
 fn shift() -> Step {

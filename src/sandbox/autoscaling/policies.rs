@@ -8,6 +8,7 @@ use super::group::Group;
 use super::groups::cooled_down;
 use super::{asked_groups, changed_group, not_found, paged, uuid};
 use crate::api::{Actions, Call, Params, Refusal};
+use crate::elbv2;
 use crate::state::State;
 
 /// The calls about scaling policies, by name.
@@ -70,12 +71,37 @@ fn check(kind: &str, params: &Params) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What counts the requests of a policy is a target group that is attached to the group, and that the load
+/// balancer routes to (API_PredefinedMetricSpecification, ResourceLabel).
+fn label(state: &State, group: &str, params: &Params) -> Result<(), Refusal> {
+    let tracking = params.child("TargetTrackingConfiguration").unwrap_or_default();
+    let metric = tracking.child("PredefinedMetricSpecification").unwrap_or_default();
+    if metric.text("PredefinedMetricType").as_deref() != Some("ALBRequestCountPerTarget") {
+        return Ok(());
+    }
+    let refused = |why: &str| Err(Refusal::validation(why));
+    let label = metric.text("ResourceLabel").unwrap_or_default();
+    let Some((balancer, target_group)) = label.split_once("/targetgroup/") else {
+        return refused("The resource label must be app/NAME/ID/targetgroup/NAME/ID");
+    };
+    let Some(group) = state.autoscaling.groups.get(group) else { return Err(not_found(group)) };
+    let of_label = |arn: &&String| arn.ends_with(&format!(":targetgroup/{target_group}"));
+    match group.target_groups.keys().find(of_label) {
+        None => refused("The target group of the resource label is not attached to the Auto Scaling group"),
+        Some(arn) if !elbv2::routes(state, balancer, arn) => {
+            refused("The load balancer does not route traffic to the target group")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 fn put(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let name = params.needed("PolicyName");
     let kind = params.text("PolicyType").unwrap_or("SimpleScaling".to_owned());
     check(&kind, params)?;
     let group = params.needed("AutoScalingGroupName");
+    label(call.state, &group, params)?;
     let arn = call.state.arn(
         "autoscaling",
         &format!("scalingPolicy:{}:autoScalingGroupName/{group}:policyName/{name}", uuid()),

@@ -89,6 +89,12 @@ pub fn placed_in(state: &State, subnet: &str) -> bool {
     state.elbv2.load_balancers.values().flat_map(|one| &one.subnets).any(|placed| placed.subnet == subnet)
 }
 
+/// Whether a load balancer, by the last part of its ARN (`app/edge/50dc`), has a rule that names this target
+/// group, of any weight.
+pub fn routes(state: &State, balancer: &str, group: &str) -> bool {
+    state.elbv2.user_of(group).is_some_and(|user| user.arn.ends_with(&format!(":loadbalancer/{balancer}")))
+}
+
 impl Elbv2 {
     /// The rules of a listener as they are tried: by priority, the default rule last.
     fn rules_of(&self, listener: &str) -> Vec<&Rule> {

@@ -1,0 +1,74 @@
+//! Steps in two halves: what AWS takes only once something forwards to a target group is set by a step of its
+//! own, after the routers that the plan makes name the group. Makes no call.
+
+use std::collections::BTreeSet;
+
+use super::order::Loose;
+use super::step::{Action, Half, Step, TrafficChange};
+use crate::kind;
+
+/// The steps, those in two halves that the plan's routers make necessary.
+pub fn in_halves(loose: Vec<Loose>) -> Vec<Loose> {
+    let named: BTreeSet<String> =
+        loose.iter().flat_map(|one| begins_to_name(&one.step)).map(str::to_owned).collect();
+    let mut all = Vec::with_capacity(loose.len());
+    for one in loose {
+        let serves = one.step.traffic.serves.iter().any(|group| named.contains(group));
+        match late(&one.step).filter(|_| serves) {
+            Some(name) => all.extend(halves(one, name)),
+            None => all.push(one),
+        }
+    }
+    all
+}
+
+/// Target groups that a router may name for the first time.
+pub fn begins_to_name(step: &Step) -> impl Iterator<Item = &str> {
+    let weights = step.traffic.weights.iter().filter(|_| !step.action.is_delete());
+    weights.filter(|(_, (before, _))| *before == 0).map(|(group, _)| group.as_str())
+}
+
+/// The attribute that a step changes and that is taken only after the routers.
+fn late(step: &Step) -> Option<&'static str> {
+    let name = kind::find_managed(&step.address.kind)?.after_routers(&step.inputs)?;
+    let mut changed = step.changes.iter().map(|change| change.attribute());
+    (!step.action.is_delete() && changed.any(|one| one == name)).then_some(name)
+}
+
+fn halves(one: Loose, name: &'static str) -> impl Iterator<Item = Loose> {
+    let Loose { mut step, depends_on } = one;
+    let (last, rest): (Vec<_>, Vec<_>) =
+        step.changes.into_iter().partition(|change| change.attribute() == name);
+    let after = Step {
+        address: step.address.clone(),
+        action: Action::Update,
+        changes: last,
+        after: Vec::new(),
+        together: Vec::new(),
+        half: Some(Half::Only(name)),
+        inputs: step.inputs.clone(),
+        record: step.record.clone(),
+        live: step.live.clone(),
+        traffic: TrafficChange { serves: step.traffic.serves.clone(), ..TrafficChange::default() },
+    };
+    let stands = step.live.as_ref().and_then(|live| live.inputs.get(name)).filter(|live| !live.is_null());
+    match stands {
+        Some(live) => step.inputs.insert(name.to_owned(), live.clone()),
+        None => step.inputs.shift_remove(name),
+    };
+    step.changes = rest;
+    step.half = Some(Half::Without(name));
+    // What else is to be done comes before; where that is nothing, there is one step.
+    let is_needed = !step.changes.is_empty() || !matches!(step.action, Action::Update);
+    let before = is_needed.then(|| Loose { step, depends_on: depends_on.clone() });
+    before.into_iter().chain([Loose { step: after, depends_on }])
+}
+
+/// Whether `step` is the half that must wait for `other`: for the other half, and for what begins to forward
+/// to its target groups.
+pub fn waits_for(step: &Step, other: &Step) -> bool {
+    let is_other_half = step.address == other.address && matches!(other.half, Some(Half::Without(_)));
+    matches!(step.half, Some(Half::Only(_)))
+        && (is_other_half
+            || begins_to_name(other).any(|group| step.traffic.serves.iter().any(|one| one == group)))
+}
