@@ -9,8 +9,7 @@ pub fn cases() -> Vec<Case> {
 
 async fn rules(world: &World) -> Trial {
     let vpc = world.default_vpc().await;
-    let other_vpc = world.cloud.ec2.create_vpc().cidr_block("10.9.0.0/16").send().await.expect("a VPC");
-    let other_vpc = other_vpc.vpc().and_then(|vpc| vpc.vpc_id()).expect("an id").to_owned();
+    let other_vpc = world.other_vpc().await;
     let peer = world.security_group("peer").await;
     let http = || object! { "protocol" => "tcp", "port" => 80, "cidr" => vec!["10.0.0.0/8"] };
     let range = object! {

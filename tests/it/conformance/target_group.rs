@@ -12,9 +12,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("HTTP targets", |world| {
             Box::pin(async move {
                 let vpc = world.default_vpc().await;
-                let other =
-                    world.cloud.ec2.create_vpc().cidr_block("10.9.0.0/16").send().await.expect("a VPC");
-                let other = other.vpc().and_then(|vpc| vpc.vpc_id()).expect("an id").to_owned();
+                let other = world.other_vpc().await;
                 let requirement = object! {
                     "minimum_healthy_targets" => 2,
                     "minimum_healthy_percentage" => Value::Percent(50.0),

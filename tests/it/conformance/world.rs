@@ -88,6 +88,20 @@ impl World {
         found.vpcs()[0].vpc_id().expect("an id").to_owned()
     }
 
+    /// One more VPC, the same for all who ask: a region has five.
+    pub async fn other_vpc(&self) -> String {
+        static ONE_BY_ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let _turn = ONE_BY_ONE.lock().await;
+        let block = "10.9.0.0/16";
+        let filter = aws_sdk_ec2::types::Filter::builder().name("cidr").values(block).build();
+        let found = self.cloud.ec2.describe_vpcs().filters(filter).send().await.expect("vpcs");
+        if let Some(vpc) = found.vpcs().first() {
+            return vpc.vpc_id().expect("an id").to_owned();
+        }
+        let made = self.cloud.ec2.create_vpc().cidr_block(block).send().await.expect("a VPC");
+        made.vpc().and_then(|vpc| vpc.vpc_id()).expect("an id").to_owned()
+    }
+
     /// The default VPC's subnets, each in a zone of its own, in the order of the zones.
     pub async fn subnets(&self) -> Vec<String> {
         let filter = aws_sdk_ec2::types::Filter::builder().name("default-for-az").values("true").build();

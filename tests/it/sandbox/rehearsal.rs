@@ -128,8 +128,10 @@ impl Case {
         let Rebuilt { missing, left, .. } = &rebuilt;
         assert!(missing.is_empty() && left.is_empty(), "{}: {missing:?} {left:?}", self.stack);
         let ids = |snapshot: &Snapshot| -> BTreeSet<(String, String)> {
-            let all = snapshot.resources.iter().map(|(address, record)| (address, record));
-            let all = all.chain(snapshot.deposed.iter().map(|one| (&one.address, &one.record)));
+            let all = snapshot
+                .resources
+                .iter()
+                .chain(snapshot.deposed.iter().map(|one| (&one.address, &one.record)));
             all.map(|(address, record)| (address.to_string(), record.id.clone())).collect()
         };
         assert_eq!(ids(&snapshot), ids(&lost), "{}", self.stack);
