@@ -82,6 +82,8 @@ struct Whole<'a> {
     replacements: HashMap<&'a Address, Vec<&'a Step>>,
     /// The steps that add targets to a group, by the group.
     adding: HashMap<&'a str, Vec<&'a Step>>,
+    /// The targets of a group that are taken away with all of a resource, by the group.
+    emptied: HashMap<&'a str, u32>,
 }
 
 impl<'a> Whole<'a> {
@@ -93,9 +95,13 @@ impl<'a> Whole<'a> {
         let mut waiting: HashMap<usize, Vec<&Step>> = HashMap::new();
         let mut replacements: HashMap<&Address, Vec<&Step>> = HashMap::new();
         let mut adding: HashMap<&str, Vec<&Step>> = HashMap::new();
+        let mut emptied: HashMap<&str, u32> = HashMap::new();
         for step in &plan.steps {
             for group in step.traffic.serves.iter().filter(|_| step.traffic.adds() > 0) {
                 adding.entry(group).or_default().push(step);
+            }
+            for group in step.traffic.serves.iter().filter(|_| step.traffic.empties()) {
+                *emptied.entry(group.as_str()).or_default() += step.traffic.targets.0;
             }
             for before in &step.after {
                 if plan.steps.get(*before).is_some_and(|before| before.action.is_delete()) {
@@ -112,14 +118,16 @@ impl<'a> Whole<'a> {
             waiting,
             replacements,
             adding,
+            emptied,
         }
     }
 
-    /// Whether as many targets are added to a group as this step, at its place, takes away from it.
+    /// Whether as many targets are added to a group, before this step at its place, as it and others take away.
     fn makes_up(&self, place: usize, step: &Step, group: &str) -> bool {
         let adding = self.adding.get(group).into_iter().flatten();
         let before = adding.filter(|other| other.address != step.address && !other.after.contains(&place));
-        before.map(|other| other.traffic.adds()).sum::<u32>() >= step.traffic.targets.0
+        before.map(|other| other.traffic.adds()).sum::<u32>()
+            >= self.emptied.get(group).copied().unwrap_or_default()
     }
 }
 

@@ -77,11 +77,20 @@ impl Rollouts {
             }
             // What keeps its colour moves neither weights nor sizes: the refresh and the batches hold the rest.
             if let Some(Proof { points, moves: 1.. }) = self.proofs.get(&intent.name) {
-                let line = format!("  Proved: at each of the {points} points where it, or its way back, can be cut short, a healthy fleet that is large enough has the traffic.");
-                lines.extend([line, String::new()]);
+                let points = format!(
+                    "  Proved: at each of the {points} points where it, or its way back, can be cut short,"
+                );
+                let line = "  a healthy fleet that is large enough has the traffic.".to_owned();
+                lines.extend([points, line, String::new()]);
             }
-            for Finding { address, message, help, page, .. } in self.findings.iter().filter(|one| one.address.name == intent.name) {
-                lines.extend([format!("  Note: {address}: {message}."), format!("        {help}; see {page}"), String::new()]);
+            for Finding { address, message, help, page, .. } in
+                self.findings.iter().filter(|one| one.address.name == intent.name)
+            {
+                lines.extend([
+                    format!("  Note: {address}: {message}."),
+                    format!("        {help}; see {page}"),
+                    String::new(),
+                ]);
             }
             lines.iter().map(|line| format!("{line}\n")).collect::<String>()
         });

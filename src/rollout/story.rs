@@ -37,32 +37,62 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
         );
     }
     lines.push(String::new());
-    let rows: Vec<[String; 4]> = passages(intent, rollout, capacity)
-        .into_iter()
-        .map(|one| {
-            let weights = one.weights.as_ref().map(|weights| {
-                let shares: Vec<_> =
-                    weights.iter().map(|(colour, weight)| format!("{colour} {weight}")).collect();
-                shares.join(", ")
-            });
-            let back = if one.back.is_empty() { String::new() } else { format!("back: {}", one.back) };
-            let done = if one.done { "done" } else { "" };
-            [one.text, weights.unwrap_or_default(), back, done.to_owned()]
-        })
-        .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let (first, second, third) = (width(0), width(1), width(2));
-    for (place, [text, weights, back, done]) in rows.iter().enumerate() {
-        let line = format!("  {:>2}  {text:first$}  {weights:second$}  {back:third$}  {done}", place + 1);
-        lines.push(line.trim_end().to_owned());
-    }
+    let passages = passages(intent, rollout, capacity);
+    let now = |(colour, _): &(Colour, u8)| (*colour, intent.facts.weight(*colour));
+    let weights = passages.first().and_then(|one| one.weights.as_ref());
+    lines.extend(table(&passages, &weights.map(|weights| weights.iter().map(now).collect())));
     lines.push(String::new());
+    lines.extend(back(&passages));
     let waits = waits(intent);
     if waits > Duration::ZERO {
         lines.push(format!("  Its waits add up to {}.", format_duration(waits)));
         lines.push(String::new());
     }
     lines
+}
+
+/// A row for each stage: what it does, and the weights where it changes those before.
+fn table<'a>(passages: &'a [Passage], mut before: &'a Option<Vec<(Colour, u8)>>) -> Vec<String> {
+    let rows: Vec<[String; 3]> = passages
+        .iter()
+        .map(|one| {
+            let changed = one.weights.iter().filter(|_| one.weights != *before).flatten();
+            let weights: Vec<_> = changed.map(|(colour, weight)| format!("{colour} {weight}")).collect();
+            before = &one.weights;
+            let done = if one.done { "done" } else { "" };
+            [one.text.clone(), weights.join(", "), done.to_owned()]
+        })
+        .collect();
+    let width = |column: usize| {
+        let with_more = rows.iter().filter(|row| row.iter().skip(column + 1).any(|cell| !cell.is_empty()));
+        with_more.map(|row| row[column].chars().count()).max().unwrap_or_default()
+    };
+    let (first, second) = (width(0), width(1));
+    let line = |(place, [text, weights, done]): (usize, &[String; 3])| {
+        let line = format!("  {:>2}  {text:first$}  {weights:second$}  {done}", place + 1);
+        line.trim_end().to_owned()
+    };
+    rows.iter().enumerate().map(line).collect()
+}
+
+/// The ways back, each with the stages that it is one from.
+fn back(passages: &[Passage]) -> Vec<String> {
+    let mut ways: Vec<(usize, usize, &str)> = Vec::new();
+    for (place, passage) in passages.iter().enumerate().filter(|(_, passage)| !passage.back.is_empty()) {
+        match ways.last_mut() {
+            Some((_, last, way)) if *way == passage.back && *last == place => *last = place + 1,
+            _ => ways.push((place + 1, place + 1, &passage.back)),
+        }
+    }
+    if ways.is_empty() {
+        return Vec::new();
+    }
+    let line = |(first, last, way): (usize, usize, &str)| match first == last {
+        true => format!("     at {first}: {way}"),
+        false => format!("     from {first} to {last}: {way}"),
+    };
+    let head = "  Way back:".to_owned();
+    std::iter::once(head).chain(ways.into_iter().map(line)).chain([String::new()]).collect()
 }
 
 /// One stage, with what is so after it.

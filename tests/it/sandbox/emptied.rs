@@ -82,6 +82,17 @@ fn a_group_that_carries_traffic_is_not_emptied_without_a_question() {
     // Fewer than go.
     product.write("s.deploy", &stack(&[("old", 0), ("new", 1)]));
     product.run(APPLY).exits(1).says("it is emptied of 2 targets of `target_group.shop`");
+    // As many as one of two, each of which goes.
+    product.write("s.deploy", &stack(&[("old", 2), ("older", 2)]));
+    product.run(APPLY).exits(0);
+    product.write("s.deploy", &stack(&[("old", 0), ("older", 0), ("new", 2)]));
+    product.run(APPLY).exits(1).says("it is emptied of 2 targets of `target_group.shop`");
+    product.write("s.deploy", &stack(&[("old", 2), ("older", 0), ("new", 2)]));
+    product.run(APPLY).exits(0);
+    product.write("s.deploy", &stack(&[("old", 1), ("new", 2)]));
+    product.run(&[APPLY, &["--allow-outage"]].concat()).exits(0);
+    product.write("s.deploy", &stack(&[("old", 1)]));
+    product.run(&[APPLY, &["--allow-outage"]].concat()).exits(0);
     product.write("s.deploy", &stack(&[("old", 1)]));
     product.run(APPLY).exits(0);
     product.write("s.deploy", &stack(&[("old", 0)]));

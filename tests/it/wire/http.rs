@@ -44,6 +44,11 @@ pub fn action(head: &str, body: &[u8]) -> String {
     if let Some(target) = header(head, "x-amz-target") {
         return target.rsplit('.').next().unwrap_or_default().to_owned();
     }
+    // Smithy RPC v2, in CBOR: /service/SERVICE/operation/ACTION.
+    let path = head.split_whitespace().nth(1).unwrap_or_default();
+    if let Some((_, action)) = path.split_once("/operation/") {
+        return action.to_owned();
+    }
     let body = String::from_utf8_lossy(body);
     body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or("?").to_owned()
 }
