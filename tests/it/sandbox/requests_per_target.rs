@@ -163,6 +163,14 @@ fn ships(strategy: &str, again: bool) {
     }
     labels.dedup();
     assert_eq!(labels.len(), 2, "{strategy}");
+    if again {
+        // A state that is built again has the policies of both colours.
+        std::fs::remove_dir_all(product.path("state")).expect("a state");
+        release(&["state", "rebuild", "--auto-approve"], "2.0").exits(0);
+        release(SAME, "2.0").exits(0);
+        let rehearsal = ["rehearse", "s.deploy", "--from", "release=1.0", "--speed", "30", "--rps", "20"];
+        release(&rehearsal, "2.0").exits(0);
+    }
 }
 
 #[test]
