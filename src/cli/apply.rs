@@ -25,6 +25,10 @@ use crate::value::Value;
 #[command(
     after_help = "`bgform help plan` explains the order of changes, `bgform help deployments` releases, and \
                         `bgform help recovery` interruptions.\n\n\
+                        --result writes JSON of format bgform.result, version 1: exit (null while it runs), error, \
+                        steps (address, verb, seconds), failed (address, verb, error, in_doubt), not_done (address, \
+                        verb, waits_for), rollouts (deployment, release, end, colour, reason, traffic) and outputs. \
+                        An end is shipped, taken_back, retired, given_up, held, interrupted, waits or stuck.\n\n\
                         Examples:\n  bgform apply stacks/explicit.deploy\n  \
                         bgform apply --var live=green --auto-approve\n  bgform apply release.bgplan"
 )]

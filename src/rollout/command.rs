@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,7 +20,10 @@ const LINES: usize = 20;
 
 /// A lock that a command inherits. The kernel lets go of it when the last process that has it is gone, however it
 /// went, so that it outlives a bgform that is killed and no process that ends.
-struct Turn(File);
+struct Turn {
+    file: File,
+    path: PathBuf,
+}
 
 impl Turn {
     /// # Errors
@@ -30,22 +33,34 @@ impl Turn {
         let states = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
         let folder = states.ok_or(io::ErrorKind::NotFound)?.join("bgform/gates");
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(folder.join(deployment))?;
-        file.try_lock()?;
-        Ok(Self(file))
+        let path = folder.join(deployment);
+        loop {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false).mode(0o600);
+            let file = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&path)?;
+            file.try_lock()?;
+            // Another that had it may have taken the file away since it was opened.
+            if std::fs::symlink_metadata(&path)
+                .is_ok_and(|there| there.ino() == file.metadata().map_or(0, |own| own.ino()))
+            {
+                return Ok(Self { file, path });
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+        // A process that has left the command's group keeps the file open, and nobody waits for it.
+        let _ = self.file.unlock();
     }
 }
 
 /// The processes of a command: none outlives its verdict.
 struct Group {
     leader: Option<Pid>,
-    turn: Option<Turn>,
+    _turn: Option<Turn>,
 }
 
 impl Drop for Group {
@@ -53,10 +68,6 @@ impl Drop for Group {
         if let Some(leader) = self.leader {
             // One that is gone already is no matter.
             let _ = kill_process_group(leader, Signal::KILL);
-        }
-        if let Some(Turn(file)) = &self.turn {
-            // A process that has left the group keeps the file, and nobody waits for it.
-            let _ = file.unlock();
         }
     }
 }
@@ -92,7 +103,7 @@ pub(super) async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) ->
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     let limit = Duration::from_secs(gate.timeout);
-    let inherited = |flags| turn.as_ref().map(|Turn(file)| fcntl_setfd(file, flags));
+    let inherited = |flags| turn.as_ref().map(|turn| fcntl_setfd(&turn.file, flags));
     inherited(FdFlags::empty());
     let child = process.spawn();
     // Nothing else that is started has it.
@@ -103,7 +114,7 @@ pub(super) async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) ->
     };
     // Whatever ends the wait, ends all that the command has begun.
     let leader = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let _group = Group { leader, turn };
+    let _group = Group { leader, _turn: turn };
     let output = tokio::select! {
         output = child.wait_with_output() => output,
         () = ground.cloud.clock.sleep(limit) => {
