@@ -8,13 +8,14 @@ use super::fingerprint::fingerprint;
 use super::{Error, author, seen};
 use crate::address::Address;
 use crate::cloud::Cloud;
+use crate::deployment::declaration::Declaration;
 use crate::deployment::names;
 use crate::deployment::nested::OF_NO_RELEASE;
 use crate::deployment::sides::Sides;
 use crate::facts::{Colour, Deployment, Release, Retirement, Sizing};
+use crate::kind;
 use crate::kind::fleet::{Fleet, Standing};
 use crate::kind::operation::Tagged;
-use crate::kind::{self};
 use crate::plan::PlanError;
 use crate::plan::diff::diff;
 use crate::plan::observe::read_existing;
@@ -202,7 +203,7 @@ impl Building<'_> {
         Ok(())
     }
 
-    fn declaration(&self, name: &str) -> Result<crate::deployment::declaration::Declaration, Error> {
+    fn declaration(&self, name: &str) -> Result<Declaration, Error> {
         let (sides, mut mistakes) = (Sides { name, new: Colour::Blue, releases: ["", ""] }, Vec::new());
         let read = self.view.deployment(name, &sides, &self.known, &mut mistakes);
         read.ok_or_else(|| PlanError::stack(self.view, mistakes).into())
@@ -219,11 +220,6 @@ impl Building<'_> {
         declared: &str,
     ) -> Result<Release, Error> {
         let differs = self.differs(name, seam, colour, fleet).await?;
-        let version = fleet.stands_at();
-        let another = || match &version {
-            Some(version) => format!("version-{}", version.version),
-            None => format!("{colour}-as-found"),
-        };
         let Author { by, commit } = author::author(self.view);
         let mut mistakes = Vec::new();
         let found = fingerprint(self.view, name, &self.known, &mut mistakes);
@@ -232,15 +228,19 @@ impl Building<'_> {
         if differs.is_empty() {
             return Ok(Release { label: declared.to_owned(), fingerprint, judged, began, by, commit });
         }
-        let label = another();
+        let label = match fleet.stands_at() {
+            Some(version) => format!("version-{}", version.version),
+            None => format!("{colour}-as-found"),
+        };
         self.rebuilt.lines.push(format!(
             "{name}: {colour} runs another release than the file's {declared}, which differs in {}; it is called {label}",
             differs.join(", ")
         ));
+        let is_judged = !differs.iter().any(|path| path.starts_with(seam.targets()));
         Ok(Release {
             fingerprint: format!("found-{label}"),
             label,
-            judged: String::new(),
+            judged: if is_judged { judged } else { String::new() },
             began,
             by,
             commit: None,

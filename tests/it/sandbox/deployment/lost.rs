@@ -53,6 +53,19 @@ fn a_state_that_is_built_again_moves_no_traffic() {
     none_failed(&load.end());
 }
 
+/// A strategy that keeps the colour goes on from there as well.
+#[test]
+fn a_state_that_is_built_again_rolls_on() {
+    let scene = Scene::of("  strategy \"rolling\" {\n    min_healthy = 50%\n  }\n");
+    lose(&scene);
+    rebuild(&scene, "3.0").exits(0).says("web: version-1 on blue is live and has all traffic");
+    let plan = scene.product.run(&["plan", STACK, "--var", "release=3.0"]).exits(0);
+    plan.says("web: version-1 on blue, live → 3.0 there as well, rolling");
+    lose(&scene);
+    rebuild(&scene, "1.0").exits(0).says("web: 1.0 on blue is live and has all traffic");
+    scene.stands("1.0");
+}
+
 /// Nobody can tell which of two colours with traffic is to be live; the one that then has all of it is.
 #[test]
 fn no_state_is_built_while_both_colours_have_traffic() {
