@@ -348,9 +348,10 @@ impl<'a> Shared<'a> {
         for name in planned {
             let null = Value::Null;
             let (then, now) = (then.get(name).unwrap_or(&null), before.get(name).unwrap_or(&null));
-            if !then.same(now) {
+            let wanted = step.inputs.get(name).unwrap_or(&null);
+            // What has become as it is to be overwrites nobody's change: an operation that went on at AWS is at its end.
+            if !then.same(now) && !wanted.same(now) {
                 // What is read from the account carries no marks.
-                let wanted = step.inputs.get(name).unwrap_or(&null);
                 let last = record.inputs.get(name).unwrap_or(&null);
                 let covered = |value: &Value| pair(&pair(value, wanted).0, last).0;
                 let (then, now) = (covered(then), covered(now));

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::{Fuse, FusedFuture};
 
 use super::{Act, Doing, Setting};
 use crate::cloud::error::Error;
@@ -93,7 +94,7 @@ async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
     rolling.note_origin(live).await?;
     let addresses = rolling.addresses();
     loop {
-        let mut refreshed = std::pin::pin!(rolling.agree_as(&addresses, true));
+        let mut refreshed = std::pin::pin!(rolling.agree_as(&addresses, true).fuse());
         let mut watch = Watch::begin(rolling, live);
         let stop = match rolling.watched(refreshed.as_mut(), async || watch.look().await).await {
             Ok(()) => {
@@ -120,13 +121,16 @@ async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
 async fn paused(
     rolling: &Rolling<'_>,
     live: Colour,
-    refreshed: Pin<&mut impl Future<Output = Result<(), Failure>>>,
+    refreshed: Pin<&mut Fuse<impl Future<Output = Result<(), Failure>>>>,
 ) -> Result<(), Failure> {
     rolling.tell(&format!(
         "a refresh cannot be paused at AWS, so this one is cancelled: instances of {live} that were replaced stay, \
          and going on starts another one for the rest"
     ));
     cancel(rolling, live).await?;
+    if refreshed.is_terminated() {
+        return Ok(());
+    }
     match rolling.unless_interrupted(refreshed).await {
         Err(Failure::Interrupted) => Err(Failure::Interrupted),
         // That it was cancelled, or is at its end: the next one finds out.
@@ -139,7 +143,7 @@ async fn ended(
     rolling: &Rolling<'_>,
     live: Colour,
     failure: &Failure,
-    refreshed: Pin<&mut impl Future<Output = Result<(), Failure>>>,
+    refreshed: Pin<&mut Fuse<impl Future<Output = Result<(), Failure>>>>,
 ) -> Result<(), Failure> {
     let address = rolling.fleet_of(live);
     let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
@@ -169,6 +173,7 @@ async fn ended(
     };
     // Where the call failed the way back makes it again.
     if turned.is_ok()
+        && !refreshed.is_terminated()
         && let Err(Failure::Interrupted) = rolling.unless_interrupted(refreshed).await
     {
         goes_on_back(rolling);

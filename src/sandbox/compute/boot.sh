@@ -1,6 +1,9 @@
 # $1: the user data's file on the first boot, or nothing.
 if [ -n "$1" ]; then
-    "$1" || echo "user data ended with exit code $?"
+    # A copy that only this shell's child has written. The sandbox starts many processes, and one that was started while
+    # it wrote the file may still have that open for writing: then the system does not run it (ETXTBSY).
+    cp "$1" "$1.run"
+    "$1.run" || echo "user data ended with exit code $?"
 fi
 if [ -f ./boot ] && [ -x ./boot ]; then
     exec ./boot
