@@ -7,7 +7,15 @@ use crate::kind::{self, fleet::Fleet};
 use crate::lang::ast::Block;
 
 /// What of a resource changes in place whichever colour it is: it reaches no instance.
-pub const OF_NO_RELEASE: [&str; 2] = ["tags", "name"];
+const OF_NO_RELEASE: [&str; 2] = ["tags", "name"];
+
+/// Whether an attribute of a resource of this kind, of a deployment on this fleet, is a part of what ships.
+pub fn ships(fleet: &dyn Fleet, kind: &str, attribute: &str) -> bool {
+    match kind == fleet.kind() {
+        true => fleet.shape().ships.contains(&attribute),
+        false => !OF_NO_RELEASE.contains(&attribute),
+    }
+}
 
 static NESTED: LazyLock<Vec<(&str, bool)>> = LazyLock::new(|| {
     let mut all: Vec<(&str, bool)> = Vec::new();

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::address::Address;
-use crate::deployment::nested::OF_NO_RELEASE;
+use crate::deployment::nested::ships;
 use crate::diagnostic::Mistake;
 use crate::facts::Colour;
 use crate::kind;
@@ -27,10 +27,7 @@ pub fn fingerprint(
         let all = Address::new(kind, name);
         let address = if kind == seam.source() { all } else { all.with_key(Colour::Blue.name()) };
         let mut inputs = inputs(program, &address, known, mistakes)?;
-        match kind == seam.kind() {
-            true => inputs.retain(|name, _| seam.shape().ships.contains(&name.as_str())),
-            false => inputs.retain(|name, _| !OF_NO_RELEASE.contains(&name.as_str())),
-        }
+        inputs.retain(|name, _| ships(seam, kind, name));
         let text = said(program, &Value::Object(inputs), known, mistakes)?.to_string();
         if kind == seam.targets() {
             judged = short(Sha256::digest(&text));

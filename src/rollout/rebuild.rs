@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::deployment::declaration::Declaration;
 use crate::deployment::names;
-use crate::deployment::nested::OF_NO_RELEASE;
+use crate::deployment::nested::ships;
 use crate::deployment::sides::Sides;
 use crate::facts::{Colour, Deployment, Release, Retirement, Sizing};
 use crate::kind;
@@ -264,19 +264,15 @@ impl Building<'_> {
             };
             let was = was.as_ref().unwrap_or(&taken.live.inputs);
             let changes = diff(kind.schema(), was, &taken.inputs, &taken.record.inputs);
-            let ships = changes.iter().filter(|change| !OF_NO_RELEASE.contains(&change.attribute()));
-            paths.extend(ships.map(|change| format!("{}.{}", source.kind, change.path)));
+            let changes = changes.iter().filter(|change| ships(seam, &source.kind, change.attribute()));
+            paths.extend(changes.map(|change| format!("{}.{}", source.kind, change.path)));
         }
         for kind in [seam.targets(), seam.kind()] {
             let Some(taken) = self.taken.get(&Address::new(kind, name).with_key(colour.name())) else {
                 continue;
             };
-            let ships = |attribute: &str| match kind == seam.kind() {
-                true => seam.shape().ships.contains(&attribute),
-                false => !OF_NO_RELEASE.contains(&attribute),
-            };
             let changes = taken.changes_but(&["name"]);
-            let changes = changes.iter().filter(|change| ships(change.attribute()));
+            let changes = changes.iter().filter(|change| ships(seam, kind, change.attribute()));
             paths.extend(changes.map(|change| format!("{kind}.{}", change.path)));
         }
         Ok(paths.into_iter().collect())

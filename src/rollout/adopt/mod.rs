@@ -6,13 +6,14 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::deployment::names;
-use crate::deployment::nested::OF_NO_RELEASE;
+use crate::deployment::nested::ships;
 use crate::facts::{Adopted, Colour, Origin};
 use crate::kind::fleet::{Fleet, Refusal, Standing, Template};
 use crate::kind::name_in;
 use crate::kind::operation::Operation;
 use crate::kind::targets::{self, Health};
 use crate::plan::PlanError;
+use crate::plan::diff::AttributeChange;
 use crate::plan::take_over::{Taken, take_over};
 use crate::stack::{Facts, Known, Node, View};
 use crate::state::{Change, Record, Snapshot};
@@ -261,12 +262,9 @@ impl Taking<'_> {
     /// What the file says otherwise of what ships with a colour.
     fn later(&self) -> Option<String> {
         let paths = self.taken.iter().filter(|taken| !names::is_router(&taken.address)).flat_map(|taken| {
-            let ships = |attribute: &str| match taken.address.kind.as_str() {
-                kind if kind == self.seam.kind() => self.seam.shape().ships.contains(&attribute),
-                _ => !OF_NO_RELEASE.contains(&attribute),
-            };
-            let changes = taken.changes_but(&["name"]).into_iter().filter(|change| ships(change.attribute()));
             let kind = &taken.address.kind;
+            let ships = |change: &AttributeChange| ships(self.seam, kind, change.attribute());
+            let changes = taken.changes_but(&["name"]).into_iter().filter(ships);
             changes.map(move |change| format!("{kind}.{}", change.path)).collect::<Vec<_>>()
         });
         let paths: Vec<String> = paths.collect();
