@@ -253,9 +253,16 @@ pub(crate) async fn config(
     target: &Target,
     retries: RetryConfig,
 ) -> aws_config::SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
+    let http = aws_smithy_http_client::Builder::new();
+    // An emulator on plain HTTP: no chain of credentials asks anybody else, and reading the machine's
+    // certificates costs more than a plan.
+    let is_plain = target.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http://"));
+    let http = match credentials.is_some() && is_plain {
+        true => http.build_http(),
+        false => {
+            http.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+        }
+    };
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_secs(30))

@@ -1,5 +1,5 @@
 //! The IAM actions of a deployment beyond those of the kinds that it nests, for `bgform permissions`.
-//! Whoever adds a call to a rollout adds it here; tests/it/examples.rs compares with the wire.
+//! Whoever adds a call to a rollout adds it here; tests/it/moto/examples.rs compares with the wire.
 
 use crate::address::Address;
 use crate::cloud::metrics;

@@ -12,41 +12,45 @@ use crate::lang::functions;
 use crate::value::Value;
 
 /// A page of the help.
-#[derive(Debug)]
 pub struct Page {
     /// The words that ask for it, such as `target_group`, `existing vpc` or `functions`.
     pub name: String,
     pub summary: String,
-    /// Markdown.
-    pub text: String,
+    /// Writes it when it is asked for: every command lists the names.
+    text: Box<dyn Fn() -> String>,
 }
 
 impl Page {
-    pub fn new(name: &str, summary: &str, text: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), summary: summary.to_owned(), text: text.into() }
+    pub fn new(name: &str, summary: &str, text: impl Fn() -> String + 'static) -> Self {
+        Self { name: name.to_owned(), summary: summary.to_owned(), text: Box::new(text) }
+    }
+
+    /// Markdown.
+    pub fn text(&self) -> String {
+        (self.text)()
     }
 }
 
 /// The kinds together, the functions, and the words of Terraform.
 pub fn topics() -> Vec<Page> {
     vec![
-        Page::new("kinds", "The kinds of resources", all_kinds()),
-        Page::new("functions", "The functions of expressions", functions()),
-        Page::new("terraform", "Words of Terraform, and what replaces them", terraform()),
+        Page::new("kinds", "The kinds of resources", all_kinds),
+        Page::new("functions", "The functions of expressions", functions),
+        Page::new("terraform", "Words of Terraform, and what replaces them", terraform),
     ]
 }
 
 /// A page for the deployment, each managed kind, and each kind that `existing` reads.
 pub fn kinds() -> Vec<Page> {
     let mut pages =
-        vec![Page::new("deployment", "A service in two colours, made of other kinds.", deployment())];
+        vec![Page::new("deployment", "A service in two colours, made of other kinds.", deployment)];
     pages.extend(kind::managed().iter().map(|kind| {
         let schema = kind.schema();
-        Page::new(schema.kind, &first_sentence(schema.doc), managed(schema))
+        Page::new(schema.kind, &first_sentence(schema.doc), || managed(schema))
     }));
     pages.extend(kind::existing().iter().map(|kind| {
         let schema = kind.schema();
-        let text = existing(schema, kind.member_kind());
+        let text = || existing(schema, kind.member_kind());
         Page::new(&format!("existing {}", schema.kind), &first_sentence(schema.doc), text)
     }));
     pages

@@ -1,32 +1,8 @@
-//! One integration binary (each one links the whole SDK), grouped by what it proves.
+//! One integration binary (each one links the whole SDK). A folder is a tier, which runs alone; tests/README.md has them.
 
-mod adoption;
-mod applying;
-mod autoscaling_group;
-mod backend;
-mod cli;
-mod conformance;
-mod dependencies;
-mod deployment;
-mod disk;
-mod ec2;
-mod examples;
-mod expired;
-mod help;
-mod inside;
+mod clients;
 mod kills;
-mod lifecycle;
-mod load_balancing;
-mod local;
-mod mishaps;
+mod kit;
 mod moto;
-mod names;
-mod preflight;
-mod product;
-mod retiring;
-mod routers;
-mod sandbox;
-mod secrets;
-mod terminal;
-mod walls;
-mod wire;
+mod offline;
+mod traffic;

@@ -144,7 +144,7 @@ mod tests {
         for page in super::super::pages() {
             let mut plain = String::new();
             // Fenced text keeps its length.
-            for (number, part) in page.text.split("```").enumerate() {
+            for (number, part) in page.text().split("```").enumerate() {
                 plain.push_str(if number % 2 == 0 { part } else { "" });
             }
             for width in [40, 80, 120] {

@@ -50,7 +50,7 @@ const WRITTEN: [(&str, &str, &str); 13] = [
 
 fn topics() -> Vec<Page> {
     let written =
-        WRITTEN.iter().map(|(name, summary, text)| Page::new(name, summary, without_comments(text)));
+        WRITTEN.iter().map(|(name, summary, text)| Page::new(name, summary, || without_comments(text)));
     written.chain(reference::topics()).collect()
 }
 
@@ -93,7 +93,7 @@ pub fn run(global: &Global, args: &HelpArgs) -> Result<Exit, CliError> {
     let command = is_command(&args.words).then(|| of_command(&args.words));
     match (page, command.flatten()) {
         (Some(page), command) => {
-            let mut text = page.text;
+            let mut text = page.text();
             // A command that is a topic too.
             if let Some(command) = command {
                 let line = args.words.join(" ");

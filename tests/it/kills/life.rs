@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use super::found::{Found, table};
 use super::story::{BUCKET, Kill, Outcome, PHASES, Place, Undisturbed, story, undisturbed};
 use super::{MOMENTS, Tried};
-use crate::moto::Moto;
-use crate::product::make_bucket;
-use crate::wire::{Counted, Wire};
+use crate::kit::moto::Moto;
+use crate::kit::product::make_bucket;
+use crate::kit::wire::{Counted, Wire};
 
 /// How fast the sandbox's clock runs.
 pub const SPEED: f64 = 10.0;
@@ -168,7 +168,7 @@ fn a_kill_around_any_call_of_a_life_loses_nothing() {
 /// Each write of the state is a call there: of the journal, the snapshot and the lock.
 #[test]
 fn a_kill_around_any_call_of_a_life_with_its_state_in_a_bucket_loses_nothing() {
-    let moto = Moto::start();
+    let moto = Moto::take();
     make_bucket(&moto.endpoint, BUCKET);
     loses_nothing("the same with the state in S3", Place::Bucket(&moto), 1);
 }

@@ -8,11 +8,11 @@
 //! | `BGFORM_KILLS=all cargo test --test it kills:: -- --nocapture` | every call at all three moments |
 //! | `BGFORM_KILLS=seed:42:2000 cargo test --test it kills::seeded -- --nocapture` | 2000 kills in stories that the seed makes: several in a row, with faults on top; a fourth number is the story to begin with |
 
-use crate::wire::Moment;
+use crate::kit::wire::Moment;
 
+mod explicit;
 mod found;
 mod life;
-mod moto;
 mod neighbours;
 mod region;
 mod seeded;

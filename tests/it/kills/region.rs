@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bgform::cloud::Cloud;
 
-use crate::lifecycle::everything;
+use crate::moto::lifecycle::everything;
 
 /// How many there are of each thing.
 pub type Region = BTreeMap<String, usize>;

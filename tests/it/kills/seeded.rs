@@ -13,7 +13,7 @@ use super::found::{Found, table};
 use super::life::{SIDE_BY_SIDE, SPEED};
 use super::story::{Kill, PHASES, Place, Undisturbed, story, undisturbed};
 use super::{MOMENTS, Tried};
-use crate::wire::{Counted, Wire};
+use crate::kit::wire::{Counted, Wire};
 
 /// At most so many kills before a command is left to end.
 const IN_A_ROW: usize = 5;

@@ -7,10 +7,10 @@ use bgform::cloud::Cloud;
 
 use super::neighbours;
 use super::region::{Region, difference, more, region, settled};
-use crate::local::Local;
-use crate::moto::Moto;
-use crate::product::{Product, Run};
-use crate::wire::{Counted, Moment, Wire, is_read};
+use crate::kit::local::Local;
+use crate::kit::moto::Moto;
+use crate::kit::product::{Product, Run};
+use crate::kit::wire::{Counted, Moment, Wire, is_read};
 
 const STACK: &str = "life.deploy";
 /// So often a command may have to be given after faults: to take back, then to ship again.
