@@ -1,5 +1,5 @@
-//! Holds an account and a region against those of the stack and of its state, so that nothing is
-//! planned or shipped in somebody else's. Changes nothing.
+//! Checks the account and region against those of the stack and its state, so that nothing is planned or
+//! shipped in the wrong account. Changes nothing.
 
 use futures_util::future::try_join_all;
 
@@ -9,20 +9,20 @@ use crate::kind;
 use crate::stack::Program;
 use crate::state::Snapshot;
 
-/// Whose an account is.
+/// The kind of account that calls go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Realm {
     Aws,
-    /// A sandbox is nobody's account, and what is tried in it reaches none.
+    /// A sandbox. It belongs to no account, and nothing tried in it reaches one.
     Sandbox,
-    /// A sandbox that has the stack's state in its own folder, whatever its port is this time.
+    /// A sandbox that keeps the stack's state in its own folder, whatever its port is this time.
     SandboxWithState,
 }
 
-/// Holds an account and region against the stack's and the state's.
+/// Checks the account and region against the stack's and the state's.
 ///
 /// # Errors
-/// What differs.
+/// When they differ.
 pub fn same_account(
     realm: Realm,
     cloud: &Cloud,
@@ -73,8 +73,8 @@ pub fn same_account(
     Ok(())
 }
 
-/// Where there is no state at all, nothing of this stack may exist either: a lost state would make
-/// everything again. Looks for our tags, where they can be searched for.
+/// Checks that nothing of this stack exists when it has no state: after a lost state, an apply would create
+/// everything again. Searches for our tags in the services that allow it.
 pub(super) async fn nothing_tagged(cloud: &Cloud, program: &Program) -> Result<(), Error> {
     let stack = &program.settings.name;
     let all = kind::managed().iter().map(|kind| kind.tagged(cloud, stack, &[]));

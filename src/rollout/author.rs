@@ -1,4 +1,4 @@
-//! Who ships, as the facts name them: the user, the host, and the commit of the checkout.
+//! The author of a release, as the facts name it: the user, the host, and the commit of the checkout.
 
 use std::path::{Path, PathBuf};
 
@@ -6,17 +6,17 @@ use crate::rollout::decide::Author;
 use crate::stack::Program;
 use crate::state::Holder;
 
-/// Who ships, and from which commit of the checkout that holds the stack.
+/// The author of the release, and the commit of the checkout that holds the stack.
 pub(super) fn author(program: &Program) -> Author {
     Author { by: who(), commit: commit(&program.folder()) }
 }
 
-/// The variables by which a CI names who asked for a job, and those that its link is made of.
+/// The variables in which a CI names the author of a job, and those that hold the link to the job.
 const ACTORS: [&str; 5] =
     ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILDKITE_BUILD_CREATOR", "CIRCLE_USERNAME", "BUILD_USER_ID"];
 const LINKS: [&str; 4] = ["CI_JOB_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "BUILD_URL"];
 
-/// Who gives a command: `user@host`, or in a CI `actor, LINK OF THE JOB`.
+/// The author of a command: `user@host`, or in a CI `actor, LINK OF THE JOB`.
 pub fn who() -> String {
     let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let Some(actor) = ACTORS.iter().find_map(set) else {
@@ -33,13 +33,13 @@ pub fn who() -> String {
     link.map_or_else(|| actor.clone(), |link| format!("{actor}, {link}"))
 }
 
-/// What `HEAD` of the checkout around a folder names; an empty path is the current folder.
+/// The commit that `HEAD` names in the checkout around a folder; an empty path is the current folder.
 pub fn commit(folder: &Path) -> Option<String> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let absolute = std::path::absolute(folder).ok()?;
     let git = absolute.ancestors().map(|folder| folder.join(".git")).find(|git| git.exists())?;
     let read = |path: PathBuf| Some(std::fs::read_to_string(path).ok()?.trim().to_owned());
-    // A work tree beside others has a file there (gitrepository-layout).
+    // In a linked work tree, `.git` is a file (gitrepository-layout).
     let (git, common) = match git.is_dir() {
         true => (git.clone(), git),
         false => {
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(commit(&folder.path().join("one/stacks")).as_deref(), Some("abc"));
         assert_eq!(commit(&folder.path().join("two")).as_deref(), Some("def"));
         assert_eq!(commit(folder.path()), None);
-        // The current folder, as a stack without a folder in its name has it.
+        // A stack in the current folder has an empty folder in its name.
         assert_eq!(commit(Path::new("")), commit(Path::new(".")));
     }
 }

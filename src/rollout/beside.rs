@@ -1,5 +1,5 @@
-//! What a release changes beside the one that is live, where the source of instances stands at another one: it was
-//! taken back, or gone back from. Reads only.
+//! The changes that a release brings besides the live release, if the fleet's launch source is at another
+//! release: one that was taken back or left. Reads only.
 
 use crate::address::Address;
 use crate::cloud::Cloud;
@@ -11,7 +11,7 @@ use crate::plan::diff::diff;
 use crate::plan::step::{Action, Beside, Plan};
 use crate::rollout::decide::Intent;
 
-/// Adds it to the plan. `carries` is the fleet that has the traffic.
+/// Adds those changes to the plan. `carries` is the fleet that has the traffic.
 pub(super) async fn beside(
     cloud: &Cloud,
     intent: &Intent,

@@ -1,5 +1,5 @@
-//! A gate's command: started, bounded in time, ended with all that it has begun. One runs at a time for each
-//! deployment on a machine, also where the bgform that started it was killed: the next run waits for its end.
+//! A gate's command: started, bounded in time, ended with every process that it started. One runs at a time
+//! for each deployment on a machine. If bgform was killed, the next run waits until the earlier command ends.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -15,11 +15,11 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::gate::{Ground, Verdict};
 use crate::deployment::declaration::Gate;
 
-/// As many lines of a failed command's output are shown.
+/// Lines of a failed command's output that are shown.
 const LINES: usize = 20;
 
-/// A lock that a command inherits. The kernel lets go of it when the last process that has it is gone, however it
-/// went, so that it outlives a bgform that is killed and no process that ends.
+/// A lock that a command inherits. The kernel releases it when the last process that holds it ends, so that
+/// it outlives a killed bgform but no running process.
 struct Turn {
     file: File,
     path: PathBuf,
@@ -27,7 +27,7 @@ struct Turn {
 
 impl Turn {
     /// # Errors
-    /// `WouldBlock` while a command of an earlier run has it; any other where there is no folder for it.
+    /// `WouldBlock` while a command of an earlier run holds it; any other error if its folder cannot be made.
     fn take(deployment: &str) -> io::Result<Self> {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let states = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
@@ -39,7 +39,7 @@ impl Turn {
             options.write(true).create(true).truncate(false).mode(0o600);
             let file = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&path)?;
             file.try_lock()?;
-            // Another that had it may have taken the file away since it was opened.
+            // Another holder may have removed the file since it was opened.
             if std::fs::symlink_metadata(&path)
                 .is_ok_and(|there| there.ino() == file.metadata().map_or(0, |own| own.ino()))
             {
@@ -52,12 +52,12 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
-        // A process that has left the command's group keeps the file open, and nobody waits for it.
+        // A process that left the command's group keeps the file open, and nothing waits for it.
         let _ = self.file.unlock();
     }
 }
 
-/// The processes of a command: none outlives its verdict.
+/// The processes of a command. None outlives its verdict.
 struct Group {
     leader: Option<Pid>,
     _turn: Option<Turn>,
@@ -66,7 +66,7 @@ struct Group {
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(leader) = self.leader {
-            // One that is gone already is no matter.
+            // The group may have ended already.
             let _ = kill_process_group(leader, Signal::KILL);
         }
     }
@@ -86,7 +86,7 @@ pub(super) async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) ->
                     .to_owned(),
             );
         }
-        // Without a home there is nothing to know of other runs by.
+        // Without a home folder, other runs cannot be detected.
         Err(_) => None,
     };
     let folder =
@@ -97,7 +97,7 @@ pub(super) async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) ->
     process
         .envs(ground.environment.iter().cloned())
         .stdin(Stdio::null())
-        // An interrupt at the terminal is for bgform, which lets the command end.
+        // An interrupt at the terminal goes to bgform, which lets the command end.
         .process_group(0)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -106,13 +106,13 @@ pub(super) async fn run(command: &[String], gate: &Gate, ground: &Ground<'_>) ->
     let inherited = |flags| turn.as_ref().map(|turn| fcntl_setfd(&turn.file, flags));
     inherited(FdFlags::empty());
     let child = process.spawn();
-    // Nothing else that is started has it.
+    // No other child process inherits it.
     inherited(FdFlags::CLOEXEC);
     let child = match child {
         Ok(child) => child,
         Err(error) => return Verdict::Failed(format!("`{program}` cannot be run: {error}")),
     };
-    // Whatever ends the wait, ends all that the command has begun.
+    // However the wait ends, it ends every process that the command started.
     let leader = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     let _group = Group { leader, _turn: turn };
     let output = tokio::select! {

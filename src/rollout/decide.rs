@@ -1,5 +1,5 @@
-//! Which deployments a plan moves, and where to: the stack, the facts of state and what is known of
-//! the account come in; what each deployment is about to do goes out. Makes no call.
+//! Decides which deployments a plan moves, and where to. The stack, the facts of the state and the observed
+//! account come in; the intent of each deployment goes out. Makes no call.
 
 use indexmap::IndexMap;
 
@@ -11,18 +11,18 @@ use crate::diagnostic::Mistake;
 use crate::facts::{BACK, Colour, Course, Deployment, Ending, Release, Rollout, Stage};
 use crate::stack::{Known, View};
 
-/// What a plan does about one deployment.
+/// The plan's intent for one deployment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intent {
     pub name: String,
     pub declaration: Declaration,
     pub what: What,
-    /// The facts with which the rollout goes on, or those of state where there is none.
+    /// The facts with which the rollout goes on, or those of the state if there is no rollout.
     pub facts: Deployment,
 }
 
 impl Intent {
-    /// The facts once the new colour is raised, for showing what that changes.
+    /// The facts after the new colour is raised, to show the changes of that stage.
     pub fn raised(&self, capacity: Option<u32>) -> Deployment {
         let mut facts = self.facts.clone();
         let Some(rollout) = &mut facts.rollout else { return facts };
@@ -38,8 +38,8 @@ impl Intent {
 }
 
 impl Intent {
-    /// The release that stands by has fewer instances than carry the traffic: it is raised before it
-    /// gets any.
+    /// Adds a raise before the first shift back: the standby release has fewer instances than carry the
+    /// traffic.
     pub fn raise_first(&mut self) {
         let Some(rollout) = &mut self.facts.rollout else { return };
         let begins = rollout.is_back() && rollout.at == 0 && rollout.course == Course::Forward;
@@ -51,23 +51,23 @@ impl Intent {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// The release that is live is the one that the file says.
+    /// The live release is the one in the file.
     Nothing,
-    /// What runs already becomes its first release.
+    /// The running fleet becomes the first release.
     Adopt,
     /// The deployment's first release.
     First,
     /// Another release, on the idle colour.
     Ship,
-    /// The one that stands by: the way back.
+    /// The release that stands by goes live again: the way back.
     BackToStanding,
-    /// The rollout that was begun.
+    /// The rollout under way goes on.
     GoOn,
-    /// The release that is live stays, and the one under way goes back.
+    /// The live release stays, and the release under way goes back.
     GiveUp,
-    /// The one under way goes back, because somebody asks for it.
+    /// The release under way goes back because somebody asked for it.
     Abort,
-    /// The colour that stands by is emptied before its time.
+    /// The standby colour is emptied before its time.
     Retire,
 }
 
@@ -128,17 +128,17 @@ impl Refused {
     }
 }
 
-/// Who ships, for the facts.
+/// The author of a release, for the facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
     pub by: String,
     pub commit: Option<String>,
 }
 
-/// Decides about every deployment of a stack that `goes` wants.
+/// Decides about every deployment of a stack that `goes` accepts.
 ///
 /// # Errors
-/// Mistakes of the stack that need the account to be seen; the first refusal.
+/// Mistakes of the stack that only the account shows; the first refusal.
 pub fn decide(
     program: &View<'_>,
     goes: &dyn Fn(&str) -> bool,
@@ -170,7 +170,7 @@ pub fn decide(
     Ok(intents)
 }
 
-/// What keeps [`decide`] from deciding.
+/// Why [`decide`] cannot decide.
 #[derive(Debug, Clone)]
 pub enum Wrong {
     Mistakes(Vec<Mistake>),
@@ -294,8 +294,8 @@ fn about(
         });
     }
     if facts.stands_by(idle) {
-        // What has to pass before instances are touched may be refused, and costs no way back then. What
-        // the release does not need stands by until it has come through.
+        // A gate that comes before instances are touched may refuse the release at no cost. A standby colour
+        // that the release does not need stays until then.
         let first = stages.iter().position(|stage| !matches!(stage, Stage::Gate { .. })).unwrap_or_default();
         let place = if to == live { stages.len() } else { first };
         stages.insert(place, Stage::Empty);
@@ -320,8 +320,8 @@ fn runs(facts: &Deployment, colour: Colour, release: &Release) -> bool {
     facts.releases.get(&colour).is_some_and(|one| one.fingerprint == release.fingerprint)
 }
 
-/// The rollout under way is given up for the release `label`: the live colour has all traffic again,
-/// and the new one is emptied by the first stage of the release that comes.
+/// Gives up the rollout under way for the release `label`: the live colour gets all traffic again, and the
+/// first stage of the next release empties the new colour.
 fn supersede_by(facts: &mut Deployment, label: &str) {
     let Some(to) = facts.rollout.as_ref().map(|rollout| rollout.to) else { return };
     facts.give_up(Ending::Superseded, Some(format!("{label} was shipped in its place")));

@@ -62,7 +62,7 @@ use crate::rollout::story::{Passage, passages, waits};
 use crate::secrets::hidden;
 
 impl Plan {
-    /// The whole plan as a document of format `bgform.plan`, version 2.
+    /// Returns the whole plan as a document of format `bgform.plan`, version 2.
     pub fn document(&self) -> Json {
         let rollouts = self.rollouts.documents().into_values().collect();
         document::document(&self.resources, &self.basis(), rollouts)
@@ -70,7 +70,7 @@ impl Plan {
 }
 
 impl Rollouts {
-    /// A document for each deployment that has a way to go, by name.
+    /// The document of each deployment that has a rollout, by name.
     pub fn documents(&self) -> Map<String, Json> {
         let moving = self.intents.iter().filter(|intent| Self::goes(intent));
         moving.map(|intent| (intent.name.clone(), self.of(intent))).collect()
@@ -166,7 +166,7 @@ fn gate(gate: &Gate) -> Json {
     })
 }
 
-/// A gate's command is a plain text by now.
+/// Removes secrets: a gate's command is plain text here.
 fn without_secrets(json: Json) -> Json {
     match json {
         Json::String(text) => Json::String(hidden(&text)),

@@ -1,5 +1,5 @@
-//! What tells one release from another: a digest of all that reaches an instance or says how it is
-//! judged. Makes no call.
+//! The fingerprint that distinguishes releases: a digest of everything that reaches an instance or says how
+//! it is judged. Makes no call.
 
 use sha2::{Digest, Sha256};
 
@@ -11,9 +11,8 @@ use crate::kind;
 use crate::stack::{Known, View};
 use crate::value::{Object, Value};
 
-/// The digest of what a deployment's file says of its instances, with what is known: `existing`
-/// resources count by their id, images that are baked by what they are baked from. And the digest of
-/// the target group alone.
+/// Returns the digest of the instances as the deployment's file describes them, with the known facts, and the
+/// digest of the target group alone. An `existing` resource counts by its id, a baked image by its inputs.
 pub fn fingerprint(
     program: &View<'_>,
     name: &str,
@@ -51,7 +50,7 @@ fn inputs(
     Some(program.evaluate(node, known, mistakes)?.inputs)
 }
 
-/// A value with what its references mean in place of them.
+/// A value with each reference replaced by the value that it stands for.
 fn said(
     program: &View<'_>,
     value: &Value,
@@ -63,7 +62,7 @@ fn said(
             let address = &reference.address;
             let is_managed = program.nodes.iter().any(|node| node.managed && node.address == *address);
             match is_managed {
-                // A bake is what it is made from.
+                // A bake counts by its inputs.
                 true if kind::find_managed(&address.kind).is_some_and(|kind| kind.is_its_inputs()) => {
                     let mut inputs = inputs(program, address, known, mistakes)?;
                     inputs.retain(|name, _| name != "tags");

@@ -1,5 +1,4 @@
-//! One look at a gate: does it pass by now? The waiting between looks, and what a failure leads to,
-//! are the rollout's.
+//! Checks a gate once. The rollout waits between checks and decides what a failure leads to.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,40 +10,41 @@ use crate::kind::fleet::Fleet;
 use crate::kind::router::Router;
 use crate::state::{Journal, Record};
 
-/// What one look has found.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Passed,
-    /// What was seen; it may pass at another look.
+    /// The observation so far; the next check may pass.
     NotYet(String),
     Failed(String),
 }
 
-/// What gates are checked with.
+/// The context in which gates are checked.
 pub struct Ground<'a> {
     pub cloud: &'a Cloud,
-    /// Where calls are written down before they go out.
+    /// The journal that records calls before they are sent.
     pub journal: &'a Journal,
     /// The `BGFORM_*` variables of commands.
     pub environment: Vec<(String, String)>,
-    /// Where commands run: the stack's folder.
+    /// The folder where commands run: the stack's.
     pub folder: PathBuf,
-    /// The deployment, by a name that no other one has: one command of its gates runs at a time.
+    /// A unique name of the deployment. One command of its gates runs at a time.
     pub deployment: String,
     /// The kind of fleet that carries the colours.
     pub seam: &'static dyn Fleet,
     /// The new colour's fleet, by id.
     pub group: Option<String>,
-    /// When the new colour was last taken from another release: what was measured before is that one's.
+    /// The time when the new colour was last taken from another release. Earlier measurements belong to that
+    /// release.
     pub since: Option<jiff::Timestamp>,
     /// The deployment's first router.
     pub router: Option<(&'static dyn Router, Record)>,
-    /// Headers that send a request to the new colour while the preview stands.
+    /// Headers that send a request to the new colour while the preview is on.
     pub headers: BTreeMap<String, String>,
 }
 
 /// # Errors
-/// When AWS cannot be asked; what the gate itself finds is its verdict.
+/// When AWS cannot be asked. A failing gate is a verdict, not an error.
 pub async fn check(gate: &Gate, ground: &Ground<'_>) -> Result<Verdict, Error> {
     if let Some(http) = &gate.http {
         return super::request::look(http, ground).await;

@@ -1,4 +1,4 @@
-//! Whether a colour that was given traffic still carries it. Looks, and changes nothing.
+//! Checks that a colour with traffic is still healthy. Changes nothing.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use crate::cloud::error::Error;
 use crate::kind::fleet::{Fleet, Standing};
 use crate::kind::targets::{Health, Target, targets};
 
-/// As many targets are told of.
+/// Targets that are listed in a message.
 const SHOWN: usize = 5;
 
-/// What is wrong with a colour, `None` where nothing is. It was raised to `least`, in the units of the fleet's
-/// sizes, with all its targets healthy before it got weight; of that capacity `share` percent has to be left, in
-/// instances that are in service and are healthy targets. What is lost, the fleet puts back.
+/// The fault of a colour, or `None`. The colour was raised to `least`, in the units of the fleet's sizes,
+/// with all its targets healthy before it got weight. `share` percent of that capacity must be left in
+/// instances that are in service and healthy targets. The fleet replaces lost instances itself.
 pub async fn ill(
     cloud: &Cloud,
     target_group: &str,
@@ -34,7 +34,8 @@ pub async fn ill(
         .filter(|one| one.health == Health::Unhealthy)
         .map(|one: &Target| one.told.as_str())
         .collect();
-    // One that comes or goes is no target that fails; with weighted instance types, fewer have the capacity.
+    // An instance that is launching or draining is no failing target; with weighted instance types, fewer
+    // instances have the capacity.
     let judged = (healthy + failing.len()).max(1);
     #[allow(clippy::cast_precision_loss, reason = "no fleet has so many instances")]
     let left = f64::from(fleet.capacity_in_service()) * healthy as f64 / judged as f64;
@@ -49,27 +50,26 @@ pub async fn ill(
     )))
 }
 
-/// The instances with the new release that have been healthy targets, of a colour in which both
-/// releases serve.
+/// The instances of the new release that have been healthy targets, in a colour in which both releases serve.
 #[derive(Debug, Default)]
 pub struct Served(BTreeSet<String>);
 
-/// What is wrong with instances that have the new release, in words.
+/// The faults of instances of the new release, in words.
 #[derive(Debug, Default)]
 pub struct Unfit {
-    /// They were healthy targets and fail their checks now.
+    /// Instances that were healthy targets and fail their checks now.
     pub fell_ill: Option<String>,
-    /// They have not been healthy yet.
+    /// Instances that have not been healthy yet.
     pub not_yet: Option<String>,
 }
 
 impl Served {
-    /// These have been healthy before.
+    /// Starts from the instances that have been healthy before.
     pub fn of(ids: BTreeSet<String>) -> Self {
         Self(ids)
     }
 
-    /// Looks at those of the fleet that have the new release.
+    /// Checks the fleet's instances of the new release.
     pub async fn look(
         &mut self,
         cloud: &Cloud,

@@ -1,7 +1,7 @@
-//! What people ask of a rollout from another terminal: `promote`, `pause`, `abort`, `approve`,
-//! `rollback`. A message is kept beside the state, where an apply on
-//! any machine finds it; a running apply takes them in the order in which they came.
-//! Each names the release that it is about: one that was left behind never reaches another rollout.
+//! Requests to a rollout from another terminal: `promote`, `pause`, `abort`, `approve`, `rollback`. A message
+//! is kept beside the state, where an apply on any machine finds it. A running apply takes messages in the
+//! order in which they came.
+//! Each names the release that it is about, so that a message left behind never reaches another rollout.
 
 use std::fmt;
 
@@ -25,8 +25,8 @@ pub enum Message {
     Approve {
         gate: String,
     },
-    /// Go back from a release that was shipped: to this one, if it is named. `raise` says that it was
-    /// agreed to raise an old colour that has been emptied.
+    /// Go back from a shipped release, to the release `to` if it is named. `raise` agrees to raise an old
+    /// colour that has been emptied.
     Rollback {
         to: Option<String>,
         by: String,
@@ -46,22 +46,22 @@ impl fmt::Display for Message {
     }
 }
 
-/// A message as it is kept.
+/// A stored message.
 #[derive(Debug, Serialize, Deserialize)]
 struct Letter {
-    /// The release that its sender saw, by what it is made of and when it began: the same release
-    /// shipped again is another rollout.
+    /// The fingerprint and the start of the release that its sender saw. The same release shipped again is
+    /// another rollout.
     fingerprint: String,
     began: Timestamp,
     label: String,
     message: Message,
 }
 
-/// What was in the mailbox for one deployment.
+/// The messages in the mailbox for one deployment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     pub messages: Vec<Message>,
-    /// Those about another release, with its label; they are dropped.
+    /// Messages about another release, with its label; they are dropped.
     pub stale: Vec<(String, Message)>,
 }
 
@@ -76,8 +76,7 @@ impl Mailbox {
         Self { store: store.clone() }
     }
 
-    /// Answers with the name under which the message is kept until it is taken; `about` is the release
-    /// that is to be led or left.
+    /// Stores a message about the release `about`. Returns the name under which it is kept until it is taken.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -91,14 +90,14 @@ impl Mailbox {
         self.store.post(deployment, &serde_json::to_vec(&letter).unwrap_or_default())
     }
 
-    /// Takes the messages to a deployment out, the oldest first; `about` is the release that they
-    /// have to be about. What does not read is dropped.
+    /// Takes the messages of a deployment, the oldest first. A message must be about the release `about`; one
+    /// that cannot be parsed is dropped.
     ///
     /// # Errors
     /// When they cannot be listed.
     pub async fn take(&self, deployment: &str, about: Option<&Release>) -> Result<Taken, StateError> {
         let (store, deployment) = (self.store.clone(), deployment.to_owned());
-        // A bucket may take its time to answer.
+        // A bucket may answer slowly.
         let letters = tokio::task::spawn_blocking(move || {
             let names = store.posted(&deployment)?;
             names.iter().filter_map(|name| store.take(name).transpose()).collect::<Result<Vec<_>, _>>()

@@ -1,7 +1,7 @@
-//! The engine: which deployments move and where to, how they and all other resources get there, and
-//! the way back. A stack, its state and a reporter come in; a [`Plan`] goes out of [`plan`], and what
-//! became of it out of [`ship`]. Every command that changes an account goes through these two. Nothing
-//! here reads arguments, asks a person or writes to a terminal.
+//! The engine: decides which deployments move, ships them and all other resources, and takes them back. A
+//! stack, its state and a reporter come in. [`plan`] returns a [`Plan`], and [`ship`] its result. Every
+//! command that changes an account goes through these two. Nothing here reads arguments, asks a person or
+//! writes to a terminal.
 
 mod account;
 pub mod adopt;
@@ -53,7 +53,7 @@ pub use plan::{Plan, plan};
 pub use ship::{Shipped, ship};
 pub use steer::{note, pause, still_under_way, under_way};
 
-/// What plans are made and shipped with.
+/// The context in which plans are made and shipped.
 pub struct Engine<'a> {
     pub cloud: &'a Cloud,
     pub program: &'a Program,
@@ -61,13 +61,13 @@ pub struct Engine<'a> {
     pub realm: Realm,
     pub reporter: &'a dyn Reporter,
     pub shutdown: &'a Shutdown,
-    /// How many steps may be under way at once.
+    /// Maximum number of steps under way at once.
     pub parallelism: usize,
-    /// What the stages of rollouts do: [`stage::of`].
+    /// The acts of a rollout's stages: [`stage::of`].
     pub acts: stage::Acts<'a>,
 }
 
-/// Why nothing is planned, or nothing more is done.
+/// Why a plan, or its shipping, stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -76,10 +76,10 @@ pub enum Error {
     State(#[from] StateError),
     #[error("{error}")]
     Cloud { address: Option<Address>, error: cloud::error::Error },
-    /// What is asked for cannot be done as things stand.
+    /// The request cannot be carried out in the current state.
     #[error("{message}")]
     Refused { code: &'static str, message: String, help: String },
-    /// What is asked for makes no sense for this deployment, whenever it is asked.
+    /// The request never makes sense for this deployment.
     #[error("{message}")]
     Senseless { code: &'static str, message: String, help: String },
 }
@@ -99,12 +99,11 @@ impl From<cloud::error::Error> for Error {
     }
 }
 
-/// Ends what an earlier run has left open, before anything is planned; `destroys` says that all is to
-/// be taken away afterwards.
+/// Ends operations that an earlier run left open, before anything is planned. `destroys` says that the whole
+/// stack is to be destroyed afterwards.
 ///
 /// # Errors
-/// When AWS cannot be asked what became of it, the account is another one, or the state cannot be
-/// written.
+/// When AWS cannot be asked about them, the account is another one, or the state cannot be written.
 pub async fn recover(engine: &Engine<'_>, lock: &LockGuard, destroys: bool) -> Result<(), Error> {
     let Some(loaded) = engine.store.load()? else { return Ok(()) };
     if loaded.open.is_empty() && loaded.snapshot.unseen.is_empty() {

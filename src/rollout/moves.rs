@@ -1,5 +1,5 @@
-//! What deployments are about to do: what is taken over, decided, looked at before, proved. Reads
-//! only, and hands the stack as it will then be to the plan of resources.
+//! The moves of deployments: adopted, decided, checked by preflight, proved. Reads only, and hands the
+//! resulting stack to the plan of resources.
 
 use std::collections::HashMap;
 
@@ -24,34 +24,34 @@ use crate::stack::{Known, Program, View};
 use crate::state::Snapshot;
 use crate::value::Value;
 
-/// What deployments are about to do, and the reads that it was decided by.
+/// The intents of all deployments, and the reads that they rest on.
 #[derive(Debug, Default)]
 pub struct Rollouts {
     pub intents: Vec<Intent>,
-    /// The size of the live fleet of each, where it is known.
+    /// The size of the live fleet of each deployment, if it is known.
     pub capacities: HashMap<String, u32>,
-    /// What is to be known before.
+    /// The findings of the preflight.
     pub findings: Vec<Finding>,
-    /// What was proved of each rollout.
+    /// The proof of each rollout.
     pub proofs: HashMap<String, Proof>,
     pub existing: Option<(Vec<(Address, Value)>, Known)>,
-    /// What is taken over, by no call; state does not have it yet.
+    /// Fleets that are adopted, without a call; the state does not have them yet.
     pub adopted: Vec<Adoption>,
 }
 
 impl Rollouts {
-    /// Whether any deployment has a way to go.
+    /// Tells whether any deployment has work to do.
     pub fn any(&self) -> bool {
         self.intents.iter().any(Self::goes)
     }
 
-    /// Whether a deployment has a way to go.
+    /// Tells whether a deployment has work to do.
     pub(super) fn goes(intent: &Intent) -> bool {
         let pins = intent.facts.adopted.as_ref().is_some_and(|adopted| adopted.pin.is_some());
         intent.facts.rollout.is_some() || matches!(intent.what, What::GiveUp | What::Adopt) || pins
     }
 
-    /// Whether instances are launched before anything else: the release before has none any more.
+    /// Tells whether a rollout begins by launching instances, because the release before has none left.
     pub fn launches(&self) -> bool {
         let rollouts = self.intents.iter().filter_map(|intent| intent.facts.rollout.as_ref());
         rollouts.into_iter().any(|rollout| {
@@ -59,12 +59,12 @@ impl Rollouts {
         })
     }
 
-    /// State as the plan was made from it: with what is taken over.
+    /// The state on which the plan rests, with the adopted records.
     pub fn basis(&self, snapshot: &Snapshot) -> Snapshot {
         with_adopted(snapshot, &self.adopted)
     }
 
-    /// What follows the plan of resources, for people.
+    /// The text about rollouts that follows the plan of resources.
     pub fn story(&self) -> String {
         let told = self.intents.iter().map(|intent| {
             let mut lines = story(intent, self.capacities.get(&intent.name).copied());
@@ -75,7 +75,8 @@ impl Rollouts {
             if intent.what == What::Adopt {
                 lines.push(String::new());
             }
-            // What keeps its colour moves neither weights nor sizes: the refresh and the batches hold the rest.
+            // A release in the same colour moves neither weights nor sizes: the refresh and the batches keep
+            // the other instances in service.
             if let Some(Proof { points, moves: 1.. }) = self.proofs.get(&intent.name) {
                 let points = format!(
                     "  Proved: at each of the {points} points where it, or its way back, can be cut short,"
@@ -94,12 +95,12 @@ impl Rollouts {
             }
             lines.iter().map(|line| format!("{line}\n")).collect::<String>()
         });
-        // A gate's command is a plain text by now.
+        // A gate's command is plain text here.
         hidden(&told.collect::<String>())
     }
 }
 
-/// Decides about the deployments, and plans as the stack will be once their new colours are raised.
+/// Decides about the deployments, and plans the stack with their new colours raised.
 pub(super) async fn moves(
     cloud: &Cloud,
     stack: &Program,
@@ -111,7 +112,7 @@ pub(super) async fn moves(
     let mut known = plan::remembered_outputs(snapshot);
     let answers =
         plan::observe::read_existing(cloud, &program, snapshot, options.upgrade, &mut known).await?;
-    // A deployment goes on as a whole, where a target selects a part of it.
+    // A deployment goes on as a whole, even if a target selects only a part of it.
     let selected = plan::targeted(&program, options);
     let goes = |program: &View<'_>, name: &str| {
         selected.as_ref().is_none_or(|selected| selected.iter().any(|address| program.is_of(address, name)))
@@ -151,7 +152,7 @@ pub(super) async fn moves(
     let mut proofs = HashMap::new();
     for intent in &intents {
         let Some(capacity) = capacities.get(&intent.name) else { continue };
-        // No traffic is moved any more.
+        // No traffic is left to move.
         let Some(rollout) = intent.facts.rollout.as_ref().filter(|rollout| !rollout.has_shipped()) else {
             continue;
         };
@@ -191,7 +192,7 @@ pub(super) async fn moves(
     Ok((Rollouts { intents, capacities, findings, proofs, existing, adopted }, made))
 }
 
-/// What deployments that have shipped nothing yet take over.
+/// Returns the adoptions of deployments that have shipped nothing yet.
 async fn adoptions(
     cloud: &Cloud,
     program: &View<'_>,
@@ -206,7 +207,7 @@ async fn adoptions(
             return Err(PlanError::stack(program, mistakes).into());
         };
         let Some(wanted) = declaration.adopt else { continue };
-        // The schema asks for one.
+        // The schema requires one fleet.
         let found = wanted.iter().find_map(|(kind, group)| Some((kind::fleet(kind)?, group)));
         let Some((seam, group)) = found else { continue };
         match snapshot.deployments.get(name) {
@@ -255,8 +256,8 @@ fn with_adopted(snapshot: &Snapshot, adopted: &[Adoption]) -> Snapshot {
     snapshot
 }
 
-/// The fleet that carries most of the traffic, and that of the colour that is not live, as they are at
-/// the moment.
+/// The fleet that carries most of the traffic, and the fleet of the colour that is not live, as AWS shows
+/// them now.
 pub(super) async fn both_fleets(
     cloud: &Cloud,
     snapshot: &Snapshot,

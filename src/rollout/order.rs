@@ -1,6 +1,6 @@
-//! What somebody asks of one deployment: the way back, the end of the release under way, the end of the
-//! colour that stands by. State and the order come in, a plan made from the records of state alone goes
-//! out, which needs neither the stack nor its variables. Makes no call.
+//! A person's order to one deployment: the way back, the end of the release under way, the end of the standby
+//! colour. The state and the order come in. A plan made from the records of the state alone goes out; it
+//! needs neither the stack nor its variables. Makes no call.
 
 use jiff::Timestamp;
 
@@ -14,20 +14,19 @@ use crate::rollout::decide::{Intent, What};
 use crate::rollout::standing::{Back, NoWay, back, intent};
 use crate::state::Snapshot;
 
-/// What is asked for.
+/// An order.
 #[derive(Debug, Clone)]
 pub enum Order {
-    /// Back to the release before: to this one, if it is named. `raise` says that it was agreed to launch
-    /// instances of it.
+    /// Back to the release before, or to the release `to` if it is named. `raise` agrees to launch instances
+    /// of it.
     Rollback { to: Option<String>, raise: bool },
-    /// The release that is under way goes back: this one, where it was seen before; to `to`, if it is
-    /// named.
+    /// The release under way goes back: the release `about`, if the sender saw one; to `to`, if it is named.
     Abort { about: Option<Release>, to: Option<String> },
-    /// The colour that stands by is emptied before its time.
+    /// The standby colour is emptied before its time.
     Retire,
 }
 
-/// What there is to do.
+/// The answer to an order.
 pub enum Answer {
     Ship(Box<Plan>),
     Nothing(Nothing),
@@ -42,10 +41,10 @@ pub enum Nothing {
     NoneLive { deployment: String },
 }
 
-/// Decides what an order comes to, as state stands.
+/// Decides what an order does in the current state.
 ///
 /// # Errors
-/// Why it cannot be done.
+/// Why the order cannot be carried out.
 pub fn order(snapshot: Snapshot, name: &str, order: &Order, now: Timestamp) -> Result<Answer, Error> {
     let facts = snapshot.deployments.get(name).cloned().unwrap_or_default();
     let decided = match order {
@@ -73,7 +72,7 @@ fn rollback(
     now: Timestamp,
 ) -> Result<Decided, Error> {
     match &mut facts.rollout {
-        // One that was cut short.
+        // A way back that was cut short.
         Some(rollout) if rollout.is_back() => {
             rollout.course = Course::Forward;
             return Ok(Ok(intent(name, facts)));
@@ -94,7 +93,7 @@ fn rollback(
             help: "nothing was changed. The same command again asks whether to raise it".to_owned(),
         }),
         Ok(Back { intent, .. }) => Ok(Ok(intent)),
-        // What was cut short at its very end, and is asked for again.
+        // A way back that was cut short at its very end, and is ordered again.
         Err(there @ NoWay::Live { .. }) => Ok(Err(Nothing::Back(there))),
         Err(no_way) => Err(refused(&no_way)),
     }
@@ -115,7 +114,7 @@ fn abort(name: &str, facts: Deployment, about: Option<&Release>, to: Option<&str
             help: format!("nothing was changed. `bgform abort` goes back to {old}"),
         });
     }
-    // What was done must be undone by going back.
+    // The irreversible gate must be undone by going back.
     if let Some(gate) = facts.closed_by() {
         let release = facts.releases.get(&rollout.to.other());
         let release = release.map_or("the old release", |release| &release.label).to_owned();
@@ -136,7 +135,7 @@ fn retire(name: &str, facts: Deployment) -> Result<Decided, Error> {
     })
 }
 
-/// Nothing is retired beside a release that is under way.
+/// The error of a retirement that is ordered while a release is under way.
 pub fn busy(name: &str, rollout: &Rollout) -> Error {
     Error::Refused {
         code: "bgform::deployment::under_way",

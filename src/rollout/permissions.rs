@@ -7,31 +7,31 @@ use crate::deployment::declaration::{Declaration, Gate, Strategy};
 use crate::kind::fleet::Fleet;
 use crate::kind::{self, shell};
 
-/// Actions, and who needs them: `gate "smoke"`.
+/// Actions, and the part of the stack that needs them: `gate "smoke"`.
 pub struct Needed {
     pub actions: &'static [&'static str],
     pub whom: String,
 }
 
-/// What shipping and taking back needs, of a deployment with this fleet and these routers. What leaves no old
-/// colour may find one that another strategy has left.
+/// The actions that shipping and taking back need, for a deployment with this fleet and these routers. Even a
+/// strategy that leaves no old colour may find one that another strategy left.
 pub fn needed(name: &str, declaration: &Declaration, seam: &dyn Fleet, routers: &[Address]) -> Vec<Needed> {
     let whom = format!("deployment \"{name}\"");
     let kinds = [seam.kind(), seam.source(), seam.targets()];
     let kinds = kinds.into_iter().filter_map(kind::find_managed);
     let mut all: Vec<Needed> =
         kinds.map(|kind| Needed { actions: kind.permissions().ship, whom: whom.clone() }).collect();
-    // The requests of what has no weight any more.
+    // To count the requests of a colour without weight.
     all.push(Needed { actions: &metrics::POINTS, whom });
     if let (Strategy::InPlace { .. }, Some(rested)) = (&declaration.strategy, seam.rested()) {
         let whom = format!("strategy \"{}\"", declaration.strategy.name());
         all.push(Needed { actions: &shell::ACTIONS, whom: whom.clone() });
-        // Commands that an earlier run has sent.
+        // For commands that an earlier run sent.
         all.push(Needed { actions: &shell::EARLIER, whom: whom.clone() });
         all.push(Needed { actions: rested.permissions(), whom });
     }
     if declaration.preview.is_some() {
-        // It stands above a router, which may be of another kind.
+        // The preview stands above a router, which may be of another kind.
         let above = routers.iter().filter_map(|router| Some(kind::router(&router.kind)?.preview_kind()));
         for kind in above.filter_map(kind::find_managed) {
             let (whom, permissions) = (format!("preview of \"{name}\""), kind.permissions());
@@ -51,7 +51,7 @@ pub fn needed(name: &str, declaration: &Declaration, seam: &dyn Fleet, routers: 
 }
 
 fn of_gate(gate: &Gate, doors: &'static [&'static str]) -> &'static [&'static str] {
-    // `command` and `approval` ask AWS for nothing.
+    // `command` and `approval` need nothing from AWS.
     match gate {
         Gate { http: Some(_), .. } => doors,
         Gate { alarm: Some(_), .. } => &metrics::ALARMS,

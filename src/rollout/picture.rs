@@ -1,4 +1,4 @@
-//! How a deployment stands, in lines for people. Facts of state and what AWS shows come in.
+//! The status of a deployment, in lines for people. Facts of the state and observations of AWS come in.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ fn row(facts: &Deployment, seen: &Seen, colour: Colour, now: Timestamp) -> [Stri
     [colour.to_string(), release.to_owned(), weight, health, role]
 }
 
-/// Which stage, what is left of it, what comes next.
+/// The stage under way, the time left of it, and the next stage.
 fn under_way(facts: &Deployment, rollout: &Rollout) -> Vec<String> {
     let back = if facts.closed_by().is_none() { ", `bgform abort` goes back" } else { "" };
     let count = rollout.stages.len();
@@ -160,7 +160,7 @@ fn way_back(facts: &Deployment, now: Timestamp) -> String {
     }
 }
 
-/// A time as people say it, to the minute above ten of them.
+/// A duration for people, rounded to the minute above ten minutes.
 fn rounded(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..120 => format!("{seconds}s"),

@@ -9,45 +9,45 @@ use crate::secrets;
 use crate::stack::Known;
 use crate::state::{OpenOperation, Snapshot};
 
-/// All that is going to be shipped.
+/// The plan of a whole stack.
 pub struct Plan {
-    /// State as it was read; what is taken over is not in it yet.
+    /// The state as it was read, without adopted records.
     pub snapshot: Snapshot,
-    /// What an earlier run has left to be looked up.
+    /// Operations that an earlier run left open.
     pub open: Vec<OpenOperation>,
-    /// What happens to resources before any rollout goes on.
+    /// The steps of resources before any rollout goes on.
     pub resources: plan::Plan,
     pub rollouts: Rollouts,
     pub options: Options,
-    /// What is known of resources.
+    /// The known facts of resources.
     pub(super) known: Known,
-    /// Whether it was made from the records of state alone, without the stack's variables.
+    /// Whether the plan was made from the records of the state alone, without the stack's variables.
     pub(super) from_records: bool,
 }
 
 impl Plan {
-    /// A plan of a stack, from its parts.
+    /// Makes a plan of a stack from its parts.
     pub fn of(snapshot: Snapshot, resources: plan::Plan, rollouts: Rollouts, options: Options) -> Self {
         let (open, known) = (Vec::new(), Known::new());
         Self { snapshot, open, resources, rollouts, options, known, from_records: false }
     }
 
-    /// Whether anything is to be done in the account.
+    /// Tells whether the plan changes anything in the account.
     pub fn moves(&self) -> bool {
         self.rollouts.any() || !self.resources.is_empty()
     }
 
-    /// Whether the plan has something to write down, though nothing is to be done.
+    /// Tells whether the plan has something to record in the state, though it changes nothing in the account.
     pub fn learns(&self) -> bool {
         !self.resources.refreshed.is_empty() || !self.resources.answers.is_empty()
     }
 
-    /// State as the plan was made from it: with what is taken over.
+    /// The state on which the plan rests, with the adopted records.
     pub fn basis(&self) -> Snapshot {
         self.rollouts.basis(&self.snapshot)
     }
 
-    /// Looks how large the fleet of each rollout is that carries the traffic.
+    /// Measures the size of the fleet that carries the traffic, for each rollout.
     ///
     /// # Errors
     /// When AWS cannot be asked.
@@ -60,7 +60,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Whether the state is still what the plan was made from.
+    /// Tells whether the state is still the one that the plan was made from.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -72,10 +72,10 @@ impl Plan {
     }
 }
 
-/// Plans from what state and account say now.
+/// Makes the plan from the current state and account.
 ///
 /// # Errors
-/// When state or account cannot be read, are not the stack's, or there is no plan.
+/// When the state or account cannot be read, they are not the stack's, or no plan is possible.
 pub async fn plan(engine: &Engine<'_>, options: &Options) -> Result<Plan, Error> {
     let Engine { cloud, program, realm, .. } = *engine;
     let loaded = engine.store.load()?;
@@ -85,7 +85,7 @@ pub async fn plan(engine: &Engine<'_>, options: &Options) -> Result<Plan, Error>
     }
     let (snapshot, open, (rollouts, made)) = match loaded {
         Some(loaded) => {
-            // The account is asked for beside the reads; whose answers they are is settled first.
+            // The account's id is asked for beside the other reads, but it is checked first.
             let (account, made) = tokio::join!(cloud.account(), whole(engine, &loaded.snapshot, options));
             same_account(realm, cloud, &account?, program, Some(&loaded.snapshot))?;
             (loaded.snapshot, loaded.open, made?)
@@ -110,7 +110,7 @@ async fn whole(
     options: &Options,
 ) -> Result<(Rollouts, Made), Error> {
     let Engine { cloud, program, acts, .. } = *engine;
-    // What is taken away has no way to go.
+    // A deployment that is destroyed has no rollout.
     if !program.deployments().is_empty() && !options.destroy {
         return moves(cloud, program, snapshot, options, acts).await;
     }

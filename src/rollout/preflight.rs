@@ -1,5 +1,5 @@
-//! What would go wrong halfway, said before anything is changed: gathers what the file and the account say of
-//! each rollout that is about to begin, and asks every kind.
+//! Finds faults that would stop a rollout halfway, before anything is changed. Gathers what the file and the
+//! account say of each rollout that is about to begin, and asks every kind.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -19,16 +19,16 @@ use crate::plan::step::{Action, Step};
 use crate::stack::{Known, View};
 use crate::state::Snapshot;
 
-/// What rollouts are held against.
+/// The context of the preflight.
 pub struct Ground<'a> {
     pub cloud: &'a Cloud,
-    /// As the deployments stand.
+    /// The program with the facts of its deployments.
     pub program: &'a View<'a>,
     pub snapshot: &'a Snapshot,
     pub known: &'a Known,
-    /// What the plan makes, the new colours raised.
+    /// The steps of the plan, with the new colours raised.
     pub steps: &'a [Step],
-    /// The live fleet of each deployment, as it is.
+    /// The live fleet of each deployment, as observed.
     pub fleets: &'a HashMap<String, Standing>,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Ground<'a> {
         })
     }
 
-    /// What the file says of a resource.
+    /// The attributes of a resource in the file.
     fn said(&self, address: Address) -> Option<Said> {
         let node = self.program.nodes.iter().find(|node| node.address == address)?;
         let evaluated = self.program.evaluate(node, self.known, &mut Vec::new())?;
@@ -82,7 +82,7 @@ fn retires_after(stage: &Stage) -> Option<Duration> {
     }
 }
 
-/// What the plan makes of each kind, less what it takes away first at the same place.
+/// The resources of each kind that the plan creates, less those that it deletes first at the same address.
 fn made(steps: &[Step]) -> BTreeMap<&str, Vec<&Address>> {
     let goes_first = |address: &Address| {
         steps.iter().any(|step| {
@@ -97,8 +97,8 @@ fn made(steps: &[Step]) -> BTreeMap<&str, Vec<&Address>> {
     made
 }
 
-/// Looks at every rollout that is about to begin. The calls are one of each kind of question, and none
-/// where no rollout begins.
+/// Checks every rollout that is about to begin. Makes one call for each kind of question, and none if no
+/// rollout begins.
 ///
 /// # Errors
 /// When the account cannot be read.

@@ -1,4 +1,4 @@
-//! Where previews stand: above each of the deployment's routers, at the priority that the router finds.
+//! The place of previews: above each of the deployment's routers, at the priority that the router finds.
 
 use crate::address::Address;
 use crate::cloud::Cloud;
@@ -9,7 +9,7 @@ use crate::state::Snapshot;
 /// The priorities of the previews' rules, in the order of the routers.
 ///
 /// # Errors
-/// When there is no free one, or the listener's rules cannot be read.
+/// When no priority is free, or the listener's rules cannot be read.
 pub async fn priorities(cloud: &Cloud, snapshot: &Snapshot, routers: &[Address]) -> Result<Vec<u32>, Error> {
     let mut found = Vec::new();
     for address in routers {

@@ -1,5 +1,5 @@
-//! A state that was lost, built again from the account: resources by the tags of the calls that made them, the live
-//! colour by the weights, releases by what the fleets are launched from. Reads only.
+//! Rebuilds a lost state from the account: resources by the tags that bgform set when it created them, the
+//! live colour by the weights, releases by the launch sources of the fleets. Reads only.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -24,26 +24,27 @@ use crate::stack::{Facts, Known, Program, View};
 use crate::state::{Change, Snapshot};
 use crate::value::Value;
 
-/// What was found of a stack.
+/// The resources found of a stack.
 #[derive(Debug, Default)]
 pub struct Rebuilt {
-    /// What the state is to learn.
+    /// The changes that enter them in the state.
     pub changes: Vec<Change>,
     /// Each resource that was found, by address, with its id.
     pub found: Vec<(Address, String)>,
-    /// How each deployment stands, for people.
+    /// The status of each deployment, for people.
     pub lines: Vec<String>,
-    /// What the file has and the account has not.
+    /// Resources of the file that the account does not have.
     pub missing: Vec<Address>,
-    /// What bears the stack's tag and has no place in the file: kind, id, and the address that it was made for.
+    /// Resources with the stack's tag and no place in the file: kind, id, and the address that they were made
+    /// for.
     pub left: Vec<(String, Tagged)>,
 }
 
-/// Looks for all that the stack has and `snapshot` does not know.
+/// Searches for all resources of the stack that `snapshot` does not have.
 ///
 /// # Errors
-/// A mistake of the stack; a read that failed; two resources of one address, or traffic on both colours: then
-/// nobody can tell which counts.
+/// A mistake of the stack; a failed read; two resources of one address, or traffic on both colours, since
+/// neither can be preferred.
 pub async fn rebuild(cloud: &Cloud, program: &Program, snapshot: &Snapshot) -> Result<Rebuilt, Error> {
     let view = program.unreleased();
     let mut building = Building {
@@ -94,7 +95,7 @@ impl Building<'_> {
             let all = found.entry(address.kind.clone()).or_default();
             let (mut here, others): (Vec<_>, Vec<_>) = all.drain(..).partition(|one| one.is_at(address));
             *all = others;
-            // Older bakes are of older releases, and go when nothing uses them any more.
+            // Older bakes belong to older releases, and are deleted when nothing uses them.
             let bakes = kind::find_managed(&address.kind).is_some_and(|kind| kind.is_its_inputs());
             if let ([_, _, ..], false) = (here.as_slice(), bakes) {
                 return Err(several(address, &here));
@@ -129,7 +130,7 @@ impl Building<'_> {
         Ok(())
     }
 
-    /// What bears the stack's tag, by kind: a kind comes after those that it is a part of.
+    /// The resources with the stack's tag, by kind; a kind comes after the kinds that it is a part of.
     async fn tagged(&self) -> Result<BTreeMap<String, Vec<Tagged>>, Error> {
         let outputs = self.known.values().flat_map(|facts| facts.outputs.values());
         let mut within: Vec<String> = outputs.filter_map(Value::as_str).map(str::to_owned).collect();
@@ -144,7 +145,7 @@ impl Building<'_> {
         Ok(found)
     }
 
-    /// The stack's outputs, where all is there that they may tell of.
+    /// The stack's outputs, if no resource is missing that they may refer to.
     fn outputs(&mut self) -> Result<(), Error> {
         if self.rebuilt.missing.is_empty() {
             let mut mistakes = Vec::new();
@@ -209,8 +210,8 @@ impl Building<'_> {
         read.ok_or_else(|| PlanError::stack(self.view, mistakes).into())
     }
 
-    /// The release that a colour runs: that of the file where nothing that ships differs from it. Another one has
-    /// a label of what it is launched from, and the next apply ships the file's in its place.
+    /// The release that a colour runs: the file's, if no shipped attribute differs. Otherwise its label comes
+    /// from its launch source, and the next apply ships the file's release in its place.
     async fn release(
         &mut self,
         name: &str,
@@ -247,7 +248,7 @@ impl Building<'_> {
         })
     }
 
-    /// The attributes that ship and that a colour has otherwise than the file.
+    /// The shipped attributes of a colour that differ from the file.
     async fn differs(
         &self,
         name: &str,

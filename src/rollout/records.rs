@@ -1,6 +1,6 @@
-//! A deployment's routers and groups as its facts say that they are to be, from the records of state
-//! alone: weights and sizes change, all else stays as it was applied. So the way back needs neither
-//! the stack's variables nor a file without mistakes.
+//! A deployment's routers and groups as its facts want them, from the records of the state alone: weights and
+//! sizes change, everything else stays as it was applied. So the way back needs neither the stack's variables
+//! nor a file without mistakes.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,8 @@ use crate::plan::{Plan, PlanError};
 use crate::state::{Record, Snapshot};
 use crate::value::Object;
 
-/// The steps that make these resources of the deployment `name` agree with its facts. Both kinds are
-/// read first: a group's capacity is its policies', and somebody may have moved a router's weights.
+/// Returns the steps that make these resources of the deployment `name` agree with its facts. Both kinds are
+/// read first, since scaling policies set a group's capacity and somebody may have moved a router's weights.
 ///
 /// # Errors
 /// When one of them cannot be read.
@@ -43,9 +43,9 @@ pub async fn plan(
         let router = kind::router(&address.kind);
         let live = match live {
             Some(live) => live,
-            // The step that changes it says that it is gone.
+            // The step that changes it reports that it is gone.
             None if router.is_some() => remembered(record),
-            // A plan of the whole stack makes it again.
+            // A plan of the whole stack creates it again.
             None => continue,
         };
         if router.is_some() && names::is_preview(address, name) {
@@ -57,7 +57,7 @@ pub async fn plan(
         }
         let mut inputs = overlaid(record, &live);
         if let Some(router) = router {
-            // Whoever has changed where it sends requests is overruled; the rest is none of this.
+            // Edits to where the router forwards are overruled; its other attributes are left alone.
             inputs.retain(|name, _| record.inputs.contains_key(name));
             let weighed = router.weighed(&record.inputs, &|group| weight(snapshot, name, facts, group));
             inputs.insert(router.forward().to_owned(), weighed);
@@ -66,7 +66,7 @@ pub async fn plan(
         }
         let colour = Colour::BOTH.into_iter().find(|colour| address.key.as_deref() == Some(colour.name()));
         let (Some(colour), Some(seam)) = (colour, kind::fleet(&address.kind)) else { continue };
-        // What nobody declared stays undeclared: a name that was read would count as the author's.
+        // An undeclared attribute stays undeclared: a live value entered here would count as declared.
         let sizes = |name: &str| seam.shape().sizes.contains(&name);
         inputs.retain(|name, _| sizes(name) || record.inputs.contains_key(name));
         let inputs = seam.sized(inputs, facts.sizing(colour), facts.bounds);
@@ -76,8 +76,8 @@ pub async fn plan(
     Ok(Plan { steps, resources, from_records: true, ..Plan::default() })
 }
 
-/// A group's record with what it launches as AWS has it now, for a way back that went past the plan;
-/// none where it is gone, or has that already.
+/// The group's record with its live launch source, for a way back that went past the plan. `None` if the
+/// group is gone or its record already has that source.
 ///
 /// # Errors
 /// When the group cannot be read.
@@ -102,8 +102,8 @@ pub async fn relaunched(
     Ok((inputs != record.inputs).then(|| Record { inputs, ..record.clone() }))
 }
 
-/// The step that takes a resource to these inputs, or ends what was cut short there; none where there
-/// is nothing to do.
+/// Returns the step that gives a resource these inputs, or ends a step that was cut short; `None` if nothing
+/// is left to do.
 fn update(address: &Address, record: &Record, live: Live, inputs: Object) -> Option<Step> {
     let step = step(address, record, live, inputs, Action::Update);
     (!step.changes.is_empty() || record.unfinished).then_some(step)
@@ -128,7 +128,8 @@ fn step(address: &Address, record: &Record, live: Live, inputs: Object, action: 
     }
 }
 
-/// What the facts give the colour that a target group belongs to; none for another's.
+/// The weight in the facts of the colour that owns a target group; `None` if the group belongs to neither
+/// colour.
 fn weight(snapshot: &Snapshot, name: &str, facts: &Deployment, group: &str) -> Option<u8> {
     Colour::BOTH.into_iter().find_map(|colour| {
         let targets = names::fleet(snapshot, name).targets();
@@ -138,7 +139,8 @@ fn weight(snapshot: &Snapshot, name: &str, facts: &Deployment, group: &str) -> O
     })
 }
 
-/// Who has the traffic, as the first router is `live`, or was last written: `1.0 on blue 75%, 2.0 on green 25%`.
+/// The traffic by release, from the first router's `live` weights or those last written: `1.0 on blue 75%,
+/// 2.0 on green 25%`.
 pub fn traffic(snapshot: &Snapshot, name: &str, facts: &Deployment, live: Option<Shares>) -> String {
     let routers = names::routers(snapshot, name);
     let Some((_, record, router)) = routers.first() else { return "no rule sends it traffic".to_owned() };

@@ -8,7 +8,7 @@ use crate::cloud::error::Error;
 use crate::kind::operation::{Operation, Reporter};
 use crate::kind::shell::{self, Script};
 
-/// A gate tells its verdict, and nothing meanwhile.
+/// A reporter that prints nothing: a gate reports only its verdict.
 struct Silent;
 
 impl Reporter for Silent {

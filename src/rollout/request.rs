@@ -1,4 +1,4 @@
-//! The look of an `http` gate: a request through the deployment's listener, answered by the new colour.
+//! The check of an `http` gate: a request through the deployment's listener, answered by the new colour.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::cloud::error::Error;
 use crate::deployment::declaration::Http;
 use crate::kind::router::Door;
 
-/// How long an answer may take.
+/// Timeout of an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// As many bytes of a body are looked at.
+/// Bytes of a body that are read.
 const BODY: usize = 1 << 20;
 
 /// # Errors
-/// When AWS cannot be asked where the deployment's listener is.
+/// When AWS cannot be asked for the deployment's listener.
 pub async fn look(http: &Http, ground: &Ground<'_>) -> Result<Verdict, Error> {
     let Some((router, record)) = &ground.router else {
         return Ok(Verdict::Failed("the deployment has no rule yet".to_owned()));
@@ -66,8 +66,8 @@ pub async fn look(http: &Http, ground: &Ground<'_>) -> Result<Verdict, Error> {
     })
 }
 
-/// Sends one request; the status and the body. Over HTTPS the certificate has to be one for `host`
-/// that is trusted.
+/// Sends one request; returns the status and the body. Over HTTPS the certificate must be valid for `host`
+/// and trusted.
 async fn send(
     door: &Door,
     trusted: ClientConfig,
@@ -98,7 +98,7 @@ async fn send(
     Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
 }
 
-/// What is at the bottom of an error: `invalid peer certificate: NotValidForName`.
+/// The innermost cause of an error: `invalid peer certificate: NotValidForName`.
 fn innermost(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .last()
@@ -118,8 +118,8 @@ mod tests {
 
     use super::*;
 
-    /// A listener with a certificate for this name that answers one request by its own head; its door,
-    /// and what trusts it.
+    /// A listener with a certificate for this name, which answers one request with the request's own head.
+    /// Returns its door and a client configuration that trusts it.
     async fn listener(name: &str) -> (Door, ClientConfig) {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         let mut roots = RootCertStore::empty();

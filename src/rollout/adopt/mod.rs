@@ -1,6 +1,7 @@
-//! What runs already, taken over as the first colour. The name of a fleet comes in; the records of the
-//! fleet, of what it launches from, of its target group and of the rules that forward to it go out, as a deployment has them, or the reason why it cannot be had without touching traffic.
-//! Reads only; [`pin`] alone makes a call that changes something, and no instance notices.
+//! Takes over a running fleet as the first colour. The name of a fleet comes in. The records of the fleet,
+//! its launch source, its target group and the rules that forward to it go out, as a deployment has them; or
+//! the reason why it cannot be adopted without touching traffic.
+//! Reads only; [`pin`] alone makes a call that changes something, and it affects no instance.
 
 use crate::address::Address;
 use crate::cloud::Cloud;
@@ -21,18 +22,18 @@ use crate::value::Value;
 
 mod rules;
 
-/// A deployment whose first colour is taken over.
+/// A deployment that adopts a running fleet as its first colour.
 #[derive(Debug, Clone)]
 pub struct Adoption {
     pub name: String,
     pub adopted: Adopted,
     pub records: Vec<(Address, Record)>,
-    /// What is taken over, for people.
+    /// The adopted resources, for people.
     pub lines: Vec<String>,
 }
 
 impl Adoption {
-    /// The records as state takes them up.
+    /// The changes that enter the adopted records in the state.
     pub fn changes(&self) -> impl Iterator<Item = Change> + '_ {
         let put = |(address, record): &(Address, Record)| Change::Put {
             address: address.clone(),
@@ -42,10 +43,10 @@ impl Adoption {
     }
 }
 
-/// Why nothing is taken over.
+/// Why nothing is adopted.
 #[derive(Debug)]
 pub enum NotAdopted {
-    /// It would touch traffic or instances; what to do.
+    /// Adoption would touch traffic or instances. The help says what to do.
     Refused {
         reason: String,
         help: String,
@@ -80,10 +81,10 @@ impl From<Error> for Stop {
     }
 }
 
-/// What the deployment `name` takes over with the fleet `group`.
+/// Decides what the deployment `name` adopts with the fleet `group`.
 ///
 /// # Errors
-/// Where that would touch traffic or instances, and where something cannot be read.
+/// When adoption would touch traffic or instances, or something cannot be read.
 pub async fn adopt(
     cloud: &Cloud,
     program: &View<'_>,
@@ -103,7 +104,7 @@ pub async fn adopt(
     })
 }
 
-/// What has been read so far.
+/// The records read so far.
 struct Taking<'a> {
     cloud: &'a Cloud,
     program: &'a View<'a>,
@@ -163,7 +164,8 @@ impl Taking<'_> {
         let pin = template.number().is_none().then(|| self.newest(&template)).flatten();
         let mut records: Vec<_> = self.taken.into_iter().map(|one| (one.address, one.record)).collect();
         for (_, record) in &mut records {
-            // What the author calls it comes with the colour, and this one keeps the name that it has.
+            // The configured name belongs to colours that bgform creates; an adopted resource keeps its own
+            // name.
             record.inputs.shift_remove("name");
         }
         let adopted = Adopted { group: group.to_owned(), pin };
@@ -174,7 +176,7 @@ impl Taking<'_> {
         self.program.nodes.iter().find(|node| node.address == *address)
     }
 
-    /// Reads what is to stand at an address.
+    /// Reads the resource that is to stand at an address.
     async fn one(&mut self, address: Address, id: &str) -> Result<Taken, Stop> {
         let elsewhere = |(other, record): &(&Address, &Record)| {
             record.id == id && other.kind == address.kind && **other != address
@@ -206,7 +208,7 @@ impl Taking<'_> {
         Ok(taken)
     }
 
-    /// Every target is an instance of the group: the next release is as large as the group.
+    /// Checks that every target is an instance of the group, since the next release is as large as the group.
     async fn targets(&self, fleet: &Standing, arn: &str) -> Result<String, Stop> {
         let health = health(self.cloud, arn).await?;
         let foreign = health.iter().find(|(id, _)| !fleet.members.iter().any(|member| member.id == *id));
@@ -239,7 +241,7 @@ impl Taking<'_> {
         }
     }
 
-    /// How many versions of it there are, where a release would take some of them away.
+    /// The number of versions of the template, if a release would delete some of them.
     fn many_versions(&self) -> Option<String> {
         let template = self.taken.first()?;
         let count = template.live.outputs.get("versions").and_then(Value::as_list)?.len();
@@ -252,14 +254,14 @@ impl Taking<'_> {
         })
     }
 
-    /// The number that `$Latest` or `$Default` stands for now.
+    /// The version number that `$Latest` or `$Default` stands for now.
     fn newest(&self, template: &Template) -> Option<Origin> {
         let output = if template.version == "$Default" { "default_version" } else { "latest_version" };
         let number = self.taken.first()?.live.outputs.get(output)?.as_number()?;
         Some(Origin { template: template.id.clone(), version: format!("{number:.0}") })
     }
 
-    /// What the file says otherwise of what ships with a colour.
+    /// The attributes of the colour that differ in the file and ship with the next release.
     fn later(&self) -> Option<String> {
         let paths = self.taken.iter().filter(|taken| !names::is_router(&taken.address)).flat_map(|taken| {
             let kind = &taken.address.kind;
@@ -277,18 +279,18 @@ impl Taking<'_> {
     }
 }
 
-/// The registered targets, each with whether it is healthy; those on their way out are not.
+/// The registered targets, each with whether it is healthy. Draining targets are left out.
 async fn health(cloud: &Cloud, group: &str) -> Result<Vec<(String, bool)>, Error> {
     let targets = targets::targets(cloud, group).await?.into_iter();
     let there = targets.filter(|one| one.health != Health::Draining);
     Ok(there.filter_map(|one| Some((one.id.clone()?, one.is_healthy()))).collect())
 }
 
-/// Pins the group to the version that it would launch from now. No instance notices; from then on a
-/// new version of the template is nobody's until a release is shipped.
+/// Pins the group to the version that it would launch now. No instance is affected; from then on a new
+/// version of the template is launched only by a release.
 ///
 /// # Errors
-/// When the call fails. It may be made again.
+/// When the call fails. It may be repeated.
 pub async fn pin(op: &Operation<'_>, seam: &dyn Fleet, adopted: &Adopted) -> Result<(), Error> {
     let Some(Origin { template, version }) = &adopted.pin else { return Ok(()) };
     let template = Template { id: template.clone(), version: version.clone() };

@@ -1,5 +1,5 @@
-//! The routers that a deployment takes over: each has to send all that it forwards to the adopted target
-//! group, and nothing else may go there.
+//! The routers that a deployment adopts. Each must forward only to the adopted target group, and no other
+//! route may forward to it.
 
 use super::{Stop, Taking, refused};
 use crate::address::Address;
@@ -28,7 +28,7 @@ fn listener_name(arn: &str) -> String {
     }
 }
 
-/// Takes every router that the deployment writes; what it says of each.
+/// Adopts every router that the deployment declares; returns a line about each.
 pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<String>, Stop> {
     let routes = routes(taking.cloud, group).await?;
     let mut mine: Vec<String> = Vec::new();
@@ -58,7 +58,7 @@ pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<Str
             called(route)
         ));
     }
-    // Nothing comes to the default action of a listener where a rule takes everything.
+    // The default action of a listener gets no request if a rule takes everything.
     let unreachable = |route: &Route| route.is_default() && all_of.contains(&route.listener);
     let other =
         routes.iter().find(|route| route.names(group) && !mine.contains(&route.arn) && !unreachable(route));
@@ -76,7 +76,7 @@ pub(super) async fn take(taking: &mut Taking<'_>, group: &str) -> Result<Vec<Str
     }
 }
 
-/// What a listener of the stack does by default: the listener's ARN, and the route.
+/// The default action of a listener of the stack: the listener's ARN and the route.
 fn default_of<'r>(
     taking: &Taking<'_>,
     routes: &'r [Route],
@@ -101,7 +101,7 @@ fn default_of<'r>(
     }
 }
 
-/// The listener and the priority that the file says of a rule.
+/// The listener and the priority that the file gives a rule.
 fn place(taking: &Taking<'_>, address: &Address, router: &dyn Router) -> Result<(String, u32), Stop> {
     let mut mistakes = Vec::new();
     let node = taking.node(address);
@@ -158,7 +158,8 @@ fn not_there<T>(
     refused(reason, format!("no rule of this listener forwards to {}; check the listener", name_in(group)))
 }
 
-/// Other conditions, or other actions before the forward, would change which requests are answered how.
+/// Checks that adopting the rule keeps its requests and answers: other conditions, or other actions before
+/// the forward, would change them.
 fn same_requests(taken: &Taken, route: &Route, router: &dyn Router) -> Result<(), Stop> {
     let changes = taken.changes_but(&[router.forward(), "tags"]);
     if let Some(change) = changes.first() {
@@ -194,7 +195,8 @@ fn same_requests(taken: &Taken, route: &Route, router: &dyn Router) -> Result<()
     )
 }
 
-/// All of the rule's weight is the adopted target group's; what it names beside that.
+/// Checks that all of the rule's weight is on the adopted target group; returns the other groups that it
+/// names.
 fn all_weight(taken: &Taken, route: &Route, group: &str) -> Result<String, Stop> {
     let Some(kind) = kind::find_managed(&taken.address.kind) else { return Ok(String::new()) };
     let forwards = kind.traffic(&taken.live.inputs).forwards;
@@ -234,7 +236,7 @@ fn all_weight(taken: &Taken, route: &Route, group: &str) -> Result<String, Stop>
     })
 }
 
-/// Whether every request meets the conditions.
+/// Tells whether every request meets the conditions.
 fn takes_everything(taken: &Taken) -> bool {
     let conditions = taken.live.inputs.get("condition").and_then(Value::as_list).unwrap_or_default();
     let any = |path: &Value| matches!(path.as_str(), Some("*" | "/*"));
