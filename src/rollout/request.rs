@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    /// A listener with a certificate for this name, which answers one request with the request's own head.
+    /// A listener with a certificate for this name; the body of its one answer is the head of the request.
     /// Returns its door and a client configuration that trusts it.
     async fn listener(name: &str) -> (Door, ClientConfig) {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();

@@ -1,5 +1,5 @@
-//! A deployment as AWS shows it at the moment: the weights of its router, its groups, the health of its
-//! targets. Changes nothing.
+//! A deployment as AWS shows it now: the weights of its router, its groups, the health of its targets.
+//! Changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -14,31 +14,31 @@ use crate::kind::router::Shares;
 use crate::kind::targets::{Health, targets as registered};
 use crate::state::Snapshot;
 
-/// At most so many reasons of targets that are not healthy are kept of a colour.
+/// Reasons of unhealthy targets that are kept for each colour.
 const REASONS: usize = 3;
 
-/// What was seen.
+/// The observation of a deployment.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// Percent by colour, as the first router says; none where there is no router.
+    /// Percent by colour in the first router; `None` if there is no router.
     pub weights: Option<BTreeMap<Colour, u8>>,
-    /// Target groups of nobody here that the first router gives traffic as well, by ARN.
+    /// Target groups outside the deployment that the first router gives traffic as well, by ARN.
     pub foreign: Vec<String>,
     pub fleets: BTreeMap<Colour, Counts>,
 }
 
-/// One colour's instances and targets.
+/// The instances and targets of one colour.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Instances, whatever units the fleet counts them in.
+    /// Number of instances, whatever units the fleet counts them in.
     pub desired: u32,
     pub in_service: usize,
     pub running: usize,
-    /// Why its instances would stay when it is emptied.
+    /// Why its instances would stay if it were emptied.
     pub kept: Option<String>,
     pub targets: usize,
     pub healthy: usize,
-    /// Why others are not: `i-1 is unhealthy (Target.Timeout)`.
+    /// Why other targets are not healthy: `i-1 is unhealthy (Target.Timeout)`.
     pub reasons: Vec<String>,
 }
 
@@ -48,10 +48,10 @@ impl Seen {
     }
 }
 
-/// Looks at one deployment.
+/// Observes one deployment.
 ///
 /// # Errors
-/// When AWS cannot be asked. What is gone is not seen.
+/// When AWS cannot be asked. A missing resource is left out.
 pub async fn see(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Seen, Error> {
     let seam = names::fleet(snapshot, name);
     let groups = of_colours(snapshot, seam.kind(), name);
@@ -85,7 +85,7 @@ pub async fn see(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Seen,
     Ok(Seen { weights, foreign, fleets: standing })
 }
 
-/// The ids of both colours' resources of a kind, as far as there are any.
+/// The ids of both colours' resources of a kind, if they exist.
 fn of_colours(snapshot: &Snapshot, kind: &str, name: &str) -> BTreeMap<Colour, String> {
     let id = |colour: Colour| {
         let record = snapshot.resources.get(&Address::new(kind, name).with_key(colour.name()))?;
@@ -113,7 +113,7 @@ async fn health(cloud: &Cloud, arn: &str) -> Result<Counts, Error> {
     Ok(standing)
 }
 
-/// What the deployment's first router gives each colour, in percent.
+/// The weights of the deployment's first router by colour, in percent.
 ///
 /// # Errors
 /// When AWS cannot be asked.
@@ -126,7 +126,7 @@ pub async fn weights(
     Ok(shares(cloud, snapshot, name).await?.map(|shares| by_colour(&shares, &targets)))
 }
 
-/// The weights of the deployment's first router; none where it has none, or where it is gone.
+/// The weights of the deployment's first router; `None` if it has no router or the router is gone.
 pub(super) async fn shares(cloud: &Cloud, snapshot: &Snapshot, name: &str) -> Result<Option<Shares>, Error> {
     match names::routers(snapshot, name).first() {
         Some((_, record, router)) => router.read(cloud, &record.id).await,

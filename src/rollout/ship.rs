@@ -1,6 +1,6 @@
-//! What is done after yes: what is on its way back, the resources, then the rollouts of deployments
-//! stage by stage. A plan and the lock of its state come in, what became of it goes out, and the
-//! journal is folded into a snapshot whatever that was.
+//! Carries out a plan after it was approved: first the rollouts on their way back, then the resources, then
+//! the rollouts stage by stage. A plan and the lock of its state come in, and the result goes out. The
+//! journal is folded into a snapshot whatever the result.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -21,22 +21,21 @@ use crate::rollout::standing;
 use crate::stack::{Known, View};
 use crate::state::{Change, Entry, Journal, LockGuard, Snapshot, StateError};
 
-/// What became of a plan.
+/// The result of shipping a plan.
 #[derive(Debug)]
 pub struct Shipped {
-    /// Of the resources.
+    /// The outcome of the resources.
     pub outcome: Outcome,
-    /// Of the rollouts.
+    /// The ends of the rollouts.
     pub rollouts: Vec<Ended>,
-    /// State as it stands now.
+    /// The state after the run.
     pub snapshot: Snapshot,
 }
 
-/// Carries out a plan and the rollouts that go with it, by the lock of the state that it was made from.
+/// Carries out a plan and its rollouts under the lock of the state that it was made from.
 ///
 /// # Errors
-/// When the state cannot be written, or what a rollout begins with cannot be put in order. What was done
-/// is in the state.
+/// When the state cannot be written, or the preparation of a rollout fails. Completed work is in the state.
 pub async fn ship(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Result<Shipped, Error> {
     let journal = engine.store.begin_session(lock, plan.snapshot.clone())?;
     let work =
@@ -46,7 +45,7 @@ pub async fn ship(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Result<S
         false => Box::pin(work.as_written(plan)).await,
     };
     let made = std::mem::take(&mut *work.made.lock().unwrap_or_else(PoisonError::into_inner));
-    // The next run reads one file.
+    // So the next run reads one file.
     let mut snapshot = journal.snapshot();
     drop(journal);
     let folded = engine.store.checkpoint(lock, &mut snapshot);
@@ -56,17 +55,17 @@ pub async fn ship(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Result<S
     Ok(Shipped { outcome, rollouts, snapshot })
 }
 
-/// A plan being carried out.
+/// A plan that is being carried out.
 struct Work<'a> {
     engine: &'a Engine<'a>,
     journal: &'a Journal,
     mailbox: &'a Mailbox,
-    /// What the stages have made and changed.
+    /// The changes that stages have made.
     made: Mutex<Vec<Done>>,
 }
 
 impl Work<'_> {
-    /// Does what somebody asked of deployments whose stack is not read.
+    /// Carries out orders to deployments without reading their stack.
     async fn as_ordered(&self, plan: Plan) -> Result<(Outcome, Vec<Ended>), Error> {
         let intents = plan.rollouts.intents;
         for intent in
@@ -88,14 +87,14 @@ impl Work<'_> {
         Ok((Outcome::default(), ended))
     }
 
-    /// Brings the stack's resources to where its file says, and its rollouts to their end.
+    /// Makes the stack's resources agree with its file, and leads its rollouts to their end.
     async fn as_written(&self, plan: Plan) -> Result<(Outcome, Vec<Ended>), Error> {
         let Plan { resources, known, rollouts, options, .. } = plan;
         let made = Made { plan: resources, known };
         if rollouts.intents.is_empty() {
             return self.resources_alone(made, &options).await;
         }
-        // The facts come last: cut short before them, the same is taken over again.
+        // The facts come last: if the run is cut short before them, the same fleet is adopted again.
         for change in rollouts.adopted.iter().flat_map(|adoption| adoption.changes()) {
             self.journal.append(Entry::Fact { change }).await?;
         }
@@ -107,7 +106,7 @@ impl Work<'_> {
         }
         let Rollouts { intents, existing, .. } = rollouts;
         let mut ended = self.back(&intents).await;
-        // What was shown has the new colours raised; that is the business of a stage.
+        // The shown plan has the new colours raised; a stage does that.
         let snapshot = self.journal.snapshot();
         let program = self.engine.program.view(&snapshot.deployments);
         let basis = Basis {
@@ -149,11 +148,11 @@ impl Work<'_> {
         Ok((outcome, ended))
     }
 
-    /// No rollout goes on: the resources, and what people ask of deployments meanwhile.
+    /// Applies the resources when no rollout goes on, and takes messages to deployments meanwhile.
     async fn resources_alone(&self, made: Made, options: &Options) -> Result<(Outcome, Vec<Ended>), Error> {
         let snapshot = self.journal.snapshot();
         let program = self.engine.program.view(&snapshot.deployments);
-        // What is taken away has nowhere to go back to.
+        // A deployment that is destroyed has no way back.
         let free = if options.destroy { Vec::new() } else { untouched(&program, &made, &snapshot) };
         if options.destroy {
             self.give_up(&snapshot).await?;
@@ -168,13 +167,13 @@ impl Work<'_> {
         Ok((outcome, asked))
     }
 
-    /// Writes a deployment's facts down.
+    /// Records a deployment's facts.
     async fn keep(&self, name: &str, facts: Option<Deployment>) -> Result<(), StateError> {
         let change = Change::Deployment { name: name.to_owned(), facts: facts.map(Box::new) };
         self.journal.append(Entry::Fact { change }).await
     }
 
-    /// Rollouts that were on their way back when they were cut short: nothing else comes before them.
+    /// Continues the rollouts that were cut short on their way back, before anything else.
     async fn back(&self, intents: &[Intent]) -> Vec<Ended> {
         let goes_back = |intent: &&Intent| {
             let rollout = intent.facts.rollout.as_ref();
@@ -212,7 +211,7 @@ impl Work<'_> {
         }
     }
 
-    /// What was taken over launches what it launched, before anything makes a new version.
+    /// Pins an adopted fleet to its launch source, before anything makes a new version.
     async fn pin(&self, intent: &Intent) -> Result<(), Error> {
         let Some(adopted) = &intent.facts.adopted else { return Ok(()) };
         let address = Address::new("deployment", &intent.name);
@@ -251,8 +250,8 @@ impl Work<'_> {
         apply::apply(&context, known).await
     }
 
-    /// What is under way is taken away with the rest: where not all goes, the next apply finds the old
-    /// colour with all traffic, and no rollout that would go on with what is gone.
+    /// Gives up the rollouts of a stack that is destroyed. If not everything goes, the next apply finds the
+    /// old colour with all traffic, and no rollout that needs deleted resources.
     async fn give_up(&self, snapshot: &Snapshot) -> Result<(), StateError> {
         for (name, facts) in snapshot.deployments.iter().filter(|(_, facts)| facts.rollout.is_some()) {
             let mut facts = facts.clone();
@@ -266,8 +265,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Nothing is known any more of deployments whose resources are gone: all of them were destroyed,
-    /// or their block is no longer in the stack.
+    /// Removes the facts of deployments whose resources are gone: all were destroyed, or their block is no
+    /// longer in the stack.
     async fn forget(&self, destroyed: bool) -> Result<(), StateError> {
         let snapshot = self.journal.snapshot();
         for name in snapshot.deployments.keys() {
@@ -282,7 +281,7 @@ impl Work<'_> {
     }
 }
 
-/// Empties the colour that stands by, now.
+/// Empties the standby colour now.
 async fn retire(run: &Run<'_>, intent: &Intent) -> Result<Ended, Error> {
     let colour = intent.facts.live.map(Colour::other).unwrap_or(Colour::Green);
     let release = intent.facts.releases.get(&colour);
@@ -295,7 +294,7 @@ async fn retire(run: &Run<'_>, intent: &Intent) -> Result<Ended, Error> {
     Ok(Ended::of(run, &intent.name, End::Retired { release, colour, was_empty }).await)
 }
 
-/// The deployments that a plan has no step of.
+/// The deployments that the plan has no step for.
 fn untouched(program: &View<'_>, made: &Made, snapshot: &Snapshot) -> Vec<String> {
     let is_free = |name: &&String| {
         let standing = in_state(snapshot, name);
@@ -305,8 +304,8 @@ fn untouched(program: &View<'_>, made: &Made, snapshot: &Snapshot) -> Vec<String
     snapshot.deployments.keys().filter(is_free).cloned().collect()
 }
 
-/// What keeps a deployment from going on: a step that failed or was not done, of what it is made of or
-/// depends on.
+/// The resource that keeps a deployment from going on: its own or one that it depends on, with a step that
+/// failed or was not done.
 fn missing(program: &View<'_>, name: &str, outcome: &Outcome) -> Option<Address> {
     let failed = outcome.failed.iter().map(|failed| &failed.address);
     let mut missing = failed.chain(outcome.not_done.iter().map(|(address, ..)| address)).peekable();

@@ -1,5 +1,5 @@
-//! The way back to the release before, and the end of the colour that stands by: what people ask for
-//! when no apply runs. All of it works from the records of state, without the stack's variables.
+//! The way back to the release before, and the retirement of the standby colour, ordered when no apply runs.
+//! All of it works from the records of the state, without the stack's variables.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::verify::Effect;
 use crate::deployment::declaration::{Declaration, OnFailure, Strategy};
 use crate::facts::{BACK, Colour, Course, Deployment, Rollout, Stage};
 
-/// How long the release that was left stands by where nobody has said it.
+/// The default time that the release that was left stands by.
 const AFTER: Duration = Duration::from_secs(3600);
 
 /// Why there is no way back.
@@ -51,12 +51,12 @@ impl NoWay {
 #[derive(Debug, Clone)]
 pub struct Back {
     pub intent: Intent,
-    /// Whether instances have to be launched first: the colour was emptied, or the release before was
-    /// replaced in the live one.
+    /// Whether instances must be launched first: the colour was emptied, or the earlier release was replaced
+    /// in the live colour.
     pub raises: bool,
 }
 
-/// Decides how to go back; `wanted` is the release that was asked for, `by` who asks.
+/// Decides how to go back. `wanted` is the requested release, `by` the person who asks.
 ///
 /// # Errors
 /// When there is no way back.
@@ -108,7 +108,7 @@ pub fn back(
     Ok(Back { intent: intent(name, facts), raises })
 }
 
-/// What goes on from records alone: it has no gates, and a failure goes back.
+/// An intent from records alone: it has no gates, and a failure goes back.
 pub fn intent(name: &str, facts: Deployment) -> Intent {
     let release = facts.rollout.as_ref().map(|rollout| rollout.release.label.clone()).unwrap_or_default();
     let declaration = Declaration {
@@ -123,7 +123,7 @@ pub fn intent(name: &str, facts: Deployment) -> Intent {
     Intent { name: name.to_owned(), declaration, what: What::GoOn, facts }
 }
 
-/// Takes the release under way back, now.
+/// Takes the release under way back now.
 pub async fn abort(run: &Run<'_>, intent: &Intent, by: &str) -> Option<Ended> {
     let rolling = Rolling::new(run, &intent.name, &intent.declaration);
     let release = intent.facts.rollout.as_ref()?.release.label.clone();
@@ -131,8 +131,8 @@ pub async fn abort(run: &Run<'_>, intent: &Intent, by: &str) -> Option<Ended> {
     Some(Ended::of(run, &intent.name, end).await)
 }
 
-/// Keeps the release under way where it is. A refresh goes on at AWS without anybody, and is cancelled.
-/// Whether there was one to cancel.
+/// Pauses the release under way. A refresh would go on at AWS, so it is cancelled; returns whether there was
+/// a refresh to cancel.
 ///
 /// # Errors
 /// When a call fails, or the state cannot be written.
@@ -149,8 +149,8 @@ pub async fn pause(run: &Run<'_>, intent: &Intent) -> Result<bool, Failure> {
     Ok(refreshes)
 }
 
-/// Empties the colour that stands by, now. Whether it was empty already: that is told by what runs, since a
-/// retirement that failed, or was cut short, is in the facts.
+/// Empties the standby colour now. Returns whether it was empty already, judged by its running instances,
+/// since the facts may hold a retirement that failed or was cut short.
 ///
 /// # Errors
 /// When a call fails, the state cannot be written, or instances stay.

@@ -1,6 +1,5 @@
-//! A rollout that no process leads is steered in the state: the next apply goes on from there. The lock
-//! and what is to change come in; nothing but the state, and an instance refresh that must not go on,
-//! is touched.
+//! Steers a rollout that no process leads, by a change of the state from which the next apply goes on. The
+//! lock and the change come in. Nothing is changed but the state, and an instance refresh that must stop.
 
 use std::sync::Mutex;
 
@@ -12,10 +11,10 @@ use crate::rollout::run::Run;
 use crate::rollout::standing::{self, intent};
 use crate::state::{Change, Entry, LockGuard, Snapshot};
 
-/// The rollout under way.
+/// Returns the rollout under way.
 ///
 /// # Errors
-/// That there is none.
+/// When there is none.
 pub fn under_way<'a>(name: &str, facts: &'a Deployment) -> Result<&'a Rollout, Error> {
     facts.rollout.as_ref().ok_or_else(|| Error::Refused {
         code: "bgform::deployment::nothing_under_way",
@@ -26,10 +25,10 @@ pub fn under_way<'a>(name: &str, facts: &'a Deployment) -> Result<&'a Rollout, E
     })
 }
 
-/// The rollout that an order was given for, which may have ended while it waited for the lock.
+/// Returns the rollout that an order was given for; it may have ended while the order waited for the lock.
 ///
 /// # Errors
-/// That it has ended.
+/// When it has ended.
 pub fn still_under_way<'a>(name: &str, facts: &'a Deployment, about: &Release) -> Result<&'a Rollout, Error> {
     let rollout = under_way(name, facts)?;
     match rollout.release == *about {
@@ -69,10 +68,10 @@ pub async fn note(
     Ok(written?)
 }
 
-/// Keeps the rollout of `about` where it is; whether an instance refresh was cancelled for it.
+/// Pauses the rollout of `about`. Returns whether an instance refresh was cancelled for it.
 ///
 /// # Errors
-/// When it is no longer under way, the state cannot be written, or the refresh goes on at AWS.
+/// When the rollout is no longer under way, the state cannot be written, or the refresh goes on at AWS.
 pub async fn pause(
     engine: &Engine<'_>,
     lock: &LockGuard,
@@ -108,7 +107,7 @@ pub async fn pause(
     })
 }
 
-/// The state, once what an earlier run left open is ended, and the deployment in it.
+/// Ends operations that an earlier run left open; returns the state and the deployment in it.
 async fn standing(
     engine: &Engine<'_>,
     lock: &LockGuard,

@@ -1,5 +1,5 @@
-//! A rollout as a person reads it before saying yes: where it goes, step by step, with the weights
-//! and the capacity after each and the way back from it. Intents come in, lines go out.
+//! A rollout for the person who approves it: its destination and its steps, with the weights and the capacity
+//! after each and the way back from it. Intents come in, lines go out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use super::verify::{Effect, Point};
 use crate::facts::{Colour, Course, Ending, Rollout, Sizing, Stage};
 use crate::value::format_duration;
 
-/// The lines of one deployment; none where it does nothing. `capacity` is the size of the fleet that
-/// carries the traffic now.
+/// The lines of one deployment; empty if it does nothing. `capacity` is the size of the fleet that carries
+/// the traffic now.
 pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
     let Some(rollout) = &intent.facts.rollout else { return without_rollout(intent) };
     if let Course::Back { reason, .. } = &rollout.course {
@@ -51,7 +51,7 @@ pub fn story(intent: &Intent, capacity: Option<u32>) -> Vec<String> {
     lines
 }
 
-/// A row for each stage: what it does, and the weights where it changes those before.
+/// A row for each stage: its work, and the weights if they differ from those before.
 fn table<'a>(passages: &'a [Passage], mut before: &'a Option<Vec<(Colour, u8)>>) -> Vec<String> {
     let rows: Vec<[String; 3]> = passages
         .iter()
@@ -75,7 +75,7 @@ fn table<'a>(passages: &'a [Passage], mut before: &'a Option<Vec<(Colour, u8)>>)
     rows.iter().enumerate().map(line).collect()
 }
 
-/// The ways back, each with the stages that it is one from.
+/// The ways back, each with the stages that it applies to.
 fn back(passages: &[Passage]) -> Vec<String> {
     let mut ways: Vec<(usize, usize, &str)> = Vec::new();
     for (place, passage) in passages.iter().enumerate().filter(|(_, passage)| !passage.back.is_empty()) {
@@ -95,18 +95,18 @@ fn back(passages: &[Passage]) -> Vec<String> {
     std::iter::once(head).chain(ways.into_iter().map(line)).chain([String::new()]).collect()
 }
 
-/// One stage, with what is so after it.
+/// One stage, with the status after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Passage {
     pub stage: Stage,
     pub text: String,
-    /// Percent of the traffic, the old colour first; none where there is no old colour.
+    /// Percent of the traffic, the old colour first; `None` if there is no old colour.
     pub weights: Option<Vec<(Colour, u8)>>,
-    /// Instances that are wanted, of each colour that it is known of.
+    /// The wanted instances of each colour whose number is known.
     pub capacity: BTreeMap<Colour, u32>,
-    /// How long it waits at least.
+    /// The minimum time that it waits.
     pub wait: Duration,
-    /// The way back from it; empty where there is none.
+    /// The way back from it; empty if there is none.
     pub back: String,
     pub done: bool,
 }
@@ -144,7 +144,7 @@ pub fn passages(intent: &Intent, rollout: &Rollout, capacity: Option<u32>) -> Ve
     rollout.stages.iter().enumerate().map(one).collect()
 }
 
-/// What stands where nothing is shipped.
+/// The lines of a deployment that ships nothing.
 fn without_rollout(intent: &Intent) -> Vec<String> {
     if let (What::Adopt, Some(adopted), Some(live)) = (intent.what, &intent.facts.adopted, intent.facts.live)
     {
@@ -210,7 +210,7 @@ fn headline(intent: &Intent, rollout: &Rollout) -> String {
     }
 }
 
-/// How long a rollout waits at least, from where it is.
+/// The minimum time that the rest of a rollout waits.
 pub fn waits(intent: &Intent) -> Duration {
     let Some(rollout) = &intent.facts.rollout else { return Duration::ZERO };
     let passages = passages(intent, rollout, None);

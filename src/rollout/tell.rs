@@ -1,4 +1,4 @@
-//! How rollouts ended, in words.
+//! The ends of rollouts, in words.
 
 use super::run::{End, Ended};
 

@@ -1,4 +1,4 @@
-//! What alarms and metrics say to a gate, and to a colour that is to get no request any more.
+//! The state of alarms and metrics, for gates and for a colour that is to get no more requests.
 
 use jiff::Timestamp;
 
@@ -8,10 +8,10 @@ use crate::cloud::error::Error;
 use crate::cloud::metrics::{self, Alarm, Series};
 use crate::deployment::declaration::Metric;
 
-/// A metric of a minute is known after so many seconds.
+/// Seconds after which a metric of one minute is complete.
 const KNOWN: i64 = 180;
 
-/// All alarms have to be OK. One that is missing fails; INSUFFICIENT_DATA waits.
+/// Checks that all alarms are OK. A missing alarm fails; INSUFFICIENT_DATA waits.
 pub async fn alarms(cloud: &Cloud, names: &[String]) -> Result<Verdict, Error> {
     for (name, state) in metrics::alarms(cloud, names).await? {
         return Ok(match state {
@@ -24,8 +24,8 @@ pub async fn alarms(cloud: &Cloud, names: &[String]) -> Result<Verdict, Error> {
     Ok(Verdict::Passed)
 }
 
-/// The latest whole period of a metric lies within its bounds; without a data point there is nothing
-/// that could be out of them. A period that began before `since` does not count.
+/// Checks that the latest whole period of a metric lies within its bounds. A period without a data point
+/// passes. A period that began before `since` does not count.
 pub async fn metric(cloud: &Cloud, metric: &Metric, since: Option<Timestamp>) -> Result<Verdict, Error> {
     let Metric { namespace, name, dimensions, statistic, .. } = metric;
     let period = i64::try_from(metric.period).unwrap_or(60).max(60);
@@ -33,7 +33,7 @@ pub async fn metric(cloud: &Cloud, metric: &Metric, since: Option<Timestamp>) ->
     let end = now - now.rem_euclid(period) + period;
     let series = Series { namespace: namespace.clone(), name: name.clone(), dimensions: dimensions.clone() };
     let points = metrics::points(cloud, &series, statistic, period, [end - 2 * period, end]).await?;
-    // A clock that was ahead then counts as now.
+    // If the clock was ahead then, the time counts as now.
     let since = since.map_or(i64::MIN, |since| since.as_second().min(now));
     for (_, value) in points.into_iter().filter(|(began, _)| *began >= since) {
         if let Some(max) = metric.max.filter(|max| value > *max) {
@@ -46,12 +46,12 @@ pub async fn metric(cloud: &Cloud, metric: &Metric, since: Option<Timestamp>) ->
     Ok(Verdict::Passed)
 }
 
-/// How many requests the last minute brought that is known and began a minute after `since` or later; none where it
-/// brought none, or where the metric cannot be read. What has no requests has no data points.
+/// The number of requests in the latest complete minute that began a minute after `since` or later. `None` if
+/// there were none or the metric cannot be read: a target group without requests has no data points.
 pub async fn requests(cloud: &Cloud, counted: &Series, since: Timestamp) -> Option<u64> {
     let now = cloud.clock.now().as_second();
-    // The minute that follows may still have requests from before: nodes learn of a change one after the
-    // other, and each counts by a minute of its own.
+    // The next minute may still have requests from before: nodes learn of a change one after another, and
+    // each counts by its own minutes.
     let first = since.as_second() - since.as_second().rem_euclid(60) + 120;
     let from = first.max(now - KNOWN);
     if from >= now {

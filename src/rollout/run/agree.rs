@@ -1,5 +1,5 @@
-//! Makes resources agree with the facts of a rollout: a plan of only those addresses, applied as any
-//! other is.
+//! Makes resources agree with the facts of a rollout, by a plan of only those addresses that is applied like
+//! any other.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
@@ -19,17 +19,18 @@ use crate::stack::{Known, View};
 use crate::state::{Change, Entry};
 
 impl Rolling<'_> {
-    /// Makes these resources as the facts say that they are to be.
+    /// Makes these resources agree with the facts.
     pub async fn agree(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
         self.agree_as(addresses, false).await
     }
 
-    /// The same; `acting` says whether a stage that changes the live colour is what does it.
+    /// The same. `acting` says whether the caller is a stage that changes the live colour.
     pub async fn agree_as(&self, addresses: &BTreeSet<Address>, acting: bool) -> Result<(), Failure> {
         self.agree_under(addresses, self.run.shutdown, false, acting).await
     }
 
-    /// The state has what the colour's group launches now, after a way back that went past the plan.
+    /// Enters the current launch source of the colour's group in the state, after a way back that went past
+    /// the plan.
     pub async fn learn_what_launches(&self, colour: Colour) -> Result<(), Failure> {
         let (address, snapshot) = (self.fleet_of(colour), self.run.journal.snapshot());
         let record = records::relaunched(self.run.cloud, &snapshot, &address).await;
@@ -40,7 +41,7 @@ impl Rolling<'_> {
         Ok(())
     }
 
-    /// The same on the way back, where an outage is no reason not to.
+    /// The same on the way back, which an outage does not stop.
     pub async fn agree_on_the_way_back(&self, addresses: &BTreeSet<Address>) -> Result<(), Failure> {
         self.agree_under(addresses, self.run.shutdown, true, false).await
     }
@@ -59,18 +60,18 @@ impl Rolling<'_> {
             self.of_announced(|announced| announced.makes(Effect::Replaced(live)))?;
         }
         if let Err(refused) = self.of_announced(|announced| announced.allows(&facts, &carries)) {
-            // The way back goes by the facts: they stay those that the resources have.
+            // The way back starts from the facts that the resources agree with.
             let agreed = self.of_announced(|announced| announced.stands().clone());
             self.change_facts(|facts| facts.stand_like(&agreed)).await?;
             return Err(refused.into());
         }
-        // It is large, and stages hold it several times over.
+        // The future is large, and stages hold several of it.
         Box::pin(self.make_agree(addresses, shutdown, way_back, acting)).await?;
         self.of_announced(|announced| announced.agreed(&facts, &carries));
         Ok(())
     }
 
-    /// What of the facts these resources carry.
+    /// The parts of the facts that these resources carry.
     fn carried_by(&self, addresses: &BTreeSet<Address>) -> Vec<Carries> {
         let routers = addresses.iter().any(names::is_router);
         let sizes = Colour::BOTH.into_iter();
@@ -141,7 +142,7 @@ impl Rolling<'_> {
         }
     }
 
-    /// What is known of everything, as state has it by now.
+    /// The known facts of all resources, with those of the current state.
     pub fn known(&self) -> Known {
         let mut known = self.run.known.clone();
         known.extend(plan::remembered_outputs(&self.run.journal.snapshot()));
@@ -152,17 +153,17 @@ impl Rolling<'_> {
         Address::new(kind, self.name).with_key(colour.name())
     }
 
-    /// The deployment's routers and the previews above them, those in state and those in the stack.
+    /// The deployment's routers and the previews above them, from the state and the stack.
     pub fn routers(&self) -> BTreeSet<Address> {
         self.addresses().into_iter().filter(names::is_router).collect()
     }
 
-    /// The routers that the author wrote, in that order.
+    /// The routers that the author declared, in that order.
     pub fn written_routers(&self) -> Vec<Address> {
         self.run.program.routers_of(self.name)
     }
 
-    /// Everything that the deployment is made of.
+    /// The addresses of all resources of the deployment.
     pub fn addresses(&self) -> BTreeSet<Address> {
         let snapshot = self.run.journal.snapshot();
         let in_state = names::in_state(&snapshot, self.name);
@@ -172,21 +173,21 @@ impl Rolling<'_> {
         let program = self.run.program.view(&snapshot.deployments);
         let declared = program.nodes.iter().map(|node| &node.address);
         let ours = declared.filter(|address| program.is_of(address, self.name)).cloned();
-        // What is declared as another's by now is no longer this one's.
+        // A resource that is now declared elsewhere no longer belongs to this deployment.
         let left = |address: &Address| program.resource(address).is_none();
         ours.chain(in_state.into_iter().filter(left)).collect()
     }
 
-    /// For calls that only look.
+    /// An operation for calls that only read.
     pub fn asks<'b>(&'b self, address: &'b Address) -> Operation<'b> {
         let Run { cloud, program, reporter, lineage, .. } = self.run;
         Operation::new(cloud, address, "", &program.settings.name, lineage, *reporter)
     }
 
-    /// For calls that make this change.
+    /// An operation for calls that make this change.
     ///
     /// # Errors
-    /// When the stage under way has not announced it, or it is not due.
+    /// When the stage under way has not announced the change, or it is not due.
     pub fn changes<'b>(&'b self, change: Effect, address: &'b Address) -> Result<Operation<'b>, Failure> {
         self.of_announced(|announced| announced.makes(change))?;
         Ok(self.asks(address).journalled(self.run.journal))

@@ -1,22 +1,22 @@
-//! Holds a run to the effects that its stage has announced, which are those that the proof was about.
-//! A change that was not announced, or that comes before what has to come before it, is refused before
-//! its call goes out. Facts and effects come in; nothing is called.
+//! Holds a run to the effects that its stage has announced, which the proof was made from. A change that was
+//! not announced, or that comes too early, is refused before its call is sent. Facts and effects come in;
+//! nothing is called.
 
 use crate::facts::{Colour, Deployment, Sizing};
 use crate::rollout::verify::Effect;
 
-/// The effects of a stage, or of its undoing, and how far they are.
+/// The effects of a stage, or of its undoing, and their progress.
 #[derive(Debug, Default)]
 pub struct Announced {
-    /// The stage, for messages.
+    /// The name of the stage, for messages.
     stage: String,
-    /// In order, each with whether it has come about.
+    /// The effects in order, each with whether it has come about.
     effects: Vec<(Effect, bool)>,
     /// The facts that the resources agree with.
     agreed: Deployment,
 }
 
-/// What of a deployment's facts some resources carry.
+/// The part of a deployment's facts that a resource carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carries {
     /// The weights and the previews.
@@ -25,7 +25,7 @@ pub enum Carries {
     Sizes(Colour),
 }
 
-/// A change that is not to be made.
+/// A change that must not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unannounced {
     #[error("stage `{stage}` was about to make a change that it has not announced: {change}")]
@@ -35,13 +35,13 @@ pub enum Unannounced {
 }
 
 impl Announced {
-    /// The effects of `stage`, which begins with resources that agree with these facts.
+    /// Announces the effects of `stage`, which begins with resources that agree with these facts.
     pub fn new(stage: &str, effects: Vec<Effect>, agreed: Deployment) -> Self {
         let effects = effects.into_iter().map(|effect| (effect, false)).collect();
         Self { stage: stage.to_owned(), effects, agreed }
     }
 
-    /// Allows the changes that lie between what resources agree with and `facts`.
+    /// Allows the changes between the agreed facts and `facts`.
     ///
     /// # Errors
     /// The first change that was not announced, or is not due.
@@ -56,7 +56,7 @@ impl Announced {
             let made = changes.iter().any(|change| makes(*change, effect));
             changes.retain(|change| !makes(*change, effect));
             match effect {
-                // They are waited for.
+                // The run must wait for it.
                 Effect::Ensured(..) => break,
                 _ if made || holds(&self.agreed, effect) => self.effects[place].1 = true,
                 _ => break,
@@ -68,12 +68,12 @@ impl Announced {
         }
     }
 
-    /// The facts that the resources agree with, as far as they carry them.
+    /// The facts that the resources agree with, in the parts that they carry.
     pub fn stands(&self) -> &Deployment {
         &self.agreed
     }
 
-    /// The resources that carry this agree with the facts now.
+    /// Records that the resources that carry these parts now agree with the facts.
     pub fn agreed(&mut self, facts: &Deployment, carries: &[Carries]) {
         for one in carries {
             match one {
@@ -87,12 +87,12 @@ impl Announced {
         }
     }
 
-    /// Allows a call of its own that makes this change.
+    /// Allows a change that is made by a call of its own.
     ///
     /// # Errors
     /// When it was not announced, or is not due.
     pub fn makes(&mut self, change: Effect) -> Result<(), Unannounced> {
-        // What nothing can be lost by may come at any time.
+        // A change that can lose nothing may come at any time.
         if matches!(change, Effect::Unscheduled(_))
             && self.effects.iter().any(|(effect, _)| *effect == change)
         {
@@ -105,17 +105,17 @@ impl Announced {
         }
     }
 
-    /// The rest does not wait for this effect.
+    /// Lets the other effects go on without this one.
     pub fn puts_off(&mut self, effect: Effect) {
         self.effects.iter_mut().filter(|(one, _)| *one == effect).for_each(|(_, done)| *done = true);
     }
 
-    /// What was waited for is so.
+    /// Records that the awaited effect has come about.
     pub fn is_so(&mut self, effect: Effect) {
         self.due(effect);
     }
 
-    /// Marks an effect, if all that comes before it has come about.
+    /// Marks an effect as done if all effects before it are done; returns whether it did.
     fn due(&mut self, change: Effect) -> bool {
         for (effect, done) in &mut self.effects {
             if makes(change, *effect) {
@@ -140,7 +140,7 @@ impl Announced {
     }
 }
 
-/// The changes between two facts, as far as these resources carry them.
+/// The changes between two sets of facts, in the parts that these resources carry.
 fn changes(before: &Deployment, after: &Deployment, carries: &[Carries]) -> Vec<Effect> {
     let mut all = Vec::new();
     for one in carries {
@@ -166,7 +166,7 @@ fn changes(before: &Deployment, after: &Deployment, carries: &[Carries]) -> Vec<
 fn resized(colour: Colour, before: Sizing, after: Sizing) -> Option<Effect> {
     match (before, after) {
         _ if before == after => None,
-        // The minimum is the same, and from here on the fleet may grow.
+        // The minimum is the same, and from now on the fleet may grow.
         (Sizing::Raised(was), Sizing::AtLeast(is)) if was == is => None,
         // Its sizes stay as they are.
         (_, Sizing::Left) => None,
@@ -178,8 +178,8 @@ fn resized(colour: Colour, before: Sizing, after: Sizing) -> Option<Effect> {
     }
 }
 
-/// Whether a change is this effect, or begins it. How many instances there are is known only when the
-/// stage runs; a plan names those of its own time.
+/// Tells whether a change is this effect, or begins it. The number of instances is known only when the stage
+/// runs; a plan has the number of its own time.
 fn makes(change: Effect, effect: Effect) -> bool {
     match (change, effect) {
         (Effect::Size(a, 0), Effect::Size(b, n)) => a == b && n == 0,
@@ -192,7 +192,7 @@ fn makes(change: Effect, effect: Effect) -> bool {
     }
 }
 
-/// Whether an effect is so already by the facts that resources agree with.
+/// Tells whether an effect has already come about in the agreed facts.
 fn holds(facts: &Deployment, effect: Effect) -> bool {
     match effect {
         Effect::Size(colour, 0) => facts.sizing(colour) == Sizing::Empty,
@@ -218,7 +218,7 @@ mod tests {
     const BLUE: Colour = Colour::Blue;
     const GREEN: Colour = Colour::Green;
 
-    /// Blue is live, as the file says.
+    /// Facts with blue live, at the sizes of the file.
     fn standing() -> Deployment {
         Deployment { live: Some(BLUE), ..Deployment::first() }
     }
@@ -277,7 +277,7 @@ mod tests {
         let unpinned = with(|facts| facts.size(GREEN, Sizing::Raised(3)));
         let refused = run.allows(&unpinned, &GROUPS).unwrap_err();
         assert!(matches!(refused, Unannounced::Early { first: Effect::Pinned(BLUE, _), .. }), "{refused}");
-        // A pin that no resource has yet is none.
+        // A pin that no resource carries yet does not count.
         let refused = run.allows(&with(raised), &[Carries::Sizes(GREEN)]).unwrap_err();
         assert!(matches!(refused, Unannounced::Early { first: Effect::Pinned(BLUE, _), .. }), "{refused}");
     }

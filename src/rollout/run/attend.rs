@@ -1,5 +1,5 @@
-//! Messages to deployments that no rollout of this process leads: theirs has ended, waits for its
-//! turn, or there never was one. This process has the lock, so nobody else can do what they ask.
+//! Messages to deployments that no rollout of this process leads: their rollout has ended, waits for its
+//! turn, or never existed. This process has the lock, so no other can carry them out.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use crate::rollout::decide::Intent;
 use crate::rollout::mailbox::{Message, Taken};
 use crate::rollout::standing::{self, Back, back};
 
-/// How much is still under way, and who waits for its end.
+/// The number of tasks under way, and the notification of their end.
 #[derive(Default)]
 struct Work {
     left: AtomicUsize,
@@ -39,11 +39,11 @@ impl Work {
     }
 }
 
-/// Carries out all rollouts side by side: one that fails stops no other. As long as one is under way,
-/// people are heard about every deployment of the stack.
+/// Carries out all rollouts side by side; a failed rollout does not stop the others. Messages to every
+/// deployment of the stack are taken while a rollout is under way.
 pub async fn run(run: &Run<'_>, intents: &[Intent]) -> Vec<Ended> {
     let facts = run.journal.snapshot().deployments;
-    // One that was taken back meanwhile is not under way any more.
+    // A rollout that was taken back meanwhile is no longer under way.
     let goes = |intent: &&Intent| {
         let rollout = |facts: &Deployment| facts.rollout.as_ref().map(|one| one.release.clone());
         intent.facts.rollout.is_some() && facts.get(&intent.name).and_then(rollout) == rollout(&intent.facts)
@@ -61,15 +61,15 @@ pub async fn run(run: &Run<'_>, intents: &[Intent]) -> Vec<Ended> {
                 work.ends();
             }
             ended.extend(listen(run, name, intent, work, true).await);
-            // How it stands in the end is what the last one says.
+            // The last result tells the final status.
             ended.pop()
         }
     });
     join_all(each).await.into_iter().flatten().collect()
 }
 
-/// Does `task`, and hears people meanwhile about the deployments that it does not touch: these are
-/// `free`. What is about to ship is led by nobody yet.
+/// Runs `task`, and meanwhile takes messages to the deployments in `free`, which it does not touch. No
+/// rollout leads a deployment that is about to ship.
 pub async fn beside<T>(
     run: &Run<'_>,
     intents: &[Intent],
@@ -90,8 +90,8 @@ pub async fn beside<T>(
     (done, ended.into_iter().flatten().collect())
 }
 
-/// Takes messages to one deployment until all work is over; `leads` says whether its rollout may be
-/// gone on with here.
+/// Takes the messages of one deployment until all work is over; `leads` says whether its rollout may be
+/// continued here.
 async fn listen(run: &Run<'_>, name: &str, intent: Option<&Intent>, work: &Work, leads: bool) -> Vec<Ended> {
     let mut all = Vec::new();
     loop {
@@ -123,7 +123,7 @@ async fn listen(run: &Run<'_>, name: &str, intent: Option<&Intent>, work: &Work,
     }
 }
 
-/// Does what is in the mailbox.
+/// Carries out the messages in the mailbox.
 async fn heard(
     run: &Run<'_>,
     name: &str,
@@ -147,8 +147,7 @@ async fn heard(
     Ok(all)
 }
 
-/// An intent for what is done from the records of state, with what the stack says of the strategy
-/// where that is known.
+/// An intent made from the records of the state, with the stack's strategy if it is known.
 fn from_records(name: &str, intent: Option<&Intent>, facts: Deployment) -> Intent {
     let said = standing::intent(name, facts);
     match intent {
@@ -181,7 +180,7 @@ async fn obey(
                     let Some(mut ended) = Box::pin(one(&records, &intent)).await else { return Ok(None) };
                     if let (End::Shipped { .. }, Some(release)) = (&ended.end, left) {
                         let reason = format!("{by} asked for it");
-                        // What `rolling` wrote last is older than how it stands.
+                        // The last facts that `rolling` wrote may be older than those of the state.
                         let stands = Rolling::new(run, name, rolling.declaration).stands();
                         ended.end = End::WentBack { release, reason, stands };
                     }
@@ -189,7 +188,7 @@ async fn obey(
                 }
             }
         }
-        // It is on its way back, and was cut short.
+        // It is already on its way back, and was cut short.
         (Message::Rollback { .. }, Some(_)) => {
             let mut facts = facts.clone();
             if let Some(rollout) = &mut facts.rollout {

@@ -1,4 +1,4 @@
-//! The way back: the stages are undone, the weights first.
+//! The way back: undoes the stages, the weights first.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use crate::rollout::stage::{is_nobodys, orphaned};
 use crate::rollout::verify::{Effect, Point};
 
 impl Rolling<'_> {
-    /// A stage failed: back, or held, as the deployment says.
+    /// Goes back after a failed stage, or holds, as the deployment says.
     pub async fn failed(&self, release: &str, failure: Failure) -> End {
         let (release, reason) = (release.to_owned(), failure.to_string());
         let asked = matches!(failure, Failure::Asked { .. });
-        // Credentials that ran out are no reason to take a release back: the next apply goes on with it.
+        // Expired credentials are no reason to take a release back: the next apply continues it.
         if matches!(failure, Failure::State(_)) || failure.is_locked_out() {
             return End::Stuck { release, error: failure };
         }
@@ -39,7 +39,7 @@ impl Rolling<'_> {
         }
     }
 
-    /// Whether all stays as it is after this failure, for a person to look at.
+    /// Tells whether everything stays as it is after this failure, for a person to look at.
     pub fn stays(&self, failure: &Failure) -> bool {
         let facts = self.facts();
         // A release that has arrived is not taken back because its old colour could not be retired.
@@ -51,7 +51,7 @@ impl Rolling<'_> {
         facts.closed_by().is_some() || (holds && !going_back)
     }
 
-    /// What carries the traffic: `1.0 on blue`.
+    /// The release that carries the traffic: `1.0 on blue`.
     pub fn stands(&self) -> Option<String> {
         let facts = self.facts();
         let live = facts.live?;
@@ -61,8 +61,8 @@ impl Rolling<'_> {
         })
     }
 
-    /// The stages are undone from the one that was reached to the first, so that the weights come first;
-    /// then what is left of the release.
+    /// Undoes the stages from the last one reached to the first, so that the weights come first, and then
+    /// removes the rest of the release.
     pub async fn go_back(&self, reason: &str, ending: Ending) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
         let course = Course::Back { reason: reason.to_owned(), asked: ending == Ending::Aborted };
@@ -80,7 +80,7 @@ impl Rolling<'_> {
         }
     }
 
-    /// Undoes a stage, and changes nothing that this has not announced.
+    /// Undoes a stage, and changes only what the undoing announced.
     async fn undo(&self, stage: &Stage, place: usize) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
         let act = (self.run.acts)(stage);
@@ -90,7 +90,7 @@ impl Rolling<'_> {
         act.undo(self).await
     }
 
-    /// A colour that is nobody's way back is emptied, and the rollout ends.
+    /// Empties a colour that is no way back, and ends the rollout.
     async fn end_of_two(&self, reason: &str, ending: Ending) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
         let of = self.setting(&facts, &rollout);
@@ -102,7 +102,7 @@ impl Rolling<'_> {
         Ok(self.change_facts(|facts| facts.give_up(ending, Some(reason.to_owned()))).await?)
     }
 
-    /// The new colour is emptied, and the sizes of the old one are the file's again.
+    /// Empties the new colour, and gives the old one the sizes of the file again.
     pub async fn give_up(&self, old: Colour, to: Colour) -> Result<(), Failure> {
         self.change_facts(|facts| facts.size(old, Sizing::File)).await?;
         self.empty(to).await?;
@@ -113,8 +113,8 @@ impl Rolling<'_> {
         Ok(())
     }
 
-    /// Changes rules on the way back. What takes traffic from a colour that failed is not put off by an
-    /// interrupt; a second one ends it.
+    /// Changes rules on the way back. An interrupt does not delay taking traffic from a failed colour; a
+    /// second interrupt ends the call.
     pub async fn agree_back(&self, rules: &BTreeSet<Address>) -> Result<(), Failure> {
         let calm = Shutdown::default();
         tokio::select! {
@@ -123,7 +123,8 @@ impl Rolling<'_> {
         }
     }
 
-    /// The live colour has what it had before.
+    /// Ends the way back of a release in the same colour, once the live colour launches its earlier release
+    /// again.
     async fn end_in_one_colour(&self, live: Colour, reason: &str, ending: Ending) -> Result<(), Failure> {
         self.announce("the way back", vec![Effect::Replaced(live)]);
         self.learn_what_launches(live).await?;
@@ -135,7 +136,7 @@ impl Rolling<'_> {
         self.agree(&self.addresses()).await
     }
 
-    /// What the live colour launches from is a fact before a release takes its place there.
+    /// Records the launch source of the live colour before a release replaces it.
     pub async fn note_origin(&self, live: Colour) -> Result<(), Failure> {
         if self.rollout().is_none_or(|(_, rollout)| rollout.origin.is_some()) {
             return Ok(());
@@ -144,7 +145,7 @@ impl Rolling<'_> {
         let origin = template.map(|one| Origin { template: one.id, version: one.version });
         let change = self.change(|facts, rollout| {
             rollout.origin = origin;
-            // A gate of an earlier release has nothing to say about the way back from this one.
+            // A gate of an earlier release does not close the way back from this one.
             facts.no_way_back = facts.no_way_back.take().filter(|gate| rollout.has_reached(gate));
         });
         Ok(change.await?)

@@ -1,4 +1,4 @@
-//! The fleet of a colour: how large it is, whether it is healthy, raising it and emptying it.
+//! The fleet of a colour: measures, raises and empties it, and waits until it is healthy.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::rollout::seen;
 use crate::rollout::verify::{Effect, least};
 use crate::state::Record;
 
-/// How far ahead a retirement is set whose time has come already, at first and at most.
+/// Lead time of a retirement that is already due, at first and at most.
 const MARGIN: Duration = Duration::from_secs(30);
 const LATEST: Duration = Duration::from_secs(3600);
 
 impl Rolling<'_> {
-    /// From here on scaling policies may add to the colour's instances, and none may take them away.
+    /// Pins the colour's size: from now on scaling policies may add instances, and none may remove them.
     pub async fn pin(&self, colour: Colour) -> Result<(), Failure> {
         Ok(self
             .change_facts(|facts| {
@@ -28,7 +28,7 @@ impl Rolling<'_> {
             .await?)
     }
 
-    /// The colour's sizes are the file's again, and its scaling policies'.
+    /// Gives the colour's sizes back to the file and its scaling policies.
     pub async fn free(&self, colour: Colour) -> Result<(), Failure> {
         self.change_facts(|facts| facts.size(colour, Sizing::File)).await?;
         self.agree(&self.groups()).await
@@ -44,18 +44,18 @@ impl Rolling<'_> {
         self.address(self.seam().kind(), colour)
     }
 
-    /// The colour's fleet as state has it.
+    /// The record of the colour's fleet in the state.
     pub fn record(&self, colour: Colour) -> Option<Record> {
         let address = self.fleet_of(colour);
         self.run.journal.look(|snapshot| snapshot.resources.get(&address).cloned())
     }
 
-    /// The minimum and maximum that the fleet's record has.
+    /// The minimum and maximum in the fleet's record.
     pub fn bounds(&self, colour: Colour) -> Option<[u32; 2]> {
         self.seam().bounds(&self.record(colour)?.inputs)
     }
 
-    /// Waits until the colour has the instances that it should have, all of them healthy targets.
+    /// Waits until the colour has all the instances that it should have, each a healthy target.
     pub async fn healthy(&self, colour: Colour) -> Result<(), Failure> {
         let Some(record) = self.record(colour) else { return Ok(()) };
         let (address, seam) = (self.fleet_of(colour), self.seam());
@@ -74,12 +74,12 @@ impl Rolling<'_> {
         }
     }
 
-    /// How long the colour's instances may take to come into service.
+    /// Maximum time for the colour's instances to come into service.
     pub fn limit(&self, colour: Colour) -> Duration {
         self.seam().ready_timeout(&self.record(colour).map(|record| record.inputs).unwrap_or_default())
     }
 
-    /// The colour's fleet as it stands now; none where it is gone.
+    /// The colour's fleet as AWS shows it now; `None` if it is gone.
     pub async fn fleet(&self, colour: Colour) -> Result<Option<Standing>, Failure> {
         let Some(record) = self.record(colour) else { return Ok(None) };
         Ok(self.seam().observe(self.run.cloud, &[&record.id]).await?.remove(&record.id))
@@ -95,8 +95,8 @@ impl Rolling<'_> {
         Colour::BOTH.map(|colour| self.fleet_of(colour)).into()
     }
 
-    /// A colour that is to carry all traffic again has as many instances as the other one, and keeps
-    /// them: one that was retired is raised first, one that its policies may have shrunk is looked at.
+    /// Makes the colour as large as the other one, and keeps it so, before it carries all traffic again.
+    /// Raises it if it has too few instances in service, since it may be retired or scaled in.
     pub async fn raise_again(&self, colour: Colour) -> Result<(), Failure> {
         let goes_back = self.rollout().is_some_and(|(_, rollout)| rollout.is_back());
         if !goes_back && least(self.facts().sizing(colour)).is_some() {
@@ -114,7 +114,7 @@ impl Rolling<'_> {
         }
         let bounds = self.bounds(colour).filter(|_| self.facts().sizing(colour) == Sizing::File);
         self.change_facts(|facts| {
-            // Pinned sizes go back to those of the file from here.
+            // From here on the pin can be undone to the file's sizes.
             facts.bounds = bounds.or(facts.bounds);
             facts.size(colour, Sizing::AtLeast(there));
         })
@@ -124,7 +124,7 @@ impl Rolling<'_> {
         Ok(())
     }
 
-    /// A colour that is empty, or too small, has so many healthy instances again.
+    /// Raises a colour that is empty or too small to `capacity` healthy instances.
     pub async fn raise_to(&self, colour: Colour, capacity: u32) -> Result<(), Failure> {
         self.call_off(colour).await?;
         self.tell(&format!("{colour} is raised to {capacity} instances again before it gets traffic"));
@@ -134,14 +134,14 @@ impl Rolling<'_> {
         self.pin(colour).await
     }
 
-    /// The colour was seen with enough instances in service.
+    /// Records that the colour was seen with enough instances in service.
     pub fn is_large_enough(&self, colour: Colour) {
         self.is_so(Effect::Healthy(colour));
     }
 
-    /// AWS empties the colour when its time has come. It is a fact before the call is made: a run that
-    /// is cut short here calls off what may stand. A time that has come before AWS took the call is refused;
-    /// then the colour is due as soon as may be.
+    /// Has AWS empty the colour after this time. The retirement is a fact before the call is made, so that a
+    /// run that was cut short can call off a schedule that may exist. AWS refuses a time that has passed; the
+    /// retirement is then moved to the earliest time that AWS accepts.
     pub async fn schedule(&self, colour: Colour, after: Duration) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let address = self.fleet_of(colour);
@@ -157,7 +157,7 @@ impl Rolling<'_> {
             .await?;
             match self.seam().retire_at(&op, &self.group(colour), at).await {
                 Ok(()) => return Ok(()),
-                // Whatever else is wrong is no matter of time: a lost lock, or credentials that ran out.
+                // Other errors, such as a lost lock or expired credentials, are not about the time.
                 Err(error @ Error::Cloud(_))
                     if at <= clock.now() && left < LATEST && !error.is_locked_out() =>
                 {
@@ -168,7 +168,7 @@ impl Rolling<'_> {
         }
     }
 
-    /// The colour is not emptied by AWS any more.
+    /// Calls off the retirement of the colour at AWS.
     pub async fn call_off(&self, colour: Colour) -> Result<(), Failure> {
         if self.facts().retirement.is_none_or(|one| one.colour != colour) {
             return Ok(());
@@ -179,7 +179,7 @@ impl Rolling<'_> {
         Ok(self.change_facts(|facts| facts.retirement = None).await?)
     }
 
-    /// The colour has no instances any more.
+    /// Removes all instances of the colour.
     pub async fn empty(&self, colour: Colour) -> Result<(), Failure> {
         self.quiet(colour).await?;
         self.has_no_weight(colour).await?;
@@ -188,14 +188,14 @@ impl Rolling<'_> {
         self.call_off(colour).await
     }
 
-    /// How many instances of the colour run, and why they stay where it is to have none.
+    /// The number of instances of an emptied colour that still run, and why they stay.
     pub async fn left(&self, colour: Colour) -> Result<Option<(usize, String)>, Failure> {
         let fleet = self.fleet(colour).await?.filter(|fleet| fleet.running() > 0);
         let why = |fleet: &Standing| fleet.kept().unwrap_or_else(|| "they are ending".to_owned());
         Ok(fleet.map(|fleet| (fleet.running(), why(&fleet))))
     }
 
-    /// Somebody may have given it weight by hand.
+    /// Checks that nobody has given the colour weight by hand.
     async fn has_no_weight(&self, colour: Colour) -> Result<(), Failure> {
         let weights = seen::weights(self.run.cloud, &self.run.journal.snapshot(), self.name).await?;
         let found = weights.and_then(|weights| weights.get(&colour).copied()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Passes the gates of a rollout, with what is known when they are reached.
+//! Passes the gates of a rollout, with the values known when they are reached.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::facts::Colour;
 use crate::rollout::gate::{self, Verdict};
 
 impl Rolling<'_> {
-    /// Passes a gate once; one that was passed is not looked at again.
+    /// Passes a gate once; a gate that was passed is not checked again.
     pub async fn gate(&self, name: &str) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let began = clock.monotonic();
@@ -28,7 +28,7 @@ impl Rolling<'_> {
             };
             let acts = gate.command.is_some() || gate.remote.is_some();
             if gate.irreversible && acts && !rollout.has_reached(name) {
-                // Where it fails half way, going back does not undo that half.
+                // If the gate fails half way, going back does not undo that half.
                 self.change(|facts, rollout| {
                     facts.no_way_back = Some(name.to_owned());
                     rollout.begun = Some(name.to_owned());
@@ -46,7 +46,7 @@ impl Rolling<'_> {
                     let ground = self.ground(&gate)?;
                     tokio::select! {
                     verdict = gate::check(&gate, &ground) => verdict?,
-                    // The first interrupt lets a command that is running end.
+                    // The first interrupt lets a running command end.
                         () = self.run.shutdown.at_once() => return Err(Failure::Interrupted),
                     }
                 }
@@ -67,7 +67,7 @@ impl Rolling<'_> {
                 Verdict::NotYet(seen) if !late && !gate.is_exhausted(attempts) => {
                     let seen = format!("gate \"{name}\": {seen}");
                     match attempts == 1 && (gate.approval.is_some() || gate.command.is_some()) {
-                        // Somebody has to be asked or to know, where there is no terminal too.
+                        // An approval is asked for, and shown, without a terminal too.
                         true => self.tell(&seen),
                         false => self.say(&seen),
                     }
@@ -83,7 +83,7 @@ impl Rolling<'_> {
         }
     }
 
-    /// The gate with what is known by now.
+    /// The gate with the values known now.
     pub fn evaluated(&self, name: &str) -> Option<Gate> {
         let (facts, rollout) = self.rollout()?;
         let label = |colour: Colour| facts.releases.get(&colour).map_or("", |release| release.label.as_str());

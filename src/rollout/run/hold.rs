@@ -1,5 +1,4 @@
-//! Waits under traffic: what people ask for meanwhile is heeded, and what carries traffic must stay
-//! healthy.
+//! Waits under traffic: messages are heeded meanwhile, and the colours with traffic must stay healthy.
 
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use crate::rollout::health;
 use crate::rollout::mailbox::Message;
 use crate::value::format_duration;
 
-/// How long a wait under traffic goes on when AWS does not answer whether all is well.
+/// Time that a wait under traffic goes on while AWS does not answer.
 pub(super) const BLIND: Duration = Duration::from_secs(60);
 
-/// A gate that neither holds nor fails by now, and how long it may take.
+/// A gate that neither passes nor fails yet, and its timeout.
 pub struct NotYet {
     gate: String,
     reason: String,
@@ -22,8 +21,8 @@ pub struct NotYet {
 }
 
 impl Rolling<'_> {
-    /// Waits, and goes on serving what was served before an interruption; a message ends it. With
-    /// `guarded`, what has weight must stay healthy meanwhile, and the gates `at = "shift"` must hold.
+    /// Waits, less the time served before an interruption; a message ends the wait. If `guarded`, colours
+    /// with weight must stay healthy meanwhile, and the gates `at = "shift"` must hold.
     pub async fn hold(&self, time: Duration, guarded: bool) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let served = self.rollout().map(|(_, rollout)| rollout.served).unwrap_or_default();
@@ -33,7 +32,7 @@ impl Rolling<'_> {
             self.heed().await?;
             let Some((_, rollout)) = self.rollout() else { return Ok(()) };
             let now = clock.monotonic();
-            // A promotion counts as all of it served.
+            // A promotion counts as the whole time.
             let waited = rollout.served.max(served + now.saturating_sub(began));
             let mut unsure = None;
             match if guarded { self.guards().await } else { Ok(None) } {
@@ -46,7 +45,7 @@ impl Rolling<'_> {
             if waited >= time && rollout.course == Course::Forward {
                 match unsure {
                     None => return Ok(()),
-                    // A gate that does not know yet is waited for, as long as it may take.
+                    // A gate without a verdict is waited for until its timeout.
                     Some(NotYet { gate, reason, timeout })
                         if now.saturating_sub(*over.get_or_insert(now)) >= timeout =>
                     {
@@ -78,7 +77,7 @@ impl Rolling<'_> {
         }
     }
 
-    /// What people have asked for from elsewhere.
+    /// Heeds the messages to this rollout.
     pub async fn heed(&self) -> Result<(), Failure> {
         let Some((_, rollout)) = self.rollout() else { return Ok(()) };
         let taken = self.run.mailbox.take(self.name, Some(&rollout.release)).await?;
@@ -89,7 +88,7 @@ impl Rolling<'_> {
             match message {
                 Message::Pause => self.change(|_, rollout| rollout.course = Course::Paused).await?,
                 Message::Promote => self.promote().await?,
-                // What is under way is on its way back.
+                // The release under way is on its way back already.
                 Message::Rollback { .. } => {}
                 Message::Approve { gate } => {
                     self.change(|_, rollout| {
@@ -97,7 +96,7 @@ impl Rolling<'_> {
                     })
                     .await?;
                 }
-                // It is on its way back already.
+                // The rollout is on its way back already.
                 Message::Abort { .. } if self.goes_back() => {}
                 Message::Abort { by } => {
                     let reason = format!("{by} asked for it");
@@ -114,7 +113,7 @@ impl Rolling<'_> {
         self.rollout().is_some_and(|(_, rollout)| matches!(rollout.course, Course::Back { .. }))
     }
 
-    /// What has to hold all the time that weights move.
+    /// Checks the gates and colours that must hold while weights move.
     pub async fn guards(&self) -> Result<Option<NotYet>, Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(None) };
         let in_one_colour = facts.live == Some(rollout.to);
@@ -142,8 +141,7 @@ impl Rolling<'_> {
         Ok(not_yet)
     }
 
-    /// A colour with weight still has the share of what it was raised to in healthy targets that the strategy
-    /// wants.
+    /// Checks that a colour with weight keeps the strategy's share of its raised size in healthy targets.
     pub async fn carries(&self, facts: &Deployment, colour: Colour) -> Result<(), Failure> {
         let snapshot = self.run.journal.snapshot();
         let seam = self.seam();

@@ -1,7 +1,7 @@
-//! Takes rollouts through their stages. A stack, its journal and the intents of a plan come in; each
-//! stage ([`super::stage`]) enters its facts, makes the resources agree with them, and waits for what it
-//! promises. How far a rollout is stands in the journal before the next stage begins, so that a run that
-//! was cut short goes on where it was.
+//! Takes rollouts through their stages. A stack, its journal and the intents of a plan come in. Each stage
+//! ([`super::stage`]) enters its facts, makes the resources agree with them, and waits for its effects. The
+//! journal has a rollout's progress before the next stage begins, so that a run that was cut short goes on
+//! from there.
 
 mod agree;
 pub mod announced;
@@ -39,10 +39,10 @@ use crate::state::{Change, Entry, Journal, StateError};
 pub use attend::{beside, run};
 pub use watched::Stop;
 
-/// How often a wait looks at what it waits for.
+/// The interval at which a wait checks its condition.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
-/// What rollouts are carried out with.
+/// The context in which rollouts are carried out.
 pub struct Run<'a> {
     pub cloud: &'a Cloud,
     pub program: &'a View<'a>,
@@ -50,28 +50,28 @@ pub struct Run<'a> {
     pub reporter: &'a dyn Reporter,
     pub shutdown: &'a Shutdown,
     pub mailbox: &'a Mailbox,
-    /// What stages have made and changed.
+    /// The changes that stages have made.
     pub made: &'a Mutex<Vec<Done>>,
-    /// The state's, as operations name it.
+    /// The lineage of the state, as operations name it.
     pub lineage: &'a str,
     pub parallelism: usize,
-    /// Facts of what is no part of a deployment.
+    /// The known facts of resources outside a deployment.
     pub known: &'a Known,
-    /// Whether resources are made from the records of state alone, for a program without variables.
+    /// Whether resources are planned from the records of the state alone, for a program without variables.
     pub from_records: bool,
-    /// What the stages do.
+    /// The acts of the stages.
     pub acts: Acts<'a>,
 }
 
-/// How a rollout ended, or stands.
+/// The end or current status of a rollout.
 #[derive(Debug)]
 pub struct Ended {
     pub name: String,
     pub end: End,
-    /// Who has the traffic, `1.0 on blue 75%, 2.0 on green 25%`: as the router says it where the end is not the
-    /// one that was wanted, and it can be asked; else as the state has it.
+    /// The traffic by release, `1.0 on blue 75%, 2.0 on green 25%`: read from the router after an unwanted
+    /// end, if it can be read; otherwise from the state.
     pub traffic: String,
-    /// A gate from which there is no way back was passed by the release under way.
+    /// The gate without a way back that the release under way has passed.
     pub closed: Option<String>,
 }
 
@@ -95,38 +95,38 @@ pub enum End {
         colour: Colour,
         retires: Option<Retirement>,
     },
-    /// The traffic is on the old colour, `1.0 on blue`; none where it was the first release.
+    /// The traffic is on the old colour, `1.0 on blue`; `None` at a first release.
     WentBack {
         release: String,
         reason: String,
         stands: Option<String>,
     },
-    /// The colour that stood by was emptied before its time; or it was empty.
+    /// The standby colour was emptied before its time, or was already empty.
     Retired {
         release: String,
         colour: Colour,
         was_empty: bool,
     },
-    /// The release that is live was applied in its place.
+    /// The live release was applied in its place.
     GivenUp {
         release: String,
         stands: String,
     },
-    /// It failed and stays as it is; `on_failure = "hold"`.
+    /// The rollout failed and stays as it is; `on_failure = "hold"`.
     Held {
         release: String,
         reason: String,
     },
-    /// Cut short; the next apply goes on.
+    /// The rollout was cut short; the next apply continues it.
     Interrupted {
         release: String,
     },
-    /// Not begun or not gone on with: what it needs was not made.
+    /// The rollout was not begun or continued, because a resource that it needs was not made.
     Waits {
         release: String,
         needs: Address,
     },
-    /// Not even the way back could be gone.
+    /// The way back failed too.
     Stuck {
         release: String,
         error: Failure,
@@ -134,7 +134,7 @@ pub enum End {
 }
 
 impl End {
-    /// Whether it is not what was wanted; one that was cut short may still be.
+    /// Tells whether the rollout failed. One that was cut short may still succeed.
     pub fn has_failed(&self) -> bool {
         match self {
             Self::Shipped { .. } | Self::GivenUp { .. } | Self::Retired { .. } | Self::Interrupted { .. } => {
@@ -166,7 +166,7 @@ pub enum Failure {
     Kept { colour: Colour, running: usize, reason: String },
     #[error("{reason}")]
     Asked { reason: String },
-    /// What was begun goes on in its way back.
+    /// A stage that was begun continues on its way back.
     #[error("{reason}")]
     Resumed { reason: String },
     #[error(
@@ -174,7 +174,7 @@ pub enum Failure {
          left as it is"
     )]
     Moved { address: Address, colour: Colour, found: u8, planned: u8 },
-    /// The code is not the one that the proof is about.
+    /// The code differs from the effects that the proof was made from.
     #[error("{0}; the change was not made, and this is a fault of bgform")]
     Unannounced(#[from] Unannounced),
     #[error("interrupted")]
@@ -182,7 +182,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether it failed for credentials that are not valid any more.
+    /// Tells whether it failed because credentials have expired.
     pub fn is_locked_out(&self) -> bool {
         match self {
             Self::Step { error, .. } => error.is_locked_out(),
@@ -202,7 +202,7 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
     let began = clock.monotonic();
     run.reporter.began(&address, "ship");
     let end = match rolling.to_the_end(&release).await {
-        // That was what the file asked for.
+        // The file asked for that way back.
         End::WentBack { release, stands: Some(stands), .. } if intent.what == What::GiveUp => {
             End::GivenUp { release, stands }
         }
@@ -222,15 +222,15 @@ async fn one(run: &Run<'_>, intent: &Intent) -> Option<Ended> {
     Some(Ended::of(run, &name, end).await)
 }
 
-/// One deployment on its way.
+/// A deployment under way.
 pub struct Rolling<'a> {
     pub run: &'a Run<'a>,
     pub name: &'a str,
     pub declaration: &'a Declaration,
-    /// The facts that were handed to the journal last: it shows them only once they are on the disk,
-    /// and what changes them meanwhile must not undo them.
+    /// The facts last handed to the journal. The journal shows them only once they are on disk, and a change
+    /// meanwhile must start from them.
     latest: Mutex<Option<Deployment>>,
-    /// What the stage under way may change.
+    /// The changes that the stage under way may make.
     announced: Mutex<Announced>,
 }
 
@@ -250,7 +250,7 @@ impl Rolling<'_> {
                 _ => {}
             }
             let Some(stage) = rollout.stage().cloned() else {
-                // Every promise of the release is kept by now: a call that fails is no reason to go back.
+                // The release has kept every promise here: a failed call is no reason to go back.
                 return match self.finish(rollout.to).await {
                     Ok(()) => self.shipped(release),
                     Err(Failure::Interrupted) => End::Interrupted { release: release.to_owned() },
@@ -279,8 +279,8 @@ impl Rolling<'_> {
         self.failed(release, failure).await
     }
 
-    /// Does a stage, once nobody holds the rollout up: one that is paused waits here, and the failed
-    /// stage of one that is held is tried again.
+    /// Runs a stage once nothing holds the rollout: a paused rollout waits here, and the failed stage of a
+    /// held one is tried again.
     async fn enter(&self, stage: &Stage, course: Course) -> Result<(), Failure> {
         self.heed().await?;
         match (course, stage) {
@@ -288,14 +288,14 @@ impl Rolling<'_> {
                 self.tell(&format!("was held ({reason}); that step is tried again"));
                 self.change(|_, rollout| rollout.course = Course::Forward).await?;
             }
-            // These wait themselves.
+            // These stages wait themselves.
             (_, Stage::Hold { .. } | Stage::Settle) => {}
             _ => self.hold(Duration::ZERO, false).await?,
         }
         self.perform(stage.word(), &*(self.run.acts)(stage)).await
     }
 
-    /// Does what a stage does, and nothing that it has not announced.
+    /// Performs a stage, and only the effects that it has announced.
     pub async fn perform(&self, stage: &str, act: &dyn Act) -> Result<(), Failure> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
         let effects = act.effects(&self.setting(&facts, &rollout), &Point::of(&facts));
@@ -303,7 +303,7 @@ impl Rolling<'_> {
         act.perform(self).await
     }
 
-    /// Only these changes are made from here on, in this order.
+    /// Allows only these changes from now on, in this order.
     pub fn announce(&self, stage: &str, effects: Vec<Effect>) {
         let announced = Announced::new(stage, effects, self.facts());
         *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = announced;
@@ -314,12 +314,12 @@ impl Rolling<'_> {
         ask(&mut self.announced.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What a stage waited for is so.
+    /// Records that an effect that a stage waited for has come about.
     pub fn is_so(&self, effect: Effect) {
         self.of_announced(|announced| announced.is_so(effect));
     }
 
-    /// What could not be done now is no reason to wait with the rest.
+    /// Lets a stage go on without an effect that is not possible now.
     pub fn puts_off(&self, effect: Effect) {
         self.of_announced(|announced| announced.puts_off(effect));
     }
@@ -329,22 +329,22 @@ impl Rolling<'_> {
         Setting { declaration: self.declaration, facts, rollout, capacity: None, acts: self.run.acts }
     }
 
-    /// The colour that has the traffic before, beside the new one.
+    /// The colour that had the traffic before, beside the new one.
     pub fn old(&self) -> Option<Colour> {
         let (facts, rollout) = self.rollout()?;
         facts.live.filter(|live| *live != rollout.to)
     }
 
-    /// The live colour and what it launched before a release began to take its place there.
+    /// The live colour and its launch source before a release began to replace it there.
     pub fn origin(&self) -> Option<(Colour, Origin)> {
         let (_, rollout) = self.rollout()?;
         rollout.origin.map(|origin| (rollout.to, origin))
     }
 
-    /// All stages are done: the new colour is as large as its policies want it, and the live one.
+    /// Ends a rollout after all its stages: the new colour's size is left to its policies.
     async fn finish(&self, to: Colour) -> Result<(), Failure> {
         self.announce("the end", vec![Effect::Freed(to)]);
-        // The size of a colour that traffic went back to stays pinned until the other is retired.
+        // After a way back, the size of the live colour stays pinned until the other is retired.
         let is_back = self.rollout().is_some_and(|(_, rollout)| rollout.is_back());
         self.change(|facts, _| {
             if !is_back {
@@ -376,14 +376,14 @@ impl Rolling<'_> {
         self.run.journal.append(Entry::Fact { change }).await
     }
 
-    /// Changes the facts and writes them down.
+    /// Changes the facts and records them.
     pub async fn change_facts(&self, change: impl FnOnce(&mut Deployment)) -> Result<(), StateError> {
         let mut facts = self.facts();
         change(&mut facts);
         self.keep(facts).await
     }
 
-    /// Changes the facts of the rollout under way and writes them down.
+    /// Changes the facts of the rollout under way and records them.
     pub async fn change(&self, change: impl FnOnce(&mut Deployment, &mut Rollout)) -> Result<(), StateError> {
         let mut facts = self.facts();
         if let Some(mut rollout) = facts.rollout.take() {
@@ -401,13 +401,13 @@ impl Rolling<'_> {
         self.run.reporter.told(&Address::new("deployment", self.name), text);
     }
 
-    /// The time of the stage under way counts as served, and nobody holds the rollout up.
+    /// Counts the time of the stage under way as served, and resumes the rollout.
     pub async fn promote(&self) -> Result<(), StateError> {
         self.tell("promoted");
         self.change(|_, rollout| rollout.promote()).await
     }
 
-    /// A message that came too late, or was left behind.
+    /// Reports a message that came too late or was left behind.
     pub fn stale(&self, label: &str, message: &Message) {
         self.tell(&format!("`{message}` was meant for {label}, as it stood then, and is dropped"));
     }

@@ -1,4 +1,4 @@
-//! Waits until a colour that has lost its weight gets no request any more.
+//! Waits until a colour that has lost its weight gets no more requests.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::rollout::verify::Effect;
 use crate::rollout::watch;
 use crate::state::Snapshot;
 
-/// For so long a colour without weight that still gets requests keeps its instances; then somebody
-/// has to look at who sends them.
+/// Time that a colour without weight keeps its instances while it still gets requests; after it a person has
+/// to find their source.
 const STRAY: Duration = Duration::from_secs(600);
-/// The pause between two looks at its requests.
+/// Time between two reads of its request count.
 const PAUSE: Duration = Duration::from_secs(15);
 
 impl Rolling<'_> {
-    /// Waits until the colour had no weight for the time that the load balancer may take to know it, and
-    /// gets no request any more, where a metric tells.
+    /// Waits until the colour has had no weight for the settle time of the load balancer, and gets no more
+    /// requests if a metric counts them.
     pub async fn quiet(&self, colour: Colour) -> Result<(), Failure> {
         self.wait_for_quiet(colour).await?;
         self.is_so(Effect::Settled(colour));
@@ -28,10 +28,10 @@ impl Rolling<'_> {
     async fn wait_for_quiet(&self, colour: Colour) -> Result<(), Failure> {
         let clock = &self.run.cloud.clock;
         let facts = self.facts();
-        // It never had any.
+        // The colour never had weight.
         let Some(since) = facts.unweighted.get(&colour) else { return Ok(()) };
-        // A clock that was ahead when that was noted, or is behind now, counts as no time at all; from here
-        // on the time is not the wall clock's.
+        // A clock that was ahead when the fact was recorded, or is behind now, counts as no time; from here
+        // on the time is monotonic.
         let now = clock.now();
         let since = since.map_or(now, |since| since.min(now));
         let before = Duration::try_from(now.duration_since(since)).unwrap_or_default();
@@ -65,7 +65,7 @@ impl Rolling<'_> {
         }
     }
 
-    /// What counts the requests that the colour gets from the first router.
+    /// The metric of the requests that the colour gets from the first router.
     fn counted(&self, snapshot: &Snapshot, colour: Colour) -> Option<Series> {
         let group = &snapshot.resources.get(&self.address(self.seam().targets(), colour))?.id;
         let routers = names::routers(snapshot, self.name);

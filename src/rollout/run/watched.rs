@@ -1,5 +1,4 @@
-//! Work on the live colour with an eye on what carries its traffic: an end, an interrupt and a failure
-//! are told apart.
+//! Work on the live colour while its health is watched: an end, an interrupt and a failure are told apart.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,14 +9,14 @@ use super::{Failure, LOOK, Rolling};
 use crate::cloud::error::Error;
 use crate::state::StateError;
 
-/// A call under way at an interrupt is given so long to be answered.
+/// Time for a call under way to be answered after an interrupt.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Why work that was watched did not come to its end.
+/// Why watched work stopped early.
 #[derive(Debug)]
 pub enum Stop {
     Failed(Failure),
-    /// `bgform pause`, where the work heeds it.
+    /// `bgform pause`, if the work heeds it.
     Paused,
 }
 
@@ -40,9 +39,9 @@ impl From<StateError> for Stop {
 }
 
 impl Rolling<'_> {
-    /// Does `work`, which may take long. Meanwhile messages are heeded, the gates `at = "shift"` have
-    /// to hold, and `look` is asked whether all is well. Ends at the first reason to, or at an
-    /// interrupt; what was begun at AWS goes on there.
+    /// Runs `work`, which may take long. Meanwhile messages are heeded, the gates `at = "shift"` must hold,
+    /// and `look` checks the health. Returns at the first failure or at an interrupt; an operation that AWS
+    /// has begun goes on there.
     pub async fn watched<T>(
         &self,
         mut work: Pin<&mut impl Future<Output = Result<T, Failure>>>,
@@ -57,7 +56,7 @@ impl Rolling<'_> {
                 () = late.as_mut() => return Err(Failure::Interrupted.into()),
                 () = clock.sleep(LOOK) => {}
             }
-            // Not beside the work: a message that is taken out has to be written down.
+            // Not in parallel with the work: a message that is taken must be recorded.
             self.heed().await?;
             let all_is_well = match self.guards().await {
                 Ok(_) => look().await,
@@ -74,7 +73,7 @@ impl Rolling<'_> {
         }
     }
 
-    /// Does `work` unless there is an interrupt, after which what was begun at AWS goes on there.
+    /// Runs `work` until an interrupt; an operation that AWS has begun goes on there.
     pub async fn unless_interrupted<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,
@@ -85,7 +84,7 @@ impl Rolling<'_> {
         }
     }
 
-    /// Ends when an interrupt has given calls under way their time.
+    /// Waits for an interrupt, and then for the grace time of calls under way.
     async fn late(&self) {
         self.run.shutdown.draining().await;
         self.run.cloud.clock.sleep(GRACE).await;

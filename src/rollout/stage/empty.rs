@@ -1,4 +1,4 @@
-//! Empties the colour that stands by, for another release to come there.
+//! Empties the standby colour to make place for another release.
 
 use futures_util::FutureExt;
 
@@ -9,8 +9,8 @@ use crate::rollout::verify::{Effect, Point};
 
 pub struct Empty;
 
-/// What it takes to empty a colour: no request comes, no instance is left. Its schedule goes last: cut short
-/// before, AWS empties it after all.
+/// The effects of emptying a colour: no request comes, no instance is left. Its schedule is removed last, so
+/// that AWS still empties the colour if the run is cut short.
 pub fn emptied(colour: Colour) -> Vec<Effect> {
     vec![Effect::Settled(colour), Effect::Size(colour, 0), Effect::Unscheduled(colour)]
 }
@@ -26,7 +26,7 @@ impl Act for Empty {
         emptied(of.idle())
     }
 
-    /// Its release is no way back before the first instance goes.
+    /// Its release stops being a way back before the first instance goes.
     fn perform<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             let Some((facts, rollout)) = rolling.rollout() else { return Ok(()) };

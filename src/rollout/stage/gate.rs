@@ -1,5 +1,5 @@
-//! Passes a gate. What a gate's commands do outside is not bgform's to undo: an irreversible gate
-//! closes the way back.
+//! Passes a gate. bgform cannot undo the outside effects of a gate's commands: an irreversible gate closes
+//! the way back.
 
 use futures_util::FutureExt;
 
@@ -27,7 +27,7 @@ fn how(gate: &declaration::Gate) -> String {
     format!(" ({}{irreversible})", looks(gate))
 }
 
-/// What a gate looks at: `GET /smoke answers 200`.
+/// The check of a gate, for people: `GET /smoke answers 200`.
 pub fn looks(gate: &declaration::Gate) -> String {
     match gate {
         declaration::Gate { http: Some(http), .. } => format!("GET {} answers {}", http.path, http.status),

@@ -1,4 +1,4 @@
-//! Leaves everything as it is for a while, watched by the gates `at = "shift"`.
+//! Leaves everything as it is for a time, watched by the gates `at = "shift"`.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! Gives the release to the running instances by commands: batch after batch of the live colour is put
-//! on standby, given the release, and brought back. How far it is, is in the facts ([`Batches`]), so
-//! that a run that was cut short goes on with the batch that it was at. The group launches the old
-//! release until every instance has the new one ([`super::pin`]).
+//! Installs the release on running instances by commands. Batch after batch of the live colour is put on
+//! standby, given the release, and brought back. The facts hold the progress ([`Batches`]), so that a run
+//! that was cut short goes on with its batch. The group launches the old release until every instance has the
+//! new one ([`super::pin`]).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::rollout::health::Served;
 use crate::rollout::run::{Failure, Rolling, Stop};
 use crate::rollout::verify::{Effect, Point};
 
-/// How long the slowest deregistration may take (3600 s), and a little more.
+/// The longest deregistration delay (3600 s), and a margin.
 const DRAIN: Duration = Duration::from_secs(3900);
 
 pub struct InPlace {
@@ -55,7 +55,7 @@ impl Act for InPlace {
         vec![Effect::Replaced(of.to())]
     }
 
-    /// The old release carries everything again.
+    /// The old release carries all traffic again.
     fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             let Some((live, origin)) = rolling.origin() else { return Ok(()) };
@@ -66,7 +66,7 @@ impl Act for InPlace {
     }
 }
 
-/// Batch after batch of those instances that `wants` it.
+/// Walks through the instances that `wants` accepts, batch after batch.
 pub(super) async fn walk(
     rolling: &Rolling<'_>,
     live: Colour,
@@ -74,7 +74,7 @@ pub(super) async fn walk(
     wants: impl Fn(&Member) -> bool + Copy,
 ) -> Result<(), Failure> {
     loop {
-        // Messages and pauses.
+        // Heeds messages and pauses.
         rolling.hold(Duration::ZERO, true).await?;
         if rolling.run.shutdown.is_draining() {
             return Err(Failure::Interrupted);
@@ -106,7 +106,7 @@ pub(super) async fn walk(
     }
 }
 
-/// What a batch that was not ended leaves, for the person who reads it.
+/// Adds the status of an unfinished batch to a failure, for the person who reads it.
 async fn told(rolling: &Rolling<'_>, live: Colour, failure: Failure) -> Failure {
     let interrupted = matches!(failure, Failure::Interrupted);
     let Some((_, rollout)) = rolling.rollout().filter(|_| interrupted || rolling.stays(&failure)) else {
@@ -125,7 +125,7 @@ async fn told(rolling: &Rolling<'_>, live: Colour, failure: Failure) -> Failure 
     failure
 }
 
-/// What is looked at while a batch is on its way.
+/// The check that runs while a batch is under way.
 struct Watch<'a> {
     rolling: &'a Rolling<'a>,
     live: Colour,
@@ -149,7 +149,7 @@ impl Watch<'_> {
     }
 }
 
-/// The next batch: empty when none is left.
+/// Chooses the next batch: empty if no instance is left.
 pub(super) fn choose(
     fleet: &Standing,
     done: &BTreeSet<String>,
@@ -175,7 +175,7 @@ pub(super) fn choose(
     Ok(left.into_iter().take(size).collect())
 }
 
-/// So many of `serving` instances are `batch` percent, rounded down and at least one.
+/// The size of a batch: `batch` percent of the `serving` instances, rounded down and at least one.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -192,7 +192,7 @@ async fn one(rolling: &Rolling<'_>, live: Colour, resumed: bool) -> Result<(), F
     let address = rolling.fleet_of(live);
     let (op, group) = (rolling.changes(Effect::Replaced(live), &address)?, rolling.group(live));
     let Some(fleet) = rolling.fleet(live).await? else { return Ok(()) };
-    // What was replaced meanwhile is no longer of this batch.
+    // An instance that was replaced meanwhile no longer belongs to the batch.
     let there = |member: &&Member| !member.leaving();
     let ids: BTreeSet<String> =
         fleet.of(&rollout.batches.current).filter(there).map(|member| member.id.clone()).collect();
@@ -202,7 +202,7 @@ async fn one(rolling: &Rolling<'_>, live: Colour, resumed: bool) -> Result<(), F
         let units = i32::try_from(serving).unwrap_or(i32::MAX);
         if fleet.desired.saturating_sub(units) < fleet.min {
             let lower = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-            // The way back from records alone has the file's bounds from here.
+            // The way back from records alone reads the file's bounds from here.
             let bounds = rolling.bounds(live).filter(|_| rolling.facts().sizing(live) == Sizing::File);
             rolling
                 .change(|facts, _| {
@@ -231,8 +231,8 @@ async fn one(rolling: &Rolling<'_>, live: Colour, resumed: bool) -> Result<(), F
     Ok(())
 }
 
-/// The strategy's commands on all of these at once; where the batch was begun by an earlier run, what
-/// that run sent is not sent again.
+/// Runs the strategy's commands on all of these instances at once. Commands that an earlier run sent for the
+/// batch are not sent again.
 async fn run(
     rolling: &Rolling<'_>,
     live: Colour,
@@ -247,7 +247,7 @@ async fn run(
     };
     let address = rolling.fleet_of(live);
     let op = rolling.changes(Effect::Replaced(live), &address)?;
-    // No other rollout has the same, though it ships the same release again.
+    // The name is unique to the rollout, even if the same release is shipped again.
     let name = rolling.rollout().map(|(_, rollout)| {
         format!("bgform {} {}", rollout.release.fingerprint, rollout.release.began.as_millisecond())
     });
@@ -268,9 +268,8 @@ async fn run(
     Ok(())
 }
 
-/// The old release carries everything again. What is on standby ends without having served; then
-/// what has the new release is replaced, one instance after the other, from the version that the
-/// group launched before.
+/// Brings the old release back. Instances on standby are terminated without having served. Then instances
+/// with the new release are replaced one after another, from the version that the group launched before.
 async fn back(
     rolling: &Rolling<'_>,
     live: Colour,
@@ -300,7 +299,7 @@ async fn back(
     rolling.healthy(live).await
 }
 
-/// How instances of the fleet leave the traffic and come back.
+/// The part of the fleet that takes instances out of the traffic and back.
 fn seam(rolling: &Rolling<'_>) -> Result<&'static dyn Rested, Error> {
     let fleet = rolling.seam();
     fleet.rested().ok_or_else(|| {
@@ -310,8 +309,8 @@ fn seam(rolling: &Rolling<'_>) -> Result<&'static dyn Rested, Error> {
     })
 }
 
-/// The instances that may have the new release: by its commands, or by being launched from a later
-/// version than the origin's.
+/// The instances that may have the new release: by its commands, or launched from a later version than the
+/// origin's.
 fn touched(fleet: &Standing, origin: &Origin, batches: &Batches) -> BTreeSet<String> {
     let given = |member: &Member| batches.done.contains(&member.id) || batches.current.contains(&member.id);
     let all = fleet.members.iter().filter(|member| given(member) || is_later(member, origin));

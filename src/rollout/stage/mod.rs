@@ -1,7 +1,7 @@
-//! The stages of a rollout, a file each: what a stage does, how it is undone, the effects that the
-//! proof counts with, and its words in a plan. A stage that state holds comes in ([`of`]); the proof,
-//! the plan and the run all ask the same [`Act`]. The run refuses a change that the stage has not
-//! announced by its effects ([`super::run::announced`]).
+//! The stages of a rollout, a file each: the work of a stage, its undoing, the effects that the proof counts,
+//! and its words in a plan. A stage from the state comes in ([`of`]); the proof, the plan and the run all ask
+//! the same [`Act`]. The run refuses a change that the stage's effects do not announce
+//! ([`super::run::announced`]).
 
 mod empty;
 mod gate;
@@ -30,21 +30,21 @@ pub use empty::emptied;
 pub use gate::looks;
 pub use refresh::cancel;
 
-/// A stage, or its undoing, on its way.
+/// A stage, or its undoing, under way.
 pub type Doing<'a> = LocalBoxFuture<'a, Result<(), Failure>>;
 
-/// A rollout as its stages see it: where it goes, from which facts, and by which declaration.
+/// A rollout as its stages see it: its destination, the facts that it starts from, and its declaration.
 pub struct Setting<'a> {
     pub declaration: &'a Declaration,
     pub facts: &'a Deployment,
     pub rollout: &'a Rollout,
-    /// The instances that carry the traffic now, where that is known.
+    /// The number of instances that carry the traffic now, if it is known.
     pub capacity: Option<u32>,
-    /// What the stages do.
+    /// The acts of the stages.
     pub acts: Acts<'a>,
 }
 
-/// Gives what a stage does: [`of`], except in tests of what comes of a stage that is wrong.
+/// Maps a stage to its act: [`of`], except in tests of faulty stages.
 pub type Acts<'a> = &'a dyn Fn(&Stage) -> Box<dyn Act>;
 
 impl Setting<'_> {
@@ -52,8 +52,8 @@ impl Setting<'_> {
         self.rollout.to
     }
 
-    /// The colour beside the new one that has the traffic before; none at a first release and where
-    /// the release takes the place of the old one.
+    /// The colour beside the new one that has the traffic before; `None` at a first release and if the
+    /// release replaces the old one in its colour.
     pub fn old(&self) -> Option<Colour> {
         self.facts.live.filter(|live| *live != self.rollout.to)
     }
@@ -66,12 +66,12 @@ impl Setting<'_> {
         }
     }
 
-    /// How many instances the traffic needs.
+    /// The number of instances that the traffic needs.
     pub fn need(&self) -> u32 {
         self.capacity.unwrap_or(1)
     }
 
-    /// Whether a stage up to `place` gives instances of the live colour another release.
+    /// Tells whether a stage up to `place` gives instances of the live colour another release.
     fn has_replaced(&self, place: usize) -> bool {
         let replaces = |stage: &Stage| {
             let effects = (self.acts)(stage).undone(self, place, place, &Point::of(self.facts));
@@ -80,7 +80,7 @@ impl Setting<'_> {
         self.rollout.stages.iter().take(place + 1).any(replaces)
     }
 
-    /// Whether a stage like this one comes after `place` and was reached too.
+    /// Tells whether a stage of the same type comes after `place` and was reached.
     fn comes_again(&self, place: usize, reached: usize, same: fn(&Stage) -> bool) -> bool {
         self.rollout.stages.iter().take(reached + 1).skip(place + 1).any(same)
     }
@@ -88,35 +88,35 @@ impl Setting<'_> {
 
 /// A stage of a rollout.
 pub trait Act {
-    /// Its line in a plan.
+    /// The stage's line in a plan.
     fn words(&self, of: &Setting<'_>) -> String;
 
-    /// The way back from it as a plan tells it, empty where there is none; `place` is its own, `weight`
-    /// is the new colour's share of the traffic by then, in percent.
+    /// The way back from the stage as a plan tells it, empty if there is none. `place` is the stage's own,
+    /// `weight` the new colour's share of the traffic by then, in percent.
     fn way_back(&self, of: &Setting<'_>, place: usize, weight: u8) -> String {
         by_weight(of, place, weight)
     }
 
-    /// How long it waits at least.
+    /// The minimum time that the stage waits.
     fn wait(&self, _: &Setting<'_>) -> Duration {
         Duration::ZERO
     }
 
-    /// What it changes and waits for, in this order; `at` is the point that it begins at.
+    /// The effects of the stage in order: its changes and waits. `at` is the point at which it begins.
     fn effects(&self, _: &Setting<'_>, _at: &Point) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// Does it.
+    /// Performs the stage.
     fn perform<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a>;
 
-    /// What its undoing changes and waits for, after the stages up to `reached` were begun; `place` is
-    /// its own, `at` the point that the undoing begins at.
+    /// The effects of undoing the stage, after the stages up to `reached` were begun. `place` is the stage's
+    /// own, `at` the point at which the undoing begins.
     fn undone(&self, _: &Setting<'_>, _place: usize, _reached: usize, _at: &Point) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// Undoes it, however far it came; done again, it changes nothing more.
+    /// Undoes the stage, however far it came. Idempotent.
     fn undo<'a>(&'a self, _: &'a Rolling<'_>) -> Doing<'a> {
         ready(Ok(())).boxed_local()
     }
@@ -134,7 +134,7 @@ fn by_weight(of: &Setting<'_>, place: usize, weight: u8) -> String {
     text.to_owned()
 }
 
-/// What a stage of the facts does.
+/// Returns the act of a stage.
 pub fn of(stage: &Stage) -> Box<dyn Act> {
     match stage {
         Stage::Gate { name } => Box::new(gate::Gate { name: name.clone() }),
@@ -152,16 +152,15 @@ pub fn of(stage: &Stage) -> Box<dyn Act> {
     }
 }
 
-/// The weights of blue and green that give `to` this share.
+/// The weights of blue and green that give `to` this share, in percent.
 pub fn weights(to: Colour, new: u8) -> Effect {
     let mut weights = [100_u8.saturating_sub(new); 2];
     weights[to as usize] = new;
     Effect::Weights(weights[0], weights[1])
 }
 
-/// The effects of the way back from a rollout of which the stages up to `reached` were begun, each
-/// with the words that name it: the stages are undone from the last to the first, and a colour that
-/// has no release any more is emptied.
+/// The effects of the way back from a rollout whose stages up to `reached` were begun, each with the words
+/// that name it. The stages are undone from the last to the first, and a colour without a release is emptied.
 pub fn way_back(of: &Setting<'_>, reached: usize, mut at: Point) -> Vec<(String, Effect)> {
     let mut all = Vec::new();
     let begun = of.rollout.stages.iter().enumerate().take(reached + 1);
@@ -178,18 +177,18 @@ pub fn way_back(of: &Setting<'_>, reached: usize, mut at: Point) -> Vec<(String,
     all
 }
 
-/// What it takes to give up the new colour: it is emptied, and the sizes of the old one are the file's.
+/// The effects of giving up the new colour: it is emptied, and the old one gets the sizes of the file.
 pub fn given_up(old: Colour, to: Colour) -> Vec<Effect> {
     vec![Effect::Settled(to), Effect::Freed(old), Effect::Size(to, 0), Effect::Unscheduled(to)]
 }
 
-/// The same for a colour that has no release, and may still have weight from one that was given up.
+/// The same for a colour without a release, which may still have weight from a release that was given up.
 pub fn orphaned(of: &Setting<'_>) -> Vec<Effect> {
     let Some(old) = of.old() else { return Vec::new() };
     [vec![weights(of.to(), 0)], given_up(old, of.to())].concat()
 }
 
-/// Whether the new colour is neither the way back to a release nor emptied by the undoing of a raise.
+/// Tells whether the new colour is neither the way back to a release nor emptied by the undoing of a raise.
 pub fn is_nobodys(of: &Setting<'_>, reached: usize) -> bool {
     let begun = || of.rollout.stages.iter().take(reached + 1);
     let emptied = begun().any(|stage| *stage == Stage::Empty);

@@ -1,5 +1,5 @@
-//! Has the live colour launch the new release from now on; an instance that launched with the old one
-//! meanwhile is given the new one. A release by commands ends with it.
+//! Makes the live colour launch the new release from now on. An instance that launched with the old one
+//! meanwhile is given the new one. The last stage of a release by commands.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
     let launched_before = |member: &Member| member.template.is_some() && member.template == origin;
     loop {
         walk(rolling, live, batch, launched_before).await?;
-        // What was being launched as the group was pinned comes into service only now.
+        // Instances that were launching when the group was pinned come into service only now.
         rolling.healthy(live).await?;
         let (Some((_, rollout)), Some(fleet)) = (rolling.rollout(), rolling.fleet(live).await?) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Shows the new colour to requests with the preview's header, before it has any weight; and hides it.
+//! Shows the new colour to requests with the preview's header before it has weight, or hides it again.
 
 use futures_util::FutureExt;
 
@@ -34,7 +34,7 @@ impl Act for Preview {
                 return rolling.agree(&rolling.routers()).await;
             }
             loop {
-                // Otherwise they were chosen before an interruption.
+                // After an interruption the priorities are already chosen.
                 if rolling.facts().previews.is_empty() {
                     let snapshot = rolling.run.journal.snapshot();
                     let rules = rolling.written_routers();
@@ -42,7 +42,7 @@ impl Act for Preview {
                     rolling.change(|facts, _| facts.previews = priorities).await?;
                 }
                 match rolling.agree(&rolling.routers()).await {
-                    // Somebody was faster, such as the preview of another deployment: others are chosen.
+                    // Another rule took the priority, such as another deployment's preview: choose others.
                     Err(Failure::Step { error: StepError::Kind(error), .. })
                         if error.already_exists() && !stands(rolling) =>
                     {
@@ -60,12 +60,12 @@ impl Act for Preview {
         vec![Effect::Preview(false)]
     }
 
-    /// Requests that ask for the preview are those of the live rule from here on.
+    /// From now on the live rule answers requests with the preview's header.
     fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             let Some((_, rollout)) = rolling.rollout() else { return Ok(()) };
             let hides = rollout.stages.iter().position(|stage| *stage == Stage::Preview { on: false });
-            // Hidden already, or hidden by undoing the other one.
+            // The preview is hidden already, or the undoing of the other stage hides it.
             if hides.is_some_and(|hides| rollout.at > hides || (self.on && rollout.at == hides)) {
                 return Ok(());
             }
@@ -76,7 +76,7 @@ impl Act for Preview {
     }
 }
 
-/// Whether a preview rule stands, as far as state knows.
+/// Tells whether the state has a preview rule.
 fn stands(rolling: &Rolling<'_>) -> bool {
     let snapshot = rolling.run.journal.snapshot();
     let stands =

@@ -1,4 +1,4 @@
-//! Raises the new colour: as large as the old one is now, with every target healthy.
+//! Raises the new colour to the current size of the old one, with every target healthy.
 
 use futures_util::FutureExt;
 
@@ -20,7 +20,7 @@ impl Act for Raise {
         }
     }
 
-    /// The old colour does not get smaller from here on: it is the way back.
+    /// The old colour gets no smaller from now on, since it is the way back.
     fn effects(&self, of: &Setting<'_>, _: &Point) -> Vec<Effect> {
         let (to, need) = (of.to(), of.need());
         let Some(old) = of.old() else {
@@ -62,7 +62,7 @@ impl Act for Raise {
         given_up(old, of.to())
     }
 
-    /// The sizes of the old colour are the file's again, and the new one is emptied.
+    /// Gives the old colour the sizes of the file again, and empties the new one.
     fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             match (rolling.old(), rolling.rollout()) {

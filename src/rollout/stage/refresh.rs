@@ -1,6 +1,6 @@
-//! Replaces the live colour's instances by ones of the new version, by an instance refresh. The version
-//! is in the refresh's desired configuration, so that AWS takes it back by itself when the refresh
-//! fails (user guide, instance-refresh-rollback).
+//! Replaces the live colour's instances with instances of the new version, by an instance refresh. The
+//! version is in the refresh's desired configuration, so that AWS itself rolls back a refresh that fails
+//! (user guide, instance-refresh-rollback).
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -62,11 +62,11 @@ impl Act for Refresh {
         vec![Effect::Replaced(of.to())]
     }
 
-    /// Every instance of the colour runs the version again that it ran before.
+    /// Every instance of the colour runs its earlier version again.
     fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             let Some((live, origin)) = rolling.origin() else { return Ok(()) };
-            // The record has it also where the stack is not read.
+            // The record has the inputs even when the stack is not read.
             let inputs = rolling.record(live).map(|record| record.inputs).unwrap_or_default();
             let pace = match rolling.declaration.strategy {
                 Strategy::Rolling { min_healthy, max_healthy, .. } => {
@@ -85,11 +85,11 @@ impl Act for Refresh {
     }
 }
 
-/// The way back from a refresh, as a plan tells it.
+/// The way back from a refresh, in a plan's words.
 pub(super) const TURNED: &str = "the refresh is turned round";
 
-/// Refreshes the live colour and waits until every target is healthy. An abort, a gate, a new instance
-/// that does not stay healthy or a refresh that gets no further turns it round.
+/// Refreshes the live colour and waits until every target is healthy. An abort, a failed gate, a new instance
+/// that does not stay healthy or a refresh that makes no progress turns it round.
 async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
     rolling.note_origin(live).await?;
     let addresses = rolling.addresses();
@@ -99,7 +99,7 @@ async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
         let stop = match rolling.watched(refreshed.as_mut(), async || watch.look().await).await {
             Ok(()) => {
                 rolling.healthy(live).await?;
-                // A gate that does not know yet is waited for.
+                // A gate without a verdict is waited for.
                 return rolling.hold(Duration::ZERO, true).await;
             }
             Err(stop) => stop,
@@ -111,13 +111,13 @@ async fn perform(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
                 return Err(failure);
             }
         }
-        // It may have come to its end before it could be cancelled: then nothing is left to do.
+        // The refresh may have ended before the cancellation: then nothing is left to do.
         rolling.hold(Duration::ZERO, true).await?;
     }
 }
 
-/// AWS cannot pause a refresh. It is cancelled, which leaves the instances as they are by then, and
-/// another one replaces the rest (user guide, cancel-instance-refresh).
+/// Pauses a refresh. AWS has no pause for one: it is cancelled, which leaves the instances as they are, and
+/// another refresh replaces the rest (user guide, cancel-instance-refresh).
 async fn paused(
     rolling: &Rolling<'_>,
     live: Colour,
@@ -133,12 +133,12 @@ async fn paused(
     }
     match rolling.unless_interrupted(refreshed).await {
         Err(Failure::Interrupted) => Err(Failure::Interrupted),
-        // That it was cancelled, or is at its end: the next one finds out.
+        // The refresh was cancelled or is at its end; the next one finds out.
         _ => Ok(()),
     }
 }
 
-/// Brings the refresh to where `failure` leads: on by itself, to a stop, or round.
+/// Acts on `failure`: the refresh goes on by itself, stops, or is turned round.
 async fn ended(
     rolling: &Rolling<'_>,
     live: Colour,
@@ -164,14 +164,14 @@ async fn ended(
             seam(rolling)?.cancel(&op, &group).await
         }
         _ => {
-            // Before the call: who comes after a kill in between must not begin it again.
+            // Recorded before the call, so that the run after a kill does not begin the refresh again.
             let course = Course::Back { reason: failure.to_string(), asked };
             rolling.change(|_, rollout| rollout.course = course).await?;
             rolling.tell(&format!("the refresh is turned round: {failure}"));
             seam(rolling)?.turn_back(&op, &group).await
         }
     };
-    // Where the call failed the way back makes it again.
+    // If the call failed, the way back repeats it.
     if turned.is_ok()
         && !refreshed.is_terminated()
         && let Err(Failure::Interrupted) = rolling.unless_interrupted(refreshed).await
@@ -186,20 +186,20 @@ fn goes_on_back(rolling: &Rolling<'_>) {
     rolling.tell("AWS goes on with the way back by itself; `bgform apply` waits for its end");
 }
 
-/// Cancels the refresh of the live colour that is under way, if there is one.
+/// Cancels the refresh of the live colour, if one is under way.
 pub async fn cancel(rolling: &Rolling<'_>, live: Colour) -> Result<(), Failure> {
     let address = rolling.fleet_of(live);
     let op = rolling.changes(Effect::Replaced(live), &address)?;
     Ok(seam(rolling)?.cancel(&op, &rolling.group(live)).await?)
 }
 
-/// What is looked at while a refresh goes on.
+/// The check that runs while a refresh is under way.
 struct Watch<'a> {
     rolling: &'a Rolling<'a>,
     live: Colour,
-    /// How long it may stand still.
+    /// Maximum time without progress.
     limit: Duration,
-    /// The most that was done of it, in percent, and since when.
+    /// The highest progress so far, in percent, and when it was reached.
     most: i32,
     since: Duration,
     served: Served,
@@ -241,14 +241,14 @@ impl<'a> Watch<'a> {
                 return Err(Failure::Unhealthy { colour: live, reason }.into());
             }
             Some(_) => {}
-            // Not begun yet, or about to be told of.
+            // The refresh has not begun, or AWS does not show it yet.
             None => self.since = now,
         }
         Ok(())
     }
 }
 
-/// How long a refresh may stand still: as long as instances may take, warm up, and a checkpoint lasts.
+/// Maximum time without progress: instance startup, warmup, and a checkpoint's delay.
 fn patience(rolling: &Rolling<'_>, live: Colour) -> Duration {
     let paused = match rolling.declaration.strategy {
         Strategy::Rolling { checkpoint_delay, .. } => checkpoint_delay.unwrap_or_default(),
@@ -270,13 +270,13 @@ pub(super) async fn bring_back(
     Ok(seam(rolling)?.back(&op, &group, &inputs, &to, pace).await?)
 }
 
-/// Whether an instance was launched from a later version than the origin's.
+/// Tells whether an instance was launched from a later version than the origin's.
 pub(super) fn is_later(member: &Member, origin: &Origin) -> bool {
     let number = member.template.as_ref().and_then(Template::number);
     number.zip(origin.version.parse().ok()).is_some_and(|(is, was): (u64, u64)| is > was)
 }
 
-/// The inputs of the colour's fleet as state has them.
+/// The inputs of the colour's fleet in the state.
 pub(super) fn inputs(rolling: &Rolling<'_>, live: Colour) -> Result<Object, Error> {
     let record = rolling.record(live).ok_or_else(|| {
         let address = rolling.fleet_of(live);
@@ -285,7 +285,7 @@ pub(super) fn inputs(rolling: &Rolling<'_>, live: Colour) -> Result<Object, Erro
     Ok(record.inputs)
 }
 
-/// How the fleet replaces its instances.
+/// The part of the fleet that replaces its instances.
 pub(super) fn seam(rolling: &Rolling<'_>) -> Result<&'static dyn Replaced, Error> {
     let fleet = rolling.seam();
     fleet.replaced().ok_or_else(|| {

@@ -1,5 +1,5 @@
-//! Brings the release before back to the live colour, where that release was replaced by one that was
-//! shipped to its end.
+//! Brings the earlier release back to the live colour after another release replaced it there and was shipped
+//! to its end.
 
 use futures_util::FutureExt;
 
@@ -31,8 +31,8 @@ impl Act for Restore {
     fn perform<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             let Some((live, origin)) = rolling.origin() else { return Ok(()) };
-            // In place an instance may have the release that is left, though it was launched from that
-            // version.
+            // After a release in place, an instance may have the left release though it was launched from the
+            // earlier version.
             let inputs = rolling.record(live).map(|record| record.inputs).unwrap_or_default();
             let pace = Pace { skip_matching: false, ..seam(rolling)?.pace(&inputs) };
             let mut restored = std::pin::pin!(bring_back(rolling, live, &origin, pace));
@@ -57,7 +57,7 @@ impl Act for Restore {
         vec![Effect::Replaced(of.to())]
     }
 
-    /// The release that was to be left stays: the refresh away from it is turned round.
+    /// Keeps the release that was to be left: turns round the refresh away from it.
     fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             let Some((live, origin)) = rolling.origin() else { return Ok(()) };

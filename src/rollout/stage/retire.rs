@@ -1,5 +1,5 @@
-//! Empties the old colour: after a time, by AWS itself, so that no process has to stay alive for it;
-//! or now, where a gate had to be passed first. From here on the new one has the sizes of the file.
+//! Empties the old colour. AWS does so after a time, so that no process has to wait for it; if a gate must
+//! pass first, the stage does it at once. From here on the new colour has the sizes of the file.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl Act for Retire {
         vec![Effect::Unscheduled(old), Effect::Ensured(old, of.need())]
     }
 
-    /// The old colour has as many instances as the new one again, and nothing empties it.
+    /// Makes the old colour as large as the new one again, and calls off its retirement.
     fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             match rolling.old() {

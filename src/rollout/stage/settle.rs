@@ -1,4 +1,4 @@
-//! Waits until the requests that the old colour still has are answered.
+//! Waits until the requests under way in the old colour are answered.
 
 use std::time::Duration;
 

@@ -16,8 +16,8 @@ pub struct Shift {
     pub new: u8,
 }
 
-/// A retirement that is due so soon has to be called off before the traffic moves: it must not empty
-/// the colour that is about to carry all of it.
+/// A retirement that is due within this time must be called off before the traffic moves: it must not empty
+/// the colour that is about to carry it.
 const SOON: Duration = Duration::from_secs(120);
 
 fn is_shift(stage: &Stage) -> bool {
@@ -33,19 +33,19 @@ impl Act for Shift {
         let (to, need) = (of.to(), of.need());
         let Some(old) = of.old() else { return vec![weights(to, self.new)] };
         if !of.rollout.is_back() {
-            // As large as the old colour has become meanwhile, and all of them healthy.
+            // The new colour must be as large as the old one is now, with all targets healthy.
             let (pinned, ensured) = (Effect::Pinned(old, need), Effect::Ensured(to, need));
             return vec![Effect::Unscheduled(to), pinned, ensured, weights(to, self.new)];
         }
-        // What stands by is kept from its retirement and looked at; it gets the traffic before its
-        // sizes are put right.
+        // The standby colour is kept from its retirement and checked. It gets the traffic before its sizes
+        // are put right.
         let fleet = at.fleets[to as usize];
         let least = if fleet.healthy == 0 { need } else { fleet.healthy };
         vec![
             Effect::Unscheduled(to),
             Effect::Ensured(to, least),
             weights(to, self.new),
-            // It is the way on again, and no policy that sees it idle may shrink it.
+            // The old colour is the way forward again: no policy may scale it in while it is idle.
             Effect::Pinned(old, need),
             Effect::Size(to, fleet.size.max(need).max(least)),
         ]
@@ -64,12 +64,13 @@ impl Act for Shift {
 
     fn undone(&self, of: &Setting<'_>, place: usize, reached: usize, at: &Point) -> Vec<Effect> {
         let Some(old) = of.old() else { return Vec::new() };
-        // All of them are undone by one change.
+        // One change undoes all shifts.
         if of.comes_again(place, reached, is_shift) {
             return Vec::new();
         }
         let mut effects = Vec::new();
-        // What was left on the way back was pinned after it had lost its weight, and may have shrunk before.
+        // On the way back, the colour that was left was pinned after it had lost its weight, and may have
+        // been scaled in before.
         if of.rollout.is_back() || at.fleets[old as usize].least < of.need() {
             effects.extend([Effect::Unscheduled(old), Effect::Ensured(old, of.need())]);
         }
@@ -80,7 +81,7 @@ impl Act for Shift {
         effects
     }
 
-    /// The old colour has all traffic again, once it can carry it.
+    /// Gives the old colour all traffic again, once it can carry it.
     fn undo<'a>(&'a self, rolling: &'a Rolling<'_>) -> Doing<'a> {
         async {
             let (Some(old), Some((facts, rollout))) = (rolling.old(), rolling.rollout()) else {
@@ -111,13 +112,13 @@ impl Act for Shift {
 }
 
 impl Shift {
-    /// Whether the colour that was to come back stood by before, and does again.
+    /// Tells whether the colour that was to come back stood by before, and does so again.
     fn stands_by_again(&self, of: &Setting<'_>, reached: usize) -> bool {
         let raised = of.rollout.stages.iter().take(reached + 1).any(|stage| *stage == Stage::Raise);
         of.rollout.is_back() && !raised
     }
 
-    /// Before the new colour gets more than it has, it is as large as the old one has become meanwhile.
+    /// Shifts forward. The new colour gets more weight only once it is as large as the old one is now.
     async fn forward(&self, rolling: &Rolling<'_>, to: Colour) -> Result<(), Failure> {
         rolling.call_off(to).await?;
         self.as_it_was_left(rolling, to).await?;
@@ -143,8 +144,8 @@ impl Shift {
         Ok(())
     }
 
-    /// Nobody has moved the weights since the shift before; a shift that was cut short may have moved
-    /// them already.
+    /// Checks that nobody has moved the weights since the last shift. A shift that was cut short may have
+    /// moved them already.
     async fn as_it_was_left(&self, rolling: &Rolling<'_>, to: Colour) -> Result<(), Failure> {
         let Some((facts, rollout)) = rolling.rollout() else { return Ok(()) };
         let run = rolling.run;
@@ -161,12 +162,12 @@ impl Shift {
         Err(Failure::Moved { address: rolling.first_router(), colour: to, found, planned: before })
     }
 
-    /// The traffic goes back to the release before in one change of each rule, once nothing empties its
-    /// colour any more and before its sizes are put right.
+    /// Shifts back to the earlier release by one change of each rule, once nothing empties its colour and
+    /// before its sizes are put right.
     async fn back(&self, rolling: &Rolling<'_>, to: Colour) -> Result<(), Failure> {
         let old = rolling.old();
-        // First, so that a run that is cut short after the shift leaves nothing that empties it. Where AWS
-        // cannot be told now and it is not due, the traffic does not wait for that.
+        // Called off first, so that a run that is cut short after the shift leaves no retirement. If AWS
+        // cannot be told now and the retirement is not due soon, the traffic does not wait for it.
         if let Err(failure) = rolling.call_off(to).await {
             let soon = rolling.run.cloud.clock.now().checked_add(SOON).ok();
             let due = rolling.facts().retirement.filter(|one| one.colour == to);
@@ -180,7 +181,7 @@ impl Shift {
         let fleets = rolling.seam().observe(rolling.run.cloud, &names).await?;
         let desired = |name: &str| fleets.get(name).map_or(0, |fleet| fleet.desired.unsigned_abs());
         let (mut here, there) = (desired(&name), other.as_deref().map_or(0, desired));
-        // AWS, or somebody, has emptied it before its time.
+        // AWS, or a person, has emptied it before its time.
         if here == 0 || fleets.get(&name).is_none_or(|fleet| fleet.in_service() == 0) {
             here = here.max(there).max(1);
             rolling.raise_to(to, here).await?;

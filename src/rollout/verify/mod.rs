@@ -1,12 +1,11 @@
-//! Proves of a rollout, before it begins, that its traffic has a home at every point: whatever was
-//! done, is under way or was cut short. Moves and their order come in; what was proved goes out, or
-//! the move at which it breaks. Pure.
+//! Proves that a rollout's traffic has a home at every point, whatever move is done, under way or cut short,
+//! before the rollout begins. Moves and their order come in; the proof goes out, or the move at which it
+//! breaks. Pure.
 //!
-//! What moves one fleet, and what moves the weights, has to be in one order (a chain); a rollout has
-//! three such chains. A point that can be reached is then a prefix of each, with everything in it that
-//! has to come before; a move that is under way counts as done and as not done. So all points are
-//! looked at, and they are at most the product of the chains' lengths (every set of finished moves
-//! would be exponential).
+//! The moves of each fleet, and those of the weights, must be in one order (a chain); a rollout has three
+//! chains. A reachable point is a prefix of each chain that contains every move that must come before. A move
+//! under way counts both as done and as not done. So all points can be checked: they are at most the product
+//! of the chains' lengths, while the sets of finished moves would be exponential.
 
 mod rollout;
 
@@ -16,31 +15,31 @@ use crate::facts::{Colour, Deployment, Sizing};
 
 pub use rollout::prove_rollout;
 
-/// What a move does to the traffic, to a fleet, or waits for.
+/// The effect of a move on the traffic or a fleet, or the condition that it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// The fleet is to have so many instances, and no fewer. Those that were healthy stay so, as far
-    /// as there is room for them; new ones are not healthy yet.
+    /// The fleet's wanted and minimum size. Healthy instances stay so, up to that size; new ones are not
+    /// healthy yet.
     Size(Colour, u32),
-    /// No scaling policy takes the fleet below so many.
+    /// No scaling policy takes the fleet below this size.
     Pinned(Colour, u32),
-    /// The sizes of the fleet are the file's again, and its scaling policies'.
+    /// The fleet's sizes are left to the file and its scaling policies again.
     Freed(Colour),
-    /// Waited until all of the fleet are healthy.
+    /// Waits until all instances of the fleet are healthy.
     Healthy(Colour),
-    /// Looked at, and raised and waited for unless so many are healthy.
+    /// Checks that this many instances are healthy; otherwise raises the fleet and waits.
     Ensured(Colour, u32),
-    /// AWS empties the fleet by itself, at any moment from now on.
+    /// AWS may empty the fleet at any moment from now on.
     Scheduled(Colour),
     Unscheduled(Colour),
     /// The weights of blue and green.
     Weights(u8, u8),
-    /// Waited until a colour without weight gets no request any more.
+    /// Waits until a colour without weight gets no more requests.
     Settled(Colour),
-    /// Instances of the fleet are given another release, as many as the strategy says at a time. AWS
-    /// and the guards hold the rest in service; the proof is not about that.
+    /// Instances of the fleet are given another release, at most the strategy's number at a time. AWS and the
+    /// guards keep the rest in service; the proof does not cover that.
     Replaced(Colour),
-    /// Requests with the preview's header reach the new colour, or do no more.
+    /// Whether requests with the preview's header reach the new colour.
     Preview(bool),
 }
 
@@ -64,7 +63,7 @@ impl fmt::Display for Effect {
     }
 }
 
-/// One move, and those that are done before it begins, by their places.
+/// One move, and the places of the moves that are done before it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
     pub name: String,
@@ -77,10 +76,10 @@ pub struct Move {
 pub struct Fleet {
     pub size: u32,
     pub healthy: u32,
-    /// No scaling policy takes it below so many.
+    /// No scaling policy takes the fleet below this size.
     pub least: u32,
     pub scheduled: bool,
-    /// It may get requests: it has weight, or its loss of it has not settled.
+    /// The fleet may get requests: it has weight, or the loss of its weight has not settled.
     pub used: bool,
 }
 
@@ -91,25 +90,25 @@ pub struct Point {
     pub weights: [u8; 2],
 }
 
-/// What was proved.
+/// The result of a proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
-    /// How many points can be reached.
+    /// Number of reachable points.
     pub points: usize,
     pub moves: usize,
 }
 
-/// Where it breaks.
+/// The move at which a proof breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {why}")]
 pub struct Broken {
-    /// The move after which, or around which, it breaks.
+    /// The move after which, or during which, it breaks.
     pub name: String,
     pub why: String,
 }
 
 impl Point {
-    /// What a finished move makes of it.
+    /// Returns the point after a finished move.
     pub fn after(mut self, effect: Effect) -> Self {
         match effect {
             Effect::Weights(blue, green) => {
@@ -140,7 +139,7 @@ impl Point {
                 fleet.healthy = fleet.healthy.max(least);
                 fleet.least = fleet.least.max(least);
             }
-            // The schedule may have acted before: who is still there is not known until it is looked at.
+            // The schedule may have acted before: the instances left are unknown until they are observed.
             Effect::Unscheduled(colour) => {
                 let fleet = &mut self.fleets[colour as usize];
                 if fleet.scheduled {
@@ -151,7 +150,7 @@ impl Point {
         self
     }
 
-    /// The point that facts tell of, where it is not known how many instances are there.
+    /// The point that the facts imply; the number of running instances is unknown.
     pub fn of(facts: &Deployment) -> Self {
         let fleet = |colour: Colour| {
             let least = least(facts.sizing(colour)).unwrap_or_default();
@@ -160,10 +159,10 @@ impl Point {
         Self { fleets: Colour::BOTH.map(fleet), weights: Colour::BOTH.map(|colour| facts.weight(colour)) }
     }
 
-    /// Why traffic has no home here: every colour that may get requests has to have healthy instances
-    /// that no schedule takes away, and each with weight as many as can carry all that `need` carries,
-    /// so that either can be left at once. A scaling policy shrinks a colour that has a part of the
-    /// traffic only, unless it is pinned.
+    /// Returns why traffic has no home here. Every colour that may get requests must have healthy instances
+    /// that no schedule removes. Each colour with weight must be able to carry all that `need` instances
+    /// carry, so that the other can be left at once. A scaling policy scales in a colour with a part of the
+    /// traffic unless it is pinned.
     pub fn breaks(&self, need: u32) -> Option<String> {
         Colour::BOTH.into_iter().find_map(|colour| self.breaks_on(colour, need))
     }
@@ -188,7 +187,7 @@ impl Point {
     }
 }
 
-/// The minimum that pinned sizes hold a fleet at; none where the file or nothing does.
+/// The minimum of a pinned fleet; `None` if its size is the file's or unmanaged.
 pub fn least(sizing: Sizing) -> Option<u32> {
     match sizing {
         Sizing::AtLeast(least) | Sizing::Raised(least) => Some(least),
@@ -197,7 +196,7 @@ pub fn least(sizing: Sizing) -> Option<u32> {
 }
 
 impl Effect {
-    /// The chain that it belongs to: blue's, green's, or that of the weights.
+    /// The chain of the effect: blue's, green's, or that of the weights.
     fn chain(self) -> usize {
         match self {
             Self::Size(colour, _)
@@ -208,7 +207,7 @@ impl Effect {
             | Self::Scheduled(colour)
             | Self::Unscheduled(colour)
             | Self::Replaced(colour) => colour as usize,
-            // Who may get requests is told by the weights and by how long they have stood.
+            // Whether a colour may get requests follows from the weights and how long they have stood.
             Self::Weights(..) | Self::Settled(_) | Self::Preview(_) => 2,
         }
     }
@@ -217,7 +216,7 @@ impl Effect {
 /// Proves that traffic has a home at every point that moves from `start` can reach.
 ///
 /// # Errors
-/// The move at which it breaks; also where two moves of one fleet have no order.
+/// The move at which it breaks; also if two moves of one fleet have no order.
 pub fn prove(start: Point, moves: &[Move], need: u32) -> Result<Proof, Broken> {
     let before = ancestors(moves);
     let mut chains: [Vec<usize>; 3] = Default::default();
@@ -262,7 +261,7 @@ pub fn prove(start: Point, moves: &[Move], need: u32) -> Result<Proof, Broken> {
     Ok(Proof { points, moves: moves.len() })
 }
 
-/// All moves that are done before each.
+/// All moves that are done before each move.
 fn ancestors(moves: &[Move]) -> Vec<Vec<usize>> {
     let mut all: Vec<Vec<usize>> = Vec::with_capacity(moves.len());
     for one in moves {

@@ -1,17 +1,17 @@
-//! The moves of a rollout and of the way back from it, as its stages announce them. The facts of a
-//! deployment and what was seen of its fleets come in.
+//! The moves of a rollout and of the way back from it, as its stages announce them. The facts of a deployment
+//! and the observed fleets come in.
 
 use super::{Broken, Effect, Fleet, Move, Point, Proof, least, prove};
 use crate::facts::{Colour, Course, Deployment, Rollout, Sizing, Stage};
 use crate::rollout::stage::{self, Setting};
 
-/// Proves of a rollout, and of the way back from each point that it can reach, that traffic has a home
-/// all the time. `before` are the facts in state; `of.facts` those that the rollout begins with;
-/// `of.capacity` is how many instances carry the traffic now; `idle` is what was seen of the colour
-/// that is not live: wanted, and in service.
+/// Proves that traffic always has a home during a rollout, and on the way back from each point that it can
+/// reach. `before` are the facts in the state, and `of.facts` those that the rollout begins with.
+/// `of.capacity` is the number of instances that carry the traffic now. `idle` is the observed number of
+/// wanted and in-service instances of the colour that is not live.
 ///
-/// None where nothing can be proved: there is no old colour, or a rollout that was cut short has left
-/// traffic without a home, which going on is to mend.
+/// `None` if there is nothing to prove: there is no old colour, or a rollout that was cut short has left
+/// traffic without a home, which going on repairs.
 ///
 /// # Errors
 /// The move at which it breaks.
@@ -38,7 +38,7 @@ pub fn prove_rollout(
     let (mut point, mut reached) = (start, of.rollout.at);
     points += turned(of, point, reached, "before it begins")?;
     for (one, place) in &forward {
-        // A move that was begun and failed was done or not; its facts were written before.
+        // A move that failed after it began may be done or not; its facts were recorded before.
         reached = reached.max(*place);
         points += turned(of, point, reached, &one.name)?;
         point = point.after(one.effect);
@@ -47,7 +47,7 @@ pub fn prove_rollout(
     Ok(Some(Proof { points, moves }))
 }
 
-/// How many points the way back from here has.
+/// The number of points on the way back from here.
 fn turned(of: &Setting<'_>, point: Point, reached: usize, name: &str) -> Result<usize, Broken> {
     let back = chain(stage::way_back(of, reached, point));
     match prove(point, &back, of.need()) {
@@ -58,20 +58,20 @@ fn turned(of: &Setting<'_>, point: Point, reached: usize, name: &str) -> Result<
     }
 }
 
-/// Moves that are made one after the other.
+/// Moves that are made one after another.
 pub(super) fn chain(effects: impl IntoIterator<Item = (String, Effect)>) -> Vec<Move> {
     let after = |place: usize| place.checked_sub(1).into_iter().collect();
     let effects = effects.into_iter().enumerate();
     effects.map(|(place, (name, effect))| Move { name, effect, after: after(place) }).collect()
 }
 
-/// The moves of a rollout that are left, each with the place of its stage; `start` is what they begin
-/// at.
+/// The remaining moves of a rollout, each with the place of its stage; `start` is the point at which they
+/// begin.
 pub(super) fn moves(before: &Deployment, of: &Setting<'_>, start: Point) -> Vec<(Move, usize)> {
     let mut all: Vec<(String, Effect, usize)> = Vec::new();
     let mut point = start;
     if before.weights != of.facts.weights {
-        // A release under way is given up: the plan of resources gives its weight back.
+        // The plan of resources takes the weight from a release that is given up.
         let [blue, green] = Colour::BOTH.map(|colour| of.facts.weight(colour));
         let effect = Effect::Weights(blue, green);
         point = point.after(effect);
@@ -87,8 +87,9 @@ pub(super) fn moves(before: &Deployment, of: &Setting<'_>, start: Point) -> Vec<
     moves.into_iter().zip(all).map(|(one, (.., place))| (one, place)).collect()
 }
 
-/// Where a rollout starts from, as far as is known: the live fleet healthy, and so the other, once it
-/// was waited for; before, as it was seen. Instances that fail are the business of the guards.
+/// The starting point of a rollout, from the facts. The live fleet counts as healthy, and so does the other
+/// once the rollout has waited for it; before that it counts as observed. The guards handle instances that
+/// fail.
 pub(super) fn start(before: &Deployment, of: &Setting<'_>, idle: Option<[u32; 2]>) -> Option<Point> {
     let (facts, need) = (of.facts, of.need());
     let live = facts.live?;
@@ -102,11 +103,11 @@ pub(super) fn start(before: &Deployment, of: &Setting<'_>, idle: Option<[u32; 2]
     let [size, healthy] = match (carries, idle) {
         (true, _) => [need; 2],
         (false, Some([size, healthy])) => [size, healthy.min(size)],
-        // What stands by may have been emptied by now.
+        // A standby colour may have been emptied by now.
         (false, None) => [if facts.stands_by(other) { need } else { 0 }, 0],
     };
     let pinned = |colour: Colour, there: u32| match before.sizing(colour) {
-        // It stands by with the minimum that it was left with.
+        // The standby colour keeps the minimum that it was left with.
         Sizing::Left => there,
         sizing => least(sizing).unwrap_or_default(),
     };

@@ -1,5 +1,5 @@
-//! Random rollouts, what the strategies make among them, a simulator that delays, reorders and kills,
-//! and an exhaustive search, held against the proof. Both go by a world of their own.
+//! Checks the proof with random rollouts, real strategies among them, against a simulator that delays,
+//! reorders and kills, and against an exhaustive search. Both use a world of their own.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::rollout::stage::{self, Setting, given_up, way_back};
 
 const NEED: u32 = 2;
 
-/// One that a strategy could have made, then disturbed: moves swapped, orders left out, sizes wrong.
+/// A rollout that a strategy could have made, then disturbed: moves swapped, orders left out, sizes wrong.
 fn random(random: &mut StdRng) -> Vec<Move> {
     let (to, old) = (Colour::Green, Colour::Blue);
     let mut effects =
@@ -36,7 +36,7 @@ fn random(random: &mut StdRng) -> Vec<Move> {
     }
     let mut moves: Vec<Move> = Vec::new();
     for (place, effect) in effects.iter().enumerate() {
-        // Mostly after all before; sometimes only after what moves the same.
+        // Mostly after all earlier moves; sometimes only after those of the same chain.
         let after = (0..place)
             .filter(|earlier| match effects[*earlier].chain() == effect.chain() {
                 true => random.random_bool(0.99),
@@ -53,17 +53,17 @@ fn from() -> Point {
     Point { fleets: [blue, Fleet::default()], weights: [100, 0] }
 }
 
-/// What the moves are made on, told by instances and events: it shares nothing with the proof.
+/// The world that moves act on, as instances and events. It shares no code with the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct World {
     running: [u32; 2],
     ready: [u32; 2],
-    /// Scaling policies take a fleet that is not busy down to so many.
+    /// Scaling policies scale an idle fleet in to this size.
     floor: [u32; 2],
     /// AWS empties the fleet at any moment.
     armed: [bool; 2],
     share: [u8; 2],
-    /// Nodes of the balancer that have not heard of a change still send requests.
+    /// Nodes of the balancer that have not learned of a change still send requests.
     late: [bool; 2],
 }
 
@@ -80,7 +80,7 @@ impl World {
         }
     }
 
-    /// What a call does; none while it still waits.
+    /// The effect of a call; `None` while it still waits.
     fn does(mut self, effect: Effect) -> Option<Self> {
         match effect {
             Effect::Size(colour, size) => {
@@ -117,8 +117,8 @@ impl World {
         Some(self)
     }
 
-    /// What happens without a call: an instance comes up, a policy ends one, a schedule acts, the last
-    /// node hears of a change.
+    /// The events without a call: an instance comes up, a policy ends one, a schedule acts, the last node
+    /// learns of a change.
     fn happens(self) -> Vec<Self> {
         let mut all = Vec::new();
         for colour in 0..2 {
@@ -127,8 +127,9 @@ impl World {
                 next.ready[colour] += 1;
                 all.push(next);
             }
-            // A fleet that carries everything is busy; another shrinks with its load. A policy takes longer
-            // to empty it than a change of weights to be heard (target tracking scales in after 15 minutes).
+            // A fleet that carries everything is busy; another is scaled in with its load. A policy takes
+            // longer to empty it than a change of weights takes to reach all nodes (target tracking scales in
+            // after 15 minutes).
             let least = self.floor[colour].max(u32::from(self.late[colour]));
             if self.share[colour] < 100 && self.running[colour] > least && self.ready[colour] > 0 {
                 let mut next = self;
@@ -150,7 +151,7 @@ impl World {
         all
     }
 
-    /// Raised where it is too small, which takes time; everything else is done at once.
+    /// Raises a fleet that is too small, which takes time; other effects are immediate.
     fn begins(mut self, effect: Effect) -> Self {
         if let Effect::Ensured(colour, least) = effect {
             self.running[colour as usize] = self.running[colour as usize].max(least);
@@ -159,7 +160,7 @@ impl World {
         self
     }
 
-    /// Whether a request finds nobody, or too few.
+    /// Tells whether a request finds no instance, or too few.
     fn fails(&self) -> bool {
         let sends = |colour: &usize| self.share[*colour] > 0;
         let any = |colour: &usize| sends(colour) || self.late[*colour];
@@ -168,8 +169,7 @@ impl World {
     }
 }
 
-/// Every order in which moves can end and things happen, whatever is cut short: whether some request
-/// fails.
+/// Tells whether a request fails in any order of moves and events, whatever is cut short.
 fn exhaustive(from: World, moves: &[Move]) -> bool {
     let mut seen = HashSet::new();
     let mut open = vec![(0_u32, from)];
@@ -186,7 +186,7 @@ fn exhaustive(from: World, moves: &[Move]) -> bool {
             if done & (1 << place) == 0 && ready {
                 open.push((done, world.begins(one.effect)));
                 if let Some(next) = world.does(one.effect) {
-                    // Done and written down, or done and cut short before that.
+                    // The move is done and recorded, or done and cut short before its record.
                     open.extend([(done | 1 << place, next), (done, next)]);
                 }
             }
@@ -195,9 +195,9 @@ fn exhaustive(from: World, moves: &[Move]) -> bool {
     false
 }
 
-/// One run: moves begin when they may and end in any order; a kill loses those under way, done or
-/// not, and the next run begins again with those whose end was not written down. How it ended, and
-/// which were written down; none where a request failed.
+/// One run: moves begin when they may and end in any order. A kill interrupts those under way, done or not,
+/// and the next run repeats those without a record. Returns the end and the recorded moves; `None` if a
+/// request failed.
 fn simulate(
     mut world: World,
     moves: &[Move],
@@ -218,7 +218,7 @@ fn simulate(
         let happens = world.happens();
         match random.random_range(0..12) {
             0 => {
-                // Killed: each of those under way was carried out or not.
+                // After a kill, each move under way was carried out or not.
                 for place in std::mem::take(&mut under_way) {
                     if random.random_bool(0.5) {
                         world = world.does(moves[place].effect).unwrap_or(world);
@@ -246,13 +246,13 @@ fn simulate(
 
 #[test]
 fn the_proof_accepts_nothing_that_breaks_and_refuses_little_that_is_safe() {
-    // BGFORM_ROLLOUTS=20000 for a longer run.
+    // Set BGFORM_ROLLOUTS=20000 for a longer run.
     let given = std::env::var("BGFORM_ROLLOUTS").ok().and_then(|text| text.parse().ok());
     let rollouts: u32 = given.unwrap_or(2000);
     let mut source = StdRng::seed_from_u64(7);
     let (mut accepted, mut wrongly, mut safe, mut refused) = (0, 0, 0, 0);
     for number in 0..rollouts {
-        // Half of them are what the strategies make, disturbed or not.
+        // Half of them come from real strategies, disturbed or not.
         let (start, moves) = match number % 2 {
             0 => (from(), random(&mut source)),
             _ => disturbed(&mut source),
@@ -280,7 +280,7 @@ fn the_proof_accepts_nothing_that_breaks_and_refuses_little_that_is_safe() {
     assert!(f64::from(refused) <= 0.05 * f64::from(safe), "{refused} of {safe}");
 }
 
-/// A rollout, the facts before it, and what is seen of the idle colour.
+/// A rollout, the facts before it, and the observed idle colour.
 struct Made {
     before: Deployment,
     facts: Deployment,
@@ -305,8 +305,8 @@ impl Made {
     }
 }
 
-/// A rollout of one of the strategies onto green, from a colour that stands by or an empty one; the
-/// way back to one that stands by; or one in the place of another that had weight.
+/// A rollout of one of the strategies onto green, from a standby or an empty colour; the way back to a
+/// standby colour; or a rollout in place of another that had weight.
 fn rollout(random: &mut StdRng) -> Made {
     let retire_after = [0, 600][random.random_range(0..2)];
     let strategy = match random.random_range(0..3) {
@@ -353,7 +353,7 @@ fn rollout(random: &mut StdRng) -> Made {
         }
     }
     if kind == 3 {
-        // It had been given half of the traffic.
+        // It already has half of the traffic.
         before.shift(Colour::Green, 50);
         Colour::BOTH.into_iter().for_each(|colour| before.size(colour, Sizing::AtLeast(NEED)));
         (before.retirement, idle) = (None, Some([NEED; 2]));
@@ -364,7 +364,7 @@ fn rollout(random: &mut StdRng) -> Made {
     Made { before, facts, declaration, idle }
 }
 
-/// The moves of such a rollout, mostly with one of them left out, or two of them swapped.
+/// The moves of such a rollout, mostly with one left out or two swapped.
 fn disturbed(random: &mut StdRng) -> (Point, Vec<Move>) {
     let made = rollout(random);
     let start = made.start();
@@ -385,8 +385,8 @@ fn chained(effects: impl IntoIterator<Item = Effect>) -> Vec<Move> {
     chain(effects.into_iter().enumerate().map(|(place, effect)| (place.to_string(), effect)))
 }
 
-/// What the strategies make is proved, and neither it nor its way back, begun at any moment and cut
-/// short at any other, loses a request.
+/// A strategy's rollout is proved. Neither it nor its way back loses a request, whenever the way back begins
+/// and wherever either is cut short.
 #[test]
 fn no_rollout_and_no_way_back_from_it_breaks() {
     let mut random = StdRng::seed_from_u64(11);
@@ -401,7 +401,7 @@ fn no_rollout_and_no_way_back_from_it_breaks() {
         let turns = random.random_range(0..only.len() * 10);
         let (world, written) = simulate(World::of(start), &only, &mut random, turns)
             .unwrap_or_else(|| panic!("{:#?}", made.facts));
-        // The stage that was under way had written its facts.
+        // The stage under way had recorded its facts.
         let point = forward.iter().take(written.len()).fold(start, |at, (one, _)| at.after(one.effect));
         let reached = forward.get(written.len()).or(forward.last()).map_or(0, |(_, place)| *place);
         let back = chain(way_back(&of, reached, point));
@@ -411,8 +411,8 @@ fn no_rollout_and_no_way_back_from_it_breaks() {
     assert!(turned > 150, "{turned}");
 }
 
-/// A stage that does something else than it should is not proved: each is left out, and each pair is
-/// swapped, of the effects of a whole rollout, and an exhaustive search tells whether that is safe.
+/// A faulty stage is not proved: each effect of a whole rollout is left out, and each pair is swapped. An
+/// exhaustive search tells whether the result is safe.
 #[test]
 fn a_wrong_stage_is_not_proved() {
     let retire =
@@ -438,7 +438,7 @@ fn a_wrong_stage_is_not_proved() {
         prove(start, &chained(rest), NEED)
     };
     let (blue, green) = (Colour::Blue, Colour::Green);
-    // Weight before health, no pin, emptied before it is settled.
+    // Weight before health, no pin, or emptied before the requests have settled.
     let unpinned = without(Effect::Pinned(blue, NEED)).unwrap_err();
     assert_eq!(unpinned.why, "blue has 50% of the traffic and keeps 0 healthy instances; 2 carry all of it");
     let unsettled = without(Effect::Settled(blue)).unwrap_err();
