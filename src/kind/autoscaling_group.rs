@@ -1,6 +1,6 @@
-//! `autoscaling_group`: instances of one launch template version, kept at a size, registered with
-//! target groups. Making one ends when its capacity is in service; a new version of its template
-//! ends when no instance runs an older one; deleting one ends when its instances are gone.
+//! `autoscaling_group`: instances of one launch template version, kept at a size and registered with target
+//! groups. A create ends when its capacity is in service. A new version of its template ends when no instance
+//! runs an older one. A delete ends when its instances are gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -40,10 +40,10 @@ pub use update::pin_to;
 use group::{Group, observe_one};
 use spec::Spec;
 
-/// How long instances may take to go: longer than the longest deregistration delay (3600 s).
+/// Maximum time until instances are gone: longer than the longest deregistration delay (3600 s).
 const DELETE_LIMIT: Duration = Duration::from_secs(75 * 60);
 const KIND: &str = "autoscaling_group";
-/// The longest name (API_CreateAutoScalingGroup).
+/// Maximum length of a name (API_CreateAutoScalingGroup).
 const NAME: usize = 255;
 
 #[derive(Debug, Clone, Copy)]
@@ -88,8 +88,8 @@ impl Kind for AutoscalingGroup {
                 "autoscaling:TerminateInstanceInAutoScalingGroup",
                 "autoscaling:UpdateAutoScalingGroup",
                 "ec2:DescribeInstances",
-                // What a group launches from its template is checked with the caller's own permissions
-                // (Auto Scaling user guide, ec2-auto-scaling-launch-template-permissions).
+                // AWS checks the launches of a group with the caller's own permissions (Auto Scaling user
+                // guide, ec2-auto-scaling-launch-template-permissions).
                 "ec2:RunInstances",
                 "elasticloadbalancing:DescribeTargetHealth",
                 "iam:CreateServiceLinkedRole",
@@ -118,7 +118,7 @@ impl Kind for AutoscalingGroup {
                 .await;
             match made {
                 Ok(_) => {}
-                // A request that was thought lost, or somebody else's in the meantime.
+                // Made by a request whose answer was lost, or by somebody else in the meantime.
                 Err(error) if error.already_exists() && is_made(op, &name).await? => {}
                 Err(error) => return Err(error),
             }
@@ -154,8 +154,8 @@ impl Kind for AutoscalingGroup {
         let Some(fleet) = fleet.filter(|fleet| is_ours(op, fleet) && !fleet.deleting) else {
             return Ok(None);
         };
-        // Its instances are waited for by the step that ends what was cut short: a plan must be able to
-        // change what keeps them from starting.
+        // The step that ends an interrupted operation waits for the instances: a plan must first be able to
+        // change whatever keeps them from starting.
         op.unless_refused(complete(op, &fleet.name, &spec).await)?;
         Ok(Some(fleet.name.clone()))
     }
@@ -177,7 +177,7 @@ impl Kind for AutoscalingGroup {
         Traffic { forwards: Vec::new(), serves: groups.to_vec() }
     }
 
-    /// A size out of the bounds is taken to the nearest (API_UpdateAutoScalingGroup).
+    /// The wanted size, moved into the bounds (API_UpdateAutoScalingGroup).
     fn capacity(&self, inputs: &Object, now: Option<u32>) -> Option<u32> {
         let size = |name: &str| Some(inputs.get(name)?.as_number()? as u32);
         let (min, max) = (size("min_size")?, size("max_size")?);
@@ -195,7 +195,7 @@ impl Kind for AutoscalingGroup {
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)> {
         let refreshes = after.get("instance_refresh").is_some_and(|refresh| !refresh.is_null());
         let keeps = after.get("outdated_instances").and_then(Value::as_str) == Some("keep");
-        // Nobody runs the old version, and the next instance has the new one.
+        // A group without instances runs no old version, and its next instance has the new one.
         let is_empty =
             after.get("desired_capacity").or(after.get("max_size")).and_then(Value::as_number) == Some(0.0);
         (changed.contains("launch_template") && !refreshes && !keeps && !is_empty).then(|| {
@@ -208,7 +208,8 @@ impl Kind for AutoscalingGroup {
         })
     }
 
-    /// A role is changed and never taken away (API_UpdateAutoScalingGroup, ServiceLinkedRoleARN).
+    /// The service-linked role can be changed but not removed (API_UpdateAutoScalingGroup,
+    /// ServiceLinkedRoleARN).
     fn not_in_place(&self, attribute: &str, _before: &Object, after: &Object) -> Option<Made> {
         let is_taken_away = after.get(attribute).is_none_or(Value::is_null);
         (attribute == "service_linked_role" && is_taken_away).then(|| {
@@ -242,7 +243,7 @@ fn is_ours(op: &Operation<'_>, fleet: &Group) -> bool {
     fleet.tags.get(OPERATION_TAG) == Some(&op.id)
 }
 
-/// What the creating call cannot set, and what may have been left to do of it.
+/// Sets what the creating call cannot set, or an interrupted create left undone.
 async fn complete(op: &Operation<'_>, name: &str, spec: &Spec) -> Result<(), Error> {
     let until = format!("`{name}` is visible");
     let fleet = op
@@ -257,8 +258,9 @@ async fn complete(op: &Operation<'_>, name: &str, spec: &Spec) -> Result<(), Err
     parts::metrics(op, &fleet, &spec.enabled_metrics).await
 }
 
-/// Whether this operation has made the group already. One of that name which is being deleted is
-/// waited for; anybody else's is an error, since a name is all that the creating call goes by.
+/// Tells whether this operation has made the group already. A group of that name that is being deleted is
+/// waited for. Somebody else's group is an error, since the creating call identifies a group by its name
+/// alone.
 async fn is_made(op: &Operation<'_>, name: &str) -> Result<bool, Error> {
     let until = format!("the old `{name}` is gone");
     op.wait(&until, DELETE_LIMIT, || async {
@@ -287,7 +289,7 @@ async fn is_made(op: &Operation<'_>, name: &str) -> Result<bool, Error> {
     .await
 }
 
-/// Asks for the group's deletion until it is gone. Instances go with it.
+/// Requests the group's deletion until it is gone. Its instances go with it.
 async fn delete_or_look(op: &Operation<'_>, name: &str) -> Result<Poll<()>, Error> {
     let Some(fleet) = observe_one(op.cloud, name).await? else { return Ok(Poll::Ready(())) };
     if fleet.deleting {
@@ -308,7 +310,7 @@ async fn delete_or_look(op: &Operation<'_>, name: &str) -> Result<Poll<()>, Erro
     match asked {
         Ok(_) => Ok(Poll::Pending("deleting".to_owned())),
         Err(error) if error.is_in_use() => Ok(Poll::Pending(error.to_string())),
-        // A group that is gone is a ValidationError, like any other mistake in the request.
+        // For a missing group AWS answers ValidationError, as for any other mistake in the request.
         Err(error) => match observe_one(op.cloud, name).await? {
             Some(fleet) if !fleet.deleting => Err(error),
             _ => Ok(Poll::Pending("deleting".to_owned())),
@@ -316,7 +318,7 @@ async fn delete_or_look(op: &Operation<'_>, name: &str) -> Result<Poll<()>, Erro
     }
 }
 
-/// How many of the group's instances are not terminated yet, by the tag that EC2 keeps for it.
+/// The number of the group's instances that are not terminated yet, by EC2's tag for it.
 async fn instances_left(cloud: &Cloud, name: &str) -> Result<usize, Error> {
     let filter = |name: &str, values: &[&str]| {
         let values = values.iter().map(|value| (*value).to_owned()).collect();

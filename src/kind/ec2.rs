@@ -1,8 +1,8 @@
-//! What the EC2 kinds share: filters, tags, pages and the shapes of values. Comes in as SDK types,
-//! goes out as [`Value`]s and the other way round. Knows no kind.
+//! Shared by the EC2 kinds: filters, tags, pages and the shapes of values. Converts SDK types to [`Value`]s
+//! and back. Knows no kind.
 //!
-//! Reads go by filter (`instance-id`, `group-id`) and not by the id parameters: with those, one
-//! missing id fails the whole call (API_DescribeInstances), with a filter it is simply absent.
+//! Reads use filters (`instance-id`, `group-id`) and not the id parameters. With those, one missing id fails
+//! the whole call (API_DescribeInstances); with a filter it is simply absent.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -24,33 +24,32 @@ pub fn filter(name: impl Into<String>, values: impl IntoIterator<Item = impl Int
     Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
 }
 
-/// One filter a tag; `*` and `?` in a value match as EC2 matches them.
+/// One filter for each tag; `*` and `?` in a value are EC2's wildcards.
 pub fn tag_filters(tags: &Tags) -> impl Iterator<Item = Filter> + '_ {
     tags.iter().map(|(key, value)| filter(format!("tag:{key}"), [value.as_str()]))
 }
 
-/// What bears the tag of a stack.
+/// Filters for resources with the tag of a stack.
 pub fn of_stack(stack: &str) -> Vec<Filter> {
     vec![filter(format!("tag:{STACK_TAG}"), [stack])]
 }
 
-/// What has this id, if its tags are those of a stack.
+/// Returns the resource with this id if its tags are those of a stack.
 pub fn tagged(id: Option<&str>, stack: &str, tags: &[Tag]) -> Option<Tagged> {
     Tagged::of(id, stack, tags.iter().map(|tag| (tag.key(), tag.value())))
 }
 
-/// What this operation has made, by the tag that its creating call set.
+/// Filters for resources that this operation has made, by the tag that its creating call set.
 pub fn made_by(op: &Operation<'_>) -> Vec<Filter> {
     vec![filter(format!("tag:{OPERATION_TAG}"), [op.id.as_str()])]
 }
 
-/// Ids in portions that fit one filter.
+/// The ids in batches that fit one filter.
 pub fn portions<'a>(wanted: &'a [Wanted<'_>]) -> Vec<Vec<&'a str>> {
     wanted.chunks(FILTER_VALUES).map(|some| some.iter().map(|one| one.id).collect()).collect()
 }
 
-/// All pages of a paged read. `page` gets the token of the next page and yields that page's items
-/// and the token after it.
+/// Reads all pages. `page` takes a page token, and returns that page's items and the next token.
 pub async fn pages<T, F, Fut>(mut page: F) -> Result<Vec<T>, Error>
 where
     F: FnMut(Option<String>) -> Fut,
@@ -76,25 +75,25 @@ pub fn sdk_tags(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| sdk_tag(key, value)).collect()
 }
 
-/// Tags for a creating call; `None` where there are none, since EC2 refuses an empty list.
+/// Tags for a creating call; `None` if there are none, since EC2 refuses an empty list.
 pub fn tag_specification(resource: ResourceType, tags: &Tags) -> Option<TagSpecification> {
     let tags = (!tags.is_empty()).then(|| sdk_tags(tags))?;
     Some(TagSpecification::builder().resource_type(resource).set_tags(Some(tags)).build())
 }
 
-/// What the author declared and bgform's own, for the creating call of one resource.
+/// The declared tags and bgform's own, for the creating call of one resource.
 pub fn own_tags(op: &Operation<'_>, resource: ResourceType, declared: &Tags) -> Option<TagSpecification> {
     tag_specification(resource, &op.tags(declared))
 }
 
-/// All tags, reserved ones too.
+/// All tags, including reserved ones.
 pub fn all_tags(tags: Option<&[Tag]>) -> Tags {
     let tags = tags.unwrap_or_default().iter();
     tags.map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()))
         .collect()
 }
 
-/// The tags that are an author's, as the `tags` attribute holds them.
+/// The author's tags, as the value of the `tags` attribute.
 pub fn declared_tags(tags: Option<&[Tag]>) -> Value {
     strings(all_tags(tags).into_iter().filter(|(key, _)| !is_reserved_tag(key)))
 }
@@ -103,7 +102,7 @@ pub fn tag<'a>(tags: Option<&'a [Tag]>, key: &str) -> Option<&'a str> {
     tags?.iter().find(|tag| tag.key() == Some(key))?.value()
 }
 
-/// Whether the resource was made by this operation's stack.
+/// Tells whether the resource was made by this operation's stack.
 pub fn is_ours(op: &Operation<'_>, tags: Option<&[Tag]>) -> bool {
     tag(tags, STACK_TAG) == Some(op.stack)
 }
@@ -113,7 +112,7 @@ pub fn strings(members: impl IntoIterator<Item = (String, String)>) -> Value {
     Value::Object(members.into_iter().map(|(key, value)| (key, Value::String(value))).collect())
 }
 
-/// Sets and removes tags until the declared ones are `after`; reserved ones are not touched.
+/// Sets and removes tags until the declared ones equal `after`. Reserved tags are left alone.
 pub async fn update_tags(op: &Operation<'_>, id: &str, before: &Tags, after: &Tags) -> Result<(), Error> {
     let ec2 = &op.cloud.ec2;
     let set: Tags = after
@@ -138,7 +137,7 @@ pub async fn update_tags(op: &Operation<'_>, id: &str, before: &Tags, after: &Ta
     Ok(())
 }
 
-/// Sets tags, reserved ones too.
+/// Sets tags, including reserved ones.
 pub async fn set_tags(op: &Operation<'_>, id: &str, tags: &Tags) -> Result<(), Error> {
     let ec2 = &op.cloud.ec2;
     op.call(Service::Ec2, "CreateTags", Repeat::Safe, || {
@@ -148,7 +147,7 @@ pub async fn set_tags(op: &Operation<'_>, id: &str, tags: &Tags) -> Result<(), E
     Ok(())
 }
 
-/// Filters of an `existing` block in their typed form.
+/// The filters of an `existing` block in their typed form.
 pub fn typed<T: DeserializeOwned>(schema: &Schema, filters: &Object) -> Result<T, Error> {
     let canonical = Value::Object(schema.canonical(filters));
     serde_json::from_value(canonical.to_plain_json()).map_err(|mismatch| {
@@ -159,7 +158,7 @@ pub fn typed<T: DeserializeOwned>(schema: &Schema, filters: &Object) -> Result<T
     })
 }
 
-/// `arn:aws:ec2:region:account:kind/id`, for what EC2 does not answer an ARN of.
+/// `arn:aws:ec2:region:account:kind/id`, for resources whose ARN EC2 does not answer.
 pub fn arn(cloud: &Cloud, owner: &str, what: &str) -> String {
     let partition = match cloud.region.split('-').next() {
         Some("cn") => "aws-cn",
@@ -169,7 +168,7 @@ pub fn arn(cloud: &Cloud, owner: &str, what: &str) -> String {
     format!("arn:{partition}:ec2:{}:{owner}:{what}", cloud.region)
 }
 
-/// Members of an object, leaving out what is not set.
+/// Builds an object without the members that are not set.
 #[derive(Default)]
 pub struct Members(Object);
 
@@ -191,7 +190,7 @@ impl Members {
         std::mem::take(&mut self.0)
     }
 
-    /// The object, or null where nothing was set.
+    /// The object, or null if nothing was set.
     pub fn value(&mut self) -> Value {
         match self.0.is_empty() {
             true => Value::Null,
@@ -200,7 +199,7 @@ impl Members {
     }
 }
 
-/// Outputs from a list of pairs; every one is there, null where EC2 answered nothing.
+/// Outputs from a list of pairs; every output is present, null if EC2 answered nothing.
 pub fn outputs<const N: usize>(members: [(&str, Value); N]) -> Object {
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -210,8 +209,8 @@ pub fn list(items: impl IntoIterator<Item = impl Into<String>>) -> Value {
     Value::List(items.into_iter().map(|item| Value::String(item.into())).collect())
 }
 
-/// What state last knew of attributes that no API answers (timeouts, how many versions to keep):
-/// carried over, so that only the author changes them.
+/// Copies attributes that no API answers (timeouts, the number of versions to keep) from the state, so that
+/// only the author changes them.
 pub fn carry_over(inputs: &mut Object, one: &Wanted<'_>, names: &[&str]) {
     let Some(last) = one.last else { return };
     for name in names {
@@ -221,7 +220,7 @@ pub fn carry_over(inputs: &mut Object, one: &Wanted<'_>, names: &[&str]) {
     }
 }
 
-/// By id, with what was wanted of it.
+/// The wanted resources by id.
 pub fn by_id<'a, 'b>(wanted: &'a [Wanted<'b>]) -> BTreeMap<&'a str, &'a Wanted<'b>> {
     wanted.iter().map(|one| (one.id, one)).collect()
 }

@@ -1,5 +1,5 @@
-//! `existing` load balancers, listeners and target groups: read by what is known of them, with the
-//! outputs that managed ones have.
+//! `existing` load balancers, listeners and target groups: found by their attributes, with the outputs of
+//! managed ones.
 
 use std::sync::LazyLock;
 
@@ -69,7 +69,7 @@ fn wanted_tags(filters: &Object) -> Tags {
     tags.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
-/// Those of `found` (ARN and outputs) that have all the tags, in the order of their ARNs.
+/// The resources of `found` (ARN and outputs) that have all the tags, in the order of their ARNs.
 async fn tagged(
     cloud: &Cloud,
     wanted: &Tags,

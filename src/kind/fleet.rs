@@ -1,5 +1,5 @@
-//! The seam between a rollout and the kind whose instances carry a colour. A rollout knows a fleet by
-//! this trait alone and finds it through the registry. Decides nothing about when a fleet changes.
+//! The seam between a rollout and a kind whose instances carry a colour. A rollout uses a fleet only through
+//! this trait, and finds it through the registry. The fleet does not decide when it changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::facts::{Origin, Sizing};
 use crate::state::Record;
 use crate::value::Object;
 
-/// A reason, and what to do.
+/// A reason, and the remedy.
 pub type Refusal = (String, String);
 
-/// One version of what instances are launched from.
+/// One version of a launch source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Template {
     pub id: String,
-    /// A number, or what else the API was told (`$Latest`).
+    /// A number, or an alias (`$Latest`).
     pub version: String,
 }
 
@@ -41,13 +41,13 @@ impl From<&Origin> for Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     pub id: String,
-    /// The state in the API's words, such as `InService` or `Pending:Wait`.
+    /// The state in the API's terms, such as `InService` or `Pending:Wait`.
     pub state: String,
     /// The fleet's own view of its health.
     pub healthy: bool,
-    /// The version that it was launched from, as the fleet says it.
+    /// The version that it was launched from, according to the fleet.
     pub template: Option<Template>,
-    /// How many units of the fleet's sizes it counts.
+    /// The units of the fleet's sizes that it counts for.
     pub units: i32,
     pub protected: bool,
 }
@@ -57,65 +57,65 @@ impl Member {
         self.serves() && self.healthy
     }
 
-    /// Whether it takes traffic, healthy or not.
+    /// Tells whether it takes traffic, healthy or not.
     pub fn serves(&self) -> bool {
         self.state == "InService"
     }
 
-    /// Whether it is on standby, or on its way there or back.
+    /// Tells whether it is on standby, or on its way there or back.
     pub fn on_standby(&self) -> bool {
         self.state.contains("Standby")
     }
 
-    /// Whether it is on its way out of the fleet.
+    /// Tells whether it is leaving the fleet.
     pub fn leaving(&self) -> bool {
         ["Terminat", "Detach"].iter().any(|start| self.state.starts_with(start))
     }
 }
 
-/// A fleet as it was last seen: its sizes and its instances.
+/// A fleet as last observed: its sizes and its instances.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing {
     pub name: String,
     pub arn: String,
-    /// Deletion has begun: it takes no more changes.
+    /// Whether its deletion has begun; it then takes no more changes.
     pub deleting: bool,
     pub min: i32,
     pub max: i32,
-    /// The capacity wanted at the moment, whoever asked for it.
+    /// The currently wanted capacity, whoever set it.
     pub desired: i32,
     pub members: Vec<Member>,
     /// The version that new instances are launched from.
     pub template: Option<Template>,
     /// Target group ARNs.
     pub target_groups: BTreeSet<String>,
-    /// Whether the fleet ends instances that its target groups find unhealthy.
+    /// Whether the fleet terminates instances that its target groups find unhealthy.
     pub judged_by_targets: bool,
     pub suspended: BTreeSet<String>,
     pub metrics: BTreeSet<String>,
-    /// Keys and values, bgform's own included.
+    /// Keys and values, including bgform's own.
     pub tags: BTreeMap<String, String>,
     pub deletion_protection: Option<String>,
 }
 
 impl Standing {
-    /// Those of the instances that have these ids.
+    /// The members with these ids.
     pub fn of<'a>(&'a self, ids: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Member> {
         self.members.iter().filter(|member| ids.contains(&member.id))
     }
 
-    /// How many instances are in service and, as far as the fleet knows, healthy.
+    /// The number of instances that are in service and, according to the fleet, healthy.
     pub fn in_service(&self) -> usize {
         self.members.iter().filter(|member| member.in_service()).count()
     }
 
-    /// The capacity that these instances are, in the units of the fleet's sizes.
+    /// The capacity of the in-service instances, in the units of the fleet's sizes.
     pub fn capacity_in_service(&self) -> i32 {
         self.members.iter().filter(|member| member.in_service()).map(|member| member.units).sum()
     }
 
-    /// Whether the capacity in service is what is wanted, or as near to it as the fleet gets: it
-    /// counts whole instances, keeps the protected ones, and a suspended process does nothing.
+    /// Tells whether the capacity in service is the wanted one, or as near as the fleet gets: it counts whole
+    /// instances, keeps protected ones, and does nothing that a suspended process would do.
     pub fn settled(&self) -> bool {
         let capacity = self.capacity_in_service();
         let heaviest = self.members.iter().map(|member| member.units).max().unwrap_or(1);
@@ -124,12 +124,12 @@ impl Standing {
         (capacity >= self.desired || !launches) && (kept || capacity - self.desired < heaviest)
     }
 
-    /// How many instances are there, and are not on their way out.
+    /// The number of instances that are not leaving.
     pub fn running(&self) -> usize {
         self.members.iter().filter(|member| !member.leaving()).count()
     }
 
-    /// Why its instances would stay when it is emptied, at once or by a schedule: `its process Terminate is
+    /// Why its instances would stay if it were emptied, at once or by a schedule: `its process Terminate is
     /// suspended`.
     pub fn kept(&self) -> Option<String> {
         let halted =
@@ -141,8 +141,8 @@ impl Standing {
         }
     }
 
-    /// How many instances have this capacity, as those that it has now have theirs: instance types may
-    /// count several units each.
+    /// The number of instances for this capacity, at the units of its current instances: an instance may
+    /// count several units.
     pub fn instances_for(&self, capacity: i32) -> u32 {
         let there = self.members.iter().filter(|member| !member.leaving());
         let (count, units) = there.fold((0, 0), |(count, units), member| (count + 1, units + member.units));
@@ -154,7 +154,7 @@ impl Standing {
         u32::try_from(instances).unwrap_or(u32::MAX)
     }
 
-    /// What a person who waits wants to see: `1 of 3 in service, 2 Pending`.
+    /// A summary for a person who waits: `1 of 3 in service, 2 Pending`.
     pub fn summary(&self) -> String {
         let mut states: BTreeMap<&str, usize> = BTreeMap::new();
         for member in self.members.iter().filter(|member| !member.in_service()) {
@@ -165,8 +165,8 @@ impl Standing {
         format!("{} of {} in service{rest}", self.in_service(), self.instances_for(self.desired))
     }
 
-    /// The version that the fleet stands at: that of its pin, unless an instance still runs
-    /// another template or an older version; then that one, so that a plan finishes the work.
+    /// The version that the fleet is at: the pinned one, unless an instance still runs another template or an
+    /// older version. Then it is that one, so that a plan finishes the work.
     pub fn stands_at(&self) -> Option<Template> {
         let pinned = self.template.clone()?;
         let behind = |one: &&Template| {
@@ -182,13 +182,13 @@ impl Standing {
     }
 }
 
-/// How a fleet is taken back to a version by replacing its instances.
+/// The pace at which a fleet's instances are replaced on the way back to a version.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
-    /// Percent of the capacity that stays in service at least, and that there is at most.
+    /// Minimum percent of the capacity that stays in service, and maximum percent of it that exists.
     pub min_healthy: f64,
     pub max_healthy: f64,
-    /// Whether an instance stays that runs the version already.
+    /// Whether an instance that already runs the version stays.
     pub skip_matching: bool,
 }
 
@@ -198,18 +198,18 @@ impl Default for Pace {
     }
 }
 
-/// How a deployment writes the block of a fleet.
+/// The attributes of a fleet's block that a deployment reads and writes.
 #[derive(Debug)]
 pub struct Shape {
-    /// The attribute that names what its instances are launched from.
+    /// The attribute that names the launch source.
     pub source: &'static str,
     /// The attribute that lists its target groups.
     pub targets: &'static str,
     /// Minimum, maximum and wanted number of instances.
     pub sizes: [&'static str; 3],
-    /// What else decides what runs on its instances, and so ships with a release.
+    /// The other attributes that decide what runs on its instances, and so ship with a release.
     pub ships: &'static [&'static str],
-    /// What a colour's fleet has unless its author says otherwise.
+    /// The values of a colour's fleet that its author does not declare.
     pub defaults: &'static [(&'static str, &'static str)],
 }
 
@@ -217,41 +217,41 @@ pub struct Shape {
 pub trait Fleet: Send + Sync {
     fn kind(&self) -> &'static str;
 
-    /// The cloud's name for one: `Auto Scaling group`.
+    /// The cloud's name for such a fleet: `Auto Scaling group`.
     fn noun(&self) -> &'static str;
 
-    /// The kind that its instances are launched from.
+    /// The kind of its launch source.
     fn source(&self) -> &'static str;
 
-    /// The kind that its instances are reached and judged by.
+    /// The kind through which its instances get requests and are judged.
     fn targets(&self) -> &'static str;
 
     /// The attributes of its block that a deployment reads and writes.
     fn shape(&self) -> &'static Shape;
 
-    /// Whether an attribute decides what runs on its instances.
+    /// Tells whether an attribute decides what runs on its instances.
     fn is_launched(&self, attribute: &str) -> bool {
         let shape = self.shape();
         attribute == shape.source || shape.ships.contains(&attribute)
     }
 
-    /// The minimum and maximum that inputs say.
+    /// The minimum and maximum in these inputs.
     fn bounds(&self, inputs: &Object) -> Option<[u32; 2]>;
 
-    /// How many instances the inputs ask for at first.
+    /// The initial number of instances in these inputs.
     fn wanted(&self, inputs: &Object) -> Option<u32>;
 
-    /// Inputs with other sizes; `bounds` are the file's minimum and maximum, where they are known.
+    /// Returns the inputs with other sizes; `bounds` are the file's minimum and maximum, if they are known.
     fn sized(&self, inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object;
 
-    /// How long an instance may take to come into service.
+    /// Maximum time for an instance to come into service.
     fn ready_timeout(&self, inputs: &Object) -> Duration;
 
-    /// Fleets as they stand now, by id; one that is gone is left out.
+    /// Observes fleets by id; a missing fleet is left out.
     fn observe<'a>(&'a self, cloud: &'a Cloud, ids: &'a [&'a str]) -> Boxed<'a, BTreeMap<String, Standing>>;
 
-    /// The inputs of the source, which has this record, as they were at an older version; none at the one that it
-    /// stands at, or one that is gone.
+    /// The inputs of the launch source with this record, as they were at an older version. `None` if it is at
+    /// that version, or the version is gone.
     fn at_version<'a>(
         &'a self,
         cloud: &'a Cloud,
@@ -262,58 +262,57 @@ pub trait Fleet: Send + Sync {
     /// Waits until the wanted capacity is in service and every instance is a healthy target.
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()>;
 
-    /// What `adopt` says of a fleet that is taken over, for the reference.
+    /// The reference's text about `adopt` for this fleet.
     fn adopts(&self) -> &'static str;
 
-    /// What a fleet that is to be taken over launches; or why it cannot be: from nothing that a deployment
-    /// knows, or it is not alone on that.
+    /// The launch version of a fleet to adopt. Refused if its launch source is none that a deployment has, or
+    /// other fleets use it too.
     fn adoptable<'a>(&'a self, cloud: &'a Cloud, fleet: &'a Standing)
     -> Boxed<'a, Result<Template, Refusal>>;
 
-    /// Why a fleet that is to be taken over would launch or end instances: the inputs that it has, and those
-    /// that the file says.
+    /// Why adoption would launch or terminate instances, from the live inputs and the file's.
     fn not_untouched(&self, fleet: &Standing, live: &Object, said: &Object) -> Option<Refusal>;
 
-    /// What is launched from now on is of this version, by id alone; no instance notices.
+    /// Makes the fleet launch this version from now on, by id alone; running instances stay.
     fn hold_at<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, to: &'a Template) -> Boxed<'a, ()>;
 
-    /// AWS empties the fleet at this time, without a process of ours; again, it is another time.
+    /// Schedules AWS to empty the fleet at this time, without a process of ours. A later call moves the time.
     fn retire_at<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, at: Timestamp) -> Boxed<'a, ()>;
 
-    /// When the fleet is to be emptied, by [`Fleet::retire_at`].
+    /// The time at which the fleet is to be emptied, set by [`Fleet::retire_at`].
     fn retires<'a>(&'a self, cloud: &'a Cloud, id: &'a str) -> Boxed<'a, Option<Timestamp>>;
 
-    /// AWS does not empty the fleet any more.
+    /// Calls off [`Fleet::retire_at`].
     fn keep<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, ()>;
 
-    /// How instances are replaced in place; none where they cannot be.
+    /// The fleet's replacement of instances in place; `None` if it has none.
     fn replaced(&self) -> Option<&'static dyn Replaced> {
         None
     }
 
-    /// How instances are taken out of the traffic and back; none where they cannot be.
+    /// The fleet's way to take instances out of the traffic and back; `None` if it has none.
     fn rested(&self) -> Option<&'static dyn Rested> {
         None
     }
 }
 
-/// A fleet that replaces its instances itself, a few at a time. The way forward is an update of the
-/// resource; these look at it and turn it round.
+/// A fleet that replaces its instances itself, a few at a time. The way forward is an update of the resource;
+/// these functions observe it and turn it round.
 pub trait Replaced: Send + Sync {
-    /// The block that says how: with `min_healthy`, `max_healthy`, `checkpoints`, `checkpoint_delay` and
+    /// The block of its settings: `min_healthy`, `max_healthy`, `checkpoints`, `checkpoint_delay` and
     /// `auto_rollback`.
     fn block(&self) -> &'static str;
 
-    /// The pace that the fleet's inputs say.
+    /// The pace in these inputs.
     fn pace(&self, inputs: &Object) -> Pace;
 
-    /// How far it is in percent, and that in words; none where none is under way.
+    /// The progress of the replacement under way, in percent and in words; `None` if none is under way.
     fn under_way<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, Option<(i32, String)>>;
 
-    /// Ends it: instances stay as they are by then. Does not wait.
+    /// Cancels the replacement under way: instances stay as they are. Does not wait.
     fn cancel<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, ()>;
 
-    /// Turns one that goes forward round. Does not wait.
+    /// Turns round a replacement that goes forward. Does not wait.
     fn turn_back<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, ()>;
 
     /// The same, and waits until none is under way.
@@ -329,19 +328,19 @@ pub trait Replaced: Send + Sync {
         pace: Pace,
     ) -> Boxed<'a, ()>;
 
-    /// How long a new instance is not counted.
+    /// Time for which a new instance is not counted.
     fn warmup(&self, inputs: &Object) -> Duration;
 }
 
-/// A fleet whose instances can leave the traffic for a while and keep running.
+/// A fleet whose instances can leave the traffic for a time and keep running.
 pub trait Rested: Send + Sync {
-    /// The attribute, and its value, by which instances of an older version stay.
+    /// The attribute, and its value, that keeps instances of an older version.
     fn outdated(&self) -> (&'static str, &'static str);
 
-    /// The attribute of what it launches from that holds the script which instances begin with.
+    /// The attribute of the launch source that holds the startup script.
     fn script(&self) -> &'static str;
 
-    /// The IAM actions of all this.
+    /// The IAM actions that this needs.
     fn permissions(&self) -> &'static [&'static str];
 
     /// Takes instances out of the traffic, and waits until their requests have ended.
@@ -353,7 +352,7 @@ pub trait Rested: Send + Sync {
         limit: Duration,
     ) -> Boxed<'a, ()>;
 
-    /// Brings them back, and waits until they are healthy targets.
+    /// Brings these instances back, and waits until they are healthy targets.
     fn exit<'a>(
         &'a self,
         op: &'a Operation<'a>,
@@ -362,13 +361,13 @@ pub trait Rested: Send + Sync {
         limit: Duration,
     ) -> Boxed<'a, ()>;
 
-    /// Ends those that are out.
+    /// Terminates the instances that are out of the traffic.
     fn end<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, ids: &'a BTreeSet<String>) -> Boxed<'a, ()>;
 
-    /// The fleet wants so many again, if it wants fewer.
+    /// Raises the wanted number of instances to this, if it is lower.
     fn grow<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, desired: i32) -> Boxed<'a, ()>;
 
-    /// What is launched from now on is of this version.
+    /// Makes the fleet launch this version from now on.
     fn pin<'a>(
         &'a self,
         op: &'a Operation<'a>,
@@ -377,7 +376,7 @@ pub trait Rested: Send + Sync {
         to: &'a Template,
     ) -> Boxed<'a, ()>;
 
-    /// Replaces these instances, one after the other.
+    /// Replaces these instances one after another.
     fn replace<'a>(
         &'a self,
         op: &'a Operation<'a>,

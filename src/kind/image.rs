@@ -113,8 +113,8 @@ impl Kind for Image {
         Ok(())
     }
 
-    /// An image that another stack baked in the same way is that stack's to delete. One that is
-    /// gone may have left its snapshots, where an earlier run was cut short.
+    /// An image that another stack baked in the same way belongs to that stack. A deleted image may have left
+    /// its snapshots, if an earlier run was cut short.
     async fn delete(&self, op: &Operation<'_>, record: &Record) -> Result<(), Error> {
         let found = images(op.cloud, vec![filter("image-id", [&record.id])]).await?;
         if found.is_empty() {
@@ -179,7 +179,7 @@ impl Kind for Image {
     }
 }
 
-/// This account's images.
+/// This account's images that match the filters.
 async fn images(cloud: &Cloud, filters: Vec<Filter>) -> Result<Vec<Ami>, Error> {
     let filters = &filters;
     pages(|token| async move {
@@ -205,8 +205,8 @@ fn live_image(cloud: &Cloud, image: &Ami, one: &Wanted<'_>) -> Live {
         ("description", image.description().filter(|text| !text.is_empty()).into()),
         ("tags", declared_tags(tags)),
     ]);
-    // An image never changes, so what was baked into it is what state says was; how long it might
-    // take is nobody's but the author's.
+    // An image never changes, so the inputs of its bake come from the state; its timeouts come only from the
+    // author.
     for attribute in &SCHEMA.attributes {
         if let Some(default) = attribute.default.as_ref().filter(|_| !inputs.contains_key(attribute.name)) {
             inputs.insert(attribute.name.to_owned(), default.clone());
@@ -222,7 +222,7 @@ fn live_image(cloud: &Cloud, image: &Ami, one: &Wanted<'_>) -> Live {
     }
     let outputs = outputs([
         ("id", id.into()),
-        // Images are nobody's in an ARN (service authorization reference, Amazon EC2).
+        // An image's ARN has no account (service authorization reference, Amazon EC2).
         ("arn", arn(cloud, "", &format!("image/{id}")).into()),
         ("name", full_name.into()),
         ("bake", hash.into()),

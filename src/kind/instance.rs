@@ -1,4 +1,4 @@
-//! `instance`: one machine, running or stopped.
+//! `instance`: one EC2 instance, running or stopped.
 
 use std::collections::BTreeMap;
 
@@ -137,12 +137,12 @@ impl Kind for Instance {
         state::terminated(op, &record.id).await
     }
 
-    /// The tags are on the creating call, so what carries the operation is all that it has made; a
-    /// call that EC2 had and whose answer was lost is repeated with the same client token.
+    /// The creating call sets the tags, so every instance of the operation carries them. A call whose answer
+    /// was lost is repeated with the same client token.
     async fn find(&self, op: &Operation<'_>, _spec: Spec) -> Result<Option<String>, Error> {
         let found = state::instances(op.cloud, made_by(op)).await?;
         let Some(one) = found.iter().find(|one| !one.is_gone()).or(found.first()) else { return Ok(None) };
-        // Whether it runs as it should is left to the plan, which can change what keeps it from that.
+        // The plan checks its state, since it can change whatever keeps the instance from it.
         match state::settled(op, one.id()).await {
             Err(Error::Wait { end: WaitEnd::TimedOut { .. }, .. }) => {}
             settled => settled.map(drop)?,
@@ -220,7 +220,7 @@ async fn run(op: &Operation<'_>, spec: &Spec) -> Result<String, Error> {
                     spec.instance_initiated_shutdown_behavior.as_deref().map(Into::into),
                 )
                 .set_tag_specifications(Some(tags.clone()));
-            // The public address is said on an interface, and then all of the network is.
+            // A public address can only be set on an interface, and then all network attributes belong there.
             match spec.associate_public_ip_address {
                 Some(public) => call.network_interfaces(
                     t::InstanceNetworkInterfaceSpecification::builder()
@@ -244,8 +244,8 @@ async fn run(op: &Operation<'_>, spec: &Spec) -> Result<String, Error> {
     Ok(instance.and_then(|instance| instance.instance_id).unwrap_or_default())
 }
 
-/// Brings a new instance to the state that is declared. EC2 can only stop what has run. One that EC2 ends
-/// instead is gone.
+/// Brings a new instance to its declared state. EC2 can only stop an instance that has run. An instance that
+/// EC2 terminates instead is gone.
 async fn finish(op: &Operation<'_>, id: &str, spec: &Spec) -> Result<(), Error> {
     match spec.should_run() {
         true => state::running(op, id).await,

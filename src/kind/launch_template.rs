@@ -1,7 +1,7 @@
-//! `launch_template`: one name, and a version for each change of what instances are launched with.
+//! `launch_template`: a name, with a version for each change of the launch parameters.
 //!
-//! Versions never change (API_CreateLaunchTemplateVersion), so a template whose newest version is
-//! the one that state knows is known whole from one batched call.
+//! Versions never change (API_CreateLaunchTemplateVersion), so a template whose newest version is the state's
+//! can be read by one batched call.
 
 use std::collections::BTreeMap;
 
@@ -142,7 +142,7 @@ impl Kind for LaunchTemplate {
         let given = |name: &str| inputs.get(name).is_some_and(|value| !value.is_null());
         let mut mistakes = Vec::new();
         if given("security_groups") && given("network_interface") {
-            // API_RequestLaunchTemplateData: groups belong to the interfaces where there are some.
+            // API_RequestLaunchTemplateData: groups belong to the interfaces, if there are any.
             mistakes.push((
                 "security_groups",
                 "a template with `network_interface` blocks takes its security groups there".to_owned(),
@@ -178,13 +178,13 @@ impl Kind for LaunchTemplate {
         use aws_sdk_ec2::types::RequestLaunchTemplateData;
         let input = CreateLaunchTemplateInput::builder().build();
         let mut inputs: Vec<_> = input.iter().map(|input| format!("{input:?}")).collect();
-        // Its debug text hides the user data; the field's name is there.
+        // Its debug text hides the user data, but shows the field's name.
         inputs.push(format!("{:?}", RequestLaunchTemplateData::builder().build()));
         inputs
     }
 }
 
-/// The name that state knows: names can be asked for by filter, ids cannot.
+/// The name in the state: templates can be filtered by name but not by id.
 fn known_name(one: &Wanted<'_>) -> Option<String> {
     let last = one.last?;
     let name = last.outputs.get("name").or_else(|| last.inputs.get("name"))?;
@@ -203,7 +203,7 @@ async fn matching(cloud: &Cloud, filters: &[Filter]) -> Result<Vec<Template>, Er
     .await
 }
 
-/// Templates by id. One id that is gone fails the whole call, so then each is asked for alone.
+/// Templates by id. One missing id fails the whole call, so each is then asked for alone.
 async fn described(cloud: &Cloud, ids: &[&str]) -> Result<Vec<Template>, Error> {
     let ask = |ids: Vec<String>| async move {
         let send = || cloud.ec2.describe_launch_templates().set_launch_template_ids(Some(ids.clone())).send();
@@ -241,7 +241,7 @@ async fn live_template(cloud: &Cloud, template: &Template, one: &Wanted<'_>) -> 
             versions.sort_by_key(LaunchTemplateVersion::version_number);
             let newest = versions.last().and_then(LaunchTemplateVersion::launch_template_data);
             let mut inputs = newest.map(live::inputs).unwrap_or_default();
-            // bgform's own, and no template's: the default where state does not know it.
+            // bgform's own setting; the default if the state does not have it.
             inputs.insert("keep_versions".to_owned(), 5.into());
             carry_over(&mut inputs, one, &["keep_versions"]);
             (inputs, Value::List(versions.iter().map(version_output).collect()))
@@ -249,7 +249,7 @@ async fn live_template(cloud: &Cloud, template: &Template, one: &Wanted<'_>) -> 
     };
     inputs.insert("name".to_owned(), template.launch_template_name().into());
     inputs.insert("tags".to_owned(), declared_tags(template.tags.as_deref()));
-    // EC2 answers no owner; `CreatedBy` is the ARN of who made it, in the owner's account.
+    // EC2 answers no owner; `CreatedBy` is the creator's ARN, in the owner's account.
     let owner = template.created_by().and_then(|arn| arn.split(':').nth(4)).unwrap_or_default();
     let outputs = outputs([
         ("id", id.into()),
@@ -262,8 +262,8 @@ async fn live_template(cloud: &Cloud, template: &Template, one: &Wanted<'_>) -> 
     Ok(Live { inputs, outputs })
 }
 
-/// The inputs of a template as they were at `version`, with those of the record that are no version's. None where
-/// it is the latest one, or EC2 has it no more.
+/// The inputs of a template at `version`, with those of the record that no version has. `None` if that
+/// version is the latest, or EC2 no longer has it.
 pub async fn at_version(
     cloud: &Cloud,
     version: &super::fleet::Template,

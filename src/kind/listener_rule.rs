@@ -1,5 +1,5 @@
-//! `listener_rule`: which requests go to which target groups, by weight. A change of weights waits
-//! for the targets' health and is one call.
+//! `listener_rule`: forwards matching requests to target groups by weight. A change of weights waits for the
+//! targets' health and is one call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -25,7 +25,7 @@ use crate::kind::operation::{Operation, Tagged};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
-/// Which requests of a listener go where.
+/// A rule of a listener: its conditions, and its actions.
 pub struct ListenerRule;
 
 #[derive(Debug, Deserialize)]
@@ -60,7 +60,7 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
     unique: &["listener", "priority"],
 });
 
-/// Rules by ARN; those that are gone are left out.
+/// Rules by ARN; missing ones are left out.
 async fn described(cloud: &Cloud, arns: &[String]) -> Result<Vec<Described>, Error> {
     let fetch = |batch: Vec<String>| async move {
         let batch = &batch;
@@ -74,7 +74,7 @@ async fn described(cloud: &Cloud, arns: &[String]) -> Result<Vec<Described>, Err
     elbv2::batched(arns, elbv2::HUNDRED, fetch).await
 }
 
-/// All rules of a listener; none if it is gone.
+/// All rules of a listener; empty if it is gone.
 pub async fn rules_of(cloud: &Cloud, listener: &str) -> Result<Vec<Described>, Error> {
     let all = elbv2::pages(|marker| async move {
         let describe = cloud.elbv2.describe_rules().listener_arn(listener).set_marker(marker);
@@ -84,8 +84,8 @@ pub async fn rules_of(cloud: &Cloud, listener: &str) -> Result<Vec<Described>, E
     Ok(elbv2::unless_gone(all.await)?.unwrap_or_default())
 }
 
-/// A rule's ARN is its listener's with `listener-rule` and one part more, and nothing else that
-/// the API answers of a rule names the listener.
+/// The listener of a rule. A rule's ARN is its listener's with `listener-rule` and one more part; no other
+/// field of the API's answer names the listener.
 fn listener_of(rule: &str) -> Option<String> {
     let (listener, _) = rule.rsplit_once('/')?;
     Some(listener.replacen(":listener-rule/", ":listener/", 1))
@@ -103,7 +103,7 @@ fn inputs_of(described: &Described, last: Option<&Record>) -> Object {
     ])
 }
 
-/// The largest priority of a listener below `below` that no rule and none of `chosen` has.
+/// The highest free priority of a listener below `below` that is not in `chosen`.
 pub(super) async fn free_priority(
     cloud: &Cloud,
     listener: &str,
@@ -131,7 +131,7 @@ async fn made(op: &Operation<'_>, spec: &Spec) -> Result<Option<String>, Error> 
     elbv2::made_by(op, arns.collect()).await
 }
 
-/// Gives rules their priorities, all of them or none (API_SetRulePriorities).
+/// Sets the priorities of rules, all or none (API_SetRulePriorities).
 async fn set_priorities(op: &Operation<'_>, places: &[(String, Value)]) -> Result<(), Error> {
     let number = |value: &Value| value.as_number().map(|number| number as i32);
     let pairs = places.iter().map(|(arn, priority)| {
@@ -140,7 +140,7 @@ async fn set_priorities(op: &Operation<'_>, places: &[(String, Value)]) -> Resul
     let set = op.cloud.elbv2.set_rule_priorities().set_rule_priorities(Some(pairs.collect()));
     match op.call(SERVICE, "SetRulePriorities", Repeat::Safe, || set.clone().send()).await {
         Err(error) if error.already_exists() => {
-            // A repeat after a lost answer: the rules stand there already.
+            // A repeat after a lost answer: the rules already have these priorities.
             let arns: Vec<String> = places.iter().map(|(arn, _)| arn.clone()).collect();
             let rules = described(op.cloud, &arns).await?;
             let stands = |(arn, priority): &(String, Value)| {
@@ -232,7 +232,7 @@ impl Kind for ListenerRule {
             set_priorities(op, &[(update.id.to_owned(), after.priority.into())]).await?;
         }
         let conditions = update.touches("condition").then(|| conditions::to_api(&after.condition));
-        // Of an action list and of conditions, what is left out stays as it is (API_ModifyRule).
+        // An omitted action list or condition list stays as it is (API_ModifyRule).
         let modify = |actions: Option<Vec<Action>>, conditions| {
             let modify = op.cloud.elbv2.modify_rule().rule_arn(update.id).set_conditions(conditions);
             let modify = modify.set_actions(actions.map(|actions| actions::to_api(&actions)));
@@ -274,7 +274,7 @@ impl Kind for ListenerRule {
     fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong> {
         let listener = inputs.get("listener").and_then(named);
         let protocol = listener.as_ref().and_then(|listener| listener.get("protocol")?.as_str());
-        // API_CreateRule: rules are of an Application Load Balancer.
+        // API_CreateRule: only Application Load Balancers have rules.
         let wrong = protocol.filter(|protocol| !matches!(*protocol, "HTTP" | "HTTPS")).map(|protocol| {
             (
                 "listener",
@@ -346,13 +346,13 @@ impl Together for ListenerRule {
     }
 }
 
-/// What forwards the requests that a rule is for. AWS answers and replaces the whole list of actions.
+/// The router of the requests that a rule matches. AWS answers and replaces the whole list of actions.
 impl Router for ListenerRule {
     fn forward(&self) -> &'static str {
         "action"
     }
 
-    /// The preview's header is one value more.
+    /// The preview's header is one more value.
     fn no_preview(&self, inputs: &Object) -> Option<(String, String)> {
         let (count, most) = (conditions::count(inputs)?, conditions::MOST_VALUES);
         (count >= most).then(|| {
@@ -419,7 +419,7 @@ impl Router for ListenerRule {
     }
 }
 
-/// The first host without a wildcard that the rule is for.
+/// The first host without a wildcard in the rule's conditions.
 fn host_of(rule: &Record) -> Option<String> {
     let conditions = rule.inputs.get("condition")?.as_list()?;
     let hosts = conditions.iter().filter_map(|condition| condition.get("host_header").as_list());

@@ -1,6 +1,6 @@
-//! Resource kinds: one file each, declaring a schema, a typed spec and the calls that make, read,
-//! change and remove one. Everything else (checker, plan, apply, reference, conformance test)
-//! works from what those files declare; adding a kind is one file and one line in the registry.
+//! Resource kinds: one file each, with a schema, a typed spec and the calls that create, read, update and
+//! delete a resource. The checker, plan, apply, reference and conformance test all use these declarations. A
+//! new kind needs one file and one line in the registry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -55,41 +55,41 @@ pub struct Wanted<'a> {
     pub address: &'a Address,
     /// The cloud's id or ARN: what [`Kind::create`] returned.
     pub id: &'a str,
-    /// Top-level attributes that the stack or the state declares. What can only be read one
+    /// Top-level attributes that the stack or the state declares. An attribute that can be read only for one
     /// resource at a time is read only if it is among them.
     pub declared: &'a BTreeSet<String>,
-    /// What state last knew: outputs that cannot be read again may be carried over from it.
+    /// The last record in the state: outputs that cannot be read again may be copied from it.
     pub last: Option<&'a Record>,
 }
 
-/// What a resource is now.
+/// A live resource.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
-    /// Attribute values in the schema's terms: ids and ARNs as strings, durations as
-    /// [`Value::Duration`] or seconds. An attribute that was not read is left out, one that is
-    /// not set is null.
+    /// Attribute values in the schema's terms: ids and ARNs as strings, durations as [`Value::Duration`] or
+    /// seconds. An attribute that was not read is left out; one that is not set is null.
     pub inputs: Object,
-    /// Every output of the schema; always `id`, and `arn` and `name` where other kinds refer by them.
+    /// Every output of the schema; always `id`, and also `arn` and `name` if other kinds refer by them.
     pub outputs: Object,
 }
 
-/// How a change that AWS does not make in place is made.
+/// The way to make a change that AWS does not make in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Made {
-    /// By a new resource.
+    /// By replacement.
     Anew,
-    /// In no way: the reason, and what to do instead.
+    /// Not possible: the reason, and the remedy.
     Never(String, &'static str),
 }
 
-/// What is known of that which a reference names: inputs, and outputs over them. `None` where nothing is.
+/// The known attributes of a referenced resource: its inputs, overlaid with its outputs. `None` if nothing is
+/// known.
 pub type Named<'a> = &'a dyn Fn(&Value) -> Option<Object>;
 
-/// What an update starts from and goes to.
+/// The start and the target of an update.
 #[derive(Debug)]
 pub struct Update<'a, S> {
     pub id: &'a str,
-    /// What is live (re-read just before).
+    /// The live resource, re-read just before.
     pub before: S,
     pub after: S,
     /// Names of the top-level attributes that differ.
@@ -108,8 +108,8 @@ impl<S> Update<'_, S> {
     }
 }
 
-/// What an update, replacement or deletion of a resource does to traffic. Target groups are given
-/// as the inputs hold them: a [`Value::Ref`] before apply, an ARN string after.
+/// The effect of an update, replacement or deletion on traffic. Target groups are in the form of the inputs:
+/// a [`Value::Ref`] before apply, an ARN string after.
 #[derive(Debug, Clone, Default)]
 pub struct Traffic {
     /// Target groups that the resource forwards to, with their weights: listener rules and
@@ -125,31 +125,31 @@ pub struct Permissions {
     pub read: &'static [&'static str],
     /// Create, update and delete.
     pub write: &'static [&'static str],
-    /// What shipping a release with it takes beside: looks before it begins, retirement.
+    /// Shipping a release with it: preflight and retirement.
     pub ship: &'static [&'static str],
 }
 
-/// A resource kind. Every function may be called again after a crash: `create` must be safe to
-/// repeat with the same operation once `find` has said that nothing is there, `update` converges
-/// on `after` from wherever the resource is, `delete` of what is gone is a success.
+/// A resource kind. Every function may be called again after a crash. `create` must be safe to repeat with
+/// the same operation once `find` has found nothing. `update` converges on `after` from any state of the
+/// resource. `delete` of a missing resource succeeds.
 pub trait Kind: Send + Sync + 'static {
-    /// The typed form of canonical inputs: references are ids or ARNs, durations are seconds,
-    /// defaults are filled in, what was not declared is absent.
+    /// The typed form of canonical inputs: references are ids or ARNs, durations are seconds, defaults are
+    /// filled in, undeclared attributes are absent.
     type Spec: DeserializeOwned + Send;
 
     fn schema(&self) -> &'static Schema;
 
     fn permissions(&self) -> Permissions;
 
-    /// Makes the resource whole (with its tags on the creating call) and returns its id. An
-    /// attribute that the creating call cannot set is set by later calls of the same function.
+    /// Creates the whole resource, with its tags on the creating call, and returns its id. An attribute that
+    /// the creating call cannot set is set by later calls of the same function.
     fn create(
         &self,
         op: &Operation<'_>,
         spec: Self::Spec,
     ) -> impl Future<Output = Result<String, Error>> + Send;
 
-    /// Reads all of `wanted` in as few calls as the API allows. What is gone is left out.
+    /// Reads all of `wanted` in as few calls as the API allows. Missing resources are left out.
     fn read(
         &self,
         cloud: &Cloud,
@@ -162,25 +162,25 @@ pub trait Kind: Send + Sync + 'static {
         update: Update<'_, Self::Spec>,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Removes the resource and all that was made for it, and waits until it is gone as far as
-    /// what it refers to is concerned.
+    /// Deletes the resource and everything made for it, and waits until the resources that it refers to can
+    /// be deleted.
     fn delete(&self, op: &Operation<'_>, record: &Record) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// After a crash: the id of what this operation's `create` made, by token, name or the
-    /// operation's tag; and whatever was left half done (a builder left running) is put right.
+    /// Recovers after a crash: returns the id that this operation's `create` made, found by token, name or
+    /// the operation's tag. Also repairs what was left half done (a builder left running).
     fn find(
         &self,
         op: &Operation<'_>,
         spec: Self::Spec,
     ) -> impl Future<Output = Result<Option<String>, Error>> + Send;
 
-    /// Mistakes that no single attribute's type and rule show, over canonical inputs that may hold
+    /// Returns mistakes that no single attribute's type or rule shows, from canonical inputs that may hold
     /// unknowns and references.
     fn check(&self, _inputs: &Object) -> Vec<Wrong> {
         Vec::new()
     }
 
-    /// Mistakes that show only beside what the inputs name.
+    /// Returns mistakes that show only together with the referenced resources.
     fn beside(&self, _inputs: &Object, _named: Named<'_>) -> Vec<Wrong> {
         Vec::new()
     }
@@ -189,51 +189,51 @@ pub trait Kind: Send + Sync + 'static {
         Traffic::default()
     }
 
-    /// How many targets the resource provides with these inputs, where it had `now` of them before; `None` where
-    /// it provides none or that is not known.
+    /// The number of targets that the resource provides with these inputs, if it had `now` before; `None` if
+    /// it provides none or the number is unknown.
     fn capacity(&self, _inputs: &Object, _now: Option<u32>) -> Option<u32> {
         None
     }
 
-    /// How this attribute gets from one value to the other, where that depends on the values and is not in
-    /// place.
+    /// The way to make this change of an attribute, if AWS does not make it in place for these values.
     fn not_in_place(&self, _attribute: &str, _before: &Object, _after: &Object) -> Option<Made> {
         None
     }
 
-    /// What would go wrong halfway in the rollouts that are about to begin.
+    /// Finds faults that would stop a rollout that is about to begin.
     fn before<'a>(&'a self, _ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// What bears the tag of a stack, the newest last. `within` are the ids of what it may be a part of, where the
-    /// API can be searched for it in no other way.
+    /// The resources with the tag of a stack, the newest last. `within` are the ids of resources that they
+    /// may be part of, for APIs without another search.
     fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str, within: &'a [String])
     -> Boxed<'a, Vec<Tagged>>;
 
-    /// The kind as what divides traffic among the colours of a deployment; `None` where it cannot.
+    /// The kind as a router, which divides traffic among the colours of a deployment; `None` if it is not
+    /// one.
     fn router(&self) -> Option<&'static dyn Router> {
         None
     }
 
-    /// The kind as the instances of a colour; `None` where it is none.
+    /// The kind as the fleet of a colour; `None` if it is not one.
     fn fleet(&self) -> Option<&'static dyn Fleet> {
         None
     }
 
-    /// What of the kind is changed for several resources in one call; `None` where nothing is.
+    /// The attribute of the kind that one call changes for several resources; `None` if there is none.
     fn together(&self) -> Option<&'static dyn Together> {
         None
     }
 
-    /// The attribute that AWS takes only once something forwards to the target groups that the resource
-    /// serves, where these inputs have it set so.
+    /// The attribute in these inputs that AWS accepts only once a router forwards to the resource's target
+    /// groups.
     fn after_routers(&self, _inputs: &Object) -> Option<&'static str> {
         None
     }
 
-    /// Why this change must not be made while the resource's targets carry traffic, and what to
-    /// do instead; `None` where it may.
+    /// Why this change must not be made while the resource's targets carry traffic, and the remedy; `None` if
+    /// it may be made.
     fn refused_under_traffic(
         &self,
         _changed: &BTreeSet<String>,
@@ -242,30 +242,30 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
-    /// Whether a release is told by what the resource is made from in place of its id: that of an image comes
-    /// only with the bake.
+    /// Whether a release is identified by the resource's inputs instead of its id: an image's id comes only
+    /// with the bake.
     fn is_its_inputs(&self) -> bool {
         false
     }
 
-    /// Operations with the same key run one after the other, such as bakes of one source.
+    /// The key of operations that run one after another, such as bakes of one source.
     fn turn(&self, _inputs: &Object) -> Option<String> {
         None
     }
 
-    /// Ids of other resources that this record still needs beside what its inputs name, such as
-    /// images of kept launch template versions: they are not deleted while it does.
+    /// Ids of other resources that this record still needs besides those in its inputs, such as images of
+    /// kept launch template versions. They are not deleted while it does.
     fn keeps(&self, _record: &Record) -> Vec<String> {
         Vec::new()
     }
 
-    /// Debug output of the SDK's empty create input(s), whose fields a test holds against the schema.
+    /// Debug output of the SDK's empty create inputs, whose fields a test compares with the schema.
     fn create_inputs(&self) -> Vec<String>;
 }
 
-/// Something that a stack reads and never changes.
+/// A resource that a stack reads and never changes.
 pub trait Existing: Send + Sync + 'static {
-    /// Attributes are the filters; outputs are what a member has.
+    /// The schema: attributes are the filters, outputs those of a member.
     fn schema(&self) -> &'static Schema;
 
     fn permissions(&self) -> &'static [&'static str];
@@ -275,14 +275,14 @@ pub trait Existing: Send + Sync + 'static {
         None
     }
 
-    /// Whether the answer to these filters may be another one tomorrow (`most_recent`): then it
-    /// is kept in state until `plan --upgrade`.
+    /// Whether the answer to these filters may change (`most_recent`): it is then kept in the state until
+    /// `plan --upgrade`.
     fn moves(&self, _filters: &Object) -> bool {
         false
     }
 
-    /// The outputs of all that match, in a stable order. Of a singular kind one is expected;
-    /// the caller says so when there are none or several.
+    /// Returns the outputs of all matches, in a stable order. The caller reports none or several matches of a
+    /// singular kind.
     fn read(
         &self,
         cloud: &Cloud,
@@ -292,7 +292,7 @@ pub trait Existing: Send + Sync + 'static {
 
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// [`Kind`] without its types, for the registry. Implemented for every kind by the blanket below.
+/// [`Kind`] without its types, for the registry. The blanket implementation below covers every kind.
 pub trait AnyKind: Send + Sync {
     fn schema(&self) -> &'static Schema;
     fn permissions(&self) -> Permissions;
@@ -308,7 +308,7 @@ pub trait AnyKind: Send + Sync {
     ) -> Boxed<'a, ()>;
     fn delete<'a>(&'a self, op: &'a Operation<'a>, record: &'a Record) -> Boxed<'a, ()>;
     fn find<'a>(&'a self, op: &'a Operation<'a>, inputs: &'a Object) -> Boxed<'a, Option<String>>;
-    /// What breaks the schema's rules, and what [`Kind::check`] finds.
+    /// Returns broken rules of the schema, and the mistakes of [`Kind::check`].
     fn check(&self, inputs: &Object) -> Vec<Wrong>;
     fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong>;
     fn traffic(&self, inputs: &Object) -> Traffic;
@@ -328,7 +328,7 @@ pub trait AnyKind: Send + Sync {
     fn create_inputs(&self) -> Vec<String>;
 }
 
-/// The typed spec of canonical inputs.
+/// Parses the typed spec from canonical inputs.
 pub fn typed<K: Kind>(kind: &K, inputs: &Object) -> Result<K::Spec, Error> {
     let canonical = Value::Object(kind.schema().canonical(inputs));
     serde_json::from_value(canonical.to_plain_json()).map_err(|mismatch| Error::Failed {
@@ -453,7 +453,7 @@ impl<K: Kind> AnyKind for K {
     }
 }
 
-/// Live inputs in canonical form. What was not read is left out; what was read and is not set is null.
+/// Live inputs in canonical form. An attribute that was not read is left out; one that is not set is null.
 fn canonical_live(schema: &Schema, inputs: &Object) -> Object {
     let mut canonical = Object::new();
     for attribute in &schema.attributes {
@@ -534,17 +534,17 @@ pub fn find_existing(kind: &str) -> Option<&'static dyn AnyExisting> {
     existing().iter().copied().find(|one| one.schema().kind == kind)
 }
 
-/// A kind as what divides traffic among the colours of a deployment.
+/// The router of a kind.
 pub fn router(kind: &str) -> Option<&'static dyn Router> {
     find_managed(kind)?.router()
 }
 
-/// A kind as the instances of a colour.
+/// The fleet of a kind.
 pub fn fleet(kind: &str) -> Option<&'static dyn Fleet> {
     find_managed(kind)?.fleet()
 }
 
-/// All kinds that carry colours.
+/// All kinds that are fleets.
 pub fn fleets() -> impl Iterator<Item = &'static dyn Fleet> {
     managed().iter().filter_map(|kind| kind.fleet())
 }

@@ -1,6 +1,5 @@
-//! What a kind's `create`, `update`, `delete` and `find` are given: the identity of the operation
-//! (its names, tokens and tags) and the only way to make a mutating call, which is in the journal
-//! before it goes out.
+//! The context of a kind's `create`, `update`, `delete` and `find`: the identity of the operation (its names,
+//! tokens and tags), and the only way to make a mutating call, which is in the journal before it is sent.
 
 use std::fmt;
 use std::future::Future;
@@ -20,13 +19,13 @@ use crate::cloud::{Cloud, Repeat};
 use crate::facts::Stage;
 use crate::state::{Call, Entry, Journal, Made};
 
-/// The tags that everything bgform makes carries from its creating call on.
+/// The tags that every resource of bgform carries from its creating call on.
 pub const STACK_TAG: &str = "bgform:stack";
 pub const ADDRESS_TAG: &str = "bgform:address";
 pub const OPERATION_TAG: &str = "bgform:operation";
 
-/// An address as a tag's value: `target_group.web:blue` of `target_group.web["blue"]`. Elastic Load
-/// Balancing takes letters, digits, spaces and `+-=._:/@` in it, and nothing else (API_Tag).
+/// An address as a tag's value: `target_group.web:blue` for `target_group.web["blue"]`. Elastic Load
+/// Balancing takes only letters, digits, spaces and `+-=._:/@` in it (API_Tag).
 fn as_tag(address: &str) -> String {
     let letters = address.chars().filter(|letter| !matches!(letter, '"' | ']'));
     let written = |letter: char| match letter {
@@ -37,7 +36,7 @@ fn as_tag(address: &str) -> String {
     letters.map(written).collect()
 }
 
-/// A resource that bears the tags of its creating call.
+/// A resource with the tags of its creating call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tagged {
     pub id: String,
@@ -46,7 +45,7 @@ pub struct Tagged {
 }
 
 impl Tagged {
-    /// What has this id and these tags; none where they are not of `stack`.
+    /// Returns the resource with this id and these tags; `None` if they are not of `stack`.
     pub fn of<'t>(
         id: Option<&str>,
         stack: &str,
@@ -58,44 +57,44 @@ impl Tagged {
         (tag(STACK_TAG) == Some(stack)).then_some(Self { id: id?.to_owned(), address })
     }
 
-    /// Whether it was made for this address.
+    /// Tells whether it was made for this address.
     pub fn is_at(&self, address: &Address) -> bool {
         self.address == as_tag(&address.to_string())
     }
 }
 
-/// Until then EC2, which is eventually consistent, is not believed that something is not there
+/// Time within which a NotFound is retried, since EC2 is eventually consistent
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
 pub(crate) const SHOWN_WITHIN: Duration = Duration::from_secs(60);
 
-/// Whether a tag is bgform's or AWS's own, and so no part of what an author declares.
+/// Tells whether a tag is bgform's or AWS's own, and so none of the author's.
 pub fn is_reserved_tag(key: &str) -> bool {
     key.starts_with("bgform:") || key.starts_with("aws:")
 }
 
-/// Where steps tell how far they are.
+/// The receiver of the progress of steps.
 pub trait Reporter: Send + Sync {
-    /// One line that replaces the step's last one.
+    /// Replaces the step's last line.
     fn progress(&self, address: &Address, text: &str);
 
-    /// One line that stays.
+    /// Prints a line that stays.
     fn told(&self, address: &Address, text: &str) {
         self.progress(address, text);
     }
 
-    /// One line that stays and is about no step.
+    /// Prints a line that stays and belongs to no step.
     fn say(&self, _text: &str) {}
 
-    /// A rollout has come to this stage.
+    /// Reports that a rollout has reached this stage.
     fn entered(&self, _deployment: &Address, _stage: &Stage) {}
 
-    /// A step has begun; `verb` is what it does, such as `create`.
+    /// Reports that a step has begun; `verb` is its action, such as `create`.
     fn began(&self, _address: &Address, _verb: &str) {}
 
-    /// A step has ended well.
+    /// Reports that a step has succeeded.
     fn done(&self, _address: &Address, _verb: &str, _took: Duration) {}
 
-    /// A step has failed.
+    /// Reports that a step has failed.
     fn failed(&self, _address: &Address, _verb: &str, _error: &str) {}
 }
 
@@ -103,29 +102,29 @@ pub trait Reporter: Send + Sync {
 pub struct Operation<'a> {
     pub cloud: &'a Cloud,
     pub address: &'a Address,
-    /// Unique; in the journal and in the [`OPERATION_TAG`].
+    /// Unique; recorded in the journal and in the [`OPERATION_TAG`].
     pub id: String,
     pub stack: &'a str,
-    /// The state's lineage: two stacks of the same name never collide.
+    /// The state's lineage, so that two stacks of the same name never collide.
     pub lineage: &'a str,
-    /// How many times this address has been replaced.
+    /// Number of times this address has been replaced.
     pub generation: u32,
     pub reporter: &'a dyn Reporter,
-    /// Whether traffic leaves what fails, which is not to wait for every target.
+    /// Whether traffic leaves a failing group, so that not every target is waited for.
     pub way_back: bool,
-    /// Whether others' targets go once those are there that it adds, which are to be healthy by then.
+    /// Whether other targets leave once those that it adds exist, which must be healthy by then.
     pub relieves: bool,
-    /// Whether the operation before it on the same resource was cut short: its waits were, too.
+    /// Whether the previous operation on the same resource was cut short, and so were its waits.
     pub resumes: bool,
-    /// Ends its waits; none where somebody else does.
+    /// Ends its waits; `None` if the caller ends them.
     shutdown: Option<&'a Shutdown>,
-    /// Operations whose calls its own are, too: they are in the journal for each.
+    /// Operations that share its calls: the journal records the calls for each of them.
     with: Vec<String>,
-    /// Where calls are written down before they go out; none in tests of a kind alone.
+    /// The journal that records calls before they are sent; `None` in tests of a kind alone.
     journal: Option<&'a Journal>,
-    /// How many mutating calls were begun.
+    /// Number of mutating calls begun.
     ordinal: AtomicU32,
-    /// How many of them were refused, so that they changed nothing.
+    /// Number of them that were refused, so that they changed nothing.
     refused: AtomicU32,
 }
 
@@ -138,15 +137,15 @@ impl fmt::Debug for Operation<'_> {
     }
 }
 
-/// What one look at something that is waited for has found.
+/// The result of one look at an awaited condition.
 #[derive(Debug)]
 pub enum Poll<T> {
     Ready(T),
-    /// Not yet: what was seen, for the person who waits.
+    /// Not yet: the observation, for the person who waits.
     Pending(String),
-    /// It is gone and will not come back.
+    /// The resource is gone and will not come back.
     Gone,
-    /// It will never be ready: what AWS said.
+    /// The resource will never be ready: AWS's reason.
     Failed(String),
 }
 
@@ -180,20 +179,20 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// The same with every mutating call written to `journal` before it goes out.
+    /// The same, with every mutating call recorded in `journal` before it is sent.
     #[must_use]
     pub fn journalled(self, journal: &'a Journal) -> Self {
         Self { journal: Some(journal), ..self }
     }
 
-    /// The same with waits that an interrupt ends: what is waited for goes on at AWS, and the next apply waits
-    /// for it.
+    /// The same, with waits that an interrupt ends. The change goes on at AWS, and the next apply waits for
+    /// it.
     #[must_use]
     pub fn until(self, shutdown: &'a Shutdown) -> Self {
         Self { shutdown: Some(shutdown), ..self }
     }
 
-    /// The same with calls that are those of other operations, too.
+    /// The same, with calls shared by other operations.
     #[must_use]
     pub fn with(self, operations: Vec<String>) -> Self {
         Self { with: operations, ..self }
@@ -221,8 +220,8 @@ impl<'a> Operation<'a> {
 }
 
 impl Operation<'_> {
-    /// A name of at most `max` characters that no other stack, address or generation has:
-    /// `stack-name-key-1a2b3c4d`. Stable for one operation, so that a repeat finds it again.
+    /// A name of at most `max` characters, unique to the stack, address and generation:
+    /// `stack-name-key-1a2b3c4d`. It is stable for one operation, so that a repeat finds the resource.
     pub fn name(&self, max: usize) -> String {
         let identity = format!("{}/{}/{}", self.lineage, self.address, self.generation);
         let hash = hex::encode(&Sha256::digest(identity.as_bytes())[..4]);
@@ -240,7 +239,7 @@ impl Operation<'_> {
         hex::encode(Sha256::digest(format!("{}/{purpose}", self.id).as_bytes()))
     }
 
-    /// What the author declared and bgform's own, for the creating call.
+    /// The declared tags and bgform's own, for the creating call.
     pub fn tags(&self, declared: &Tags) -> Tags {
         let mut tags = declared.clone();
         tags.insert(STACK_TAG.to_owned(), self.stack.to_owned());
@@ -249,8 +248,8 @@ impl Operation<'_> {
         tags
     }
 
-    /// Makes a mutating call: the journal has it before it goes out. `token` is the client token
-    /// in the request, where the API takes one.
+    /// Makes a mutating call, which is recorded in the journal before it is sent. `token` is the client token
+    /// in the request, if the API takes one.
     pub async fn call<T, E, F, Fut>(
         &self,
         service: Service,
@@ -272,7 +271,7 @@ impl Operation<'_> {
                     .await?;
             }
         }
-        // What began may be another process's by the time of the next attempt.
+        // By the next attempt, another process may hold the lock.
         let may = || self.journal.map_or(Ok(()), |journal| Ok(journal.verify()?));
         let answer = self.cloud.send_while(service, action, repeat, may, send).await;
         if answer.as_ref().is_err_and(was_refused) {
@@ -281,8 +280,8 @@ impl Operation<'_> {
         answer
     }
 
-    /// Writes to the journal what the operation has made or started beside its own resource (an
-    /// instance that must be stopped again), so that recovery finds it.
+    /// Records in the journal what the operation has made or started besides its own resource (an instance
+    /// that must be stopped again), so that recovery finds it.
     pub async fn made(&self, what: &str, id: &str) -> Result<(), Error> {
         if let Some(journal) = self.journal {
             let made = Made { operation: self.id.clone(), id: id.to_owned(), what: what.to_owned() };
@@ -291,20 +290,20 @@ impl Operation<'_> {
         Ok(())
     }
 
-    /// Whether every mutating call so far was refused, or none was begun.
+    /// Tells whether every mutating call so far was refused, or none was begun.
     pub fn changed_nothing(&self) -> bool {
         self.ordinal.load(Ordering::Relaxed) == self.refused.load(Ordering::Relaxed)
     }
 
-    /// Whether an earlier run began this create, and nothing was to be seen of it.
+    /// Tells whether an earlier run began this create, and its resource was not found.
     pub fn is_repeat(&self) -> bool {
         let unseen = self.journal.map(|journal| journal.snapshot().unseen).unwrap_or_default();
         unseen.iter().any(|one| one.begin.operation == self.id)
     }
 
-    /// After a create that was refused because its name, port or priority is taken: what this operation itself
-    /// has made there, which `look` finds by its tag, and else the refusal. Where the call may have been said
-    /// before, what it made may be shown late.
+    /// Decides about a create that was refused because its name, port or priority is taken. Returns this
+    /// operation's own resource, which `look` finds by its tag, and otherwise the refusal. If the call may be
+    /// a repeat, the resource may show late.
     pub async fn said_twice<F, Fut>(&self, refused: Error, look: F) -> Result<String, Error>
     where
         F: Fn() -> Fut,
@@ -320,8 +319,8 @@ impl Operation<'_> {
         }
     }
 
-    /// What was left to do of something that stands, when it is found again: what AWS refuses is left
-    /// to the next plan, whose stack may say otherwise by then.
+    /// Leaves an unfinished part of an existing resource to the next plan if AWS refuses it, since the stack
+    /// may differ by then.
     pub fn unless_refused(&self, done: Result<(), Error>) -> Result<(), Error> {
         match done {
             Err(error) if error.is_refused() => {
@@ -336,9 +335,9 @@ impl Operation<'_> {
         self.reporter.progress(self.address, text);
     }
 
-    /// Looks again and again, soon at first and then ever less often (at most every 10 s), until
-    /// `look` says ready, gone or failed, or `limit` has passed. A NotFound from `look` itself
-    /// counts as not yet for the first minute, since EC2 is eventually consistent.
+    /// Calls `look` repeatedly, soon at first and then less often (at least every 10 s), until it returns
+    /// ready, gone or failed, or `limit` has passed. A NotFound from `look` itself counts as not yet for the
+    /// first minute, since EC2 is eventually consistent.
     pub async fn wait<T, F, Fut>(&self, until: &str, limit: Duration, mut look: F) -> Result<T, Error>
     where
         F: FnMut() -> Fut,
@@ -377,7 +376,7 @@ impl Operation<'_> {
     }
 }
 
-/// Whether AWS said no to every attempt, so that the call changed nothing.
+/// Tells whether AWS refused every attempt, so that the call changed nothing.
 fn was_refused(error: &Error) -> bool {
     matches!(error, Error::Cloud(answer) if answer.class != Class::InDoubt && !answer.after_doubt)
 }

@@ -1,5 +1,5 @@
-//! What kinds say of a rollout before it begins: things that would go wrong halfway, each with a fix and the AWS
-//! page that it comes from. Says only the questions; the answers stand with the kinds.
+//! The preflight of a rollout: faults that would stop it halfway, each with a fix and its AWS page. Only the
+//! questions are here; the answers are with the kinds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use crate::cloud::error::Error;
 use crate::state::Record;
 use crate::value::{Object, Value};
 
-/// Something that a person should know before the rollout begins.
+/// A finding for a person before the rollout begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub address: Address,
-    /// Whether the rollout cannot go well.
+    /// Whether the rollout would fail.
     pub refuses: bool,
     pub message: String,
     pub help: String,
     pub page: &'static str,
 }
 
-/// A resource of a deployment, and the inputs that the file says.
+/// A resource of a deployment, with its inputs in the file.
 #[derive(Debug, Clone)]
 pub struct Said {
     pub address: Address,
@@ -38,30 +38,31 @@ pub struct Begins<'a> {
     pub fleet: Said,
     /// The fleet of the other colour.
     pub other: Said,
-    /// The target group of the colour that takes over.
+    /// The target group of the colour that gets the traffic.
     pub targets: Said,
-    /// What the fleet's instances are launched from, and its record.
+    /// The launch source of the fleet, and its record.
     pub source: Said,
     pub made: Option<&'a Record>,
-    /// The fleet that is live, and how it stands.
+    /// The live fleet, as observed.
     pub live: Option<(Address, &'a Standing)>,
-    /// Whether a second fleet comes beside the live one.
+    /// Whether a second fleet is added beside the live one.
     pub raises: bool,
-    /// How many instances are launched then beside those that run.
+    /// Number of instances launched beside the running ones.
     pub launches: u32,
-    /// Rules that send a preview's requests come and go.
+    /// Whether rules for a preview's requests are added and removed.
     pub previews: bool,
-    /// After how long the old colour is emptied; none where it is not, or at once.
+    /// The time until the old colour is emptied; `None` if it is not, or at once.
     pub retires_after: Option<Duration>,
-    /// What divides the traffic, with the inputs that the file says.
+    /// The routers, with their inputs in the file.
     pub routers: Vec<(Said, &'static dyn Router)>,
 }
 
-/// What kinds are asked with.
+/// The context in which kinds are asked.
 pub struct Ground<'a> {
     pub cloud: &'a Cloud,
     pub begins: Vec<Begins<'a>>,
-    /// What the plan makes of each kind, less what it takes away first at the same place.
+    /// The resources of each kind that the plan creates, less those that it deletes first at the same
+    /// address.
     pub made: BTreeMap<&'a str, Vec<&'a Address>>,
 }
 
@@ -79,7 +80,7 @@ pub fn seconds(value: &Value) -> Option<u64> {
     }
 }
 
-/// None where the server does not know the call: an emulator may not have it.
+/// Returns `None` if the server does not know the call: an emulator may not have it.
 ///
 /// # Errors
 /// All others.
@@ -91,7 +92,7 @@ pub fn known<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// What is counted against a quota, and how much of it there is and comes.
+/// A count to compare with a quota: the existing and the added number.
 #[derive(Clone)]
 pub struct Count {
     pub address: Address,
@@ -103,7 +104,7 @@ pub struct Count {
 }
 
 impl Count {
-    /// Refused where it is more than `most`; a quota that is not told is not reached.
+    /// Returns a finding if the count exceeds `most`; an unknown quota is not exceeded.
     pub fn exceeds(&self, most: Option<usize>) -> Option<Finding> {
         let Self { address, what, there, added, page } = self;
         let most = most.filter(|most| there + added > *most)?;

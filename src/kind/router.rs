@@ -1,6 +1,6 @@
-//! The seam between a rollout and what divides the traffic among its colours. A router is a kind that
-//! forwards to target groups by weight; a rollout knows it by this trait alone and finds it through the
-//! registry. Decides nothing about when traffic moves.
+//! The seam between a rollout and a router: a kind that forwards to target groups by weight. A rollout uses
+//! it only through this trait, and finds it through the registry. The router does not decide when traffic
+//! moves.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::facts::SETTLE;
 use crate::state::Record;
 use crate::value::{Object, Value};
 
-/// How long the slowest of all routers may take to know new weights.
+/// The settle time of the slowest of all routers.
 pub fn slowest() -> Duration {
     let routers = super::managed().iter().filter_map(|kind| kind.router());
     routers.map(|router| router.settle()).max().unwrap_or_default()
 }
 
-/// The block of a forward that names one target group (`group`) and its `weight`.
+/// The block of a forward with one target group (`group`) and its `weight`.
 pub const MEMBER: &str = "target_group";
 
 /// Weights by target group ARN.
@@ -35,75 +35,76 @@ impl Shares {
         Self(shares)
     }
 
-    /// What a target group gets, in whole percent of all weights.
+    /// The share of a target group, in whole percent of all weights.
     pub fn percent(&self, group: &str) -> u8 {
         let weight = u64::from(self.0.get(group).copied().unwrap_or_default());
         let total: u64 = self.0.values().map(|weight| u64::from(*weight)).sum();
         u8::try_from(weight * 100 / total.max(1)).unwrap_or(100)
     }
 
-    /// Whether a target group is forwarded to, with weight or without.
+    /// Tells whether a target group is forwarded to, with weight or without.
     pub fn names(&self, group: &str) -> bool {
         self.0.contains_key(group)
     }
 
-    /// Target groups that are none of `ours` and have weight.
+    /// Target groups with weight that are not in `ours`.
     pub fn foreign<'a>(&'a self, ours: &[&str]) -> Vec<&'a str> {
         let others = self.0.iter().filter(|(group, weight)| **weight > 0 && !ours.contains(&group.as_str()));
         others.map(|(group, _)| group.as_str()).collect()
     }
 }
 
-/// Where a request over HTTP enters.
+/// The address at which an HTTP request enters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Door {
     /// `http` or `https`.
     pub scheme: &'static str,
     /// `HOST:PORT`.
     pub authority: String,
-    /// The host that requests are for, where the router says one.
+    /// The host of the requests, if the router has one.
     pub host: Option<String>,
 }
 
-/// A kind that divides traffic among target groups. Every change of weights is an update of the resource
-/// as of any other: its one call writes the weights of all groups together.
+/// A kind that divides traffic among target groups. A change of weights is an ordinary update of the
+/// resource: its one call writes the weights of all groups together.
 pub trait Router: Send + Sync {
-    /// The input that holds the forward.
+    /// The input with the forward.
     fn forward(&self) -> &'static str;
 
-    /// The attribute of a deployment's block that names a resource of the stack, which then is the
-    /// router; none where the block is the router itself.
+    /// The attribute of a deployment's block that names the router, a resource of the stack; `None` if the
+    /// block is the router itself.
     fn named_by(&self) -> Option<&'static str> {
         None
     }
 
-    /// How long new weights may take to hold everywhere. AWS says of none of its load balancers how long
-    /// that is: it is waited for and then looked at, never relied on.
+    /// Time for new weights to reach every node. AWS documents no such time for its load balancers: the
+    /// rollout waits for it and then checks, and never relies on it.
     fn settle(&self) -> Duration {
         SETTLE
     }
 
-    /// The weights as they are now; none where the router is gone.
+    /// The current weights; `None` if the router is gone.
     fn read<'a>(&'a self, cloud: &'a Cloud, id: &'a str) -> Boxed<'a, Option<Shares>>;
 
-    /// The kind of what stands above it while requests with a header may reach the new colour.
+    /// The kind of the preview's rule, which stands above the router while requests with a header may reach
+    /// the new colour.
     fn preview_kind(&self) -> &'static str {
         "listener_rule"
     }
 
-    /// Why there can be no preview, and what to do instead, from what the file says.
+    /// Why the file's inputs allow no preview, and the remedy.
     fn no_preview(&self, _inputs: &Object) -> Option<(String, String)> {
         None
     }
 
-    /// Why it cannot forward to the deployment's target groups, and what to write instead, from what the
-    /// file says of both.
+    /// Why it cannot forward to the deployment's target groups, and the remedy, from the file's inputs of
+    /// both.
     fn does_not_take(&self, _inputs: &Object, _targets: &Object) -> Option<(String, String)> {
         None
     }
 
-    /// The priority of the preview's rule: free on the router's listener, none of `chosen`, and as near
-    /// above the router as there is one.
+    /// The priority of the preview's rule: free on the router's listener, not in `chosen`, and as near above
+    /// the router as possible.
     fn preview<'a>(
         &'a self,
         cloud: &'a Cloud,
@@ -112,26 +113,26 @@ pub trait Router: Send + Sync {
         chosen: &'a [u32],
     ) -> Boxed<'a, u32>;
 
-    /// What counts the requests that a target group gets; none where nothing does.
+    /// The metric of the requests that a target group gets; `None` if there is none.
     fn requests(&self, inputs: &Object, group: &str) -> Option<Series> {
         elbv2::requests(&self.balancer(inputs)?, group)
     }
 
-    /// Where a request reaches it, or why none can be sent there.
+    /// The address at which requests reach it, or why no request can be sent.
     fn door<'a>(&'a self, cloud: &'a Cloud, record: &'a Record) -> Boxed<'a, Result<Door, String>>;
 
-    /// The IAM actions of finding its door.
+    /// The IAM actions that finding its door needs.
     fn door_permissions(&self) -> &'static [&'static str];
 
-    /// The ARN of the load balancer that it is a part of, whose quotas count.
+    /// The ARN of its load balancer, whose quotas count.
     fn balancer(&self, inputs: &Object) -> Option<String>;
 
-    /// The listener and the priority that inputs say, of a rule.
+    /// The listener and the priority of a rule, from its inputs.
     fn place(&self, _inputs: &Object) -> Option<(String, u32)> {
         None
     }
 
-    /// The weights that inputs say.
+    /// The weights in these inputs.
     fn written(&self, inputs: &Object) -> Shares {
         let forwards = elbv2::actions::forwards(inputs.get(self.forward()));
         Shares::of(
@@ -139,7 +140,7 @@ pub trait Router: Send + Sync {
         )
     }
 
-    /// The input that holds the forward, with other weights: those of groups that `weight` knows.
+    /// Returns the input with the forward, with the weights that `weight` gives; other groups keep theirs.
     fn weighed(&self, inputs: &Object, weight: &dyn Fn(&str) -> Option<u8>) -> Value {
         let mut actions = inputs.get(self.forward()).cloned().unwrap_or(Value::Null);
         let Value::List(list) = &mut actions else { return actions };
@@ -171,7 +172,7 @@ mod tests {
         value.as_object().cloned().unwrap()
     }
 
-    /// Each router, with inputs of it at a listener of this load balancer.
+    /// Each router, with inputs at a listener of this load balancer.
     fn routers(balancer: &str) -> Vec<(&'static dyn Router, Object)> {
         let listener = format!("{}/f2f7", balancer.replacen(":loadbalancer/", ":listener/", 1));
         let inputs = [

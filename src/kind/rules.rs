@@ -1,13 +1,13 @@
-//! Rules that several kinds hold their texts and lists to, and the words that a broken one is told with. Comes
-//! in: a canonical value, perhaps unknown or sensitive. Goes out: what is wrong. Makes no call.
+//! Rules for texts and lists that several kinds share, and the messages of broken ones. A canonical value,
+//! perhaps unknown or sensitive, comes in; the mistakes go out. Makes no call.
 
 use std::net::Ipv4Addr;
 
 use super::schema::Wrong;
 use crate::value::Value;
 
-/// A rule for a text, or for each text of a list: `of` names such a text, `words` says what to write instead.
-/// A sensitive text is not shown.
+/// A rule for a text, or for each text of a list. `of` names such a text; `words` is the remedy. A sensitive
+/// text is not shown.
 pub fn form(of: &str, value: &Value, fits: impl Fn(&str) -> bool, words: &str) -> Vec<Wrong> {
     let (plain, sensitive) = value.unmark();
     let texts = plain.as_list().unwrap_or(std::slice::from_ref(plain));
@@ -25,7 +25,7 @@ pub fn address(address: &Value) -> Vec<Wrong> {
     form("IPv4 address", address, fits, "write one such as `10.0.0.10`")
 }
 
-/// A rule for an instance type: a family and a size. Which there are differs by region and grows.
+/// A rule for an instance type: a family and a size. The existing types differ by region and grow.
 pub fn instance_type(name: &Value) -> Vec<Wrong> {
     let word = |part: &str| {
         !part.is_empty() && part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
@@ -34,13 +34,13 @@ pub fn instance_type(name: &Value) -> Vec<Wrong> {
     form("instance type", name, fits, "write one such as `t3.small`")
 }
 
-/// A rule for a list that AWS takes with one item at least.
+/// A rule for a list that needs at least one item.
 pub fn filled(list: &Value) -> Vec<Wrong> {
     let message = || ("", "it is empty".to_owned(), "name one at least, or take the line away".to_owned());
     (list.as_list() == Some(&[])).then(message).into_iter().collect()
 }
 
-/// Whether a text is codes of answers and ranges of them with commas between: `200,202-299`.
+/// Tells whether a text is a comma-separated list of status codes and ranges: `200,202-299`.
 pub fn is_codes(text: &str, least: u16, most: u16) -> bool {
     let code = |text: &str| text.parse::<u16>().ok().filter(|code| (least..=most).contains(code));
     text.split(',').all(|part| match part.split_once('-') {
@@ -49,7 +49,7 @@ pub fn is_codes(text: &str, least: u16, most: u16) -> bool {
     })
 }
 
-/// Whether a text is a port.
+/// Tells whether a text is a port.
 pub fn is_port(text: &str) -> bool {
     text.parse::<u16>().is_ok_and(|port| port > 0)
 }

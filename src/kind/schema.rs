@@ -1,6 +1,6 @@
-//! What a kind's block may say: attributes with their types, defaults and what a change of each
-//! means. The checker, the diff, `--help` texts, the reference and the conformance test all come
-//! from here. This module knows no kind by name and makes no call.
+//! The schema of a kind's block: attributes with their types, defaults and the effect of a change. The
+//! checker, the diff, `--help` texts, the reference and the conformance test all use it. Knows no kind by
+//! name and makes no call.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::value::{Object, Value};
 pub struct Schema {
     /// The keyword, such as `target_group`.
     pub kind: &'static str,
-    /// One sentence or two for the reference.
+    /// One or two sentences for the reference.
     pub doc: &'static str,
     pub attributes: Vec<Attribute>,
-    /// What `kind.name.output` can read. Every record has `id`.
+    /// The outputs for `kind.name.output`. Every record has `id`.
     pub outputs: Vec<Output>,
-    /// Fields of the API's create input that are not offered, and why. A test holds this list
-    /// and the attributes' [`Attribute::api`] against the SDK's input.
+    /// Fields of the API's create input that are not offered, and why. A test compares this list and the
+    /// attributes' [`Attribute::api`] with the SDK's input.
     pub not_offered: &'static [(&'static str, &'static str)],
-    /// Attributes that only one resource at a time can hold (a name, a listener's port). A
-    /// replacement that keeps all of them, declared, must delete before it creates.
+    /// Attributes that only one resource at a time can hold (a name, a listener's port). A replacement that
+    /// keeps all of them, declared, must delete before it creates.
     pub unique: &'static [&'static str],
 }
 
@@ -30,30 +30,30 @@ pub struct Attribute {
     pub doc: &'static str,
     pub ty: Type,
     pub required: bool,
-    /// Filled in where the author wrote nothing. Without one, an attribute that was never
-    /// declared is not compared (the API's own choice stands).
+    /// The value of an undeclared attribute. Without a default, an attribute that was never declared is not
+    /// compared (the API's own choice stands).
     pub default: Option<Value>,
     pub on_change: OnChange,
-    /// The fields of the API's create input that this attribute stands for, in the SDK's
-    /// snake_case; empty means the attribute's own name, [`NOT_AT_CREATE`] none.
+    /// The fields of the API's create input that this attribute sets, in the SDK's snake_case. Empty means
+    /// the attribute's own name; [`NOT_AT_CREATE`] means none.
     pub api: &'static [&'static str],
-    /// Brings canonical values that say the same in other words into one form (several condition
-    /// blocks or one, a single target group with or without a weight). Values may hold unknowns.
+    /// Normalizes canonical values that mean the same (several condition blocks or one, a single target group
+    /// with or without a weight). Values may hold unknowns.
     pub normal: Option<fn(Value) -> Value>,
     pub rule: Option<Rule>,
-    /// Whether an empty text says something to AWS. To most of its members it does not: they have a least
-    /// length of 1, or take it for none.
+    /// Whether an empty text has a meaning to AWS. For most members it has none: their minimum length is 1,
+    /// or empty means unset.
     pub may_be_empty: bool,
 }
 
-/// What is wrong: the attribute, `""` for the whole; the words; what to write instead.
+/// A mistake: the attribute, `""` for the whole; the message; the remedy.
 pub type Wrong = (&'static str, String, String);
 
-/// What AWS refuses and the type does not show. It is held against the canonical value, of an attribute that
-/// is blocks against each block, whose attributes a [`Wrong`] names. Values may hold unknowns, and be sensitive.
+/// A rule of AWS that the type does not show. It checks the canonical value; for an attribute of blocks it
+/// checks each block, whose attributes a [`Wrong`] names. Values may hold unknowns, and be sensitive.
 pub type Rule = fn(&Value) -> Vec<Wrong>;
 
-/// [`Attribute::api`] of what is no field of the create input, but set by a later call.
+/// [`Attribute::api`] of an attribute that a later call sets, and no field of the create input.
 pub const NOT_AT_CREATE: &[&str] = &["-"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub struct Output {
     pub changes_unless_only: Option<&'static [&'static str]>,
 }
 
-/// Which of a resource's outputs the API wants where a reference stands.
+/// The output of a resource that the API takes for a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
     Id,
@@ -122,14 +122,14 @@ pub enum Type {
     Map(Box<Type>),
     /// `name { ... }`, at most once: an object.
     Block(Vec<Attribute>),
-    /// `name { ... }`, any number of times: a list of objects; a set where order does not matter.
+    /// `name { ... }`, any number of times: a list of objects, or a set if order does not matter.
     Blocks {
         attributes: Vec<Attribute>,
         ordered: bool,
         max: usize,
     },
-    /// `name "label" { ... }`: an object whose `type` is the label and whose other members are
-    /// that variant's; a list of them where `many`.
+    /// `name "label" { ... }`: an object whose `type` is the label and whose other members are that
+    /// variant's; a list of them if `many`.
     Labelled {
         variants: Vec<(&'static str, Vec<Attribute>)>,
         many: bool,
@@ -166,12 +166,12 @@ impl Type {
         Self::Ref { kinds, by: By::Name }
     }
 
-    /// Whether the attribute is written as a block.
+    /// Tells whether the attribute is written as a block.
     pub fn is_block(&self) -> bool {
         matches!(self, Self::Block(_) | Self::Blocks { .. } | Self::Labelled { .. })
     }
 
-    /// What the author should write, for `expected` in mistakes and for the reference.
+    /// The form of a value, for `expected` in mistakes and for the reference.
     pub fn describe(&self) -> String {
         match self {
             Self::Bool => "true or false".into(),
@@ -218,7 +218,7 @@ impl Type {
         }
     }
 
-    /// A value taken apart, one level deep. Every walk over a value by its type goes through here.
+    /// Takes a value apart, one level deep. Every walk over a value by its type uses it.
     pub fn parts<'a>(&'a self, value: &'a Value) -> Parts<'a> {
         match (self, value.unmark().0) {
             (Self::List(item) | Self::Set(item), Value::List(items)) => Parts::Items(item, items),
@@ -231,7 +231,7 @@ impl Type {
         }
     }
 
-    /// The value with each of its parts as `part` makes it of the part's type; marks stay, and so do
+    /// Returns the value with each part mapped by `part`, which gets the part's type. Marks stay, and so do
     /// members that no attribute declares.
     pub fn map_parts(&self, value: &Value, part: &mut dyn FnMut(&Type, &Value) -> Value) -> Value {
         let made = match self.parts(value) {
@@ -252,13 +252,13 @@ impl Type {
         made.marked_if(value.unmark().1)
     }
 
-    /// Whether the order of items says something.
+    /// Tells whether the order of items has a meaning.
     pub fn is_ordered(&self) -> bool {
         !matches!(self, Self::Set(_) | Self::Blocks { ordered: false, .. })
     }
 
-    /// The same value in the one form in which two of this type are compared and stored:
-    /// defaults filled in, sets sorted and without duplicates, numbers of seconds as durations.
+    /// The canonical form in which values of this type are compared and stored: defaults filled in, sets
+    /// sorted and without duplicates, numbers of seconds as durations.
     pub fn canonical(&self, value: &Value) -> Value {
         let (plain, sensitive) = value.unmark();
         let canonical = match (self, plain) {
@@ -285,8 +285,8 @@ impl Type {
         canonical.marked_if(sensitive)
     }
 
-    /// Whether something live is as declared, both canonical: what a block leaves unsaid, without
-    /// a default, is the API's own choice, as it is at the top level.
+    /// Tells whether a live value agrees with the declared one, both canonical. An attribute of a block that
+    /// is undeclared and has no default is the API's own choice, as at the top level.
     pub fn agrees(&self, declared: &Value, live: &Value) -> bool {
         match (self.parts(declared), self.parts(live)) {
             (Parts::Block(attributes, members), Parts::Block(..)) => {
@@ -297,8 +297,8 @@ impl Type {
                     })
             }
             (Parts::Items(block, items), Parts::Items(_, live)) if self.is_block() => {
-                // What the API chose for itself may sort a set otherwise: each declared one takes
-                // its own live one, wherever that stands.
+                // Members that the API chose may sort a set differently: each declared item takes a live item
+                // of its own, at any place.
                 let mut left: Vec<&Value> = live.iter().collect();
                 let mut takes = |item: &Value| {
                     let place = left.iter().position(|live| block.agrees(item, live));
@@ -315,15 +315,15 @@ impl Type {
     }
 }
 
-/// What a value is made of, by its type and without its own mark.
+/// The parts of a value, by its type and without its own mark.
 pub enum Parts<'a> {
     /// The items of a list or a set, or several blocks, with the type of each.
     Items(&'a Type, &'a [Value]),
-    /// An object with keys of the author's, and the type of each member.
+    /// An object with the author's keys, and the type of each member.
     Members(&'a Type, &'a Object),
-    /// One block: what it may have, and what it has.
+    /// One block: its possible attributes, and its members.
     Block(&'a [Attribute], &'a Object),
-    /// A value without parts, or one that is not of the type.
+    /// A value without parts, or one that does not match the type.
     Whole(&'a Value),
 }
 
@@ -349,7 +349,7 @@ pub fn sorted(mut items: Vec<Value>) -> Value {
 
 /// Members in schema order with defaults filled in; nulls and unknown names are dropped.
 pub fn canonical_members(attributes: &[Attribute], members: &Object) -> Object {
-    // Counted before, so that the object is as large as what it holds.
+    // Counted first, so that the object is allocated at its size.
     let mut canonical = Vec::with_capacity(attributes.len());
     for attribute in attributes {
         let given = members.get(attribute.name).filter(|value| !value.is_null());
@@ -374,7 +374,7 @@ impl Schema {
         canonical_members(&self.attributes, inputs)
     }
 
-    /// What breaks the [`Rule`]s of canonical inputs, by the attribute at the top.
+    /// The broken [`Rule`]s of canonical inputs, by the top-level attribute.
     pub fn wrong(&self, inputs: &Object) -> Vec<Wrong> {
         let within = |attribute: &Attribute| {
             let mut found = Vec::new();
@@ -407,8 +407,8 @@ fn broken_rules(attribute: &Attribute, value: &Value, found: &mut Vec<Wrong>) {
     }
 }
 
-/// Whether a value is an empty text of one line, or a list with one. Keys and values of the author's own may be
-/// empty.
+/// Tells whether a value is an empty text of one line, or a list with one. The author's own keys and values
+/// may be empty.
 fn has_empty(ty: &Type, value: &Value) -> bool {
     match ty {
         Type::String { .. } => value.as_str() == Some(""),
@@ -451,7 +451,7 @@ impl Attribute {
         self.default(Duration::from_secs(seconds))
     }
 
-    /// A change makes a new resource.
+    /// Makes a change of the attribute replace the resource.
     pub fn replaces(mut self) -> Self {
         self.on_change = OnChange::Replace;
         self
@@ -490,7 +490,7 @@ impl Attribute {
         value.marked_if(sensitive)
     }
 
-    /// The fields of the API's create input that this attribute stands for.
+    /// The fields of the API's create input that this attribute sets.
     pub fn api_fields(&self) -> Vec<&'static str> {
         match self.api {
             [] => vec![self.name],
@@ -506,14 +506,14 @@ pub fn output(name: &'static str, doc: &'static str) -> Output {
 }
 
 impl Output {
-    /// An update of any attribute but these makes the output unknown until it is done.
+    /// An update of any attribute except these makes the output unknown until it is done.
     pub fn changes_unless_only(mut self, attributes: &'static [&'static str]) -> Self {
         self.changes_unless_only = Some(attributes);
         self
     }
 }
 
-/// `tags`, as every kind that takes them declares it.
+/// The `tags` attribute of every kind that takes tags.
 pub fn tags_attribute(api: &'static [&'static str]) -> Attribute {
     attribute("tags", Type::String { max: 256 }.map(), "Tags; the stack's tags are added to them.")
         .default(Value::Object(Object::new()))
@@ -521,12 +521,12 @@ pub fn tags_attribute(api: &'static [&'static str]) -> Attribute {
         .rule(tags)
 }
 
-/// What bgform tags each resource with takes three of AWS's fifty
-/// (<https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html>: 50 tags a resource, keys of 1 to 128
-/// characters, none that begins with `aws:` in any case).
+/// AWS allows 50 tags for a resource, and bgform's own take three
+/// (<https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html>: keys of 1 to 128 characters, none
+/// that begins with `aws:` in any case).
 const MOST_TAGS: usize = 47;
 
-/// The [`Rule`] of tags: an object of them.
+/// The [`Rule`] of an object of tags.
 pub fn tags(tags: &Value) -> Vec<Wrong> {
     let Some(tags) = tags.as_object() else { return Vec::new() };
     let mut found = Vec::new();
@@ -555,7 +555,7 @@ pub fn tags(tags: &Value) -> Vec<Wrong> {
     found
 }
 
-/// A rule for a text of these characters only; `words` says which, `of` what the text is.
+/// A rule for a text of these characters only; `words` names them, `of` names the text.
 pub fn characters(of: &str, text: &Value, fits: impl Fn(char) -> bool, words: &str) -> Vec<Wrong> {
     let wrong = text.as_str().and_then(|text| text.chars().find(|c| !fits(*c)));
     let message = |c: char| match text.unmark() {

@@ -1,8 +1,8 @@
-//! `security_group`: who may reach whom, changed rule by rule.
+//! `security_group`: rules of allowed traffic, changed rule by rule.
 //!
-//! A change first allows what is new and then takes away what is gone; a rule that stays is never
-//! touched. EC2 adds a rule to every new group that allows all egress (API_CreateSecurityGroup):
-//! without an `egress` block it stays, with one, exactly the declared rules are left.
+//! A change first adds new rules and then removes old ones; a rule that stays is never touched. EC2 adds a
+//! rule to every new group that allows all egress (API_CreateSecurityGroup). Without an `egress` block that
+//! rule stays; with one, exactly the declared rules are left.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -35,7 +35,7 @@ use rules::Block;
 
 pub struct SecurityGroup;
 
-/// How long network interfaces of deleted load balancers and instances may hold a group.
+/// Maximum time that network interfaces of deleted load balancers and instances hold a group.
 const RELEASE: Duration = Duration::from_secs(600);
 
 fn rule_block(name: &'static str, doc: &'static str) -> Attribute {
@@ -69,7 +69,7 @@ fn plain(of: &str, text: &Value) -> Vec<Wrong> {
     characters(of, text, fits, "ASCII letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*")
 }
 
-/// API_CreateSecurityGroup; names in a group's place are ids where they begin with `sg-`.
+/// API_CreateSecurityGroup; a name that begins with `sg-` would be read as an id.
 fn name(name: &Value) -> Vec<Wrong> {
     let mut wrong = plain("a security group's name", name);
     let text = name.as_str().unwrap_or("x");
@@ -80,7 +80,7 @@ fn name(name: &Value) -> Vec<Wrong> {
     wrong
 }
 
-/// A name for a group without one: none may begin as an id does.
+/// A name for a group without one: it must not begin like an id.
 fn generated_name(op: &Operation<'_>) -> String {
     let name = op.name(249);
     match name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("sg-")) {
@@ -304,7 +304,7 @@ fn live_group(cloud: &Cloud, group: &Group, one: &Wanted<'_>) -> Live {
     }
 }
 
-/// What still holds the group, for the person who waits.
+/// The resources that still hold the group, for the person who waits.
 async fn users(cloud: &Cloud, id: &str) -> Result<String, Error> {
     let answer = cloud
         .read(Service::Ec2, "DescribeNetworkInterfaces", || {

@@ -1,5 +1,5 @@
-//! Shell commands on one instance, through Systems Manager: one script, sent as soon as the instance
-//! is reached, and the end of its output when it fails.
+//! Shell commands on one instance, through Systems Manager: sends one script as soon as the instance is
+//! reachable, and shows the end of its output if it fails.
 
 use std::time::Duration;
 
@@ -11,40 +11,40 @@ use crate::cloud::error::{Error, Service, WaitEnd};
 use crate::kind::operation::{Operation, Poll};
 use crate::secrets::hidden;
 
-/// The IAM actions of a run, and of looking for one that an earlier process has sent.
+/// The IAM actions of a run, and those of a search for an earlier process's run.
 pub const ACTIONS: [&str; 3] = ["ssm:CancelCommand", "ssm:GetCommandInvocation", "ssm:SendCommand"];
 pub const EARLIER: [&str; 1] = ["ssm:ListCommands"];
 
-/// How long a command may wait for its instance, once Systems Manager has taken it.
+/// Maximum time for a command to reach its instance, once Systems Manager has accepted it.
 const DELIVERY: Duration = Duration::from_secs(600);
-/// As many lines of a failed script's output are shown.
+/// Lines of a failed script's output that are shown.
 const LINES: usize = 40;
 
-/// What is run where.
+/// A script and its instance.
 #[derive(Debug, Clone)]
 pub struct Script<'a> {
     pub instance: &'a str,
-    /// What the instance is called in messages, such as ``the source `i-1` ``.
+    /// The instance's name in messages, such as ``the source `i-1` ``.
     pub who: String,
-    /// What the run is called at Systems Manager.
+    /// The run's name at Systems Manager.
     pub name: String,
-    /// Whether an earlier process may have sent it: a run of that name on the instance that goes on,
-    /// or has succeeded, is then the one.
+    /// Whether an earlier process may have sent it. A run of that name on the instance that goes on or has
+    /// succeeded is then used.
     pub resumed: bool,
     pub commands: &'a [String],
-    /// How long the commands may run.
+    /// Timeout of the commands.
     pub timeout: Duration,
-    /// How long Systems Manager may take to know the instance.
+    /// Maximum time until Systems Manager knows the instance.
     pub reach: Duration,
-    /// What to do when the commands have failed.
+    /// The remedy if the commands fail.
     pub help: &'static str,
 }
 
-/// Runs the commands and waits until they have succeeded.
+/// Runs the commands and waits until they succeed.
 ///
 /// # Errors
-/// [`Error::Failed`] when they did not, with how they ended and the end of what they said, or when
-/// the instance was not reached; others when AWS cannot be asked.
+/// [`Error::Failed`] if they do not, with their status and the end of their output, or if the instance was
+/// not reached; other errors if AWS cannot be asked.
 pub async fn run(op: &Operation<'_>, script: &Script<'_>) -> Result<(), Error> {
     let earlier = if script.resumed { sent_before(op, script).await? } else { None };
     let id = match earlier {
@@ -58,7 +58,7 @@ pub async fn run(op: &Operation<'_>, script: &Script<'_>) -> Result<(), Error> {
         Ok(answer) if answer.status() == Some(&CommandInvocationStatus::Success) => Ok(()),
         Ok(answer) => Err(Error::failed(hidden(&failure(script, &answer)), script.help)),
         Err(error) => {
-            // Not the cause, whatever comes of it: an instance that ends ends them as well.
+            // The result of this call is ignored: terminating the instance ends its commands as well.
             let cancel = || op.cloud.ssm.cancel_command().command_id(&id).send();
             let _ = op.call(Service::Ssm, "CancelCommand", Repeat::OnThrottle, cancel).await;
             Err(error)
@@ -66,8 +66,8 @@ pub async fn run(op: &Operation<'_>, script: &Script<'_>) -> Result<(), Error> {
     }
 }
 
-/// Sends the script; as long as Systems Manager answers `InvalidInstanceId`, the agent on the
-/// instance has not registered yet (API_SendCommand).
+/// Sends the script. While Systems Manager answers `InvalidInstanceId`, the agent on the instance has not
+/// registered yet (API_SendCommand).
 async fn send(op: &Operation<'_>, script: &Script<'_>) -> Result<String, Error> {
     let ssm = &op.cloud.ssm;
     let lines: Vec<String> =
@@ -112,7 +112,7 @@ async fn send(op: &Operation<'_>, script: &Script<'_>) -> Result<String, Error> 
     }
 }
 
-/// The id of the run of that name which goes on or has succeeded on the instance, if there is one.
+/// The id of the run of that name on the instance that goes on or has succeeded, if there is one.
 async fn sent_before(op: &Operation<'_>, script: &Script<'_>) -> Result<Option<String>, Error> {
     use CommandStatus::{InProgress, Pending, Success};
     let send = || op.cloud.ssm.list_commands().instance_id(script.instance).send();
@@ -144,7 +144,7 @@ async fn ended(
     let send = || op.cloud.ssm.get_command_invocation().command_id(id).instance_id(script.instance).send();
     let answer = match op.cloud.read(Service::Ssm, "GetCommandInvocation", send).await {
         Ok(answer) => answer,
-        // `InvocationDoesNotExist`: taken, but not there yet.
+        // `InvocationDoesNotExist`: accepted, but not delivered yet.
         Err(error) if error.is_not_found() => return Ok(Poll::Pending("not begun".to_owned())),
         Err(error) => return Err(error),
     };
@@ -157,7 +157,7 @@ async fn ended(
     })
 }
 
-/// What a person needs to mend the commands: how they ended, and the end of what they said.
+/// The failure in words: the commands' status, and the end of their output.
 fn failure(script: &Script<'_>, answer: &GetCommandInvocationOutput) -> String {
     let status = answer.status_details().unwrap_or("Failed");
     let mut message = format!("the commands on {} ended with {status}", script.who);

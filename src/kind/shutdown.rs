@@ -1,11 +1,11 @@
-//! Interrupts. The first one stops new steps and ends waits, and lets calls under way end; the second ends the
-//! run as soon as the journal is synced. Either way the next apply goes on.
+//! Interrupts. The first stops new steps and ends waits, and lets calls under way end. The second ends the
+//! run as soon as the journal is synced. In both cases the next apply goes on.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;
 
-/// How much of an end is wanted.
+/// The requested kind of end.
 #[derive(Debug, Default)]
 pub struct Shutdown {
     interrupts: AtomicU8,
@@ -13,19 +13,19 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// One more interrupt.
+    /// Counts one more interrupt.
     pub fn interrupt(&self) {
         let before = self.interrupts.fetch_add(1, Ordering::SeqCst);
         self.interrupts.store(before.saturating_add(1).min(2), Ordering::SeqCst);
         self.changed.notify_waiters();
     }
 
-    /// Whether no new step may begin.
+    /// Tells whether no new step may begin.
     pub fn is_draining(&self) -> bool {
         self.interrupts.load(Ordering::SeqCst) > 0
     }
 
-    /// Ends when steps under way are not to be waited for either.
+    /// Returns at the second interrupt, when steps under way are not to be waited for.
     pub async fn at_once(&self) {
         loop {
             let changed = self.changed.notified();
@@ -36,7 +36,7 @@ impl Shutdown {
         }
     }
 
-    /// Ends at the first interrupt.
+    /// Returns at the first interrupt.
     pub async fn draining(&self) {
         loop {
             let changed = self.changed.notified();
@@ -47,17 +47,18 @@ impl Shutdown {
         }
     }
 
-    /// A terminal that goes away ends nothing from now on, for the rest of the process: what is under way in
-    /// the account is not decided by who watches.
+    /// From now on a closed terminal does not end the process: work under way in the account must not depend
+    /// on it.
     pub fn outlive_terminal() {
         use tokio::signal::unix::{SignalKind, signal};
         if let Ok(mut hangup) = signal(SignalKind::hangup()) {
-            // What is listened to does not kill, and stays so when the listener is gone.
+            // A signal with a listener does not kill the process, even after the listener is dropped.
             tokio::spawn(async move { while hangup.recv().await.is_some() {} });
         }
     }
 
-    /// Listens to SIGINT and SIGTERM for the rest of the process; each counts as one interrupt. SIGHUP is none.
+    /// Listens to SIGINT and SIGTERM for the rest of the process; each counts as one interrupt. SIGHUP does
+    /// not count.
     pub fn listen(self: &std::sync::Arc<Self>, told: impl Fn(bool) + Send + 'static) {
         Self::outlive_terminal();
         let shutdown = std::sync::Arc::clone(self);

@@ -1,4 +1,4 @@
-//! `existing subnet` and its plural `existing subnets`: where instances and load balancers stand.
+//! `existing subnet` and its plural `existing subnets`: the subnets of instances and load balancers.
 
 use std::sync::LazyLock;
 

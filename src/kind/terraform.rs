@@ -1,9 +1,9 @@
-//! The words of Terraform, and what each is called here: for the help of a mistake and for the reference's
-//! table. Makes no call.
+//! Terraform's terms, and bgform's for each: for the help of mistakes and for the reference's table. Makes no
+//! call.
 
 use super::{find_existing, find_managed};
 
-/// Resource types and data sources, by the kind that stands for them.
+/// Resource types and data sources, by the corresponding kind.
 const KINDS: [(&str, &[&str]); 12] = [
     ("instance", &["aws_instance", "aws_instances"]),
     ("image", &["aws_ami", "aws_ami_from_instance", "aws_ami_ids"]),
@@ -32,7 +32,7 @@ const PARTS: [(&str, &str); 9] = [
     ("aws_codedeploy_deployment_group", "write a `deployment` block: a service in two colours"),
 ];
 
-/// Blocks that stand in no other.
+/// Top-level blocks.
 const BLOCKS: [(&str, &str); 10] = [
     ("resource", "a resource's block begins with its kind, as in target_group \"web\" {"),
     ("data", "what is read and never changed is an `existing` block, as in existing vpc \"main\" {"),
@@ -49,7 +49,7 @@ const BLOCKS: [(&str, &str); 10] = [
     ("ephemeral", "mark what is secret: variable \"token\" { sensitive = true }"),
 ];
 
-/// What stands in the block of a resource.
+/// Words in the block of a resource.
 const INSIDE: [(&str, &str); 9] = [
     ("count", "write `for_each = toset([\"a\", \"b\"])` for several; the block sees `each.key`"),
     (
@@ -78,12 +78,12 @@ fn find<T: Copy>(rows: &[(&str, T)], word: &str) -> Option<T> {
     rows.iter().find(|(known, _)| *known == word).map(|(_, here)| *here)
 }
 
-/// The kind that stands for a resource type or a data source.
+/// The kind that corresponds to a resource type or a data source.
 pub fn kind_of(word: &str) -> Option<&'static str> {
     KINDS.iter().find(|(_, types)| types.contains(&word)).map(|(kind, _)| *kind)
 }
 
-/// What to write for a block that stands in no other, by its keyword and labels.
+/// The remedy for a top-level block, by its keyword and labels.
 pub fn block(keyword: &str, labels: &[&str]) -> Option<String> {
     let (of, name, read) = match (keyword, labels) {
         ("resource", [of, name, ..]) => (*of, *name, false),
@@ -100,12 +100,12 @@ pub fn block(keyword: &str, labels: &[&str]) -> Option<String> {
     Some(find(&PARTS, of).map_or_else(|| format!("bgform has no kind for `{of}` yet"), str::to_owned))
 }
 
-/// What to write for a word in the block of a resource.
+/// The remedy for a word in the block of a resource.
 pub fn inside(word: &str) -> Option<&'static str> {
     find(&INSIDE, word)
 }
 
-/// What to write for a reference, by its first two words.
+/// The remedy for a reference, by its first two words.
 pub fn reference(head: &str, name: Option<&str>) -> Option<String> {
     match (kind_of(head), name.and_then(kind_of)) {
         (Some(kind), _) => Some(format!("write `{kind}.{}`", name.unwrap_or("NAME"))),
@@ -114,7 +114,7 @@ pub fn reference(head: &str, name: Option<&str>) -> Option<String> {
     }
 }
 
-/// A row for each word: the word, and what to write.
+/// A row for each term: the term, and the remedy.
 pub fn table() -> Vec<(String, String)> {
     let kinds = KINDS.iter().map(|(kind, types)| {
         let types: Vec<_> = types.iter().map(|word| format!("`{word}`")).collect();

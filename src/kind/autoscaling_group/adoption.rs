@@ -1,4 +1,4 @@
-//! Whether an Auto Scaling group can become the first colour of a deployment as it runs. Reads only.
+//! Decides whether an Auto Scaling group can become the first colour of a deployment as it runs. Reads only.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,8 @@ use crate::cloud::error::Error;
 use crate::kind::fleet::{Refusal, Standing, Template};
 use crate::value::{Object, Value};
 
-/// It launches from a template, and nobody else launches whatever version of that is the newest.
+/// Checks that the group launches from a template, and that no other group launches that template's `$Latest`
+/// or `$Default`.
 pub(super) async fn adoptable(cloud: &Cloud, fleet: &Standing) -> Result<Result<Template, Refusal>, Error> {
     let Some(template) = &fleet.template else {
         return Ok(Err((
@@ -35,7 +36,7 @@ pub(super) async fn adoptable(cloud: &Cloud, fleet: &Standing) -> Result<Result<
     )))
 }
 
-/// It stays as large and where it is.
+/// Checks that adoption keeps the group's size and place.
 pub(super) fn not_untouched(fleet: &Standing, live: &Object, said: &Object) -> Option<Refusal> {
     let most = said.get("max_size").and_then(Value::as_number);
     if let Some(most) = most.filter(|most| *most < f64::from(fleet.desired)) {

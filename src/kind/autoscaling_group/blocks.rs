@@ -124,7 +124,7 @@ pub fn policies() -> Type {
     Type::Blocks { attributes, ordered: false, max: 50 }
 }
 
-/// What bgform does with the group; the API does not know it.
+/// bgform's own settings for the group; the API does not have them.
 pub fn own() -> Vec<Attribute> {
     let percent = |min, max| Type::Percent { min, max };
     let refresh = vec![

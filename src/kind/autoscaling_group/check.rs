@@ -1,5 +1,5 @@
-//! Mistakes in a group that no single attribute's type shows. Comes in: canonical inputs that may
-//! hold unknowns and references. Goes out: attribute, message, help. Makes no call.
+//! Checks for mistakes in a group that no single attribute's type shows. Canonical inputs come in, which may
+//! hold unknowns and references; attribute, message and help go out. Makes no call.
 
 use super::schema::REQUESTS_PER_TARGET;
 use crate::value::{Object, Value, format_number};
@@ -47,7 +47,7 @@ pub fn check(inputs: &Object) -> Vec<Mistake> {
     mistakes
 }
 
-/// Printable ASCII but the colon (API_CreateAutoScalingGroup).
+/// Printable ASCII without the colon (API_CreateAutoScalingGroup).
 fn name(name: &Value, mistakes: &mut Vec<Mistake>) {
     let bad = |c: char| !c.is_ascii_graphic() || c == ':';
     if let Some(character) = name.as_str().and_then(|name| name.chars().find(|c| bad(*c))) {
@@ -176,7 +176,7 @@ fn metric(policy: &Value, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// All types have a weight or none (API_LaunchTemplateOverrides).
+/// Either all types have a weight or none (API_LaunchTemplateOverrides).
 fn overrides(overrides: &Value, mistakes: &mut Vec<Mistake>) {
     let items = overrides.as_list().unwrap_or_default();
     let weighted = items.iter().filter(|one| !one.get("weighted_capacity").is_null()).count();

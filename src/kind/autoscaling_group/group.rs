@@ -1,5 +1,5 @@
-//! An Auto Scaling group as it was last seen: its sizes and its instances. Other modules ask here
-//! how many instances are in service and what capacity is wanted at the moment. Changes nothing.
+//! An Auto Scaling group as last observed: its sizes and its instances. Other modules read from it the number
+//! of instances in service and the wanted capacity. Changes nothing.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -14,10 +14,10 @@ use crate::kind::ec2::pages;
 use crate::kind::fleet::{Member, Standing, Template};
 use crate::kind::operation::{STACK_TAG, Tagged};
 
-/// At most so many names and groups a call (API_DescribeAutoScalingGroups, MaxRecords).
+/// Maximum number of names and groups in a call (API_DescribeAutoScalingGroups, MaxRecords).
 const PAGE: usize = 100;
 
-/// A group as it was last seen. It reads as the fleet that it is.
+/// A group as last observed. It derefs to its fleet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     pub standing: Standing,
@@ -100,7 +100,7 @@ fn member(instance: &Instance, weights: &BTreeMap<&str, &str>) -> Member {
     }
 }
 
-/// Groups by name, up to 100 a call. Those that do not exist are left out.
+/// Returns groups by name, up to 100 in a call. Missing groups are left out.
 pub async fn describe(cloud: &Cloud, names: &[&str]) -> Result<Vec<AutoScalingGroup>, Error> {
     let mut groups = Vec::new();
     for names in names.chunks(PAGE) {
@@ -128,19 +128,19 @@ pub async fn describe(cloud: &Cloud, names: &[&str]) -> Result<Vec<AutoScalingGr
     Ok(groups)
 }
 
-/// How these groups stand, by name; up to 100 a call. Those that do not exist are left out, those
-/// under deletion are there and say so.
+/// Observes groups by name, up to 100 in a call. Missing groups are left out; groups under deletion are
+/// included and marked.
 pub async fn observe(cloud: &Cloud, names: &[&str]) -> Result<BTreeMap<String, Group>, Error> {
     let groups = describe(cloud, names).await?;
     Ok(groups.iter().map(Group::from_sdk).map(|fleet| (fleet.name.clone(), fleet)).collect())
 }
 
-/// How one group stands.
+/// Observes one group.
 pub async fn observe_one(cloud: &Cloud, name: &str) -> Result<Option<Group>, Error> {
     Ok(observe(cloud, &[name]).await?.remove(name))
 }
 
-/// The groups of the region that this filter lets through; all without one.
+/// The groups of the region that match a filter, or all without one.
 pub async fn matching(cloud: &Cloud, filter: Option<Filter>) -> Result<Vec<Group>, Error> {
     let (autoscaling, filters) = (&cloud.autoscaling, &filter.map(|filter| vec![filter]));
     let groups = pages(|token| async move {
@@ -154,7 +154,7 @@ pub async fn matching(cloud: &Cloud, filter: Option<Filter>) -> Result<Vec<Group
     Ok(groups.iter().map(Group::from_sdk).collect())
 }
 
-/// Those that bear the tag of a stack.
+/// The groups with the tag of a stack.
 pub async fn of_stack(cloud: &Cloud, stack: &str) -> Result<Vec<Tagged>, Error> {
     let filter = Filter::builder().name(format!("tag:{STACK_TAG}")).values(stack).build();
     let found = matching(cloud, Some(filter)).await?.into_iter().filter(|group| !group.deleting);

@@ -1,6 +1,5 @@
-//! What belongs to a group and is set by calls of its own: processes, hooks, policies, metrics,
-//! tags, target groups. Each goes from what is live to what is declared, and says the same when
-//! said again.
+//! Parts of a group that have calls of their own: processes, hooks, policies, metrics, tags, target groups.
+//! Each function goes from the live to the declared part, and is idempotent.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,12 +13,12 @@ use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
 use crate::kind::operation::{Operation, Poll, is_reserved_tag};
 
-/// At most so many target groups a call (API_AttachLoadBalancerTargetGroups).
+/// Maximum number of target groups in a call (API_AttachLoadBalancerTargetGroups).
 const TARGET_GROUPS: usize = 10;
-/// The only granularity there is (API_EnableMetricsCollection).
+/// The only granularity (API_EnableMetricsCollection).
 const EVERY_MINUTE: &str = "1Minute";
 
-/// Something in a group that has a name of its own.
+/// A named part of a group.
 pub trait Named: PartialEq {
     fn name(&self) -> &str;
 }
@@ -36,14 +35,14 @@ impl Named for Policy {
     }
 }
 
-/// What to put, since it is new or another, and the names of what to delete.
+/// Returns the new or changed parts to put, and the names of those to delete.
 pub fn changes<'a, T: Named>(before: &'a [T], after: &'a [T]) -> (Vec<&'a T>, Vec<&'a str>) {
     let put = after.iter().filter(|one| !before.contains(one)).collect();
     let stays = |name: &str| after.iter().any(|one| one.name() == name);
     (put, before.iter().map(Named::name).filter(|name| !stays(name)).collect())
 }
 
-/// Halts and resumes processes.
+/// Suspends and resumes processes.
 pub async fn processes(op: &Operation<'_>, fleet: &Group, after: &BTreeSet<String>) -> Result<(), Error> {
     let client = &op.cloud.autoscaling;
     let (halt, resume) = (after - &fleet.suspended, &fleet.suspended - after);
@@ -84,7 +83,7 @@ pub async fn metrics(op: &Operation<'_>, fleet: &Group, after: &BTreeSet<String>
     Ok(())
 }
 
-/// Hooks that the creating call was given and that are not there all the same.
+/// Puts the hooks that the creating call had and the group lacks.
 pub async fn missing_hooks(op: &Operation<'_>, group: &str, declared: &[Hook]) -> Result<(), Error> {
     if declared.is_empty() {
         return Ok(());
@@ -162,8 +161,8 @@ pub async fn policies(
     Ok(())
 }
 
-/// The tags of the creating call. bgform's own stay with the group: an instance is found through
-/// it, and takes the operation of the group's creation for its own nowhere.
+/// The tags of the creating call. bgform's own are not propagated to instances: an instance is found through
+/// its group, and must not carry the operation that created the group.
 pub fn creation_tags(op: &Operation<'_>, name: &str, spec: &Spec) -> Vec<Tag> {
     let tags = op.tags(&spec.tags);
     tags.iter()
@@ -181,7 +180,7 @@ fn tag(group: &str, key: &str, value: &str, propagate: bool) -> Tag {
         .build()
 }
 
-/// Sets the declared tags and takes away those that no longer are; bgform's own stay.
+/// Sets the declared tags and removes undeclared ones; bgform's own stay.
 pub async fn tags(op: &Operation<'_>, fleet: &Group, after: &Spec) -> Result<(), Error> {
     let client = &op.cloud.autoscaling;
     let set: Vec<_> =
@@ -207,7 +206,7 @@ pub async fn tags(op: &Operation<'_>, fleet: &Group, after: &Spec) -> Result<(),
     Ok(())
 }
 
-/// Attaches first and detaches then, and waits until the instances are registered and
+/// Attaches target groups, then detaches others, and waits until the instances are registered and
 /// deregistered: both go on after the call (API_LoadBalancerTargetGroupState).
 pub async fn target_groups(
     op: &Operation<'_>,

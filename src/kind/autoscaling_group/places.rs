@@ -1,4 +1,4 @@
-//! Whether the subnets have room for the new fleet, and their zones its instance types.
+//! Checks that the subnets have room for the new fleet, and that their zones offer its instance types.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use crate::cloud::error::{Error, Service};
 use crate::kind::preflight::{Begins, Finding};
 use crate::value::Value;
 
-/// A subnet's zone, and how many addresses it has left.
+/// The zone of each subnet, and its number of free addresses.
 type Subnets = BTreeMap<String, (String, u32)>;
 
-/// Two calls, whatever the number of rollouts.
+/// Makes two calls, whatever the number of rollouts.
 ///
 /// # Errors
 /// When EC2 cannot be asked.
@@ -45,7 +45,7 @@ pub(super) async fn look(cloud: &Cloud, begins: &[&Begins<'_>]) -> Result<Vec<Fi
     Ok(found.flatten().collect())
 }
 
-/// The subnets of the group, as far as they are known.
+/// The group's subnets whose ids are known.
 fn of(one: &Begins<'_>) -> Vec<String> {
     let subnets = one.fleet.inputs.get("subnets").and_then(Value::as_list).unwrap_or_default();
     subnets.iter().filter_map(|subnet| subnet.as_str().map(str::to_owned)).collect()
@@ -101,7 +101,7 @@ async fn offered(
     }
 }
 
-/// The subnets have an address for every instance that is to be launched.
+/// Checks that the subnets have an address for every instance to launch.
 fn addresses(one: &Begins<'_>, subnets: &Subnets) -> Option<Finding> {
     let free: u32 = subnets.values().map(|(_, free)| free).sum();
     let wanted = one.launches;
@@ -116,8 +116,8 @@ fn addresses(one: &Begins<'_>, subnets: &Subnets) -> Option<Finding> {
     })
 }
 
-/// Each zone offers one of the types. Where some do not, their share goes to the others, unless the
-/// group is told to keep its balance.
+/// Checks that each zone offers one of the types. If some do not, their share goes to the other zones, unless
+/// the group must keep its balance.
 fn zones(
     one: &Begins<'_>,
     subnets: &Subnets,

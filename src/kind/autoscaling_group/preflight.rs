@@ -1,4 +1,5 @@
-//! Whether a new Auto Scaling group can come up at all, and the old one could carry everything on the way back.
+//! Checks that a new Auto Scaling group can come up, and that the old one can carry all traffic on the way
+//! back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,13 +15,13 @@ use crate::value::{Object, Value, format_duration};
 const PROCESSES: &str =
     "https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-suspend-resume-processes.html";
 
-/// Processes without which an instance neither comes up nor gets requests.
+/// Processes that an instance needs to come up and get requests.
 const NEEDED: [(&str, &str); 2] = [
     ("Launch", "launches no instance"),
     ("AddToLoadBalancer", "registers no instance with its target group"),
 ];
 
-/// The calls are one of each kind of question, whatever the number of rollouts.
+/// Makes one call for each kind of question, whatever the number of rollouts.
 ///
 /// # Errors
 /// When the account cannot be read.
@@ -43,7 +44,7 @@ pub(super) async fn look(ground: &Ground<'_>) -> Result<Vec<Finding>, Error> {
     Ok(found)
 }
 
-/// A target is healthy after so many checks in a row.
+/// Checks that a target can pass its health checks in time; it is healthy after a number of checks in a row.
 fn never_healthy_in_time(address: &Address, fleet: &Object, targets: &Object) -> Option<Finding> {
     let check = targets.get("health_check")?;
     let interval = seconds(check.get("interval"))?;
@@ -63,8 +64,8 @@ fn never_healthy_in_time(address: &Address, fleet: &Object, targets: &Object) ->
     })
 }
 
-/// The groups of both colours launch instances and register them. What was suspended by hand is
-/// resumed by the plan, unless its author ignores it.
+/// Checks that the groups of both colours launch instances and register them. The plan resumes processes
+/// suspended by hand, unless the author ignores the attribute.
 fn suspended(one: &Begins<'_>) -> Vec<Finding> {
     let ignores = |said: &Said| said.ignored.iter().any(|name| name == "suspended_processes");
     let mut found = Vec::new();
@@ -95,7 +96,7 @@ fn suspended(one: &Begins<'_>) -> Vec<Finding> {
     found
 }
 
-/// The old colour has what it should have: it is the way back.
+/// Checks that the old colour has its wanted capacity in service, since it is the way back.
 fn weak(one: &Begins<'_>) -> Option<Finding> {
     let (address, live) = one.live.as_ref()?;
     let (in_service, desired) = (live.capacity_in_service(), live.desired);
@@ -108,7 +109,7 @@ fn weak(one: &Begins<'_>) -> Option<Finding> {
     })
 }
 
-/// The old colour goes when its time has come.
+/// Checks that nothing keeps the old colour from being emptied on time.
 fn never_retired(one: &Begins<'_>) -> Option<Finding> {
     let (address, live) = one.live.as_ref().filter(|_| one.retires_after.is_some())?;
     let kept = live.kept()?;
@@ -121,7 +122,7 @@ fn never_retired(one: &Begins<'_>) -> Option<Finding> {
     })
 }
 
-/// What the old colour launches from is there: after its retirement it is raised from that.
+/// Checks that the old colour's image still exists: after its retirement it is raised from that.
 ///
 /// # Errors
 /// When EC2 cannot be asked.
@@ -148,7 +149,7 @@ async fn images(cloud: &Cloud, begins: &[&Begins<'_>]) -> Result<Vec<Finding>, E
             }
         }
     }
-    // An id that is not one (a parameter's name) is resolved at launch.
+    // An id without `ami-` (a parameter's name) is resolved at launch.
     wanted.retain(|image, _| image.starts_with("ami-"));
     if wanted.is_empty() {
         return Ok(found);
@@ -179,11 +180,11 @@ fn gone(address: &Address, what: &str) -> Finding {
     }
 }
 
-/// API_DescribeAccountLimits of Auto Scaling counts itself.
+/// Checks the quota of groups; API_DescribeAccountLimits of Auto Scaling also counts them.
 async fn groups(ground: &Ground<'_>) -> Result<Option<Finding>, Error> {
     let (cloud, added) = (ground.cloud, ground.made(super::KIND));
     let Some(first) = added.first() else { return Ok(None) };
-    // Asked once: an emulator may not have it.
+    // Asked without a repeat: an emulator may not have it.
     let answer = cloud
         .send(Service::AutoScaling, "DescribeAccountLimits", Repeat::OnThrottle, || {
             cloud.autoscaling.describe_account_limits().send()

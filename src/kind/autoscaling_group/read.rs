@@ -1,5 +1,5 @@
-//! What groups are now, in the schema's terms. One call reads up to 100 of them whole; only hooks
-//! and scaling policies need others, made where a stack declares them. Changes nothing.
+//! Reads live groups in the schema's terms. One call reads up to 100 groups whole. Only hooks and scaling
+//! policies need other calls, made if a stack declares them. Changes nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::kind::operation::is_reserved_tag;
 use crate::kind::{Live, Wanted};
 use crate::value::{Object, Value};
 
-/// Up to so many groups are asked for their policies one by one; for more, all of the account's
-/// policies are paged through.
+/// Maximum number of groups whose policies are read one by one; for more, all of the account's policies are
+/// paged through.
 const ASKED_ONE_BY_ONE: usize = 5;
 const TARGET_TRACKING: &str = "TargetTrackingScaling";
 
@@ -100,7 +100,7 @@ fn group_as_live(group: &AutoScalingGroup, fleet: &Group, wanted: &Wanted<'_>) -
     set("propagate_tags", propagates(declared.clone(), expected).into());
     let tags = declared.map(|tag| (tag.key().unwrap_or_default(), tag.value().unwrap_or_default()));
     set("tags", Value::Object(tags.map(|(key, value)| (key.to_owned(), value.into())).collect()));
-    // What is bgform's own is not AWS's to say: only the author changes it.
+    // bgform's own settings do not come from AWS: only the author changes them.
     for own in ["instance_refresh", "outdated_instances", "ready_timeout"] {
         let default = || super::schema::SCHEMA.attribute(own).and_then(|attribute| attribute.default.clone());
         set(own, last(own).cloned().or_else(default).into());
@@ -110,14 +110,14 @@ fn group_as_live(group: &AutoScalingGroup, fleet: &Group, wanted: &Wanted<'_>) -
     Live { inputs, outputs: outputs.into_iter().collect() }
 }
 
-/// One answer for all declared tags: `expected`, unless one of them is otherwise.
+/// One value for all declared tags: `expected`, unless one of them differs.
 fn propagates<'a>(mut declared: impl Iterator<Item = &'a TagDescription>, expected: bool) -> bool {
     let as_expected =
         declared.all(|tag: &TagDescription| tag.propagate_at_launch().unwrap_or_default() == expected);
     as_expected == expected
 }
 
-/// The type beside EC2's own checks, which are always made: AWS may answer both.
+/// The health check type beside EC2's own checks, which are always made: AWS may answer both.
 fn health_check_type(kinds: &str) -> String {
     let beside: Vec<_> = kinds.split(',').map(str::trim).filter(|kind| *kind != "EC2").collect();
     if beside.is_empty() { "EC2".to_owned() } else { beside.join(",") }
@@ -128,7 +128,7 @@ fn seconds(seconds: Option<i32>) -> Value {
     seconds.map(Duration::from_secs).into()
 }
 
-/// A template as a reference to one resolves: its `id` and `latest_version`.
+/// A template in the form of a resolved reference: its `id` and `latest_version`.
 fn template_value(template: Template) -> Value {
     let version = match template.number() {
         Some(number) => Value::Number(number as f64),
@@ -137,7 +137,7 @@ fn template_value(template: Template) -> Value {
     crate::object! { "id" => template.id, "latest_version" => version }
 }
 
-/// An object of those members that are there.
+/// An object of the members that are not null.
 fn members<const N: usize>(members: [(&str, Value); N]) -> Value {
     let there = members.into_iter().filter(|(_, value)| !value.is_null());
     Value::Object(there.map(|(name, value)| (name.to_owned(), value)).collect())
@@ -191,7 +191,7 @@ fn impairment_value(group: &AutoScalingGroup) -> Value {
         .into()
 }
 
-/// All hooks of one group: the API takes one group a call (API_DescribeLifecycleHooks).
+/// All hooks of one group: the API takes one group in a call (API_DescribeLifecycleHooks).
 pub async fn hooks(cloud: &Cloud, group: &str) -> Result<Vec<LifecycleHook>, Error> {
     let answer = cloud
         .read(Service::AutoScaling, "DescribeLifecycleHooks", || {
@@ -214,8 +214,8 @@ fn hook_value(hook: &LifecycleHook) -> Value {
     ])
 }
 
-/// The target tracking policies of these groups. Step, simple and predictive policies are not
-/// offered, and so not read: somebody else's stay as they are.
+/// The target tracking policies of these groups. Step, simple and predictive policies are not offered, and so
+/// not read; those made by others stay as they are.
 async fn policies(cloud: &Cloud, groups: &[&str]) -> Result<BTreeMap<String, Vec<ScalingPolicy>>, Error> {
     let mut found: BTreeMap<_, _> = groups.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
     let asked: Vec<Option<&str>> = match groups.len() {

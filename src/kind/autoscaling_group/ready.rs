@@ -1,5 +1,5 @@
-//! Waiting until a group has what it wants: the capacity in service and, where its target groups
-//! judge it, every one of these instances healthy there. Changes nothing.
+//! Waits until a group has its wanted capacity in service and, if its target groups judge it, every one of
+//! these instances is healthy there. Changes nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -14,31 +14,31 @@ use crate::kind::elbv2::health::told;
 use crate::kind::elbv2::name_in;
 use crate::kind::operation::{Operation, Poll};
 
-/// After so many launches that failed since the wait began, it is not going to be.
+/// Failed launches since the wait began after which the wait fails.
 const FAILURES: usize = 3;
-/// As many targets are told of.
+/// Targets that are listed in a message.
 const SHOWN: usize = 5;
 
-/// What has to be there.
+/// The condition to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted<'a> {
     /// The desired capacity in service.
     InService,
-    /// And healthy in the group's target groups, where it is judged by them and they are in use;
-    /// but for these instances, which are to be replaced.
+    /// Also healthy in the group's target groups, if they judge the group and are in use. These instances,
+    /// which are to be replaced, do not count.
     HealthyTargetsBeside(&'a BTreeSet<String>),
-    /// And healthy in the group's target groups, whoever judges the instances.
+    /// Also healthy in the group's target groups, even if they do not judge the group.
     HealthyTargets,
 }
 
 impl Wanted<'_> {
-    /// What an operation that adds instances waits for.
+    /// The condition that an operation which adds instances waits for.
     pub fn of(op: &Operation<'_>) -> Self {
         if op.relieves { Self::HealthyTargets } else { Self::InService }
     }
 }
 
-/// Waits, and returns the group as it then is.
+/// Waits, and returns the group as then observed.
 pub async fn ready(
     op: &Operation<'_>,
     name: &str,
@@ -54,7 +54,7 @@ pub async fn ready(
         }
         Wanted::HealthyTargets => (", every one a healthy target", Some(&none), true),
     };
-    // Instances that were never healthy are replaced, and those that follow do not tell why.
+    // Instances that were never healthy are replaced, and their successors do not tell why.
     let why = Mutex::new(String::new());
     let why = || why.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let until = format!("`{name}` has its desired capacity in service{healthy}");
@@ -92,8 +92,7 @@ pub async fn ready(
     .await
 }
 
-/// What a group that is not ready yet means, given why launches failed since the wait began, the
-/// latest first.
+/// Judges a group that is not ready yet, given why launches failed since the wait began, the latest first.
 fn judge(fleet: &Group, failed: &[String]) -> Poll<Group> {
     let summary = fleet.summary();
     match failed {
@@ -105,7 +104,7 @@ fn judge(fleet: &Group, failed: &[String]) -> Poll<Group> {
     }
 }
 
-/// Which failed activities were there when the wait began: those of earlier do not count.
+/// The failed activities from before the wait, which do not count.
 #[derive(Default)]
 struct Failures(Mutex<Option<BTreeSet<String>>>);
 
@@ -139,8 +138,8 @@ async fn failed_activities(cloud: &Cloud, name: &str) -> Result<Vec<(String, Str
     Ok(answer.activities().iter().filter(failed).map(message).collect())
 }
 
-/// The instances in service that are no healthy targets, one after the other. A target group that no
-/// listener uses checks nobody (`unused`), and so holds nobody up.
+/// The in-service instances that are not healthy targets, one after another. A target group that no listener
+/// uses checks no target (`unused`), and so delays nothing.
 pub async fn unhealthy_targets(
     cloud: &Cloud,
     fleet: &Group,

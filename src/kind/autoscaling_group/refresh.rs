@@ -1,5 +1,5 @@
-//! An instance refresh: starts one for the wanted version, or follows the one that is under way for
-//! it, to its end. What to do and what an end means are decided apart from the calls.
+//! An instance refresh: starts one for the wanted version, or follows one under way for it, to its end.
+//! Decisions are apart from the calls.
 
 use std::time::Duration;
 
@@ -13,29 +13,29 @@ use crate::cloud::error::{Error, Service};
 use crate::kind::fleet::Template;
 use crate::kind::operation::{Operation, Poll};
 
-/// The code of StartInstanceRefresh when there is one already: one at a time for each group.
+/// The error code of StartInstanceRefresh when a refresh is under way: a group has one at a time.
 const UNDER_WAY: &str = "InstanceRefreshInProgress";
-/// The codes of RollbackInstanceRefresh when there is none to turn round, or it has nowhere to go.
+/// The error codes of RollbackInstanceRefresh when no refresh is under way, or it cannot be rolled back.
 const NONE_ACTIVE: &str = "ActiveInstanceRefreshNotFound";
 const IRREVERSIBLE: &str = "IrreversibleInstanceRefresh";
 
-/// One refresh as it was last seen.
+/// A refresh as last observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
     id: String,
     status: InstanceRefreshStatus,
     reason: Option<String>,
     percentage: i32,
-    /// The version that it brings.
+    /// The version that it installs.
     template: Option<Template>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     Start,
-    /// This one brings what is wanted.
+    /// This refresh brings the wanted version.
     Follow(String),
-    /// This one has to end first.
+    /// This refresh must end first.
     After(String),
 }
 
@@ -43,7 +43,7 @@ enum Next {
 enum End {
     Done,
     Pending(String),
-    /// It ended otherwise: how, in words.
+    /// The refresh did not succeed; its end, in words.
     Failed(String),
 }
 
@@ -73,7 +73,7 @@ impl Seen {
         matches!(self.status, Cancelled | Failed | RollbackFailed | RollbackSuccessful | Successful)
     }
 
-    /// Whether it goes towards its version, and not back or to a stop.
+    /// Tells whether it goes towards its version, and not back or to a stop.
     fn goes_on(&self) -> bool {
         use InstanceRefreshStatus::{Baking, InProgress, Pending};
         matches!(self.status, Pending | InProgress | Baking)
@@ -108,9 +108,8 @@ fn end(seen: &Seen) -> End {
     }
 }
 
-/// Replaces the instances of `group`. The version is in the refresh's desired configuration, which
-/// AWS gives to the group once it has succeeded: so a rollback has somewhere to go
-/// (API_StartInstanceRefresh).
+/// Replaces the instances of `group`. The version is in the refresh's desired configuration, which AWS gives
+/// to the group only after success: so a rollback has a version to return to (API_StartInstanceRefresh).
 pub async fn refresh(op: &Operation<'_>, group: &str, spec: &Spec, how: &Refresh) -> Result<(), Error> {
     let wanted = spec.template()?;
     let until = format!("an instance refresh of `{group}` to version {} is under way", wanted.version);
@@ -157,14 +156,14 @@ pub async fn refresh(op: &Operation<'_>, group: &str, spec: &Spec, how: &Refresh
     }
 }
 
-/// What a refresh that is under way has come to: how far it is in percent, and that in words.
+/// The progress of the refresh under way, in percent and in words.
 pub async fn under_way(op: &Operation<'_>, group: &str) -> Result<Option<(i32, String)>, Error> {
     let seen = describe(op, group, None).await?;
     Ok(seen.iter().find(|one| !one.ended()).map(|one| (one.percentage, one.summary())))
 }
 
-/// Turns a refresh that goes forward round (API_RollbackInstanceRefresh); one that cannot be is
-/// cancelled. Does not wait.
+/// Turns round a refresh that goes forward (API_RollbackInstanceRefresh); cancels it if it cannot be rolled
+/// back. Does not wait.
 pub async fn turn_back(op: &Operation<'_>, group: &str) -> Result<(), Error> {
     if !describe(op, group, None).await?.iter().any(Seen::goes_on) {
         return Ok(());
@@ -183,8 +182,8 @@ pub async fn turn_back(op: &Operation<'_>, group: &str) -> Result<(), Error> {
     }
 }
 
-/// Cancels the refresh that is under way, if there is one: what was replaced stays, and so does the
-/// rest (API_CancelInstanceRefresh). Does not wait.
+/// Cancels the refresh under way, if there is one: replaced instances stay, and so do the others
+/// (API_CancelInstanceRefresh). Does not wait.
 pub async fn cancel(op: &Operation<'_>, group: &str) -> Result<(), Error> {
     let client = &op.cloud.autoscaling;
     let cancelled = op
@@ -205,7 +204,7 @@ fn code(error: &Error) -> Option<&str> {
     }
 }
 
-/// Turns a refresh that goes forward round and waits until none is under way.
+/// Turns round a refresh that goes forward, and waits until none is under way.
 pub async fn turned_back(op: &Operation<'_>, group: &str, limit: Duration) -> Result<(), Error> {
     turn_back(op, group).await?;
     op.wait(&format!("no instance refresh of `{group}` is under way"), limit, || async {
@@ -217,8 +216,8 @@ pub async fn turned_back(op: &Operation<'_>, group: &str, limit: Duration) -> Re
     .await
 }
 
-/// Takes the group back to the version that `spec` names: what goes forward to another one is turned
-/// round, and where instances of another version are left then, another refresh replaces them.
+/// Takes the group back to the version that `spec` names. A refresh to another version is turned round, and
+/// another refresh replaces instances of a different version that are left.
 pub async fn back(op: &Operation<'_>, group: &str, spec: &Spec, how: &Refresh) -> Result<(), Error> {
     let wanted = spec.template()?;
     if let Next::After(_) = next(&describe(op, group, None).await?, &wanted) {
@@ -256,7 +255,7 @@ async fn start(op: &Operation<'_>, group: &str, spec: &Spec, how: &Refresh) -> R
     Ok(answer.instance_refresh_id.unwrap_or_default())
 }
 
-/// The latest refreshes, or the one with this id.
+/// The latest refreshes, or the refresh with this id.
 async fn describe(op: &Operation<'_>, group: &str, id: Option<&str>) -> Result<Vec<Seen>, Error> {
     let client = &op.cloud.autoscaling;
     let answer = op

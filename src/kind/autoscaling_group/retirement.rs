@@ -1,6 +1,6 @@
-//! The end of an old colour: an Auto Scaling scheduled action that empties its group when its time
-//! has come, so that no process has to stay alive for it (API_PutScheduledUpdateGroupAction). Its name
-//! is always the same, so that putting it again moves it.
+//! The retirement of an old colour: an Auto Scaling scheduled action that empties its group at a time, so
+//! that no process has to wait for it (API_PutScheduledUpdateGroupAction). Its name is always the same, so
+//! that putting it again moves it.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::kind::operation::Operation;
 
 const NAME: &str = "bgform-retire";
 
-/// Has the group emptied at this time.
+/// Schedules the group to be emptied at this time.
 pub async fn schedule(op: &Operation<'_>, group: &str, at: Timestamp) -> Result<(), Error> {
     let start = aws_smithy_types::DateTime::from_secs(at.as_second());
     let client = &op.cloud.autoscaling;
@@ -29,7 +29,7 @@ pub async fn schedule(op: &Operation<'_>, group: &str, at: Timestamp) -> Result<
     .map(drop)
 }
 
-/// Takes the action away; one that has acted is gone already.
+/// Deletes the action; one that has acted is gone already.
 pub async fn unschedule(op: &Operation<'_>, group: &str) -> Result<(), Error> {
     let client = &op.cloud.autoscaling;
     let gone = op
@@ -39,13 +39,13 @@ pub async fn unschedule(op: &Operation<'_>, group: &str) -> Result<(), Error> {
         .await;
     match gone {
         Ok(_) => Ok(()),
-        // AWS answers ValidationError where there is none.
+        // AWS answers ValidationError if there is none.
         Err(error) if error.is_not_found() || is_unknown(&error) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// When the group is to be emptied; none where nothing empties it.
+/// The time at which the group is to be emptied; `None` if no action empties it.
 pub async fn scheduled(cloud: &Cloud, group: &str) -> Result<Option<Timestamp>, Error> {
     let describe = cloud.autoscaling.describe_scheduled_actions().auto_scaling_group_name(group);
     let send = || describe.clone().scheduled_action_names(NAME).send();

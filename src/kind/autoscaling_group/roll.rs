@@ -1,6 +1,6 @@
-//! One instance after the other: ends an instance that runs an older version, waits for its
-//! replacement, goes on with the next, until none is left. Looks again before each, so that it can
-//! be begun anew at any point.
+//! Replaces instances one after another: terminates one that runs an older version, waits for its
+//! replacement, and goes on until none is left. Observes again before each, so that it can be restarted at
+//! any point.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,35 +12,35 @@ use crate::cloud::{Cloud, Repeat};
 use crate::kind::fleet::{Member, Template};
 use crate::kind::operation::{Operation, Poll};
 
-/// The tags by which EC2 says what an instance was launched from; nobody can change them (EC2 user
-/// guide, launch-instances-from-launch-template).
+/// The tags in which EC2 records the launch template of an instance; nobody can change them (EC2 user guide,
+/// launch-instances-from-launch-template).
 const ID_TAG: &str = "aws:ec2launchtemplate:id";
 const VERSION_TAG: &str = "aws:ec2launchtemplate:version";
-/// At most so many values a filter (EC2 user guide, Using_Filtering).
+/// Maximum number of values in a filter (EC2 user guide, Using_Filtering).
 const FILTER_VALUES: usize = 200;
 
-/// What to do next.
+/// The next action.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     Done,
-    /// End this one; so many are left, it included.
+    /// Terminate this instance; `left` counts it too.
     End {
         id: String,
         left: usize,
     },
-    /// On standby with an older version: whoever put it there has to end it.
+    /// An instance on standby with an older version: a person must end it.
     OnStandby(String),
 }
 
-/// `group` is pinned to `template` already. Ends when every instance runs it.
+/// Rolls `group`, which is already pinned to `template`. Ends when every instance runs it.
 pub async fn roll(
     op: &Operation<'_>,
     group: &str,
     template: &Template,
     limit: Duration,
 ) -> Result<(), Error> {
-    // Whatever was being launched when the version changed is there after this: what comes later
-    // is of the new version.
+    // Instances that were launching when the version changed are in service after this; later ones have the
+    // new version.
     let fleet = ready(op, group, Wanted::InService, limit).await?;
     let versions = versions(op.cloud, &fleet).await?;
     let old = outdated(&fleet, &versions, template);
@@ -75,8 +75,8 @@ pub async fn roll(
     }
 }
 
-/// Replaces these instances, one after the other, each once the one before has a successor that is a
-/// healthy target. Those that are gone already are passed over.
+/// Replaces these instances one after another; the next begins when the replacement is a healthy target.
+/// Missing instances are passed over.
 pub async fn replace(
     op: &Operation<'_>,
     group: &str,
@@ -102,7 +102,7 @@ fn outdated(fleet: &Group, versions: &BTreeMap<String, Template>, template: &Tem
     fleet.members.iter().filter(|member| !runs(member)).map(|member| member.id.clone()).collect()
 }
 
-/// What is unhealthy goes first, since nothing is lost with it.
+/// Unhealthy instances go first, since nothing is lost with them.
 fn next(fleet: &Group, old: &BTreeSet<String>) -> Next {
     let there = fleet.members.iter().filter(|member| old.contains(&member.id) && !member.leaving());
     let mut left: Vec<_> = there.collect();
@@ -116,7 +116,7 @@ fn next(fleet: &Group, old: &BTreeSet<String>) -> Next {
     }
 }
 
-/// Ends one instance for a replacement and waits until it is out of service.
+/// Terminates an instance for replacement and waits until it is out of service.
 async fn end(op: &Operation<'_>, group: &str, id: &str, limit: Duration) -> Result<(), Error> {
     let client = &op.cloud.autoscaling;
     let until = format!("{id} is out of service");
@@ -135,7 +135,7 @@ async fn end(op: &Operation<'_>, group: &str, id: &str, limit: Duration) -> Resu
             .await;
         match ended {
             Ok(_) => Ok(Poll::Pending("ending".to_owned())),
-            // The next look tells whether it was carried out; said again it ends nothing else.
+            // The next observation tells whether it was carried out; a repeat terminates no other instance.
             Err(error) if error.is_in_use() || error.in_doubt() => Ok(Poll::Pending(error.to_string())),
             Err(error) => Err(error),
         }
@@ -143,8 +143,8 @@ async fn end(op: &Operation<'_>, group: &str, id: &str, limit: Duration) -> Resu
     .await
 }
 
-/// What each instance was launched from, as EC2 says it: the group's own listing is of what the
-/// group launches now wherever an instance's own version is not kept.
+/// The version of each instance, from EC2's tags: the group's own listing shows its current version if it did
+/// not keep an instance's.
 async fn versions(cloud: &Cloud, fleet: &Group) -> Result<BTreeMap<String, Template>, Error> {
     let ids: Vec<_> = fleet.members.iter().map(|member| member.id.clone()).collect();
     let mut versions = BTreeMap::new();

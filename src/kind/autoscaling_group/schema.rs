@@ -1,7 +1,7 @@
-//! What an `autoscaling_group` block may say. Comes in: nothing. Goes out: the schema. Makes no call.
+//! The schema of an `autoscaling_group` block. Makes no call.
 //!
-//! Bounds are those of API_CreateAutoScalingGroup, API_RefreshPreferences,
-//! API_LifecycleHookSpecification and API_TargetTrackingConfiguration.
+//! Bounds are those of API_CreateAutoScalingGroup, API_RefreshPreferences, API_LifecycleHookSpecification and
+//! API_TargetTrackingConfiguration.
 
 use std::sync::LazyLock;
 
@@ -60,7 +60,7 @@ pub const METRICS: &[&str] = &[
     "GroupAndWarmPoolDesiredCapacity",
     "GroupAndWarmPoolTotalCapacity",
 ];
-/// Auto Scaling answers a larger one with a validation error.
+/// Auto Scaling refuses a larger number with a validation error.
 pub const SIZE: Type = Type::Integer { min: 0, max: 10_000 };
 pub const YEAR: u64 = 365 * 24 * 3600;
 

@@ -1,4 +1,4 @@
-//! The SDK's forms of a group's parts. Comes in: the typed spec. Goes out: SDK types. Makes no call.
+//! The SDK's forms of a group's parts. The typed spec comes in, SDK types go out. Makes no call.
 
 use aws_sdk_autoscaling::operation::create_auto_scaling_group::builders::CreateAutoScalingGroupInputBuilder;
 use aws_sdk_autoscaling::types;
@@ -7,7 +7,7 @@ use super::spec::{Hook, Policy, Refresh, Spec};
 use crate::cloud::error::Error;
 
 impl Spec {
-    /// The input of the creating call, complete but for what only later calls can set.
+    /// The input of the creating call, without what only later calls can set.
     pub fn creation(
         &self,
         name: &str,
@@ -51,12 +51,12 @@ impl Spec {
             .set_lifecycle_hook_specification_list(some(hooks)))
     }
 
-    /// The subnets as the API takes them.
+    /// The subnets in the API's form.
     pub fn vpc_zone_identifier(&self) -> String {
         self.subnets.join(",")
     }
 
-    /// The mixed instances policy, where the block is there.
+    /// The mixed instances policy, if the block is declared.
     pub fn mixed_instances_policy(&self) -> Result<Option<types::MixedInstancesPolicy>, Error> {
         let Some(mixed) = &self.mixed_instances else { return Ok(None) };
         let overrides = mixed.overrides.iter().map(|one| {
@@ -162,8 +162,7 @@ impl Policy {
 }
 
 impl Refresh {
-    /// All checkpoints: the last one must be 100 for every instance to be replaced
-    /// (API_RefreshPreferences).
+    /// All checkpoints: the last must be 100 for every instance to be replaced (API_RefreshPreferences).
     pub fn checkpoint_percentages(&self) -> Option<Vec<i32>> {
         let mut checkpoints: Vec<_> = self.checkpoints.as_ref()?.iter().copied().map(whole).collect();
         if checkpoints.is_empty() {
@@ -195,12 +194,12 @@ impl Refresh {
     }
 }
 
-/// An empty list is not sent.
+/// `None` for an empty list, which is not sent.
 fn some<T>(items: Vec<T>) -> Option<Vec<T>> {
     (!items.is_empty()).then_some(items)
 }
 
-/// A percent as the API takes it.
+/// A percent in the API's form.
 fn whole(percent: f64) -> i32 {
     percent.round() as i32
 }

@@ -1,5 +1,5 @@
-//! An Auto Scaling group as the fleet of a colour: its instances are replaced by instance refreshes, and
-//! leave the traffic by standby.
+//! An Auto Scaling group as the fleet of a colour: instance refreshes replace its instances, and standby
+//! takes them out of the traffic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -69,11 +69,11 @@ impl Fleet for Groups {
         let pinned =
             |n: u32| (now("min_size").max(n.max(least).into()), now("max_size").max(n.max(most).into()));
         let (min, max, desired) = match sizing {
-            // Who is on standby is the business of the run that put it there.
+            // Instances on standby belong to the run that put them there.
             Sizing::Left | Sizing::Standby(_) => return inputs,
             Sizing::File => match bounds {
                 None => return inputs,
-                // A plan of the file puts a maximum right that is higher there by now.
+                // A plan of the file corrects a maximum that is higher there now.
                 Some([min, max]) => {
                     let desired = now("desired_capacity").max(min.into());
                     (min.into(), desired.max(max.into()), Some(desired))

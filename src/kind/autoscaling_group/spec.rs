@@ -1,4 +1,4 @@
-//! The typed form of an `autoscaling_group`. Comes in: canonical inputs as JSON. Makes no call.
+//! The typed form of an `autoscaling_group`. Canonical inputs come in as JSON. Makes no call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::value::Object;
 #[derive(Debug, Clone, Deserialize)]
 pub struct Spec {
     pub name: Option<String>,
-    /// Absent only in what was read of a group that has none (a launch configuration).
+    /// Absent only in a live group without a template (with a launch configuration).
     pub launch_template: Option<Version>,
     pub mixed_instances: Option<Mixed>,
     #[serde(default)]
@@ -57,7 +57,7 @@ pub struct Spec {
     ready_timeout: u64,
 }
 
-/// A launch template's outputs that a group refers to it by.
+/// The outputs by which a group refers to a launch template.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Version {
     pub id: String,
@@ -150,7 +150,7 @@ pub struct Metric {
     pub period: Option<i32>,
 }
 
-/// What becomes of running instances when what they are launched from changes.
+/// The handling of running instances when their launch template changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outdated {
@@ -181,7 +181,7 @@ impl Spec {
         Duration::from_secs(self.ready_timeout)
     }
 
-    /// What instances are to be launched from.
+    /// The version that instances are launched from.
     pub fn template(&self) -> Result<Template, Error> {
         self.launch_template.as_ref().map(Version::template).ok_or_else(|| {
             Error::failed(
@@ -193,19 +193,19 @@ impl Spec {
 }
 
 impl Spec {
-    /// What a group's inputs, as state has them, say.
+    /// Parses a group's inputs from the state.
     pub fn of(inputs: &Object) -> Result<Self, Error> {
         typed(&AutoscalingGroup, inputs)
     }
 
-    /// How long a new instance is not counted by an instance refresh (user guide,
+    /// Time for which an instance refresh does not count a new instance (user guide,
     /// understand-instance-refresh-default-values).
     pub fn warmup(&self) -> Duration {
         let seconds = self.default_instance_warmup.unwrap_or(self.health_check_grace_period);
         Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
     }
 
-    /// The same, launched from this version.
+    /// The same spec with this version.
     #[must_use]
     pub fn at(&self, template: &Template) -> Self {
         let latest_version = Number::Text(template.version.clone());
@@ -214,7 +214,7 @@ impl Spec {
 }
 
 impl Refresh {
-    /// A refresh that takes a group back: without pauses, and with nowhere to go back to itself.
+    /// The pace of a refresh that takes a group back: without pauses, and without a rollback of its own.
     pub fn back(pace: Pace) -> Self {
         Self {
             min_healthy: pace.min_healthy,

@@ -1,5 +1,5 @@
-//! Instances out of service and back, and what a group launches: what a release in place needs.
-//! Whoever calls says which instances; nothing here decides.
+//! Standby, and the launch version of a group, for releases in place. The caller chooses the instances;
+//! nothing here decides.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
 use crate::kind::operation::{Operation, Poll};
 
-/// At most so many instances a call (API_EnterStandby, API_ExitStandby).
+/// Maximum number of instances in a call (API_EnterStandby, API_ExitStandby).
 const INSTANCES: usize = 20;
 
-/// Puts those of `ids` that are in service on standby and waits until all are: they are deregistered,
-/// and have answered the requests that they had (user guide, as-enter-exit-standby). The desired
-/// capacity becomes less by as many.
+/// Puts the in-service instances of `ids` on standby and waits until all are. They are then deregistered, and
+/// have answered their requests (user guide, as-enter-exit-standby). The desired capacity decreases by their
+/// number.
 pub async fn enter(
     op: &Operation<'_>,
     group: &str,
@@ -45,8 +45,8 @@ pub async fn enter(
     .await
 }
 
-/// Brings those of `ids` that are on standby back and waits until every one of them is in service
-/// and a healthy target. One that is replaced meanwhile was not fit.
+/// Brings the standby instances of `ids` back and waits until each is in service and a healthy target. An
+/// instance that is replaced meanwhile was not fit.
 pub async fn exit(
     op: &Operation<'_>,
     group: &str,
@@ -86,7 +86,7 @@ pub async fn exit(
     .await
 }
 
-/// Ends those of `ids` that are on standby, or on their way there; they serve nobody.
+/// Terminates the instances of `ids` that are on standby or on their way there; they serve no requests.
 pub async fn end(op: &Operation<'_>, group: &str, ids: &BTreeSet<String>) -> Result<(), Error> {
     let fleet = there(op, group).await?;
     let client = &op.cloud.autoscaling;
@@ -100,7 +100,7 @@ pub async fn end(op: &Operation<'_>, group: &str, ids: &BTreeSet<String>) -> Res
     Ok(())
 }
 
-/// At least this desired capacity.
+/// Raises the desired capacity to at least this.
 pub async fn grow(op: &Operation<'_>, group: &str, desired: i32) -> Result<(), Error> {
     let fleet = there(op, group).await?;
     if fleet.desired >= desired {
@@ -118,7 +118,7 @@ pub async fn grow(op: &Operation<'_>, group: &str, desired: i32) -> Result<(), E
     .map(drop)
 }
 
-/// Has the group launch from the version that `spec` names; what runs stays.
+/// Makes the group launch the version that `spec` names; running instances stay.
 pub async fn pin(op: &Operation<'_>, group: &str, spec: &Spec) -> Result<(), Error> {
     let client = &op.cloud.autoscaling;
     let (mixed, template) = (spec.mixed_instances_policy()?, spec.template()?.specification());

@@ -48,7 +48,7 @@ fn what_a_person_reads_counts_instances_and_not_units_of_capacity() {
     assert!(!fleet.settled());
 }
 
-/// What a complete block says, canonical.
+/// Canonical inputs of a complete block.
 fn inputs(set: Value) -> Object {
     let base = object! {
         "launch_template" => object! { "id" => "lt-1", "latest_version" => 2 },
@@ -140,7 +140,7 @@ fn the_healthy_share_of_a_refresh_spans_at_most_a_hundred_percent() {
 fn hooks_and_policies_have_names_of_their_own_and_a_policy_one_metric() {
     let hook = || object! { "name" => "warm", "transition" => schema::LAUNCHING };
     let twice = object! { "lifecycle_hook" => vec![hook(), hook()] };
-    // Equal ones are folded, as in any set; others of the same name are not.
+    // Equal blocks are folded, as in any set; different ones of the same name are not.
     assert!(mistakes(twice).is_empty());
     let other = object! { "name" => "warm", "transition" => schema::TERMINATING };
     assert_eq!(

@@ -1,4 +1,4 @@
-//! One group from what it is to what it should be. What is not named in the change is not sent.
+//! Updates one group. Unchanged fields are not sent.
 
 use aws_sdk_autoscaling::operation::update_auto_scaling_group::builders::UpdateAutoScalingGroupInputBuilder;
 use aws_sdk_autoscaling::types::MixedInstancesPolicy;
@@ -13,7 +13,7 @@ use crate::kind::Update;
 use crate::kind::fleet::Template;
 use crate::kind::operation::Operation;
 
-/// Attributes that are fields of UpdateAutoScalingGroup; those of what is launched come beside.
+/// Attributes that are fields of UpdateAutoScalingGroup; those of the launch version are apart.
 const SIZES: &[&str] = &["min_size", "max_size", "desired_capacity"];
 const SETTINGS: &[&str] = &[
     "subnets",
@@ -82,7 +82,7 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
     Ok(())
 }
 
-/// Has the group launch from this version from now on; its instances stay as they are.
+/// Makes the group launch this version from now on; its instances stay as they are.
 ///
 /// # Errors
 /// When the group is gone, or the call fails.
@@ -109,8 +109,8 @@ pub async fn pin_to(op: &Operation<'_>, group: &str, template: &Template) -> Res
     op.call(Service::AutoScaling, "UpdateAutoScalingGroup", Repeat::Safe, send).await.map(drop)
 }
 
-/// The input of UpdateAutoScalingGroup with what has changed; `launched` says whether what
-/// instances are launched from is part of it.
+/// The input of UpdateAutoScalingGroup with the changed fields; `launched` says whether the launch version is
+/// part of it.
 fn settings(
     fleet: &Group,
     update: &Update<'_, Spec>,
@@ -125,7 +125,7 @@ fn settings(
             None => input.launch_template(after.template()?.specification()),
         };
     } else if let Some(mixed) = &fleet.mixed {
-        // Said again, it changes nothing; some emulators forget it where it is not said.
+        // Sent again, it changes nothing; some emulators forget it otherwise.
         input = input.mixed_instances_policy(said_again(mixed));
     }
     if changed("min_size") {
@@ -144,8 +144,7 @@ fn settings(
         input = input.set_service_linked_role_arn(after.service_linked_role.clone());
     }
     input = health(input, update);
-    // What is no longer declared is cleared the way each field's documentation says
-    // (API_UpdateAutoScalingGroup).
+    // An undeclared field is cleared the way its documentation says (API_UpdateAutoScalingGroup).
     if changed("default_instance_warmup") {
         input = input.default_instance_warmup(after.default_instance_warmup.unwrap_or(-1));
     }
@@ -176,7 +175,7 @@ fn settings(
     Ok(input)
 }
 
-/// A policy as it was read, to be sent: AWS answers a template's id and its name, and takes one of
+/// Prepares a policy that was read for sending: AWS answers a template's id and its name, and accepts one of
 /// them (API_LaunchTemplateSpecification).
 fn said_again(read: &MixedInstancesPolicy) -> MixedInstancesPolicy {
     let mut policy = read.clone();

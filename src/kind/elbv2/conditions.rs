@@ -1,5 +1,5 @@
-//! The conditions of a listener rule. A block may hold several of them; in canonical form, and in
-//! the API's, each stands alone.
+//! The conditions of a listener rule. A block may hold several; in canonical form, and in the API's, each has
+//! its own block.
 
 use aws_sdk_elasticloadbalancingv2::types::{
     HostHeaderConditionConfig, HttpHeaderConditionConfig, HttpRequestMethodConditionConfig,
@@ -14,10 +14,10 @@ use crate::kind::schema::{Attribute, Type, Wrong, attribute, sorted};
 use crate::object;
 use crate::value::{Object, Value};
 
-/// Values in all conditions of one rule (application load balancer quotas).
+/// Maximum number of values in all conditions of a rule (application load balancer quotas).
 pub const MOST_VALUES: usize = 5;
 
-/// One condition: exactly one member is there.
+/// One condition: exactly one member is set.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Condition {
     host_header: Option<Vec<String>>,
@@ -40,7 +40,7 @@ struct Pair {
     value: String,
 }
 
-/// The kinds of condition of which a rule has one at most ([model] Rule).
+/// The kinds of condition that a rule has at most once ([model] Rule).
 const ONCE: [&str; 4] = ["host_header", "path_pattern", "http_request_method", "source_ip"];
 
 /// [model] RuleCondition.
@@ -102,7 +102,7 @@ pub fn attribute_of_conditions() -> Attribute {
     .api(&["conditions"])
 }
 
-/// A condition has values, each of a form (API_RuleCondition).
+/// Checks that a condition has values, each in the right form (API_RuleCondition).
 fn some(of: &str, texts: &Value, fits: impl Fn(&str) -> bool, words: &str) -> Vec<Wrong> {
     let wrong = form(of, texts, fits, words);
     filled(texts).into_iter().chain(wrong).collect()
@@ -122,7 +122,7 @@ fn one((name, value): (String, Value)) -> Value {
     Value::Object(Object::from_iter([(name, value)]))
 }
 
-/// What no single attribute's type shows.
+/// Checks for mistakes that no single attribute's type shows.
 pub fn mistakes(inputs: &Object) -> Vec<Mistake> {
     let Some(blocks) = inputs.get("condition").and_then(Value::as_list) else { return Vec::new() };
     let conditions = || blocks.iter().filter_map(Value::as_object).flatten();
@@ -148,7 +148,7 @@ pub fn mistakes(inputs: &Object) -> Vec<Mistake> {
     mistakes
 }
 
-/// How many values the conditions of a rule have; one that is not known yet counts as one.
+/// The number of values in a rule's conditions; an unknown value counts as one.
 pub fn count(inputs: &Object) -> Option<usize> {
     let values = |(name, value): (&String, &Value)| match name.as_str() {
         "http_header" => value.get("values").as_list().map_or(1, <[Value]>::len),
@@ -196,7 +196,7 @@ impl Condition {
     }
 }
 
-/// What the API answered, as the attribute's value.
+/// The value of the attribute from the API's answer.
 pub fn from_api(conditions: &[RuleCondition]) -> Value {
     Value::List(conditions.iter().filter_map(read).collect())
 }

@@ -1,5 +1,5 @@
-//! What there is of Elastic Load Balancing's resources, and the quotas that it is held against
-//! (application and network guides, load-balancer-limits).
+//! Counts Elastic Load Balancing's resources, and reads their quotas (application and network guides,
+//! load-balancer-limits).
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::listener_rule::rules_of;
 
-/// API_DescribeAccountLimits: a number by the quota's name.
+/// API_DescribeAccountLimits: the limits by the quota's name.
 ///
 /// # Errors
 /// When they cannot be read.
 pub async fn limits(cloud: &Cloud) -> Result<BTreeMap<String, usize>, Error> {
     let all = pages(|marker| async move {
         let describe = cloud.elbv2.describe_account_limits().set_marker(marker);
-        // Asked once: an emulator may not have it.
+        // Asked without a repeat: an emulator may not have it.
         let send = || describe.clone().send();
         let page = cloud.send(SERVICE, "DescribeAccountLimits", Repeat::OnThrottle, send).await?;
         Ok((page.limits.unwrap_or_default(), page.next_marker))
@@ -26,8 +26,8 @@ pub async fn limits(cloud: &Cloud) -> Result<BTreeMap<String, usize>, Error> {
     Ok(limits.into_iter().filter_map(|limit| Some((limit.name?, limit.max?.parse().ok()?))).collect())
 }
 
-/// The rules of a load balancer, default ones not counted. AWS answers those of one listener a call
-/// (API_DescribeRules).
+/// The number of rules of a load balancer, without default ones. AWS lists the rules of one listener in a
+/// call (API_DescribeRules).
 ///
 /// # Errors
 /// When they cannot be read.
@@ -51,7 +51,7 @@ pub fn quota_of_targets(balancer: Option<&str>) -> &'static str {
     }
 }
 
-/// Whether the ARN of a load balancer, or of a listener of it, is that of a network load balancer.
+/// Tells whether the ARN of a load balancer, or of one of its listeners, is a network load balancer's.
 pub fn is_network(arn: &str) -> bool {
     arn.contains(":loadbalancer/net/") || arn.contains(":listener/net/")
 }

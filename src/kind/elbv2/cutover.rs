@@ -1,6 +1,6 @@
-//! A change of weights that never sends a request to a group that is not ready for it: name the
-//! groups so that they are health-checked, wait until all their targets are healthy, then shift in
-//! one call. Knows neither listeners nor rules: how actions are written is handed to it.
+//! Changes weights without sending a request to a group that is not ready: names the groups so that they are
+//! health-checked, waits until all their targets are healthy, then shifts in one call. Knows neither
+//! listeners nor rules: the caller passes in how actions are written.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -14,7 +14,7 @@ use super::name_in;
 use crate::cloud::error::Error;
 use crate::kind::operation::{Operation, Poll};
 
-/// How long targets may take to become healthy.
+/// Maximum time for targets to become healthy.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Weights by target group ARN.
@@ -32,7 +32,7 @@ fn weights(actions: &[Action]) -> Weights {
     groups.iter().map(|one| (one.arn.clone(), one.weight)).collect()
 }
 
-/// The groups that will get a larger share of the requests than they have.
+/// The groups whose share of the requests increases.
 fn gaining(before: &Weights, after: &Weights) -> Vec<String> {
     let share = |weights: &Weights, arn: &str| {
         let total: i32 = weights.values().sum();
@@ -44,7 +44,7 @@ fn gaining(before: &Weights, after: &Weights) -> Vec<String> {
     after.keys().filter(gains).cloned().collect()
 }
 
-/// The live actions with `missing` groups added at weight 0; `None` where none are missing.
+/// The live actions with `missing` groups added at weight 0; `None` if none are missing.
 fn named(live: &[Action], after: &Weights, missing: &[Weighted]) -> Result<Option<Vec<Action>>, Error> {
     if missing.is_empty() {
         return Ok(None);
@@ -75,8 +75,8 @@ fn named(live: &[Action], after: &Weights, missing: &[Weighted]) -> Result<Optio
     Ok(Some(live))
 }
 
-/// Goes from the actions that are live to others. `write` replaces the live actions in one call;
-/// `finally` does the same with whatever else changes.
+/// Goes from the live actions to others. `write` replaces the live actions in one call; `finally` does the
+/// same with the other changes.
 pub async fn cut_over<W, F, Writing, Finishing>(
     op: &Operation<'_>,
     live: &[Action],
@@ -92,7 +92,7 @@ where
 {
     let (was, will) = (weights(live), weights(after));
     if forward(live).is_none() {
-        // Nothing of this is health-checked before it is named, and nothing had weight.
+        // No group is health-checked before it is named, and none had weight.
         finally(after.to_vec()).await?;
         return wait_for_first(op, after).await;
     }
@@ -111,7 +111,7 @@ where
     finally(after.to_vec()).await
 }
 
-/// A wait that ended before the shift: who reads it wants to know first what serves the requests now.
+/// Adds to the error of a wait before the shift what serves the requests now.
 fn nothing_shifted(error: Error) -> Error {
     match error {
         Error::Wait { .. } => Error::failed(
@@ -123,17 +123,17 @@ fn nothing_shifted(error: Error) -> Error {
     }
 }
 
-/// After a rule was made: its groups that have weight and targets become healthy. A group without
-/// targets is not waited for: who fills it comes after the rule.
+/// Waits, after a rule was made, until the targets of its weighted groups are healthy. A group without
+/// targets is not waited for: it is filled after the rule.
 pub async fn wait_for_first(op: &Operation<'_>, actions: &[Action]) -> Result<(), Error> {
     let groups = weights(actions);
     let groups: Vec<_> = groups.into_iter().filter(|(_, weight)| *weight > 0).map(|(arn, _)| arn).collect();
     wait_until_healthy(op, &groups, true).await
 }
 
-/// Waits until every registered target of each group is healthy. A group without any is an error,
-/// unless this is `first`: nobody is served yet. On the way back one healthy target is enough: the
-/// requests come from where it is worse.
+/// Waits until every registered target of each group is healthy. A group without targets is an error, unless
+/// this is `first`, when no client is served yet. On the way back one healthy target is enough: the requests
+/// come from a group in worse health.
 async fn wait_until_healthy(op: &Operation<'_>, groups: &[String], first: bool) -> Result<(), Error> {
     if groups.is_empty() {
         return Ok(());
@@ -162,7 +162,7 @@ async fn wait_until_healthy(op: &Operation<'_>, groups: &[String], first: bool) 
     op.wait("the targets that are to get traffic are healthy", PATIENCE, look).await
 }
 
-/// The targets that are registered; those on their way out are not.
+/// The registered targets, without draining ones.
 async fn targets(op: &Operation<'_>, arn: &str) -> Result<Vec<Target>, Error> {
     let mut targets = health::targets(op.cloud, arn).await?;
     targets.retain(|one| one.health != Health::Draining);

@@ -1,15 +1,15 @@
-//! Where requests enter a load balancer.
+//! The address at which requests enter a load balancer.
 
 use super::SERVICE;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::kind::router::Door;
 
-/// The IAM actions of finding a door.
+/// The IAM actions that finding a door needs.
 pub const ACTIONS: [&str; 2] =
     ["elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancers"];
 
-/// The door of a listener, or why a request over HTTP cannot be sent there.
+/// Returns the door of a listener, or why an HTTP request cannot be sent there.
 ///
 /// # Errors
 /// When AWS cannot be asked.
@@ -36,7 +36,7 @@ pub async fn door(
     let describe = || cloud.elbv2.describe_load_balancers().load_balancer_arns(&balancer).send();
     let answer = cloud.read(SERVICE, "DescribeLoadBalancers", describe).await?;
     let name = answer.load_balancers().first().and_then(|one| one.dns_name()).unwrap_or_default();
-    // The sandbox's names carry the port that they are served at, over plain HTTP.
+    // The sandbox's names carry their port, over plain HTTP.
     if name.contains(':') {
         return Ok(Ok(Door { scheme: "http", authority: name.to_owned(), host }));
     }

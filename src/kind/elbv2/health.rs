@@ -15,19 +15,19 @@ pub struct Target {
     pub told: String,
 }
 
-/// What API_TargetHealth says, as far as anybody asks.
+/// The state in API_TargetHealth, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     Healthy,
     /// It fails its checks, draining or not.
     Unhealthy,
-    /// It was deregistered and ends its requests.
+    /// It was deregistered and finishes its requests.
     Draining,
     /// Unused, not checked yet, or unknown.
     Other,
 }
 
-/// The targets of a group, those on their way out too.
+/// Returns the targets of a group, including draining ones.
 ///
 /// # Errors
 /// When they cannot be read.

@@ -1,6 +1,5 @@
-//! What the kinds of Elastic Load Balancing share: reads in batches that survive a member which
-//! is gone, tags, names, and (in its modules) attributes, actions, conditions and the cutover.
-//! Knows no kind's schema.
+//! Shared by the kinds of Elastic Load Balancing: batched reads that tolerate a missing member, tags, names,
+//! and (in its modules) attributes, actions, conditions and the cutover. Knows no kind's schema.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -28,19 +27,19 @@ pub mod settings;
 
 pub const SERVICE: Service = Service::Elbv2;
 
-/// Resources that one `DescribeTags` call names (API_DescribeTags), and load balancers that one
-/// `DescribeLoadBalancers` call does (API_DescribeLoadBalancers).
+/// Maximum number of resources in a `DescribeTags` call (API_DescribeTags), and of load balancers in a
+/// `DescribeLoadBalancers` call (API_DescribeLoadBalancers).
 pub const TWENTY: usize = 20;
-/// Target groups, listeners and rules that one describe call is given.
+/// Number of target groups, listeners or rules in a describe call.
 pub const HUNDRED: usize = 100;
-/// Describe calls under way at the same time: the account's bucket holds 40.
+/// Describe calls under way at the same time; the account's token bucket holds 40.
 const AT_ONCE: usize = 8;
 
-/// What a kind says of a mistake: attribute, message, help.
+/// A mistake: attribute, message, help.
 pub type Mistake = (&'static str, String, String);
 
-/// Asks for `arns` in batches of `size`, several at once. One that is gone makes the API refuse
-/// its whole batch: then the halves are asked for, until only those that are gone are left out.
+/// Reads `arns` in batches of `size`, several at once. A missing member makes the API refuse its whole batch:
+/// it is then halved until only missing ones are left out.
 pub async fn batched<T, F, Fut>(arns: &[String], size: usize, fetch: F) -> Result<Vec<T>, Error>
 where
     F: Fn(Vec<String>) -> Fut,
@@ -81,12 +80,12 @@ where
     Ok(items)
 }
 
-/// The ids of what is to be read.
+/// The ids of the resources to read.
 pub fn ids(wanted: &[Wanted<'_>]) -> Vec<String> {
     wanted.iter().map(|one| one.id.to_owned()).collect()
 }
 
-/// A creating call succeeded and did not say what it made.
+/// The error of a creating call that succeeded without an id.
 pub fn unanswered(action: &str) -> Error {
     Error::failed(
         format!("{SERVICE} {action} succeeded and did not say what it made"),
@@ -94,7 +93,7 @@ pub fn unanswered(action: &str) -> Error {
     )
 }
 
-/// What was not found is `None`.
+/// Returns `None` for a resource that was not found.
 pub fn unless_gone<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(value) => Ok(Some(value)),
@@ -103,7 +102,7 @@ pub fn unless_gone<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// All tags of all that exist, bgform's own among them.
+/// All tags of the resources that exist, including bgform's own.
 pub async fn tags_of(cloud: &Cloud, arns: &[String]) -> Result<BTreeMap<String, Tags>, Error> {
     let described = batched(arns, TWENTY, |batch| async move {
         let send = || cloud.elbv2.describe_tags().set_resource_arns(Some(batch.clone())).send();
@@ -118,7 +117,7 @@ pub async fn tags_of(cloud: &Cloud, arns: &[String]) -> Result<BTreeMap<String, 
     Ok(described.collect())
 }
 
-/// The tags that an author may have declared, as attribute values, of those whose `tags` are wanted.
+/// The author's tags of the resources whose `tags` are wanted, as attribute values.
 pub async fn declared_tags_of(
     cloud: &Cloud,
     wanted: &[Wanted<'_>],
@@ -129,7 +128,7 @@ pub async fn declared_tags_of(
     Ok(tags.iter().map(|(arn, tags)| (arn.clone(), declared_tags(Some(tags)))).collect())
 }
 
-/// Which of `arns` bear the tag of a stack: the API cannot be searched for tags.
+/// The resources of `arns` with the tag of a stack: the API has no search by tag.
 pub async fn of_stack(cloud: &Cloud, stack: &str, arns: Vec<String>) -> Result<Vec<Tagged>, Error> {
     let tags = tags_of(cloud, &arns).await?;
     let tagged = |arn: &String| {
@@ -139,21 +138,21 @@ pub async fn of_stack(cloud: &Cloud, stack: &str, arns: Vec<String>) -> Result<V
     Ok(arns.iter().filter_map(tagged).collect())
 }
 
-/// Which of `arns` this operation made.
+/// The resource of `arns` that this operation made.
 pub async fn made_by(op: &Operation<'_>, arns: Vec<String>) -> Result<Option<String>, Error> {
     let tags = tags_of(op.cloud, &arns).await?;
     let ours = |arn: &String| tags.get(arn).and_then(|tags| tags.get(OPERATION_TAG)) == Some(&op.id);
     Ok(arns.into_iter().find(ours))
 }
 
-/// The tags that an author may have declared, as an attribute's value.
+/// The author's tags, as an attribute's value.
 pub fn declared_tags(tags: Option<&Tags>) -> Value {
     let own = tags.into_iter().flatten().filter(|(key, _)| !is_reserved_tag(key));
     Value::Object(own.map(|(key, value)| (key.clone(), Value::string(value))).collect::<Object>())
 }
 
-/// `tags`, as the kinds declare it: keys and values of letters, digits, spaces and a few signs ([model] TagKey,
-/// TagValue).
+/// The `tags` attribute of these kinds: keys and values of letters, digits, spaces and a few signs ([model]
+/// TagKey, TagValue).
 pub fn tags_attribute() -> Attribute {
     schema::tags_attribute(&["tags"]).rule(|value| {
         let fits = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
@@ -173,7 +172,7 @@ pub fn tag_list(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
-/// Makes the tags of `arn` those of `after`. bgform's own and AWS's are never touched.
+/// Changes the tags of `arn` to `after`. bgform's own and AWS's are left alone.
 pub async fn retag(op: &Operation<'_>, arn: &str, before: &Tags, after: &Tags) -> Result<(), Error> {
     let free = |(key, _): &(&String, &String)| !is_reserved_tag(key);
     let set: Tags = after
@@ -200,8 +199,8 @@ pub async fn retag(op: &Operation<'_>, arn: &str, before: &Tags, after: &Tags) -
     Ok(())
 }
 
-/// A generated name that fits the rules of load balancers and target groups: at most 32 letters,
-/// digits and single hyphens, not beginning with `internal-` (API_CreateLoadBalancer).
+/// A generated name within the rules of load balancers and target groups: at most 32 letters, digits and
+/// single hyphens, not beginning with `internal-` (API_CreateLoadBalancer).
 pub fn generated_name(op: &Operation<'_>) -> String {
     let name = op.name(32);
     let words: Vec<&str> = name.split('-').filter(|word| !word.is_empty()).collect();
@@ -211,7 +210,7 @@ pub fn generated_name(op: &Operation<'_>) -> String {
     }
 }
 
-/// What is wrong with a name that an author gave.
+/// Checks a declared name.
 pub fn name_mistake(inputs: &Object) -> Option<Mistake> {
     let name = inputs.get("name").and_then(Value::as_str)?;
     let fits = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
@@ -227,23 +226,22 @@ pub fn name_mistake(inputs: &Object) -> Option<Mistake> {
     })
 }
 
-/// The part of an ARN that CloudWatch knows the resource by: `app/edge/50dc6c49`, or
+/// The part of an ARN that is CloudWatch's name of the resource: `app/edge/50dc6c49`, or
 /// `targetgroup/web/943f017f`.
 pub fn arn_suffix(arn: &str) -> &str {
     let resource = arn.splitn(6, ':').last().unwrap_or(arn);
     resource.strip_prefix("loadbalancer/").unwrap_or(resource)
 }
 
-/// The load balancer of a listener: the first parts of its ARN (service authorization reference,
-/// Elastic Load Balancing).
+/// The load balancer of a listener: the first parts of its ARN (service authorization reference, Elastic Load
+/// Balancing).
 pub fn balancer_of(listener: &str) -> Option<String> {
     let (balancer, _) = listener.rsplit_once('/')?;
     Some(balancer.replacen(":listener/", ":loadbalancer/", 1))
 }
 
-/// What counts the requests of a target group behind a load balancer. No metric of a network load
-/// balancer counts the connections of one target group: those that count connections have the dimensions
-/// `LoadBalancer` and `AvailabilityZone` only
+/// The metric of the requests of a target group behind a load balancer. A network load balancer has no such
+/// metric: those that count connections have the dimensions `LoadBalancer` and `AvailabilityZone` only
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>,
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-cloudwatch-metrics.html>).
 pub fn requests(balancer: &str, group: &str) -> Option<Series> {

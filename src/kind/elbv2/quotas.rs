@@ -1,5 +1,5 @@
-//! Whether the account takes the target groups, rules and targets that a plan adds: what exists is counted
-//! only where something is added.
+//! Checks that the account's quotas allow the target groups, rules and targets that a plan adds. Existing
+//! resources are counted only if some are added.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,10 @@ use crate::kind::{self, target_group};
 const PAGE: &str =
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html";
 
-/// The quota's name in DescribeAccountLimits, and what is held against it.
+/// The quota's name in DescribeAccountLimits, and the count to compare with it.
 type Counts = Vec<(&'static str, Count)>;
 
-/// Holds what exists and what is added against the quotas of Elastic Load Balancing.
+/// Compares the existing and the added resources with the quotas of Elastic Load Balancing.
 ///
 /// # Errors
 /// When the account cannot be read.
@@ -35,8 +35,8 @@ pub async fn look(ground: &Ground<'_>) -> Result<Vec<Finding>, Error> {
     Ok(counts.iter().filter_map(|(quota, count)| count.exceeds(limits.get(*quota).copied())).collect())
 }
 
-/// The load balancers that a deployment's routers are at, one for each; those that are made now are left
-/// out, since nothing else is there yet.
+/// The load balancer of each router of a deployment. Load balancers that the plan creates are left out: they
+/// have no other resources yet.
 fn balancers<'a>(one: &'a Begins<'_>) -> impl Iterator<Item = (&'a Address, String)> {
     one.routers.iter().filter_map(|(said, router)| Some((&said.address, router.balancer(&said.inputs)?)))
 }
@@ -70,9 +70,9 @@ async fn target_groups(ground: &Ground<'_>) -> Result<Counts, Error> {
     Ok(counts)
 }
 
-/// Rules of each load balancer, default ones not counted; a preview's rules come and go.
+/// Rules of each load balancer, without default ones; a preview's rules are added for a time.
 async fn rules(ground: &Ground<'_>) -> Result<Counts, Error> {
-    // A rule of its own counts; what a listener does by default does not.
+    // Only a router that is a rule counts; a listener's default action does not.
     let is_rule = |kind: &&str| kind::router(kind).is_some_and(|router| router.named_by().is_none());
     let rules = kind::managed().iter().map(|kind| kind.schema().kind).filter(is_rule);
     let added: Vec<&&Address> = rules.flat_map(|kind| ground.made(kind)).collect();
@@ -93,8 +93,8 @@ async fn rules(ground: &Ground<'_>) -> Result<Counts, Error> {
     try_join_all(counts).await
 }
 
-/// Targets of the new colour, and of both behind one load balancer. Other services' targets are not
-/// counted: that would be a call for each of their target groups.
+/// Targets of the new colour, and of both behind one load balancer. Other services' targets are not counted:
+/// that would take a call for each of their target groups.
 fn targets(one: &Begins<'_>) -> Counts {
     let balancer = balancers(one).next().map(|(_, balancer)| balancer);
     let new = usize::try_from(one.launches).unwrap_or_default();

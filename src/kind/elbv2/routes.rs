@@ -1,4 +1,4 @@
-//! Everything that forwards to a target group: rules of listeners, and what listeners do by default.
+//! All routes that forward to a target group: rules of listeners, and their default actions.
 
 use aws_sdk_elasticloadbalancingv2::types::Rule;
 
@@ -9,13 +9,13 @@ use crate::kind::elbv2::actions;
 use crate::kind::listener_rule::rules_of;
 use crate::kind::router::Shares;
 
-/// One rule of a listener, the default one included.
+/// One rule of a listener, or its default action.
 #[derive(Debug, Clone)]
 pub struct Route {
     pub arn: String,
-    /// ARN.
+    /// The listener's ARN.
     pub listener: String,
-    /// None of the default action.
+    /// `None` for the default action.
     pub priority: Option<u32>,
     shares: Shares,
 }
@@ -34,7 +34,7 @@ impl Route {
         self.priority.is_none()
     }
 
-    /// Whether it forwards to a target group, with weight or without.
+    /// Tells whether it forwards to a target group, with weight or without.
     pub fn names(&self, group: &str) -> bool {
         self.shares.names(group)
     }

@@ -1,6 +1,6 @@
-//! The attributes of load balancers, target groups and listeners, which the API keeps as texts
-//! under dotted keys: a table says which of ours stands for which of theirs. They can be read
-//! only one resource at a time, so they are read where one of them is declared.
+//! The attributes of load balancers, target groups and listeners, which the API keeps as texts under dotted
+//! keys. A table maps our attributes to the API's keys. They can be read only for one resource at a time, so
+//! they are read only if one of them is declared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,29 +8,28 @@ use serde_json::Value as Json;
 
 use crate::value::{Object, Value};
 
-/// One attribute of ours and the key of theirs.
+/// One of our attributes and its key in the API.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// The attribute, or `block.attribute`.
     pub path: &'static str,
     pub key: &'static str,
     pub form: Form,
-    /// The API's own value, to which an attribute goes back that is no longer declared; `None`
-    /// where it depends on the resource.
+    /// The API's default, to which an undeclared attribute returns; `None` if it depends on the resource.
     pub default: Option<&'static str>,
 }
 
-/// How the API writes a value.
+/// The API's form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// `true` or `false`.
     Flag,
     /// `on` or `off`.
     OnOff,
-    /// A number, seconds among them; anything else (`off`) says that there is none.
+    /// A number, including seconds; any other text (`off`) means none.
     Number,
     Text,
-    /// Our word for each of theirs.
+    /// Our word for each of the API's.
     Words(&'static [(&'static str, &'static str)]),
 }
 
@@ -43,16 +42,16 @@ impl Setting {
         Self { default: Some(default), ..self }
     }
 
-    /// The attribute or block that the schema knows it by.
+    /// The schema's name of the attribute or block.
     fn attribute(&self) -> &'static str {
         self.path.split('.').next().unwrap_or(self.path)
     }
 }
 
-/// The members of a spec that a table is about, by attribute.
+/// The members of a spec that a table covers, by attribute.
 pub type Settings = BTreeMap<String, Json>;
 
-/// What a spec says, as the API writes it.
+/// The members of a spec in the API's form.
 pub fn to_api(table: &[Setting], members: &Settings) -> BTreeMap<&'static str, String> {
     let said = |setting: &Setting| {
         let value = match setting.path.split_once('.') {
@@ -75,8 +74,8 @@ pub fn to_api(table: &[Setting], members: &Settings) -> BTreeMap<&'static str, S
     table.iter().filter_map(said).collect()
 }
 
-/// What has to be sent to get from one spec to the other; `changed` names the attributes that
-/// differ. Of those, what is no longer declared goes back to the API's default.
+/// The attributes to send to get from one spec to the other; `changed` names those that differ. An undeclared
+/// attribute returns to the API's default.
 pub fn changes(
     table: &[Setting],
     before: &Settings,
@@ -94,7 +93,7 @@ pub fn changes(
     changes
 }
 
-/// What the API answered, as attributes; keys that the table does not know are left out.
+/// The API's answer as attributes; keys that the table does not have are left out.
 pub fn from_api<'a>(table: &[Setting], answered: impl Iterator<Item = (&'a str, &'a str)>) -> Object {
     let answered: BTreeMap<&str, &str> = answered.collect();
     let mut members = Object::new();
@@ -129,12 +128,12 @@ fn read(form: Form, text: &str) -> Option<Value> {
     }
 }
 
-/// The attributes (or blocks) that a table is about.
+/// The attributes (or blocks) that a table covers.
 pub fn names(table: &'static [Setting]) -> impl Iterator<Item = &'static str> {
     table.iter().map(Setting::attribute)
 }
 
-/// Whether one of the table's attributes is declared.
+/// Tells whether one of the table's attributes is declared.
 pub fn any_declared(table: &'static [Setting], declared: &BTreeSet<String>) -> bool {
     names(table).any(|name| declared.contains(name))
 }

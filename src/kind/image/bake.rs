@@ -1,8 +1,8 @@
-//! The bake: from a source as it is found to an image that is available, and the source left as it
-//! was found, whatever happened in between.
+//! The bake: makes an available image from a source, and leaves the source as it was, whatever happens in
+//! between.
 //!
-//! A source that was started for a bake carries the tag [`STARTED_TAG`] from before it is started
-//! until it is stopped again, so that a later run sees that it is not meant to run.
+//! A source that was started for a bake carries the tag [`STARTED_TAG`] from before it is started until it is
+//! stopped again, so that a later run knows to stop it.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ use crate::kind::ec2::{FILTER_VALUES, filter, is_ours, made_by, own_tags, set_ta
 use crate::kind::instance::state;
 use crate::kind::operation::{Operation, Poll};
 
-/// Holds the whole hash of what was baked.
+/// The tag with the whole hash of a bake.
 pub const BAKE_TAG: &str = "bgform:bake";
-/// On a source: the operation that started it and will stop it.
+/// The tag of a source with the operation that started it and will stop it.
 const STARTED_TAG: &str = "bgform:started";
 
-/// The identity of a bake: its source and all that reaches the content.
+/// The identity of a bake: its source and everything that decides the content.
 pub fn hash(spec: &Spec) -> String {
     let what = json!({
         "source": spec.source,
@@ -34,12 +34,12 @@ pub fn hash(spec: &Spec) -> String {
     hex::encode(Sha256::digest(what.to_string().as_bytes()))
 }
 
-/// The name at EC2: what the author gave and the first 8 characters of the hash.
+/// The name at EC2: the author's name and the first 8 characters of the hash.
 pub fn full_name(name: &str, hash: &str) -> String {
     format!("{name}-{}", hash.get(..8).unwrap_or(hash))
 }
 
-/// An image of this bake: one that is there already, or a new one.
+/// Returns an image of this bake: an existing one, or a new one.
 pub async fn bake(op: &Operation<'_>, spec: &Spec) -> Result<String, Error> {
     let hash = hash(spec);
     for image in images(op.cloud, vec![filter(format!("tag:{BAKE_TAG}"), [&hash])]).await? {
@@ -50,7 +50,7 @@ pub async fn bake(op: &Operation<'_>, spec: &Spec) -> Result<String, Error> {
                 available(op, &id, spec).await?;
                 return Ok(id);
             }
-            // It would hold on to the name.
+            // A failed image would keep the name.
             Some(ImageState::Failed | ImageState::Error | ImageState::Invalid)
                 if is_ours(op, image.tags.as_deref()) =>
             {
@@ -71,7 +71,7 @@ pub async fn bake(op: &Operation<'_>, spec: &Spec) -> Result<String, Error> {
             format!("{message}\nand the source `{}` could not be stopped again: {stop}", spec.source),
             format!("{help}; the next `bgform apply` stops the source first"),
         )),
-        // Its class says how the run goes on, so it stays what it is.
+        // The first error's class decides how the run goes on, so that error is returned.
         (Err(error), Err(stop)) => {
             op.progress(&format!("{} could not be stopped again: {stop}", spec.source));
             Err(error)
@@ -79,7 +79,8 @@ pub async fn bake(op: &Operation<'_>, spec: &Spec) -> Result<String, Error> {
     }
 }
 
-/// Whether the source is to be stopped after the bake: it is now, or an earlier bake started it.
+/// Tells whether the source is to be stopped after the bake: it is stopped now, or an earlier bake started
+/// it.
 async fn must_be_stopped(op: &Operation<'_>, source: &str) -> Result<bool, Error> {
     if state::settled(op, source).await? == InstanceStateName::Stopped {
         return Ok(true);
@@ -87,7 +88,7 @@ async fn must_be_stopped(op: &Operation<'_>, source: &str) -> Result<bool, Error
     Ok(is_started_by_a_bake(op, source).await?.unwrap_or_default())
 }
 
-/// `None` where the source is gone.
+/// Tells whether a bake started the source; `None` if the source is gone.
 async fn is_started_by_a_bake(op: &Operation<'_>, source: &str) -> Result<Option<bool>, Error> {
     let found = state::instance(op.cloud, source).await?;
     Ok(found.map(|found| tag(found.instance.tags.as_deref(), STARTED_TAG).is_some()))
@@ -150,7 +151,7 @@ async fn copy(op: &Operation<'_>, spec: &Spec, hash: &str) -> Result<String, Err
     }
 }
 
-/// Waits until the image can be launched. One that failed is taken away, so that its name is free.
+/// Waits until the image can be launched. A failed image is deleted, so that its name is free.
 async fn available(op: &Operation<'_>, id: &str, spec: &Spec) -> Result<(), Error> {
     let limit = Duration::from_secs_f64(spec.available_timeout);
     let until = format!("image {id} is available");
@@ -177,8 +178,8 @@ async fn available(op: &Operation<'_>, id: &str, spec: &Spec) -> Result<(), Erro
     ))
 }
 
-/// Stops a source that a bake started, and takes the mark off. One that is gone, or that was not
-/// started by a bake, is left alone.
+/// Stops a source that a bake started, and removes the tag. A source that is gone, or that no bake started,
+/// is left alone.
 pub async fn release(op: &Operation<'_>, source: &str) -> Result<(), Error> {
     if is_started_by_a_bake(op, source).await? != Some(true) {
         return Ok(());
@@ -193,8 +194,8 @@ pub async fn release(op: &Operation<'_>, source: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What an earlier run of this operation made, once it is available; the source is left stopped
-/// if that is what it was.
+/// Returns the image that an earlier run of this operation made, once it is available. Leaves the source
+/// stopped if it was stopped before.
 pub async fn find(op: &Operation<'_>, spec: &Spec) -> Result<Option<String>, Error> {
     let found = images(op.cloud, made_by(op)).await?;
     match release(op, &spec.source).await {
@@ -207,7 +208,7 @@ pub async fn find(op: &Operation<'_>, spec: &Spec) -> Result<Option<String>, Err
             Some(ImageState::Deregistered) => {}
             _ => {
                 return match available(op, id, spec).await {
-                    // It was taken away.
+                    // The failed image was deleted.
                     Err(Error::Failed { message, .. }) => {
                         Err(Error::gone(format!("image {id} is available"), message))
                     }
@@ -224,7 +225,7 @@ pub fn snapshots(image: &Image) -> Vec<String> {
     devices.filter_map(|device| device.ebs()?.snapshot_id().map(str::to_owned)).collect()
 }
 
-/// Deregisters an image and deletes its snapshots, those that other images use excepted.
+/// Deregisters an image and deletes its snapshots, except those that other images use.
 pub async fn discard(op: &Operation<'_>, image: &Image) -> Result<(), Error> {
     let ec2 = &op.cloud.ec2;
     let id = image.image_id().unwrap_or_default();
@@ -237,11 +238,11 @@ pub async fn discard(op: &Operation<'_>, image: &Image) -> Result<(), Error> {
         Err(error) if !error.is_not_found() => return Err(error),
         _ => {}
     }
-    // DeleteAssociatedSnapshots is newer than some of what answers this API.
+    // Some emulators of this API do not have DeleteAssociatedSnapshots yet.
     delete_snapshots(op, &snapshots(image)).await
 }
 
-/// Deletes those that are there and that no other image uses.
+/// Deletes those of these snapshots that exist and that no other image uses.
 pub async fn delete_snapshots(op: &Operation<'_>, ids: &[String]) -> Result<(), Error> {
     let ec2 = &op.cloud.ec2;
     for some in ids.chunks(FILTER_VALUES) {

@@ -7,13 +7,13 @@ use crate::cloud::error::Error;
 use crate::kind::operation::Operation;
 use crate::kind::shell::{self, Script};
 
-/// Runs the commands of `spec` on its source and waits until they have succeeded. On a source that ran all the
-/// time, a run that this operation began before it was cut short is the one that is waited for.
+/// Runs the commands of `spec` on its source and waits until they succeed. If the source ran all the time, a
+/// run that this operation began before an interruption is awaited instead.
 pub async fn run(op: &Operation<'_>, spec: &Spec, hash: &str, started: bool) -> Result<(), Error> {
     let script = Script {
         instance: &spec.source,
         who: format!("the source `{}`", spec.source),
-        // What is baked too: the operation may go on with other commands.
+        // The hash is in the name: the operation may go on with other commands.
         name: format!("bgform {} {hash}", op.id),
         resumed: op.is_repeat() && !started,
         commands: &spec.run,

@@ -1,4 +1,4 @@
-//! `existing image`: one that somebody else made.
+//! `existing image`: an image made outside the stack.
 
 use std::sync::LazyLock;
 
@@ -52,7 +52,7 @@ struct Filters {
     most_recent: bool,
 }
 
-/// The oldest first; of two that were made at once, the one whose id comes first.
+/// The sort key of age, the oldest first; images made at the same time sort by id.
 fn age(image: &Image) -> (Option<&str>, Option<&str>) {
     (image.creation_date(), image.image_id())
 }
@@ -95,7 +95,7 @@ impl Existing for ExistingImage {
             let id = image.image_id().unwrap_or_default();
             outputs([
                 ("id", id.into()),
-                // Images are nobody's in an ARN (service authorization reference, Amazon EC2).
+                // An image's ARN has no account (service authorization reference, Amazon EC2).
                 ("arn", arn(cloud, "", &format!("image/{id}")).into()),
                 ("name", image.name().into()),
                 ("description", image.description().into()),

@@ -1,4 +1,4 @@
-//! What an `image` block may say.
+//! The schema of an `image` block.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! Changes of an instance that stands: what can be done while it runs, then what needs it stopped.
+//! Changes an instance: first what can be changed while it runs, then what needs it stopped.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub async fn change(op: &Operation<'_>, update: &Update<'_, Spec>) -> Result<(),
 type Modify =
     aws_sdk_ec2::operation::modify_instance_attribute::builders::ModifyInstanceAttributeFluentBuilder;
 
-/// One attribute a call: the API takes no more (API_ModifyInstanceAttribute).
+/// Sets one attribute; the API takes one in a call (API_ModifyInstanceAttribute).
 async fn modify(op: &Operation<'_>, id: &str, set: impl Fn(Modify) -> Modify) -> Result<(), Error> {
     let ec2 = &op.cloud.ec2;
     let send = || set(ec2.modify_instance_attribute().instance_id(id)).send();
@@ -157,7 +157,7 @@ async fn monitoring(op: &Operation<'_>, id: &str, on: bool) -> Result<(), Error>
     }
 }
 
-/// The root volume and where the instance has it.
+/// The root volume and its device name.
 struct Root<'a> {
     volume: &'a str,
     device: &'a str,
@@ -218,7 +218,7 @@ impl Root<'_> {
         Ok(())
     }
 
-    /// Waits until an earlier change is completed: EC2 takes no other before (API_ModifyVolume).
+    /// Waits until an earlier change is completed: EC2 takes no other before that (API_ModifyVolume).
     async fn modifiable(&self, op: &Operation<'_>) -> Result<(), Error> {
         op.wait("an earlier change of the root volume is completed", VOLUME, || async {
             use t::VolumeModificationState::{Modifying, Optimizing};
@@ -242,7 +242,8 @@ impl Root<'_> {
         Ok(all.max_by_key(|one| one.start_time().map(|at| at.secs())))
     }
 
-    /// The new size and speed can be used while EC2 still optimizes the volume.
+    /// Waits until the change is effective. The new size and speed can be used while EC2 still optimizes the
+    /// volume.
     async fn modified(&self, op: &Operation<'_>) -> Result<(), Error> {
         op.wait("the root volume is modified", VOLUME, || async {
             use t::VolumeModificationState::{Completed, Failed, Optimizing};

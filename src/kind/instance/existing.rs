@@ -1,4 +1,4 @@
-//! `existing instance`: one that the stack refers to and never changes.
+//! `existing instance`: an instance that the stack refers to and never changes.
 
 use std::sync::LazyLock;
 

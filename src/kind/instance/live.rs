@@ -1,5 +1,5 @@
-//! Instances as EC2 answers them, as inputs and outputs. What can only be asked for one by one
-//! (user data, shutdown behaviour) is asked for only where it is declared.
+//! Live instances as inputs and outputs. Attributes that EC2 answers for one instance only (user data,
+//! shutdown behaviour) are read only if declared.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::kind::launch_template::data::decode;
 use crate::kind::{Live, Wanted};
 use crate::value::{Object, Value};
 
-/// The root volume's id and whether it goes with its instance.
+/// The root volume's id, and whether it is deleted with its instance.
 pub fn root(instance: &t::Instance) -> Option<(&str, bool)> {
     let devices = instance.block_device_mappings();
     let device = devices.iter().find(|one| one.device_name() == instance.root_device_name());
@@ -103,8 +103,8 @@ fn inputs(found: &Found, one: &Wanted<'_>) -> Object {
     members.take()
 }
 
-/// How it was launched. An address that was taken away or put there later is no reason to replace
-/// the instance, and a stopped one has none: what state knows stands.
+/// The attribute as it was at launch. A public address that was removed or added later is no reason to
+/// replace the instance, and a stopped instance has none: the state's value stands.
 fn public(found: &Found, one: &Wanted<'_>) -> Value {
     const NAME: &str = "associate_public_ip_address";
     match one.last.and_then(|last| last.inputs.get(NAME)) {
@@ -139,7 +139,7 @@ fn root_volume(volume: &t::Volume, goes: bool) -> Object {
 
 pub fn instance_outputs(cloud: &Cloud, found: &Found) -> Object {
     let instance = &found.instance;
-    // Empty strings stand for nothing in the private and public names of a stopped instance.
+    // The names of a stopped instance are empty strings.
     let name = |text: Option<&str>| Value::from(text.filter(|text| !text.is_empty()));
     outputs([
         ("id", found.id().into()),

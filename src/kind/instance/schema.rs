@@ -1,5 +1,5 @@
-//! What an `instance` block may say. The members are those of API_RunInstances, which holds for
-//! their meaning and limits.
+//! The schema of an `instance` block. The members are those of API_RunInstances, which gives their meaning
+//! and limits.
 
 use std::sync::LazyLock;
 
@@ -149,7 +149,8 @@ fn attributes() -> Vec<Attribute> {
     ]
 }
 
-/// Encryption is for ever; the rest grows and changes while the volume is in use (API_ModifyVolume).
+/// The root volume's attributes. Its encryption cannot change; the others change while the volume is in use,
+/// and its size can only grow (API_ModifyVolume).
 fn root_volume() -> Vec<Attribute> {
     let mut attributes = volume();
     for attribute in &mut attributes {

@@ -1,5 +1,4 @@
-//! Starting and stopping an instance and waiting until it is so. Shared by `instance` and by the
-//! bake of an `image`.
+//! Starts and stops an instance and waits for its state. Shared by `instance` and by the bake of an `image`.
 
 use std::time::Duration;
 
@@ -10,10 +9,10 @@ use crate::cloud::{Cloud, Repeat};
 use crate::kind::ec2::{filter, pages};
 use crate::kind::operation::{Operation, Poll};
 
-/// How long a start, a stop or a termination may take.
+/// Maximum time of a start, a stop or a termination.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// One instance and the account that owns it.
+/// An instance and the account that owns it.
 pub struct Found {
     pub instance: Instance,
     pub owner: String,
@@ -28,13 +27,13 @@ impl Found {
         self.instance.state().and_then(|state| state.name())
     }
 
-    /// Terminated instances are answered for an hour more; they count as gone.
+    /// Tells whether it counts as gone. EC2 still answers a terminated instance for an hour.
     pub fn is_gone(&self) -> bool {
         matches!(self.state(), Some(InstanceStateName::Terminated | InstanceStateName::ShuttingDown))
     }
 }
 
-/// All instances that match, terminated ones too.
+/// All instances that match, including terminated ones.
 pub async fn instances(cloud: &Cloud, filters: Vec<Filter>) -> Result<Vec<Found>, Error> {
     let filters = &filters;
     let reservations = pages(|token| async move {
@@ -54,13 +53,14 @@ pub async fn instances(cloud: &Cloud, filters: Vec<Filter>) -> Result<Vec<Found>
     Ok(found.collect())
 }
 
-/// The instance, where it is there and not terminated.
+/// The instance, if it exists and is not terminated.
 pub async fn instance(cloud: &Cloud, id: &str) -> Result<Option<Found>, Error> {
     let found = instances(cloud, vec![filter("instance-id", [id])]).await?;
     Ok(found.into_iter().find(|one| !one.is_gone()))
 }
 
-/// Waits until the instance is in one of `states`; one that ends instead is gone, with EC2's reason.
+/// Waits until the instance is in one of `states`; an instance that is terminated instead is gone, with EC2's
+/// reason.
 async fn wait_until(
     op: &Operation<'_>,
     id: &str,
@@ -110,7 +110,7 @@ pub async fn terminated(op: &Operation<'_>, id: &str) -> Result<(), Error> {
     .await
 }
 
-/// Runs the instance, from whatever state it is in.
+/// Starts the instance, whatever state it is in.
 pub async fn start(op: &Operation<'_>, id: &str) -> Result<(), Error> {
     if settled(op, id).await? == InstanceStateName::Running {
         return Ok(());
@@ -121,7 +121,7 @@ pub async fn start(op: &Operation<'_>, id: &str) -> Result<(), Error> {
     running(op, id).await
 }
 
-/// Stops the instance, from whatever state it is in.
+/// Stops the instance, whatever state it is in.
 pub async fn stop(op: &Operation<'_>, id: &str) -> Result<(), Error> {
     if settled(op, id).await? == InstanceStateName::Stopped {
         return Ok(());

@@ -1,5 +1,5 @@
-//! A `launch_template` block as the API's RequestLaunchTemplateData, and the ResponseLaunchTemplateData
-//! of a version as the block's inputs. Makes no call.
+//! Converts a `launch_template` block to the API's RequestLaunchTemplateData, and a version's
+//! ResponseLaunchTemplateData to the block's inputs. Makes no call.
 
 use aws_sdk_ec2::types as t;
 use base64::Engine;
@@ -98,7 +98,7 @@ struct NetworkInterface {
     primary_ipv6: Option<bool>,
 }
 
-/// The metadata service, of an instance too.
+/// The metadata service's options, for templates and instances.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct MetadataOptions {
     pub http_tokens: String,
@@ -147,7 +147,7 @@ struct PrivateDns {
     enable_resource_name_dns_aaaa_record: bool,
 }
 
-/// At most 16 KB before bgform makes base64 of it
+/// The rule of user data: at most 16 KB before base64
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html>).
 pub fn user_data(data: &Value) -> Vec<Wrong> {
     const MOST: usize = 16_384;
@@ -167,12 +167,12 @@ pub fn user_data(data: &Value) -> Vec<Wrong> {
     found
 }
 
-/// Text as EC2 wants user data.
+/// Encodes user data for EC2.
 pub fn encode(text: &str) -> String {
     BASE64_STANDARD.encode(text)
 }
 
-/// User data as text; what is no text stays as EC2 has it.
+/// Decodes user data; data that is not text stays as EC2 has it.
 pub fn decode(data: &str) -> String {
     let bytes = BASE64_STANDARD.decode(data).ok();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| data.to_owned())
@@ -183,7 +183,7 @@ fn text<T: for<'a> From<&'a str>>(word: &Option<String>) -> Option<T> {
 }
 
 impl Data {
-    /// All of it, for a version that stands on no other.
+    /// The whole request, for a version with no source version.
     pub fn request(&self) -> t::RequestLaunchTemplateData {
         let tags =
             [(t::ResourceType::Instance, &self.instance_tags), (t::ResourceType::Volume, &self.volume_tags)];
@@ -278,7 +278,7 @@ impl BlockDevice {
         t::LaunchTemplateBlockDeviceMappingRequest::builder()
             .device_name(&self.device_name)
             .set_virtual_name(self.virtual_name.clone())
-            // An empty string is how the API says it (API_LaunchTemplateBlockDeviceMappingRequest).
+            // An empty string is the API's form of it (API_LaunchTemplateBlockDeviceMappingRequest).
             .set_no_device(self.no_device.filter(|left_out| *left_out).map(|_| String::new()))
             .set_ebs(has_volume.then_some(ebs))
             .build()

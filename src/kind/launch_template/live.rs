@@ -1,4 +1,4 @@
-//! A template version as EC2 answers it, as the block's inputs. Makes no call.
+//! A live template version as the block's inputs. Makes no call.
 
 use aws_sdk_ec2::types as t;
 
@@ -6,7 +6,7 @@ use super::data::decode;
 use crate::kind::ec2::{Members, all_tags, list, strings};
 use crate::value::{Object, Value};
 
-/// The inputs that a version says something of.
+/// The inputs that a version sets.
 pub fn inputs(data: &t::ResponseLaunchTemplateData) -> Object {
     let some = |items: &[String]| if items.is_empty() { Value::Null } else { list(items) };
     let tags = |of: t::ResourceType| {

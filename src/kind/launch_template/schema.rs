@@ -1,5 +1,5 @@
-//! What a `launch_template` block may say. The members are those of RequestLaunchTemplateData
-//! (API_RequestLaunchTemplateData), which holds for their meaning and limits.
+//! The schema of a `launch_template` block. The members are those of RequestLaunchTemplateData
+//! (API_RequestLaunchTemplateData), which gives their meaning and limits.
 
 use std::sync::LazyLock;
 
@@ -184,7 +184,7 @@ fn network_interface() -> Vec<Attribute> {
     ]
 }
 
-/// The metadata service of an instance or a template: version 2 only, unless said otherwise.
+/// The metadata service of an instance or a template: version 2 only by default.
 pub fn metadata_options() -> Vec<Attribute> {
     let switch = || Type::Choice(&["enabled", "disabled"]);
     vec![

@@ -1,4 +1,4 @@
-//! Versions of one template: making the next one once, and taking old ones away that nothing uses.
+//! Versions of one template: creates the next version once, and deletes old ones that nothing uses.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,8 +27,8 @@ pub async fn all(cloud: &Cloud, id: &str) -> Result<Vec<LaunchTemplateVersion>, 
     .await
 }
 
-/// Makes a version of `data` and makes it the default one; a repeat of the same operation finds
-/// the version that it made by the description. The number, and all that there are then.
+/// Makes a version of `data` and makes it the default. A repeat of the same operation finds its version by
+/// the description. Returns the version's number and all versions.
 pub async fn make_next(
     op: &Operation<'_>,
     id: &str,
@@ -85,8 +85,7 @@ async fn make_default(op: &Operation<'_>, id: &str, number: i64) -> Result<(), E
     Ok(())
 }
 
-/// What a change that was cut short may have left to do: the newest version made the default one,
-/// and old ones taken away.
+/// Finishes a change that was cut short: makes the newest version the default, and deletes old ones.
 pub async fn finish(op: &Operation<'_>, id: &str, keep: usize) -> Result<(), Error> {
     let versions = all(op.cloud, id).await?;
     let Some(newest) = versions.iter().max_by_key(|one| one.version_number()) else { return Ok(()) };
@@ -97,8 +96,8 @@ pub async fn finish(op: &Operation<'_>, id: &str, keep: usize) -> Result<(), Err
     prune(op, id, keep, number, &versions).await
 }
 
-/// Deletes all but the newest `keep` versions, the default one, and those that an Auto Scaling
-/// group names or runs an instance of.
+/// Deletes all versions except the newest `keep`, the default, and those that an Auto Scaling group names or
+/// runs.
 pub async fn prune(
     op: &Operation<'_>,
     id: &str,
@@ -131,7 +130,7 @@ pub async fn prune(
                     op.progress(&format!("version {number} stays: {why}"));
                 }
             }
-            // An emulator without this call. What stays is old, and the next change tries again.
+            // An emulator without this call. Old versions stay, and the next change tries again.
             Err(Error::Cloud(error)) if error.code.is_none() => {
                 op.progress(&format!("old versions stay: {error}"));
             }
@@ -141,7 +140,7 @@ pub async fn prune(
     Ok(())
 }
 
-/// Versions of the template that Auto Scaling groups name or run.
+/// The versions of the template that Auto Scaling groups name or run.
 async fn used(cloud: &Cloud, id: &str) -> Result<BTreeSet<String>, Error> {
     let groups = pages(|token| async move {
         let send = || {

@@ -1,4 +1,4 @@
-//! What a launch template's block devices and an instance's root volume may say. Makes no call.
+//! The schema of a launch template's block devices and an instance's root volume. Makes no call.
 
 use super::schema::count;
 use crate::kind::schema::{Attribute, Type, Wrong, attribute};
@@ -35,7 +35,8 @@ pub fn block_device() -> Vec<Attribute> {
     attributes
 }
 
-/// GiB and IOPS of each type of volume; IOPS of none are not chosen ([model] EbsBlockDevice).
+/// Limits of GiB and IOPS for each type of volume; types with `None` have no IOPS to choose ([model]
+/// EbsBlockDevice).
 type Limits = (&'static str, [u32; 2], Option<[u32; 2]>);
 const VOLUMES: [Limits; 7] = [
     ("gp2", [1, 16_384], None),
@@ -47,7 +48,8 @@ const VOLUMES: [Limits; 7] = [
     ("standard", [1, 1024], None),
 ];
 
-/// What a type of volume cannot be ([model] EbsBlockDevice); of a block without a type the snapshot decides.
+/// Checks the limits of a type of volume ([model] EbsBlockDevice); a block without a type takes the
+/// snapshot's.
 pub fn volume_rule(volume: &Value) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     // API_CreateVolume, KmsKeyId.
@@ -95,7 +97,8 @@ pub fn volume_rule(volume: &Value) -> Vec<Wrong> {
 
 const TAKE: &str = "take it away";
 
-/// A device is a volume, an instance store, or left out: one of them ([model] BlockDeviceMapping).
+/// Checks that a device is exactly one of a volume, an instance store, or left out ([model]
+/// BlockDeviceMapping).
 pub fn device_rule(device: &Value) -> Vec<Wrong> {
     let says = |name: &str| !device.get(name).is_null();
     let left_out = device.get("no_device").as_bool() == Some(true);

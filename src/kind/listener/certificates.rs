@@ -1,4 +1,4 @@
-//! The certificates of a listener beside its default one, which have calls of their own.
+//! The additional certificates of a listener, which have calls of their own.
 
 use aws_sdk_elasticloadbalancingv2::types::Certificate;
 
@@ -9,8 +9,8 @@ use crate::kind::elbv2::{self, SERVICE};
 use crate::kind::operation::Operation;
 use crate::value::Value;
 
-/// Whether more than the default certificate is declared. They are read one listener at a time,
-/// so not where the stack's last apply had at most one.
+/// Tells whether additional certificates are declared. They are read one listener at a time, so not if the
+/// stack's last apply had at most one.
 pub(super) fn may_be_several(wanted: &Wanted<'_>) -> bool {
     let last = wanted.last.map(|last| last.inputs.get("certificates").and_then(Value::as_list));
     wanted.declared.contains("certificates")
@@ -28,7 +28,7 @@ pub(super) async fn beside_the_default(cloud: &Cloud, arn: &str) -> Result<(Stri
     Ok((arn.to_owned(), others.collect()))
 }
 
-/// The certificates of `some` beside the default that are not among those of `others`.
+/// The additional certificates of `some` that are not among those of `others`.
 fn only_in(some: &[String], others: &[String]) -> Option<Vec<Certificate>> {
     let new = some.iter().skip(1).filter(|one| !others.iter().skip(1).any(|other| other == *one));
     let new: Vec<_> = new.map(|arn| Certificate::builder().certificate_arn(arn).build()).collect();

@@ -31,7 +31,7 @@ mod schema;
 pub(super) use schema::outputs;
 use schema::{SCHEMA, SETTINGS};
 
-/// A port of a load balancer, and what is done with requests that no rule is for.
+/// A port of a load balancer, and the default action for requests that match no rule.
 pub struct Listener;
 
 #[derive(Debug, Deserialize)]
@@ -40,7 +40,7 @@ pub struct Spec {
     port: i32,
     protocol: String,
     ssl_policy: Option<String>,
-    /// The default one first.
+    /// The default certificate first.
     #[serde(default)]
     certificates: Vec<String>,
     alpn_policy: Option<String>,
@@ -75,7 +75,7 @@ impl Mutual {
 }
 
 impl Spec {
-    /// What the creating and the modifying call take as certificates: the default one.
+    /// The `certificates` parameter of the creating and the modifying call: only the default one.
     fn default_certificate(&self) -> Option<Vec<Certificate>> {
         let first = self.certificates.first()?;
         Some(vec![Certificate::builder().certificate_arn(first).build()])
@@ -94,7 +94,7 @@ pub(super) fn outputs_of(described: &Described) -> Object {
     ])
 }
 
-/// Listeners by ARN; those that are gone are left out.
+/// Listeners by ARN; missing ones are left out.
 pub(super) async fn described(cloud: &Cloud, arns: &[String]) -> Result<Vec<Described>, Error> {
     let fetch = |batch: Vec<String>| async move {
         let batch = &batch;
@@ -176,7 +176,7 @@ async fn made(op: &Operation<'_>, load_balancer: &str, port: i32) -> Result<Opti
     elbv2::made_by(op, arns.collect()).await
 }
 
-/// The call that changes whatever of the listener's own fields differs, but for its actions.
+/// The call that changes the listener's own fields that differ, except its actions.
 fn modification(
     op: &Operation<'_>,
     update: &Update<'_, Spec>,
@@ -196,7 +196,7 @@ fn modification(
         modify = modify.set_certificates(after.default_certificate());
     }
     if update.touches_any(&["protocol", "alpn_policy"]) {
-        // Nothing declared any more is the policy `None` where there was one.
+        // An undeclared policy becomes `None` if there was one.
         let gone = update.before.alpn_policy.as_ref().filter(|_| after.protocol == "TLS");
         let policy = after.alpn_policy.clone().or(gone.map(|_| "None".to_owned()));
         modify = modify.set_alpn_policy(policy.map(|policy| vec![policy]));
@@ -313,7 +313,7 @@ impl Kind for Listener {
             modify(None, true).await?;
         }
         certificates::add(op, update.id, &before.certificates, &after.certificates).await?;
-        // A listener that is no longer encrypted has no certificates to be taken away.
+        // A listener that is no longer encrypted has no certificates to remove.
         if !after.certificates.is_empty() {
             certificates::remove(op, update.id, &before.certificates, &after.certificates).await?;
         }

@@ -1,6 +1,6 @@
-//! A listener's default action as what divides traffic: of an Application Load Balancer the requests that
-//! no rule is for, of a Network Load Balancer all connections. New weights are for new connections only;
-//! those that stand stay with their target
+//! A listener's default action as a router. On an Application Load Balancer it gets the requests that match
+//! no rule, on a Network Load Balancer all connections. New weights apply to new connections only; existing
+//! ones stay with their target
 //! (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-listeners.html>).
 
 use super::{Listener, described};
@@ -16,11 +16,11 @@ use crate::kind::router::{Door, Router, Shares};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
-/// One more than the largest priority of a rule (API_CreateRule): the default action is tried last.
+/// One more than the highest priority number of a rule (API_CreateRule): the default action is tried last.
 const LAST: u32 = 50_001;
 
-/// The protocols of target groups that a listener's takes (Application and Network Load Balancers guides,
-/// create-target-group).
+/// The target group protocols that each listener protocol accepts (Application and Network Load Balancers
+/// guides, create-target-group).
 const TAKEN: [(&str, &[&str]); 6] = [
     ("HTTP", &["HTTP", "HTTPS"]),
     ("HTTPS", &["HTTP", "HTTPS"]),
@@ -30,7 +30,7 @@ const TAKEN: [(&str, &[&str]); 6] = [
     ("TCP_UDP", &["TCP_UDP"]),
 ];
 
-/// What to do where no request can ask for the new colour.
+/// The remedy if no request can select the new colour.
 const INSTEAD: &str = "take `preview` away and let a gate ask the instances (`remote`), or ship behind a \
                        `listener_rule` of an Application Load Balancer";
 

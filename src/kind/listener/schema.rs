@@ -1,4 +1,4 @@
-//! What a `listener` block may say.
+//! The schema of a `listener` block.
 
 use std::sync::LazyLock;
 
@@ -176,7 +176,7 @@ fn headers(block: &str) -> Vec<Attribute> {
     SETTINGS.iter().filter_map(of_block).collect()
 }
 
-/// Only the first certificate's place means something.
+/// Sorts all certificates but the first, whose place has a meaning.
 fn first_then_sorted(certificates: Value) -> Value {
     let Value::List(mut certificates) = certificates else { return certificates };
     if let Some((first, rest)) = certificates.split_first_mut() {
@@ -192,7 +192,7 @@ fn first_then_sorted(certificates: Value) -> Value {
     Value::List(certificates)
 }
 
-/// Every attribute that is updated and is neither port nor protocol.
+/// Every attribute that can be updated, except the port and the protocol.
 const NEITHER_PORT_NOR_PROTOCOL: &[&str] = &[
     "ssl_policy",
     "certificates",
@@ -216,8 +216,8 @@ pub(in crate::kind) fn outputs() -> Vec<Output> {
     ]
 }
 
-/// The protocols that alone have an attribute (Application Load Balancers guide,
-/// enable-header-modification; Network Load Balancers guide, update-idle-timeout).
+/// Attributes of certain protocols only (Application Load Balancers guide, enable-header-modification;
+/// Network Load Balancers guide, update-idle-timeout).
 const ONLY_FOR: [(&str, &[&str]); 5] = [
     ("alpn_policy", &["TLS"]),
     ("mutual_authentication", &["HTTPS"]),
@@ -226,7 +226,7 @@ const ONLY_FOR: [(&str, &[&str]); 5] = [
     ("response_headers", &["HTTP", "HTTPS"]),
 ];
 
-/// What no single attribute's type shows.
+/// Checks for mistakes that no single attribute's type shows.
 pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     let mut mistakes = actions::mistakes("default_action", inputs);
     let Some(protocol) = inputs.get("protocol").and_then(Value::as_str) else { return mistakes };
@@ -279,7 +279,7 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     mistakes
 }
 
-/// The protocol is one of the load balancer's type (API_CreateListener).
+/// Checks that the load balancer's type takes the protocol (API_CreateListener).
 pub(super) fn beside(inputs: &Object, named: Named<'_>) -> Option<Wrong> {
     let protocol = inputs.get("protocol")?.as_str()?;
     let balancer = named(inputs.get("load_balancer")?)?;
@@ -329,7 +329,7 @@ mod tests {
         assert!(of("HTTP", "response_headers").is_empty());
         let message = "`request_headers` is only for listeners that speak HTTPS".to_owned();
         assert_eq!(of("HTTP", "request_headers"), [("request_headers", message)]);
-        // Connections of TLS listeners may be idle for 350 seconds, whatever is said.
+        // The idle timeout of TLS listeners is always 350 seconds.
         for (protocol, name) in [("UDP", "response_headers"), ("TLS", "tcp_idle_timeout")] {
             assert!(of(protocol, name).iter().any(|(attribute, _)| *attribute == name), "{protocol} {name}");
         }

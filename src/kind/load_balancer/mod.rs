@@ -30,7 +30,7 @@ use schema::{SCHEMA, SETTINGS};
 /// An Application or a Network Load Balancer.
 pub struct LoadBalancer;
 
-/// How long AWS may take to provision one or to take it away.
+/// Maximum time for AWS to provision a load balancer or delete it.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Debug, Deserialize)]
@@ -71,7 +71,7 @@ pub(super) fn outputs_of(described: &Described) -> Object {
     ])
 }
 
-/// Load balancers by ARN; those that are gone are left out.
+/// Load balancers by ARN; missing ones are left out.
 pub(super) async fn described(cloud: &Cloud, arns: &[String]) -> Result<Vec<Described>, Error> {
     let fetch = |batch: Vec<String>| async move {
         let send =
@@ -189,8 +189,9 @@ async fn wait_until_active(op: &Operation<'_>, arn: &str) -> Result<(), Error> {
     op.wait("the load balancer is active", PATIENCE, look).await
 }
 
-/// The subnets that stay, where a network load balancer gets others beside and some go: another one of the same
-/// zone is taken once the first has gone (Network Load Balancers guide, availability-zones).
+/// The subnets to keep, if a network load balancer gets new subnets and loses others: a new subnet in the
+/// zone of an old one is accepted only after the old one is removed (Network Load Balancers guide,
+/// availability-zones).
 fn kept_first(before: &Spec, after: &Spec) -> Option<Vec<String>> {
     let (before, after) =
         (before.subnets.as_ref()?, after.subnets.as_ref().filter(|_| after.r#type == "network")?);

@@ -1,4 +1,4 @@
-//! What a `load_balancer` block may say.
+//! The schema of a `load_balancer` block.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -59,7 +59,8 @@ const APPLICATION_ONLY: [&str; 12] = [
     "xff_header_processing",
     "waf_fail_open",
 ];
-/// Cross-zone load balancing cannot be turned off on an application load balancer.
+/// Attributes of network load balancers only; an application load balancer cannot turn off cross-zone load
+/// balancing.
 const NETWORK_ONLY: [&str; 4] =
     ["subnet_mapping", "cross_zone", "client_routing_policy", "secondary_ips_per_subnet"];
 
@@ -187,7 +188,7 @@ pub(in crate::kind) fn outputs() -> Vec<Output> {
     ]
 }
 
-/// What no single attribute's type shows.
+/// Checks for mistakes that no single attribute's type shows.
 pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     let mut mistakes: Vec<_> = name_mistake(inputs).into_iter().collect();
     let has = |name: &str| inputs.contains_key(name);
@@ -211,7 +212,7 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
             mistakes.push((name, message, "name one at least, or take the line away".to_owned()));
         }
     }
-    // Of what is not yet ids, such as a plural `subnets`, the number is not known.
+    // Values that are not ids yet, such as a plural `subnets`, may stand for several.
     let ids = inputs.get("subnets").and_then(Value::as_list).unwrap_or_default();
     if kind == "application" && ids.len() == 1 && ids.iter().all(|id| id.as_str().is_some()) {
         let message = "an application load balancer needs subnets in at least two zones".to_owned();
@@ -220,9 +221,10 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     mistakes
 }
 
-/// A network load balancer gets no security group after it was made without one, and keeps one that it was made
-/// with; an application load balancer always has one (API_SetSecurityGroups; Network Load Balancers guide,
-/// load-balancer-security-groups). Secondary addresses are never fewer ([model] LoadBalancerAttribute).
+/// Changes that AWS does not make in place. A network load balancer made without security groups takes none
+/// later, and one made with them keeps one; an application load balancer always has one
+/// (API_SetSecurityGroups; Network Load Balancers guide, load-balancer-security-groups). The number of
+/// secondary addresses never decreases ([model] LoadBalancerAttribute).
 pub(super) fn not_in_place(attribute: &str, before: &Object, after: &Object) -> Option<Made> {
     let is_network = after.get("type").and_then(Value::as_str) == Some("network");
     match attribute {
@@ -251,7 +253,7 @@ pub(super) fn not_in_place(attribute: &str, before: &Object, after: &Object) -> 
     }
 }
 
-/// One subnet of each zone (API_CreateLoadBalancer, Subnets).
+/// Checks that each zone has one subnet (API_CreateLoadBalancer, Subnets).
 pub(super) fn beside(inputs: &Object, named: Named<'_>) -> Option<Wrong> {
     let mut seen: BTreeMap<String, &Value> = BTreeMap::new();
     for subnet in inputs.get("subnets")?.as_list()? {

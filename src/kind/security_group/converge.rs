@@ -1,5 +1,5 @@
-//! The calls that bring a group's rules to what is declared, from whatever they are: first what is
-//! new, then what is gone, so that there is no moment without a rule that stays.
+//! Brings a group's rules to the declared ones, whatever they are: adds new rules before it removes old ones,
+//! so that a rule that stays is never missing.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::cloud::error::{Error, Service};
 use crate::kind::ec2::filter;
 use crate::kind::operation::{Operation, Poll};
 
-/// How long EC2 may take to show a new group.
+/// Maximum time until EC2 shows a new group.
 const VISIBLE: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ enum Direction {
     Egress,
 }
 
-/// Brings the rules from whatever they are to what `spec` declares.
+/// Changes the rules to those that `spec` declares, whatever they are.
 pub async fn converge(op: &Operation<'_>, id: &str, spec: &Spec) -> Result<(), Error> {
     let group = op
         .wait("EC2 shows the security group", VISIBLE, || async {
@@ -38,7 +38,7 @@ pub async fn converge(op: &Operation<'_>, id: &str, spec: &Spec) -> Result<(), E
     Ok(())
 }
 
-/// Allows what is new, takes away what is gone, and mends descriptions, in at most three calls.
+/// Adds new rules, removes old ones, and corrects descriptions, in at most three calls.
 async fn change(
     op: &Operation<'_>,
     id: &str,

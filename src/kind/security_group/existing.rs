@@ -1,4 +1,4 @@
-//! `existing security_group`: one that the stack refers to and never changes.
+//! `existing security_group`: a group that the stack refers to and never changes.
 
 use std::sync::LazyLock;
 

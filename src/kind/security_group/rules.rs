@@ -1,10 +1,9 @@
-//! Rules of a security group: blocks as an author writes them, single rules as EC2 counts them,
-//! and the way between the two. Makes no call.
+//! Rules of a security group: an author's blocks, EC2's single rules, and the conversion between them. Makes
+//! no call.
 //!
-//! EC2 stores one rule for each protocol, port range and source, and answers them grouped by
-//! protocol and ports (IpPermission): how an author grouped them into blocks is lost. So blocks
-//! are compared as sets of single rules, and a read gives the author's own blocks back while they
-//! say the same.
+//! EC2 stores one rule for each protocol, port range and source, and answers them grouped by protocol and
+//! ports (IpPermission), so the author's grouping into blocks is lost. Blocks are therefore compared as sets
+//! of single rules, and a read returns the author's own blocks while they are equivalent.
 
 use std::collections::BTreeMap;
 
@@ -44,20 +43,20 @@ pub enum Source {
     PrefixList(String),
 }
 
-/// One rule as EC2 counts them: no two of a group have the same.
+/// One rule as EC2 counts it; unique in its group.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
-    /// As EC2 answers it: `tcp`, `udp`, `icmp`, `icmpv6`, `-1` or a number.
+    /// In EC2's form: `tcp`, `udp`, `icmp`, `icmpv6`, `-1` or a number.
     pub protocol: String,
-    /// `None` where the protocol has no ports, or all of them are meant.
+    /// `None` if the protocol has no ports, or all are allowed.
     pub ports: Option<(i32, i32)>,
     pub source: Source,
 }
 
-/// Rules with their descriptions, which are no part of what a rule is.
+/// Rules with their descriptions, which do not identify a rule.
 pub type Rules = BTreeMap<Rule, Option<String>>;
 
-/// The protocol as EC2 answers it (API_IpPermission).
+/// The protocol in EC2's form (API_IpPermission).
 fn protocol_of(text: &str) -> String {
     match text.to_ascii_lowercase().as_str() {
         "all" | "-1" => "-1",
@@ -70,7 +69,7 @@ fn protocol_of(text: &str) -> String {
     .to_owned()
 }
 
-/// EC2 keeps the network, in its shortest form, and drops host bits.
+/// The network in its shortest form; EC2 drops host bits.
 fn cidr_of(text: &str) -> String {
     text.parse::<IpNet>().map_or_else(|_| text.to_owned(), |net| net.trunc().to_string())
 }
@@ -91,7 +90,7 @@ impl Block {
         Rule { protocol: protocol_of(&self.protocol), ports: self.ports(), source }
     }
 
-    /// The single rules of this block in the group with the id `own`.
+    /// The single rules of this block, in the group with the id `own`.
     fn rules(&self, own: &str) -> Vec<Rule> {
         let cidrs = self.cidr.iter().map(|cidr| Source::Cidr(cidr_of(cidr)));
         let ipv6 = self.ipv6_cidr.iter().map(|cidr| Source::Ipv6(cidr_of(cidr)));
@@ -102,7 +101,7 @@ impl Block {
         sources.map(|source| self.rule(source)).collect()
     }
 
-    /// The same block with only those sources whose rule `keep` wants.
+    /// The same block with only the sources whose rule passes `keep`.
     fn retain(&self, own: &str, keep: impl Fn(&Rule) -> bool) -> Block {
         let mut left = self.clone();
         left.cidr.retain(|cidr| keep(&self.rule(Source::Cidr(cidr_of(cidr)))));
@@ -141,7 +140,7 @@ impl Block {
     }
 }
 
-/// What the blocks say, as single rules.
+/// The single rules of the blocks.
 pub fn flatten(blocks: &[Block], own: &str) -> Rules {
     let rules = blocks.iter().flat_map(|block| {
         block.rules(own).into_iter().map(|rule| (rule, block.description.clone().filter(|d| !d.is_empty())))
@@ -149,7 +148,7 @@ pub fn flatten(blocks: &[Block], own: &str) -> Rules {
     rules.collect()
 }
 
-/// What EC2 answers, as single rules.
+/// The single rules of EC2's answer.
 pub fn of_permissions(permissions: &[IpPermission]) -> Rules {
     let mut rules = Rules::new();
     for permission in permissions {
@@ -178,7 +177,7 @@ pub fn of_permissions(permissions: &[IpPermission]) -> Rules {
     rules
 }
 
-/// One rule as a call wants it.
+/// One rule in the form of a call's parameter.
 pub fn permission(rule: &Rule, description: Option<&str>) -> IpPermission {
     let permission = IpPermission::builder()
         .ip_protocol(&rule.protocol)
@@ -201,9 +200,9 @@ pub fn permission(rule: &Rule, description: Option<&str>) -> IpPermission {
     .build()
 }
 
-/// Live rules as blocks: `declared` as it stands while it says the same. Otherwise what is left
-/// of it, and then what is live beside it, one block for each protocol, ports and description, so
-/// that a plan shows just the rules that differ.
+/// Live rules as blocks. Returns `declared` while it is equivalent. Otherwise returns what is left of it, and
+/// then the other live rules, in one block for each protocol, ports and description, so that a plan shows
+/// only the rules that differ.
 pub fn as_blocks(live: &Rules, declared: Option<&Value>, own: &str) -> Value {
     let blocks: Vec<Block> =
         declared.and_then(|value| serde_json::from_value(value.to_plain_json()).ok()).unwrap_or_default();
@@ -248,7 +247,7 @@ pub fn as_blocks(live: &Rules, declared: Option<&Value>, own: &str) -> Value {
     Value::List(grouped.iter().map(Block::value).collect())
 }
 
-/// What is wrong with one block (canonical, perhaps with unknowns).
+/// The first mistake of a block (canonical, perhaps with unknowns).
 pub fn wrong(block: &Value) -> Vec<Wrong> {
     first_wrong(block).into_iter().collect()
 }
@@ -280,7 +279,7 @@ fn first_wrong(block: &Value) -> Option<Wrong> {
             "write both, or `port` for a single one",
         );
     }
-    // API_IpPermission: four names, or a number, of which the protocols' registry has 256.
+    // API_IpPermission: four names, or a protocol number, of which there are 256.
     let known = matches!(protocol.as_str(), "-1" | "tcp" | "udp" | "icmp" | "icmpv6");
     if !known && protocol.parse::<u8>().is_err() {
         let help = "write \"tcp\", \"udp\", \"icmp\", \"icmpv6\", \"all\" or a number up to 255".to_owned();
@@ -294,7 +293,7 @@ fn first_wrong(block: &Value) -> Option<Wrong> {
         );
     }
     if let (Some(from), Some(to)) = (number("from_port"), number("to_port")) {
-        // Of ICMP they are a type and a code, and no range (API_IpPermission).
+        // For ICMP they are a type and a code, not a range (API_IpPermission).
         let bad = |n: f64| !(-1.0..=255.0).contains(&n);
         if is_icmp && (bad(from) || bad(to)) {
             return wrong("an ICMP type and an ICMP code go up to 255".into(), "write -1 for all of them");

@@ -1,4 +1,4 @@
-//! `target_group`: where a load balancer sends requests, and how it knows that targets are healthy.
+//! `target_group`: the targets of a load balancer, and their health check.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,10 +29,10 @@ mod schema;
 pub(super) use schema::outputs;
 use schema::{SCHEMA, SETTINGS};
 
-/// Targets of a load balancer.
+/// The targets of a load balancer, and their health check.
 pub struct TargetGroup;
 
-/// How long a group may still be named by a rule that was deleted just before.
+/// Maximum time that a deleted rule still holds its group.
 const LET_GO: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Debug, Deserialize)]
@@ -64,7 +64,7 @@ struct HealthCheck {
 }
 
 impl Spec {
-    /// gRPC services answer with codes of their own.
+    /// The expected status codes; gRPC services have codes of their own.
     fn matcher(check: &HealthCheck, protocol_version: Option<&str>) -> Option<Matcher> {
         let code = check.matcher.clone()?;
         let matcher = Matcher::builder();
@@ -86,7 +86,7 @@ pub(super) fn outputs_of(described: &Described) -> Object {
     ])
 }
 
-/// Target groups by ARN; those that are gone are left out.
+/// Target groups by ARN; missing ones are left out.
 pub(super) async fn described(cloud: &Cloud, arns: &[String]) -> Result<Vec<Described>, Error> {
     let fetch = |batch: Vec<String>| async move {
         let batch = &batch;
@@ -177,8 +177,8 @@ async fn modify_settings(
     Ok(())
 }
 
-/// Sends the whole health check: what is not declared is what AWS begins with ([model]
-/// CreateTargetGroupInput), but for the timeout, whose default AWS gives differently.
+/// Sends the whole health check. Undeclared members get AWS's defaults ([model] CreateTargetGroupInput),
+/// except the timeout, whose documented default varies.
 async fn modify_health_check(op: &Operation<'_>, arn: &str, after: &Spec) -> Result<(), Error> {
     let mut check = after.health_check.clone();
     check.port.get_or_insert_with(|| "traffic-port".to_owned());
@@ -309,7 +309,7 @@ impl Kind for TargetGroup {
         for setting in SETTINGS.iter().filter(|one| update.touches(one.path) && !declared(one.path)) {
             let after = &update.after;
             let default = schema::own_default(setting.path, &after.protocol, &after.target_type);
-            // An interval is of no account, and not taken, where connections are cut.
+            // An interval has no meaning, and is refused, if connections are terminated.
             let is_moot = setting.path == "unhealthy_draining_interval"
                 && !declared("unhealthy_connection_termination");
             if let Some(default) = default.filter(|_| !is_moot) {

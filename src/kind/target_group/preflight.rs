@@ -1,4 +1,5 @@
-//! Whether the clients of the old colour follow the weights, and its requests end before it does.
+//! Checks that the clients of the old colour follow the weights, and that its requests end before the colour
+//! does.
 
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ pub(super) async fn look(ground: &Ground<'_>) -> Result<Vec<Finding>, Error> {
     Ok(found)
 }
 
-/// Targets' cookies hold clients on an instance for as long as they live, also on one of a colour that
-/// is to get nothing more: what follows the weights is stickiness of the rule.
+/// Checks for target stickiness. Its cookies keep clients on an instance for their lifetime, even in a colour
+/// that is to get no more requests; stickiness of the rule follows the weights.
 fn sticky(address: &Address, targets: &Object) -> Option<Finding> {
     let stickiness = targets.get("stickiness")?;
     (stickiness.get("enabled").as_bool() == Some(true)).then(|| Finding {
@@ -35,7 +36,8 @@ fn sticky(address: &Address, targets: &Object) -> Option<Finding> {
     })
 }
 
-/// An instance that is taken away waits for its open requests as long as the group's delay says.
+/// Compares the deregistration delay, for which a removed instance waits for its open requests, with the
+/// retirement.
 fn drains_longer(address: &Address, targets: &Object, after: Duration) -> Option<Finding> {
     let delay = Duration::from_secs(seconds(targets.get("deregistration_delay")?)?);
     (delay > after).then(|| Finding {

@@ -1,4 +1,4 @@
-//! What a `target_group` block may say.
+//! The schema of a `target_group` block.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -153,7 +153,7 @@ fn health_check() -> Vec<Attribute> {
     ]
 }
 
-/// Health checks ask for a path; of gRPC it is `/package.service/method` (API_CreateTargetGroup).
+/// The rule of a health check's path; a gRPC path is `/package.service/method` (API_CreateTargetGroup).
 fn path(path: &Value) -> Vec<Wrong> {
     let wrong = path.as_str().filter(|path| !path.starts_with('/'));
     let told = |path: &str| {
@@ -227,8 +227,8 @@ fn setting_attributes() -> Vec<Attribute> {
     ]
 }
 
-/// What an attribute goes back to that is no longer declared, where that depends on what the group is ([model]
-/// TargetGroupAttribute).
+/// The default to which an undeclared attribute returns, if it depends on the group's protocol or type
+/// ([model] TargetGroupAttribute).
 pub(super) fn own_default(attribute: &str, protocol: &str, target_type: &str) -> Option<&'static str> {
     let datagrams = matches!(protocol, "UDP" | "TCP_UDP");
     let flag = |on: bool| Some(if on { "true" } else { "false" });
@@ -255,7 +255,7 @@ fn mistake(attribute: &'static str, message: impl Into<String>, help: impl Into<
     (attribute, message.into(), help.into())
 }
 
-/// What no single attribute's type shows.
+/// Checks for mistakes that no single attribute's type shows.
 pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     let mut mistakes: Vec<_> = name_mistake(inputs).into_iter().collect();
     let word = |name: &str| inputs.get(name).and_then(Value::as_str);
@@ -280,7 +280,7 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     {
         mistakes.push(mistake("slow_start", "a slow start takes at least 30s", "write `0s` to turn it off"));
     }
-    // Application Load Balancers guide, edit-target-group-attributes. What is not known yet is no mistake.
+    // Application Load Balancers guide, edit-target-group-attributes. An unknown value is no mistake.
     let algorithm = inputs.get("load_balancing_algorithm").map_or(Some("round_robin"), Value::as_str);
     let slow = matches!(inputs.get("slow_start"), Some(Value::Duration(slow)) if !slow.is_zero());
     if slow && algorithm.is_some_and(|algorithm| algorithm != "round_robin") {
@@ -344,7 +344,7 @@ fn health_check_mistakes(http: bool, grpc: bool, check: &Value) -> Vec<Mistake> 
         let message = "targets that speak HTTP are checked by HTTP or HTTPS";
         mistakes.push(mistake("health_check", message, "write `protocol = \"HTTP\"`"));
     }
-    // Without a word a group that does not speak HTTP is checked by TCP [model].
+    // The default health check of a group without HTTP is TCP [model].
     if !http && matches!(protocol, None | Some("TCP")) {
         for name in ["path", "matcher"].into_iter().filter(|name| !check.get(name).is_null()) {
             let message = format!("`{name}` is only for HTTP health checks");
@@ -356,8 +356,8 @@ fn health_check_mistakes(http: bool, grpc: bool, check: &Value) -> Vec<Mistake> 
         Value::Null => Some(Duration::from_secs(default)),
         _ => None,
     };
-    // Of an application load balancer 5s (its guide, target-group-health-checks); of a network one 6s of HTTP
-    // and 10s of the others (API_CreateTargetGroup).
+    // Behind an application load balancer 5s (its guide, target-group-health-checks); behind a network load
+    // balancer 6s for HTTP and 10s otherwise (API_CreateTargetGroup).
     let default = match (http, protocol) {
         (true, _) => 5,
         (false, Some("HTTP")) => 6,
@@ -373,7 +373,7 @@ fn health_check_mistakes(http: bool, grpc: bool, check: &Value) -> Vec<Mistake> 
         };
         mistakes.push(mistake("health_check", message, "lower `timeout` or raise `interval`"));
     }
-    // [model] Matcher: up to 499 of an application load balancer, up to 599 of a network one.
+    // [model] Matcher: up to 499 for an application load balancer, up to 599 for a network load balancer.
     let (of, least, most) = match (grpc, http) {
         (true, _) => ("gRPC code", 0, 99),
         (false, true) => ("HTTP code", 200, 499),

@@ -15,7 +15,7 @@ use crate::kind::router::Shares;
 use crate::object;
 use crate::value::{Object, Value};
 
-/// The weights that the API answers; a forward to one group alone may be answered without any.
+/// The weights in the API's answer; a forward to a single group may come without a weight.
 pub fn shares(actions: &[ApiAction]) -> Shares {
     let of = |action: &ApiAction| -> Vec<(String, u32)> {
         let groups = action.forward_config().map(|forward| forward.target_groups()).unwrap_or_default();
@@ -31,7 +31,7 @@ pub fn shares(actions: &[ApiAction]) -> Shares {
     Shares::of(actions.iter().flat_map(of))
 }
 
-/// Actions as the API takes them: in order, every weight with them.
+/// Actions in the API's form: ordered, each with all its weights.
 pub fn to_api(actions: &[Action]) -> Vec<ApiAction> {
     (1..).zip(actions).map(|(order, action)| action.to_api(order)).collect()
 }
@@ -78,7 +78,7 @@ impl Action {
 }
 
 impl Forward {
-    /// One group without stickiness goes by its ARN alone, which every load balancer takes.
+    /// A single group without stickiness is sent by its ARN alone, which every load balancer accepts.
     fn to_api(&self, action: ActionBuilder) -> ActionBuilder {
         let sticky = self.stickiness.as_ref().filter(|stickiness| stickiness.enabled);
         if let ([only], None) = (self.groups.as_slice(), sticky)
@@ -120,7 +120,7 @@ impl Oidc {
             .user_info_endpoint(&self.user_info_endpoint)
             .client_id(&self.client_id)
             .set_client_secret(self.client_secret.clone())
-            // A shift of weights sends the action as it was read: the secret stays what it is.
+            // A shift of weights sends the action as it was read, and keeps the secret.
             .set_use_existing_client_secret(self.client_secret.is_none().then_some(true))
             .session_cookie_name(&session.session_cookie_name)
             .scope(&session.scope)
@@ -152,8 +152,8 @@ impl Cognito {
     }
 }
 
-/// What the API answered, as an attribute's value. A secret that it does not show is taken from
-/// `last`, the same attribute as last applied.
+/// The value of the attribute from the API's answer. A secret, which the API does not show, is taken from
+/// `last`, the attribute as last applied.
 pub fn from_api(actions: &[ApiAction], last: Option<&Value>) -> Value {
     let mut ordered: Vec<&ApiAction> = actions.iter().collect();
     ordered.sort_by_key(|action| action.order());

@@ -1,6 +1,5 @@
-//! The actions of listeners and listener rules: what a block may say, its typed form, and the way
-//! to the API's form and back. The API has two forms of a forward to one target group; here there
-//! is one.
+//! The actions of listeners and listener rules: their schema, their typed form, and the conversion to the
+//! API's form and back. The API has two forms of a forward to one target group; here there is one.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +16,10 @@ use crate::object;
 use crate::value::{Object, Value};
 
 const WEEK: u64 = 604_800;
-/// Target groups that one forward action names (application load balancer quotas).
+/// Maximum number of target groups in a forward action (application load balancer quotas).
 pub const MOST_GROUPS: usize = 5;
 
-/// What one action does, from canonical inputs.
+/// One action, from canonical inputs.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Action {
@@ -29,7 +28,7 @@ pub enum Action {
     FixedResponse(FixedResponse),
     AuthenticateOidc(Oidc),
     AuthenticateCognito(Cognito),
-    /// Live, of a type that is not offered; never declared.
+    /// A live action of a type that is not offered; never declared.
     #[serde(other)]
     Other,
 }
@@ -79,7 +78,7 @@ pub struct Oidc {
     token_endpoint: String,
     user_info_endpoint: String,
     client_id: String,
-    /// Not among what the API answers.
+    /// The API does not answer it.
     client_secret: Option<String>,
     #[serde(flatten)]
     session: Session,
@@ -94,7 +93,7 @@ pub struct Cognito {
     session: Session,
 }
 
-/// What both ways to authenticate have.
+/// The attributes of both ways to authenticate.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Session {
     session_cookie_name: String,
@@ -104,12 +103,12 @@ struct Session {
     on_unauthenticated_request: String,
 }
 
-/// `action "forward" { ... }`, or `default_action`: one or several, performed in order.
+/// `action "forward" { ... }`, or `default_action`: one or more, performed in order.
 pub fn attribute_of_actions(name: &'static str, doc: &'static str) -> Attribute {
     attribute(name, Type::Labelled { variants: variants(), many: true }, doc).required().normal(normal)
 }
 
-/// [model] Action and the config types that it holds.
+/// [model] Action and its config types.
 fn variants() -> Vec<(&'static str, Vec<Attribute>)> {
     let group = || Type::arn_of(&["target_group"]);
     let weighted = vec![
@@ -200,7 +199,7 @@ fn session() -> Vec<Attribute> {
     ]
 }
 
-/// A forward to one target group has it in a block, and a weight that is not 0 is 1.
+/// The normal form of a forward to one target group: a block, with weight 1 unless it is 0.
 fn normal(actions: Value) -> Value {
     let Value::List(actions) = actions else { return actions };
     Value::List(actions.into_iter().map(normal_action).collect())
@@ -223,7 +222,7 @@ fn normal_action(action: Value) -> Value {
     Value::Object(members)
 }
 
-/// What no single attribute's type shows.
+/// Checks for mistakes that no single attribute's type shows.
 pub fn mistakes(attribute: &'static str, inputs: &Object) -> Vec<Mistake> {
     let Some(actions) = inputs.get(attribute).and_then(Value::as_list) else { return Vec::new() };
     let mut mistakes = Vec::new();
@@ -275,7 +274,7 @@ pub fn mistakes(attribute: &'static str, inputs: &Object) -> Vec<Mistake> {
     mistakes
 }
 
-/// Whether stickiness has a duration where one is needed: a network load balancer takes none
+/// Checks that stickiness has a duration if it needs one: a network load balancer takes none
 /// (API_TargetGroupStickinessConfig).
 pub fn sticky_mistakes(attribute: &'static str, inputs: &Object, is_network: bool) -> Vec<Mistake> {
     let actions = inputs.get(attribute).and_then(Value::as_list).unwrap_or_default();
@@ -291,8 +290,7 @@ pub fn sticky_mistakes(attribute: &'static str, inputs: &Object, is_network: boo
     sticky.filter(wrong).map(|_| (attribute, message.to_owned(), help.to_owned())).collect()
 }
 
-/// The target groups that actions forward to, with their weights; a weight that is not known yet
-/// counts as some.
+/// The target groups that actions forward to, with their weights; an unknown weight counts as positive.
 pub fn forwards(actions: Option<&Value>) -> Vec<(Value, u32)> {
     let weighted = |one: &Value| {
         let weight = one.get("weight").as_number().map_or(1, |weight| weight as u32);
