@@ -1,12 +1,11 @@
-//! What of a change may be shown. A change and what was last applied come in; its two values go
-//! out with the sensitive mark on everything that either side, or the last apply, says is secret.
-//! What is read from the account carries no marks, so one side alone does not tell. When in doubt
-//! more is hidden, never less.
+//! Hides the secrets of a change. A change and the last applied inputs come in; its two values go out with
+//! the sensitive mark on everything that either side, or the last apply, marks as secret. Values read from
+//! the account carry no marks, so one side alone does not suffice. In doubt more is hidden, never less.
 
 use super::diff::AttributeChange;
 use crate::value::{Object, Value};
 
-/// A change's values, each with the marks of the other and of what was last applied.
+/// A change's values, each with the marks of the other and of the last applied inputs.
 pub fn covered(change: &AttributeChange, last: Option<&Object>) -> (Value, Value) {
     let (before, after) = pair(&change.before, &change.after);
     match last.and_then(|last| marks_at(last, &change.path)) {
@@ -15,12 +14,12 @@ pub fn covered(change: &AttributeChange, last: Option<&Object>) -> (Value, Value
     }
 }
 
-/// Two values of one thing, each with the marks of the other.
+/// Two values of the same attribute, each with the marks of the other.
 pub fn pair(before: &Value, after: &Value) -> (Value, Value) {
     (under(before, after), under(after, before))
 }
 
-/// What stands at a path, or the nearest thing around it, if there is a mark in it.
+/// The value at a path, or the nearest one around it, if it holds a mark.
 fn marks_at<'a>(last: &'a Object, path: &str) -> Option<&'a Value> {
     let mut segments = path.split(['.', '[']).map(|segment| segment.trim_end_matches(']'));
     let mut found = last.get(segments.next()?)?;
@@ -38,8 +37,8 @@ fn marks_at<'a>(last: &'a Object, path: &str) -> Option<&'a Value> {
     found.has_sensitive().then_some(found)
 }
 
-/// `value` with the marks that `other` has in the same places. Sets may be in another order and
-/// keys may have moved: there, everything is marked.
+/// `value` with the marks that `other` has in the same places. If a set may be in another order, or keys may
+/// have moved, everything is marked.
 fn under(value: &Value, other: &Value) -> Value {
     match (value, other) {
         (Value::Sensitive(_) | Value::Null, _) => value.clone(),

@@ -1,8 +1,8 @@
-//! What differs between two sets of inputs, by the schema. Values come in, changes by attribute
-//! go out. Knows no kind by name and makes no call.
+//! The differences between two sets of inputs, by the schema. Values come in, changes by attribute go out.
+//! Knows no kind by name and makes no call.
 //!
-//! An attribute without a default that was never declared is the API's own business: it is not
-//! compared. One that was declared before and is no longer changes to nothing.
+//! An attribute without a default that was never declared is the API's choice and is not compared. An
+//! attribute that is no longer declared changes to nothing.
 
 use std::collections::BTreeSet;
 
@@ -16,11 +16,11 @@ use crate::value::{Object, Value};
 pub struct AttributeChange {
     /// `health_check.interval`, `action[0].target_group[1].weight`, `tags.team`.
     pub path: String,
-    /// `Null` where there was nothing.
+    /// `Null` if there was nothing.
     pub before: Value,
-    /// `Null` where there will be nothing; unknown where apply decides.
+    /// `Null` if there will be nothing; unknown if only apply decides.
     pub after: Value,
-    /// Whether the change makes a new resource.
+    /// Whether the change replaces the resource.
     pub replaces: bool,
     /// Whether both are long texts, compared line by line.
     pub text: bool,
@@ -33,27 +33,27 @@ impl AttributeChange {
     }
 }
 
-/// The names of the top-level attributes that changes are in.
+/// The names of the top-level attributes that have changes.
 pub fn changed_attributes(changes: &[AttributeChange]) -> BTreeSet<String> {
     changes.iter().map(|change| change.attribute().to_owned()).collect()
 }
 
-/// What must change for `before` to become `after`. `last` is what was last applied: what it
-/// declares and `after` does not is taken away.
+/// The changes from `before` to `after`. `last` is what was last applied: an attribute that it declares and
+/// `after` does not is removed.
 pub fn diff(schema: &Schema, before: &Object, after: &Object, last: &Object) -> Vec<AttributeChange> {
     let mut changes = Vec::new();
     members(&schema.attributes, "", before, after, last, false, &mut changes);
     changes
 }
 
-/// What differs between what was last applied and what is live, of what was declared. An
-/// attribute that was not read is as it was.
+/// The differences between the last applied inputs and the live ones, in declared attributes. An attribute
+/// that was not read counts as unchanged.
 pub fn drift(schema: &Schema, last: &Object, live: &Object) -> Vec<AttributeChange> {
     let mut changes = Vec::new();
     for attribute in &schema.attributes {
         let declared = last.get(attribute.name);
         let (Some(declared), Some(now)) = (declared, live.get(attribute.name)) else { continue };
-        // Compared as if the live value were wanted, but only where the declared one says something.
+        // Compared as if the live value were wanted, but only where the declared value sets something.
         let mut found = Vec::new();
         value(attribute, attribute.name, now, declared, &Value::Null, false, &mut found);
         changes.extend(found.into_iter().map(|change| AttributeChange {
@@ -137,7 +137,7 @@ fn walk(
                 walk(block, &format!("{path}[{index}]"), old, new, last, replaces, changes);
             }
         }
-        // What a block leaves unsaid is the API's own choice here too.
+        // Undeclared members of a block are the API's own choice here too.
         (Parts::Items(..), Parts::Items(..))
             if ty.is_block() && (last.is_null() || last.same(after)) && ty.agrees(after, before) => {}
         (Parts::Members(_, old), Parts::Members(_, new)) => {
@@ -165,17 +165,17 @@ fn walk(
     }
 }
 
-/// Whether two blocks have the same attributes.
+/// Tells whether two blocks have the same label, and so the same attributes.
 fn same_label(ty: &Type, old: &Value, new: &Value) -> bool {
     !matches!(ty, Type::Labelled { .. }) || old.get("type") == new.get("type")
 }
 
-/// Whether what apply found agrees with what the plan knew: unknowns may have become anything.
+/// Tells whether apply's value agrees with the plan's: unknowns may have become anything.
 pub fn agrees(planned: &Value, actual: &Value) -> bool {
     match (planned.unmark().0, actual.unmark().0) {
         (Value::Unknown(_), _) => true,
         (Value::List(planned), Value::List(actual)) => {
-            // A set with unknowns in it may be in another order once they are known.
+            // A set with unknowns may be in another order once they are known.
             let unknown = planned.iter().any(|value| value.find_unknown().is_some());
             planned.len() == actual.len()
                 && (unknown || planned.iter().zip(actual).all(|(planned, actual)| agrees(planned, actual)))
@@ -229,7 +229,7 @@ mod tests {
         schema().canonical(&value.as_object().cloned().unwrap_or_default())
     }
 
-    /// Paths that change, `!` where that replaces.
+    /// The changed paths, with `!` if the change replaces.
     fn changes(before: Value, after: Value, last: Value) -> Vec<String> {
         diff(&schema(), &canonical(before), &canonical(after), &canonical(last))
             .into_iter()

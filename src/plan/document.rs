@@ -224,7 +224,7 @@ fn changes(changes: &[AttributeChange], last: Option<&Record>) -> Json {
         .collect()
 }
 
-/// Plain JSON with null in the place of everything that is sensitive.
+/// Plain JSON with null for every sensitive value.
 pub fn open(value: &Value) -> Json {
     match value {
         Value::Sensitive(_) => Json::Null,

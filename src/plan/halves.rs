@@ -1,5 +1,5 @@
-//! Steps in two halves: what AWS takes only once something forwards to a target group is set by a step of its
-//! own, after the routers that the plan makes name the group. Makes no call.
+//! Splits steps into halves: an attribute that AWS accepts only after something forwards to a target group is
+//! set by a step of its own, after the plan's routers that name the group. Makes no call.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::order::Loose;
 use super::step::{Action, Half, Step, TrafficChange};
 use crate::kind;
 
-/// The steps, those in two halves that the plan's routers make necessary.
+/// Returns the steps, split where the plan's routers require it.
 pub fn in_halves(loose: Vec<Loose>) -> Vec<Loose> {
     let named: BTreeSet<String> =
         loose.iter().flat_map(|one| begins_to_name(&one.step)).map(str::to_owned).collect();
@@ -28,7 +28,7 @@ pub fn begins_to_name(step: &Step) -> impl Iterator<Item = &str> {
     weights.filter(|(_, (before, _))| *before == 0).map(|(group, _)| group.as_str())
 }
 
-/// The attribute that a step changes and that is taken only after the routers.
+/// The attribute changed by a step that AWS accepts only after the routers.
 fn late(step: &Step) -> Option<&'static str> {
     let name = kind::find_managed(&step.address.kind)?.after_routers(&step.inputs)?;
     let mut changed = step.changes.iter().map(|change| change.attribute());
@@ -58,14 +58,14 @@ fn halves(one: Loose, name: &'static str) -> impl Iterator<Item = Loose> {
     };
     step.changes = rest;
     step.half = Some(Half::Without(name));
-    // What else is to be done comes before; where that is nothing, there is one step.
+    // The other changes come first; if there are none, one step is enough.
     let is_needed = !step.changes.is_empty() || !matches!(step.action, Action::Update);
     let before = is_needed.then(|| Loose { step, depends_on: depends_on.clone() });
     before.into_iter().chain([Loose { step: after, depends_on }])
 }
 
-/// Whether `step` is the half that must wait for `other`: for the other half, and for what begins to forward
-/// to its target groups.
+/// Tells whether `step` is the second half and must wait for `other`: the first half, or a step that begins
+/// to forward to its target groups.
 pub fn waits_for(step: &Step, other: &Step) -> bool {
     let is_other_half = step.address == other.address && matches!(other.half, Some(Half::Without(_)));
     matches!(step.half, Some(Half::Only(_)))

@@ -1,5 +1,5 @@
-//! Who holds what only one can hold, such as a listener's priority: what a step frees, what it takes, and
-//! which steps change hands in one call. Makes no call but to see what of it somebody else holds.
+//! Exclusive values, such as a listener's priorities: what a step frees, what it takes, and which steps
+//! exchange values in one call. Calls AWS only to find values that others hold.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ use crate::kind::together::Together;
 use crate::state::Snapshot;
 use crate::value::{Object, Value, format_number};
 
-/// What of a resource only one can hold, as far as it tells apart: equal values have equal texts.
+/// The exclusive values of a resource, as texts that are equal for equal values.
 pub fn held(address: &Address, inputs: &Object) -> Option<Vec<String>> {
     let unique = kind::find_managed(&address.kind)?.schema().unique;
     let text = |name: &&str| match inputs.get(*name).unwrap_or(&Value::Null).unmark().0 {
@@ -29,8 +29,8 @@ pub fn held(address: &Address, inputs: &Object) -> Option<Vec<String>> {
     unique.iter().map(text).collect::<Option<Vec<_>>>().filter(|texts| !texts.is_empty())
 }
 
-/// The inputs whose holder a step takes away: those of what goes, and those of an update that lets go of
-/// what only one can hold.
+/// The inputs whose exclusive values a step frees: those of a deleted resource, or of an update that changes
+/// such a value.
 pub fn freed(step: &Step) -> Option<Cow<'_, Object>> {
     let record = step.record.as_ref()?;
     match (&step.action, &step.live) {
@@ -44,8 +44,8 @@ pub fn freed(step: &Step) -> Option<Cow<'_, Object>> {
     }
 }
 
-/// Whether a step needs what only one can hold, and what goes away from another address, or is changed there,
-/// holds it: a renamed rule of the same priority.
+/// Tells whether a step needs an exclusive value that `other` frees at another address, by a delete or an
+/// update: a renamed rule of the same priority.
 pub fn takes_the_place_of(step: &Step, other: &Step) -> bool {
     if step.address == other.address
         || step.address.kind != other.address.kind
@@ -66,7 +66,7 @@ pub fn takes_the_place_of(step: &Step, other: &Step) -> bool {
     !unique.is_empty() && unique.iter().all(same)
 }
 
-/// The attribute that a step changes, whose new value is known, and that a call can change of several.
+/// The attribute that a step changes to a known value, if one call can change it for several resources.
 fn moved(step: &Step) -> Option<&'static dyn Together> {
     let together = kind::find_managed(&step.address.kind)?.together()?;
     let name = together.attribute();
@@ -75,14 +75,14 @@ fn moved(step: &Step) -> Option<&'static dyn Together> {
     (matches!(step.action, Action::Update) && is_known && changed.any(|one| one == name)).then_some(together)
 }
 
-/// What a resource must share with others in order that it differs from them in the attribute.
+/// The values that resources share among which the attribute must differ.
 fn within(together: &dyn Together, address: &Address, inputs: &Object) -> Option<(String, Vec<String>)> {
     let mut inputs = inputs.clone();
     inputs.insert(together.attribute().to_owned(), Value::string(""));
     Some((address.kind.clone(), held(address, &inputs)?))
 }
 
-/// Updates that one call must change together, where there are several.
+/// Updates that one call must change together, if there are several.
 pub fn change_together(loose: &[Loose]) -> Vec<Vec<usize>> {
     let mut all: IndexMap<(String, Vec<String>), Vec<usize>> = IndexMap::new();
     for (index, Loose { step, .. }) in loose.iter().enumerate() {
@@ -94,14 +94,14 @@ pub fn change_together(loose: &[Loose]) -> Vec<Vec<usize>> {
     all.into_values().filter(|members| members.len() > 1).collect()
 }
 
-/// Whether an update does nothing but change what can be changed together.
+/// Tells whether an update only changes the attribute that can be changed together.
 pub fn only_moves(step: &Step) -> bool {
     moved(step)
         .is_some_and(|together| step.changes.iter().all(|change| change.attribute() == together.attribute()))
 }
 
-/// Refuses a plan that takes what somebody else holds, and keeps. What bears the tag of the stack and is not in
-/// its state is left to apply, which may find that an operation made it that was cut short.
+/// Refuses a plan that takes an exclusive value of a resource that stays. A resource with the stack's tag
+/// that is not in its state is left to apply, which may find that an interrupted operation made it.
 pub async fn free_to_take(cloud: &Cloud, snapshot: &Snapshot, loose: &[Loose]) -> Result<(), PlanError> {
     let goes: BTreeSet<&str> = loose
         .iter()

@@ -1,4 +1,4 @@
-//! One walk over the stack, dependencies first: evaluate, compare with what is live, decide.
+//! One walk over the stack, dependencies first: evaluates, compares with the live resources, decides.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -20,7 +20,7 @@ use crate::stack::{Evaluated, Facts, Known, Node, View};
 use crate::state::{Record, Snapshot};
 use crate::value::{Object, Value};
 
-/// Makes the plan that takes the account from what it is to what the stack says.
+/// Makes the plan that brings the account to what the stack declares.
 ///
 /// # Errors
 /// [`PlanError`]; nothing has been changed.
@@ -35,7 +35,7 @@ pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
     let selected = match part {
         Some(part) => {
             items.retain(|item| part.addresses.contains(item.address));
-            // What state has by now is newer than what was known when the part's facts were gathered.
+            // The state's facts are newer than those gathered for the part.
             for (address, facts) in part.known {
                 known.entry(address).or_insert(facts);
             }
@@ -48,7 +48,7 @@ pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
             known.extend(found);
             (answers, read(cloud, snapshot, &items, options).await?)
         }
-        // What `existing` says does not matter to taking everything away, and a part knows it.
+        // The answers of `existing` blocks do not matter to a destroy, and a part already has them.
         None if options.destroy || is_part => (Vec::new(), read(cloud, snapshot, &items, options).await?),
         None => {
             let (answers, live) = tokio::join!(
@@ -90,7 +90,7 @@ pub async fn make(basis: Basis<'_>) -> Result<Made, PlanError> {
     decide.finish()
 }
 
-/// Every address given on the command line must mean something.
+/// Checks that every address on the command line exists.
 fn known_addresses(program: &View<'_>, snapshot: &Snapshot, options: &Options) -> Result<(), PlanError> {
     if let Some(address) =
         snapshot.resources.keys().find(|address| kind::find_managed(&address.kind).is_none())
@@ -127,7 +127,7 @@ fn select(program: &View<'_>, snapshot: &Snapshot, options: &Options) -> Option<
         .cloned()
         .collect();
     if options.destroy {
-        // Taking a thing away takes away what needs it, not what it needs.
+        // A destroy selects the dependents of a target, not its dependencies.
         let mut edges: HashMap<Address, BTreeSet<Address>> = HashMap::new();
         for (address, record) in &snapshot.resources {
             for needed in &record.depends_on {
@@ -139,7 +139,7 @@ fn select(program: &View<'_>, snapshot: &Snapshot, options: &Options) -> Option<
     Some(with_dependencies(program, targets))
 }
 
-/// These, and all that they depend on in the stack.
+/// These addresses, and their dependencies in the stack.
 pub fn with_dependencies(program: &View<'_>, addresses: BTreeSet<Address>) -> BTreeSet<Address> {
     let needs = |node: &Node| {
         let evaluated = program.evaluate(node, &Known::new(), &mut Vec::new());
@@ -148,7 +148,7 @@ pub fn with_dependencies(program: &View<'_>, addresses: BTreeSet<Address>) -> BT
     closure(&program.nodes.iter().map(needs).collect(), addresses)
 }
 
-/// What a command line's targets select of the stack; none where it has no targets.
+/// The addresses that the command line's targets select; `None` if it has no targets.
 pub fn targeted(program: &View<'_>, options: &Options) -> Option<BTreeSet<Address>> {
     if options.targets.is_empty() {
         return None;
@@ -158,7 +158,7 @@ pub fn targeted(program: &View<'_>, options: &Options) -> Option<BTreeSet<Addres
     Some(with_dependencies(program, named.cloned().collect()))
 }
 
-/// Outputs as state last knew them: `existing` blocks may be looked up by them.
+/// Outputs from the state: `existing` blocks may be looked up by them.
 pub fn remembered_outputs(snapshot: &Snapshot) -> Known {
     snapshot
         .resources
@@ -223,11 +223,11 @@ struct Decide<'a> {
     addresses: HashMap<String, Address>,
     known: Known,
     plan: Plan,
-    /// Everything that the stack declares.
+    /// All addresses that the stack declares.
     named: HashSet<&'a Address>,
     records: Records<'a>,
     decided: Decided,
-    /// Weights of routers that get no step.
+    /// Weights of routers without a step.
     unchanged: BTreeMap<String, u32>,
 }
 
@@ -241,7 +241,7 @@ impl Decide<'_> {
         let Some(kind) = kind::find_managed(&address.kind) else { return Ok(()) };
         let record = self.snapshot.resources.get(address);
         if !self.is_selected(address) {
-            // Left as it is: what state knows stands.
+            // The resource stays as it is, with the state's facts.
             return Ok(());
         }
         self.plan.resources += 1;
@@ -267,7 +267,7 @@ impl Decide<'_> {
         Ok(())
     }
 
-    /// Decides about what exists, and says which outputs stay known.
+    /// Decides about an existing resource, and which of its outputs stay known.
     fn compare(
         &mut self,
         node: &Node,
@@ -294,7 +294,7 @@ impl Decide<'_> {
         }
         let forced = self.options.replace.iter().any(|given| given.selects(address));
         let mut traffic = self.traffic_change(kind, &before, Some(&evaluated.inputs));
-        // What is kept as it is says how many, not what is declared.
+        // An ignored size keeps the live capacity, not the declared one.
         let now = kind.capacity(&before, None);
         traffic.targets = (now.unwrap_or_default(), kind.capacity(&inputs, now).or(now).unwrap_or_default());
 
@@ -307,7 +307,7 @@ impl Decide<'_> {
         if changes.is_empty() && !record.unfinished {
             self.unchanged
                 .extend(traffic.weights.iter().map(|(group, (before, _))| (group.clone(), *before)));
-            // Most are as they were: no record is made to find that out.
+            // Most records are unchanged: no new record is built to find that out.
             let is_fresh = record.inputs == inputs
                 && record.outputs == live.outputs
                 && record.depends_on.iter().eq(&evaluated.depends_on)
@@ -354,8 +354,8 @@ impl Decide<'_> {
         Ok(outputs)
     }
 
-    /// An attribute that is left as it is, is as it is now, as far as it was ever declared: the rest
-    /// is the API's own choice, and must not be taken for something that the author took away later.
+    /// Gives an ignored attribute its live value if it was ever declared. Otherwise it is the API's own
+    /// choice, and must not look later like one that the author removed.
     fn ignore_changes(&self, address: &Address, record: &Record, before: &Object, inputs: &mut Object) {
         for name in self.program.kept_attributes(address) {
             match record.inputs.get(name).zip(before.get(name)) {
@@ -477,7 +477,7 @@ impl Decide<'_> {
             }
             false => self.create(kind, address, evaluated, inputs, Some((record, changes)), generation),
         };
-        // Kept as long as something kept uses it; apply looks again once all is done.
+        // Kept while a kept resource uses it; apply checks again at the end.
         match self.records.keeper(&record.id, Some(address)).filter(|_| !delete_first) {
             Some(by) => {
                 self.plan.kept.push(Kept { address: address.clone(), id: record.id.clone(), by: by.clone() })
@@ -572,7 +572,7 @@ impl Decide<'_> {
     }
 }
 
-/// Of what is, the members that were declared.
+/// The members of the live value that are declared.
 pub(super) fn declared_part(now: &Value, declared: &Value) -> Value {
     match (now, declared) {
         (Value::Object(now), Value::Object(declared)) => {

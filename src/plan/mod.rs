@@ -1,5 +1,5 @@
-//! Decides everything that apply will do. A program and a snapshot come in, live reads are made,
-//! and a plan goes out: steps in an order, drift, outputs. Nothing is changed.
+//! Decides everything that apply will do. A program and a snapshot come in, live resources are read, and a
+//! plan goes out: steps in order, drift, outputs. Nothing is changed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -32,35 +32,34 @@ mod verify;
 pub use make::{make, remembered_outputs, targeted, with_dependencies};
 pub use step::Plan;
 
-/// What the command line asks of a plan.
+/// The command line's options for a plan.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Only these and what they depend on. Empty: everything.
+    /// Only these addresses and their dependencies. Empty: everything.
     pub targets: Vec<Address>,
-    /// Replaced though nothing about them differs.
+    /// Addresses to replace though nothing about them differs.
     pub replace: Vec<Address>,
-    /// Compare with the last known facts and read nothing of what is managed.
+    /// Compare with the state's facts and read no managed resource.
     pub no_refresh: bool,
-    /// Look again for `existing` that may have moved.
+    /// Read again `existing` blocks whose answers may have changed.
     pub upgrade: bool,
-    /// Take everything away.
+    /// Delete everything.
     pub destroy: bool,
-    /// Let another release take the place of one that is under way.
+    /// Let another release replace the release under way.
     pub supersede: bool,
     /// Let a resource that carries traffic be deleted before its replacement exists.
     pub allow_outage: bool,
 }
 
-/// What a plan is made from.
+/// The input of a plan.
 pub struct Basis<'a> {
     pub cloud: &'a Cloud,
     pub program: &'a View<'a>,
     pub snapshot: &'a Snapshot,
     pub options: &'a Options,
-    /// What `existing` blocks answered, where they were read before: answers to be remembered, and
-    /// facts.
+    /// The answers of `existing` blocks, if they were read before: those to remember, and their facts.
     pub existing: Option<(Vec<(Address, crate::value::Value)>, Known)>,
-    /// Plans a part of the stack, beside what is known of all the rest.
+    /// Plans only a part of the stack, with known facts of the rest.
     pub part: Option<Part>,
 }
 
@@ -69,11 +68,11 @@ pub struct Basis<'a> {
 pub struct Part {
     /// Exactly these addresses are read and get steps.
     pub addresses: BTreeSet<Address>,
-    /// Facts of the others, `existing` ones included.
+    /// Facts of all other addresses, including `existing` ones.
     pub known: Known,
 }
 
-/// Why there is no plan. Nothing was changed.
+/// Why no plan was made. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     #[error("the stack has {}", match .mistakes.len() { 1 => "a mistake".to_owned(), n => format!("{n} mistakes") })]
@@ -107,7 +106,7 @@ impl PlanError {
         Self::Stack { sources: Box::new(program.sources.clone()), mistakes }
     }
 
-    /// The stable code.
+    /// The stable error code.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Stack { .. } => "bgform::plan::stack",
@@ -125,7 +124,7 @@ impl PlanError {
         }
     }
 
-    /// What to do.
+    /// The remedy.
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::Stack { .. } => return None,
@@ -166,18 +165,18 @@ impl PlanError {
     }
 }
 
-/// A plan and what it knows, for apply to go on from.
+/// A plan, and the facts from which apply goes on.
 pub struct Made {
     pub plan: Plan,
     pub known: Known,
 }
 
-/// Ids of the records in state, by the address that stands for them.
+/// The addresses of the records in the state, by id.
 fn addresses_by_id(snapshot: &Snapshot) -> HashMap<String, Address> {
     snapshot.resources.iter().map(|(address, record)| (record.id.clone(), address.clone())).collect()
 }
 
-/// Targets with everything that they depend on.
+/// Targets with all their dependencies.
 fn closure(
     program_dependencies: &HashMap<Address, BTreeSet<Address>>,
     targets: BTreeSet<Address>,

@@ -1,5 +1,5 @@
-//! Reads what is: `existing` blocks as the stack names them, and every resource in state, batched
-//! by kind with all kinds side by side. Changes nothing.
+//! Reads the account: `existing` blocks of the stack, and every resource in the state, batched by kind with
+//! all kinds in parallel. Changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,14 +17,14 @@ use crate::value::{Object, Value};
 use super::PlanError;
 use super::resolve::resolve;
 
-/// A record in state and the attributes to read of it.
+/// A record of the state, and the attributes to read.
 pub struct Item<'a> {
     pub address: &'a Address,
     pub record: &'a Record,
     pub declared: BTreeSet<String>,
 }
 
-/// What is live, in the order of `items`; `None` for what is gone.
+/// Returns the live resources in the order of `items`; `None` for a missing one.
 pub async fn read_all(cloud: &Cloud, items: &[Item<'_>]) -> Result<Vec<Option<Live>>, (Address, Error)> {
     let mut by_kind: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
@@ -47,7 +47,7 @@ pub async fn read_all(cloud: &Cloud, items: &[Item<'_>]) -> Result<Vec<Option<Li
                 Ok(live) => Ok((indexes, live)),
                 Err(error) => Err((first.unwrap_or_else(|| Address::new(name, "?")), error)),
             },
-            // A kind that this version does not have: refused before anything is read.
+            // A kind that this version does not have is refused before anything is read.
             None => Ok((Vec::new(), BTreeMap::new())),
         }
     });
@@ -62,13 +62,13 @@ pub async fn read_all(cloud: &Cloud, items: &[Item<'_>]) -> Result<Vec<Option<Li
     Ok(found)
 }
 
-/// The last known facts of a record as if they were read now: for `--no-refresh`.
+/// The facts of a record as if they were read now, for `--no-refresh`.
 pub fn remembered(record: &Record) -> Live {
     Live { inputs: record.inputs.clone(), outputs: record.outputs.clone() }
 }
 
-/// What was last applied with what is live laid over it: attributes that were not read are as
-/// they were, those that are no longer set are gone.
+/// The last applied inputs overlaid with the live ones. Attributes that were not read stay, those that are no
+/// longer set are removed.
 pub fn overlaid(record: &Record, live: &Live) -> Object {
     let mut inputs = record.inputs.clone();
     for (name, value) in &live.inputs {
@@ -80,8 +80,8 @@ pub fn overlaid(record: &Record, live: &Live) -> Object {
     inputs
 }
 
-/// Reads every `existing` block, those that others depend on first, and adds what it finds to
-/// `known`. Answers to be remembered go out.
+/// Reads every `existing` block, dependencies first, and adds its facts to `known`. Returns the answers to
+/// remember.
 pub async fn read_existing(
     cloud: &Cloud,
     program: &View<'_>,
@@ -183,7 +183,7 @@ fn facts_of(
     }
 }
 
-/// A remembered answer names the filters it is the answer to.
+/// A remembered answer, with its filters.
 fn answer(filters: &Object, members: &[Object]) -> Value {
     let members = members.iter().cloned().map(Value::Object).collect();
     Value::Object(Object::from_iter([

@@ -1,16 +1,16 @@
-//! All ordering is here. Steps come in with what their resources depend on and what they do to
-//! traffic; each goes out with the steps that it waits for. Makes no call.
+//! All ordering is here. Steps come in with their dependencies and their effects on traffic; each goes out
+//! with the steps that it waits for. Makes no call.
 //!
-//! - What depends on something comes after it; what goes away goes in reverse.
-//! - A replaced thing is deleted after everything that used it has been changed.
-//! - A weight rises only after whoever provides the group's targets is done; what loses its weight
-//!   is touched only after the weight has gone.
-//! - Targets are added to a group before others of it are taken away.
-//! - Where one router takes a target group's traffic over from another, it has it before the other loses
-//!   it.
-//! - What AWS takes only once something forwards to a target group comes after what forwards to it.
-//! - What only one can hold is free before another takes it. What changes hands among several updates in one
-//!   call does so with the first of them.
+//! - A resource comes after its dependencies; deletes go in reverse.
+//! - A replaced resource is deleted after every user of it has been changed.
+//! - A weight rises only after the steps that provide the group's targets; a group that loses its weight is
+//!   touched only after that.
+//! - Targets are added to a group before others are removed from it.
+//! - If one router takes over a target group's traffic from another, it has the traffic before the other
+//!   loses it.
+//! - An attribute that AWS accepts only once something forwards to a target group is set after that forward.
+//! - An exclusive value is free before another resource takes it. Updates that exchange values in one call do
+//!   so with the first of them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -28,15 +28,14 @@ use super::held::{change_together, freed, held, takes_the_place_of};
 use super::resolve::ids_named;
 use super::step::{Action, Half, Step};
 
-/// A step that is not yet in order.
+/// A step that is not ordered yet.
 pub struct Loose {
     pub step: Step,
-    /// What the new inputs name; for deletes, what the record names.
+    /// The addresses in the new inputs; for a delete, those in the record.
     pub depends_on: BTreeSet<Address>,
 }
 
-/// The name under which a target group is known to steps: its address, or its ARN where the
-/// stack does not manage it.
+/// The name of a target group in steps: its address, or its ARN if the stack does not manage it.
 pub fn group_name(value: &Value, addresses: &HashMap<String, Address>) -> Option<String> {
     match value.unmark().0 {
         Value::Ref(reference) => Some(reference.address.to_string()),
@@ -46,9 +45,9 @@ pub fn group_name(value: &Value, addresses: &HashMap<String, Address>) -> Option
     }
 }
 
-/// Puts steps into an order, each with the places of those it waits for.
+/// Orders steps, each with the places of those it waits for.
 pub fn order(loose: Vec<Loose>) -> Result<Vec<Step>, PlanError> {
-    // A call that several steps share stands after all of them, until it is known which one makes it.
+    // A call that several steps share is placed after all of them, until it is known which step makes it.
     let shared = change_together(&loose);
     let mut edges: Edges = (0..loose.len() + shared.len()).map(|index| (index, Vec::new())).collect();
     {
@@ -70,7 +69,7 @@ pub fn order(loose: Vec<Loose>) -> Result<Vec<Step>, PlanError> {
         traffic(&loose, &places, &mut wait);
         calls.iter().for_each(|(member, call)| wait(*member, *call));
     }
-    // Two routers of which only one can be there at a time leave a gap.
+    // Two routers that exclude each other leave a gap.
     let gapless = without_a_gap(&loose, &edges);
     let sorted = in_turn(gapless, &shared, loose.len()).or_else(|_| in_turn(edges, &shared, loose.len()));
     let (sorted, edges) = sorted.map_err(|cycle| {
@@ -100,7 +99,8 @@ pub fn order(loose: Vec<Loose>) -> Result<Vec<Step>, PlanError> {
     Ok(steps)
 }
 
-/// Marks what adds targets to a group before others of it are taken away: those are to be healthy by then.
+/// Marks the steps that add targets to a group before others are removed from it: the new targets must be
+/// healthy by then.
 fn relieve(steps: &mut [Step]) {
     let mut relieving = BTreeSet::new();
     for step in steps.iter().filter(|step| step.traffic.empties()) {
@@ -117,10 +117,10 @@ fn relieve(steps: &mut [Step]) {
     }
 }
 
-/// For each step, by its index, those that it waits for.
+/// For each step, by its index, the steps that it waits for.
 type Edges = IndexMap<usize, Vec<(usize, ())>>;
 
-/// An order of `count` steps, each shared call made by the first of its steps, and the edges with it there.
+/// Orders `count` steps, with each shared call at its first step, and returns the resulting edges.
 ///
 /// # Errors
 /// A cycle of steps.
@@ -150,18 +150,18 @@ fn in_turn(mut edges: Edges, shared: &[Vec<usize>], count: usize) -> Result<(Vec
     Ok((order(&edges)?, edges))
 }
 
-/// The steps by what makes others wait for them, each by its place: no step is held against all others.
+/// Indexes of the steps by what makes others wait for them, so that no step is compared with all others.
 struct Places<'a> {
     at: HashMap<&'a Address, Vec<usize>>,
-    /// Deletes by the id that goes.
+    /// Deletes by the deleted id.
     id: HashMap<&'a str, Vec<usize>>,
-    /// Steps by the kind, and by what only one can hold and they free.
+    /// Steps by the kind and the exclusive values that they free.
     held: HashMap<(&'a str, Vec<String>), Vec<usize>>,
     /// Deletes by the target groups that they forward to.
     forwards: HashMap<&'a str, Vec<usize>>,
-    /// By the target groups whose targets they provide.
+    /// Steps by the target groups whose targets they provide.
     serves: HashMap<&'a str, Vec<usize>>,
-    /// By the target groups that they may be the first to forward to.
+    /// Steps by the target groups that they may be the first to forward to.
     named: HashMap<&'a str, Vec<usize>>,
 }
 
@@ -196,7 +196,7 @@ impl<'a> Places<'a> {
         places
     }
 
-    /// The steps that one may have to wait for, or that may have to wait for it, in their order.
+    /// The steps that one step may have to wait for, or that may have to wait for it, in their order.
     fn beside(&self, one: &Loose) -> BTreeSet<usize> {
         let step = &one.step;
         let mut found = BTreeSet::new();
@@ -223,7 +223,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// `call` tells with which call a step takes and frees what only one can hold.
+/// Finds the edges. `call` gives the call with which a step takes and frees exclusive values.
 fn dependencies(
     loose: &[Loose],
     places: &Places<'_>,
@@ -236,25 +236,25 @@ fn dependencies(
             let uses = |record: &Option<Record>| {
                 record.as_ref().is_some_and(|record| names(&one.step.address, record, other))
             };
-            // Where another address is to have the name, port or priority.
+            // Another address is to have the name, port or priority.
             if takes_the_place_of(&one.step, &other.step) {
                 wait(call(index), call(other_index));
             }
             match (one.step.action.is_delete(), other.step.action.is_delete()) {
                 (false, false) if waits_for(&one.step, &other.step) => wait(index, other_index),
-                // Made and changed after what it names.
+                // Created and changed after its dependencies.
                 (false, false)
                     if one.depends_on.contains(&other.step.address) && !is_last_half(&other.step) =>
                 {
                     wait(index, other_index)
                 }
-                // What goes away waits for all that used it: to go, or to be changed.
+                // A delete waits until every user is deleted or changed.
                 (_, true) if uses(&one.step.record) => wait(other_index, index),
-                // Delete first: what is created waits for the one that it replaces.
+                // Delete first: the create waits for the resource that it replaces.
                 (false, true) if deletes_first(&one.step, &other.step) => wait(index, other_index),
-                // And where a target group goes with it from one load balancer to another.
+                // The same if a target group moves with it from one load balancer to another.
                 (false, true) if is_let_go(loose, places, &one.step, &other.step) => wait(index, other_index),
-                // Create first: the replaced one goes last.
+                // Create first: the replaced resource is deleted last.
                 (false, true) if replaced_by(&one.step, &other.step) => wait(other_index, index),
                 _ => {}
             }
@@ -262,8 +262,8 @@ fn dependencies(
     }
 }
 
-/// Whether a record uses what `other` takes away: by address, where that is what stands there, by
-/// the id among its inputs, or by keeping it.
+/// Tells whether a record uses what `other` deletes: by the address of the current resource, by the id among
+/// its inputs, or by keeping it.
 fn names(address: &Address, record: &Record, other: &Loose) -> bool {
     let (Action::Delete { id, deposed } | Action::Forget { id, deposed, .. }) = &other.step.action else {
         return false;
@@ -274,15 +274,15 @@ fn names(address: &Address, record: &Record, other: &Loose) -> bool {
         })
 }
 
-/// A create without `replaces` at the address of a delete of what stands there.
+/// Tells whether a create without `replaces` is at the address of a delete of the current resource.
 fn deletes_first(create: &Step, delete: &Step) -> bool {
     create.address == delete.address
         && matches!(create.action, Action::Create { replaces: None, .. })
         && matches!(delete.action, Action::Delete { deposed: false, .. })
 }
 
-/// Whether both are halves of replacements that delete first, and the one is to forward to a target
-/// group that the other forwards to.
+/// Tells whether both are halves of replacements that delete first, and the create will forward to a target
+/// group of the delete.
 fn is_let_go(loose: &[Loose], places: &Places<'_>, create: &Step, delete: &Step) -> bool {
     let paired = |address: &Address, is: &dyn Fn(&Step, &Step) -> bool, step: &Step| {
         let mut there = places.at.get(address).into_iter().flatten().filter_map(|index| loose.get(*index));
@@ -293,7 +293,8 @@ fn is_let_go(loose: &[Loose], places: &Places<'_>, create: &Step, delete: &Step)
         && paired(&delete.address, &|other, step| deletes_first(other, step), delete)
 }
 
-/// Whether a step sets only what comes after the routers: nothing relies on that.
+/// Tells whether a step is a second half, which sets only what comes after the routers: nothing depends on
+/// it.
 fn is_last_half(step: &Step) -> bool {
     matches!(step.half, Some(Half::Only(_)))
 }
@@ -308,8 +309,8 @@ fn replaced_by(create: &Step, delete: &Step) -> bool {
 }
 
 fn traffic(loose: &[Loose], places: &Places<'_>, wait: &mut dyn FnMut(usize, usize)) {
-    // Of two that provide targets of a group, the one that adds some comes before the one that takes all of its
-    // own away.
+    // Of two steps that provide a group's targets, the one that adds some comes before the one that removes
+    // all of its own.
     for (index, one) in loose.iter().enumerate().filter(|(_, one)| one.step.traffic.empties()) {
         let beside = one.step.traffic.serves.iter().filter_map(|group| places.serves.get(group.as_str()));
         for other_index in beside.flatten().copied() {
@@ -338,8 +339,8 @@ fn traffic(loose: &[Loose], places: &Places<'_>, wait: &mut dyn FnMut(usize, usi
     }
 }
 
-/// The edges, with a router that takes weight from a target group after those of the same load balancer
-/// that give it weight: a target group is of one load balancer at a time.
+/// The edges, in which a router that takes weight from a target group waits for the routers of the same load
+/// balancer that give it weight: a target group belongs to one load balancer at a time.
 fn without_a_gap(loose: &[Loose], edges: &Edges) -> Edges {
     let mut gives: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, Loose { step, .. }) in loose.iter().enumerate() {
@@ -368,7 +369,7 @@ fn without_a_gap(loose: &[Loose], edges: &Edges) -> Edges {
     all
 }
 
-/// The load balancer that a router is of, where it is known.
+/// The load balancer of a router, if it is known.
 fn balancer(step: &Step) -> Option<String> {
     let router = kind::router(&step.address.kind)?;
     match (&step.record, step.action.is_delete()) {

@@ -1,5 +1,5 @@
-//! The records of a state by what is asked of them: who has an id, who keeps what it stands for, which
-//! generations were made. A snapshot comes in; nothing is gone through again for one answer.
+//! Indexes of a state's records: by id, by the resources that keep an id, by generation. A snapshot comes in;
+//! each answer takes one look-up.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use crate::state::{Record, Snapshot};
 
 pub struct Records<'a> {
     snapshot: &'a Snapshot,
-    /// In the order of the state.
+    /// The records by id, in the order of the state.
     by_id: HashMap<&'a str, Vec<(&'a Address, &'a Record)>>,
-    /// Who keeps what an id stands for, in the order of the state.
+    /// The addresses that keep an id, in the order of the state.
     keepers: HashMap<String, Vec<&'a Address>>,
-    /// The highest generation among what was replaced at an address.
+    /// The highest generation among the replaced resources of an address.
     deposed: HashMap<&'a Address, u32>,
 }
 
@@ -36,18 +36,18 @@ impl<'a> Records<'a> {
         Self { snapshot, by_id, keepers, deposed }
     }
 
-    /// The records with this id: an address that was renamed may have it beside the old one.
+    /// The records with this id: a renamed address may have it beside the old one.
     pub fn with_id(&self, id: &str) -> &[(&'a Address, &'a Record)] {
         self.by_id.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// Who keeps what the id stands for, beside the record at `except`.
+    /// The address that keeps this id, other than `except`.
     pub fn keeper(&self, id: &str, except: Option<&Address>) -> Option<&'a Address> {
         self.keepers.get(id)?.iter().copied().find(|keeper| Some(*keeper) != except)
     }
 
-    /// A generation that no name made for this address has: above those that stand, and above what an
-    /// earlier apply may have made for an address that was since moved to another name.
+    /// An unused generation for this address: above the existing ones, and above those of names that an
+    /// earlier apply may have made before the address was renamed.
     pub fn next_generation(&self, address: &Address) -> u32 {
         let standing = self.snapshot.resources.get(address).map(|record| record.generation);
         let made = standing.max(self.deposed.get(address).copied()).map(|highest| highest + 1);

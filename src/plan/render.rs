@@ -1,7 +1,6 @@
-//! A plan as a person reads it before saying yes. A plan and the snapshot that it was made from
-//! come in; text goes out: what was changed outside bgform, apart and first, then every step in
-//! its order, what is kept, which outputs change, and one line that counts. Advises nothing, and
-//! never shows any part of a sensitive value.
+//! A plan as text for the person who approves it. A plan and its snapshot come in. Text goes out: first the
+//! drift, then every step in order, the kept resources, the changed outputs, and a line of counts. Gives no
+//! advice, and never shows a part of a sensitive value.
 
 mod change;
 mod drift;
@@ -59,7 +58,7 @@ pub fn render(plan: &Plan, snapshot: &Snapshot, style: &Style) -> String {
     out.join("\n")
 }
 
-/// Steps of one line stay together, those of several stand apart.
+/// Joins steps: those of one line without a gap, longer ones apart.
 fn apart(steps: Vec<Vec<String>>) -> Vec<String> {
     let mut out = Vec::new();
     let mut several = false;

@@ -1,12 +1,12 @@
-//! Puts ids, ARNs and names where references stand. Checked inputs and what is known of the
-//! resources that they name come in; the same tree without references goes out, unknown where a
-//! resource does not exist yet. Makes no call.
+//! Replaces references with ids, ARNs and names. Checked inputs and the known facts of the referenced
+//! resources come in. The same tree without references goes out, unknown for a resource that does not exist
+//! yet. Makes no call.
 
 use crate::kind::schema::{Attribute, By, Parts, Schema, Type};
 use crate::stack::Known;
 use crate::value::{Object, Reference, Value};
 
-/// Canonical inputs with every reference resolved as the schema asks, canonical again.
+/// Resolves every reference in canonical inputs as the schema asks, and makes the result canonical.
 pub fn resolve(schema: &Schema, inputs: &Object, known: &Known) -> Object {
     let mut resolved = Object::with_capacity(inputs.len());
     for (name, value) in inputs {
@@ -40,7 +40,7 @@ fn resolve_value(ty: &Type, value: &Value, known: &Known) -> Value {
     }
 }
 
-/// What the API wants of a resource, or an unknown of it.
+/// The output of a resource that the API takes for a reference, or an unknown of it.
 fn wanted(reference: &Reference, by: By, known: &Known) -> Value {
     let output = |name: &str| {
         let facts = known.get(&reference.address);
@@ -65,8 +65,8 @@ fn wanted(reference: &Reference, by: By, known: &Known) -> Value {
     }
 }
 
-/// The ids that resolved inputs name where the schema has a reference. The same text elsewhere, a
-/// name for instance, says nothing.
+/// The ids in resolved inputs at places where the schema has a reference. The same text elsewhere, such as a
+/// name, does not count.
 pub fn ids_named<'a>(schema: &'a Schema, inputs: &'a Object) -> Vec<&'a str> {
     let mut found = Vec::new();
     named_by_members(&schema.attributes, inputs, &mut found);

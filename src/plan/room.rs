@@ -1,5 +1,5 @@
-//! Which replaced resources go before their replacements are made, since both cannot stand at once.
-//! Makes no call.
+//! Decides which replaced resources are deleted before their replacements are created, since both cannot
+//! exist at once. Makes no call.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -17,21 +17,21 @@ use super::step::{Action, named_traffic};
 pub struct Replaced<'a> {
     pub kind: &'static dyn AnyKind,
     pub record: &'a Record,
-    /// What stands.
+    /// The existing resource's inputs.
     pub before: &'a Object,
-    /// What is declared: as it was written, and with what is known put in.
+    /// The declared inputs: as written, and with known values inserted.
     pub declared: &'a Object,
     pub inputs: &'a Object,
     pub changed: BTreeSet<String>,
 }
 
-/// What has been decided so far: everything that the next resource depends on.
+/// The decisions so far: everything that the next resource depends on.
 #[derive(Default)]
 pub struct Decided {
     loose: Vec<Loose>,
     /// The creates, by address.
     made: HashMap<Address, usize>,
-    /// The deletes of what stands at an address, by id.
+    /// The deletes of the resources at each address, by id.
     gone: HashMap<String, Vec<Address>>,
     /// The ids of all deletes.
     deleted: HashSet<String>,
@@ -67,22 +67,22 @@ impl Decided {
         self.loose
     }
 
-    /// Whether what an id stands for is deleted by a step.
+    /// Tells whether a step deletes this id.
     pub fn deletes(&self, id: &str) -> bool {
         self.deleted.contains(id)
     }
 
-    /// What is going to be made at an address.
+    /// The inputs of the resource that will be created at an address.
     fn made(&self, address: &Address) -> Option<&Object> {
         self.loose.get(*self.made.get(address)?).map(|one| &one.step.inputs)
     }
 }
 
-/// What is known beside the resource.
+/// The known facts about other resources.
 pub struct Around<'a> {
     pub decided: &'a Decided,
     pub records: &'a Records<'a>,
-    /// By id.
+    /// Addresses by id.
     pub addresses: &'a HashMap<String, Address>,
 }
 
@@ -93,27 +93,27 @@ impl Replaced<'_> {
             || self.takes_groups_along(around)
     }
 
-    /// Everything that only one can hold is fixed by the author and stays.
+    /// Tells whether the author fixed all exclusive values, and none changes.
     fn holds_what_stays(&self) -> bool {
         let unique = self.kind.schema().unique;
         let fixed = |name: &&str| self.inputs.get(*name).is_some_and(|value| !value.is_null());
         !unique.is_empty() && unique.iter().all(|name| fixed(name) && !self.changed.contains(*name))
     }
 
-    /// What it names goes first itself, and takes it along: a rule of a listener.
+    /// Tells whether a resource that it refers to is deleted first and takes it along: a rule of a listener.
     fn goes_with_its_holder(&self, decided: &Decided) -> bool {
         let named = ids_named(self.kind.schema(), &self.record.inputs);
         let mut gone = named.into_iter().filter_map(|id| decided.gone.get(id)).flatten();
         gone.any(|address| decided.made(address).is_some())
     }
 
-    /// A target group is of one load balancer at a time (Elastic Load Balancing quotas): what forwards
-    /// to a group of an old one lets it go before another one's can have it.
+    /// Tells whether it forwards to a group that moves to another load balancer. A target group belongs to
+    /// one load balancer at a time (Elastic Load Balancing quotas), so the old router must release it first.
     fn takes_groups_along(&self, around: &Around<'_>) -> bool {
         let name = |value: &Value| group_name(value, around.addresses);
         let (old, _) = named_traffic(&self.kind.traffic(self.before), &name);
         let (new, _) = named_traffic(&self.kind.traffic(self.declared), &name);
-        // An ARN is no address, and nothing is made there.
+        // An ARN is no address, and nothing is created there.
         let is_made = |address: &Address| around.decided.made(address).is_some();
         let stays = |group: &&String| !group.parse().is_ok_and(|address| is_made(&address));
         old.keys().filter(|group| new.contains_key(*group)).any(|group| stays(&group))

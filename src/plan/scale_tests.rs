@@ -1,6 +1,6 @@
-//! What is done for n resources grows as n log n: counted, for a stack and one of four times its size.
-//! Every stage touches addresses (compares, hashes, copies them), and one that goes through all
-//! resources for each of them does so sixteen times as often for four times as many.
+//! Checks that the work for n resources grows as n log n, by counting it for a stack and for one four times
+//! as large. Every stage touches addresses (compares, hashes, copies them). A stage that goes through all
+//! resources for each resource does so sixteen times as often for four times as many.
 
 use aws_credential_types::Credentials;
 
@@ -18,10 +18,10 @@ use crate::value::{Object, Value};
 
 const FEW: usize = 60;
 const MANY: usize = 4 * FEW;
-/// In proportion it is 4, with a logarithm in it below 6.
+/// Linear growth is 4; with a logarithm it is below 6.
 const MOST: f64 = 6.0;
 
-/// Target groups written out, each third naming the one before it, a rule for each of them, and as
+/// A stack of declared target groups, each third naming the one before it, a rule for each of them, and as
 /// many by `for_each` that name each other by key.
 fn stack(n: usize) -> String {
     let mut text = format!(
@@ -60,7 +60,7 @@ fn read(n: usize) -> Program {
     program
 }
 
-/// What `existing` blocks answered: nothing is read.
+/// The answers of `existing` blocks: nothing is read.
 fn existing() -> Known {
     let answer = |kind: &str, name: &str, id: &str| {
         let outputs = ["id", "arn", "name"].map(|output| (output.to_owned(), Value::string(id)));
@@ -82,7 +82,7 @@ fn existing() -> Known {
     ])
 }
 
-/// Runs a future that has nothing to wait for.
+/// Runs a future that never waits.
 fn now<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
@@ -106,7 +106,7 @@ fn empty() -> Snapshot {
     Snapshot::new("s", "123456789012", "eu-central-1", None)
 }
 
-/// The state as it is once the plan from nothing has been carried out: each thing's id is its address.
+/// The state after the plan from nothing was carried out: the id of each resource is its address.
 fn applied(program: &View<'_>) -> Snapshot {
     let mut snapshot = empty();
     let mut known = existing();
@@ -178,7 +178,7 @@ fn what_is_shown_of_a_plan_is_no_worse_than_n_log_n() {
         })
         .0
     };
-    // The rest of it touches none.
+    // The rest of the output touches no address.
     assert!(shown(MANY) <= 6 * shown(FEW).max(100));
 }
 

@@ -1,5 +1,4 @@
-//! What a plan is made of: steps in an order, each with what it changes and what it waits for.
-//! Data only.
+//! The data of a plan: ordered steps, each with its changes and the steps that it waits for.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,21 +9,21 @@ use crate::value::{Object, Value};
 
 use super::diff::AttributeChange;
 
-/// What happens to one resource.
+/// The action on one resource.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Nothing stands at the address, or what stood there makes room (`replaces` is its id).
+    /// No resource is at the address, or the one there is replaced (`replaces` is its id).
     Create {
         generation: u32,
         replaces: Option<String>,
     },
     Update,
-    /// `deposed`: what was replaced, not what stands at the address.
+    /// `deposed`: a replaced resource, not the current one at the address.
     Delete {
         id: String,
         deposed: bool,
     },
-    /// Taken from the state only: another address keeps the same thing, or it is gone already.
+    /// Removed from the state only: another address has the same id, or the resource is gone already.
     Forget {
         id: String,
         deposed: bool,
@@ -37,7 +36,7 @@ impl Action {
         matches!(self, Self::Delete { .. } | Self::Forget { .. })
     }
 
-    /// The one word for progress lines: `create`, `update`, `delete`, `forget`.
+    /// The word for progress lines: `create`, `update`, `delete`, `forget`.
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",
@@ -53,29 +52,29 @@ impl Action {
 pub struct Step {
     pub address: Address,
     pub action: Action,
-    /// For a create, every attribute that is set; for a replacement and an update, what differs.
+    /// For a create, every attribute that is set; for a replacement and an update, the differences.
     pub changes: Vec<AttributeChange>,
     /// Steps that must be done before, by their place in the plan.
     pub after: Vec<usize>,
-    /// Steps that one call changes together, this one among them, by their place: the first one makes it. Empty
-    /// where the step goes alone.
+    /// Steps that one call changes together, including this one, by their place; the first one makes the
+    /// call. Empty if the step has a call of its own.
     pub together: Vec<usize>,
-    /// Whether the step is one of the two halves of what happens to a resource.
+    /// Whether the step is one of two halves.
     pub half: Option<Half>,
-    /// What apply must find when it evaluates again; unknowns may have become anything.
+    /// The inputs that apply must find when it evaluates again; unknowns may have become anything.
     pub inputs: Object,
-    /// What stands now: for an update, a delete and a forget.
+    /// The current record, for an update, a delete and a forget.
     pub record: Option<Record>,
-    /// What the plan saw of it.
+    /// The live resource that the plan saw.
     pub live: Option<Live>,
-    /// What it does to traffic before and after, target groups named by [`super::order::group_name`].
+    /// Its effect on traffic, with target groups named by [`super::order::group_name`].
     pub traffic: TrafficChange,
 }
 
-/// One of two steps of a resource that has an attribute which AWS takes only after another resource stands.
+/// One of the two steps of a resource with an attribute that AWS accepts only after another resource exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
-    /// All but this attribute, which stays as the step's inputs say.
+    /// Everything except this attribute, which keeps the value in the step's inputs.
     Without(&'static str),
     /// This attribute alone, after the other half.
     Only(&'static str),
@@ -84,29 +83,29 @@ pub enum Half {
 /// A step's weights and targets, by target group.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrafficChange {
-    /// Weight before and after of each target group that the resource forwards to.
+    /// Weight before and after, for each target group that the resource forwards to.
     pub weights: BTreeMap<String, (u32, u32)>,
     /// Target groups whose targets it provides.
     pub serves: Vec<String>,
-    /// How many targets it provides, before and after.
+    /// The number of targets that it provides, before and after.
     pub targets: (u32, u32),
-    /// Whether targets of the same group are taken away once its own are there.
+    /// Whether other targets of the same group are removed once its own exist.
     pub relieves: bool,
 }
 
 impl TrafficChange {
-    /// Whether all of its targets go.
+    /// Tells whether all of its targets are removed.
     pub fn empties(&self) -> bool {
         matches!(self.targets, (1.., 0))
     }
 
-    /// How many targets it adds.
+    /// The number of targets that it adds.
     pub fn adds(&self) -> u32 {
         self.targets.1.saturating_sub(self.targets.0)
     }
 }
 
-/// What was changed behind bgform's back.
+/// A change made outside bgform.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drift {
     pub address: Address,
@@ -117,10 +116,10 @@ pub struct Drift {
 pub enum DriftKind {
     Changed {
         changes: Vec<AttributeChange>,
-        /// Whether a weight is among them: somebody has moved traffic.
+        /// Whether a weight is among the changes: somebody has moved traffic.
         weights: bool,
     },
-    /// It is no longer there.
+    /// The resource is gone.
     Gone { id: String },
 }
 
@@ -132,7 +131,7 @@ pub struct OutputChange {
     pub after: Value,
 }
 
-/// Something that was replaced and is kept, since something kept still uses it.
+/// A replaced resource that is kept, because a kept resource still uses it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept {
     pub address: Address,
@@ -140,8 +139,8 @@ pub struct Kept {
     pub by: Address,
 }
 
-/// What differs between the release that is live and the one that a step makes. The step's own changes are from
-/// what the resource was last, such as a release that was taken back.
+/// The difference between the live release and the release of a step. The step's own changes start from the
+/// resource's last release, which may have been taken back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Beside {
     /// The label of the live release.
@@ -149,36 +148,36 @@ pub struct Beside {
     pub changes: Vec<AttributeChange>,
 }
 
-/// All that apply is going to do.
+/// The whole plan of an apply.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     pub drift: Vec<Drift>,
-    /// In an order in which each comes after what it waits for.
+    /// Ordered, so that each comes after the steps that it waits for.
     pub steps: Vec<Step>,
     pub outputs: Vec<OutputChange>,
     pub kept: Vec<Kept>,
-    /// Of steps whose resource stands at another release than the live one, by address.
+    /// The differences of steps whose resource is at another release than the live one, by address.
     pub beside: BTreeMap<Address, Beside>,
-    /// Records that need no step but whose last known facts are old.
+    /// Records without a step whose facts have changed.
     pub refreshed: Vec<(Address, Record)>,
-    /// Answers of `existing` blocks to be remembered.
+    /// Answers of `existing` blocks to remember.
     pub answers: Vec<(Address, Value)>,
-    /// Whether the plan takes everything away.
+    /// Whether the plan deletes everything.
     pub destroys: bool,
-    /// Whether its steps were made from records of state alone: their inputs are as they are, and the
-    /// stack is not evaluated.
+    /// Whether its steps were made from records of the state alone: their inputs are taken as they are, and
+    /// the stack is not evaluated.
     pub from_records: bool,
-    /// How many resources were looked at.
+    /// The number of resources that were compared.
     pub resources: usize,
 }
 
 impl Plan {
-    /// Whether applying the plan makes no call that changes anything and no output differs.
+    /// Tells whether the plan makes no changing call and changes no output.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.outputs.is_empty()
     }
 
-    /// Whether somebody has moved traffic behind bgform's back and the plan would move it again.
+    /// Tells whether somebody has moved traffic outside bgform and the plan would move it back.
     pub fn puts_weights_back(&self) -> Option<&Address> {
         let moves = |step: &&Step| step.traffic.weights.values().any(|(before, after)| before != after);
         let moving: HashSet<&Address> = self.steps.iter().filter(moves).map(|step| &step.address).collect();

@@ -1,22 +1,22 @@
-//! Which steps belong together, and how many there are of each sort. A plan comes in; for each
-//! step its role, and the counts, go out. Decides nothing.
+//! The roles of steps, and the number of each. A plan comes in; the role of each step and the counts go out.
+//! Decides nothing.
 
 use std::collections::HashMap;
 
 use super::step::{Action, Plan, Step};
 use crate::address::Address;
 
-/// What a step is to a reader.
+/// The role of a step for a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Create,
     Update,
-    /// A create that takes something's place; `old` is the step that removes that, if the plan
-    /// has one (it may be kept).
+    /// A create that replaces a resource; `old` is the step that deletes that resource, if the plan has one
+    /// (it may be kept).
     Replace {
         old: Option<usize>,
     },
-    /// The delete or forget of what the step `new` takes the place of.
+    /// The delete or forget of the resource that the step `new` replaces.
     Replaced {
         new: usize,
     },
@@ -59,7 +59,7 @@ fn alone(step: &Step) -> Role {
     }
 }
 
-/// How many resources are created, updated, replaced, deleted and forgotten.
+/// The numbers of resources that are created, updated, replaced, deleted and forgotten.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
     pub create: usize,
@@ -85,7 +85,7 @@ impl Summary {
         summary
     }
 
-    /// `3 to create, 1 to update`; empty where there is nothing.
+    /// `3 to create, 1 to update`; empty if there is nothing.
     pub fn text(&self) -> String {
         let counts = [
             (self.create, "create"),

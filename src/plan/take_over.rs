@@ -1,5 +1,5 @@
-//! What exists and is to be managed: a node of the stack and an id come in, the record that state
-//! would have of it goes out. Changes nothing.
+//! Builds the record of an existing resource that is to be managed: a node of the stack and an id come in,
+//! the record goes out. Changes nothing.
 
 use std::collections::BTreeSet;
 
@@ -15,20 +15,20 @@ use crate::stack::{Evaluated, Known, Node, View};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
-/// What exists under an id, held against what the stack says of it.
+/// An existing resource, with the stack's inputs for it.
 #[derive(Debug, Clone)]
 pub struct Taken {
     pub address: Address,
     pub record: Record,
     pub live: Live,
-    /// What the stack says, with references resolved as far as they are known.
+    /// The stack's inputs, with references resolved as far as they are known.
     pub inputs: Object,
 }
 
-/// Reads what `node` is to stand for; none where there is no such thing.
+/// Reads the resource for `node`; `None` if it does not exist.
 ///
 /// # Errors
-/// A mistake of the stack, or a read that failed.
+/// A mistake of the stack, or a failed read.
 pub async fn take_over(
     cloud: &Cloud,
     program: &View<'_>,
@@ -45,7 +45,7 @@ pub async fn take_over(
     let Evaluated { inputs, depends_on, prevent_destroy } = evaluated;
     let inputs = resolve(kind.schema(), &inputs, known);
     let declared = declared(program, address, &inputs);
-    // What AWS does not know, such as how long bgform waits, is as the stack says.
+    // Attributes that AWS does not have, such as timeouts, come from the stack.
     let said = Record {
         id: id.to_owned(),
         inputs: inputs.clone(),
@@ -73,13 +73,13 @@ pub async fn take_over(
 }
 
 impl Taken {
-    /// What differs between what is and what the stack says, but for what its author ignores and
-    /// what a colour of a deployment keeps.
+    /// The differences between the resource and the stack, without those that its author ignores and those
+    /// that a deployment's colour keeps.
     pub fn next_changes(&self, program: &View<'_>) -> Vec<AttributeChange> {
         self.changes_but(&program.kept_attributes(&self.address))
     }
 
-    /// The same with these attributes as they are.
+    /// The same, with these attributes as they are.
     pub fn changes_but(&self, kept: &[&str]) -> Vec<AttributeChange> {
         let Some(kind) = kind::find_managed(&self.address.kind) else { return Vec::new() };
         let (before, mut inputs) = (overlaid(&self.record, &self.live), self.inputs.clone());
@@ -93,7 +93,7 @@ impl Taken {
     }
 }
 
-/// The attributes that the stack says something of.
+/// The attributes that the stack declares.
 fn declared(program: &View<'_>, address: &Address, inputs: &Object) -> BTreeSet<String> {
     let mut declared: BTreeSet<String> = inputs.keys().cloned().collect();
     if let Some(block) = program.resource(address) {
@@ -104,7 +104,7 @@ fn declared(program: &View<'_>, address: &Address, inputs: &Object) -> BTreeSet<
     declared
 }
 
-/// Of what is declared, what is: the next plan changes it where the stack says otherwise.
+/// The live values of the declared attributes: the next plan changes them if the stack differs.
 fn declared_and_live(inputs: &Object, live: &Live) -> Object {
     inputs
         .iter()

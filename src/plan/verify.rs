@@ -1,6 +1,5 @@
-//! Holds a plan against what must never happen: targets that carry traffic are not taken away,
-//! and not changed in a way that empties them. A plan comes in; it goes through or is refused
-//! with the step named.
+//! Refuses a plan that removes or empties targets that carry traffic. A plan comes in; it passes, or is
+//! refused with the step named.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -17,9 +16,9 @@ use crate::kind;
 use crate::state::Snapshot;
 use crate::value::Value;
 
-/// Refuses a plan that would drop traffic. `unchanged` is the weight of each target group in
-/// rules that get no step, `addresses` what stands for each id. First releases and `destroy` are exempt: nothing
-/// carries traffic before, or nothing is to carry any after.
+/// Refuses a plan that would drop traffic. `unchanged` is the weight of each target group in rules without a
+/// step; `addresses` maps ids to addresses. First releases and `destroy` are exempt: no traffic is carried
+/// before, or none is to be carried after.
 pub fn verify(
     plan: &Plan,
     snapshot: &Snapshot,
@@ -37,7 +36,7 @@ pub fn verify(
             makes_room(&whole, place, step)?;
             takes_away(&whole, snapshot, &idle, step)?;
         }
-        // What of it matters to traffic is in the other half.
+        // The other half has its effect on traffic.
         for group in step.traffic.serves.iter().filter(|_| !matches!(step.half, Some(Half::Only(_)))) {
             if idle.contains(group) || !whole.throughout.contains(group.as_str()) {
                 continue;
@@ -54,8 +53,8 @@ pub fn verify(
     Ok(())
 }
 
-/// The target groups of deployments that nobody relies on, whatever forwards to them: of those that
-/// have had no release yet, and of colours that only a preview reaches.
+/// The target groups of deployments that serve no client, whatever forwards to them: those without a release
+/// yet, and those of colours that only a preview reaches.
 fn without_traffic(snapshot: &Snapshot) -> BTreeSet<String> {
     let colours = snapshot.deployments.iter().flat_map(|(name, facts)| {
         let idle = |colour: &Colour| facts.live.is_none() || facts.weight(*colour) == 0;
@@ -69,20 +68,20 @@ fn without_traffic(snapshot: &Snapshot) -> BTreeSet<String> {
         .collect()
 }
 
-/// A plan by what is asked of it for each step.
+/// Indexes of a plan's steps.
 struct Whole<'a> {
-    /// Groups with weight before and after the plan: then there is no moment at which its targets may
-    /// be touched. A weight that rises does so after them, one that falls to 0 before.
+    /// Groups with weight before and after the plan: their targets may be touched at no time. A weight rises
+    /// after their steps, and falls to 0 before them.
     throughout: HashSet<&'a str>,
     /// Groups with weight after the plan.
     homes: HashSet<&'a str>,
     /// The steps that wait for a delete, by its place.
     waiting: HashMap<usize, Vec<&'a Step>>,
-    /// The creates that take the place of something, by address.
+    /// The creates of replacements, by address.
     replacements: HashMap<&'a Address, Vec<&'a Step>>,
     /// The steps that add targets to a group, by the group.
     adding: HashMap<&'a str, Vec<&'a Step>>,
-    /// The targets of a group that are taken away with all of a resource, by the group.
+    /// The number of a group's targets that are deleted with their whole resource, by the group.
     emptied: HashMap<&'a str, u32>,
 }
 
@@ -122,7 +121,7 @@ impl<'a> Whole<'a> {
         }
     }
 
-    /// Whether as many targets are added to a group, before this step at its place, as it and others take away.
+    /// Tells whether, before this step, as many targets are added to a group as this step and others remove.
     fn makes_up(&self, place: usize, step: &Step, group: &str) -> bool {
         let adding = self.adding.get(group).into_iter().flatten();
         let before = adding.filter(|other| other.address != step.address && !other.after.contains(&place));
@@ -131,8 +130,8 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// Refuses a change that takes a fleet out of a target group that carries traffic all along: out of
-/// one that is replaced too, since the rule turns to its replacement only afterwards.
+/// Refuses a change that takes a fleet out of a target group that carries traffic throughout. A replaced
+/// group counts too, since the rule turns to its replacement only afterwards.
 fn leaves(whole: &Whole<'_>, addresses: &HashMap<String, Address>, step: &Step) -> Result<(), PlanError> {
     let (Action::Update, Some(record), Some(live)) = (&step.action, &step.record, &step.live) else {
         return Ok(());
@@ -155,7 +154,7 @@ fn leaves(whole: &Whole<'_>, addresses: &HashMap<String, Address>, step: &Step) 
     Ok(())
 }
 
-/// Refuses to delete what forwards to a group that nothing else gives weight to afterwards.
+/// Refuses to delete a router whose group has no other weight afterwards.
 fn takes_away(
     whole: &Whole<'_>,
     snapshot: &Snapshot,
@@ -184,7 +183,7 @@ fn takes_away(
     }
 }
 
-/// Refuses to delete what forwards traffic in order that another may have its place.
+/// Refuses to delete a router that carries traffic to make room for another.
 fn makes_room(whole: &Whole<'_>, place: usize, step: &Step) -> Result<(), PlanError> {
     let carried = |group: &String| step.traffic.weights.get(group).is_some_and(|(before, _)| *before > 0);
     let next = whole.waiting.get(&place).into_iter().flatten().find(|other| {
@@ -248,7 +247,7 @@ fn serving(
             }
         }
         Action::Delete { .. } => {
-            // Its replacement, made first, takes over.
+            // Its replacement, created first, takes over.
             let mut replacements = whole.replacements.get(&step.address).into_iter().flatten();
             let replaced =
                 replacements.any(|other| other.traffic.serves.iter().any(|served| served == group));

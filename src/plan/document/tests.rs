@@ -16,7 +16,7 @@ fn change(path: &str, before: impl Into<Value>, after: impl Into<Value>) -> Attr
     }
 }
 
-/// A plan that has something in every field.
+/// A plan with a value in every field.
 fn plan() -> Plan {
     let image: Address = r#"image.shop["green"]"#.parse().unwrap();
     let made = Step {
@@ -86,7 +86,7 @@ fn emitted() -> Json {
     document(&plan(), &Snapshot::new("shop", "123456789012", "us-east-1", None), json!([]))
 }
 
-/// The path of every field; what stands in `before` and `after` is the author's.
+/// The path of every field; the content of `before` and `after` is the author's.
 fn paths(json: &Json, at: &str, found: &mut BTreeSet<String>) {
     match json {
         Json::Object(members) => {

@@ -1,5 +1,5 @@
-//! Attributes and how they differ, as lines. Changes whose secrets are covered come in; aligned
-//! lines go out: values side by side where they fit, line by line where they do not.
+//! Attributes and their differences, as lines. Changes with covered secrets come in; aligned lines go out,
+//! with values side by side if they fit, otherwise line by line.
 
 use similar::{ChangeTag, TextDiff};
 
@@ -8,13 +8,13 @@ use super::paint::{Meaning, Style};
 use super::text::{lines, one_line, printable};
 use crate::value::Value;
 
-/// Columns for a line before it is broken.
+/// Maximum columns of a line before it is broken.
 const WIDTH: usize = 100;
 /// Names longer than this do not push the others to the right.
 const WIDEST_NAME: usize = 36;
-/// Lines of a new text that are shown.
+/// Maximum number of shown lines of a new text.
 const LONGEST_TEXT: usize = 40;
-/// Equal lines that are shown around those that differ.
+/// Equal lines that are shown around different ones.
 const CONTEXT: usize = 3;
 
 /// One attribute, covered.
@@ -31,7 +31,7 @@ pub(super) struct Draw<'a> {
 }
 
 impl Draw<'_> {
-    /// The attributes of something new: `name = value`.
+    /// The attributes of a new resource: `name = value`.
     pub(super) fn attributes(&self, attributes: &[Shown], indent: usize, out: &mut Vec<String>) {
         let longest = longest_name(attributes);
         for attribute in attributes {
@@ -40,7 +40,7 @@ impl Draw<'_> {
         }
     }
 
-    /// What differs: `+` what was not there, `-` what goes, `~` what becomes something else.
+    /// The differences: `+` for new, `-` for removed, `~` for changed.
     pub(super) fn changes(&self, changes: &[Shown], indent: usize, out: &mut Vec<String>) {
         let longest = longest_name(changes);
         for change in changes {
@@ -150,7 +150,7 @@ impl Draw<'_> {
     }
 }
 
-/// Columns for values that are compared line by line: narrow, so that one line is one thing.
+/// Columns of values that are compared line by line: narrow, so that each line holds one item.
 const SPREAD: usize = 60;
 
 fn longest_name(all: &[Shown]) -> usize {

@@ -1,5 +1,5 @@
-//! What was changed outside bgform, as lines. Drift and what was last applied come in; lines that
-//! say then → now go out, weights with the groups that they belong to.
+//! Drift as lines. Drift and the last applied inputs come in; lines of the form then → now go out, weights
+//! with their groups.
 
 use super::change::Draw;
 use super::names::Names;
@@ -57,7 +57,7 @@ pub(super) fn drift(
     }
 }
 
-/// The weights that moved, each with its group; `None` where one of them cannot be told.
+/// The weights that moved, each with its group; `None` if a group or weight is not known.
 fn weights_of(
     changes: &[AttributeChange],
     record: &Record,

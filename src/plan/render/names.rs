@@ -1,5 +1,5 @@
-//! Which address an id or ARN belongs to. A plan and a snapshot come in; what to show in the
-//! place of an id goes out. Knows nothing of what is not in the state.
+//! Maps an id or ARN to its address. A plan and a snapshot come in; the text to show instead of an id goes
+//! out. Knows only resources in the state.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use crate::address::Address;
 use crate::plan::step::{Action, Plan};
 use crate::state::{Record, Snapshot};
 
-/// The longest id that is shown beside an address: ARNs are longer, and say no more.
+/// Maximum length of an id that is shown beside an address: ARNs are longer and add nothing.
 const LONGEST_ID: usize = 32;
 
 /// Ids and ARNs of the state's resources.
@@ -20,7 +20,7 @@ pub(super) struct Names<'a> {
 struct Owner<'a> {
     address: &'a Address,
     id: &'a str,
-    /// Whether something else is going to stand, or stands already, at the address.
+    /// Whether another resource is at the address, or will be.
     old: bool,
 }
 
@@ -52,8 +52,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// What to show for a text that stands at `member`, if it is one of the ids. A text that only
-    /// happens to be somebody's name (the id of an Auto Scaling group is its name) is left alone.
+    /// The text to show for a text at `member`, if it is one of the ids. A text that may be only a name (the
+    /// id of an Auto Scaling group is its name) is left alone.
     pub(super) fn find(&self, text: &str, member: &str) -> Option<String> {
         let owner = self.known.get(text)?;
         let kind = owner.address.kind.as_str();
@@ -69,7 +69,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// `arn:aws:...`, `subnet-0a1b2c3d4e5f60718`.
+/// Tells whether the cloud generated the text: `arn:aws:...`, `subnet-0a1b2c3d4e5f60718`.
 fn is_made_by_the_cloud(text: &str) -> bool {
     let random = |part: &str| part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     text.starts_with("arn:") || text.rsplit_once('-').is_some_and(|(_, part)| random(part))

@@ -1,4 +1,4 @@
-//! Colours. Text and what it means come in, text with or without escape codes goes out.
+//! Colours. Text and its meaning come in; text with or without escape codes goes out.
 
 use owo_colors::OwoColorize;
 
@@ -8,7 +8,7 @@ pub struct Style {
     pub colour: bool,
 }
 
-/// What a piece of text means to the reader.
+/// The meaning of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     Added,

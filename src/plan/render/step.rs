@@ -1,4 +1,4 @@
-//! One step, as a reader thinks of it. A step and its role come in, lines go out.
+//! One step for a reader. A step and its role come in, lines go out.
 
 use super::change::{Draw, Shown};
 use super::names::Names;
@@ -31,7 +31,7 @@ impl Steps<'_> {
             Role::Replaced { new } => self.replaced(step, new, out),
             Role::Delete => {
                 self.head("  -", Meaning::Removed, "delete", step, &self.which(step), out);
-                // When all goes, so does all traffic.
+                // A destroy removes all traffic anyway.
                 if !self.plan.destroys {
                     self.traffic(&step.traffic, out);
                 }
@@ -81,7 +81,7 @@ impl Steps<'_> {
         };
         self.head("-/+", Meaning::Changed, "replace", step, note, out);
         let mut traffic = step.traffic.clone();
-        // Deleted first, its traffic has really gone before it comes back.
+        // With delete first, the traffic is really gone before it comes back.
         for step in replaced.iter().filter(|_| !deletes_first(step)) {
             for (group, (before, _)) in &step.traffic.weights {
                 traffic.weights.entry(group.clone()).or_insert((0, 0)).0 = *before;
@@ -96,7 +96,7 @@ impl Steps<'_> {
         self.draw().changes(&self.shown(&step.address, &step.changes, record), INDENT, out);
     }
 
-    /// What a replacement takes away has been told about where the new one is made.
+    /// The create of a replacement already tells of the delete.
     fn replaced(&self, step: &Step, new: usize, out: &mut Vec<String>) {
         let first = self.plan.steps.get(new).is_some_and(deletes_first);
         let which = spaced(&self.which(step));
@@ -123,7 +123,7 @@ impl Steps<'_> {
         out.push(format!("{} {verb} {address}{note}", self.style.paint(meaning, sign)));
     }
 
-    /// The id of what a delete takes away, where it says more than the address.
+    /// The id that a delete removes, if it says more than the address.
     fn which(&self, step: &Step) -> String {
         match &step.action {
             Action::Delete { id, .. } | Action::Forget { id, .. } if !id.starts_with("arn:") => printable(id),
@@ -131,7 +131,7 @@ impl Steps<'_> {
         }
     }
 
-    /// All weights of the groups that a step shifts traffic between.
+    /// All weights of the groups between which a step shifts traffic.
     fn traffic(&self, traffic: &TrafficChange, out: &mut Vec<String>) {
         if traffic.weights.values().any(|(before, after)| before != after) {
             let weights = traffic.weights.iter().map(|(group, weights)| (group.as_str(), *weights));
@@ -149,7 +149,7 @@ impl Steps<'_> {
     }
 }
 
-/// Changes with what is secret covered.
+/// Changes with their secrets covered.
 pub(super) fn shown(changes: &[AttributeChange], last: Option<&Record>) -> Vec<Shown> {
     changes
         .iter()
@@ -176,7 +176,7 @@ pub(super) fn is_weight(change: &AttributeChange) -> bool {
     change.path.ends_with(".weight")
 }
 
-/// Whether the line about traffic says all that the changes of weights say.
+/// Tells whether the line about traffic covers all changes of weights.
 fn weights_said(step: &Step) -> bool {
     let number = |value: &Value| value.as_number().unwrap_or_default();
     let mut paths: Vec<(f64, f64)> = step
@@ -197,7 +197,7 @@ fn weights_said(step: &Step) -> bool {
     paths == groups
 }
 
-/// Whether a replacement's create comes after the delete.
+/// Tells whether the create of a replacement comes after the delete.
 fn deletes_first(create: &Step) -> bool {
     matches!(create.action, Action::Create { replaces: None, .. })
 }

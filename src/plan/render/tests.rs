@@ -44,7 +44,7 @@ fn rule_inputs(blue: i32, green: i32) -> Value {
     object! { "priority" => 10, "action" => vec![action] }
 }
 
-/// Both groups, an image and the rule, as state knows them.
+/// A state with both groups, an image and the rule.
 fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::new("shop", "123456789012", "us-east-1", None);
     let resources = [

@@ -1,5 +1,4 @@
-//! Values as text in the language's own notation: what can be said in one line, and what cannot.
-//! Sensitive values are never any part of what goes out.
+//! Values as text in the language's notation, on one line or several. No part of a sensitive value goes out.
 
 use super::names::Names;
 use crate::terminal::{acts, escaped};
@@ -10,8 +9,7 @@ pub fn show_value(value: &Value) -> String {
     one_line(value, "", &Names::default())
 }
 
-/// A value in one line, ids shown as the addresses that they belong to. `member` is the name of
-/// the attribute that holds it.
+/// A value on one line, with ids shown as their addresses. `member` is the name of its attribute.
 pub(super) fn one_line(value: &Value, member: &str, names: &Names<'_>) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -39,7 +37,7 @@ pub(super) fn one_line(value: &Value, member: &str, names: &Names<'_>) -> String
     }
 }
 
-/// A value in as many lines as it needs to stay within `width` columns, where it can be broken.
+/// A value on as many lines as it needs to stay within `width` columns, if it can be broken.
 pub(super) fn lines(value: &Value, member: &str, width: usize, names: &Names<'_>) -> Vec<String> {
     let line = one_line(value, member, names);
     if line.chars().count() <= width {
@@ -80,7 +78,7 @@ fn members_in_lines(members: &Object, width: usize, names: &Names<'_>) -> Vec<St
     all
 }
 
-/// A reference to what does not exist yet reads as the reference.
+/// An unknown id or ARN, shown as the reference.
 fn later(unknown: &Unknown) -> String {
     match unknown.attribute.as_str() {
         "id" | "arn" => format!("{} (known after apply)", printable(&unknown.address.to_string())),
@@ -88,7 +86,7 @@ fn later(unknown: &Unknown) -> String {
     }
 }
 
-/// A member's name, in quotes where it is no name of the language.
+/// A member's name, in quotes if it is not an identifier.
 fn key(name: &str) -> String {
     let mut letters = name.chars();
     let plain = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
@@ -97,7 +95,7 @@ fn key(name: &str) -> String {
     if plain { name.to_owned() } else { quoted(name) }
 }
 
-/// A text in quotes, as the language reads it back.
+/// A text in quotes, in a form that the language parses back.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -114,7 +112,7 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
-/// A line of a text as it can be printed: nothing in it moves the cursor or turns the text round.
+/// A printable line: no character in it moves the cursor or reverses the text.
 pub(super) fn printable(line: &str) -> String {
     line.chars()
         .map(|c| match c {
