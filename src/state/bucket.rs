@@ -1,9 +1,9 @@
-//! A state in S3, or in what speaks as S3 does: conditional writes keep two writers apart
+//! A state in S3, or in a server with its API: conditional writes keep two writers apart
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>). The journal is objects
-//! `journal/NNNNNNNNNNNN.jsonl`, one for each write, each put only where there is none of its number. Whoever
-//! takes over puts the next number first, so that a late holder's next write is refused.
+//! `journal/NNNNNNNNNNNN.jsonl`, one for each write, each put only if its number is free. A new holder puts
+//! the next number first, so that a late holder's next write is refused.
 //!
-//! Everything else of `state/` is called as a function and waits; the calls run on threads of their own.
+//! The rest of `state/` is synchronous; the calls run on threads of their own.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ mod settings;
 
 pub use settings::BucketSettings;
 
-/// How a segment begins that only marks who writes from there on.
+/// The first bytes of a segment that only marks a new writer.
 const MARK: &[u8] = b"{\"fence\":";
 
 pub(super) struct Bucket {
@@ -50,11 +50,11 @@ impl Bucket {
         Ok(self.s3.get_or_init(|| s3))
     }
 
-    /// Shows, by a lock that was just put, that the server refuses to put what there is already, and to
-    /// replace what has changed. One that takes such a write keeps no two writers apart.
+    /// Checks, with a lock that was just put, that the server refuses to put an existing object and to
+    /// replace a changed one. A server that accepts such a write cannot keep two writers apart.
     fn heeds_conditions(&self, lock: &str, bytes: &[u8]) -> Result<(), StateError> {
         let s3 = self.s3()?;
-        // Another text, or the refusal would be taken for that of a repeat.
+        // The text differs, so that the refusal is not taken for that of a repeat.
         let other = [bytes, b"\n"].concat();
         let another = format!("\"{:032x}\"", rand::random::<u128>());
         for (header, only) in [("If-None-Match", Only::Absent), ("If-Match", Only::If(&another))] {
@@ -85,12 +85,12 @@ impl Medium for Bucket {
     }
 
     fn prepare(&self, _adopt: bool) -> Result<(), StateError> {
-        // A bucket holds what a folder would have to be made for.
+        // A bucket needs no folders.
         self.s3().map(drop)
     }
 
     fn probe(&self) -> Result<(), StateError> {
-        // The lock has just been put.
+        // The lock was just written, so there is room.
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl Medium for Bucket {
     }
 
     fn delete(&self, name: &str) -> Result<bool, StateError> {
-        // S3 does not say whether there was anything.
+        // S3 does not tell whether the object existed.
         let was = self.version(name)?.is_some();
         self.s3()?.delete(vec![name.to_owned()])?;
         Ok(was)
@@ -146,7 +146,7 @@ impl Medium for Bucket {
             let all: Vec<_> = stream::iter(each).buffered(AT_ONCE).collect().await;
             all.into_iter().collect::<Result<Vec<_>, _>>()
         })?;
-        // One that is gone was folded into a newer snapshot, which the reader will see.
+        // A missing segment was folded into a newer snapshot, which the reader will see.
         let segments = all.into_iter().flatten().map(|object| object.bytes);
         Ok(segments.filter(|bytes| !bytes.starts_with(MARK)).flatten().collect())
     }
@@ -165,7 +165,7 @@ impl Medium for Bucket {
 
     fn empty_journal(&self, may: &dyn Fn() -> Result<(), StateError>) -> Result<(), StateError> {
         let mut numbers = self.segments()?;
-        // The last one stays, so that numbers never begin again.
+        // The last one stays, so that numbers never start again.
         numbers.pop();
         may()?;
         match numbers.is_empty() {
@@ -198,7 +198,7 @@ impl Medium for Bucket {
     }
 }
 
-/// The journal, from a number on.
+/// The journal from a number on.
 #[derive(Debug)]
 struct Segments {
     s3: Arc<S3>,
@@ -207,12 +207,12 @@ struct Segments {
 
 impl Append for Segments {
     fn go_on(&mut self, _sound: &[u8]) -> Result<(), StateError> {
-        // An object is whole, or not there.
+        // An object is whole or missing.
         Ok(())
     }
 
     fn cut(&mut self, sound: &[u8]) -> Result<(), StateError> {
-        // Whoever asks for this has kept a copy.
+        // The caller has kept a copy.
         let old = (1..self.next).map(segment).collect();
         self.s3.delete(old)?;
         self.append(sound)

@@ -1,4 +1,4 @@
-//! A snapshot as a file: JSON that a person can read, with a checksum over all the rest of it.
+//! A snapshot as a file: readable JSON, with a checksum of the rest.
 //!
 //! In: a snapshot, or bytes. Out: the other. It never does I/O.
 
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::error::StateError;
 use super::record::{FORMAT_VERSION, Snapshot};
 
-/// The file's text, with a newline at its end; it is known to read.
+/// Returns the file's text, with a newline at its end; it is checked to be readable.
 ///
 /// Errors: [`StateError::NotStorable`].
 pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, StateError> {
@@ -30,7 +30,7 @@ pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, StateError> {
         })
 }
 
-/// What is left where a state was that has moved to another place.
+/// Returns the note that stays at the old place of a state that has moved.
 ///
 /// Errors: [`StateError::NotStorable`].
 pub(super) fn encode_moved(to: &str) -> Result<Vec<u8>, StateError> {
@@ -50,12 +50,12 @@ fn write(mut document: Json) -> Result<Vec<u8>, serde_json::Error> {
     Ok(text)
 }
 
-/// Over the document without spaces, so that reformatting it does no harm.
+/// The checksum of the document without spaces, so that reformatting does no harm.
 fn checksum(document: &Json) -> Result<String, serde_json::Error> {
     Ok(format!("sha256:{}", hex::encode(Sha256::digest(serde_json::to_vec(document)?))))
 }
 
-/// Reads what [`encode`] wrote. `help` is asked only when something is wrong.
+/// Reads the text of [`encode`]. `help` is asked only if something is wrong.
 pub(super) fn decode(
     bytes: &[u8],
     path: &Path,
@@ -100,7 +100,7 @@ fn read(bytes: &[u8]) -> Result<Snapshot, Wrong> {
     let Some(found) = document.get("version").and_then(Json::as_u64) else {
         return Err(Wrong::Text("it says no format version".to_owned()));
     };
-    // Before the checksum: a later format may sum it up in another way.
+    // Checked before the checksum, which a later format may compute differently.
     if found > u64::from(FORMAT_VERSION) {
         let bgform = document.pointer("/written_by/bgform").and_then(Json::as_str).unwrap_or("unknown");
         return Err(Wrong::Newer { found, bgform: bgform.to_owned() });

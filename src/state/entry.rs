@@ -1,6 +1,6 @@
-//! What the journal says: an operation begins, calls, learns ids, and is done or failed.
+//! The entries of the journal: an operation begins, calls, learns ids, and is done or failed.
 //!
-//! In: nothing. Out: the entries and what is left open by a run of them. It never does I/O.
+//! In: nothing. Out: the entries, and the operations that a sequence of them leaves open. It never does I/O.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::record::Change;
 use crate::address::Address;
 use crate::value::Object;
 
-/// What an operation does to its address.
+/// The action of an operation at its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -21,24 +21,24 @@ pub enum Action {
     Delete,
 }
 
-/// An operation is about to make its first call. Durable before that call goes out.
+/// An operation is about to make its first call. Durable before that call is sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Begin {
-    /// Unique in the lineage; also in the tags, names or tokens of what it makes.
+    /// Unique in the lineage; also in the tags, names or tokens of the resources that it makes.
     pub operation: String,
     pub address: Address,
     pub action: Action,
     pub generation: u32,
-    /// What exists already and is updated or deleted.
+    /// The existing resource that is updated or deleted.
     pub id: Option<String>,
-    /// Resolved: no unknowns. Marks stay, and so do the secrets under them.
+    /// Resolved, without unknowns. Sensitive marks stay, and so do the secrets under them.
     pub inputs: Object,
     pub depends_on: Vec<Address>,
     /// For the person who reads the journal.
     pub note: String,
 }
 
-/// A mutating call is about to go out.
+/// A mutating call is about to be sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     pub operation: String,
@@ -48,12 +48,11 @@ pub struct Call {
     pub service: String,
     /// Such as `RunInstances`.
     pub action: String,
-    /// The client token it carries, where the action takes one.
+    /// The client token that it carries, if the action takes one.
     pub token: Option<String>,
 }
 
-/// Something was made or started in the middle of an operation, and recovery may have to find,
-/// adopt or stop it.
+/// Something was made or started during an operation; recovery may have to find, adopt or stop it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Made {
     pub operation: String,
@@ -69,13 +68,13 @@ pub enum Entry {
     Begin(Begin),
     Call(Call),
     Made(Made),
-    /// The operation ended as it should, and this is what it changed.
+    /// The operation succeeded, with this change.
     Done {
         operation: String,
         change: Change,
     },
-    /// The operation ended, and left nothing that stands and is not in the state. One whose outcome is in
-    /// doubt gets no such entry: it stays open.
+    /// The operation ended, and left no resource that is missing from the state. An operation whose outcome
+    /// is in doubt gets no such entry: it stays open.
     Failed {
         operation: String,
         error: String,
@@ -87,7 +86,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// What the entry changes in the snapshot, if anything.
+    /// The change of the snapshot in this entry, if there is one.
     pub fn change(&self) -> Option<&Change> {
         match self {
             Self::Done { change, .. } | Self::Fact { change } => Some(change),
@@ -109,7 +108,7 @@ impl fmt::Display for Entry {
     }
 }
 
-/// An operation that began and neither was done nor failed: recovery looks it up first of all.
+/// An operation that began and was neither done nor failed: recovery looks it up before anything else.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenOperation {
     pub begin: Begin,
@@ -118,7 +117,7 @@ pub struct OpenOperation {
     pub made: Vec<Made>,
 }
 
-/// Follows entries and knows which operations are open, in the order in which they began.
+/// Follows entries and keeps the open operations, in the order in which they began.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OpenOperations(IndexMap<String, OpenOperation>);
 

@@ -1,11 +1,11 @@
-//! What can be wrong with the state, said to the person who has to put it right.
+//! Faults of the state, told to the person who has to correct them.
 
 use std::path::PathBuf;
 
 use super::file::parent;
 use super::lock::Holder;
 
-/// Every refusal of `state/`. Unless it says otherwise, nothing was changed.
+/// The refusals of `state/`. Unless it says otherwise, nothing was changed.
 #[derive(Debug, Clone, thiserror::Error, miette::Diagnostic)]
 pub enum StateError {
     #[error("the snapshot `{}` does not read: {reason}", path.display())]
@@ -29,7 +29,7 @@ pub enum StateError {
     #[diagnostic(code(bgform::state::missing))]
     Missing {
         path: PathBuf,
-        /// What shows that there was a snapshot.
+        /// The files that show that there was a snapshot.
         left: PathBuf,
         #[help]
         help: String,
@@ -118,7 +118,7 @@ pub enum StateError {
     TakenOver {
         path: PathBuf,
         by: Option<Box<Holder>>,
-        /// For how many seconds this process had not renewed it.
+        /// Seconds since this process last renewed it.
         silent: u64,
     },
 

@@ -1,7 +1,7 @@
-//! Durable files for their owner only: folders 0700, files 0600, replaced in one rename from a name that
-//! nobody can know before.
+//! Durable files for their owner only: folders 0700, files 0600, replaced by one rename from an unpredictable
+//! name.
 //!
-//! In: paths and bytes. Out: bytes on the disk, or why not. It knows nothing of what they say.
+//! In: paths and bytes. Out: bytes on the disk, or an error. It does not know their content.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::error::StateError;
 
-/// A failed write, by what the person can do about it.
+/// The error of a failed write, by its remedy.
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> StateError {
     let path = path.to_owned();
     match error.kind() {
@@ -26,7 +26,7 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> StateError {
     StateError::Unreadable { path: path.to_owned(), reason: reason(error) }
 }
 
-/// The system's words, in our case and without its number.
+/// The system's error text in lower case, without its number.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
@@ -34,7 +34,7 @@ fn reason(error: &io::Error) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-/// The file's bytes, or none where there is no such file.
+/// The file's bytes; `None` if it does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -43,7 +43,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     }
 }
 
-/// The names in a folder; none where there is no such folder.
+/// The names in a folder; empty if it does not exist.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>, StateError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -56,7 +56,7 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>, StateError> {
         .map_err(|error| unreadable(folder, &error))
 }
 
-/// Makes the folder and those above it; each is durable in its parent.
+/// Makes the folder and its parents; each is durable in its parent.
 pub(super) fn create_folder(folder: &Path) -> Result<(), StateError> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
@@ -65,7 +65,7 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), StateError> {
     create_folder(parent)?;
     match DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => sync_folder(parent),
-        // Another process was faster.
+        // Another process made it first.
         Err(_) if folder.is_dir() => sync_folder(parent),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             Err(unwritable(folder, &ErrorKind::NotADirectory.into()))
@@ -74,7 +74,7 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), StateError> {
     }
 }
 
-/// `.` for a bare name, so that it can be opened.
+/// The parent, `.` for a bare name, so that it can be opened.
 pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -84,7 +84,8 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), StateError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unwritable(folder, &error))
 }
 
-/// Opens for reading and appending; made where it is missing, never truncated, and no link.
+/// Opens a file for reading and appending. Makes it if it is missing, never truncates it, and follows no
+/// link.
 pub(super) fn open_append(path: &Path) -> Result<File, StateError> {
     OpenOptions::new()
         .read(true)
@@ -96,7 +97,7 @@ pub(super) fn open_append(path: &Path) -> Result<File, StateError> {
         .map_err(|error| unwritable(path, &error))
 }
 
-/// Writes the bytes durably into `folder`, under a random name that goes when it is dropped.
+/// Writes the bytes durably into `folder`, under a random name that is removed on drop.
 pub(super) fn stage(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut staged = tempfile::Builder::new().suffix(".tmp").tempfile_in(folder)?;
     staged.write_all(bytes)?;
@@ -104,20 +105,20 @@ pub(super) fn stage(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     Ok(staged)
 }
 
-/// Puts a file with these bytes in the place of `path`, durably. A link there is replaced, not followed.
+/// Replaces `path` durably by a file with these bytes. A link is replaced, not followed.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     let staged = stage(parent(path), bytes).map_err(|error| unwritable(path, &error))?;
     staged.persist(path).map_err(|error| unwritable(path, &error.error))?;
     sync_folder(parent(path))
 }
 
-/// Shows that there is room to write in `folder`, before anything depends on it.
+/// Checks that there is room to write in `folder`, before anything depends on it.
 pub(super) fn probe(folder: &Path) -> Result<(), StateError> {
     let staged = stage(folder, &[b'.'; 64 * 1024]).map_err(|error| unwritable(folder, &error))?;
     staged.close().map_err(|error| unwritable(folder, &error))
 }
 
-/// Whose a folder is that is somebody else's than this process's user.
+/// The folder's owner, if it is not this process's user.
 pub(super) fn other_owner(folder: &Path) -> Result<Option<u32>, StateError> {
     let meta = std::fs::metadata(folder).map_err(|error| unreadable(folder, &error))?;
     Ok(Some(meta.uid()).filter(|owner| *owner != rustix::process::geteuid().as_raw()))

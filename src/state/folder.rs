@@ -1,5 +1,5 @@
-//! A state in a folder of this machine: `snapshot.json`, `journal.jsonl`, `history/`, `locks/`,
-//! `mailbox/`. The kernel's lock on a lock's file shows at once whether its holder lives.
+//! A state in a folder of this machine: `snapshot.json`, `journal.jsonl`, `history/`, `locks/`, `mailbox/`.
+//! The kernel's lock on a lock's file shows at once whether its holder lives.
 
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -32,7 +32,7 @@ impl Folder {
         }
     }
 
-    /// Under `name` if nothing is; the file is open and has the kernel's lock.
+    /// Creates `name` if it is free; the file is open and has the kernel's lock.
     fn create(&self, name: &str, bytes: &[u8]) -> Result<Option<File>, StateError> {
         let path = self.path(name);
         let folder = file::parent(&path);
@@ -41,7 +41,7 @@ impl Folder {
         let staged = file::stage(folder, bytes).map_err(failed)?;
         match staged.as_file().try_lock() {
             Ok(()) => {}
-            // Nobody else knows of it.
+            // No other process knows the new file.
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
@@ -64,7 +64,7 @@ impl Medium for Folder {
     fn prepare(&self, adopt: bool) -> Result<(), StateError> {
         if !self.0.is_dir() {
             file::create_folder(&self.0)?;
-            // It is of one machine, and says what is secret.
+            // The state belongs to one machine, and holds secrets.
             self.create(".gitignore", b"*\n")?;
         }
         match file::other_owner(&self.0)? {
@@ -85,7 +85,7 @@ impl Medium for Folder {
         loop {
             let Some(meta) = self.meta(name)? else { return Ok(None) };
             let Some(bytes) = file::read(&self.path(name))? else { return Ok(None) };
-            // Replaced in between: the bytes are not of that version.
+            // If it was replaced in between, the bytes are not of that version.
             if self.meta(name)?.is_some_and(|after| version(&after) == version(&meta)) {
                 return Ok(Some(Object { bytes, version: version(&meta) }));
             }
@@ -169,12 +169,12 @@ impl Medium for Folder {
     }
 
     fn trust(&self) -> Duration {
-        // To look costs next to nothing here.
+        // A check is cheap here.
         Duration::ZERO
     }
 }
 
-/// The journal's file; what is written is synced.
+/// The journal's file; every write is synced.
 #[derive(Debug)]
 pub(super) struct Appender {
     pub file: File,
@@ -183,8 +183,8 @@ pub(super) struct Appender {
 
 impl Append for Appender {
     fn cut(&mut self, sound: &[u8]) -> Result<(), StateError> {
-        // A new file rather than a shorter one: after a failed sync the system may show bytes that
-        // the disk does not have.
+        // A new file, not a shorter one: after a failed sync the system may show bytes that are not on the
+        // disk.
         file::replace(&self.path, sound)?;
         self.file = file::open_append(&self.path)?;
         Ok(())
@@ -198,7 +198,7 @@ impl Append for Appender {
     }
 }
 
-/// A lock's file, with the kernel's lock on it for as long as the process lives.
+/// A lock's file, with the kernel's lock on it while the process lives.
 #[derive(Debug)]
 struct Held {
     file: File,
@@ -214,7 +214,7 @@ impl Claim for Held {
     }
 
     fn release(&mut self, _bytes: &[u8]) {
-        // The kernel does, when the file is closed.
+        // The kernel unlocks it when the file is closed.
         let _ = self.file.unlock();
     }
 }

@@ -1,8 +1,8 @@
-//! The journal as bytes: one JSON line a record, each with its number and a CRC of its own text.
+//! The journal as bytes: one JSON line for each record, with its number and a CRC of its text.
 //!
-//! In: entries, or the file's bytes. Out: the other, and where the sound part ends. A last line
-//! without its newline is a write that a crash cut short; it was never durable, so it never
-//! counted. Anything else that does not read is damage and is refused. It never does I/O.
+//! In: entries, or the file's bytes. Out: the other, and where the sound part ends. A last line without its
+//! newline is a write that a crash cut short; it was never durable, so it never counted. Any other unreadable
+//! line is damage and is refused. It never does I/O.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::entry::{Entry, OpenOperations};
 use super::error::StateError;
 use super::record::Snapshot;
 
-/// One record with what frames it.
+/// One record with its frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Frame {
     pub sequence: u64,
@@ -29,7 +29,7 @@ pub(super) struct Frame {
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     pub frames: Vec<Frame>,
-    /// How many bytes they are; what follows is the torn tail.
+    /// Its size in bytes; the torn tail follows.
     pub sound: usize,
     pub torn: bool,
 }
@@ -37,7 +37,7 @@ pub(super) struct Frames {
 const PREFIX: &[u8] = br#"{"crc":""#;
 const SUFFIX: &[u8] = br#"","#;
 
-/// `{"crc":"0a1b2c3d","sequence":1,...}` and a newline; the CRC is over what follows its comma.
+/// Returns `{"crc":"0a1b2c3d","sequence":1,...}` and a newline; the CRC covers the text after its comma.
 pub(super) fn encode(frame: &Frame) -> Result<Vec<u8>, serde_json::Error> {
     let body = serde_json::to_vec(frame)?;
     let body = body.strip_prefix(b"{").unwrap_or(&body);
@@ -58,7 +58,7 @@ fn decode(line: &[u8]) -> Result<Frame, String> {
     serde_json::from_slice(&[b"{", body].concat()).map_err(|error| error.to_string())
 }
 
-/// Shows that the entry's record will read, before anything relies on it.
+/// Checks that the entry's record can be read back, before anything relies on it.
 pub(super) fn check(entry: &Entry) -> Result<(), StateError> {
     let frame = Frame {
         sequence: 0,
@@ -74,8 +74,8 @@ pub(super) fn check(entry: &Entry) -> Result<(), StateError> {
         .map_err(|reason| StateError::NotStorable { what: entry.to_string(), reason })
 }
 
-/// Reads the whole journal. Where a later holder of the lock goes on at an earlier record, it counts:
-/// what a late one wrote from there on had no effect, as it looked at its lock again before it acted.
+/// Reads the whole journal. Records of a later lock holder replace those of an earlier one from the same
+/// number on: the earlier holder checked its lock again before it acted, so its late records had no effect.
 pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Frames, StateError> {
     let (read, damage) = parse_sound(bytes);
     match damage {
@@ -84,7 +84,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Frames, StateError> {
     }
 }
 
-/// The same up to the first damaged line, and what is wrong there.
+/// Reads the journal up to the first damaged line; also returns the damage.
 pub(super) fn parse_sound(bytes: &[u8]) -> (Frames, Option<(usize, String)>) {
     let mut read = Frames::default();
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -134,8 +134,8 @@ fn damaged(path: &Path, line: usize, reason: String) -> StateError {
     }
 }
 
-/// Folds what is later than the snapshot into it; what it has already is skipped. Yields the
-/// operations that all the records leave open.
+/// Folds records that are later than the snapshot into it, and skips the others. Returns the operations that
+/// all the records leave open.
 pub(super) fn fold(
     snapshot: &mut Snapshot,
     frames: &[Frame],

@@ -1,7 +1,7 @@
-//! The serials that a state keeps: for looking back, and for the way back.
+//! The kept serials of a state, to look at and to go back to.
 //!
-//! In: the history. Out: what is in it, and the words that restore the best of it. It never
-//! restores by itself.
+//! In: the history. Out: its content, and the command that restores the best serial. It never restores by
+//! itself.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use super::error::StateError;
 use super::record::{Snapshot, WrittenBy};
 use super::store::{SNAPSHOT, Store, history_name};
 
-/// How many serials are kept.
+/// Number of serials that are kept.
 const KEPT: usize = 50;
 
 /// One kept serial.
@@ -19,13 +19,12 @@ pub struct HistoryEntry {
     pub serial: u64,
     pub taken_at: Timestamp,
     pub written_by: WrittenBy,
-    /// How many resources it knows.
+    /// Number of its resources.
     pub resources: usize,
 }
 
 impl Store {
-    /// The kept serials that read, oldest first. One that is damaged is left out: it is no way
-    /// back.
+    /// The readable kept serials, oldest first. A damaged one is left out, since it cannot be restored.
     pub fn history(&self) -> Result<Vec<HistoryEntry>, StateError> {
         let read = |serial| self.load_serial(serial).ok();
         Ok(self
@@ -41,9 +40,9 @@ impl Store {
             .collect())
     }
 
-    /// One kept serial, without what the journal says after it.
+    /// Loads one kept serial, without later journal records.
     ///
-    /// Errors: [`StateError::NoSuchSerial`], or what is wrong with its file.
+    /// Errors: [`StateError::NoSuchSerial`], or the fault of its file.
     pub fn load_serial(&self, serial: u64) -> Result<Snapshot, StateError> {
         let name = history_name(serial);
         match self.medium.get(&name)? {
@@ -54,7 +53,7 @@ impl Store {
         }
     }
 
-    /// What is kept, by name only, lowest first.
+    /// The kept serials by name only, lowest first.
     pub(super) fn serials(&self) -> Result<Vec<u64>, StateError> {
         let names = self.medium.names("history")?;
         let mut serials: Vec<u64> =
@@ -63,7 +62,7 @@ impl Store {
         Ok(serials)
     }
 
-    /// Makes room for one more than there were.
+    /// Deletes the oldest serials to make room for one more.
     pub(super) fn forget_old_serials(&self, mut serials: Vec<u64>) -> Result<(), StateError> {
         serials.truncate((serials.len() + 1).saturating_sub(KEPT));
         for serial in serials {
@@ -72,7 +71,7 @@ impl Store {
         Ok(())
     }
 
-    /// For a snapshot that is missing or damaged: the command that puts the best copy back.
+    /// The command that restores the best copy, for a missing or damaged snapshot.
     pub(super) fn how_to_restore(&self) -> String {
         let best = self.history().ok().and_then(|mut kept| kept.pop());
         let history = self.path("history");

@@ -1,8 +1,8 @@
 //! The journal that a session writes: an entry is on the disk when `append` returns.
 //!
-//! In: entries from any number of tasks. Out: records in one order, and the snapshot that they
-//! fold to. One thread writes; whoever waits while it syncs shares the next sync. It never goes on
-//! after a failed write or sync, because nobody knows then what the disk has.
+//! In: entries from any number of tasks. Out: records in one order, and the snapshot that they fold to. One
+//! thread writes; tasks that wait while it syncs share the next sync. It never continues after a failed write
+//! or sync, because the content of the disk is then unknown.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,11 +21,11 @@ use super::medium::Append;
 use super::record::Snapshot;
 use crate::clock;
 
-/// An open journal; share it by reference or in an `Arc`. It holds the lock with its guard, and
-/// dropping it waits for what was handed in.
+/// An open journal; share it by reference or in an `Arc`. It holds the lock with its guard, and dropping it
+/// waits for the entries handed in.
 #[derive(Debug)]
 pub struct Journal {
-    /// None only while dropping.
+    /// `None` only while dropping.
     queue: Option<Sender<Waiting>>,
     writer: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
@@ -46,7 +46,7 @@ struct Waiting {
 }
 
 impl Journal {
-    /// `file` ends after a whole record, and `snapshot` has all of them folded in.
+    /// Starts a journal whose `file` ends after a whole record; `snapshot` has all records folded in.
     pub(super) fn start(
         file: Box<dyn Append>,
         path: PathBuf,
@@ -63,12 +63,12 @@ impl Journal {
         Ok(Self { queue: Some(queue), writer: Some(writer), shared, held })
     }
 
-    /// Writes the entry down. Once this was polled the entry is written even if nobody waits on.
+    /// Appends the entry. Once this was polled the entry is written, even if the future is dropped.
     ///
-    /// Errors: [`StateError::NotStorable`] for an entry that could not be read again, which harms
-    /// no other; [`StateError::Full`] and [`StateError::Unwritable`] for those whose write failed,
-    /// [`StateError::TakenOver`] where the lock is somebody else's by now, [`StateError::JournalClosed`]
-    /// for every later one.
+    /// Errors: [`StateError::NotStorable`] for an entry that could not be read back, which affects no other;
+    /// [`StateError::Full`] and [`StateError::Unwritable`] for entries whose write failed;
+    /// [`StateError::TakenOver`] if the lock was taken over; [`StateError::JournalClosed`] for every later
+    /// entry.
     pub async fn append(&self, entry: Entry) -> Result<(), StateError> {
         frame::check(&entry)?;
         let (answer, answered) = oneshot::channel();
@@ -83,24 +83,24 @@ impl Journal {
         }
     }
 
-    /// The state with every durable record folded in: what a checkpoint takes.
+    /// The state with every durable record folded in, for a checkpoint.
     pub fn snapshot(&self) -> Snapshot {
         self.shared.snapshot().clone()
     }
 
-    /// Answers from the same without a copy of it; nothing is written meanwhile.
+    /// Answers from the same state without a copy; nothing is written meanwhile.
     pub fn look<T>(&self, answer: impl FnOnce(&Snapshot) -> T) -> T {
         answer(&self.shared.snapshot())
     }
 
-    /// Looks whether the lock is still this process's.
+    /// Checks that this process still holds the lock.
     ///
-    /// Errors: [`StateError::TakenOver`], or why it cannot be looked at.
+    /// Errors: [`StateError::TakenOver`], or why it cannot be checked.
     pub fn verify(&self) -> Result<(), StateError> {
         self.held.verify()
     }
 
-    /// How often the disk was asked to sync.
+    /// Number of syncs to the disk.
     pub fn syncs(&self) -> u64 {
         self.shared.syncs.load(Ordering::Relaxed)
     }
@@ -110,7 +110,7 @@ impl Drop for Journal {
     fn drop(&mut self) {
         drop(self.queue.take());
         if let Some(writer) = self.writer.take() {
-            // A panic there has been answered to whoever waited.
+            // A panic of the writer was answered to the waiting tasks.
             let _ = writer.join();
         }
     }
@@ -149,15 +149,14 @@ impl Writer {
                 });
             }
             for waiting in batch {
-                // Nobody waits for an entry whose task was cancelled.
+                // A cancelled task no longer waits for its entry.
                 let _ = waiting.answer.send(written.clone());
             }
         }
     }
 
-    /// One write and one sync for all of them; then they are folded in, in their order. What was written
-    /// after somebody else took over is nothing that may be acted on, so the lock is looked at on
-    /// both sides.
+    /// Writes all entries with one write and one sync, then folds them in, in order. Entries written after
+    /// the lock was taken over must not be acted on, so the lock is checked before and after.
     fn write(&mut self, batch: &[Waiting]) -> Result<(), StateError> {
         self.held.verify()?;
         let path = &self.shared.path;
@@ -177,7 +176,7 @@ impl Writer {
         self.shared.syncs.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = self.file.append(&bytes) {
             return Err(match error {
-                // Who that was is in its lock.
+                // Its lock names the process that took over.
                 StateError::TakenOver { .. } => self.held.lost().unwrap_or(error),
                 error => error,
             });

@@ -1,8 +1,8 @@
-//! One writer at a time. A lock is an object `locks/NNNNNNNN.json` that its holder puts and renews; the
-//! highest number is the one that counts, and the number fences: who takes over from a holder that
-//! is dead, or has shown no life for [`TTL`], puts the next one, and the late holder is refused its next
-//! write to the journal. The observer measures the holder's silence by its own clock, so that
-//! no two machines have to agree about the time.
+//! One writer at a time. A lock is an object `locks/NNNNNNNN.json` that its holder puts and renews. The
+//! highest number counts, and it is the fence: a process that takes over from a holder that is dead, or was
+//! silent for [`TTL`], puts the next number, and the late holder's next write to the journal is refused. The
+//! observer measures the holder's silence by its own clock, so that no two machines have to agree about the
+//! time.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,16 +21,16 @@ mod holder;
 pub(super) use held::{Followed, Held};
 pub use holder::Holder;
 
-/// A lock that was not renewed for so long is taken over, unless its place says another time.
+/// Time after which a lock that was not renewed is taken over, unless its place has another.
 pub const TTL: Duration = Duration::from_secs(20);
 
-/// What a lock's object says.
+/// The content of a lock's object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Lease {
     holder: Holder,
-    /// Random: two leases are never the same text.
+    /// Random, so that two leases never have the same text.
     session: String,
-    /// How often it was renewed.
+    /// Number of renewals.
     renewed: u64,
     released: bool,
 }
@@ -39,7 +39,7 @@ fn name(fence: u64) -> String {
     format!("locks/{fence:08}.json")
 }
 
-/// The numbers of the locks that there are, lowest first.
+/// The numbers of the existing locks, lowest first.
 fn fences(medium: &dyn Medium) -> Result<Vec<u64>, StateError> {
     let names = medium.names("locks")?;
     let mut fences: Vec<u64> =
@@ -48,23 +48,23 @@ fn fences(medium: &dyn Medium) -> Result<Vec<u64>, StateError> {
     Ok(fences)
 }
 
-/// Somebody who wants the lock, and watches whether its holder lives.
+/// A process that wants the lock, and watches whether its holder lives.
 #[derive(Debug)]
 pub struct Contender {
     medium: Arc<dyn Medium>,
     holder: Holder,
-    /// Whether the place may be another user's.
+    /// Whether the place may belong to another user.
     adopt: bool,
     seen: Option<Seen>,
 }
 
-/// A lock as it was first seen.
+/// A lock as first observed.
 #[derive(Debug)]
 struct Seen {
     fence: u64,
     version: Version,
     since: Duration,
-    /// It has been renewed since.
+    /// Whether it has been renewed since.
     renewed: bool,
 }
 
@@ -73,18 +73,17 @@ impl Contender {
         Self { medium, holder, adopt, seen: None }
     }
 
-    /// The highest number that the journal knows of: whoever took the locks' objects away has not made it
-    /// forget them.
+    /// The highest lock number in the journal, which remembers it even if the locks' objects were deleted.
     fn last(&self) -> Result<u64, StateError> {
         Ok(frame::parse_sound(&self.medium.journal()?).0.fence())
     }
 
-    /// Whether the holder was seen to renew its lock.
+    /// Tells whether the holder was seen to renew its lock.
     pub fn holder_lives(&self) -> bool {
         self.seen.as_ref().is_some_and(|seen| seen.renewed)
     }
 
-    /// Takes the lock if it is free, or its holder has shown no life for [`TTL`] in all that was seen.
+    /// Takes the lock if it is free, or if its holder was observed to be silent for [`TTL`].
     ///
     /// Errors: [`StateError::Locked`], or why the place cannot be read or written.
     pub fn try_take(&mut self) -> Result<LockGuard, StateError> {
@@ -102,7 +101,7 @@ impl Contender {
         }
     }
 
-    /// Takes the lock whoever has it.
+    /// Takes the lock from any holder.
     pub fn seize(&mut self) -> Result<LockGuard, StateError> {
         self.seen = None;
         loop {
@@ -112,22 +111,22 @@ impl Contender {
             let next = last.map_or_else(|| self.last(), Ok)? + 1;
             if let Some(guard) = self.claim(next, from)? {
                 self.forget(fences);
-                // The next write of the one that had it is refused, though its lock was renewed just now.
+                // The previous holder's next write is refused, even if its lock was renewed just now.
                 self.medium.open_journal(next)?;
                 return Ok(guard);
             }
         }
     }
 
-    /// Takes away the locks that do not count any more: whoever renews one learns that it is lost.
+    /// Deletes locks that no longer count: a holder that renews one learns that it is lost.
     fn forget(&self, fences: Vec<u64>) {
         for old in fences {
-            // One that stays is lower, and counts for nothing either.
+            // A lock that stays has a lower number and does not count.
             let _ = self.medium.delete(&name(old));
         }
     }
 
-    /// Who has it, if anybody says so.
+    /// The current holder, if the lock names one.
     pub fn holder(&self) -> Result<Option<Holder>, StateError> {
         let Some(last) = fences(&*self.medium)?.pop() else { return Ok(None) };
         let free = self.medium.is_held(&name(last))? == Some(false);
@@ -145,7 +144,7 @@ impl Contender {
         }
     }
 
-    /// Whose the lock was that is free now: none where it was given back.
+    /// Returns the previous holder of a lock that is free now; `None` if it was given back.
     ///
     /// Errors: [`StateError::Locked`].
     fn free(&mut self, fence: u64) -> Result<Option<Holder>, StateError> {
@@ -174,7 +173,7 @@ impl Contender {
         let lease = Lease { holder: self.holder.clone(), session, renewed: 0, released: false };
         let began = clock::boottime();
         let Some(claim) = self.medium.claim(&name(fence), &text(&lease))? else { return Ok(None) };
-        // Whoever was stopped before it put this number finds a higher one that has come and gone.
+        // A process that was stopped before it put this number finds that a higher one has come and gone.
         if fences(&*self.medium)?.last() != Some(&fence) {
             drop(claim);
             self.forget(vec![fence]);
@@ -197,17 +196,17 @@ pub struct LockGuard {
 }
 
 impl LockGuard {
-    /// Who is written in the lock: this process.
+    /// The holder in the lock: this process.
     pub fn holder(&self) -> &Holder {
         &self.held.holder
     }
 
-    /// Rises with every lock of this state that was ever taken.
+    /// Increases with every lock of this state.
     pub fn fence(&self) -> u64 {
         self.held.fence
     }
 
-    /// Whom it was taken from, where that one had not given it back.
+    /// The holder that it was taken from, if that one had not given it back.
     pub fn taken_from(&self) -> Option<&Holder> {
         self.from.as_ref()
     }
@@ -216,7 +215,7 @@ impl LockGuard {
         &self.held
     }
 
-    /// Whether a session's journal is still open.
+    /// Tells whether a session's journal is still open.
     pub(super) fn in_session(&self) -> bool {
         Arc::strong_count(&self.held) > 1
     }

@@ -1,4 +1,4 @@
-//! A state moves: into a bucket, out of it, or from one folder to another.
+//! Moves a state: into a bucket, out of it, or from one folder to another.
 
 use super::document;
 use super::error::StateError;
@@ -8,12 +8,12 @@ use super::record::Snapshot;
 use super::store::{JOURNAL, SNAPSHOT, Store, history_name};
 
 impl Store {
-    /// Copies the state to `to` with its history, and leaves a note here that says what `state` has to be
-    /// from now on, which is `setting`. Both are locked, and no operation is open. Cut short, it is done
-    /// again from the start.
+    /// Copies the state to `to` with its history, and leaves a note here with the new value of `state`, which
+    /// is `setting`. Both are locked, and no operation is open. A copy that was cut short is repeated from
+    /// the start.
     ///
-    /// Errors: [`StateError::Occupied`] where there is another state at `to`, or this one has been gone
-    /// on with there; why it cannot be read here or written there.
+    /// Errors: [`StateError::Occupied`] if another state is at `to`, or this one has been continued there;
+    /// why it cannot be read here or written there.
     pub fn migrate(
         &self,
         lock: &LockGuard,
@@ -23,7 +23,7 @@ impl Store {
         snapshot: &mut Snapshot,
     ) -> Result<(), StateError> {
         // The journal is folded in, so that it can stay behind.
-        // The next one to write says which file it is, since the place may call it another way.
+        // The next writer records its file, since the place may use another name for it.
         snapshot.made_by = None;
         self.checkpoint(lock, snapshot)?;
         to.takes(self, snapshot)?;
@@ -39,11 +39,11 @@ impl Store {
         Ok(())
     }
 
-    /// Whether this place can have the state of `snapshot`, which is kept in `from`.
+    /// Checks that this place can take the state of `snapshot`, which is kept in `from`.
     fn takes(&self, from: &Self, snapshot: &Snapshot) -> Result<(), StateError> {
         let occupied = |found: String| StateError::Occupied { path: self.place().to_owned(), found };
         let Some(object) = self.medium.get(SNAPSHOT)? else {
-            // A move that was cut short leaves what it had copied, which is nothing but this state's past.
+            // A move that was cut short leaves its copies, which hold only this state's past.
             let of_this =
                 |kept: &Snapshot| kept.lineage == snapshot.lineage && kept.serial <= snapshot.serial;
             for serial in self.serials()? {
@@ -61,7 +61,7 @@ impl Store {
             };
         };
         match document::decode(&object.bytes, &self.path(SNAPSHOT), || self.how_to_restore()) {
-            // It was here before.
+            // The state was here before.
             Err(StateError::Moved { .. }) => Ok(()),
             Err(error) => Err(error),
             // A move that was cut short before the note was left.

@@ -1,5 +1,5 @@
-//! Messages for whoever holds the lock, kept beside the state: `mailbox/RECIPIENT.TIME.RANDOM.json`. What
-//! they say is the business of who sends and takes them.
+//! Messages to the holder of the lock, kept beside the state: `mailbox/RECIPIENT.TIME.RANDOM.json`. Only
+//! senders and recipients know their content.
 
 use super::error::StateError;
 use super::medium::Only;
@@ -7,7 +7,7 @@ use super::store::Store;
 use crate::clock;
 
 impl Store {
-    /// Leaves a message, and answers with its name.
+    /// Stores a message, and returns its name.
     ///
     /// Errors: why it cannot be written.
     pub fn post(&self, recipient: &str, bytes: &[u8]) -> Result<String, StateError> {
@@ -19,7 +19,7 @@ impl Store {
         Ok(name)
     }
 
-    /// The names of the messages to somebody, the oldest first.
+    /// The names of a recipient's messages, the oldest first.
     ///
     /// Errors: why they cannot be listed.
     pub fn posted(&self, recipient: &str) -> Result<Vec<String>, StateError> {
@@ -33,14 +33,14 @@ impl Store {
         Ok(names)
     }
 
-    /// Whether a message has not been taken yet.
+    /// Tells whether a message has not been taken yet.
     ///
-    /// Errors: why that cannot be looked at.
+    /// Errors: why that cannot be checked.
     pub fn is_posted(&self, name: &str) -> Result<bool, StateError> {
         Ok(self.medium.version(name)?.is_some())
     }
 
-    /// Takes a message out; none where somebody else has.
+    /// Takes a message out; `None` if another process has taken it.
     ///
     /// Errors: why it cannot be read or removed.
     pub fn take(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {

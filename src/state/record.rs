@@ -1,7 +1,7 @@
-//! What is known about a stack's resources, and the changes that are folded into it.
+//! The known resources of a stack, and the changes that are folded into them.
 //!
-//! In: changes, one at a time. Out: the snapshot that they make. It never does I/O and never
-//! fails: a change that finds its work already done leaves everything as it is.
+//! In: changes, one at a time. Out: the resulting snapshot. It never does I/O and never fails: a change that
+//! was already made has no effect.
 
 use std::time::Duration;
 
@@ -22,29 +22,29 @@ pub const FORMAT_VERSION: u32 = 1;
 pub struct Record {
     /// The cloud's id or ARN.
     pub id: String,
-    /// As they were given to the last create or update that succeeded.
+    /// The inputs of the last create or update that succeeded.
     pub inputs: Object,
-    /// As the cloud last answered.
+    /// The outputs in the cloud's last answer.
     pub outputs: Object,
-    /// How often this address was created; part of generated names.
+    /// Number of times this address was created; part of generated names.
     pub generation: u32,
-    /// What must outlive it; deletion goes the other way, also when the stack file is gone.
+    /// Resources that must outlive it; deletion uses the reverse order, even without the stack file.
     pub depends_on: Vec<Address>,
     pub prevent_destroy: bool,
-    /// Whether the operation that made or changed it last was cut short: the next one ends it.
+    /// Whether its last create or update was cut short: the next operation finishes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unfinished: bool,
 }
 
-/// A resource that was replaced under its address and is still to be deleted.
+/// A resource that was replaced at its address and is still to be deleted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deposed {
     pub address: Address,
     pub record: Record,
 }
 
-/// A create that may have been sent, and of which nothing was to be seen. One that is begun again has its
-/// tokens, tags and generated names, and so finds what shows itself late.
+/// A create that may have been sent, and whose resource was not found. A repeat has its tokens, tags and
+/// generated names, and so finds a resource that shows late.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unseen {
     pub begin: Begin,
@@ -52,13 +52,13 @@ pub struct Unseen {
 }
 
 impl Unseen {
-    /// How long ago nothing was to be seen of it; nothing, by a clock that was put back.
+    /// Time since the resource was not found; zero if the clock was put back.
     pub fn age(&self) -> Duration {
         Duration::try_from(crate::clock::now().duration_since(self.since)).unwrap_or_default()
     }
 }
 
-/// Who wrote a snapshot.
+/// The writer of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WrittenBy {
     /// The version of bgform.
@@ -74,18 +74,18 @@ pub struct WrittenBy {
 pub struct Snapshot {
     /// [`FORMAT_VERSION`] of the bgform that wrote it.
     pub version: u32,
-    /// Random, made once for a stack's state: two states that differ here have nothing in common.
+    /// Random, chosen once for a stack's state: states of different lineages are unrelated.
     pub lineage: String,
-    /// Rises with every checkpoint.
+    /// Increases with every checkpoint.
     pub serial: u64,
-    /// The last journal record that is folded in. Kept by `state/`: a crash between writing the
-    /// snapshot and emptying the journal must not fold anything twice.
+    /// The last journal record that is folded in. Kept by `state/`: after a crash between writing the
+    /// snapshot and emptying the journal, no record must be folded twice.
     pub sequence: u64,
     /// No journal record up to this one leaves an operation open.
     #[serde(default)]
     pub closed: u64,
     pub stack: String,
-    /// The stack file that the state belongs to, as it is called on every machine.
+    /// The stack file of the state, by its name on every machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<String>,
     pub account: String,
@@ -93,44 +93,44 @@ pub struct Snapshot {
     pub endpoint: Option<String>,
     pub resources: IndexMap<Address, Record>,
     pub deposed: Vec<Deposed>,
-    /// Answers of `existing` blocks that may move.
+    /// Answers of `existing` blocks that may change.
     pub existing: IndexMap<Address, Value>,
     pub outputs: Object,
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub deployments: IndexMap<String, Deployment>,
-    /// Looked for again by every later apply, for some time.
+    /// Creates that every later apply looks for again, for some time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<Unseen>,
     pub taken_at: Timestamp,
     pub written_by: WrittenBy,
 }
 
-/// What one journal record changes in a snapshot.
+/// The change of a snapshot by one journal record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// The address now stands for this record.
     Put { address: Address, record: Record },
-    /// The record with this id makes room at its address for the one that replaces it. With the
-    /// id, since folding it again after the replacement must not depose the replacement.
+    /// The record with this id is moved from its address for its replacement. The id keeps a repeated fold
+    /// from moving the replacement.
     Depose { address: Address, id: String },
-    /// The address stands for nothing.
+    /// The address no longer has a record.
     Remove { address: Address },
     /// A deposed record was deleted.
     RemoveDeposed { address: Address, id: String },
-    /// What an `existing` block found.
+    /// The answer of an `existing` block.
     Existing { address: Address, value: Value },
-    /// Nothing was to be seen of a create.
+    /// The resource of a create was not found.
     Unseen { create: Box<Unseen> },
-    /// Nothing will be seen any more of the create that was this operation.
+    /// The unseen create of this operation is no longer looked for.
     Over { operation: String },
-    /// What stands beside the address's own record is to be deleted.
+    /// A resource beside the address's own record is to be deleted.
     Leftover { address: Address, record: Record },
     /// The stack's outputs, all of them.
     Outputs { outputs: Object },
-    /// How a deployment stands; nothing is known of it any more where it is none.
+    /// The facts of a deployment; `None` removes them.
     Deployment { name: String, facts: Option<Box<Deployment>> },
-    /// The author renamed it. Nothing happens where `to` already stands for another id.
+    /// The author renamed the address. No effect if `to` already has another id.
     Move { from: Address, to: Address },
 }
 
@@ -164,14 +164,14 @@ impl Snapshot {
         }
     }
 
-    /// Folds one change in. Twice is the same as once.
+    /// Folds one change in. Idempotent.
     pub fn apply(&mut self, change: &Change) {
         match change {
             Change::Put { address, record } => {
-                // What was replaced and is back (an image baked the same way again) is not to go.
+                // A replaced resource that is used again (an image baked the same way) must not be deleted.
                 self.deposed.retain(|old| old.address != *address || old.record.id != record.id);
                 self.resources.insert(address.clone(), record.clone());
-                // What a replacement may have made is not what it replaces.
+                // An unseen replacement is not the resource that it replaces.
                 self.unseen
                     .retain(|one| one.begin.address != *address || one.begin.generation != record.generation);
             }

@@ -1,5 +1,5 @@
-//! The way back to a kept serial: chosen by a person, where the state does not read or says what is not
-//! so. Nothing is thrown away: what it replaces stays in the history or is set aside.
+//! Restores a kept serial that a person chose, if the state cannot be read or is wrong. Nothing is lost: the
+//! replaced snapshot stays in the history or is set aside.
 
 use super::document;
 use super::error::StateError;
@@ -9,26 +9,26 @@ use super::medium::Only;
 use super::store::{JOURNAL, SNAPSHOT, Store};
 use crate::clock;
 
-/// What a restore has done.
+/// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
-    /// The serial whose snapshot it is.
+    /// The serial of the restored snapshot.
     pub from: u64,
-    /// The serial that the state has now.
+    /// The new serial of the state.
     pub serial: u64,
-    /// How many records of the journal were later, and still count.
+    /// Number of later journal records that still count.
     pub records: usize,
-    /// Where copies of what did not read are.
+    /// The places of copies of unreadable files.
     pub aside: Vec<String>,
 }
 
 impl Store {
-    /// Puts a kept serial in the place of the snapshot: the newest that reads where none is named. Where
-    /// the state reads, it becomes the next serial, and the journal has no part in it: no operation may
-    /// be open there. Where it does not, what is sound of the journal and goes on from that serial still
-    /// counts, and all of the rest is copied to `aside/` first.
+    /// Restores a kept serial, or the newest readable one if none is named. If the state can be read, the
+    /// snapshot becomes the next serial and the journal is not used: it may have no open operation. Otherwise
+    /// the sound journal records that continue that serial still count, and the rest is copied to `aside/`
+    /// first.
     ///
-    /// Errors: [`StateError::NoSuchSerial`], what is wrong with that serial, and why nothing can be written.
+    /// Errors: [`StateError::NoSuchSerial`], the fault of that serial, and why nothing can be written.
     pub fn restore(&self, lock: &LockGuard, serial: Option<u64>) -> Result<Restored, StateError> {
         let newest = || self.history().map(|kept| kept.last().map_or(0, |kept| kept.serial));
         let from = serial.map_or_else(newest, Ok)?;
@@ -49,7 +49,7 @@ impl Store {
                 | StateError::JournalRecord { .. }
                 | StateError::JournalGap { .. },
             ) => self.mend(lock, from),
-            // It is elsewhere, of a later version, or could not be looked at: no damage to mend.
+            // The state is elsewhere, of a later version, or cannot be checked: there is no damage to repair.
             Err(error) => Err(error),
         }
     }
@@ -69,7 +69,7 @@ impl Store {
         let (read, damage) = frame::parse_sound(&journal);
         let chains =
             |frames: &[frame::Frame]| frame::fold(&mut kept.clone(), frames, &self.path(JOURNAL)).is_ok();
-        // What does not go on from this serial is of no use beside it.
+        // Records that do not continue this serial are of no use with it.
         let sound = if chains(&read.frames) { read.sound } else { 0 };
         if damage.is_some() || sound == 0 && !journal.is_empty() {
             set_aside(JOURNAL, &journal)?;

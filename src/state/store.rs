@@ -1,9 +1,9 @@
 //! One stack's state: `snapshot.json`, a journal, `history/NNNNNNNN.json`, `locks/`, in a folder or in a
 //! bucket.
 //!
-//! In: a place, a snapshot to keep. Out: the state as it stands, sessions that write to it, what
-//! it was before. Every stage of a write leaves a state that reads as before or as after. It
-//! never repairs what it does not understand: it says what is wrong and what to type.
+//! In: a place, a snapshot to keep. Out: the current state, sessions that write to it, its earlier serials.
+//! Every stage of a write leaves a readable state, the old or the new one. It never repairs what it does not
+//! understand: it reports the fault and the command to run.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,28 +23,28 @@ use crate::clock;
 pub(super) const SNAPSHOT: &str = "snapshot.json";
 pub(super) const JOURNAL: &str = "journal.jsonl";
 
-/// One stack's state, which need not exist yet.
+/// One stack's state, which may not exist yet.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) medium: Arc<dyn Medium>,
-    /// The stack file that asks.
+    /// The stack file of the caller.
     file: Option<String>,
-    /// Whether a state that another file made, or a folder that another user made, is taken over.
+    /// Whether to take over a state of another file, or a folder of another user.
     pub(super) adopt: bool,
 }
 
-/// The state as it stands.
+/// The current state.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// With the journal folded in.
     pub snapshot: Snapshot,
-    /// For recovery, in the order in which they began.
+    /// The open operations for recovery, in the order in which they began.
     pub open: Vec<OpenOperation>,
-    /// Whether the journal ends in a write that a crash cut short. It needs nobody's attention.
+    /// Whether the journal ends in a write that a crash cut short. This needs no action.
     pub torn: bool,
 }
 
-/// What a checkpoint has done so far; each leaves a state that reads.
+/// The stages of a checkpoint; each leaves a readable state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     Put,
@@ -53,12 +53,12 @@ pub(super) enum Stage {
 }
 
 impl Store {
-    /// In a folder of this machine.
+    /// A state in a folder of this machine.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self::on(Folder(folder.into()))
     }
 
-    /// In a bucket. Makes no call yet.
+    /// A state in a bucket. Makes no call yet.
     pub fn in_bucket(settings: BucketSettings) -> Self {
         Self::on(Bucket::new(settings))
     }
@@ -67,13 +67,13 @@ impl Store {
         Self { medium: Arc::new(medium), file: None, adopt: false }
     }
 
-    /// For a stack file, by a name that it keeps on other machines: a state that another file made is
-    /// refused, unless it is to be adopted.
+    /// Binds the store to a stack file, by a name that is the same on other machines. A state of another file
+    /// is refused, unless it is to be adopted.
     pub fn of_file(self, file: String, adopt: bool) -> Self {
         Self { file: Some(file), adopt, ..self }
     }
 
-    /// Where it is, as people write it.
+    /// The place as a user writes it.
     pub fn place(&self) -> &Path {
         self.medium.place()
     }
@@ -82,30 +82,29 @@ impl Store {
         self.medium.path(name)
     }
 
-    /// Whether there is a state here, sound or not.
+    /// Tells whether there is a state here, sound or not.
     ///
     /// Errors: [`StateError::Unreadable`] and [`StateError::Bucket`].
     pub fn exists(&self) -> Result<bool, StateError> {
         Ok(self.medium.version(SNAPSHOT)?.is_some())
     }
 
-    /// Takes the lock, making the place where it is missing; `command` is what others are told. It
-    /// does not wait: [`Store::contend`] is for that.
+    /// Takes the lock, and makes the place if it is missing. Others see `command` as its holder. It does not
+    /// wait: use [`Store::contend`] for that.
     ///
     /// Errors: [`StateError::Locked`], or why the place cannot be written.
     pub fn lock(&self, command: &str) -> Result<LockGuard, StateError> {
         self.contend(Holder::this_process(command)).try_take()
     }
 
-    /// Somebody who wants the lock, and may have to wait for it.
+    /// A contender for the lock, which may wait for it.
     pub fn contend(&self, holder: Holder) -> Contender {
         Contender::new(Arc::clone(&self.medium), holder, self.adopt)
     }
 
-    /// Reads the state; needs no lock. None where there never was one.
+    /// Reads the state; needs no lock. `None` if there never was one.
     ///
-    /// Errors: everything that is wrong with what is kept, [`StateError::AnotherFile`] and
-    /// [`StateError::Unreadable`].
+    /// Errors: every fault of the kept files, [`StateError::AnotherFile`] and [`StateError::Unreadable`].
     pub fn load(&self) -> Result<Option<Loaded>, StateError> {
         let Some(mut read) = self.read()? else { return Ok(None) };
         if let Some(file) = &self.file {
@@ -125,7 +124,7 @@ impl Store {
         Ok(Some(Loaded { snapshot: read.snapshot, open: read.open.into_vec(), torn: read.frames.torn }))
     }
 
-    /// Writes down that this stack file has the state from now on, if another one made it.
+    /// Records that the state belongs to this stack file from now on, if another one made it.
     ///
     /// Errors: those of [`Store::load`] and [`Store::checkpoint`].
     pub fn take_over(&self, lock: &LockGuard) -> Result<(), StateError> {
@@ -157,9 +156,9 @@ impl Store {
         Ok(Some(Read { serial, snapshot, open, frames, journal }))
     }
 
-    /// Snapshot and journal that go together, though a checkpoint may run beside this: it puts the
-    /// new snapshot before it empties the journal, so a snapshot that is still the same afterwards
-    /// goes with the journal that was read in between.
+    /// Reads a snapshot and a journal that belong together, even during a checkpoint. A checkpoint puts the
+    /// new snapshot before it empties the journal, so a snapshot that is unchanged afterwards belongs to the
+    /// journal read in between.
     fn read_together(&self) -> Result<(Option<Object>, Vec<u8>), StateError> {
         loop {
             let kept = self.medium.get(SNAPSHOT)?;
@@ -170,20 +169,20 @@ impl Store {
         }
     }
 
-    /// Starts writing, after showing that there is room. `snapshot` is what [`Store::load`]
-    /// gave, or the stack's first one, which is put here. A torn tail is cut off. One session at a
-    /// time: drop the journal before the next.
+    /// Starts a session, after checking that there is room. `snapshot` is that of [`Store::load`], or the
+    /// stack's first one, which is put here. A torn tail is cut off. One session at a time: drop the journal
+    /// before the next.
     ///
-    /// Errors: [`StateError::Locked`] where the journal of the last one is still open, [`StateError::Stale`]
-    /// where the state has moved on since it was loaded, [`StateError::TakenOver`],
-    /// [`StateError::WrongLineage`], those of [`Store::load`], and why nothing can be written.
+    /// Errors: [`StateError::Locked`] if the last session's journal is still open, [`StateError::Stale`] if
+    /// the state has changed since it was loaded, [`StateError::TakenOver`], [`StateError::WrongLineage`],
+    /// those of [`Store::load`], and why nothing can be written.
     pub fn begin_session(&self, lock: &LockGuard, mut snapshot: Snapshot) -> Result<Journal, StateError> {
         if lock.in_session() {
             return Err(lock::locked_by(self.place().to_owned(), lock.holder().clone()));
         }
         self.medium.probe()?;
         lock.held().verify()?;
-        // Before it is read: what a late holder writes from here on is refused or does not count.
+        // Opened before it is read: a late holder's writes from here on are refused or do not count.
         let mut journal = self.medium.open_journal(lock.fence())?;
         let mut followed =
             Followed { sequence: snapshot.sequence, open: OpenOperations::default(), empty: true };
@@ -214,11 +213,11 @@ impl Store {
         Journal::start(journal, self.path(JOURNAL), snapshot, Arc::clone(lock.held()))
     }
 
-    /// Keeps the snapshot under the next serial, and empties the journal if all of it is folded in
-    /// and no operation is open. During a session the snapshot is [`Journal::snapshot`]'s.
+    /// Keeps the snapshot under the next serial, and empties the journal if all of it is folded in and no
+    /// operation is open. During a session the snapshot is [`Journal::snapshot`]'s.
     ///
-    /// Errors: [`StateError::WrongLineage`], [`StateError::TakenOver`], or why it cannot be written; the
-    /// state then is what it was, or already the new one with the journal still there. Both read.
+    /// Errors: [`StateError::WrongLineage`], [`StateError::TakenOver`], or why it cannot be written. The
+    /// state is then the old one, or the new one with the journal still there; both are readable.
     pub fn checkpoint(&self, lock: &LockGuard, snapshot: &mut Snapshot) -> Result<(), StateError> {
         self.checkpoint_in_stages(lock, snapshot, &mut |_| ())
     }
@@ -236,9 +235,9 @@ impl Store {
         let serials = self.serials()?;
         let bytes = loop {
             let (there, version) = self.there(snapshot)?;
-            // After it was read: what somebody else puts from here on has another version.
+            // Checked after the read: another process's later snapshot has another version.
             lock.held().verify()?;
-            // Past the kept ones too: where an older serial was restored, the later ones stay.
+            // Above the kept serials too: after an older one was restored, the later ones stay.
             let last = snapshot.serial.max(there).max(serials.last().copied().unwrap_or_default());
             let next = Snapshot {
                 serial: last.saturating_add(1),
@@ -252,8 +251,8 @@ impl Store {
                 *snapshot = next;
                 break bytes;
             }
-            // Somebody was faster: one who took over, which is seen above, or one who came late with
-            // what the journal had by then.
+            // Another writer was first: one that took over, which is seen above, or a late one with the
+            // records that the journal had by then.
         };
         after(Stage::Put);
         self.medium.put(&history_name(snapshot.serial), &bytes, Only::Always)?;
@@ -266,7 +265,7 @@ impl Store {
         Ok(())
     }
 
-    /// What the journal holds.
+    /// The content of the journal.
     fn followed(&self, lock: &LockGuard, snapshot: &Snapshot) -> Result<Followed, StateError> {
         if let Some(followed) = lock.held().followed().clone() {
             return Ok(followed);
@@ -278,7 +277,7 @@ impl Store {
         Ok(Followed { sequence: folded.sequence, open, empty: journal.is_empty() })
     }
 
-    /// The serial and the version of the snapshot that is there.
+    /// The serial and the version of the stored snapshot.
     fn there(&self, given: &Snapshot) -> Result<(u64, Option<Version>), StateError> {
         let Some(object) = self.medium.get(SNAPSHOT)? else { return Ok((0, None)) };
         let there = document::decode(&object.bytes, &self.path(SNAPSHOT), || self.how_to_restore())?;
@@ -290,7 +289,7 @@ impl Store {
         let held = lock.held();
         let _turn = held.turn();
         let mut followed = held.followed();
-        // More may have been written since.
+        // More records may have been written since.
         if followed.as_ref().is_some_and(|one| one.sequence > snapshot.sequence || !one.open.is_empty()) {
             return Ok(());
         }
@@ -317,9 +316,9 @@ pub(super) fn history_name(serial: u64) -> String {
     format!("history/{serial:08}.json")
 }
 
-/// What [`Store::read`] found.
+/// The result of [`Store::read`].
 struct Read {
-    /// Of the snapshot that is kept.
+    /// The serial of the stored snapshot.
     serial: u64,
     /// With the journal folded in.
     snapshot: Snapshot,

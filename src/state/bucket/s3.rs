@@ -1,5 +1,4 @@
-//! The calls to S3, which run on threads of their own while their caller waits; and what a failed one
-//! means.
+//! The calls to S3, which run on threads of their own while their caller waits, and the meaning of a failure.
 
 use std::fmt;
 use std::future::Future;
@@ -23,7 +22,7 @@ use crate::cloud::{CREDENTIALS_HELP, Target, config, loaded_credentials};
 use crate::state::error::StateError;
 use crate::state::medium::{Object, Only, Version};
 
-/// Objects that are read or removed side by side.
+/// Objects that are read or removed in parallel.
 pub(super) const AT_ONCE: usize = 16;
 
 /// The connected client, with threads of its own.
@@ -76,7 +75,7 @@ impl S3 {
                 .iter()
                 .any(|name| std::env::var_os(name).is_some());
         let mut builder = aws_sdk_s3::config::Builder::from(&shared)
-            // Not every server that speaks as S3 does knows the checksums that are new there.
+            // Some servers with S3's API do not have its newer checksums.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .force_path_style(settings.path_style.unwrap_or(elsewhere));
@@ -138,7 +137,7 @@ impl S3 {
                     Ok(done) => return Ok(Some(done.e_tag.unwrap_or_default())),
                     Err(error) => match status(&error) {
                         Some(412 | 404) if error.code() != Some("NoSuchBucket") => return Ok(None),
-                        // Two conditional writes at once; who of them came first is not decided.
+                        // Two conditional writes at once; S3 has not decided which came first.
                         Some(409) => crate::clock::sleep(Duration::from_millis(50)).await,
                         _ => return Err(Failure::of(error)),
                     },
@@ -149,7 +148,7 @@ impl S3 {
         if put.is_some() || matches!(only, Only::Always) {
             return Ok(put);
         }
-        // A repeat of what had been carried out, and not been answered, is refused like anybody else's.
+        // A repeat of a write that was carried out without an answer is refused like anybody else's.
         Ok(self.get(name)?.filter(|there| there.bytes == bytes).map(|there| there.version))
     }
 
@@ -182,11 +181,11 @@ pub(super) async fn get(client: Client, bucket: String, key: String) -> Result<O
     }
 }
 
-/// What a future yields on another thread.
+/// Runs a future on another thread and waits for its result.
 fn wait<T: Send + 'static>(runtime: &Runtime, call: impl Future<Output = T> + Send + 'static) -> Option<T> {
     let (answer, answered) = mpsc::channel();
     runtime.spawn(async move {
-        // Nobody has stopped waiting.
+        // The waiting side never drops its receiver.
         let _ = answer.send(call.await);
     });
     answered.recv().ok()
@@ -201,7 +200,7 @@ pub(super) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
 pub(super) struct Failure {
     code: Option<String>,
     reason: String,
-    /// The region that the bucket is in, where S3 says that it is another.
+    /// The bucket's region, if S3 says that it is another.
     region: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `s3://bucket/prefix?region=eu-west-1&sse=aws:kms`: where a state is in S3, and how it is kept there.
+//! `s3://bucket/prefix?region=eu-west-1&sse=aws:kms`: the place of a state in S3, and its settings.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,31 +8,31 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BucketSettings {
     pub bucket: String,
-    /// Without a slash at its ends.
+    /// Without slashes at its ends.
     pub prefix: String,
-    /// Of the bucket; else what the standard chain says, else us-east-1.
+    /// The bucket's region; otherwise the standard chain's, otherwise us-east-1.
     pub region: Option<String>,
     pub profile: Option<String>,
-    /// Of a server that speaks as S3 does; else AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL.
+    /// The endpoint of a server with S3's API; otherwise AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL.
     pub endpoint: Option<String>,
-    /// Whether the bucket is in the path and not in the host's name; so it is where an endpoint is set.
+    /// Whether the bucket is in the path instead of the host name; the default if an endpoint is set.
     pub path_style: Option<bool>,
-    /// `AES256`, `aws:kms` or `aws:kms:dsse`; else what the bucket does by default.
+    /// `AES256`, `aws:kms` or `aws:kms:dsse`; otherwise the bucket's default.
     pub sse: Option<String>,
     pub kms_key_id: Option<String>,
-    /// How long a holder that shows no life keeps the lock.
+    /// Time that a silent holder keeps the lock.
     pub lease: Option<Duration>,
 }
 
-/// Shorter ones are lost by the living, longer ones kept by the dead.
+/// A living holder would lose a shorter lease, and a dead one would keep a longer.
 const LEASES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
 const KNOWN: &str = "region, profile, endpoint, path_style, sse, kms_key_id and lease";
 
 impl BucketSettings {
-    /// Reads a place as it is written in `state` and after `--state`.
+    /// Parses a place as written in `state` and after `--state`.
     ///
     /// # Errors
-    /// In words, when it is no such place.
+    /// The reason, in words, if it is no such place.
     pub fn parse(text: &str) -> Result<Self, String> {
         let rest = text.strip_prefix("s3://").ok_or("it does not begin with s3://")?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -91,8 +91,8 @@ impl BucketSettings {
         self
     }
 
-    /// What is to be known before anything is sent there, a line each; `by_stack` is whether a stack file
-    /// names the place. Nothing of a server on this machine.
+    /// Warnings before anything is sent there, a line each; `by_stack` is whether a stack file names the
+    /// place. Empty for a server on this machine.
     pub fn exposed(&self, by_stack: bool) -> Vec<String> {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let from_environment = || ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].into_iter().find_map(set);
@@ -116,7 +116,7 @@ impl BucketSettings {
         lines
     }
 
-    /// The ARNs that a policy for it is about: the bucket's, and that of the objects.
+    /// The ARNs for a policy: the bucket's, and that of the objects.
     pub fn arns(&self) -> [String; 2] {
         [format!("arn:aws:s3:::{}", self.bucket), format!("arn:aws:s3:::{}/{}/*", self.bucket, self.prefix)]
     }
@@ -126,7 +126,7 @@ impl BucketSettings {
     }
 }
 
-/// Whether a URL's host is this machine.
+/// Tells whether a URL's host is this machine.
 fn is_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -172,7 +172,7 @@ mod tests {
         let chosen = told("s3://acme/prod?endpoint=https://minio.corp", true);
         assert!(chosen.starts_with("The stack file has its state at https://minio.corp"), "{chosen}");
         assert_eq!(told("s3://acme/prod?endpoint=http://evil.example", true).lines().count(), 2);
-        // Not this machine, though they look like it.
+        // Hosts that look like this machine but are not.
         for name in
             ["http://127.0.0.1.evil.example", "http://localhost@evil.example", "http://[2001:db8::1]:9"]
         {

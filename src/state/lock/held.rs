@@ -1,5 +1,5 @@
-//! A lock that this process holds: renewed beside everything else that it does, looked at before and
-//! after each write, given back at the end.
+//! A lock that this process holds: renewed in the background, checked before and after each write, given back
+//! at the end.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -12,21 +12,21 @@ use crate::state::error::StateError;
 use crate::state::file::unwritable;
 use crate::state::medium::{Claim, Medium};
 
-/// What the guard and the session's journal hold together.
+/// The part shared by the guard and the session's journal.
 #[derive(Debug)]
 pub(in crate::state) struct Held {
     medium: Arc<dyn Medium>,
     pub fence: u64,
     pub holder: Holder,
-    /// Over each write to the journal, so that a checkpoint does not empty it under one.
+    /// Held during each write to the journal, so that a checkpoint does not empty it meanwhile.
     turn: Mutex<()>,
-    /// What the journal holds, known since a session began.
+    /// The content of the journal, known since a session began.
     pub followed: Mutex<Option<Followed>>,
     life: Arc<Life>,
     renewer: Option<JoinHandle<()>>,
 }
 
-/// Where a journal ends, and what it leaves open.
+/// The end of a journal, and whether operations are open.
 #[derive(Debug, Clone)]
 pub(in crate::state) struct Followed {
     pub sequence: u64,
@@ -42,7 +42,7 @@ struct Life {
 
 #[derive(Debug)]
 struct Alive {
-    /// When the last renewal began, by [`clock::boottime`].
+    /// The start of the last renewal, by [`clock::boottime`].
     renewed: Duration,
     lost: bool,
     over: bool,
@@ -55,7 +55,7 @@ impl Life {
 }
 
 impl Held {
-    /// Begins to renew a lock that was claimed at `began`, by [`clock::boottime`].
+    /// Starts to renew a lock that was claimed at `began`, by [`clock::boottime`].
     pub(super) fn begin(
         medium: Arc<dyn Medium>,
         fence: u64,
@@ -92,9 +92,9 @@ impl Held {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks whether the lock is still this process's, unless it was renewed a moment ago.
+    /// Checks that this process still holds the lock, unless it was renewed a moment ago.
     ///
-    /// Errors: [`StateError::TakenOver`], once and for ever; or why it cannot be looked at.
+    /// Errors: [`StateError::TakenOver`], permanently; or why it cannot be checked.
     pub(in crate::state) fn verify(&self) -> Result<(), StateError> {
         let silent = {
             let alive = self.life.alive();
@@ -111,7 +111,7 @@ impl Held {
         Err(self.taken_over(last, silent))
     }
 
-    /// Why somebody else's write was there where this process's was to be.
+    /// Why another process's write was found where this process's should be.
     pub(in crate::state) fn lost(&self) -> Option<StateError> {
         let last = fences(&*self.medium).ok()?.pop();
         let silent = clock::boottime().saturating_sub(self.life.alive().renewed);
@@ -135,13 +135,13 @@ impl Drop for Held {
         self.life.alive().over = true;
         self.life.over.notify_all();
         if let Some(renewer) = self.renewer.take() {
-            // It gives the lock back as its last act.
+            // The renewer gives the lock back as its last act.
             let _ = renewer.join();
         }
     }
 }
 
-/// What renews a lock, beside everything else that the process does.
+/// The background renewal of a lock.
 struct Renewing {
     claim: Box<dyn Claim>,
     lease: Lease,
@@ -172,7 +172,7 @@ impl Renewing {
                     self.life.alive().lost = true;
                     return;
                 }
-                // Who cannot renew looks before it writes, and cannot then either.
+                // A holder that cannot renew checks before it writes, and that fails too.
                 Err(_) => {}
             }
         }

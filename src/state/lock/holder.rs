@@ -1,4 +1,4 @@
-//! Who holds a lock, as others are told of it.
+//! The holder of a lock, as others see it.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock;
 use crate::state::record::WrittenBy;
 
-/// Who holds a lock, as it says of itself.
+/// The holder of a lock, as it describes itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     pub host: String,
@@ -16,13 +16,13 @@ pub struct Holder {
     pub pid: u32,
     pub command: String,
     pub since: Timestamp,
-    /// Of the checkout that the command was given in.
+    /// The commit of the checkout in which the command was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
 }
 
 impl Holder {
-    /// This process, as it says of itself.
+    /// A description of this process.
     pub fn this_process(command: &str) -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
         let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();

@@ -1,4 +1,4 @@
-//! A kill at any point leaves a folder that reads, and that the next session goes on from.
+//! A kill at any point leaves a readable folder, from which the next session continues.
 
 use super::*;
 use crate::state::store::Stage;

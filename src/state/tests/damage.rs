@@ -1,4 +1,4 @@
-//! Damage is told from a crash, and refused with the words that help.
+//! Damage is distinguished from a crash, and refused with the right help.
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn a_flipped_bit_in_the_journal_is_refused() {
         overwrite(&path, &bytes);
         match store.load() {
             Err(StateError::JournalRecord { .. }) => {}
-            // Without its newline the last record is one that was never durable.
+            // Without its newline the last record was never durable.
             Ok(Some(loaded)) => assert!(loaded.torn && at + 1 == sound.len(), "{at}"),
             other => panic!("{at}: {other:?}"),
         }
@@ -69,7 +69,7 @@ async fn a_corrupt_snapshot_is_told_with_the_serial_to_restore() {
     the snapshot `DIR/snapshot.json` does not read: it ends in the middle, at line N
     help: nothing was changed. Serial 1, kept at TIME, reads well: `bgform state restore` puts it in the place of `snapshot.json`; then `bgform plan` shows what differs from the cloud
     ");
-    // And that is what helps.
+    // The named command helps.
     fs::copy(store.place().join("history/00000001.json"), &path).unwrap();
     assert_eq!(store.load().unwrap().unwrap().snapshot.resources.len(), 1);
 }
@@ -89,7 +89,7 @@ async fn a_snapshot_changed_by_hand_is_refused_and_one_reformatted_is_not() {
     the snapshot `DIR/snapshot.json` is not as bgform wrote it: its checksum does not match
     help: nothing was changed. Serial 1, kept at TIME, reads well: `bgform state restore` puts it in the place of `snapshot.json`; then `bgform plan` shows what differs from the cloud
     ");
-    // Not even a checkpoint writes over it.
+    // Not even a checkpoint overwrites it.
     let lock = store.lock("bgform apply").unwrap();
     let checkpoint = store.checkpoint(&lock, &mut first());
     assert!(matches!(checkpoint, Err(StateError::Checksum { .. })), "{checkpoint:?}");

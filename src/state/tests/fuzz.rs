@@ -1,5 +1,5 @@
-//! Whatever a journal or a snapshot holds, reading it ends: with a state, or with a refusal. Damage
-//! that its checksum shows is refused early, so most of it here comes under a checksum that is right.
+//! Reading any journal or snapshot ends with a state or with a refusal. Damage that the checksum shows is
+//! refused early, so most of it here has a correct checksum.
 //!
 //! A million cases of each: `PROPTEST_CASES=1000000 cargo test --lib state::tests::fuzz`. Run on 20 to 22
 //! November 2026 of journals with damage, of snapshots with damage (569 s) and of records out of place (647 s
@@ -14,7 +14,7 @@ use crate::state::{document, frame};
 
 const PATH: &str = "journal.jsonl";
 
-/// What is put in place of a piece of the text.
+/// The replacement of a piece of the text.
 fn any_piece() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => "[\\[\\]{}\":,0-9a-z._ -]{0,4}",
@@ -42,8 +42,8 @@ fn damaged(text: &[u8], damage: &[(prop::sample::Index, usize, String)]) -> Vec<
     text
 }
 
-/// Reads it as a store does, on a snapshot of its lineage, and writes again what came of it: what then
-/// reads is the same.
+/// Reads the bytes as a store does, on a snapshot of their lineage, and writes the result again: reading that
+/// gives the same.
 fn journal(bytes: &[u8]) {
     let mut snapshot = first();
     if let Some(frame) =
@@ -70,7 +70,7 @@ fn reads_again(snapshot: &Snapshot) {
     assert_eq!(again, *snapshot);
 }
 
-/// What may happen to whole records, each still with a right checksum.
+/// A change of whole records, each with a correct checksum.
 #[derive(Debug, Clone)]
 enum Shuffle {
     Duplicate(prop::sample::Index),
@@ -130,7 +130,7 @@ fn shuffled(mut frames: Vec<frame::Frame>, shuffles: &[Shuffle]) -> Vec<u8> {
     bytes
 }
 
-/// Puts something else in the place of one part of a document.
+/// Replaces one part of a document.
 fn replaced(json: &mut serde_json::Value, path: &[prop::sample::Index], with: &serde_json::Value) {
     use serde_json::Value as Json;
     let Some((at, rest)) = path.split_first() else {
@@ -183,7 +183,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     ])
 }
 
-/// The document under a right checksum; the same is read again from what is written of it.
+/// Reads the document with a correct checksum; writing and reading it again gives the same.
 fn snapshot_under_checksum(mut json: serde_json::Value) -> Option<Snapshot> {
     json.as_object_mut()?.shift_remove("checksum");
     let sum = hex::encode(Sha256::digest(serde_json::to_vec(&json).unwrap()));

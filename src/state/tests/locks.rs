@@ -1,4 +1,4 @@
-//! The number of a lock: it rises, and what is written under a lower one does not count.
+//! The number of a lock increases, and records under a lower number do not count.
 
 use super::*;
 use crate::state::frame::{self, Frame};
@@ -39,7 +39,7 @@ async fn who_was_relieved_is_refused_every_write() {
     assert!(matches!(kept, Err(StateError::TakenOver { .. })), "{kept:?}");
     assert_eq!(fs::read(store.place().join("journal.jsonl")).unwrap(), before);
     drop((journal, late));
-    // And who has it now goes on.
+    // The new holder continues.
     let loaded = store.load().unwrap().unwrap();
     let journal = store.begin_session(&next, loaded.snapshot).unwrap();
     journal.append(done("a", put("image.shop", "ami"))).await.unwrap();

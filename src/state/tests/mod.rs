@@ -1,4 +1,4 @@
-//! What `state/` promises, proved on folders that the tests may break.
+//! Tests of `state/`, on folders that they may damage.
 
 mod crash;
 mod damage;
@@ -62,13 +62,13 @@ pub fn first() -> Snapshot {
     Snapshot::new("shop", "123456789012", "eu-central-1", None)
 }
 
-/// A folder with a store in it, and the folder as it must be kept alive.
+/// A store in a folder, and the guard that keeps the folder.
 pub fn store() -> (Store, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     (Store::at(folder.path().join("shop")), folder)
 }
 
-/// One session that writes the entries; with a checkpoint if asked for.
+/// One session that writes the entries, with a checkpoint if `checkpoint`.
 pub async fn session(store: &Store, entries: Vec<Entry>, checkpoint: bool) -> Snapshot {
     let lock = store.lock("bgform apply").unwrap();
     let snapshot = store.load().unwrap().map_or_else(first, |loaded| loaded.snapshot);

@@ -1,4 +1,4 @@
-//! What is refused before anything is touched, and what ends a run.
+//! Refusals before anything is touched, and failures that end a run.
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::OwnedFd;
@@ -126,7 +126,7 @@ async fn after_a_failed_write_the_journal_takes_nothing_more() {
 #[tokio::test]
 async fn after_a_failed_sync_the_journal_takes_nothing_more() {
     let (store, _folder) = store();
-    // A pipe takes what is written and cannot be synced.
+    // A pipe accepts writes and cannot be synced.
     let (_reader, writer) = std::io::pipe().unwrap();
     let journal = journal_on(&store, File::from(OwnedFd::from(writer)));
     let error = journal.append(done("a", put("image.shop", "ami-1"))).await.unwrap_err();

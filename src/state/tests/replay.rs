@@ -1,5 +1,5 @@
-//! The fold: any prefix of the journal, torn anywhere, on a snapshot from any point, is the state
-//! at the end of that prefix.
+//! Folding any prefix of the journal, torn anywhere, onto a snapshot from any point gives the state at the
+//! end of that prefix.
 
 use proptest::prelude::*;
 
@@ -94,7 +94,7 @@ proptest! {
         prop_assert_eq!((read.sound, read.torn), (length, length < cut));
         prop_assert_eq!(&read.frames[..], &frames[..whole]);
 
-        // The snapshot was taken somewhere in what is there, and went through its file.
+        // The snapshot was taken at some record before the end, and went through its file.
         let (taken, _) = fold(&start, &frames[..taken.index(whole + 1)]);
         let taken = document::decode(&document::encode(&taken).unwrap(), Path::new(""), String::new).unwrap();
         prop_assert_eq!(fold(&taken, &read.frames), fold(&start, &frames[..whole]));

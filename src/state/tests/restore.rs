@@ -1,4 +1,4 @@
-//! The way back to a kept serial, from a state that reads and from each that does not.
+//! Restores a kept serial, from a readable state and from each kind of unreadable one.
 
 use super::*;
 
@@ -76,7 +76,7 @@ async fn a_journal_that_does_not_go_on_from_the_serial_is_set_aside() {
     let restored = restore(&store, Some(1));
     assert_eq!((restored.serial, restored.records, restored.aside.len()), (1, 0, 2));
     assert_eq!(loaded(&store).snapshot.resources.len(), 1);
-    // What had been kept later is not written over.
+    // Later kept serials are not overwritten.
     assert_eq!(session(&store, vec![], true).await.serial, 3);
 }
 

@@ -1,4 +1,4 @@
-//! What a session writes, and that it is there afterwards.
+//! The writes of a session, and that they are there afterwards.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ async fn entries_that_wait_together_share_one_sync() {
     let lock = store.lock("bgform apply").unwrap();
     let journal = store.begin_session(&lock, first()).unwrap();
     let mut appends = Box::pin(join_all((0..50).map(|n| journal.append(begin(&n.to_string())))));
-    // While a checkpoint has its turn nothing is written, so all of them come to wait.
+    // While a checkpoint has its turn nothing is written, so all appends come to wait.
     let turn = lock.held().turn();
     assert!((&mut appends).now_or_never().is_none());
     drop(turn);
