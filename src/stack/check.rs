@@ -1,6 +1,6 @@
-//! Holds a block against its schema. A parsed body and a schema come in; the block's value goes
-//! out (references kept, defaults filled in), with a mistake for everything that does not fit.
-//! Knows no kind by name and reads nothing from the cloud.
+//! Checks a block against its schema. A parsed body and a schema come in; the block's value goes out
+//! (references kept, defaults filled in), with a mistake for everything that does not fit. Knows no kind by
+//! name and reads nothing from the cloud.
 
 use std::collections::BTreeMap;
 
@@ -14,45 +14,45 @@ use crate::lang::literal;
 use crate::stack::program::schema_of;
 use crate::value::{Object, Reference, Value, format_number};
 
-/// What a check needs beside the schema: the meaning of names, and what a plural kind holds.
+/// The context of a check besides the schema: the scope of names, and the members of plural kinds.
 pub struct Check<'a> {
     pub scope: &'a dyn Scope,
     /// The kind of one member of a plural `existing` kind.
     pub member_kind: &'a dyn Fn(&str) -> Option<&'static str>,
-    /// Where a resource is declared: the other half of a reference that does not fit.
+    /// The place where a resource is declared: the second label for a reference that does not fit.
     pub declared_at: &'a dyn Fn(&Address) -> Option<Span>,
-    /// The text that the author wrote, for help that repeats it.
+    /// The source text, for help that repeats it.
     pub sources: &'a Sources,
     pub mistakes: &'a mut Vec<Mistake>,
 }
 
-/// The block that is checked, for the words of a mistake.
+/// The checked block, in the words of a mistake.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     /// `target_group`, or `target_group.health_check`.
     pub what: &'a str,
     pub span: Span,
-    /// Whether something inside was left out for a mistake of syntax.
+    /// Whether something inside was left out because of a syntax mistake.
     pub broken: bool,
-    /// What it may hold beside its attributes, for a did-you-mean.
+    /// Names that it may hold beside its attributes, for a did-you-mean.
     pub beside: &'a [&'static str],
 }
 
 impl Check<'_> {
-    /// The members of a body in canonical form. `None` when there was a mistake.
+    /// The members of a body in canonical form; `None` if there was a mistake.
     pub fn body(&mut self, attributes: &[Attribute], body: &Body, place: Place<'_>) -> Option<Object> {
         let before = self.mistakes.len();
         let mut members = Object::new();
-        // What was left out has been told of, and what is left says something else.
+        // What was left out is already reported, and the rest may mean something else.
         let mut failed = place.broken;
         let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
-        // What the author meant by names that are not known.
+        // The attributes that unknown names probably meant.
         let mut meant = String::new();
         for written in &body.attributes {
             let name = &written.name;
             let Some(attribute) = attributes.iter().find(|attribute| attribute.name == name.text) else {
                 meant += &self.unknown(name, attributes, place, false);
-                // Its value's own mistakes are told in the same run.
+                // Mistakes in its value are reported in the same run.
                 evaluate(&written.value, self.scope, self.mistakes);
                 continue;
             };
@@ -136,7 +136,7 @@ impl Check<'_> {
         Some(value)
     }
 
-    /// Holds a value against its attribute's own rule.
+    /// Checks a value against its attribute's own rule.
     fn rule(&mut self, attribute: &Attribute, value: &Value, place: impl Fn(&str) -> Span) {
         let Some(rule) = attribute.rule.filter(|_| !matches!(value, Value::Null)) else { return };
         let wrong = rule(&attribute.ty.canonical(value)).into_iter();
@@ -183,7 +183,7 @@ impl Check<'_> {
         Some(Value::Object(self.body(attributes, &block.body, place)?))
     }
 
-    /// The value of an expression that must be of a type.
+    /// The value of an expression that must have a type.
     pub fn expression(&mut self, ty: &Type, expr: &Expr, name: &str) -> Option<Value> {
         let value = evaluate(expr, self.scope, self.mistakes)?;
         self.value(ty, value, expr, name)
@@ -256,7 +256,7 @@ impl Check<'_> {
             },
             (Type::Ref { kinds, .. }, Value::Ref(reference)) => self.reference(kinds, reference, expr, name),
             (Type::List(item) | Type::Set(item), Value::List(items)) => {
-                // The item's own expression is underlined where the list is written out.
+                // If the list is written out, the item's own expression is underlined.
                 let places: Vec<&Expr> = match &expr.node {
                     Node::List(written) if written.len() == items.len() => written.iter().collect(),
                     _ => vec![expr; items.len()],
@@ -298,7 +298,7 @@ impl Check<'_> {
         if fits { Some(value) } else { self.out_of_range(ty.describe(), expr, name, shown()) }
     }
 
-    /// A plural `existing` where a list is wanted stands for all its members.
+    /// A plural `existing` in place of a list stands for all its members.
     fn plural(
         &mut self,
         ty: &Type,
@@ -359,7 +359,7 @@ impl Check<'_> {
         None
     }
 
-    /// Where a reference is wanted, one attribute of a resource is none, though it is known only after apply.
+    /// Refuses an attribute of a resource in place of a reference, even if it is known only after apply.
     fn not_an_attribute(&mut self, value: Value, expr: &Expr, name: &str, ty: &Type) -> Option<Value> {
         let Node::Attribute(target, output) = &expr.node else { return Some(value) };
         let mut root = target.as_ref();
@@ -372,7 +372,7 @@ impl Check<'_> {
         };
         let attribute =
             [true, false].into_iter().find_map(|managed| schema_of(kind, managed)?.attribute(&output.text));
-        // An attribute may hold a reference itself: `listener.http.load_balancer`.
+        // The attribute may itself hold a reference: `listener.http.load_balancer`.
         if attribute.is_some_and(|attribute| matches!(attribute.ty, Type::Ref { .. })) {
             return Some(value);
         }
@@ -445,20 +445,20 @@ impl Check<'_> {
         None
     }
 
-    /// An expression as its author wrote it, where it is short.
+    /// The source text of an expression, if it is short.
     fn written(&self, expr: &Expr) -> &str {
         let text = self.sources.slice(expr.span);
         if text.is_empty() || text.len() > 60 || text.contains('\n') { "..." } else { text }
     }
 
-    /// A number, percent, duration or bool as its author wrote it: `1.0` stays `1.0`.
+    /// The source text of a number, percent, duration or bool: `1.0` stays `1.0`.
     fn literal(&self, expr: &Expr) -> Option<&str> {
         use Node::{Bool, Duration, Number, Percent};
         let is_literal = matches!(expr.node, Number(_) | Percent(_) | Duration(_) | Bool(_));
         Some(self.written(expr)).filter(|text| is_literal && reads(text).is_some())
     }
 
-    /// Tells of a name that is not known. Its guess goes out, which is then not missing as well.
+    /// Reports an unknown name. Returns the guessed attribute, which is then not reported as missing.
     fn unknown(&mut self, name: &Name, attributes: &[Attribute], place: Place<'_>, block: bool) -> String {
         let word = if block { "block" } else { "attribute" };
         let code = if block { "bgform::lang::unknown_block" } else { "bgform::lang::unknown_attribute" };
@@ -520,12 +520,12 @@ impl Check<'_> {
     }
 }
 
-/// A mistake of what no type shows.
+/// The mistake of a broken rule that no type shows.
 pub fn does_not_fit(at: Span, (_, message, help): Wrong) -> Mistake {
     Mistake::new("bgform::lang::does_not_fit", message).at(at, "this").help(help)
 }
 
-/// Where an attribute's value, or the first block of that name, stands in a body.
+/// The place of an attribute's value, or of the first block of that name, in a body.
 pub fn place_in(body: &Body, attribute: &str) -> Option<Span> {
     let written = body.attributes.iter().find(|one| one.name.text == attribute).map(|one| one.value.span);
     let block = || body.blocks.iter().find(|one| one.keyword.text == attribute).map(|one| one.keyword.span);
@@ -541,7 +541,7 @@ fn as_percent(number: f64) -> String {
     }
 }
 
-/// The value that a text is without quotes.
+/// The value of a text if it had no quotes.
 fn reads(text: &str) -> Option<Value> {
     match text {
         "true" => Some(Value::Bool(true)),

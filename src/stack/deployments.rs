@@ -1,4 +1,4 @@
-//! The `deployment` blocks of a stack: lowered to ordinary resources as they stand, and read.
+//! The `deployment` blocks of a stack: read, and lowered to ordinary resources with their facts.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -24,33 +24,32 @@ use crate::secrets;
 use crate::terminal;
 use crate::value::{Object, Value};
 
-/// The resources that deployments are made of as facts say, and those of the stack that deployments give
-/// a block to, with that block.
+/// The resources of deployments as the facts say, and the stack's resources that deployments add a block to,
+/// with that block.
 #[derive(Default)]
 pub(super) struct Lowered {
     pub resources: IndexMap<Address, Declared>,
-    /// `(kind, name)` of what a deployment should nest and does not, or what holds a mistake.
+    /// `(kind, name)` of blocks that a deployment should nest and does not, or that hold a mistake.
     pub broken: BTreeSet<(String, String)>,
-    /// Whose the resources are, by address without a key.
+    /// The owning deployment of each resource, by address without a key.
     owners: HashMap<Address, String>,
-    /// What divides the traffic of each deployment, in the order of its blocks.
+    /// The routers of each deployment, in the order of its blocks.
     routers: HashMap<String, Vec<Address>>,
-    /// Attributes of a deployment's colours that stay as they are, by address.
+    /// Attributes of a deployment's colours that keep their values, by address.
     pub frozen: HashMap<Address, Vec<&'static str>>,
-    /// Attributes of theirs that scaling policies and retirements change.
+    /// Attributes of the colours that scaling policies and retirements change.
     pub others: HashMap<Address, Vec<&'static str>>,
 }
 
 impl Lowered {
-    /// Lowers every deployment as `facts` say that it stands; one that they do not name is as before its
-    /// first release.
+    /// Lowers every deployment with its `facts`; one without facts is as before its first release.
     pub fn new(program: &Program, facts: &IndexMap<String, Deployment>, mistakes: &mut Vec<Mistake>) -> Self {
         let first = Deployment::first();
         let mut all = Self::default();
         let (mut blocks, mut given) = (Vec::new(), Vec::new());
         for (text, (name, block)) in program.deployments() {
             let lowered = lower(name, block, facts.get(text).unwrap_or(&first), mistakes);
-            // A nested block that is missing is told once, not at everything that needs it.
+            // A missing nested block is reported once, not at everything that needs it.
             for (kind, _) in nested() {
                 let is_needed = match kind::router(kind) {
                     Some(_) => lowered.routers.is_empty(),
@@ -81,30 +80,29 @@ impl Lowered {
 }
 
 impl View<'_> {
-    /// Whether a target of a command line selects a resource: by its address, or by the deployment that it
-    /// is a part of, `deployment.web`.
+    /// Tells whether a target of the command line selects a resource: by its address, or by its deployment,
+    /// `deployment.web`.
     pub fn selects(&self, target: &Address, address: &Address) -> bool {
         let is_deployment = target.kind == "deployment" && target.key.is_none();
         target.selects(address) || (is_deployment && self.is_of(address, &target.name))
     }
 
-    /// Whether a resource that is declared is one of those that a deployment is made of.
+    /// Tells whether a declared resource belongs to a deployment.
     pub fn is_of(&self, address: &Address, deployment: &str) -> bool {
         self.lowered.owners.get(&address.block()).is_some_and(|owner| owner == deployment)
     }
 
-    /// What the author of a deployment wrote to divide its traffic, in that order, without the previews
-    /// above it.
+    /// The routers that a deployment's author declared, in that order, without the previews above them.
     pub fn routers_of(&self, deployment: &str) -> Vec<Address> {
         self.lowered.routers.get(deployment).cloned().unwrap_or_default()
     }
 
-    /// The kind of fleet that the author of a deployment wrote.
+    /// The kind of fleet that a deployment's author declared.
     pub fn fleet(&self, deployment: &str) -> Option<&'static dyn Fleet> {
         self.declarations.deployments.get(deployment).map(|(_, block)| fleet_of(block))
     }
 
-    /// What a deployment says of its own, with what is known; what is not known yet is `""`.
+    /// A deployment's own settings, with the known facts; an unknown value is `""`.
     pub fn deployment(
         &self,
         text: &str,
@@ -141,7 +139,7 @@ impl View<'_> {
             let span = written.map_or(name.span, |written| written.value.span);
             mistakes.extend(unfit(label).map(|mistake| mistake.at(span, "this one")));
         }
-        // Marks end here: what is told of a gate or a strategy is hidden by its text.
+        // Marks end here: a secret in a gate or a strategy is hidden by its text.
         secrets::keep_all(&inputs);
         let plain = Value::Object(without_unknown(inputs)).to_plain_json();
         match serde_json::from_value(plain) {
@@ -179,7 +177,7 @@ impl View<'_> {
         }
     }
 
-    /// Each router takes the deployment's target groups, and can show a preview where there is one.
+    /// Checks that each router takes the deployment's target groups, and can show a preview if there is one.
     fn check_routers(&self, deployment: &str, preview: bool, mistakes: &mut Vec<Mistake>) {
         let Some((name, block)) = self.declarations.deployments.get(deployment) else { return };
         let written = |keyword: &str| {
@@ -206,7 +204,7 @@ impl View<'_> {
         }
     }
 
-    /// A batch leaves another instance to carry the traffic.
+    /// Checks that a batch leaves another instance to carry the traffic.
     fn check_batches(&self, deployment: &str, declaration: &Declaration, mistakes: &mut Vec<Mistake>) {
         let (Strategy::InPlace { .. }, Some((name, block))) =
             (&declaration.strategy, self.declarations.deployments.get(deployment))
@@ -233,7 +231,7 @@ impl View<'_> {
         }
     }
 
-    /// Nothing else is called as the previews of the deployment's rules are, once they are there.
+    /// Checks that no other resource has the name of a future preview.
     fn check_previews(&self, deployment: &str, mistakes: &mut Vec<Mistake>) {
         for address in self.routers_of(deployment) {
             let Some(rule) = self.resource(&address) else { continue };
@@ -253,13 +251,13 @@ impl View<'_> {
     }
 }
 
-/// What the file says of a resource with nothing known of the cloud.
+/// The inputs of a resource in the file, with no facts of the cloud.
 fn offline(view: &View<'_>, address: &Address) -> Option<Object> {
     let node = view.nodes.iter().find(|node| node.address == *address)?;
     Some(view.evaluate(node, &Known::new(), &mut Vec::new())?.inputs)
 }
 
-/// What is not known yet as an empty text.
+/// The members with each unknown value as an empty text.
 fn without_unknown(members: Object) -> Object {
     fn plain(value: Value) -> Value {
         match value {
@@ -273,7 +271,7 @@ fn without_unknown(members: Object) -> Object {
     members.into_iter().map(|(name, value)| (name, plain(value))).collect()
 }
 
-/// What is wrong with a release's label.
+/// Checks a release's label.
 fn unfit(label: &str) -> Option<Mistake> {
     const CODE: &str = "bgform::lang::bad_release";
     if label.trim().is_empty() {

@@ -1,5 +1,4 @@
-//! `for_each` expanded and blocks put into an order in which dependencies come first; cycles are
-//! drawn.
+//! Expands `for_each` and orders blocks, dependencies first. Draws cycles.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -20,11 +19,11 @@ use crate::value::Value;
 /// The instances of a block with `for_each`.
 #[derive(Default)]
 pub(super) struct Instances {
-    /// By key.
+    /// The instances by key.
     pub addresses: IndexMap<String, Address>,
     /// `each.key` and `each.value`, in the same order.
     each: Vec<Arc<(Value, Value)>>,
-    /// Whether they cannot be told for a mistake.
+    /// Whether a mistake hides them.
     pub failed: bool,
 }
 
@@ -42,7 +41,7 @@ impl Instances {
 }
 
 impl View<'_> {
-    /// The instances of those of the blocks that have `for_each`.
+    /// The instances of the blocks that have `for_each`.
     pub(super) fn expand(
         &self,
         blocks: &IndexMap<Address, Declared>,
@@ -61,7 +60,7 @@ impl View<'_> {
         expanded
     }
 
-    /// Every instance of every block in an order in which dependencies come first.
+    /// Every instance of every block, dependencies first.
     pub(super) fn ordered(&self, mistakes: &mut Vec<Mistake>) -> Vec<Node> {
         let of_lowered = self.mentions_of_all(&self.lowered.resources);
         let mentions = self.mentions.iter().chain(&of_lowered);
@@ -90,7 +89,7 @@ impl View<'_> {
 }
 
 impl Program {
-    /// What each of the blocks mentions, with the places.
+    /// The addresses that each block mentions, with the places.
     pub(super) fn mentions_of_all(
         &self,
         blocks: &IndexMap<Address, Declared>,
@@ -108,7 +107,7 @@ impl Program {
         found
     }
 
-    /// Depth first, without recursion: locals may be made from each other in a long chain.
+    /// Depth first, without recursion: locals may refer to each other in a long chain.
     fn mentions(&self, expr: &Expr, locals: &mut BTreeSet<String>, found: &mut Vec<(Address, Span)>) {
         let mentions_of = |expr: &Expr| references(expr, &|word| Registry.is_kind(word)).into_iter();
         let mut open = vec![mentions_of(expr)];
@@ -127,8 +126,7 @@ impl Program {
         }
     }
 
-    /// The locals that an expression mentions and that can be evaluated, and whether it mentions a
-    /// resource.
+    /// The locals that an expression mentions and that can be evaluated, and whether it mentions a resource.
     pub(super) fn mentions_of_local(&self, expr: &Expr) -> (Vec<String>, bool) {
         let mut locals = Vec::new();
         let mut resources = false;
@@ -147,7 +145,7 @@ impl Program {
     }
 }
 
-/// The cycle drawn edge by edge.
+/// The mistake of a cycle, drawn edge by edge.
 fn told(cycle: &[(Address, Span)]) -> Mistake {
     let names: Vec<_> = cycle.iter().map(|(address, _)| address.to_string()).collect();
     let drawn = match names.first() {
@@ -162,7 +160,7 @@ fn told(cycle: &[(Address, Span)]) -> Mistake {
     mistake.help("take one of these references away; a name that both know is often enough")
 }
 
-/// Calls `visit` with every expression of a body, nested blocks included.
+/// Calls `visit` with every expression of a body, including nested blocks.
 fn expressions(body: &Body, visit: &mut dyn FnMut(&Expr)) {
     for attribute in &body.attributes {
         visit(&attribute.value);
@@ -226,7 +224,7 @@ fn keys(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<V
     }
 }
 
-/// Locals that depend on each other are a mistake, and broken from then on.
+/// Reports locals that depend on each other, and marks them as broken.
 pub(super) fn break_cycles_of_locals(declarations: &mut Declarations, mistakes: &mut Vec<Mistake>) {
     let edges: IndexMap<String, Vec<(String, Span)>> = declarations
         .locals
@@ -257,7 +255,7 @@ pub(super) fn break_cycles_of_locals(declarations: &mut Declarations, mistakes: 
         declarations.broken.insert(("local".to_owned(), name.clone()));
     }
     mistakes.push(mistake);
-    // One cycle is told a run; what depends on it must not recurse.
+    // A run reports one cycle; locals that depend on it must not recurse.
     while let Err(cycle) = graph::order::<_, _, Vec<_>>(
         &edges
             .iter()

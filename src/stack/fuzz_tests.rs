@@ -1,9 +1,9 @@
-//! Whatever a stack's text holds, reading it ends: with a program, or with mistakes that stand in the
-//! text. The stacks here are taken apart into tokens, and put together wrongly.
+//! Reading any text ends with a program, or with mistakes that have places in the text. The stacks here are
+//! taken apart into tokens, and put together wrongly.
 //!
 //! A million cases of each: `PROPTEST_CASES=1000000 cargo test --lib stack::fuzz_tests`; about 0.6 ms of a
-//! processor each in a build for tests. Run on 22 November 2026: of blocks that are read a million (545 s of a
-//! processor, 39 MB), none failed; of stacks that are checked a million (703 s, 44 MB), none failed after
+//! processor each in a build for tests. Run on 22 November 2026: of blocks that are read a million (545 s of
+//! a processor, 39 MB), none failed; of stacks that are checked a million (703 s, 44 MB), none failed after
 //! `x = x` in `locals`, which overflowed the stack, was mended. Of the parser a million of
 //! `any_sequence_of_what_the_language_is_made_of_is_read` on 21 November 2026: 75 s, none failed.
 
@@ -26,7 +26,7 @@ const STACKS: [&str; 5] = [
     include_str!("../../stacks/release.deploy"),
 ];
 
-/// What no stack holds so, and a slip may leave.
+/// Tokens that a sound stack does not hold, and a slip may leave.
 const ODD: [&str; 40] = [
     "${",
     "$${",
@@ -156,7 +156,7 @@ fn stands_in(text: &str, mistakes: &[Mistake]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    /// Read, and, if it reads, formatted; which is then done.
+    /// The block is parsed, and, if it is sound, formatted; formatting is then idempotent.
     #[test]
     fn a_block_with_any_slips_is_read(block in any::<Index>(), slips in prop::collection::vec(any_slip(), 1..5)) {
         let text = slipped(block, &slips);
@@ -169,7 +169,7 @@ proptest! {
         }
     }
 
-    /// Checked whole, evaluation included, beside sound blocks.
+    /// The block is checked with sound ones, including evaluation.
     #[test]
     fn a_stack_with_any_slips_in_a_block_is_checked(
         block in any::<Index>(),

@@ -1,6 +1,6 @@
-//! A stack held against the kinds. Parsed files and values of variables come in; a [`Program`] goes
-//! out, checked, with `for_each` expanded and deployments lowered, whose blocks can be evaluated one
-//! by one. Calls no AWS and decides nothing about an account.
+//! Checks a stack against the kinds. Parsed files and values of variables come in. A checked [`Program`] goes
+//! out, with `for_each` expanded and deployments lowered, whose blocks can be evaluated one by one. Calls no
+//! AWS and decides nothing about an account.
 
 mod check;
 mod deployments;

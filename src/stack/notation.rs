@@ -1,16 +1,16 @@
-//! Values as a stack file writes them. Values and a schema come in; lines that parse go out, with
-//! blocks where the schema has blocks. What is sensitive is never written.
+//! Values in the notation of a stack file. Values and a schema come in; lines that parse go out, with blocks
+//! where the schema has blocks. Sensitive values are never written.
 
 use crate::kind::schema::{Attribute, Parts, Type};
 use crate::lang::template::literal;
 use crate::terminal::{acts, escaped};
 use crate::value::{Object, SENSITIVE, Value, format_duration, format_number};
 
-/// The widest that a list or an object may be on one line.
+/// Maximum width of a list or an object on one line.
 const WIDTH: usize = 90;
 
-/// The members of a block, one attribute a line with the `=` in one column, blocks last. Members
-/// that `attributes` does not know are written as their values are.
+/// The members of a block, one attribute on each line with aligned `=`, blocks last. Members that
+/// `attributes` does not have are written by their values.
 pub fn members(attributes: &[Attribute], members: &Object) -> Vec<String> {
     let type_of = |name: &str| attributes.iter().find(|one| one.name == name).map(|one| &one.ty);
     let (blocks, plain): (Vec<_>, Vec<_>) = members
@@ -89,8 +89,7 @@ pub fn value(value: &Value) -> String {
     }
 }
 
-/// A value on one line where it fits, a part a line where it does not; texts of several lines as
-/// heredocs.
+/// A value on one line if it fits, otherwise a part on each line; texts of several lines as heredocs.
 pub fn value_lines(value: &Value) -> Vec<String> {
     let line = self::value(value);
     match value {
@@ -118,7 +117,7 @@ pub fn value_lines(value: &Value) -> Vec<String> {
     }
 }
 
-/// Whether a text can stand in a heredoc that is indented, and says nothing to a terminal.
+/// Tells whether a text can be in an indented heredoc, and holds no terminal codes.
 fn is_plain(text: &str) -> bool {
     text.lines().count() > 1
         && text.lines().any(|line| line.starts_with(|c: char| !c.is_whitespace()))
@@ -139,7 +138,7 @@ fn key(name: &str) -> String {
     if bare { name.to_owned() } else { quoted(name) }
 }
 
-/// A string in quotes, with escapes for what the language and a terminal would take for more.
+/// A string in quotes, with escapes for characters that the language or a terminal would interpret.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {

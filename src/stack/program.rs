@@ -1,6 +1,6 @@
-//! A stack that has been read: declarations, variables, locals, `for_each` expanded, and what mentions
-//! what. Texts come in; a [`Program`] goes out that never changes again. What depends on the facts of
-//! deployments is a [`View`](super::View) of it.
+//! A stack that was read: declarations, variables, locals, `for_each` expanded, and the mentions of each
+//! block. Texts come in; an immutable [`Program`] goes out. The parts that depend on the facts of deployments
+//! are in its [`View`](super::View).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -24,9 +24,9 @@ use crate::lang::declare::{Declarations, Kinds, declare};
 use crate::lang::variable::{self, Given};
 use crate::value::Value;
 
-/// Where files are read from: `file("user-data.sh")` names one relative to the stack file.
+/// The source of files: `file("user-data.sh")` names a file relative to the stack file.
 pub trait ReadFile: Send + Sync {
-    /// The content, or why there is none: `there is no such file`.
+    /// Returns the content, or why there is none: `there is no such file`.
     fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
 }
 
@@ -35,22 +35,22 @@ pub struct Program {
     pub sources: Sources,
     pub settings: Settings,
     pub variables: IndexMap<String, Value>,
-    /// What the author wrote; what deployments stand for is of a view.
+    /// The author's declarations; those of deployments are in a view.
     pub(super) declarations: Declarations,
-    /// The instances of the written blocks that have `for_each`.
+    /// The instances of the author's blocks that have `for_each`.
     pub(super) instances: HashMap<Address, Instances>,
-    /// What each written block mentions, with the places.
+    /// The addresses that each of the author's blocks mentions, with the places.
     pub(super) mentions: IndexMap<Address, Vec<(Address, Span)>>,
     /// The locals that name no resource.
     pub(super) constants: HashMap<String, Value>,
-    /// How many of the sources are the stack's own files.
+    /// Number of sources that are the stack's own files.
     own: usize,
     files: Arc<dyn ReadFile>,
-    /// What `file(...)` and its like have read, for the digest.
+    /// Hashes of the files that `file(...)` and similar functions have read, for the digest.
     read: Mutex<BTreeMap<PathBuf, [u8; 32]>>,
 }
 
-/// The registry, for sorting declarations.
+/// The registry, to sort declarations.
 pub(super) struct Registry;
 
 impl Kinds for Registry {
@@ -79,11 +79,11 @@ impl Kinds for Registry {
     }
 }
 
-/// What a stack is read from.
+/// The input of a stack.
 pub struct Input {
-    /// The stack's own files come first, what variables are given by after them.
+    /// The stack's own files come first, then those with values of variables.
     pub sources: Sources,
-    /// How many of the sources are the stack's own.
+    /// Number of sources that are the stack's own.
     pub own: usize,
     pub files: Files,
     pub given: BTreeMap<String, Vec<Given>>,
@@ -91,14 +91,14 @@ pub struct Input {
 }
 
 impl Program {
-    /// The file that has the `stack` block; the first one where none has.
+    /// The file with the `stack` block, or the first file if none has it.
     pub fn file(&self) -> &Path {
         let stack = self.declarations.stack.as_ref().map(|(name, _)| self.sources.path(name.span.file));
         stack.or_else(|| self.sources.iter().next().map(|(_, path, _)| path)).unwrap_or(Path::new(""))
     }
 
-    /// Reads a stack and checks all of it offline. Every mistake is in `mistakes`; the program is
-    /// of use only when there are none.
+    /// Reads a stack and checks all of it offline. Every mistake is added to `mistakes`; the program is
+    /// usable only if there are none.
     pub fn new(
         input: Input,
         parse_text: &mut dyn FnMut(&str, &str) -> Option<Expr>,
@@ -132,17 +132,17 @@ impl Program {
         program
     }
 
-    /// The program as it stands with these facts of deployments; one that they do not name is as before
-    /// its first release. What the author wrote is shared and not evaluated again: lowering and
-    /// expanding the deployments, and ordering all blocks, is what it costs.
+    /// The program with these facts of deployments; a deployment without facts is as before its first
+    /// release. The author's blocks are shared and not evaluated again. The cost is to lower and expand the
+    /// deployments, and to order all blocks.
     pub fn view(&self, facts: &IndexMap<String, Deployment>) -> View<'_> {
-        // Its mistakes were told when the program was read.
+        // Its mistakes were reported when the program was read.
         let mut told = Vec::new();
         let lowered = Lowered::new(self, facts, &mut told);
         View::new(self, lowered, &mut told)
     }
 
-    /// The view before the first release of every deployment: what the files alone tell.
+    /// The view before the first release of every deployment, from the files alone.
     pub fn unreleased(&self) -> View<'_> {
         self.view(&IndexMap::new())
     }
@@ -157,8 +157,8 @@ impl Program {
         &self.declarations.variables
     }
 
-    /// The digest of everything that the stack's meaning comes from: its files, the files that
-    /// they read, and the values of its variables.
+    /// The digest of everything that decides the stack's meaning: its files, the files that they read, and
+    /// the values of its variables.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
         for (_, path, text) in self.sources.iter().take(self.own) {
@@ -197,7 +197,7 @@ impl Program {
     }
 }
 
-/// The schema of a kind, as managed or as `existing`.
+/// The schema of a kind, managed or `existing`.
 pub fn schema_of(kind: &str, managed: bool) -> Option<&'static Schema> {
     match managed {
         true => kind::find_managed(kind).map(|kind| kind.schema()),

@@ -1,5 +1,4 @@
-//! What is wrong with a stack is found offline: each mistake by its code, the text that it
-//! underlines and its help.
+//! Mistakes of a stack are found offline: each with its code, the underlined text and the help.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -230,7 +229,7 @@ fn keys_must_be_known_before_any_call() {
     assert_eq!(found.0, "for_each", "{found:?}");
 }
 
-/// A stack of 10,000 locals, each written by `local` from its number.
+/// A stack of 10,000 locals, each made by `local` from its number.
 fn many_locals(local: impl Fn(usize) -> String) -> (Program, Vec<Mistake>) {
     let locals: String = (1..10_000).map(|at| format!("  l{at} = {}\n", local(at))).collect();
     load(&format!("{HEAD}locals {{\n  l0 = 1\n{locals}}}\noutput \"last\" {{ value = local.l9999 }}\n"), &[])
@@ -244,7 +243,7 @@ fn a_long_chain_of_locals_is_followed() {
     assert_eq!(outputs["last"], Value::from(10_000));
 }
 
-/// Evaluated anew at each mention, the last of these would take 2^9999 steps.
+/// If each mention evaluated it anew, the last local would take 2^9999 steps.
 #[test]
 fn a_local_is_evaluated_once_however_often_it_is_mentioned() {
     let (_, mistakes) = many_locals(|at| format!("local.l{0} == local.l{0} ? {at} : 0", at - 1));
@@ -280,7 +279,7 @@ fn loops_in_loops_end() {
     let loops = |result: &str| format!("[for a in local.big : [for b in local.big : {result}]]");
     assert_eq!(said(&loops("local.big")), ["this value is too large"]);
     let long = loops("[for c in local.big : 1 if false]");
-    // Once, whatever is beside it, and no other value would avoid it.
+    // Reported once, whatever is beside it, and no other value would avoid it.
     for expression in [&long, &format!("[{long}, 1, 2]"), &format!("can({long})"), &format!("try({long}, 1)")]
     {
         assert_eq!(said(expression), ["this expression takes too long"]);
@@ -311,7 +310,7 @@ fn a_label_that_no_expression_and_no_address_can_say_is_refused() {
     says("output \"ü\" {\n  value = 1\n}\n", "bad_name", "\"ü\"", "such as \"web\"");
     says("existing vpc \"a/b\" {\n  default = true\n}\n", "bad_name", "\"a/b\"", "write \"a-b\"");
     says("deployment \"shop.web\" {\n}\n", "bad_name", "\"shop.web\"", "write \"shop-web\"");
-    // What mentions it is no second mistake.
+    // A mention of it is no second mistake.
     let mention = format!("{}output \"arn\" {{\n  value = target_group.api.v2\n}}\n", named("\"api.v2\""));
     says(&mention, "bad_name", "\"api.v2\"", "write \"api-v2\"");
 }
@@ -370,7 +369,8 @@ fn a_word_is_no_guess_for_one_that_says_something_else() {
 
 #[test]
 fn one_mistake_causes_no_second() {
-    // A nested block that failed is not missing, what an unclosed heredoc took is not either.
+    // A failed nested block is not reported as missing, and neither is one that an unclosed heredoc
+    // swallowed.
     let rule = "variable \"live\" {\n  type = string\n  default = 5s\n}\nexisting listener \"http\" {\n  id = \"arn:aws:x\"\n}\n\
                 listener_rule \"web\" {\n  listener = listener.http\n  priority = 1\n  condition {\n    path_pattern = [\"/*\"]\n  }\n  \
                 action \"forward\" {\n    target_group {\n      group = target_group.web\n      weight = var.live == \"blue\" ? 1 : 0\n    }\n  }\n}\n";
@@ -387,7 +387,7 @@ fn one_mistake_causes_no_second() {
                       = subnets.all\n    min_size = 2\n    max_size = 4\n  }\n  target_group {\n    vpc = vpc.main\n    port = 80\n    protocol = \
                       \"TCP\"\n  }\n  listener {\n    listener = listener.tpc\n  }\n  strategy \"blue_green\" {\n  }\n}\n";
     says(&format!("{balancer}{deployment}"), "not_declared", "listener.tpc", "did you mean `listener.tcp`?");
-    // What is required and misspelt is not missing.
+    // A misspelt required attribute is not reported as missing.
     let misspelt = group("").replace("vpc = vpc.main", "vcp = vpc.main");
     says(&misspelt, "unknown_attribute", "vcp", "did you mean `vpc`?");
     let misspelt = "load_balancer \"edge\" {\n  type = \"network\"\n  subnts = subnets.all\n}\n";

@@ -1,5 +1,5 @@
-//! The reference of kinds, functions and words of Terraform: Markdown pages. The registry and the table of
-//! functions come in, text goes out; nothing is said here that a schema does not say.
+//! The reference of kinds, functions and Terraform's terms, as Markdown pages. The registry and the table of
+//! functions come in, text goes out. All of it comes from the schemas.
 
 use std::fmt::Write;
 
@@ -13,10 +13,10 @@ use crate::value::Value;
 
 /// A page of the help.
 pub struct Page {
-    /// The words that ask for it, such as `target_group`, `existing vpc` or `functions`.
+    /// The words that select it, such as `target_group`, `existing vpc` or `functions`.
     pub name: String,
     pub summary: String,
-    /// Writes it when it is asked for: every command lists the names.
+    /// Writes the page on demand, since every command lists the names.
     text: Box<dyn Fn() -> String>,
 }
 
@@ -25,13 +25,13 @@ impl Page {
         Self { name: name.to_owned(), summary: summary.to_owned(), text: Box::new(text) }
     }
 
-    /// Markdown.
+    /// The page as Markdown.
     pub fn text(&self) -> String {
         (self.text)()
     }
 }
 
-/// The kinds together, the functions, and the words of Terraform.
+/// The pages of the list of kinds, the functions, and Terraform's terms.
 pub fn topics() -> Vec<Page> {
     vec![
         Page::new("kinds", "The kinds of resources", all_kinds),
@@ -126,8 +126,8 @@ fn deployment() -> String {
     text
 }
 
-/// A line of a table: the attribute, its value, its default, for managed kinds what a change of it does, and its
-/// documentation.
+/// A line of a table: the attribute, its value, its default, the effect of a change (for managed kinds), and
+/// its documentation.
 fn attribute(text: &mut String, path: &str, attribute: &Attribute, change: Option<&str>) {
     let change = change.map(|change| format!(" {change} |")).unwrap_or_default();
     let _ = writeln!(
@@ -186,12 +186,12 @@ fn outputs(text: &mut String, outputs: &[Output]) {
     }
 }
 
-/// One attribute, with the blocks that it stands in.
+/// One attribute, with the blocks that hold it.
 struct Row<'a> {
     /// `health_check.path`, `action "forward".target_group.weight`.
     path: String,
     attribute: &'a Attribute,
-    /// Inside a block that replaces everything does.
+    /// Within a block that replaces, every attribute replaces.
     on_change: OnChange,
 }
 
@@ -219,7 +219,7 @@ fn rows<'a>(attributes: &'a [Attribute], outer: &str, around: OnChange) -> Vec<R
     all
 }
 
-/// What to write, and for blocks how many.
+/// The form of a value, and the number of a block.
 fn described(ty: &Type) -> String {
     match ty {
         Type::Block(_) => "a block, at most once".to_owned(),
@@ -243,12 +243,12 @@ fn default(attribute: &Attribute) -> String {
     }
 }
 
-/// In backticks, safe inside a table.
+/// Text in backticks, safe inside a table.
 fn code(text: &str) -> String {
     format!("`{}`", cell(text))
 }
 
-/// On one line, without what would end a table's cell.
+/// Text on one line, without characters that would end a table's cell.
 fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }

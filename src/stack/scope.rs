@@ -1,5 +1,5 @@
-//! What names mean in a view of a stack: variables, locals, `each`, and resources as far as they are known.
-//! Remembers which resources an evaluation touched, since those are what it depends on.
+//! The meaning of names in a view of a stack: variables, locals, `each`, and resources as far as they are
+//! known. Records the resources that an evaluation touched, which are its dependencies.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -14,18 +14,18 @@ use crate::kind;
 use crate::lang::evaluate::{Found, Members, Scope, evaluate};
 use crate::value::{Object, Reference, Value};
 
-/// What is known of one resource so far.
+/// The facts known of one resource so far.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// Evaluated inputs, references kept.
     pub inputs: Object,
-    /// Outputs; one that is not known yet is [`Value::Unknown`] or left out.
+    /// Outputs; an unknown output is [`Value::Unknown`] or left out.
     pub outputs: Object,
     /// The outputs of each member of a plural `existing`.
     pub members: Option<Vec<Object>>,
 }
 
-/// What is known of resources, by address. Empty for `validate`.
+/// The known facts of resources, by address. Empty for `validate`.
 pub type Known = HashMap<Address, Facts>;
 
 /// The scope of one block's expressions.
@@ -34,12 +34,11 @@ pub struct Names<'a> {
     known: &'a Known,
     each: Option<&'a (Value, Value)>,
     touched: RefCell<BTreeSet<Address>>,
-    /// Locals that have been evaluated: once each, however often and through how many others they
-    /// are named.
+    /// Evaluated locals: each is evaluated once, however often and through however many others it is named.
     locals: Rc<RefCell<HashMap<String, Local>>>,
 }
 
-/// A local that has been evaluated; broken without a value.
+/// An evaluated local; broken if it has no value.
 #[derive(Clone)]
 struct Local {
     value: Option<Value>,
@@ -58,7 +57,7 @@ impl<'a> Names<'a> {
         self.touched.borrow().clone()
     }
 
-    /// The locals that name no resource: what they are is known before any call, and for good.
+    /// The locals that name no resource: their values are known before any call and never change.
     pub(super) fn constants(&self) -> HashMap<String, Value> {
         for name in self.view.declarations.locals.keys().filter(|name| !self.view.is_broken("local", name)) {
             self.evaluate_local(name);
@@ -76,8 +75,8 @@ impl<'a> Names<'a> {
             || self.locals.borrow().get(local).is_some_and(|local| local.constant)
     }
 
-    /// Evaluates a local after those that it mentions, so that a long chain of them does not recurse.
-    /// Cycles are broken names.
+    /// Evaluates a local after those that it mentions, so that a long chain does not recurse. Cycles are
+    /// broken names.
     fn evaluate_local(&self, name: &str) {
         let mut waiting = vec![name.to_owned()];
         while let Some(name) = waiting.last().cloned() {
@@ -96,7 +95,7 @@ impl<'a> Names<'a> {
             if self.is_evaluated(&name) {
                 continue;
             }
-            // Its own mistakes are told once, by the check of the whole stack.
+            // Its own mistakes are reported once, by the check of the whole stack.
             let scope =
                 Names { each: None, touched: RefCell::default(), locals: Rc::clone(&self.locals), ..*self };
             let value = evaluate(&local.value, &scope, &mut Vec::new());
@@ -224,7 +223,7 @@ impl Scope for Names<'_> {
         };
         Found::Value(match value {
             Some(value) => value.clone(),
-            // An attribute that is known not to be set.
+            // An attribute that is known to be unset.
             None if facts.is_some() && !is_output => Value::Null,
             None => Value::unknown(address, name),
         })

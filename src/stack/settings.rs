@@ -1,4 +1,4 @@
-//! What the `stack` block says.
+//! The settings of the `stack` block.
 
 use super::program::member_kind;
 use super::scope::Names;
@@ -12,7 +12,7 @@ use crate::stack::Known;
 use crate::stack::check::{Check, does_not_fit};
 use crate::value::{Object, Value};
 
-/// What the `stack` block says.
+/// The settings of the `stack` block.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     pub name: String,

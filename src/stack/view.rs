@@ -1,6 +1,5 @@
-//! A program as it stands with the facts of its deployments: beside what the author wrote, the
-//! resources that deployments are made of. Blocks are evaluated here one by one, offline (`validate`)
-//! or with what is known of the cloud.
+//! A program with the facts of its deployments: the author's resources, and those of deployments. Evaluates
+//! blocks one by one, offline (`validate`) or with known facts of the cloud.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
@@ -19,16 +18,16 @@ use crate::lang::declare::{Declared, unknown_member};
 use crate::lang::evaluate::{Scope, describe, evaluate};
 use crate::value::{Object, Value};
 
-/// What a block may hold whatever its kind, and what every resource may.
+/// Attributes of every block, and those of every resource.
 const OF_EVERY_BLOCK: [&str; 1] = ["depends_on"];
 const OF_EVERY_RESOURCE: [&str; 3] = ["for_each", "depends_on", "lifecycle"];
 
-/// A program as it stands with given facts. It reads as the program that it shows.
+/// A program with given facts. It derefs to the program.
 pub struct View<'p> {
     program: &'p Program,
     pub(super) lowered: Lowered,
-    /// The instances of the lowered blocks that have `for_each`; none while instances are being found,
-    /// so that none is made from another's.
+    /// The instances of the lowered blocks that have `for_each`; `None` while they are being found, so that
+    /// none is made from another's.
     instances: Option<HashMap<Address, Instances>>,
     /// Every instance of every block, dependencies first.
     pub nodes: Vec<Node>,
@@ -51,18 +50,18 @@ pub struct Node {
     pub each: Option<Arc<(Value, Value)>>,
 }
 
-/// What one block says, evaluated.
+/// An evaluated block.
 #[derive(Debug, Clone)]
 pub struct Evaluated {
     /// Canonical inputs, references kept.
     pub inputs: Object,
-    /// What the inputs name or read.
+    /// The addresses that the inputs name or read.
     pub depends_on: BTreeSet<Address>,
     pub prevent_destroy: bool,
 }
 
 impl<'p> View<'p> {
-    /// The view before anything is expanded: no block has instances.
+    /// The view before expansion: no block has instances.
     pub(super) fn unexpanded(program: &'p Program, lowered: Lowered) -> Self {
         Self { program, lowered, instances: None, nodes: Vec::new() }
     }
@@ -81,7 +80,7 @@ impl<'p> View<'p> {
         self.lowered.resources.get(&block).or_else(|| written.get(&block))
     }
 
-    /// The blocks of all resources: those that the author wrote, then those of deployments.
+    /// The blocks of all resources: the author's, then those of deployments.
     pub fn resources(&self) -> impl Iterator<Item = (&Address, &Declared)> {
         let written = self.program.declarations.resources.iter();
         let as_written = written.filter(|(address, _)| !self.lowered.resources.contains_key(*address));
@@ -94,7 +93,7 @@ impl<'p> View<'p> {
         self.program.instances.get(block).or_else(|| of_lowered.get(block))
     }
 
-    /// Whether the declaration of something holds a mistake that has been reported.
+    /// Tells whether a declaration holds a mistake that has been reported.
     pub(super) fn is_broken(&self, category: &str, name: &str) -> bool {
         let all = [&self.program.declarations.broken, &self.lowered.broken];
         let mut all = all.into_iter().filter(|broken| !broken.is_empty());
@@ -105,7 +104,7 @@ impl<'p> View<'p> {
         self.resource(address).map(|declared| declared.name.span)
     }
 
-    /// Evaluates every block with nothing known of the cloud.
+    /// Evaluates every block without facts of the cloud.
     pub(super) fn check(&self, mistakes: &mut Vec<Mistake>) {
         let known = Known::new();
         let names = Names::new(self, &known, None);
@@ -123,7 +122,7 @@ impl<'p> View<'p> {
             {
                 beside.insert(node.address.clone(), Facts { inputs: evaluated.inputs, ..Facts::default() });
             }
-            // Instances of one block share its mistakes: the first instance tells them.
+            // Instances of one block share its mistakes: the first instance reports them.
             for mistake in here {
                 let place =
                     (node.address.block(), mistake.code, mistake.labels.first().map(|(span, _)| *span));
@@ -137,7 +136,7 @@ impl<'p> View<'p> {
         self.outputs(&known, mistakes);
     }
 
-    /// Holds resources against each other, as far as the files say what they are.
+    /// Checks resources against each other, as far as the files tell.
     fn check_beside(&self, all: &Known, mistakes: &mut Vec<Mistake>) {
         let mut held: HashMap<_, &Address> = HashMap::new();
         for (address, Facts { inputs, .. }) in
@@ -169,20 +168,20 @@ impl<'p> View<'p> {
         }
     }
 
-    /// Attributes of a resource that stay as they are: what its author ignores changes of, and what
-    /// a colour of a deployment keeps.
+    /// Attributes of a resource that keep their values: those whose changes its author ignores, and those
+    /// that a deployment's colour keeps.
     pub fn kept_attributes(&self, address: &Address) -> Vec<&str> {
         let declared = self.resource(address);
         let ignored = declared.into_iter().flat_map(|one| &one.ignore_changes).map(|name| name.text.as_str());
         ignored.chain(self.lowered.frozen.get(address).into_iter().flatten().copied()).collect()
     }
 
-    /// The attributes of one instance that others change rightly.
+    /// The attributes of an instance that others may change.
     pub fn changed_by_others(&self, address: &Address) -> &[&'static str] {
         self.lowered.others.get(address).map_or(&[], Vec::as_slice)
     }
 
-    /// Evaluates one block with what is known. `None` when there was a mistake.
+    /// Evaluates one block with the known facts; `None` if there was a mistake.
     pub fn evaluate(&self, node: &Node, known: &Known, mistakes: &mut Vec<Mistake>) -> Option<Evaluated> {
         let declared = self.resource(&node.address)?;
         let schema = schema_of(&node.address.kind, node.managed)?;
@@ -255,7 +254,7 @@ impl<'p> View<'p> {
         Some(found)
     }
 
-    /// The stack's outputs with what is known.
+    /// The stack's outputs with the known facts.
     pub fn outputs(&self, known: &Known, mistakes: &mut Vec<Mistake>) -> Object {
         let mut outputs = Object::new();
         for (name, (label, block)) in &self.declarations.outputs {
@@ -298,7 +297,7 @@ impl<'p> View<'p> {
     }
 }
 
-/// What is known of that which a value names.
+/// The known facts of a referenced resource.
 fn named(value: &Value, known: &Known) -> Option<Object> {
     let Value::Ref(reference) = value.unmark().0 else { return None };
     let facts = known.get(&reference.address)?;
@@ -310,8 +309,8 @@ fn named(value: &Value, known: &Known) -> Option<Object> {
     Some(all)
 }
 
-/// What of a resource only one can hold, as text; none where it is not known, or AWS chooses. What is in another
-/// VPC is another.
+/// The exclusive values of a resource as text; `None` if they are unknown, or AWS chooses them. A value in
+/// another VPC is a different one.
 fn only_of(schema: &Schema, inputs: &Object) -> Option<Vec<String>> {
     let text = |value: &Value| {
         value.find_unknown().is_none().then(|| value.without_marks().to_typed_json().to_string())
@@ -331,7 +330,7 @@ fn only_of(schema: &Schema, inputs: &Object) -> Option<Vec<String>> {
     Some(unique.into_iter().chain(vpc.collect::<Option<Vec<_>>>()?).collect())
 }
 
-/// The resource's own tags go before the stack's.
+/// Adds the stack's tags; the resource's own take precedence.
 fn with_stack_tags(stack: &Object, own: Value) -> Value {
     let (own, sensitive) = own.into_unmarked();
     let Value::Object(own) = own else { return own.marked_if(sensitive) };
@@ -341,7 +340,7 @@ fn with_stack_tags(stack: &Object, own: Value) -> Value {
     Value::Object(tags).marked_if(sensitive)
 }
 
-/// Every resource that a value refers to or waits for.
+/// Adds every resource that a value refers to or waits for.
 pub fn mentioned_in(value: &Value, found: &mut BTreeSet<Address>) {
     match value {
         Value::Ref(reference) => {
