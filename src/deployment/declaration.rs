@@ -1,5 +1,5 @@
-//! What the author's `deployment` block says of its own: release, strategy, gates. An evaluated block
-//! comes in; typed settings go out. Makes no call.
+//! The own settings of a `deployment` block: release, strategy, gates. An evaluated block comes in; typed
+//! settings go out. Makes no call.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Declaration {
 }
 
 impl Declaration {
-    /// Mistakes that no single attribute shows.
+    /// Checks for mistakes that no single attribute shows.
     pub fn check(&self, at: Span, mistakes: &mut Vec<Mistake>) {
         let mut wrong = |message: String, help: &str| {
             mistakes.push(
@@ -127,12 +127,12 @@ impl Declaration {
 }
 
 impl Gate {
-    /// Whether it has been tried often enough.
+    /// Tells whether it has used all its attempts.
     pub fn is_exhausted(&self, attempts: u32) -> bool {
         self.http.as_ref().is_some_and(|http| attempts >= http.attempts)
     }
 
-    /// The time between two looks.
+    /// The time between two checks.
     pub fn pause(&self) -> Duration {
         Duration::from_secs(self.http.as_ref().map_or(2, |http| http.interval.max(1)))
     }
@@ -158,7 +158,7 @@ pub enum OnFailure {
     Hold,
 }
 
-/// How a release takes over; times in seconds, shares in percent.
+/// The way a release replaces another; times in seconds, shares in percent.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Strategy {
@@ -205,12 +205,12 @@ impl Strategy {
         }
     }
 
-    /// Whether a release takes the place of the old one in the colour that carries the traffic.
+    /// Tells whether a release replaces the old one in the colour that carries the traffic.
     pub fn keeps_colour(&self) -> bool {
         matches!(self, Self::Rolling { .. } | Self::InPlace { .. })
     }
 
-    /// The share of the new colour, in percent, that stays healthy while it has traffic.
+    /// The percent of the new colour that must stay healthy while it has traffic.
     pub fn min_healthy(&self) -> f64 {
         match self {
             Self::BlueGreen { min_healthy, .. }
@@ -221,13 +221,13 @@ impl Strategy {
         }
     }
 
-    /// How long the old colour stands by.
+    /// The time that the old colour stands by.
     pub fn retire_after(&self) -> Duration {
         match self {
             Self::BlueGreen { retire_after, .. }
             | Self::Canary { retire_after, .. }
             | Self::Linear { retire_after, .. } => Duration::from_secs(*retire_after),
-            // They leave no old colour; one that an earlier strategy has left stands by for as long.
+            // They leave no old colour; one that an earlier strategy left stands by for this time.
             Self::Rolling { .. } | Self::InPlace { .. } => Duration::from_secs(3600),
         }
     }
@@ -238,7 +238,7 @@ pub struct Preview {
     pub header: BTreeMap<String, String>,
 }
 
-/// When a gate has to pass.
+/// The time at which a gate must pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
@@ -251,7 +251,7 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// As the author writes it.
+    /// The name in a stack file.
     pub fn name(self) -> &'static str {
         match self {
             Self::BeforeLaunch => "before_launch",
@@ -264,7 +264,7 @@ impl Moment {
     }
 }
 
-/// Something that must pass before a rollout goes on; times in seconds.
+/// A condition that must hold before a rollout goes on; times in seconds.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Gate {
     pub name: String,

@@ -1,6 +1,6 @@
-//! What deployments give to resources of the stack: a listener whose default action divides the traffic
-//! of a deployment gets a forward to both colours. Declarations come in; changed copies go out, and a mistake for
-//! every resource that cannot be given anything. Evaluates nothing.
+//! Blocks that deployments add to resources of the stack: a listener whose default action is the router of a
+//! deployment gets a forward to both colours. Declarations come in. Changed copies go out, and a mistake for
+//! every resource that cannot take the block. Evaluates nothing.
 
 use std::collections::HashMap;
 
@@ -9,16 +9,16 @@ use crate::diagnostic::{Mistake, Span, did_you_mean};
 use crate::lang::ast::{Block, Name};
 use crate::lang::declare::{Declarations, Declared};
 
-/// One block for a resource of the stack.
+/// A block for a resource of the stack.
 #[derive(Debug, Clone)]
 pub struct Given {
     pub address: Address,
-    /// Where the deployment names the resource.
+    /// The place where the deployment names the resource.
     pub span: Span,
     pub block: Block,
 }
 
-/// The resources of the stack with what deployments give to them, and whose they are from then on.
+/// The stack's resources with the blocks that deployments add, and the deployments that own them.
 pub fn give(
     declarations: &Declarations,
     given: Vec<(Name, Given)>,
@@ -46,7 +46,7 @@ pub fn give(
                 let names = of_kind(declarations, &address.kind);
                 let (mistake, meant) = missing(&address, span, &names);
                 mistakes.push(mistake);
-                // That it has no such block is told once, here.
+                // The missing block is reported once, here.
                 let meant = meant.map(|name| Address::new(&address.kind, name));
                 if let Some((address, declared)) =
                     meant.and_then(|meant| declarations.resources.get_key_value(&meant))
@@ -67,7 +67,7 @@ fn of_kind(declarations: &Declarations, kind: &str) -> Vec<String> {
     managed.filter(|(one, _)| one.kind == kind).map(|(one, _)| one.name.clone()).collect()
 }
 
-/// Why a resource cannot be given this block.
+/// Why a resource cannot take this block.
 fn unfit(
     address: &Address,
     declared: &Declared,
@@ -143,7 +143,7 @@ fn twice(address: &Address, deployments: [&Name; 2], spans: [Span; 2]) -> Mistak
         .help(help)
 }
 
-/// The mistake, and the name that was meant.
+/// The mistake, and the name that was probably meant.
 fn missing<'a>(address: &Address, span: Span, names: &'a [String]) -> (Mistake, Option<&'a str>) {
     let mistake = Mistake::new("bgform::lang::not_declared", format!("this stack has no `{address}`"))
         .at(span, "not declared");

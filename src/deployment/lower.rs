@@ -1,9 +1,9 @@
-//! A deployment as the ordinary resources that it stands for. Its block and the facts of state come
-//! in; blocks as an author could have written them go out, with the attributes of each colour that
-//! stay as they are. Makes no call and evaluates nothing.
+//! Lowers a deployment to ordinary resources. Its block and the facts of the state come in. Blocks in an
+//! author's form go out, with the attributes of each colour that keep their values. Makes no call and
+//! evaluates nothing.
 //!
-//! `deployment "web"` becomes `target_group.web["blue"]` and `["green"]`, its fleet the same, what the fleet's
-//! instances are launched from, and what divides the traffic ([`super::routers`]).
+//! `deployment "web"` becomes `target_group.web["blue"]` and `["green"]`, two fleets, the fleet's launch
+//! source, and the routers ([`super::routers`]).
 
 use std::collections::HashMap;
 
@@ -19,22 +19,22 @@ use crate::facts::{Colour, Deployment, Sizing};
 use crate::kind::{self, fleet::Fleet};
 use crate::lang::ast::{Attribute, Block, Expr, Name, Node};
 
-/// What a deployment stands for.
+/// The lowered form of a deployment.
 #[derive(Debug, Default)]
 pub struct Lowered {
     /// The name and the block of each resource.
     pub blocks: Vec<(Name, Block)>,
-    /// What resources of the stack get from it.
+    /// Blocks that it adds to resources of the stack.
     pub given: Vec<Given>,
-    /// What divides its traffic, in the order of its blocks, without the previews above it.
+    /// Its routers, in the order of its blocks, without the previews above them.
     pub routers: Vec<Address>,
-    /// Attributes that stay as they are on the resource at this address, if it exists.
+    /// Attributes that keep their values on the resource at this address, if it exists.
     pub frozen: HashMap<Address, Vec<&'static str>>,
-    /// Attributes that scaling policies and retirements change: that they differ is no drift.
+    /// Attributes that scaling policies and retirements change: a difference in them is no drift.
     pub others: HashMap<Address, Vec<&'static str>>,
 }
 
-/// Lowers a deployment as it stands; mistakes are those of its own shape.
+/// Lowers a deployment with its facts; the mistakes are those of its own form.
 pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<Mistake>) -> Lowered {
     let mut lowered = Lowered::default();
     let seam = fleet_of(block);
@@ -80,7 +80,7 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
             Sizing::File | Sizing::Standby(_) | Sizing::AtLeast(_) => vec![*desired],
             Sizing::Raised(_) | Sizing::Left | Sizing::Empty => shape.sizes.to_vec(),
         };
-        // Without instances it stands at the version of its pin, whatever they ran.
+        // A fleet without instances is at its pinned version, whatever the instances ran.
         others.extend((facts.sizing(colour) == Sizing::Empty).then_some(shape.source));
         lowered.others.insert(at(seam.kind()), others);
         let mut frozen = sizes.to_vec();
@@ -89,20 +89,20 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
             frozen.extend(shape.ships);
         }
         lowered.frozen.insert(at(seam.kind()), frozen);
-        // A target group that carries traffic stays as it is, whatever the strategy.
+        // A target group that carries traffic keeps its settings, whatever the strategy.
         if !follows || facts.live == Some(colour) {
             lowered.frozen.insert(at(seam.targets()), settings_of(seam.targets()));
         }
     }
     let source = Address::new(seam.source(), &name.text);
-    // A version is made for a colour that is raised: after a release was gone back from, the newest
-    // one is nobody's, and is not made again.
+    // A version is made for a colour that is raised. After a way back, the newest version has no colour, and
+    // it is not made again.
     if !Colour::BOTH.into_iter().any(|colour| facts.follows_file(colour)) {
         lowered.frozen.insert(source.clone(), settings_of(seam.source()));
     }
     if facts.adopted.is_some() {
         let blue = |kind: &str| Address::new(kind, &name.text).with_key(Colour::Blue.name());
-        // What was taken over keeps its name.
+        // Adopted resources keep their names.
         for address in [source, blue(seam.targets()), blue(seam.kind())] {
             lowered.frozen.entry(address).or_default().push("name");
         }
@@ -110,7 +110,7 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
     lowered
 }
 
-/// All that reaches an instance, or says how it is reached and judged.
+/// The attributes of a kind that reach an instance, or say how it is reached and judged.
 fn settings_of(kind: &str) -> Vec<&'static str> {
     let schema = kind::find_managed(kind).map(|kind| kind.schema());
     let attributes = schema.into_iter().flat_map(|schema| &schema.attributes);
@@ -158,7 +158,7 @@ fn check(
     }
 }
 
-/// The keyword of a block in it that looks like this kind, where no block is of it.
+/// The keyword of a nested block that looks like this kind, if no block has it.
 pub(super) fn misspelt<'a>(block: &'a Block, kind: &str) -> Option<&'a Name> {
     let mut words = block.body.blocks.iter().map(|one| &one.keyword);
     match words.clone().any(|word| word.text == kind) {
@@ -171,7 +171,7 @@ pub(super) fn misspelt<'a>(block: &'a Block, kind: &str) -> Option<&'a Name> {
     }
 }
 
-/// Whether bgform sets this attribute of a nested block itself, so that an author cannot.
+/// Tells whether bgform sets this attribute of a nested block itself, so that an author cannot.
 fn is_ours(kind: &str, attribute: &str, seam: &dyn Fleet) -> bool {
     let shape = seam.shape();
     let own = kind == seam.kind() && [shape.source, shape.targets].contains(&attribute);
@@ -194,7 +194,7 @@ fn ours(nested: &Block, seam: &dyn Fleet, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// The nested block with the deployment's name, without what bgform sets itself.
+/// The nested block with the deployment's name, without the attributes that bgform sets itself.
 pub(super) fn named(nested: &Block, name: &Name, seam: &dyn Fleet) -> Block {
     let mut block = Block { labels: vec![name.clone()], ..nested.clone() };
     let kind = nested.keyword.text.as_str();
@@ -202,8 +202,8 @@ pub(super) fn named(nested: &Block, name: &Name, seam: &dyn Fleet) -> Block {
     block
 }
 
-/// The block once for each colour. A name that the author gave has the colour after it: no two resources have
-/// the same.
+/// The block with an instance for each colour. An author's name gets the colour as a suffix, since no two
+/// resources have the same name.
 fn coloured(mut block: Block) -> Block {
     for name in block.body.attributes.iter_mut().filter(|one| one.name.text == "name") {
         let span = name.value.span;
@@ -228,7 +228,7 @@ fn fleet(plain: Block, nested: &Block, name: &Name, facts: &Deployment, seam: &d
     let sizes = Sizes { min, max, desired };
     let [blue, green] = Colour::BOTH.map(|colour| sizes.of(facts.sizing(colour), span));
     for ((name, blue), green) in shape.sizes.into_iter().zip(blue).zip(green) {
-        // What the author has not written is told to be missing.
+        // A missing attribute is reported elsewhere.
         if let (Some(blue), Some(green)) = (blue, green) {
             block.body.attributes.push(attribute(name, by_colour(blue, green, span), span));
         }
@@ -265,7 +265,7 @@ impl Sizes {
             Sizing::Standby(n) => [min.map(|bound| less(bound, n, span)), max, null()],
             Sizing::AtLeast(n) => [at_least(min, n), at_least(max, n), null()],
             Sizing::Raised(n) => [at_least(min.clone(), n), at_least(max, n), at_least(min, n)],
-            // Zero, in a form that keeps the mistakes of what was written.
+            // Zero, in a form that keeps the mistakes of the declared expression.
             Sizing::Empty => {
                 [min.map(|_| number(0, span)), max.map(|_| number(0, span)), Some(number(0, span))]
             }

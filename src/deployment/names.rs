@@ -1,7 +1,7 @@
-//! Which resources a deployment is made of, and which of them divide its traffic. Of those that are
-//! declared, the program knows which it has lowered; of those in state, what a router forwards to tells.
-//! Names alone do not: `listener_rule.web-api` may be the rule `api` of `web`, the only one of `web-api`,
-//! or one that the author wrote beside both; a listener has the name that the author gave it.
+//! The resources of a deployment, and its routers. Declared ones are known from the lowering; those in the
+//! state are found by their forwards. Names do not suffice: `listener_rule.web-api` may be the rule `api` of
+//! `web`, the only rule of `web-api`, or one that the author wrote beside both; a listener has the author's
+//! name.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::kind::fleet::Fleet;
 use crate::kind::{self, router::Router};
 use crate::state::{Record, Snapshot};
 
-/// Stands after the name of the rule that a preview is above.
+/// The suffix of the name of a preview's rule, after the name of the rule below it.
 const PREVIEW: &str = "-preview";
 
 /// The name of the deployment's rule with this label.
@@ -25,7 +25,7 @@ pub fn preview(rule: &str) -> String {
     format!("{rule}{PREVIEW}")
 }
 
-/// The name of the preview above what a listener of the stack does by default.
+/// The name of the preview above the default action of a listener of the stack.
 pub fn preview_of_default(deployment: &str, listener: &str) -> String {
     preview(&rule(deployment, &format!("{listener}-default")))
 }
@@ -40,7 +40,7 @@ pub fn preview_address(router: &Address, deployment: &str) -> Address {
     }
 }
 
-/// The kind of fleet that a deployment has in state; the first of all kinds where it has none yet.
+/// The kind of a deployment's fleet in the state; the first of all kinds if there is none yet.
 pub fn fleet(snapshot: &Snapshot, deployment: &str) -> &'static dyn Fleet {
     let is_there = |fleet: &&'static dyn Fleet| {
         let at = |colour: Colour| Address::new(fleet.kind(), deployment).with_key(colour.name());
@@ -50,12 +50,12 @@ pub fn fleet(snapshot: &Snapshot, deployment: &str) -> &'static dyn Fleet {
     kind::fleets().find(is_there).or_else(|| kind::fleets().next()).expect("a kind of fleet")
 }
 
-/// Whether what stands at an address can divide the traffic of a deployment.
+/// Tells whether the kind at an address can be a router.
 pub fn is_router(address: &Address) -> bool {
     kind::router(&address.kind).is_some()
 }
 
-/// What divides the traffic of a deployment, as state has it, without the previews above it.
+/// The routers of a deployment in the state, without the previews above them.
 pub fn routers<'s>(
     snapshot: &'s Snapshot,
     deployment: &str,
@@ -68,20 +68,20 @@ pub fn routers<'s>(
     routers
 }
 
-/// Whether one of the routers of a deployment is the preview above another.
+/// Tells whether a router of a deployment is the preview above another.
 pub fn is_preview(router: &Address, deployment: &str) -> bool {
     let is_named = kind::router(&router.kind).is_some_and(|router| router.named_by().is_some());
     !is_named && router.name != deployment && router.name.ends_with(PREVIEW)
 }
 
-/// Whether this is the preview of any deployment of the stack: without it, its requests are those of the rule that
-/// it is above.
+/// Tells whether this is a preview of any deployment of the stack: without it, the rule below answers its
+/// requests.
 pub fn is_any_preview(snapshot: &Snapshot, address: &Address, record: &Record) -> bool {
     let mut names = snapshot.deployments.keys();
     names.any(|name| is_preview(address, name) && is_of(address, record, name))
 }
 
-/// The resources in state that a deployment is made of.
+/// The resources of a deployment in the state.
 pub fn in_state(snapshot: &Snapshot, deployment: &str) -> BTreeSet<Address> {
     let all = snapshot.resources.iter().filter(|(address, record)| is_of(address, record, deployment));
     all.map(|(address, _)| address.clone()).collect()
@@ -104,7 +104,7 @@ fn is_of(address: &Address, record: &Record, deployment: &str) -> bool {
     }
     let mut forwards = record.depends_on.iter().filter(|needed| is_targets(&needed.kind)).peekable();
     match address.name.strip_prefix(deployment) {
-        // One that was written into state by hand may say nothing of what it needs.
+        // A record that was edited by hand may have no dependencies.
         Some("") => forwards.peek().is_none() || forwards.any(|group| group.name == deployment),
         Some(rest) => rest.starts_with('-') && forwards.any(|group| group.name == deployment),
         None => false,

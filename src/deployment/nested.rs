@@ -1,15 +1,14 @@
-//! The kinds whose blocks a deployment nests: a fleet, what it launches from and how it is reached, and what
-//! divides the traffic.
+//! The kinds whose blocks a deployment nests: a fleet, its launch source, its target group, and its routers.
 
 use std::sync::LazyLock;
 
 use crate::kind::{self, fleet::Fleet};
 use crate::lang::ast::Block;
 
-/// What of a resource changes in place whichever colour it is: it reaches no instance.
+/// Attributes that change in place in either colour: they reach no instance.
 const OF_NO_RELEASE: [&str; 2] = ["tags", "name"];
 
-/// Whether an attribute of a resource of this kind, of a deployment on this fleet, is a part of what ships.
+/// Tells whether an attribute of this kind ships with a release, in a deployment with this fleet.
 pub fn ships(fleet: &dyn Fleet, kind: &str, attribute: &str) -> bool {
     match kind == fleet.kind() {
         true => fleet.shape().ships.contains(&attribute),
@@ -28,14 +27,14 @@ static NESTED: LazyLock<Vec<(&str, bool)>> = LazyLock::new(|| {
     }
     let mut routers: Vec<_> =
         kind::managed().iter().filter_map(|kind| Some((kind, kind.router()?))).collect();
-    // What is the deployment's own comes before what is the stack's.
+    // The deployment's own routers come before the stack's.
     routers.sort_by_key(|(_, router)| router.named_by().is_some());
     all.extend(routers.into_iter().map(|(kind, _)| (kind.schema().kind, true)));
     all
 });
 
-/// The kinds that a deployment nests: name, and whether it may have several. Of those that divide its
-/// traffic ([`kind::router`]) at least one is written.
+/// The kinds that a deployment nests: name, and whether it may have several. At least one router
+/// ([`kind::router`]) must be declared.
 pub fn nested() -> &'static [(&'static str, bool)] {
     &NESTED
 }
@@ -45,7 +44,7 @@ pub fn parts(seam: &dyn Fleet) -> [&'static str; 3] {
     [seam.source(), seam.kind(), seam.targets()]
 }
 
-/// The fleet that a deployment's block is written with: the first of all where it is written with none.
+/// The kind of fleet in a deployment's block; the first of all kinds if it has none.
 pub fn fleet_of(block: &Block) -> &'static dyn Fleet {
     let is_written = |kind: &str| block.body.blocks.iter().any(|one| one.keyword.text == kind);
     let written = |seam: &&'static dyn Fleet| is_written(seam.kind()) || is_written(seam.source());

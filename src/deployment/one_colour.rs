@@ -1,13 +1,13 @@
-//! What the strategies that keep the live colour add to the resources of a deployment: `rolling` how its
-//! fleets replace their instances, `in_place` its commands at the end of the script that instances begin with, so
-//! that those launched later get the release too. Evaluates nothing.
+//! The additions of strategies that keep the live colour. `rolling` sets how the fleets replace their
+//! instances. `in_place` adds its commands to the end of the startup script, so that instances launched later
+//! get the release too. Evaluates nothing.
 
 use super::syntax::{at, attribute, nested_block, text};
 use crate::diagnostic::{Mistake, Span};
 use crate::kind::fleet::Fleet;
 use crate::lang::ast::{Binary, Block, Body, Expr, Name, Node};
 
-/// The attributes of `strategy "rolling"` that the block of [`Fleet::replaced`] has as well.
+/// The attributes of `strategy "rolling"` that are also in the block of [`Fleet::replaced`].
 const REFRESH: [&str; 4] = ["min_healthy", "max_healthy", "checkpoints", "checkpoint_delay"];
 fn strategy<'a>(deployment: &'a Block, name: &str) -> Option<&'a Block> {
     let mut strategies = deployment.body.blocks.iter().filter(|block| block.keyword.text == "strategy");
@@ -18,7 +18,7 @@ fn value<'a>(block: &'a Block, name: &str) -> Option<&'a Expr> {
     block.body.attributes.iter().find(|one| one.name.text == name).map(|one| &one.value)
 }
 
-/// The fleet as the strategy wants its running instances to be treated.
+/// The fleet with the strategy's handling of running instances.
 pub fn fleet(mut fleet: Block, deployment: &Block, seam: &dyn Fleet, mistakes: &mut Vec<Mistake>) -> Block {
     let span = fleet.keyword.span;
     let (replaced, rested) = (seam.replaced(), seam.rested());
@@ -44,7 +44,7 @@ pub fn fleet(mut fleet: Block, deployment: &Block, seam: &dyn Fleet, mistakes: &
     fleet
 }
 
-/// A refresh that failed goes back by itself unless it is to stay as it is: `on_failure != "hold"`.
+/// A failed refresh rolls back by itself unless it is to be held: `on_failure != "hold"`.
 fn turns_back(deployment: &Block, span: Span) -> Expr {
     match value(deployment, "on_failure") {
         None => at(Node::Bool(true), span),
@@ -55,7 +55,7 @@ fn turns_back(deployment: &Block, span: Span) -> Expr {
     }
 }
 
-/// Tells what a gate names that is not there while one colour has both releases.
+/// Reports names in a gate that do not exist while one colour has both releases.
 pub fn check(deployment: &Block, mistakes: &mut Vec<Mistake>) {
     let strategies = deployment.body.blocks.iter().filter(|block| block.keyword.text == "strategy");
     let labels = strategies.filter_map(|block| block.labels.first());
@@ -71,7 +71,7 @@ pub fn check(deployment: &Block, mistakes: &mut Vec<Mistake>) {
 
 fn named(body: &Body, strategy: &str, mistakes: &mut Vec<Mistake>) {
     for attribute in &body.attributes {
-        // Only walked; the copy is what the walk asks for.
+        // The expression is only walked; the walk needs a copy.
         old_colour(&mut attribute.value.clone(), strategy, mistakes);
     }
     body.blocks.iter().for_each(|block| named(&block.body, strategy, mistakes));
@@ -121,8 +121,8 @@ fn not_ours(group: &mut Block, strategy: &str, ours: &[&str], mistakes: &mut Vec
     group.body.blocks.retain(|one| !ours.contains(&one.keyword.text.as_str()));
 }
 
-/// What instances are launched from, with the strategy's commands after the author's script:
-/// `join("\n", concat([user_data], run))`. Without one it is a shell script of its own.
+/// The launch source, with the strategy's commands after the author's script: `join("\n", concat([user_data],
+/// run))`. Without a script the commands become a shell script.
 pub fn source(mut source: Block, deployment: &Block, seam: &dyn Fleet) -> Block {
     let span = source.keyword.span;
     let run = strategy(deployment, "in_place").and_then(|strategy| value(strategy, "run"));

@@ -1,4 +1,4 @@
-//! `self` in the block of a fleet: what each colour has of its own. `self.target_group` stands for
+//! `self` in the block of a fleet: the resources of its own colour. `self.target_group` stands for
 //! `target_group.web[each.key]`. Evaluates nothing.
 
 use super::syntax::{at, member, word};
@@ -8,13 +8,13 @@ use crate::lang::ast::{Block, Body, Expr, Name, Node};
 
 const SELF: &str = "self";
 
-/// Puts each colour's own target group in place of `self.target_group` in the fleet's block, and refuses a target
-/// group of the deployment that is named otherwise: it would be one colour's for both.
+/// Replaces `self.target_group` in the fleet's block with each colour's own target group. Refuses a target
+/// group of the deployment under another name: it would give one colour's group to both.
 pub fn fleet(block: &mut Block, name: &Name, seam: &dyn Fleet, mistakes: &mut Vec<Mistake>) {
     body(&mut block.body, &mut |expr| of_fleet(expr, name, seam, mistakes));
 }
 
-/// Refuses `self` in a block that is no colour's own.
+/// Refuses `self` in a block that belongs to no colour.
 pub fn none(block: &mut Block, seam: &dyn Fleet, mistakes: &mut Vec<Mistake>) {
     let keyword = block.keyword.text.clone();
     body(&mut block.body, &mut |expr| {
@@ -31,7 +31,7 @@ pub fn none(block: &mut Block, seam: &dyn Fleet, mistakes: &mut Vec<Mistake>) {
     });
 }
 
-/// Calls `visit` with every expression, until it has dealt with one.
+/// Calls `visit` with every expression; an expression that it handles is not descended into.
 fn body(of: &mut Body, visit: &mut dyn FnMut(&mut Expr) -> bool) {
     fn expression(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr) -> bool) {
         if !visit(expr) {

@@ -1,5 +1,5 @@
-//! What divides the traffic of a deployment, lowered: rules of its own, or what a resource of the stack does by
-//! default, each with a forward to both colours and the preview above it.
+//! The routers of a deployment, lowered: its own rules, or default actions of listeners of the stack, each
+//! with a forward to both colours and the preview above it.
 
 use super::given::Given;
 use super::lower::{Lowered, misspelt, named};
@@ -14,7 +14,7 @@ use crate::kind::fleet::Fleet;
 use crate::kind::router::{MEMBER, Router};
 use crate::lang::ast::{Block, Expr, Name, Node};
 
-/// Traffic comes by one router at least.
+/// Checks that there is at least one router.
 pub(super) fn needs_a_router(name: &Name, block: &Block, mistakes: &mut Vec<Mistake>) {
     let kinds: Vec<&str> =
         nested().iter().map(|(kind, _)| *kind).filter(|kind| kind::router(kind).is_some()).collect();
@@ -33,7 +33,7 @@ pub(super) fn needs_a_router(name: &Name, block: &Block, mistakes: &mut Vec<Mist
     );
 }
 
-/// One deployment whose routers are lowered.
+/// The lowering of one deployment's routers.
 pub(super) struct Lowering<'a> {
     pub name: &'a Name,
     pub facts: &'a Deployment,
@@ -50,7 +50,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// A router that is the deployment's own.
+    /// Lowers a router that is the deployment's own.
     fn rule(&mut self, nested: &Block, router: &dyn Router, mistakes: &mut Vec<Mistake>) {
         let span = nested.keyword.span;
         if let Some(forward) = nested.body.blocks.iter().find(|block| {
@@ -91,7 +91,7 @@ impl Lowering<'_> {
         self.lowered.blocks.push((own, block));
     }
 
-    /// A router that is a resource of the stack: `listener { listener = listener.tcp }`.
+    /// Lowers a router that is a resource of the stack: `listener { listener = listener.tcp }`.
     fn of_the_stack(&mut self, nested: &Block, router: &dyn Router, by: &str, mistakes: &mut Vec<Mistake>) {
         let (span, kind) = (nested.keyword.span, nested.keyword.text.as_str());
         let write = format!("write {by} = {kind}.NAME, the name of a `{kind}` of this stack");
@@ -158,8 +158,8 @@ impl Lowering<'_> {
         self.lowered.given.push(Given { address, span: written.value.span, block });
     }
 
-    /// Puts the rule above a router in place, while there is a preview: `block` with its priority and the
-    /// preview's header sends requests to the new colour.
+    /// Adds the rule above a router while there is a preview: `block` with its priority and the preview's
+    /// header sends requests to the new colour.
     fn preview(&mut self, own: Name, mut block: Block) {
         let span = block.keyword.span;
         let Some(priority) = self.facts.previews.get(self.lowered.routers.len()) else { return };

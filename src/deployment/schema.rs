@@ -1,4 +1,4 @@
-//! What a `deployment` block may say beside the kinds that it nests. Makes no call.
+//! The schema of a `deployment` block, without the kinds that it nests. Makes no call.
 
 use std::sync::LazyLock;
 

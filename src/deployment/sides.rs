@@ -1,4 +1,4 @@
-//! A deployment's own part, with what `new` and `old` mean in its gates.
+//! A deployment's own body, with `new` and `old` in its gates resolved.
 
 use super::lower::misspelt;
 use super::nested::nested;
@@ -7,7 +7,7 @@ use crate::facts::Colour;
 use crate::kind;
 use crate::lang::ast::{Block, Body, Expr, Name, Node};
 
-/// What `new` and `old` mean in a gate.
+/// The meaning of `new` and `old` in a gate.
 pub struct Sides<'a> {
     /// The deployment's name.
     pub name: &'a str,
@@ -16,8 +16,8 @@ pub struct Sides<'a> {
     pub releases: [&'a str; 2],
 }
 
-/// Puts what they stand for in place of `new` and `old`: `new.target_group.arn_suffix` is
-/// `target_group.web["green"].arn_suffix`, and `new.release` the label.
+/// Replaces `new` and `old`: `new.target_group.arn_suffix` becomes `target_group.web["green"].arn_suffix`,
+/// and `new.release` the label.
 pub fn name_sides(expr: &mut Expr, sides: &Sides<'_>) {
     let span = expr.span;
     if let Node::Attribute(target, what) = &expr.node
@@ -41,11 +41,11 @@ pub fn name_sides(expr: &mut Expr, sides: &Sides<'_>) {
     expr.children_mut(&mut |child| name_sides(child, sides));
 }
 
-/// The block without the kinds that it nests, as its own schema takes it: a gate's label is its
-/// `name`, and `new` and `old` are named.
+/// The block without the kinds that it nests, in the form of its own schema: a gate's label is its `name`,
+/// and `new` and `old` are replaced.
 pub fn own_body(block: &Block, sides: &Sides<'_>) -> Body {
     let mut body = block.body.clone();
-    // One that is misspelt has been told of.
+    // A misspelt block is already reported.
     let misspelt: Vec<&Name> = nested().iter().filter_map(|(kind, _)| misspelt(block, kind)).collect();
     body.blocks.retain(|one| {
         !nested().iter().any(|(kind, _)| *kind == one.keyword.text) && !misspelt.contains(&&one.keyword)

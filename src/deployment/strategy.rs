@@ -1,4 +1,4 @@
-//! The stages of a rollout, from the strategy and the gates. One function a strategy; pure.
+//! The stages of a rollout, from the strategy and the gates: a pure function for each strategy.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ pub fn stages(declaration: &Declaration) -> Vec<Stage> {
     stages
 }
 
-/// The stages of a deployment's first release: there is nothing to shift from, and no traffic is kept from it
-/// unless a gate comes before.
+/// The stages of a deployment's first release: there is nothing to shift from, and only a gate keeps traffic
+/// from it.
 pub fn first(declaration: &Declaration) -> Vec<Stage> {
     let mut stages = gates(declaration, Moment::BeforeLaunch);
     stages.push(Stage::Raise);
@@ -41,7 +41,7 @@ pub fn first(declaration: &Declaration) -> Vec<Stage> {
     stages
 }
 
-/// The stages of a release that takes the place of the old one in the live colour.
+/// The stages of a release that replaces the old one in the live colour.
 pub fn in_one_colour(declaration: &Declaration) -> Vec<Stage> {
     let mut stages = gates(declaration, Moment::BeforeLaunch);
     stages.extend(gates(declaration, Moment::BeforeShift));
@@ -49,7 +49,7 @@ pub fn in_one_colour(declaration: &Declaration) -> Vec<Stage> {
         Strategy::InPlace { batch, .. } => stages.extend([Stage::InPlace { batch: *batch }, Stage::Pin]),
         _ => stages.push(Stage::Refresh),
     }
-    // There is no old colour to retire: what waits for its end comes right after the shift.
+    // There is no old colour to retire: gates of its retirement come right after the shift.
     for moment in [Moment::AfterShift, Moment::BeforeRetire, Moment::AfterRetire] {
         stages.extend(gates(declaration, moment));
     }
@@ -98,7 +98,7 @@ fn retirement(declaration: &Declaration) -> Vec<Stage> {
     if before.is_empty() && afterwards.is_empty() {
         return vec![Stage::Retire { after }];
     }
-    // Nobody but bgform can pass a gate, so no scheduled action may empty the colour.
+    // Only bgform can pass a gate, so no scheduled action may empty the colour.
     let mut stages = vec![Stage::Hold { time: after }];
     stages.extend(before);
     stages.push(Stage::Retire { after: Duration::ZERO });

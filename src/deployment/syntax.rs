@@ -1,4 +1,4 @@
-//! The expressions and blocks that lowering writes, each at the place of what it stands for.
+//! The expressions and blocks that lowering writes, each at the source place that it comes from.
 
 use crate::diagnostic::Span;
 use crate::facts::Colour;
