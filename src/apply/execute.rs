@@ -1,4 +1,4 @@
-//! One step, from evaluating its inputs again to its record in the state.
+//! Carries out one step, from evaluating its inputs again to its record in the state.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,14 +22,14 @@ use super::together::Left;
 use super::{Context, StepError, recover};
 use crate::kind::operation::Operation;
 
-/// What steps share while a plan is carried out.
+/// The part that steps share while a plan is carried out.
 pub(super) struct Shared<'a> {
     pub context: &'a Context<'a>,
     pub stack: String,
     pub lineage: String,
-    /// What is known of resources by now; grows with every step.
+    /// The known facts of resources; every step adds some.
     pub known: Mutex<Known>,
-    /// Whose turn it is, for operations that must not run side by side.
+    /// A mutex for each key of operations that must not run in parallel.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     nodes: HashMap<&'a Address, &'a Node>,
 }
@@ -65,7 +65,7 @@ impl<'a> Shared<'a> {
         self.context.journal.append(entry).await
     }
 
-    /// The inputs with what is known now, held against what the plan knew.
+    /// The inputs with the facts known now, compared with the plan's.
     fn inputs(&self, kind: &'static dyn AnyKind, step: &Step) -> Result<(Evaluated, Object), StepError> {
         if let (true, Some(record)) = (self.context.plan.from_records, &step.record) {
             let evaluated = Evaluated {
@@ -85,7 +85,7 @@ impl<'a> Shared<'a> {
         })?;
         let mut inputs = resolve(kind.schema(), &evaluated.inputs, &known);
         drop(known);
-        // What is ignored stays as the plan left it.
+        // Ignored attributes keep the plan's values.
         let kept = match step.action {
             Action::Update => self.context.program.kept_attributes(&step.address),
             _ => Vec::new(),
@@ -95,7 +95,7 @@ impl<'a> Shared<'a> {
             None => inputs.shift_remove(name),
         };
         match step.half {
-            // The rest is as the other half left it.
+            // The other attributes keep the values of the other half.
             Some(Half::Only(name)) => {
                 let set = inputs.shift_remove(name);
                 let made = |snapshot: &Snapshot| Some(snapshot.resources.get(&step.address)?.inputs.clone());
@@ -131,7 +131,7 @@ impl<'a> Shared<'a> {
         Ok((evaluated, inputs))
     }
 
-    /// Waits for those before it in the same turn; the guard is the turn.
+    /// Waits for earlier operations with the same turn; the guard holds the turn.
     async fn turn(
         &self,
         kind: &'static dyn AnyKind,
@@ -150,8 +150,8 @@ impl<'a> Shared<'a> {
         Some(turn.lock_owned().await)
     }
 
-    /// Begins an operation. A create of the same inputs that was cut short before, and of which nothing was to
-    /// be seen, goes on as what it was.
+    /// Begins an operation. Continues an earlier create of the same inputs that was cut short and whose
+    /// resource was not found.
     pub(super) async fn begin<'b>(
         &'b self,
         step: &'b Step,
@@ -188,7 +188,7 @@ impl<'a> Shared<'a> {
             .journalled(journal))
     }
 
-    /// The creates at the step's address of which nothing was to be seen.
+    /// The creates at the step's address whose resource was not found.
     fn unseen(&self, step: &Step) -> Vec<Unseen> {
         self.context.journal.look(|snapshot| {
             let of_step = |earlier: &&Unseen| earlier.begin.address == step.address;
@@ -196,7 +196,7 @@ impl<'a> Shared<'a> {
         })
     }
 
-    /// Looks for what an earlier create made with other inputs, for as long as it may show itself late.
+    /// Looks for the resource of an earlier create with other inputs, for as long as it may show late.
     async fn look_for_others(&self, step: &Step, inputs: &Object) -> Result<(), StepError> {
         let Context { cloud, journal, reporter, .. } = self.context;
         for earlier in self.unseen(step).iter().filter(|earlier| !is_same(&earlier.begin.inputs, inputs)) {
@@ -207,8 +207,7 @@ impl<'a> Shared<'a> {
         Ok(())
     }
 
-    /// Closes an operation that is known to have changed nothing; any other stays open, and
-    /// recovery looks at it first.
+    /// Closes an operation that is known to have changed nothing; any other stays open for recovery.
     async fn close(&self, op: &Operation<'_>, error: Error) -> StepError {
         self.close_all(op.changed_nothing(), std::slice::from_ref(&op.id), error).await
     }
@@ -253,7 +252,7 @@ impl<'a> Shared<'a> {
         Ok(())
     }
 
-    /// Puts a record at its address; what stood there before and is not it makes room.
+    /// Puts a record at its address; deposes a different record there.
     async fn put(&self, operation: &str, address: &Address, record: Record) -> Result<(), StateError> {
         let standing = |snapshot: &Snapshot| snapshot.resources.get(address).map(|old| old.id.clone());
         if let Some(id) = self.context.journal.look(standing).filter(|id| *id != record.id) {
@@ -281,8 +280,8 @@ impl<'a> Shared<'a> {
         let (record, seen) = (&record, &seen);
         let (evaluated, inputs) = self.inputs(kind, step)?;
         let _turn = self.turn(kind, step, &inputs).await;
-        // Nobody was asked about a plan from records, so no time has gone by since it was made; where
-        // nothing is planned, an operation that was cut short is ended.
+        // Nobody was asked about a plan from records, so no time has passed since it was made. If nothing is
+        // planned, an operation that was cut short is ended.
         let is_new = step.record.is_none();
         let (mut live, before) = match planned.is_empty() || is_new || self.context.plan.from_records {
             true => (seen.clone(), overlaid(record, seen)),
@@ -318,7 +317,7 @@ impl<'a> Shared<'a> {
         Ok(())
     }
 
-    /// What stands once the other half was carried out: of a resource that the plan makes, what that made.
+    /// The resource after the other half: for a created resource, that half's result.
     fn after_other_half(&self, step: &Step, name: &str) -> Left {
         let record = self.context.journal.look(|snapshot| snapshot.resources.get(&step.address).cloned());
         let live = record.as_ref().map(|record| {
@@ -330,7 +329,7 @@ impl<'a> Shared<'a> {
         (record, live, changed_attributes(&step.changes))
     }
 
-    /// Reads again what is about to be overwritten; a difference from what the plan saw fails.
+    /// Reads again the attributes that are about to be overwritten; a difference from the plan fails.
     pub(super) async fn reread(
         &self,
         kind: &'static dyn AnyKind,
@@ -349,9 +348,10 @@ impl<'a> Shared<'a> {
             let null = Value::Null;
             let (then, now) = (then.get(name).unwrap_or(&null), before.get(name).unwrap_or(&null));
             let wanted = step.inputs.get(name).unwrap_or(&null);
-            // What has become as it is to be overwrites nobody's change: an operation that went on at AWS is at its end.
+            // A value that is already as wanted overwrites nobody's change: an operation that went on at AWS
+            // has ended.
             if !then.same(now) && !wanted.same(now) {
-                // What is read from the account carries no marks.
+                // Values read from the account carry no marks.
                 let last = record.inputs.get(name).unwrap_or(&null);
                 let covered = |value: &Value| pair(&pair(value, wanted).0, last).0;
                 let (then, now) = (covered(then), covered(now));
@@ -365,8 +365,8 @@ impl<'a> Shared<'a> {
         Ok((live, before))
     }
 
-    /// Reads what was just made or changed until it shows, since AWS is eventually consistent:
-    /// for half a minute, then what is seen stands and the next plan tells the difference.
+    /// Reads a created or changed resource until it shows the new values, since AWS is eventually consistent.
+    /// After half a minute the observed values stand, and the next plan shows the difference.
     pub(super) async fn read_back(
         &self,
         kind: &'static dyn AnyKind,
@@ -376,7 +376,7 @@ impl<'a> Shared<'a> {
         declared: &BTreeSet<String>,
         last: Option<&Record>,
     ) -> Result<Live, StepError> {
-        // Attributes that cannot be read are as they were given; outputs are carried over from before.
+        // Attributes that cannot be read keep the given values; outputs are copied from before.
         let given = Record {
             id: id.to_owned(),
             inputs: inputs.clone(),
@@ -422,14 +422,14 @@ impl<'a> Shared<'a> {
         Ok(self.append(Entry::Done { operation: op.id, change }).await?)
     }
 
-    /// Whether what stood at the address when the plan was made has made room since.
+    /// Tells whether the resource at the address when the plan was made has been deposed since.
     fn was_deposed(&self, address: &Address, id: &str) -> bool {
         self.context.journal.look(|snapshot| {
             snapshot.deposed.iter().any(|old| old.address == *address && old.record.id == id)
         })
     }
 
-    /// Deletes what was replaced and kept, once nothing kept uses it any more.
+    /// Deletes kept replaced resources that no kept resource uses any more.
     pub async fn release(&self) -> Vec<(Address, Result<(), StepError>)> {
         let snapshot = self.context.journal.snapshot();
         let records = Records::new(&snapshot);
@@ -483,7 +483,7 @@ fn removal(address: &Address, id: &str, deposed: bool) -> Change {
     }
 }
 
-/// What the plan saw, with what is about to be overwritten as it was read again.
+/// The live values that the plan saw, with those about to be overwritten as read again.
 fn merged(seen: &Live, now: &Live, planned: &BTreeSet<String>) -> Object {
     let mut inputs = seen.inputs.clone();
     for (name, value) in now.inputs.iter().filter(|(name, _)| planned.contains(*name)) {

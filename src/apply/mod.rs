@@ -1,6 +1,6 @@
-//! Does what a plan says. A plan, the program it was made from and an open journal come in; calls
-//! go out, each in the journal before it does; what was done, failed and not begun comes back.
-//! Decides nothing: no strategy and no kind is known here.
+//! Carries out a plan. A plan, its program and an open journal come in. Calls go out, each recorded in the
+//! journal first. The done, failed and not begun steps come back. Decides nothing: it knows no strategy and
+//! no kind.
 
 mod execute;
 mod recover;
@@ -22,7 +22,7 @@ pub use schedule::apply;
 use crate::kind::operation::Reporter;
 use crate::kind::shutdown::Shutdown;
 
-/// What an apply works with.
+/// The context of an apply.
 pub struct Context<'a> {
     pub cloud: &'a Cloud,
     pub program: &'a View<'a>,
@@ -30,9 +30,9 @@ pub struct Context<'a> {
     pub journal: &'a Journal,
     pub reporter: &'a dyn Reporter,
     pub shutdown: &'a Shutdown,
-    /// How many steps may be under way at once.
+    /// Maximum number of steps under way at once.
     pub parallelism: usize,
-    /// Traffic leaves what fails: it goes to a group as soon as one of its targets is healthy.
+    /// Traffic leaves a failing group: it goes to another as soon as one of its targets is healthy.
     pub way_back: bool,
 }
 
@@ -44,7 +44,7 @@ pub struct Done {
     pub took: Duration,
 }
 
-/// A step that was not carried out to its end.
+/// A step that failed or was cut short.
 #[derive(Debug)]
 pub struct Failed {
     pub address: Address,
@@ -52,15 +52,15 @@ pub struct Failed {
     pub error: StepError,
 }
 
-/// How an apply ended.
+/// The result of an apply.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub done: Vec<Done>,
     pub failed: Vec<Failed>,
-    /// Steps that were not begun, each with the failed step it waits for, if it is one.
+    /// Steps that were not begun, each with the failed step it waits for, if there is one.
     pub not_done: Vec<(Address, &'static str, Option<Address>)>,
     pub interrupted: bool,
-    /// What is known of resources afterwards.
+    /// The known facts of resources afterwards.
     pub known: Known,
 }
 
@@ -69,8 +69,7 @@ impl Outcome {
         self.failed.is_empty() && self.not_done.is_empty() && !self.interrupted
     }
 
-    /// Whether credentials were refused: no later step could do anything either, and each would be one
-    /// more error to read.
+    /// Tells whether credentials were refused: every later step would fail with the same error.
     pub fn is_locked_out(&self) -> bool {
         self.failed.iter().any(|failed| failed.error.is_locked_out())
     }
@@ -118,13 +117,13 @@ impl StepError {
         }
     }
 
-    /// Whether it failed for credentials that are not valid any more.
+    /// Tells whether it failed because credentials have expired.
     pub fn is_locked_out(&self) -> bool {
         matches!(self, Self::Kind(error) if error.is_locked_out())
     }
 
-    /// Whether what the step was to do may have been done in part or whole, which the next apply
-    /// finds out first.
+    /// Tells whether the step may have been carried out in part or whole, which the next apply finds out
+    /// first.
     pub fn in_doubt(&self) -> bool {
         matches!(self, Self::Kind(error) if error.in_doubt())
     }

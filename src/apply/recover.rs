@@ -1,5 +1,5 @@
-//! Comes before planning: every operation that began and is not known to have ended is looked up.
-//! What it made is adopted, what it left half done is put right; the stack is not consulted.
+//! Recovery, before planning: looks up every operation that began and is not known to have ended. Adopts what
+//! it made, and repairs what it left half done. Does not read the stack.
 
 use std::time::Duration;
 
@@ -14,29 +14,29 @@ use crate::value::Object;
 
 use crate::kind::operation::{Operation, Reporter, SHOWN_WITHIN};
 
-/// For so long after recovery begins what a call made may not be seen. A request that was sent may still be on
-/// its way, too.
+/// Time after the start of recovery within which a call's resource may not be visible yet. A request may also
+/// still be on its way.
 const LATE: Duration = Duration::from_secs(3);
 const LATE_IN_EC2: Duration = Duration::from_secs(10);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
-/// What does not show itself for so long was never made.
+/// Time after which a resource that does not show was never made.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// What was found about an operation that was cut short.
+/// The findings about an operation that was cut short.
 #[derive(Debug)]
 pub struct Recovered {
     pub address: Address,
     pub action: Action,
-    /// For the person who reads it: `it was made, and is adopted`.
+    /// The finding for people: `it was made, and is adopted`.
     pub found: String,
 }
 
-/// Ends every open operation, in the order in which they began, and looks once more for what earlier creates
-/// may have made. `destroys`: nobody will look again, so this looks longer.
+/// Ends every open operation, in the order in which they began, and looks once more for resources of earlier
+/// creates. `destroys`: no later run will look, so this one looks longer.
 ///
 /// # Errors
-/// When AWS cannot be asked or the state cannot be written; what is not ended stays open.
+/// When AWS cannot be asked or the state cannot be written; operations that were not ended stay open.
 pub async fn recover(
     cloud: &Cloud,
     journal: &Journal,
@@ -79,8 +79,8 @@ pub async fn recover(
     Ok(recovered)
 }
 
-/// Looks for what a create made of which nothing was to be seen, until it would have shown itself. Whether it
-/// did, and is in the state now.
+/// Looks for the resource of an unseen create until it would have shown. Returns whether it was found, and is
+/// in the state now.
 pub(super) async fn shows_itself(
     cloud: &Cloud,
     journal: &Journal,
@@ -95,14 +95,14 @@ pub(super) async fn shows_itself(
 const ADOPTED: &str = "it had been made, and is adopted";
 const GONE: &str = "what it had made is gone again";
 
-/// How long it is looked for what is not to be seen.
+/// The time limits of a look for an unseen resource.
 #[derive(Clone, Copy)]
 struct Patience {
     began: Duration,
     late: Duration,
 }
 
-/// What became of a create of which nothing was to be seen; none where that is still so.
+/// The outcome of an unseen create; `None` if it is still unseen.
 async fn again(
     cloud: &Cloud,
     journal: &Journal,
@@ -161,7 +161,7 @@ async fn one(
             Ok("nothing had been made")
         }
         (Action::Update, Some(id)) => {
-            // What the update started beside its own resource is put right by the same look.
+            // The same look repairs what the update started besides its own resource.
             let standing = snapshot.resources.get(&begin.address).filter(|record| record.id == *id);
             let Some(standing) = standing else {
                 journal.append(failed("its resource is not in the state")).await?;
@@ -190,7 +190,7 @@ async fn one(
             let deposed =
                 snapshot.deposed.iter().find(|old| old.address == begin.address && old.record.id == *id);
             let standing = snapshot.resources.get(&begin.address).filter(|record| record.id == *id);
-            // What was made for it (an image's snapshots) may still be there.
+            // Resources made for it (an image's snapshots) may still exist.
             let known = standing.or(deposed.map(|old| &old.record)).unwrap_or(&record);
             kind.delete(&op, known).await?;
             let change = match deposed.is_some() {
@@ -207,7 +207,7 @@ async fn one(
     }
 }
 
-/// Adopts what a create that was cut short made; none where nothing is to be seen of it.
+/// Adopts the resource of a create that was cut short; `None` if it is not found.
 async fn created(
     op: &Operation<'_>,
     kind: &'static dyn AnyKind,
@@ -233,13 +233,13 @@ async fn created(
         journal.append(done(Change::Over { operation: begin.operation.clone() })).await?;
         return Ok(Some(GONE));
     };
-    // Inputs that did not come true are left to the next plan.
+    // Inputs that were not applied are left to the next plan.
     let mut inputs = begin.inputs.clone();
     inputs.retain(|name, value| live.inputs.get(name).is_none_or(|now| now.same(value)));
     let record = Record { inputs, outputs: live.outputs, ..record };
     let snapshot = journal.snapshot();
     match snapshot.resources.get(address) {
-        // It was made again meanwhile, or taken over as it was.
+        // It was created again meanwhile, or adopted as it was.
         Some(there) if there.generation > begin.generation => {
             let mut found = "what it had made is in the state";
             if there.id != record.id {
@@ -260,11 +260,11 @@ async fn created(
     Ok(Some(ADOPTED))
 }
 
-/// What a create that was cut short made. EC2 shows it only after a while
+/// Finds the resource of a create that was cut short. EC2 shows it only after a while
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
 ///
 /// # Errors
-/// [`Error::gone`] where it was made and is there no more.
+/// [`Error::gone`] if it was made and no longer exists.
 async fn made(
     op: &Operation<'_>,
     kind: &'static dyn AnyKind,
@@ -308,8 +308,8 @@ async fn read(
     Ok(kind.read(cloud, &wanted).await?.remove(&record.id))
 }
 
-/// Of each attribute what the update wanted where that is live, and what it was before elsewhere:
-/// so that what bgform itself has changed is not shown as drift.
+/// For each attribute, the update's value if it is live, otherwise the value from before, so that bgform's
+/// own change is not shown as drift.
 fn came_true(standing: &Record, wanted: &Object, live: &Live) -> Object {
     let now = overlaid(standing, live);
     let mut inputs = standing.inputs.clone();

@@ -1,4 +1,4 @@
-//! Walks a plan's steps, as many at once as are allowed, each when those before it are done.
+//! Walks through a plan's steps in parallel, up to the limit, each when its predecessors are done.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::secrets;
 use crate::stack::Known;
 use crate::state::{Change, Entry, StateError};
 
-/// Carries out a plan. What does not depend on a failed step is still done.
+/// Carries out a plan. Steps that do not depend on a failed step are still done.
 ///
 /// # Errors
 /// Only when the state cannot be written: everything else is in the [`Outcome`].
@@ -51,12 +51,12 @@ pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, State
                 context.reporter.done(&address, verb, took);
                 outcome.done.push(Done { address, verb, took });
             }
-            // Nothing can be written down any more, so nothing more begins.
+            // Nothing can be recorded any more, so nothing more begins.
             Err(StepError::Kind(Error::State(error))) if !matches!(error, StateError::NotStorable { .. }) => {
                 schedule.failed(index);
                 stopped.get_or_insert(error);
             }
-            // It goes on at AWS, and the next apply waits for it.
+            // The operation goes on at AWS, and the next apply waits for it.
             Err(StepError::Kind(error @ Error::Interrupted { .. })) => {
                 context.reporter.failed(&address, verb, &error.to_string());
             }
@@ -67,7 +67,7 @@ pub async fn apply(context: &Context<'_>, known: Known) -> Result<Outcome, State
             }
         }
     }
-    // A step that was still running is left to recovery.
+    // Running steps are left to recovery.
     drop(running);
     if let Some(error) = stopped {
         return Err(error);
@@ -91,7 +91,7 @@ async fn run<'a>(
     (index, clock.monotonic().saturating_sub(began), result)
 }
 
-/// Writes down what the plan learned without a step of its own.
+/// Records what the plan learned without a step of its own.
 async fn remember(context: &Context<'_>) -> Result<(), StateError> {
     for (address, value) in &context.plan.answers {
         let change = Change::Existing { address: address.clone(), value: value.clone() };
@@ -104,7 +104,7 @@ async fn remember(context: &Context<'_>) -> Result<(), StateError> {
     Ok(())
 }
 
-/// After the last step: what was kept and is no longer used goes, and outputs are written down.
+/// After the last step: deletes kept resources that are no longer used, and records the outputs.
 async fn finish(context: &Context<'_>, shared: &Shared<'_>, outcome: &mut Outcome) -> Result<(), StateError> {
     if !outcome.is_complete() || context.plan.from_records {
         return Ok(());
@@ -128,14 +128,14 @@ async fn finish(context: &Context<'_>, shared: &Shared<'_>, outcome: &mut Outcom
     Ok(())
 }
 
-/// Which steps may begin.
+/// The steps that may begin.
 struct Schedule<'a> {
     steps: &'a [Step],
-    /// Steps that wait for nothing more, what moves traffic first.
+    /// Steps that wait for no other, those that move traffic first.
     ready: BTreeSet<(bool, usize)>,
-    /// For each step, how many it still waits for.
+    /// For each step, the number of steps that it still waits for.
     waits: Vec<usize>,
-    /// For each step, those that wait for it.
+    /// For each step, the steps that wait for it.
     waiting: Vec<Vec<usize>>,
     done: BTreeSet<usize>,
     failed: BTreeSet<usize>,
@@ -169,7 +169,7 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// The next step that waits for nothing; what moves traffic goes first.
+    /// The next step that waits for no other; those that move traffic go first.
     fn next(&mut self) -> Option<(usize, &'a Step)> {
         let (_, index) = self.ready.pop_first()?;
         Some((index, self.steps.get(index)?))
@@ -195,7 +195,7 @@ impl<'a> Schedule<'a> {
         self.done.len() + self.failed.len() == self.steps.len()
     }
 
-    /// What was not begun, each with the failed step that it waits for, directly or not.
+    /// The steps that were not begun, each with the failed step that it waits for, directly or not.
     fn not_done(&self) -> Vec<(crate::address::Address, &'static str, Option<crate::address::Address>)> {
         let mut blamed: Vec<Option<usize>> = vec![None; self.steps.len()];
         let mut rest = Vec::new();

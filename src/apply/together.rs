@@ -1,5 +1,5 @@
-//! What AWS changes of several resources in one call: all of them are looked at again, each has its operation in
-//! the journal, the call goes out once, and each goes on with what else changes.
+//! Changes several resources in one call: all are read again, each has its operation in the journal, the call
+//! is sent once, and each goes on with its other changes.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ use crate::plan::step::Step;
 use crate::state::{self, Change, Entry, Record};
 use crate::value::Value;
 
-/// An update as it stands once what comes before it was done: its record, what is live, and what it changes.
+/// An update after its predecessors: its record, the live resource, and its remaining changes.
 pub(super) type Left = (Option<Record>, Option<Live>, BTreeSet<String>);
 
 impl Shared<'_> {
-    /// Makes the call, where the step is the first of those that share it.
+    /// Makes the call if the step is the first of those that share it.
     pub(super) async fn after_together(
         &self,
         kind: &'static dyn AnyKind,
@@ -85,7 +85,7 @@ impl Shared<'_> {
     }
 }
 
-/// A difference that was found at another resource than the one whose step it is.
+/// A difference that was found at another resource than the step's.
 fn of(address: &Address, error: StepError) -> StepError {
     match error {
         StepError::ChangedMeanwhile { attribute, planned, found } => {
