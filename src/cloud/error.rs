@@ -1,4 +1,4 @@
-//! Errors of calls to AWS, classed by service error code and never by message text.
+//! Errors of calls to AWS, classed by the service's error code and never by message text.
 
 use std::fmt;
 use std::time::Duration;
@@ -35,12 +35,12 @@ impl fmt::Display for Service {
     }
 }
 
-/// What a failed call means for whoever made it.
+/// The meaning of a failed call for its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     Throttled,
     NotFound,
-    /// Something still refers to it, or an activity is under way on it.
+    /// Something still refers to the resource, or an activity is under way on it.
     InUse,
     AlreadyExists,
     Denied,
@@ -66,7 +66,7 @@ pub struct CloudError {
     pub request_id: Option<String>,
     /// An earlier attempt at the same call got no answer and may have been carried out.
     pub after_doubt: bool,
-    /// Whose credentials were refused, where that is what failed.
+    /// The access key that was refused, if that is the error.
     pub access_key: Option<String>,
 }
 
@@ -133,7 +133,7 @@ const EXISTS_BESIDE_SUFFIX: [&str; 5] = [
     "AlreadyExistsFault",
 ];
 
-/// The class of a service's error code, or of an HTTP status where there is none.
+/// The class of a service's error code, or of an HTTP status if there is none.
 pub fn class_of(code: Option<&str>, status: Option<u16>) -> Class {
     let Some(code) = code else {
         return match status {
@@ -193,7 +193,7 @@ impl CloudError {
                     meta.extra("aws_request_id").map(str::to_owned),
                 )
             }
-            // They have expired and could not be had again: nothing was signed, and so nothing sent.
+            // Credentials have expired and could not be renewed: nothing was signed, and so nothing sent.
             SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_)
                 if cause::<CredentialsError>(&error).is_some() =>
             {
@@ -208,7 +208,7 @@ impl CloudError {
     }
 }
 
-/// Whether the connection was never made: what was to be sent was not.
+/// Tells whether the connection was never made, so that nothing was sent.
 fn never_sent(error: &(dyn std::error::Error + 'static), user: bool) -> bool {
     use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
     let refused =
@@ -221,7 +221,7 @@ fn cause<'a, E: std::error::Error + 'static>(error: &'a (dyn std::error::Error +
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
-/// An error and its causes, each said once.
+/// An error and its causes, without repetitions.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
@@ -235,19 +235,19 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     parts.join(": ")
 }
 
-/// How something that was waited for ended, when not well.
+/// The end of a wait that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitEnd {
     TimedOut {
         limit: Duration,
     },
-    /// What was waited on is gone.
+    /// The awaited resource is gone.
     Gone,
-    /// It will never come: what AWS said of it.
+    /// It will never be ready: AWS's reason.
     Failed,
 }
 
-/// Why a read or a step did not succeed.
+/// Why a read or a step failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{0}")]
@@ -272,7 +272,7 @@ impl Error {
         Self::Failed { message: message.into(), help: help.into() }
     }
 
-    /// What was to be `what` is not there any more: `last` is what was seen of it.
+    /// The error of a resource that is gone before it is `what`; `last` is its last observation.
     pub fn gone(what: impl Into<String>, last: impl Into<String>) -> Self {
         Self::Wait { what: what.into(), end: WaitEnd::Gone, last: last.into() }
     }
@@ -300,7 +300,7 @@ impl Error {
         self.class() == Some(Class::AlreadyExists)
     }
 
-    /// Whether the service said no to what was asked for, and would again.
+    /// Tells whether the service refused the request, and would again.
     pub fn is_refused(&self) -> bool {
         matches!(
             self.class(),
@@ -308,17 +308,17 @@ impl Error {
         )
     }
 
-    /// Whether no call is of any use before somebody has logged in again.
+    /// Tells whether every call will fail until somebody logs in again.
     pub fn is_locked_out(&self) -> bool {
         self.class() == Some(Class::Credentials)
     }
 
-    /// Whether what was asked for may have been done all the same.
+    /// Tells whether the request may still have been carried out.
     pub fn in_doubt(&self) -> bool {
         self.class() == Some(Class::InDoubt)
     }
 
-    /// What the person who reads the error should do, where the class tells it.
+    /// The remedy for the reader of the error, if the class gives one.
     pub fn help(&self, address: Option<&Address>) -> Option<String> {
         let permission = |error: &CloudError| {
             format!(

@@ -1,4 +1,4 @@
-//! What CloudWatch says of alarms and metrics. Reads, and judges nothing.
+//! Reads alarms and metrics of CloudWatch, and judges nothing.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct Series {
     pub dimensions: BTreeMap<String, String>,
 }
 
-/// How an alarm stands.
+/// The state of an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alarm {
     Ok,
@@ -30,7 +30,7 @@ pub enum Alarm {
     Missing,
 }
 
-/// How each of these alarms stands, metric alarms and composite ones (API_DescribeAlarms).
+/// The state of each of these alarms, metric and composite ones (API_DescribeAlarms).
 ///
 /// # Errors
 /// When CloudWatch cannot be asked.
@@ -52,8 +52,8 @@ pub async fn alarms<'n>(cloud: &Cloud, names: &'n [String]) -> Result<Vec<(&'n s
     Ok(names.iter().map(|name| (name.as_str(), state(name))).collect())
 }
 
-/// A statistic of a metric from one second to another, by periods of so many seconds: when each began and its
-/// value, the oldest first (API_GetMetricStatistics). Periods without data are left out.
+/// A statistic of a metric between two times, by periods, all in seconds: the start and the value of each
+/// period, the oldest first (API_GetMetricStatistics). Periods without data are left out.
 ///
 /// # Errors
 /// When CloudWatch cannot be asked.

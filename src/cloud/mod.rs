@@ -1,5 +1,5 @@
-//! The one way to AWS: real SDK clients with an optional endpoint, retries that are ours (the
-//! SDK's are off), and errors classed by code. Knows no resource kind.
+//! The only way to AWS: real SDK clients with an optional endpoint, our own retries (the SDK's are off), and
+//! errors classed by code. Knows no resource kind.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,7 @@ use crate::terminal::errln;
 use error::{Class, CloudError, Error, Service};
 use pace::Paces;
 
-/// Where to find AWS, as given on the command line or in the stack.
+/// The place of AWS, from the command line or the stack.
 #[derive(Debug, Clone, Default)]
 pub struct Target {
     pub region: Option<String>,
@@ -44,14 +44,14 @@ pub struct Cloud {
     pub sts: aws_sdk_sts::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub region: String,
-    /// The endpoint that replaces AWS's own, where one is set.
+    /// The endpoint that replaces AWS's own, if one is set.
     pub endpoint: Option<String>,
     pub clock: Clock,
-    /// The credentials that were given in place of the user's, in a sandbox.
+    /// The credentials that replace the user's, in a sandbox.
     given: Option<Credentials>,
     calls: AtomicUsize,
     paces: Paces,
-    /// The access key that calls are signed with, as it was at first.
+    /// The access key that calls were first signed with.
     access_key: String,
     verbose: bool,
 }
@@ -59,28 +59,28 @@ pub struct Cloud {
 /// Whether a call that may have been carried out can be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
-    /// A read, a call with our client token, or one that says the same when said twice: repeated
-    /// after a throttle, a 5xx and a dropped connection.
+    /// A read, a call with our client token, or an idempotent call: repeated after a throttle, a 5xx and a
+    /// dropped connection.
     Safe,
-    /// Repeated only after a throttle; anything else leaves the operation in doubt.
+    /// Repeated only after a throttle; any other failure leaves the operation in doubt.
     OnThrottle,
 }
 
-/// The longest that one call is repeated for.
+/// Maximum time for which one call is repeated.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// A call that fails without an answer is sent this often in all.
+/// Maximum number of attempts for a call that fails without an answer.
 const ATTEMPTS_IN_DOUBT: u32 = 4;
-/// A refused connection is tried again this often: a server that restarts is back within it.
+/// Maximum number of further attempts after a refused connection: a restarting server is back by then.
 const ATTEMPTS_UNREACHABLE: u32 = 3;
 
 impl Cloud {
-    /// Clients for `target`. Makes no API call, but loads credentials, so that missing ones are
-    /// told before anything else is tried.
+    /// Makes clients for `target`. Makes no API call, but loads credentials, so that missing ones are
+    /// reported before anything else.
     pub async fn connect(target: &Target, clock: Clock, verbose: bool) -> Result<Self, Error> {
         Self::connect_as(None, target, clock, verbose).await
     }
 
-    /// The same with credentials that do not come from the standard chain: an emulator takes any.
+    /// The same with credentials outside the standard chain: an emulator takes any.
     pub async fn connect_as(
         credentials: Option<Credentials>,
         target: &Target,
@@ -114,9 +114,8 @@ impl Cloud {
         })
     }
 
-    /// Leads a program that is about to be started to the same place: in a sandbox there and nowhere else,
-    /// with nothing of the caller's `AWS_*`. Elsewhere it has the caller's own, and the endpoint that is
-    /// spoken to in place of AWS's.
+    /// Points a child process at the same place. In a sandbox it reaches only the sandbox, with none of the
+    /// caller's `AWS_*`. Elsewhere it has the caller's own variables, and the endpoint that replaces AWS's.
     pub fn lead(&self, process: &mut tokio::process::Command) {
         let Some(credentials) = &self.given else {
             process.envs(self.endpoint.as_deref().map(|endpoint| ("AWS_ENDPOINT_URL", endpoint)));
@@ -140,7 +139,7 @@ impl Cloud {
         ]);
     }
 
-    /// How many requests were sent so far, repeats included.
+    /// Number of requests sent so far, including repeats.
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
@@ -152,7 +151,7 @@ impl Cloud {
         Ok(identity.account().unwrap_or_default().to_owned())
     }
 
-    /// Sends a read, again after a throttle, a 5xx or a dropped connection.
+    /// Sends a read; repeats it after a throttle, a 5xx or a dropped connection.
     pub async fn read<T, E, F, Fut>(
         &self,
         service: Service,
@@ -168,7 +167,7 @@ impl Cloud {
     }
 
     /// Sends a call as often as `repeat` and the answers allow. Mutating calls go through
-    /// [`crate::kind::operation::Operation::call`], which writes them to the journal first.
+    /// [`crate::kind::operation::Operation::call`], which records them in the journal first.
     pub(crate) async fn send<T, E, F, Fut>(
         &self,
         service: Service,
@@ -184,7 +183,7 @@ impl Cloud {
         self.send_while(service, action, repeat, || Ok(()), send).await
     }
 
-    /// The same; after each wait only if it still `may`.
+    /// The same; after each wait it sends only if `may` succeeds.
     pub(crate) async fn send_while<T, E, F, Fut>(
         &self,
         service: Service,
@@ -223,7 +222,7 @@ impl Cloud {
                 pace.throttled(self.clock.monotonic());
             }
             let access_key = (error.class == Class::Credentials).then(|| self.access_key.clone());
-            // AWS says what it was asked, secrets and all.
+            // AWS repeats the request in its messages, including secrets.
             let error = CloudError { access_key, message: hidden(&error.message), ..error };
             self.trace(service, action, &error.to_string());
             let again = match error.class {
@@ -247,14 +246,14 @@ impl Cloud {
     }
 }
 
-/// What clients of AWS are made from: the standard chain with `target` before it.
+/// The configuration of AWS's clients: the standard chain, with `target` before it.
 pub(crate) async fn config(
     credentials: Option<Credentials>,
     target: &Target,
     retries: RetryConfig,
 ) -> aws_config::SdkConfig {
     let http = aws_smithy_http_client::Builder::new();
-    // An emulator on plain HTTP: no chain of credentials asks anybody else, and reading the machine's
+    // For an emulator on plain HTTP, no chain of credentials asks another server, and reading the machine's
     // certificates costs more than a plan.
     let is_plain = target.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http://"));
     let http = match credentials.is_some() && is_plain {
@@ -286,11 +285,11 @@ pub(crate) async fn config(
     loader.load().await
 }
 
-/// What helps whoever has no credentials.
+/// The remedy for missing credentials.
 pub(crate) const CREDENTIALS_HELP: &str =
     "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`";
 
-/// Loads credentials, so that missing ones are told before anything else is tried.
+/// Loads credentials, so that missing ones are reported before anything else.
 pub(crate) async fn loaded_credentials(config: &aws_config::SdkConfig) -> Result<Credentials, Error> {
     let loaded = match config.credentials_provider() {
         Some(provider) => provider.provide_credentials().await.map_err(|error| error::chain(&error)),

@@ -1,6 +1,6 @@
-//! How fast calls go to a service: as they come until it throttles one, then one after the other
-//! at a rate that a throttled answer lowers and every second without one raises. So what an
-//! account's bucket has left, which nobody can ask for, is used up and not fought for.
+//! Paces the calls to a service: they go at once until it throttles one, then one after another at a rate.
+//! Each throttled answer lowers the rate, and each second without one raises it. So calls use what the
+//! account's bucket has left, which no API tells, without fighting for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,19 +9,19 @@ use std::time::Duration;
 use super::error::Service;
 use crate::clock::Clock;
 
-/// What moves traffic waits for nobody: a way back must not stand in line behind reads.
+/// Calls that move traffic do not wait: a way back must not queue behind reads.
 const AT_ONCE: [&str; 2] = ["ModifyListener", "ModifyRule"];
 
-/// Calls a second after the first throttled answer: what the bucket of Elastic Load Balancing is
-/// refilled with (elb-api-throttling).
+/// Calls a second after the first throttled answer: the refill rate of Elastic Load Balancing's bucket
+/// (elb-api-throttling).
 const FIRST: f64 = 10.0;
-/// What a throttled answer leaves of the rate, and what a second without one makes of it.
+/// Factors of the rate after a throttled answer and after a second without one, and its minimum.
 const LOWERED: f64 = 0.7;
 const RAISED: f64 = 1.1;
 const SLOWEST: f64 = 0.5;
-/// From here on calls go as they come again.
+/// The rate above which calls go at once again.
 const FASTEST: f64 = 100.0;
-/// Answers this close to each other are of calls that were under way at the same time.
+/// Answers this close to each other belong to calls that were under way together.
 const ONE_BURST: Duration = Duration::from_secs(1);
 
 /// The paces of all services.
@@ -38,18 +38,18 @@ impl Paces {
 /// The pace of one service.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// Held by whoever goes next; the others get it in the order in which they came.
+    /// Held by the next call; the others get it in the order in which they came.
     turn: tokio::sync::Mutex<()>,
-    /// `None` while nothing was throttled.
+    /// `None` while no call was throttled.
     learned: Mutex<Option<Learned>>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Learned {
-    /// Calls a second, as they were at `since`.
+    /// Calls a second, at the time `since`.
     rate: f64,
     since: Duration,
-    /// When the last call went.
+    /// The time of the last call.
     last: Duration,
 }
 
@@ -72,7 +72,7 @@ impl Pace {
         self.went(clock.monotonic());
     }
 
-    /// A call was throttled.
+    /// Records that a call was throttled.
     pub fn throttled(&self, now: Duration) {
         let mut learned = self.learned();
         *learned = Some(match *learned {
@@ -84,7 +84,7 @@ impl Pace {
         });
     }
 
-    /// How long until the next call may go; `None`: it may.
+    /// The time until the next call may go; `None` if it may go now.
     fn left(&self, now: Duration) -> Option<Duration> {
         let mut learned = self.learned();
         let known = (*learned)?;
@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// When `calls` go that come at once, by a clock that jumps from one wait to the next.
+    /// The times at which simultaneous `calls` go, by a clock that jumps from one wait to the next.
     async fn going(pace: &Pace, clock: &Clock, calls: &[&str]) -> Vec<u128> {
         let began = clock.monotonic();
         let went = join_all(calls.iter().map(|action| async {
@@ -134,7 +134,7 @@ mod tests {
     async fn calls_go_as_they_come_until_one_is_throttled_and_then_one_after_the_other() {
         let (pace, clock) = (Pace::default(), Clock::manual());
         assert_eq!(going(&pace, &clock, &["DescribeRules"; 3]).await, [0, 0, 0]);
-        // Both were under way: they say the same once.
+        // Both were under way together, so they count once.
         pace.throttled(clock.monotonic());
         pace.throttled(clock.monotonic());
         let went = going(&pace, &clock, &["DescribeRules"; 3]).await;
@@ -149,7 +149,7 @@ mod tests {
         let after = pace.learned().unwrap().rate(clock.monotonic());
         assert!(before > FIRST && (after - before * LOWERED).abs() < 1e-9, "{before} {after}");
 
-        // A minute without a throttled answer: nothing is held back any more.
+        // After a minute without a throttled answer, no call is delayed.
         clock.advance(Duration::from_secs(60));
         assert_eq!(going(&pace, &clock, &["DescribeRules"; 3]).await, [0, 0, 0]);
     }
