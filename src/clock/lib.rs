@@ -1,8 +1,8 @@
-//! The one clock: what time it is, how long something took, and waiting.
+//! The only clock: the time, elapsed time, and waiting.
 //!
-//! In: nothing but the machine's clocks, or a test's hand. Out: timestamps, time since the clock
-//! started, futures that end later. It never reads the environment, and nobody else reads the
-//! machine's clocks (clippy.toml): so a rehearsal can run an hour's release in a minute.
+//! In: only the machine's clocks, or a test's manual one. Out: timestamps, time since the clock started,
+//! futures that end later. It never reads the environment, and no other code reads the machine's clocks
+//! (clippy.toml): so a rehearsal can run an hour's release in a minute.
 #![allow(clippy::disallowed_methods, reason = "this is the module that the lint sends everybody to")]
 
 use std::collections::BTreeMap;
@@ -17,22 +17,21 @@ use tokio::sync::watch;
 
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// The machine's wall clock, for what is written down for people: never for waiting.
+/// The machine's wall clock, for records that people read: never for waiting.
 pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// Time since this process first asked, never going back. It may stand still during suspend.
+/// Time since the first call in this process. It never goes back, and may stand still during suspend.
 pub fn monotonic() -> Duration {
     STARTED.elapsed()
 }
 
-/// Time since some moment that never changes, the time that the machine was suspended included: how long
-/// somebody else has not been heard of.
+/// Time since a fixed moment, including suspended time: it measures another process's silence.
 pub fn boottime() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = rustix::time::ClockId::Boottime;
-    // Which goes on during suspend on macOS.
+    // On macOS it continues during suspend.
     #[cfg(not(target_os = "linux"))]
     let clock = rustix::time::ClockId::Monotonic;
     let now = rustix::time::clock_gettime(clock);
@@ -44,7 +43,7 @@ pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
-/// A clock that is handed to whoever waits. Clones are the same clock.
+/// A clock for code that waits. Clones are the same clock.
 #[derive(Debug, Clone)]
 pub struct Clock(Mode);
 
@@ -63,7 +62,7 @@ enum Mode {
     },
 }
 
-/// Where the hand of a manual clock stands, and who waits for it.
+/// The time of a manual clock, and its sleepers.
 #[derive(Debug, Default)]
 struct Hand {
     elapsed: Duration,
@@ -83,8 +82,8 @@ impl Clock {
         Self(Mode::Real)
     }
 
-    /// A clock that starts now and runs `factor` times as fast; 1 or anything that is not a
-    /// positive number is the real one.
+    /// A clock that starts now and runs `factor` times as fast; 1, or anything but a positive number, is the
+    /// real clock.
     pub fn scaled(factor: f64) -> Self {
         match factor.is_finite() && factor > 0.0 && factor != 1.0 {
             true => Self(Mode::Scaled { factor, started: monotonic(), started_at: now() }),
@@ -92,7 +91,7 @@ impl Clock {
         }
     }
 
-    /// The same for several processes: it ran from `since` of the machine's clock on.
+    /// The same for several processes: it has run since the time `since` of the machine's clock.
     pub fn scaled_since(factor: f64, since: Timestamp) -> Self {
         match Self::scaled(factor).0 {
             Mode::Scaled { factor, started, started_at } => {
@@ -118,7 +117,7 @@ impl Clock {
         }
     }
 
-    /// Time since this clock (the real one: this process) started; deadlines are made from it.
+    /// Time since this clock (the real one: this process) started; the base of deadlines.
     pub fn monotonic(&self) -> Duration {
         match &self.0 {
             Mode::Real => monotonic(),
@@ -135,8 +134,8 @@ impl Clock {
         }
     }
 
-    /// What `future` yields, unless [`Clock::monotonic`] reaches `deadline` first. A future that
-    /// is ready wins over a deadline that has passed.
+    /// Returns the result of `future`, unless [`Clock::monotonic`] reaches `deadline` first. A future that is
+    /// ready wins over a deadline that has passed.
     pub async fn timeout_at<F: Future>(&self, deadline: Duration, future: F) -> Result<F::Output, TimedOut> {
         let late = pin!(self.sleep(deadline.saturating_sub(self.monotonic())));
         match select(pin!(future), late).await {
@@ -149,15 +148,15 @@ impl Clock {
         matches!(self.0, Mode::Manual { .. })
     }
 
-    /// Moves a manual clock; others go on by themselves.
+    /// Moves a manual clock; others run by themselves.
     pub fn advance(&self, by: Duration) {
         if let Mode::Manual { hand, .. } = &self.0 {
             hand.send_modify(|hand| hand.elapsed = hand.elapsed.saturating_add(by));
         }
     }
 
-    /// Waits until somebody sleeps on a manual clock, then moves it to the earliest deadline and
-    /// says how far that was. On other clocks: zero, at once.
+    /// Waits until a task sleeps on a manual clock, then moves it to the earliest deadline and returns the
+    /// difference. On other clocks: zero, at once.
     pub async fn advance_to_next(&self) -> Duration {
         let Mode::Manual { hand, .. } = &self.0 else { return Duration::ZERO };
         // An error would mean that the sender is gone, and `hand` is the sender.
