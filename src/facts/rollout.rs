@@ -1,4 +1,4 @@
-//! A release on its way: its stages, how far it is, and whether it goes on.
+//! A rollout: its stages, its progress, and its course.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,38 +9,37 @@ use serde::{Deserialize, Serialize};
 use super::{Colour, Deployment, Release};
 use crate::value::format_duration;
 
-/// One thing that a rollout does. They are done one after the other.
+/// A stage of a rollout. Stages run one after another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// A gate of this name is passed.
+    /// Passes the gate of this name.
     Gate { name: String },
-    /// The new colour is emptied of the release that it ran before.
+    /// Empties the new colour of its earlier release.
     Empty,
-    /// The new colour is raised and every one of its targets is healthy.
+    /// Raises the new colour until every one of its targets is healthy.
     Raise,
     /// An instance refresh brings the new release to the colour that carries the traffic.
     Refresh,
-    /// The live colour's instances are given the new release by commands, at most this share of them,
-    /// in percent, at a time.
+    /// Commands give the new release to the live colour's instances, at most this percent of them at a time.
     InPlace { batch: f64 },
-    /// What the live colour launches from now on is of the new release.
+    /// Makes the live colour launch the new release from now on.
     Pin,
-    /// An instance refresh brings the release before back to the colour that carries the traffic.
+    /// An instance refresh brings the earlier release back to the colour that carries the traffic.
     Restore,
-    /// The preview rule sends to the new colour, or is taken away again.
+    /// Adds the preview rule, which sends requests to the new colour, or removes it.
     Preview { on: bool },
-    /// So much of the traffic, in percent, goes to the new colour.
+    /// Gives the new colour this percent of the traffic.
     Shift { new: u8 },
-    /// Everything stays as it is for a while, watched by the gates `at = "shift"`.
+    /// Leaves everything as it is for a time, watched by the gates `at = "shift"`.
     Hold {
         #[serde(with = "seconds")]
         time: Duration,
     },
-    /// Requests that the old colour still has are answered.
+    /// Waits until the requests under way in the old colour are answered.
     Settle,
-    /// The old colour is emptied: after this time, by an Auto Scaling scheduled action; or, where a
-    /// gate has to be passed first, right now.
+    /// Empties the old colour: after this time, by an Auto Scaling scheduled action; or at once, if a gate
+    /// must pass first.
     Retire {
         #[serde(with = "seconds")]
         after: Duration,
@@ -69,7 +68,7 @@ impl fmt::Display for Stage {
 }
 
 impl Stage {
-    /// Its one word, as in the state.
+    /// Its word in the state.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Gate { .. } => "gate",
@@ -87,13 +86,13 @@ impl Stage {
         }
     }
 
-    /// Whether it gives a colour its release: what the file says of it holds from then on.
+    /// Tells whether it gives a colour its release: the colour follows the file from then on.
     pub fn launches(&self) -> bool {
         matches!(self, Self::Raise | Self::Refresh | Self::Pin)
     }
 }
 
-/// Whether a rollout goes on.
+/// The course of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Course {
@@ -101,49 +100,49 @@ pub enum Course {
     Forward,
     /// `bgform pause`: it stays where it is until `promote` or `abort`.
     Paused,
-    /// It goes back, for this reason; `asked` where somebody wanted it.
+    /// It goes back for this reason; `asked` if somebody ordered it.
     Back {
         reason: String,
         #[serde(default)]
         asked: bool,
     },
-    /// It failed for this reason and stays, as `on_failure = "hold"` says.
+    /// It failed for this reason and stays, since `on_failure = "hold"`.
     Held { reason: String },
 }
 
 /// The strategy of a rollout that is the way back to the release before.
 pub const BACK: &str = "rollback";
 
-/// A release on its way.
+/// A release under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollout {
     pub release: Release,
     pub to: Colour,
     /// The strategy's name, such as `canary`.
     pub strategy: String,
-    /// Decided when it began; a later change of the file does not touch them.
+    /// Chosen when it began; a later change of the file does not affect them.
     pub stages: Vec<Stage>,
-    /// The stage that is under way; equal to their number when all are done.
+    /// The stage under way; the number of stages when all are done.
     pub at: usize,
-    /// How much of the current stage's time has been served.
+    /// The served time of the current stage.
     #[serde(with = "seconds", default)]
     pub served: Duration,
     /// Gates that were passed.
     pub passed: BTreeSet<String>,
-    /// The irreversible gate that was begun last: what it does may be half done.
+    /// The irreversible gate that was begun last: its effect may be half done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<String>,
     /// The approvals that were given.
     #[serde(default)]
     pub approved: BTreeSet<String>,
     pub course: Course,
-    /// What the live colour launched from before, where the release is to take its place there.
+    /// The launch source of the live colour before this release, if the release replaces another there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
     #[serde(default)]
     pub batches: Batches,
-    /// Whether a stage that changes the live colour is being performed, or shown: what a run before
-    /// it puts in order must not do the stage's work.
+    /// Whether a stage that changes the live colour is being performed or shown. Preparations before it must
+    /// not do the stage's work.
     #[serde(skip)]
     pub acting: bool,
 }
@@ -155,22 +154,22 @@ pub struct Origin {
     pub version: String,
 }
 
-/// How far a release is that is given to running instances, by their ids.
+/// The progress of a release in place, by instance id.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Batches {
-    /// They have it and are healthy.
+    /// Instances that have it and are healthy.
     pub done: BTreeSet<String>,
-    /// Taken out of traffic for it, or about to be.
+    /// Instances out of traffic for it, or about to be.
     pub current: BTreeSet<String>,
-    /// The commands have succeeded on all of the current ones.
+    /// Whether the commands have succeeded on all current instances.
     pub ran: bool,
-    /// The capacity that was wanted before the current ones were taken out.
+    /// The wanted capacity before the current instances were taken out.
     pub desired: i32,
 }
 
 impl Rollout {
-    /// One that has done nothing yet.
+    /// A rollout that has not begun.
     pub fn new(release: Release, to: Colour, strategy: &str, stages: Vec<Stage>) -> Self {
         Self {
             release,
@@ -189,7 +188,7 @@ impl Rollout {
         }
     }
 
-    /// It goes on, and the time of the stage under way counts as served.
+    /// Continues the rollout; the time of the stage under way counts as served.
     pub fn promote(&mut self) {
         self.course = Course::Forward;
         self.served = Duration::MAX / 4;
@@ -199,31 +198,31 @@ impl Rollout {
         self.stages.get(self.at)
     }
 
-    /// Whether a gate was passed, or begun where that cannot be taken back.
+    /// Tells whether a gate was passed, or begun if it is irreversible.
     pub fn has_reached(&self, gate: &str) -> bool {
         self.passed.contains(gate) || self.begun.as_deref() == Some(gate)
     }
 
-    /// Whether nothing is left but to retire the old colour: the release is where it was to come.
+    /// Tells whether only the retirement of the old colour is left: the release has arrived.
     pub fn has_shipped(&self) -> bool {
         let retires = self.stages.iter().position(|stage| matches!(stage, Stage::Retire { .. }));
         retires.is_some_and(|retires| self.at >= retires)
     }
 
-    /// Whether all traffic has moved, and the old colour only stands by until gates let it retire.
+    /// Tells whether all traffic has moved, and the old colour stands by until gates let it retire.
     pub fn waits_to_retire(&self, facts: &Deployment) -> bool {
         let holds = matches!(self.stage(), Some(Stage::Hold { .. }));
         holds && self.course == Course::Forward && !self.is_back() && facts.weight(self.to) == 100
     }
 
-    /// Whether it goes back to the release before, as it ran then: what is in the file has no part in it.
+    /// Tells whether it goes back to the earlier release as it ran then, whatever the file says.
     pub fn is_back(&self) -> bool {
         self.strategy == BACK
     }
 
-    /// Whether the new colour has been given its release: before, it is as it was.
+    /// Tells whether the new colour has been given its release; before that it is unchanged.
     pub fn has_raised(&self) -> bool {
-        // On its way back the live colour is what it was.
+        // On its way back the live colour has its earlier release.
         if self.origin.is_some() && matches!(self.course, Course::Back { .. }) {
             return false;
         }
