@@ -1,5 +1,5 @@
-//! An open-loop load generator: requests begin at their times, whether or not earlier ones have
-//! ended, and their latency counts from that time. So a server that stalls is seen to.
+//! An open-loop load generator: requests begin at their times, whether or not earlier ones have ended, and
+//! their latency counts from that time. So a stalling server shows in the numbers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,16 +11,16 @@ use super::tally::Tally;
 use super::target::{Connection, Target, timely};
 use crate::clock;
 
-/// How requests are sent.
+/// The settings of the load.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Requests a second. Every other one is sent on a new connection, the rest on kept ones.
     pub per_second: u32,
-    /// How many connections are kept at most; requests for them wait when all are in use.
+    /// Maximum number of kept connections; their requests wait when all are in use.
     pub connections: usize,
 }
 
-/// Requests that flow. Dropping it stops them without waiting for those under way.
+/// A running load. Dropping it stops it without waiting for requests under way.
 #[derive(Debug)]
 pub struct Generator {
     shared: Arc<Shared>,
@@ -39,7 +39,7 @@ struct Shared {
 }
 
 impl Generator {
-    /// Begins at once. Needs a tokio runtime.
+    /// Starts at once. Needs a tokio runtime.
     pub fn start(target: Target, settings: Settings) -> Self {
         let shared = Arc::new(Shared {
             target,
@@ -137,7 +137,8 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    /// Answers each request, in order, with the next of `answers`; none: it ends the connection.
+    /// A server that answers each request, in order, with the next of `answers`; at `None` it ends the
+    /// connection.
     async fn server(answers: Vec<Option<&'static str>>) -> Target {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/x", listener.local_addr().unwrap());

@@ -1,8 +1,8 @@
-//! What a rehearsal watches a release with: requests as clients send them, the weights and the
-//! health of targets as they change, and what came of it.
+//! The observers of a rehearsal: requests of clients, the changes of weights and of targets' health, and the
+//! verdict.
 //!
-//! In: an address that answers, a region of the sandbox. Out: rows of a timeline and a verdict. It
-//! knows nothing of stacks and plans.
+//! In: an address that answers, a region of the sandbox. Out: rows of a timeline and a verdict. It knows
+//! nothing of stacks and plans.
 
 pub mod load;
 pub mod tally;

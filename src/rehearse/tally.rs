@@ -1,21 +1,21 @@
-//! What became of the requests.
+//! The outcome of requests.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// How many failures are kept with their errors.
+/// Failures that are kept with their errors.
 const KEPT: usize = 5;
 
-/// Counts of requests, and how long they took.
+/// Counts of requests, and their latencies.
 #[derive(Debug, Clone)]
 pub struct Tally {
     began: Duration,
     pub sent: u64,
     ended: u64,
     pub failed: u64,
-    /// The first ones.
+    /// The first failures.
     pub failures: Vec<Failure>,
     /// Microseconds, of all requests and of those since [`Tally::since_last`].
     all: Histogram<u64>,
@@ -31,14 +31,14 @@ pub struct Failure {
     pub error: String,
 }
 
-/// Half and almost all of some requests took no longer.
+/// Percentiles of the latency of some requests.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Latency {
     pub p50_ms: f64,
     pub p99_ms: f64,
 }
 
-/// What a rehearsal ends with.
+/// The result of a rehearsal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verdict {
     pub sent: u64,
@@ -52,7 +52,7 @@ pub struct Verdict {
 }
 
 impl Tally {
-    /// From `began` on, of [`crate::clock::monotonic`].
+    /// Starts at `began`, a time of [`crate::clock::monotonic`].
     pub fn new(began: Duration) -> Self {
         Self {
             began,
@@ -74,7 +74,7 @@ impl Tally {
         self.sent - self.ended
     }
 
-    /// A request that was due at `due` has ended after `took`.
+    /// Records that a request that was due at `due` has ended after `took`.
     pub fn end(&mut self, due: Duration, took: Duration, answer: Result<u16, String>) {
         self.ended += 1;
         self.slowest = self.slowest.max(took);
@@ -93,7 +93,7 @@ impl Tally {
         }
     }
 
-    /// The latency of the requests that ended since this was asked last.
+    /// The latency of the requests that ended since the last call.
     pub fn since_last(&mut self) -> Latency {
         let latency = Latency::of(&self.last);
         self.last.clear();
@@ -120,7 +120,7 @@ impl Latency {
     }
 }
 
-/// Up to a minute with three digits; what is longer counts as a minute.
+/// Up to a minute with three digits; longer times count as a minute.
 #[allow(clippy::expect_used, reason = "the bounds are constants that hdrhistogram takes")]
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000, 3).expect("constant bounds")

@@ -1,4 +1,4 @@
-//! A URL that requests are sent to, and one request.
+//! A URL for requests, and one request.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tokio::net::TcpStream;
 
 use crate::clock;
 
-/// How long an answer is waited for before the request has failed, as impatient clients do.
+/// Time after which a request without an answer has failed, as for impatient clients.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where requests go.
+/// The destination of requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     address: SocketAddr,
@@ -28,7 +28,7 @@ pub struct Target {
 pub type Connection = SendRequest<Empty<Bytes>>;
 
 impl Target {
-    /// Reads `http://HOST[:PORT][/PATH]` and looks the host up.
+    /// Parses `http://HOST[:PORT][/PATH]` and looks the host up.
     ///
     /// # Errors
     /// Why no request can be sent there, for people.
@@ -64,13 +64,13 @@ impl Target {
         let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (sender, connection) = shaken.map_err(|error| chain(&error))?;
         tokio::spawn(async move {
-            // How it ended is told by the request that it ended.
+            // The request on it reports how the connection ended.
             let _ = connection.await;
         });
         Ok(sender)
     }
 
-    /// Sends a request and reads its answer to the end; its status.
+    /// Sends a request and reads its whole answer; returns the status.
     ///
     /// # Errors
     /// How the connection broke, as a text.
@@ -96,7 +96,7 @@ impl Target {
     }
 }
 
-/// What `request` yields within [`TIMEOUT`].
+/// The result of `request`, if it comes within [`TIMEOUT`].
 pub async fn timely(request: impl Future<Output = Result<u16, String>>) -> Result<u16, String> {
     tokio::select! {
         answer = request => answer,
@@ -104,7 +104,7 @@ pub async fn timely(request: impl Future<Output = Result<u16, String>>) -> Resul
     }
 }
 
-/// An error with what it comes from.
+/// An error with its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

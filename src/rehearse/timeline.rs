@@ -1,4 +1,4 @@
-//! A release as it went: a row a second, and one at each change.
+//! The timeline of a release: a row each second, and one at each change.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use super::watch::{Look, Watch};
 use crate::clock::{self, Clock};
 use crate::sandbox::region::Region;
 
-/// How it was at a moment.
+/// The situation at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// Seconds since the first request, by the rehearsal's clock.
     pub time: f64,
-    /// What a step did, such as `updated listener_rule.web`, in a row of its own.
+    /// The result of a step, such as `updated listener_rule.web`, in a row of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -52,13 +52,13 @@ struct Last {
     requests: BTreeMap<String, u64>,
 }
 
-/// A row is made at least so often, in real time.
+/// Maximum real time between two rows.
 const EVERY: Duration = Duration::from_secs(1);
-/// The least real time that a rate is made from.
+/// Minimum real time for the calculation of a rate.
 const LEAST: Duration = Duration::from_millis(100);
 
 impl Timeline {
-    /// From now on, by `clock`.
+    /// Starts now, by `clock`.
     pub fn new(clock: Clock) -> Self {
         let began = clock.monotonic();
         Self { clock, began, watch: Watch::default(), last: None, rows: Vec::new() }
@@ -73,16 +73,16 @@ impl Timeline {
         (time * 10.0).round() / 10.0
     }
 
-    /// A step has done something.
+    /// Adds a row for a step's result.
     pub fn step(&mut self, text: String) -> &Row {
         let row = Row { time: self.time(), step: Some(text), now: None };
         self.push(row)
     }
 
-    /// A row, if something has changed or a second is over.
+    /// Adds a row if something has changed or a second has passed.
     pub fn look(&mut self, region: &Region, load: &Generator) -> Option<&Row> {
         let look = self.watch.look(region);
-        // Together: rates are made from them.
+        // Read together: rates are computed from both.
         let (at, requests) = (clock::monotonic(), self.watch.requests(region));
         if let Some(last) = &self.last {
             let since = at.saturating_sub(last.at);
@@ -118,7 +118,7 @@ impl Timeline {
     }
 }
 
-/// The head of the table that rows are printed as.
+/// The head of the printed table.
 pub fn head() -> String {
     format!(
         "{:>9}  {:<24}  {:<24}  {:<24}  {:>8}  {:>8}",

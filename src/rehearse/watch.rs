@@ -1,4 +1,4 @@
-//! What a region's load balancing looks like at a moment.
+//! The state of a region's load balancing at a moment.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +13,19 @@ use crate::sandbox::region::Region;
 /// The tag that names a resource in its stack, such as `target_group.web:blue`.
 const ADDRESS_TAG: &str = "bgform:address";
 
-/// Groups by what people call them.
+/// Groups by their short names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Look {
-    /// Of each rule that forwards: weights by target group.
+    /// The weights by target group of each rule that forwards.
     pub weights: Vec<BTreeMap<String, u64>>,
-    /// Healthy targets and all that do not drain.
+    /// The number of healthy targets, and of all targets without draining ones.
     pub health: BTreeMap<String, (usize, usize)>,
 }
 
-/// Looks at one region again and again.
+/// Observes one region repeatedly.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// What target groups are called, by ARN.
+    /// The short names of target groups, by ARN.
     names: BTreeMap<String, String>,
 }
 
@@ -76,8 +76,8 @@ impl Watch {
         self.names.get(arn).cloned().unwrap_or_else(|| arn.to_owned())
     }
 
-    /// Finds names for groups that have none yet: the key of the address (`blue`), or its name where
-    /// it has no key or two have the same; what bgform has not made has its own name.
+    /// Names the groups that have no name yet: by the key of the address (`blue`), or by its name if it has
+    /// no key or two have the same. A group that bgform did not make keeps its own name.
     fn name(&mut self, region: &Region, groups: &[Value]) {
         for group in groups {
             let Some(arn) = group["TargetGroupArn"].as_str() else { continue };
@@ -119,7 +119,7 @@ fn short(address: &str) -> &str {
     key.unwrap_or_else(|| address.rsplit_once('.').map_or(address, |(_, name)| name))
 }
 
-/// A number, whether it is written as one or as a text.
+/// A number, in the form of a number or a text.
 fn number(value: &Value) -> u64 {
     value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
 }
