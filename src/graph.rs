@@ -1,5 +1,5 @@
-//! Order among things that depend on each other. Edges come in, an order in which dependencies
-//! come first goes out, or one cycle. Knows nothing of what the things are.
+//! Orders nodes that depend on each other. Edges come in; an order with dependencies first goes out, or one
+//! cycle. Knows nothing of the nodes' meaning.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
@@ -9,12 +9,11 @@ use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-/// An order in which everything comes after what it depends on. Each edge carries a place `P`
-/// (where in a text, why in a plan).
+/// Returns an order in which every node comes after its dependencies. Each edge carries a place `P` (a place
+/// in a text, a reason in a plan).
 ///
 /// # Errors
-/// The shortest cycle through one of the things that are in a cycle: each with the place where
-/// it names the next one.
+/// The shortest cycle through one of the nodes in a cycle: each with the place where it names the next one.
 pub fn order<T, P, E>(edges: &IndexMap<T, E>) -> Result<Vec<T>, Vec<(T, P)>>
 where
     T: Clone + Eq + Hash,
@@ -32,7 +31,7 @@ where
             graph.add_edge(*to, *from, ());
         }
     }
-    // Of those that wait for nothing more, the one that was written first goes first.
+    // Among the nodes that wait for no other, the first declared goes first.
     let mut waits: Vec<usize> =
         graph.node_indices().map(|index| graph.neighbors_directed(index, Incoming).count()).collect();
     let mut ready: BTreeSet<NodeIndex> =

@@ -1,8 +1,8 @@
-//! What a terminal gets. Text comes in, of which any part may not be ours: answers of AWS, output of
-//! gates and instances, tags, labels, names, source lines. What would act in a terminal goes out as a
-//! visible escape, such as `\u001b`, which the language and JSON read back as the same character.
+//! Output to a terminal. Text comes in that may be foreign in any part: answers of AWS, output of gates and
+//! instances, tags, labels, names, source lines. Characters that would act in a terminal go out as visible
+//! escapes, such as `\u001b`, which the language and JSON parse back to the same character.
 //!
-//! Everything that is printed goes through here; no other place writes to standard output or error.
+//! All printing goes through here; no other code writes to standard output or error.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
@@ -14,28 +14,28 @@ use unicode_width::UnicodeWidthStr;
 pub use crate::lang::visible::{Source, acts, escaped, shown};
 use crate::secrets::hidden;
 
-/// What every other command needs in place of what this one was given.
+/// The options and stack of this command that other commands need too.
 #[derive(Debug, Default)]
 struct Given {
     /// The options that choose account and state, each after a space.
     options: String,
-    /// The stack, where it is not the one that is found without being named.
+    /// The stack, if it is not the default one.
     stack: Option<String>,
 }
 
 static GIVEN: RwLock<Given> = RwLock::new(Given { options: String::new(), stack: None });
 
-/// From now on commands are told with these options, each after a space.
+/// From now on commands are shown with these options, each after a space.
 pub fn tell_with_options(options: String) {
     GIVEN.write().unwrap_or_else(PoisonError::into_inner).options = options;
 }
 
-/// From now on commands are told with this stack.
+/// From now on commands are shown with this stack.
 pub fn tell_with_stack(stack: &Path) {
     GIVEN.write().unwrap_or_else(PoisonError::into_inner).stack = Some(quoted(&stack.display().to_string()));
 }
 
-/// A word as a shell reads it.
+/// A word quoted for a shell.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
@@ -65,8 +65,8 @@ const OF_A_STACK: [&str; 17] = [
     "validate",
 ];
 
-/// The text with each command in it (`bgform apply`, between backticks) as it is to be typed after this one: with
-/// its stack and with the options that choose account and state.
+/// The text with each command in it (`bgform apply`, between backticks) as it must be typed after this one:
+/// with its stack and with the options that choose account and state.
 pub fn runnable(text: &str) -> Cow<'_, str> {
     typed(text, &GIVEN.read().unwrap_or_else(PoisonError::into_inner))
 }
@@ -80,7 +80,7 @@ fn typed<'a>(text: &'a str, given: &Given) -> Cow<'a, str> {
         let (words, after) = from.split_once('`').unwrap_or((from, ""));
         out.push_str(before);
         out.push_str(COMMAND.trim_end());
-        // `bgform apply` of ann is one that runs, and none to type.
+        // `bgform apply` of ann is a running command, not one to type.
         let runs = after.starts_with(" of ");
         let is_of_stack = !runs && words.split(' ').next().is_some_and(|word| OF_A_STACK.contains(&word));
         let names_one = words.split(' ').any(|word| word == "FILE" || word.ends_with(".deploy"));
@@ -102,10 +102,10 @@ fn typed<'a>(text: &'a str, given: &Given) -> Cow<'a, str> {
     Cow::Owned(out)
 }
 
-/// How a command begins in a text.
+/// The start of a command in a text.
 const COMMAND: &str = "`bgform ";
 
-/// Text with the colours that bgform itself has put there; everything else that acts is shown.
+/// Text with bgform's own colours; other control characters are made visible.
 pub fn painted(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -124,7 +124,7 @@ pub fn painted(text: &str) -> String {
     out
 }
 
-/// The length of the sequence that sets colours at the beginning of the text (SGR, ECMA-48 8.3.117).
+/// The length of the colour sequence at the beginning of the text (SGR, ECMA-48 8.3.117).
 fn colour(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\x1b[")?;
     let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
@@ -136,8 +136,8 @@ pub fn out(text: &str) {
     write(&mut std::io::stdout().lock(), &shown(&runnable(text)));
 }
 
-/// Prints to standard output text with our colours, into which nothing foreign goes that has not been
-/// shown before: its colours would be taken for ours.
+/// Prints text with our colours to standard output. Foreign text in it must have been made safe before: its
+/// colours would be taken for ours.
 pub fn out_painted(text: &str) {
     write(&mut std::io::stdout().lock(), &painted(text));
 }
@@ -147,18 +147,18 @@ pub fn err(text: &str) {
     write(&mut std::io::stderr().lock(), &shown(&runnable(text)));
 }
 
-/// Prints to standard error text with our colours, as [`out_painted`] does.
+/// Prints text with our colours to standard error, as [`out_painted`] does.
 pub fn err_painted(text: &str) {
     write(&mut std::io::stderr().lock(), &painted(text));
 }
 
-/// Goes so many lines up on standard output and clears everything from there on.
+/// Moves up this many lines on standard output and clears everything below.
 pub fn back(lines: usize) {
     write(&mut std::io::stdout().lock(), &format!("\x1b[{lines}A\x1b[J"));
 }
 
-/// What cannot be written decides nothing: a reader that has gone is no matter, and what else is wrong, such
-/// as a full disk, is kept for [`unwritten`].
+/// Writes; a failure decides nothing. A reader that has gone does not matter, and another error, such as a
+/// full disk, is kept for [`unwritten`].
 fn write(to: &mut impl Write, text: &str) {
     let written = to.write_all(text.as_bytes()).and_then(|()| to.flush());
     if let Some(error) = written.err().filter(|error| error.kind() != ErrorKind::BrokenPipe) {
@@ -168,12 +168,12 @@ fn write(to: &mut impl Write, text: &str) {
 
 static UNWRITTEN: OnceLock<std::io::Error> = OnceLock::new();
 
-/// Why something that was printed has not been written, if anything has not.
+/// The first error of a print, if one failed.
 pub fn unwritten() -> Option<&'static std::io::Error> {
     UNWRITTEN.get()
 }
 
-/// The size of the terminal that standard output or standard error is: columns and lines.
+/// The size of the terminal on standard output or standard error: columns and lines.
 pub fn size() -> Option<(usize, usize)> {
     let of = |size: rustix::io::Result<rustix::termios::Winsize>| size.ok().filter(|size| size.ws_col > 0);
     let size = of(rustix::termios::tcgetwinsize(std::io::stdout()))
@@ -181,16 +181,16 @@ pub fn size() -> Option<(usize, usize)> {
     Some((usize::from(size.ws_col), usize::from(size.ws_row)))
 }
 
-/// How many lines of a terminal of so many columns a text fills, whose lines it wraps.
+/// The number of terminal lines that a text fills when wrapped at `columns`.
 pub fn rows(text: &str, columns: usize) -> usize {
     text.lines().map(|line| shown(line).width().div_ceil(columns.max(1)).max(1)).sum()
 }
 
-/// From now on a panic is told in our words, and leaves no image of the memory: secrets are in it.
+/// From now on a panic is reported in our words, and leaves no core dump, since secrets are in the memory.
 pub fn tell_panics() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Core);
-    // One that may not be set is set by the system already.
+    // A limit that may not be set is already set by the system.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
     std::panic::set_hook(Box::new(|panic| {
         let payload = panic.payload();

@@ -26,7 +26,7 @@ pub(in crate::state) struct Held {
     renewer: Option<JoinHandle<()>>,
 }
 
-/// The end of a journal, and whether operations are open.
+/// The end of a journal, and the operations that it leaves open.
 #[derive(Debug, Clone)]
 pub(in crate::state) struct Followed {
     pub sequence: u64,
