@@ -12,22 +12,22 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One resource, or one instance of a resource with `for_each`. A clone shares its parts, and two
-/// that differ are told apart by their hashes.
+/// One resource, or one instance of a resource with `for_each`. A clone shares its parts, and a comparison
+/// starts with the hashes.
 pub struct Address(Arc<Parts>);
 
-/// What an address consists of.
+/// The parts of an address.
 #[derive(Debug)]
 pub struct Parts {
     /// The resource kind, such as `autoscaling_group`.
     pub kind: String,
     /// The label in the stack file.
     pub name: String,
-    /// The `for_each` key, where the block has one.
+    /// The `for_each` key, if the block has one.
     pub key: Option<String>,
-    /// The block that an instance comes from; none where this is one.
+    /// The block of an instance; `None` if this is a block.
     block: Option<Address>,
-    /// Of the three texts.
+    /// The hash of the three texts.
     hash: u64,
 }
 
@@ -42,23 +42,23 @@ impl Address {
         Self(Arc::new(Parts { hash: hasher.finish(), kind, name, key, block }))
     }
 
-    /// The same block's instance for one `for_each` key.
+    /// The instance of the same block for one `for_each` key.
     pub fn with_key(&self, key: impl Into<String>) -> Self {
         Self::of(self.kind.clone(), self.name.clone(), Some(key.into()), Some(self.block()))
     }
 
-    /// The block that this instance comes from.
+    /// The block of this instance.
     pub fn block(&self) -> Self {
         self.block.as_ref().unwrap_or(self).clone()
     }
 
-    /// Whether `self`, given on a command line, names `other`: itself, or any instance of it.
+    /// Tells whether `self`, from a command line, selects `other`: the same address, or an instance of it.
     pub fn selects(&self, other: &Address) -> bool {
         self == other || other.block.as_ref() == Some(self)
     }
 }
 
-/// How often this thread has compared, hashed or copied an address: what the tests of scale count.
+/// The number of times this thread has compared, hashed or copied an address, for the tests of scale.
 #[cfg(feature = "touched")]
 pub mod touched {
     use std::cell::Cell;
@@ -69,7 +69,7 @@ pub mod touched {
         TOUCHED.set(TOUCHED.get() + 1);
     }
 
-    /// How often `work` touches one, and what it gives.
+    /// Runs `work`; returns the number of touches and the result.
     pub fn count<T>(work: impl FnOnce() -> T) -> (u64, T) {
         let before = TOUCHED.get();
         let given = work();
@@ -165,7 +165,7 @@ pub struct InvalidAddress {
     pub text: String,
 }
 
-/// Whether a text is a name as the language has them: `name` of its grammar.
+/// Tells whether a text is a `name` of the language's grammar.
 pub fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
@@ -182,7 +182,7 @@ impl FromStr for Address {
             None => (rest, None),
             Some((name, key)) => {
                 let key = key.strip_suffix(']').ok_or_else(invalid)?;
-                // A shell may have eaten the quotes.
+                // A shell may have removed the quotes.
                 let key = match serde_json::from_str::<String>(key) {
                     Ok(key) => key,
                     Err(_) if !key.contains('"') => key.to_owned(),

@@ -1,15 +1,15 @@
-//! What a stack file says, with the place of every part.
+//! The syntax tree of a stack file, with the place of every part.
 
 use std::time::Duration;
 
 use crate::diagnostic::Span;
 
-/// The files of one stack, parsed. Blocks that could not be parsed are left out of `blocks`
-/// but their names are in `broken`, so that one slip does not cause twenty mistakes.
+/// The parsed files of one stack. Blocks that could not be parsed are left out of `blocks` but their names
+/// are in `broken`, so that one slip does not cause twenty mistakes.
 #[derive(Debug, Default)]
 pub struct Files {
     pub blocks: Vec<Block>,
-    /// Labels (keyword first) of blocks that are there but hold, or are, a mistake of syntax.
+    /// Labels (keyword first) of blocks that are, or hold, a syntax mistake.
     pub broken: Vec<Vec<String>>,
 }
 
@@ -28,8 +28,8 @@ pub struct Block {
     pub body: Body,
     /// From the keyword to the closing brace.
     pub span: Span,
-    /// Whether an attribute or block inside was left out for a mistake of syntax: what is
-    /// missing then may have been written.
+    /// Whether an attribute or block inside was left out because of a syntax mistake: a missing attribute may
+    /// have been written.
     pub broken: bool,
 }
 
@@ -52,7 +52,7 @@ pub struct Expr {
 }
 
 impl Expr {
-    /// Calls `visit` with every expression right inside this one.
+    /// Calls `visit` with every direct subexpression.
     pub fn children_mut(&mut self, visit: &mut dyn FnMut(&mut Expr)) {
         match &mut self.node {
             Node::Null
@@ -109,7 +109,7 @@ pub enum Node {
     Number(f64),
     Duration(Duration),
     Percent(f64),
-    /// A string without interpolation, escapes resolved; heredocs without interpolation too.
+    /// A string or heredoc without interpolation, escapes resolved.
     String(String),
     /// A string or heredoc with `${...}`.
     Template(Vec<Part>),
@@ -122,7 +122,7 @@ pub enum Node {
     Attribute(Box<Expr>, Name),
     /// `target[index]`
     Index(Box<Expr>, Box<Expr>),
-    /// `target[*]`; what follows it in the source is applied to every element.
+    /// `target[*]`; the accesses after it apply to every element.
     Splat(Box<Expr>, Vec<Access>),
     Call {
         function: Name,
@@ -139,7 +139,7 @@ pub enum Node {
     For(Box<For>),
 }
 
-/// What follows a splat.
+/// An access after a splat.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Access {
     Attribute(Name),
@@ -156,11 +156,11 @@ pub enum Part {
 /// `{ for k, v in collection : key => value... if condition }`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct For {
-    /// `k` of `for k, v`, where two names were given.
+    /// `k` of `for k, v`, if there are two names.
     pub key: Option<Name>,
     pub value: Name,
     pub collection: Expr,
-    /// The object's key: an object comprehension has one, a list comprehension has none.
+    /// The object's key; only an object comprehension has one.
     pub result_key: Option<Expr>,
     pub result: Expr,
     /// `...` after the value of an object comprehension: values of equal keys become a list.

@@ -1,23 +1,23 @@
-//! The tokens of one statement come in, the text that pest reads goes out: every byte where it
-//! stood, with comments, newlines that do not count and the inside of strings blanked. Refuses what
-//! is nested too deep for anything that recurses. Never decides what is an expression.
+//! The tokens of one statement come in, pest's text goes out: every byte in its place, with comments,
+//! insignificant newlines and the inside of strings blanked. Refuses nesting that is too deep for recursion.
+//! Does not parse expressions.
 
 use super::cut::{DEEPEST, too_deep};
 use super::expression::Reader;
 use super::scan::{Kind, Token};
 use crate::diagnostic::{FileId, Mistake};
 
-/// How many operators and accesses may be chained in one expression.
+/// Maximum number of chained operators and accesses in an expression.
 const LONGEST_CHAIN: usize = 250;
 
-/// What pest is given, and where in the file it begins.
+/// pest's text, and its start in the file.
 pub(super) struct Blanked {
     pub text: String,
     pub start: usize,
 }
 
 impl Reader<'_> {
-    /// The text for pest, and a reader that knows how deep the expression goes.
+    /// Returns the text for pest, and a reader with the expression's depth.
     pub(super) fn blank(self, tokens: &[Token], bracketed: bool) -> Result<(Self, Blanked), Mistake> {
         let start = tokens.first().map_or(0, |token| token.start);
         let mut blanked = Blanked { text: String::new(), start };
@@ -42,7 +42,7 @@ impl Reader<'_> {
             }
             match token.kind {
                 Kind::Open => {
-                    // A comprehension goes over lines; in an object a line ends an item.
+                    // A comprehension may span lines; in an object a line ends an item.
                     let mut next = tokens.iter().skip(at + 1).filter(|token| !token.is_space());
                     let comprehension = next.next().is_some_and(|token| token.text(self.text) == "for")
                         && next.next().is_some_and(|token| token.kind == Kind::Word);
@@ -59,7 +59,7 @@ impl Reader<'_> {
     }
 }
 
-/// Bounds how deep the tree of an expression can become, before anything recurses over it.
+/// Bounds the depth of an expression's tree, before any recursion over it.
 struct Measure {
     file: FileId,
     /// Depth and chain at each open bracket.
@@ -84,7 +84,7 @@ impl Measure {
                 self.open.push((self.depth, self.chain));
             }
             Kind::Close => {
-                // What was counted within goes; the bracket itself is a link of the chain outside.
+                // The count inside ends; the bracket itself is a link of the outer chain.
                 let (depth, chain) = self.open.pop().unwrap_or((self.depth, self.chain));
                 self.depth = depth.saturating_sub(1);
                 self.chain = chain;

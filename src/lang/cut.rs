@@ -1,7 +1,6 @@
-//! Tokens come in, a tree of statements goes out: blocks with what is inside them, and attributes.
-//! One mistake a statement at most; one for braces that are never closed. Goes over the tokens a
-//! bounded number of times and never recurses. Never looks at how an expression is written, only
-//! at its brackets.
+//! Tokens come in, a tree of statements goes out: blocks with their content, and attributes. At most one
+//! mistake for each statement, and one for braces that are never closed. Passes over the tokens a bounded
+//! number of times and never recurses. Of an expression it reads only the brackets.
 
 use std::ops::Range;
 
@@ -9,24 +8,24 @@ use super::place::{Place, places};
 use super::scan::{Kind, Scan, Token};
 use crate::diagnostic::{FileId, Mistake, Span};
 
-/// How deep blocks, brackets, conditionals and `${ }` may be inside one another, taken together.
+/// Maximum depth of blocks, brackets, conditionals and `${ }` together.
 pub(super) const DEEPEST: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Statement {
-    /// A header with its `{`, or an attribute without the newline or `;` behind it.
+    /// A header with its `{`, or an attribute without the newline or `;` after it.
     pub tokens: Range<usize>,
     pub inside: Option<Inside>,
-    /// Whether its own tokens cannot be read; what is wrong may be told elsewhere.
+    /// Whether its own tokens cannot be parsed; the mistake may be reported elsewhere.
     pub broken: bool,
     pub mistake: Option<Mistake>,
 }
 
-/// What a block holds.
+/// The content of a block.
 #[derive(Debug)]
 pub(super) struct Inside {
     pub statements: Vec<Statement>,
-    /// The `}`, where there is one.
+    /// The `}`, if there is one.
     pub close: Option<usize>,
 }
 
@@ -41,7 +40,7 @@ pub(super) fn cut(file: FileId, text: &str, scan: &Scan) -> Cut {
     let first = Cutter::new(file, text, scan, 0).run();
     match first.unclosed {
         0 => first.cut,
-        // The brace that is missing is looked for by the indent of the lines.
+        // The missing brace is found by the indent of the lines.
         unclosed => Cutter::new(file, text, scan, unclosed).run().cut,
     }
 }
@@ -63,11 +62,11 @@ struct Cutter<'a> {
     file: FileId,
     text: &'a str,
     scan: &'a Scan,
-    /// For each token where it stands.
+    /// The place of each token.
     places: Vec<Place>,
     at: usize,
     blocks: Vec<OpenBlock>,
-    /// How many braces are yet to be found that were never closed.
+    /// Number of unclosed braces that are still to be found.
     missing: usize,
     unclosed: usize,
     never_closed: Vec<Span>,
@@ -141,8 +140,8 @@ impl<'a> Cutter<'a> {
         self
     }
 
-    /// Whether the line that begins at `at` shows by its indent that the brace at `opened` should
-    /// have been closed before it. Says nothing where the author does not indent.
+    /// Tells whether the indent of the line at `at` shows that the brace at `opened` should have been closed
+    /// before it. False if the author does not indent.
     fn is_past(&self, at: usize, opened: usize) -> bool {
         let (line, opener) = (self.place(at), self.place(opened));
         let inside = self.place(self.place(opened + 1).solid);
@@ -163,7 +162,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Closes the blocks that the indent of the next line says are missing their `}`.
+    /// Closes the blocks that miss their `}` according to the indent of the next line.
     fn close_by_indent(&mut self) {
         while self.missing > 0
             && let Some(block) = self.blocks.pop()
@@ -198,7 +197,7 @@ impl<'a> Cutter<'a> {
             broken: block.mistake.is_some(),
             mistake: block.mistake,
         };
-        // What is too deep has been reported where it began.
+        // A block that is too deep was reported where it began.
         if self.blocks.len() <= DEEPEST {
             self.push(statement);
         }
@@ -211,7 +210,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Makes the first mistake that a token of the range is, if any, the statement's.
+    /// Reports the first mistake of a token in the range, if any, as the statement's.
     fn token_mistake(&self, tokens: &Range<usize>) -> Option<Mistake> {
         let mistakes = &self.scan.mistakes;
         let next = mistakes.get(mistakes.partition_point(|(at, _)| *at < tokens.start))?;
@@ -260,7 +259,7 @@ impl<'a> Cutter<'a> {
         self.attribute(start);
     }
 
-    /// The first token of the next line that holds one, if the line ends at `at`.
+    /// The first token of the next line with one, if the line ends at `at`.
     fn next_line(&self, at: usize) -> Option<usize> {
         let token = self.token(at)?;
         let next = self.place(at).solid;
@@ -331,7 +330,7 @@ impl<'a> Cutter<'a> {
             }
             at += 1;
         }
-        // A bracket left open ends where the lines stop being deeper than its own.
+        // A bracket left open ends at the first line that is not deeper than its own.
         if let Some(&opener) = open.iter().rfind(|&&opener| self.word(opener) != "{") {
             mistake.get_or_insert(unclosed_bracket(self.word(opener), self.span(opener)));
             at = self.end_of_deeper_lines(opener, at);

@@ -1,6 +1,5 @@
-//! Sorts the blocks of a stack by what they declare. Parsed files come in; declarations by name
-//! go out, with a mistake for every block that is no declaration, is declared twice or lacks its
-//! labels. Evaluates nothing.
+//! Sorts the blocks of a stack into declarations. Parsed files come in; declarations by name go out, with a
+//! mistake for every block that is no declaration, is declared twice or lacks its labels. Evaluates nothing.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +9,7 @@ use super::ast::{Attribute, Block, Body, Expr, Files, Name, Node};
 use crate::address::{Address, is_name};
 use crate::diagnostic::{Mistake, Span, did_you_mean};
 
-/// The kinds that blocks may name; the caller's registry answers.
+/// The kinds that blocks may name, from the caller's registry.
 pub trait Kinds {
     fn is_managed(&self, kind: &str) -> bool;
     fn is_existing(&self, kind: &str) -> bool;
@@ -21,12 +20,12 @@ pub trait Kinds {
         self.is_managed(word) || self.is_existing(word)
     }
 
-    /// What to write for a block that another tool has, by its keyword and labels.
+    /// The remedy for a block of another tool, by its keyword and labels.
     fn elsewhere(&self, _keyword: &str, _labels: &[&str]) -> Option<String> {
         None
     }
 
-    /// The kind that another tool calls by this word.
+    /// The kind for another tool's word.
     fn called_here(&self, _word: &str) -> Option<&'static str> {
         None
     }
@@ -38,13 +37,13 @@ pub struct Declarations {
     pub stack: Option<(Name, Block)>,
     pub variables: IndexMap<String, (Name, Block)>,
     pub locals: IndexMap<String, Attribute>,
-    /// Managed resources and `existing` blocks, by address without a key: one namespace, so that
-    /// adopting what exists changes no other line.
+    /// Managed resources and `existing` blocks, by address without a key: one namespace, so that adoption
+    /// changes no other line.
     pub resources: IndexMap<Address, Declared>,
     pub outputs: IndexMap<String, (Name, Block)>,
     pub deployments: IndexMap<String, (Name, Block)>,
-    /// `(category, name)` of what is declared by a block that holds a mistake of syntax. The
-    /// category is `var`, `local` or a kind.
+    /// `(category, name)` of declarations whose block holds a syntax mistake. The category is `var`, `local`
+    /// or a kind.
     pub broken: BTreeSet<(String, String)>,
 }
 
@@ -62,7 +61,7 @@ pub struct Declared {
 
 const KEYWORDS: [&str; 6] = ["stack", "variable", "locals", "existing", "output", "deployment"];
 
-/// Sorts `files`; what cannot be sorted is a mistake.
+/// Sorts `files`; a block that cannot be sorted is a mistake.
 pub fn declare(files: Files, kinds: &dyn Kinds, mistakes: &mut Vec<Mistake>) -> Declarations {
     let mut declare = Declare { kinds, mistakes, written: None, out: Declarations::default() };
     for labels in &files.broken {
@@ -74,7 +73,7 @@ pub fn declare(files: Files, kinds: &dyn Kinds, mistakes: &mut Vec<Mistake>) -> 
     declare.out
 }
 
-/// Declares blocks beside what is `written`, as if the author had written them too. Only they go out.
+/// Declares blocks as if the author had added them to `written`. Returns only the new ones.
 pub fn declare_beside(
     written: &Declarations,
     blocks: Vec<(Name, Block)>,
@@ -91,7 +90,7 @@ pub fn declare_beside(
 struct Declare<'a> {
     kinds: &'a dyn Kinds,
     mistakes: &'a mut Vec<Mistake>,
-    /// What was declared before.
+    /// The earlier declarations.
     written: Option<&'a Declarations>,
     out: Declarations,
 }
@@ -319,19 +318,19 @@ impl Declare<'_> {
         }
     }
 
-    /// The one label of a block, which expressions and addresses name.
+    /// The only label of a block, its name in expressions and addresses.
     fn named(&mut self, block: &Block, category: &str, example: &str) -> Option<Name> {
         self.one_label(block, example).filter(|name| self.is_name(category, name))
     }
 
-    /// Whether expressions, addresses and the state can say this name. `kind.a.b` and `kind.a["k"]` would be
-    /// another's attribute and another's instance.
+    /// Tells whether expressions, addresses and the state can hold this name. `kind.a.b` and `kind.a["k"]`
+    /// would mean an attribute and an instance of another.
     fn is_name(&mut self, category: &str, name: &Name) -> bool {
         if is_name(&name.text) {
             return true;
         }
         let sayable = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        // What is said of it elsewhere is no second mistake.
+        // A mention of it elsewhere is no second mistake.
         let begin = name.text.split(|c| !sayable(c)).next().unwrap_or_default();
         self.out.broken.insert((category.to_owned(), begin.to_owned()));
         let plain: String = name.text.chars().map(|c| if sayable(c) { c } else { '-' }).collect();
@@ -376,7 +375,7 @@ impl Declare<'_> {
     fn unknown_kind(&mut self, kind: &Name, labels: &[Name], existing: bool) {
         let labels: Vec<&str> = labels.iter().map(|label| label.text.as_str()).collect();
         let name = labels.last().copied().unwrap_or(&kind.text);
-        // By whatever word it is named elsewhere, it is declared.
+        // It counts as declared under every word that may name it elsewhere.
         for word in labels.iter().chain([&kind.text.as_str()]) {
             let kind = self.kinds.called_here(word).unwrap_or(word);
             self.out.broken.insert((kind.to_owned(), name.to_owned()));
@@ -409,7 +408,7 @@ impl Declare<'_> {
     }
 }
 
-/// A name that a block of bgform's own does not have.
+/// The mistake of a name that a block of bgform's own does not have.
 pub fn unknown_member(name: &Name, block: &str, known: &[&str]) -> Mistake {
     let mistake = Mistake::new(
         "bgform::lang::unknown_attribute",

@@ -1,4 +1,4 @@
-//! What every mistake in a stack file becomes: a stable code, the words, spans and the fix.
+//! A mistake in a stack file: a stable code, the message, spans and the fix.
 
 use std::fmt;
 use std::ops::Range;
@@ -26,7 +26,7 @@ impl Span {
         Self { file, start, end }
     }
 
-    /// From the start of `self` to the end of `other`.
+    /// The span from the start of `self` to the end of `other`.
     pub fn to(self, other: Span) -> Span {
         Span { end: other.end.max(self.start), ..self }
     }
@@ -56,7 +56,7 @@ impl Sources {
         self.files.iter().enumerate().map(|(i, (path, text))| (FileId(i as u32), path.as_path(), &**text))
     }
 
-    /// The line and the column of a byte, both from 1; columns are characters.
+    /// The line and the column of a byte, both from 1; columns count characters.
     pub fn at(&self, file: FileId, byte: usize) -> [usize; 2] {
         let text = self.text(file);
         let before = text.get(..boundary(text, byte)).unwrap_or_default();
@@ -70,13 +70,13 @@ impl Sources {
     }
 }
 
-/// One mistake in a stack, without the text that it was found in.
+/// A mistake in a stack, without its source text.
 #[derive(Debug, Clone)]
 pub struct Mistake {
     /// Stable: `bgform::lang::unknown_attribute`.
     pub code: &'static str,
     pub message: String,
-    /// The first is where the mistake is; the others are where its other half was declared.
+    /// The first label is the place of the mistake; the others show where related parts were declared.
     pub labels: Vec<(Span, String)>,
     pub help: Option<String>,
 }
@@ -96,7 +96,7 @@ impl Mistake {
         self
     }
 
-    /// Help beside the help that there is.
+    /// Adds to the help.
     pub fn and_help(self, more: &str) -> Self {
         let help = match &self.help {
             Some(help) => format!("{help}; {more}"),
@@ -105,7 +105,7 @@ impl Mistake {
         self.help(help)
     }
 
-    /// The mistake with the text it is shown in: without anything secret, and as a terminal may get it.
+    /// The mistake with its source text, without secrets and safe for a terminal.
     pub fn in_sources(&self, sources: &Sources) -> Shown {
         let file = self.labels.first().map(|(span, _)| span.file);
         let (here, elsewhere): (Vec<_>, Vec<_>) =
@@ -133,7 +133,7 @@ pub struct Shown {
     message: String,
     help: Option<String>,
     source: Option<NamedSource<String>>,
-    /// By the bytes of what is shown.
+    /// Byte ranges in the shown text.
     labels: Vec<(Range<usize>, String)>,
     elsewhere: Vec<Shown>,
 }
@@ -158,12 +158,13 @@ impl Shown {
     }
 }
 
-/// A line of so many bytes is drawn whole: nobody reads a longer one, and what draws it counts columns in 16 bits.
+/// Maximum bytes of a line that is drawn whole: a longer line is unreadable, and the renderer counts columns
+/// in 16 bits.
 const LONGEST_LINE: usize = 2000;
-/// So many bytes of a longer one stay on both sides of where a label begins and where it ends.
+/// Bytes of a longer line that stay on both sides of the start and the end of a label.
 const AROUND: usize = 100;
 
-/// The text with `…` for the parts of long lines that are far from every label, which move with it.
+/// The text with `…` for the parts of long lines that are far from every label; the labels move with it.
 fn shortened(text: String, labels: &mut [(Range<usize>, String)]) -> String {
     if text.split('\n').all(|line| line.len() <= LONGEST_LINE) {
         return text;
@@ -190,7 +191,7 @@ fn shortened(text: String, labels: &mut [(Range<usize>, String)]) -> String {
         }
         start = whole.end;
     }
-    // What is left out is where the next part begins.
+    // The position of the omitted part is the start of the next part.
     let length = out.len();
     let moved = |place: usize| {
         let next = kept.iter().find(|(part, _)| place <= part.end);
@@ -202,7 +203,7 @@ fn shortened(text: String, labels: &mut [(Range<usize>, String)]) -> String {
     out
 }
 
-/// The last place up to `byte` at which a character begins.
+/// The last character boundary up to `byte`.
 fn boundary(text: &str, byte: usize) -> usize {
     let last = byte.min(text.len());
     (0..=last).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
@@ -261,9 +262,9 @@ impl Diagnostic for Shown {
     }
 }
 
-/// `help` for a name that was not found: the nearest of those that would have been. Near is a slip in one letter
-/// of three, or the same words with some left out: `desired_capacity` for `desired`, `vpc` for `vpc_id`. A word
-/// before the others changes what they say: `shift` is not near `pre_shift`.
+/// `help` for an unknown name: the nearest of the known ones. Near is a slip in one letter of three, or the
+/// same words with some left out: `desired_capacity` for `desired`, `vpc` for `vpc_id`. A word before the
+/// others changes the meaning: `shift` is not near `pre_shift`.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     let length = name.chars().count();
@@ -275,7 +276,7 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
         let letters = strsim::osa_distance(&name, &candidate);
         match letters <= length.max(3) / 3 {
             true => Some(letters),
-            // A slip in a letter is nearer than a word.
+            // A slip in a letter is nearer than a missing word.
             false => (length > 1
                 && (candidate.starts_with(&name) || ends(&name, &candidate) || begins(&candidate, &name)))
             .then_some(letters + length),
@@ -289,7 +290,7 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
 mod tests {
     use super::*;
 
-    /// What is drawn of a text in which `words` are labelled.
+    /// The drawing of a text in which `words` are labelled.
     fn drawn(text: &str, words: &[&str]) -> (String, Vec<String>) {
         let mut sources = Sources::default();
         let file = sources.add("long.deploy", text);
@@ -315,7 +316,7 @@ mod tests {
             text.len() < 1000 && text.starts_with("a = 1\nb = \"é") && text.ends_with("wrong\nc = 2\n"),
             "{text}"
         );
-        // What is underlined may itself be that long, and the last line has no end.
+        // The underlined text may itself be that long, and the last line may have no newline.
         let (text, underlined) = drawn(&format!("b = \"{long}\""), &[&format!("\"{long}\"")]);
         assert!(text.len() < 1000 && text.contains('…'), "{text}");
         assert!(

@@ -1,7 +1,7 @@
-//! The place where a string or a `${ }` begins comes in, the place where it ends goes out, however
-//! they are nested. Never recurses, never looks at a byte twice.
+//! The start of a string or a `${ }` comes in, its end goes out, whatever the nesting. Never recurses, never
+//! reads a byte twice.
 
-/// Where a string or a `${ }` stopped without its end.
+/// The place where a string or a `${ }` stopped without its end.
 pub(super) struct Unclosed {
     pub at: usize,
     /// The outermost `${` that was open.
@@ -13,7 +13,7 @@ pub(super) fn end_of_hole(text: &str, inside: usize, limit: usize) -> Option<usi
     skip(text.as_bytes(), inside, limit, Mode::Hole { at: inside, braces: 0 }, false).ok().map(|end| end - 1)
 }
 
-/// The place behind the closing quote of the string whose inside starts at `inside`.
+/// The place after the closing quote of the string whose inside starts at `inside`.
 pub(super) fn end_of_string(
     text: &str,
     inside: usize,
@@ -29,7 +29,7 @@ enum Mode {
     Hole { at: usize, braces: usize },
 }
 
-/// Goes from inside a string or a hole to behind its end.
+/// Moves from inside a string or a hole to after its end.
 fn skip(bytes: &[u8], from: usize, limit: usize, first: Mode, one_line: bool) -> Result<usize, Unclosed> {
     let mut outer: Vec<Mode> = Vec::new();
     let mut mode = first;

@@ -1,6 +1,5 @@
-//! The tokens of one expression come in, an [`Expr`] goes out, or the first mistake in it. pest
-//! reads it with what is inside strings left out; [`super::template`] comes back here for every
-//! `${ }`. Never evaluates anything.
+//! The tokens of one expression come in, an [`Expr`] goes out, or its first mistake. pest parses it without
+//! the inside of strings; [`super::template`] calls back for every `${ }`. Never evaluates anything.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -33,14 +32,14 @@ static OPERATORS: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
 
 type Result<T, E = Mistake> = std::result::Result<T, E>;
 
-/// What a statement or a `${ }` is read from.
+/// The source of a statement or a `${ }`.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub file: FileId,
     pub text: &'a str,
-    /// What is around it: blocks, brackets, and `${ }`.
+    /// Depth of the enclosing blocks, brackets, and `${ }`.
     pub depth: usize,
-    /// Operators and accesses around it.
+    /// Number of enclosing operators and accesses.
     pub chain: usize,
 }
 
@@ -83,7 +82,7 @@ impl<'a> Reader<'a> {
         words.map(|pair| building.label(pair)).collect()
     }
 
-    /// The expression of a `${ }`, whose inside is `range` of the text.
+    /// The expression of a `${ }` with its inside at `range` of the text.
     pub fn hole(self, range: Range<usize>) -> Result<Expr> {
         let inside = self.text.get(range.clone()).unwrap_or("");
         if slip::is_of_the_shell(inside) {
@@ -123,11 +122,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Turns what pest found into the tree.
+/// Builds the tree from pest's pairs.
 #[derive(Clone, Copy)]
 struct Building<'a> {
     reader: Reader<'a>,
-    /// Where in the file pest's text begins.
+    /// The start of pest's text in the file.
     start: usize,
 }
 
@@ -137,7 +136,7 @@ impl Building<'_> {
         Span::new(self.reader.file, self.start + span.start(), self.start + span.end())
     }
 
-    /// The grammar promises each rule its parts; should it ever not, that is a mistake, not a crash.
+    /// The grammar guarantees each rule its parts; a missing one is a mistake, not a crash.
     fn missing_part(self, at: usize) -> Mistake {
         let span = Span::new(self.reader.file, self.start + at, self.start + at);
         Mistake::new("bgform::lang::syntax", "this cannot be read").at(span, "here")

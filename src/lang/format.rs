@@ -1,14 +1,14 @@
-//! The text of one file comes in, the same text in the canonical style goes out: two spaces an
-//! indent, `=` aligned in runs of attributes, at most one blank line. Never changes what the file
-//! means, never drops a comment, never joins or splits the lines of an expression.
+//! The text of one file comes in, the same text in the canonical style goes out: two spaces of indent, `=`
+//! aligned in runs of attributes, at most one blank line. Never changes the meaning, never drops a comment,
+//! never joins or splits the lines of an expression.
 
 use super::cut::{Statement, cut};
 use super::parse::parse;
 use super::scan::{Kind, Token, scan};
 use crate::diagnostic::{FileId, Mistake};
 
-/// The text in the canonical style, or every mistake of syntax in it: what cannot be read is not
-/// moved about.
+/// Returns the text in the canonical style, or its syntax mistakes: text that cannot be parsed is not
+/// changed.
 pub fn format(file: FileId, text: &str) -> Result<String, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     parse(file, text, &mut mistakes);
@@ -25,7 +25,7 @@ pub fn format(file: FileId, text: &str) -> Result<String, Vec<Mistake>> {
     Ok(write(&lines))
 }
 
-/// Where lines must begin, whatever the author wrote.
+/// The places where lines must begin, whatever the author wrote.
 struct Breaks<'a> {
     tokens: &'a [Token],
     before: Vec<bool>,
@@ -33,7 +33,7 @@ struct Breaks<'a> {
 
 impl Breaks<'_> {
     fn at(&mut self, at: usize) {
-        // A comment stays on the line of what it is about.
+        // A comment stays on the line that it describes.
         let comment = self.tokens.get(at).is_some_and(|token| token.is_comment());
         if let Some(place) = self.before.get_mut(at)
             && !comment
@@ -67,10 +67,10 @@ impl Breaks<'_> {
     }
 }
 
-/// One line of what is written.
+/// One output line.
 #[derive(Debug, Default)]
 struct Line {
-    /// Whether a blank line stands before it.
+    /// Whether a blank line precedes it.
     blank: bool,
     indent: usize,
     tokens: Vec<(Kind, String)>,
@@ -102,7 +102,7 @@ impl Line {
             && self.tokens.last().is_some_and(|(last, _)| *last == Kind::LineComment)
     }
 
-    /// How many tokens stand before the `=` of `name = value` or `key = value`.
+    /// Number of tokens before the `=` of `name = value` or `key = value`.
     fn assigns(&self) -> Option<usize> {
         let equals = self.tokens.iter().position(|(kind, text)| *kind == Kind::Symbol && text == "=")?;
         let key = self.tokens.get(..equals)?;
@@ -130,7 +130,7 @@ fn lines(text: &str, tokens: &[Token], before: &[bool]) -> Vec<Line> {
         if line.tokens.is_empty() {
             line.blank = newlines > 1;
         }
-        // Only what is verbatim can hold a newline; a file ends its lines in one way.
+        // Only verbatim tokens can hold a newline; a file has one kind of line end.
         line.tokens.push((token.kind, token.text(text).replace("\r\n", "\n").trim_end().to_owned()));
     }
     lines.extend((!line.tokens.is_empty()).then_some(line));
@@ -149,7 +149,7 @@ fn lines(text: &str, tokens: &[Token], before: &[bool]) -> Vec<Line> {
     lines
 }
 
-/// Sets how deep each line stands: one deeper than the line of the innermost open bracket.
+/// Sets the depth of each line: one more than the line of the innermost open bracket.
 fn indent(lines: &mut [Line]) {
     let mut open: Vec<usize> = Vec::new();
     for line in lines {
@@ -178,7 +178,7 @@ fn indent(lines: &mut [Line]) {
     }
 }
 
-/// Makes the names of a run of attributes on consecutive lines equally wide.
+/// Aligns the names of a run of attributes on consecutive lines.
 fn align_equals(lines: &mut [Line]) {
     let mut rest = lines;
     while !rest.is_empty() {
@@ -209,7 +209,7 @@ fn write(lines: &[Line]) -> String {
     let mut text = String::new();
     let mut rest = lines;
     while !rest.is_empty() {
-        // Comments behind consecutive lines stand in one column.
+        // Comments after consecutive lines share a column.
         let indent = rest.first().map_or(0, |line| line.indent);
         let commented = |(at, line): &(usize, &Line)| {
             line.has_comment_behind() && line.indent == indent && (*at == 0 || !line.blank)
@@ -231,7 +231,7 @@ fn write(lines: &[Line]) -> String {
     text
 }
 
-/// A line without its indent; its comment, if that is asked for, no nearer than the column.
+/// A line without its indent; its comment, if wanted, begins at the column or after it.
 fn write_line(line: &Line, comment_column: Option<usize>) -> String {
     let mut text = String::new();
     let mut sign = false;
@@ -245,7 +245,7 @@ fn write_line(line: &Line, comment_column: Option<usize>) -> String {
         if previous.is_some_and(|previous| is_spaced(previous, sign, (*kind, word))) {
             text.push(' ');
         }
-        // What a `-` or `!` stands behind says whether it is a sign.
+        // The token before a `-` or `!` decides whether it is a sign.
         sign = *kind == Kind::Symbol && matches!(word.as_str(), "-" | "!") && operand_follows(previous);
         text.push_str(word);
     }
@@ -266,8 +266,8 @@ fn is_keyword(word: &str) -> bool {
     matches!(word, "for" | "in" | "if")
 }
 
-/// Whether a space stands between two tokens of a line; `sign` says that the first is a `-` or `!`
-/// before its operand.
+/// Tells whether a space is between two tokens of a line; `sign` says that the first is a `-` or `!` before
+/// its operand.
 fn is_spaced((left_kind, left): &(Kind, String), sign: bool, (kind, right): (Kind, &str)) -> bool {
     let comment = |kind: Kind| matches!(kind, Kind::LineComment | Kind::BlockComment);
     if comment(*left_kind) || comment(kind) {

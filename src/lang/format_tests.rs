@@ -1,4 +1,4 @@
-//! What the canonical style looks like, and that it changes nothing else.
+//! The canonical style, and that it changes nothing else.
 
 use proptest::prelude::*;
 
@@ -134,7 +134,7 @@ fn keeps_everything(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Expressions as people write them, spaces and lines where they may be.
+/// Expressions as authors write them, with spaces and newlines wherever they are allowed.
 fn expression() -> impl Strategy<Value = String> {
     let space = prop::sample::select(vec!["", " ", "  ", "\t"]);
     let leaf = prop::sample::select(vec![

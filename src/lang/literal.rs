@@ -1,5 +1,5 @@
-//! The text of a number comes in, its value goes out: a number, a duration or a percent. Never
-//! guesses a unit.
+//! The text of a number comes in, its value goes out: a number, a duration or a percent. Never guesses a
+//! unit.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::value::Value;
 pub(super) const UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-/// The value of what begins with a digit.
+/// The value of a text that begins with a digit.
 pub(super) fn number(text: &str, span: Span) -> Result<Node, Mistake> {
     let bad = |message: &str, help: String| {
         Err(Mistake::new("bgform::lang::bad_number", format!("{message} `{text}`"))
@@ -62,7 +62,7 @@ pub(super) fn number(text: &str, span: Span) -> Result<Node, Mistake> {
     bad("not a number:", format!("write `\"{text}\"` if it is a text"))
 }
 
-/// The value of a text that is one number, duration or percent and nothing else.
+/// The value of a text that is a single number, duration or percent.
 pub fn value(text: &str) -> Option<Value> {
     let span = Span::new(FileId(0), 0, 0);
     match number(text, span).ok()? {
@@ -73,7 +73,7 @@ pub fn value(text: &str) -> Option<Value> {
     }
 }
 
-/// What to write for a duration with a unit that people use elsewhere.
+/// The remedy for a duration with a unit of another notation.
 pub(super) fn unit_help(digits: &str, word: &str) -> Option<String> {
     let unit = match word.to_ascii_lowercase().as_str() {
         "s" | "sec" | "secs" | "second" | "seconds" => "s",

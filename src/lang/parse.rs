@@ -1,5 +1,5 @@
-//! The text of one file comes in, its blocks go out with every mistake of syntax in it, one a
-//! statement. Never asks what a name means or which attributes a block may have.
+//! The text of one file comes in, its blocks go out with its syntax mistakes, one for each statement. Does
+//! not know the meaning of names or the attributes of blocks.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use super::expression::Reader;
 use super::scan::{Kind, Token, scan};
 use crate::diagnostic::{FileId, Mistake, Span};
 
-/// Reads one file. What has a mistake is left out, and the block around it marked as broken; a
-/// block without a readable header is left out whole and its words are in [`Files::broken`].
+/// Parses one file. A statement with a mistake is left out, and the block around it marked as broken. A block
+/// without a readable header is left out whole, and its words are in [`Files::broken`].
 pub fn parse(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -> Files {
     let text = &lines(file, text, mistakes);
     let scanned = scan(file, text, 0..text.len());
@@ -31,7 +31,7 @@ pub fn parse(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -> Files {
     files
 }
 
-/// Reads a file of `name = value` lines, such as a `--var-file`.
+/// Parses a file of `name = value` lines, such as a `--var-file`.
 pub fn parse_attributes(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -> Body {
     let text = &lines(file, text, mistakes);
     let scanned = scan(file, text, 0..text.len());
@@ -43,8 +43,8 @@ pub fn parse_attributes(file: FileId, text: &str, mistakes: &mut Vec<Mistake>) -
     body
 }
 
-/// The text with a newline for each carriage return that stands alone: an editor shows a new line there, and
-/// what it shows must not be the end of a comment. Every byte keeps its place.
+/// The text with a newline for each lone carriage return. An editor shows a new line there, and the text on
+/// it must not be part of a comment. Every byte keeps its place.
 fn lines<'a>(file: FileId, text: &'a str, mistakes: &mut Vec<Mistake>) -> Cow<'a, str> {
     let bytes = text.as_bytes();
     let alone = |(at, _): &(usize, &str)| bytes.get(at + 1) != Some(&b'\n');
@@ -134,13 +134,13 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// The words and strings of a header that cannot be read, as far as they can.
+    /// The readable words and strings of a header that cannot be parsed.
     fn words(&self, tokens: &[Token]) -> Vec<String> {
         let words = tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::String));
         words.map(|token| token.text(self.text).trim_matches('"').to_owned()).collect()
     }
 
-    /// What is inside a block, and whether something was left out.
+    /// The content of a block, and whether something was left out.
     fn body(&mut self, statements: Vec<Statement>, depth: usize) -> (Body, bool) {
         let mut body = Body::default();
         let mut broken = false;
@@ -163,7 +163,7 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        // They stay as they are for as long as the stack is worked with.
+        // They are kept for as long as the stack is.
         body.attributes.shrink_to_fit();
         body.blocks.shrink_to_fit();
         (body, broken)

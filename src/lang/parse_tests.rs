@@ -1,4 +1,4 @@
-//! What is read from a text, and that every text is read in the end.
+//! The trees of texts, and that parsing any text ends.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn read(text: &str) -> (Files, Vec<Mistake>) {
     (files, mistakes)
 }
 
-/// The one expression, written out with every operator's operands in brackets.
+/// The only expression of a text, written with every operator's operands in brackets.
 fn value(expression: &str) -> String {
     let text = format!("locals {{\n  x = {expression}\n}}\n");
     let (files, mistakes) = read(&text);
@@ -257,7 +257,7 @@ fn a_long_heredoc_is_read_whole() {
     }
 }
 
-/// Texts of `levels` of something in itself or beside itself, most of them never closed.
+/// Texts of a construct nested `levels` deep, or repeated, most of them never closed.
 fn deep(levels: usize) -> Vec<String> {
     let nested = |open: &str, close: &str| open.repeat(levels) + &close.repeat(levels);
     let value = |value: &str| format!("a {{\n x = {value}\n}}");
@@ -306,7 +306,7 @@ fn deep(levels: usize) -> Vec<String> {
     texts
 }
 
-/// The processor's time of this thread alone, so that others on the machine do not count.
+/// The processor time of this thread alone, so that others on the machine do not count.
 fn time_to_read(text: &str) -> Duration {
     let now =
         || Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap();
@@ -383,7 +383,7 @@ fn what_is_meant_for_a_shell_is_told_how_to_reach_it() {
             );
         }
     }
-    // What cannot be read and may be the shell's has both.
+    // A hole that cannot be parsed and may be meant for the shell gets both texts.
     for inside in ["A=x", "A?err", "a[1:2]"] {
         let said = value(&format!("\"${{{inside}}}\""));
         assert!(said.ends_with("for a shell's own `${ }` write `$${ }`"), "{said}");

@@ -1,9 +1,9 @@
-//! Tokens come in, where each stands goes out: its line, that line's indent, what follows it. Never
-//! looks at what a token says.
+//! Tokens come in, the place of each goes out: its line, that line's indent, the next significant token. Does
+//! not read a token's content.
 
 use super::scan::{Kind, Token};
 
-/// Where one token stands.
+/// The place of one token.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Place {
     pub line: usize,

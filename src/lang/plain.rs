@@ -1,6 +1,6 @@
-//! Most statements of a stack hold literals and names, lists and objects of them. Their tokens come
-//! in; what the grammar would make of them goes out, at a small part of its cost. Everything else is
-//! left to the grammar, and so is every mistake.
+//! A fast path for statements that hold only literals and names, and lists and objects of them, which are
+//! most of a stack. Their tokens come in; the grammar's tree goes out, at a small part of its cost.
+//! Everything else, and every mistake, is left to the grammar.
 
 use super::ast::{Expr, Name, Node};
 use super::cut::DEEPEST;
@@ -8,7 +8,7 @@ use super::expression::Reader;
 use super::scan::{Kind, Token};
 use super::{literal, template};
 
-/// How many names may be chained, and how deep lists and objects may be in one another, to be read here.
+/// Maximum number of chained names, and depth of lists and objects, on the fast path.
 const MOST: usize = 8;
 
 impl Reader<'_> {
@@ -57,7 +57,7 @@ impl Reader<'_> {
 struct Plain<'a, 'b> {
     reader: Reader<'a>,
     tokens: &'b [Token],
-    /// Lists and objects around.
+    /// Number of enclosing lists and objects.
     open: usize,
 }
 
@@ -123,7 +123,7 @@ impl Plain<'_, '_> {
         None
     }
 
-    /// A list, in which lines do not count.
+    /// A list, in which newlines do not count.
     fn list(&mut self, open: Token) -> Option<Expr> {
         let mut items = Vec::new();
         loop {
@@ -146,7 +146,7 @@ impl Plain<'_, '_> {
         Some(Expr { node: Node::List(items), span })
     }
 
-    /// An object, in which a comma or the end of a line ends a member.
+    /// An object, in which a comma or a newline ends a member.
     fn object(&mut self, open: Token) -> Option<Expr> {
         let mut members = Vec::new();
         loop {
@@ -228,12 +228,12 @@ mod tests {
         "a = ",
     ];
 
-    /// What was read plainly, where it was, and what the grammar reads.
+    /// The result of the fast path, if there is one, and the grammar's.
     fn both(text: &str) -> (Vec<String>, Vec<String>) {
         let file = FileId(0);
         let scanned = scan(file, text, 0..text.len());
         let reader = Reader { file, text, depth: 0, chain: 0 };
-        // As the parser hands them on.
+        // In the parser's form.
         let solid = scanned.tokens.iter().rposition(|token| !token.is_space());
         let tokens: &[Token] = scanned.tokens.get(..solid.map_or(0, |last| last + 1)).unwrap_or(&[]);
         let (attribute, header) = (reader.plain_attribute(tokens), reader.plain_header(tokens));

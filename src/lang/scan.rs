@@ -1,6 +1,6 @@
-//! Text comes in, tokens go out: words, numbers, whole strings and heredocs, brackets, comments,
-//! newlines. Every byte is looked at a bounded number of times, whatever is left unclosed. Never
-//! says whether the tokens make sense together, never looks inside strings but to find their ends.
+//! Text comes in, tokens go out: words, numbers, whole strings and heredocs, brackets, comments, newlines.
+//! Reads every byte a bounded number of times, whatever is left unclosed. Does not check that the tokens make
+//! sense together, and reads strings only to find their ends.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::ends::end_of_string;
 use crate::diagnostic::{FileId, Mistake, Span};
 
-/// The form of a token.
+/// The type of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Word,
@@ -16,7 +16,7 @@ pub enum Kind {
     Number,
     /// From quote to quote.
     String,
-    /// From `<<` to the end of the closing marker, the newline after it not included.
+    /// From `<<` to the end of the closing marker, without the newline after it.
     Heredoc,
     LineComment,
     BlockComment,
@@ -25,11 +25,11 @@ pub enum Kind {
     Close,
     /// Operators and punctuation.
     Symbol,
-    /// A character that the language has no use for.
+    /// A character that the language does not use.
     Unknown,
 }
 
-/// A piece of the text, by its bytes.
+/// A part of the text, by its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
     pub kind: Kind,
@@ -59,14 +59,14 @@ impl Token {
     }
 }
 
-/// The tokens of a text, comments and newlines among them, and what is wrong with single ones.
+/// The tokens of a text, including comments and newlines, and the mistakes of single tokens.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// In the text's order; they cover all of it but spaces.
+    /// In the text's order; only spaces are between them.
     pub tokens: Vec<Token>,
     /// Mistakes of single tokens, by the token's place in `tokens`, in order.
     pub mistakes: Vec<(usize, Mistake)>,
-    /// Whether something unclosed took braces with it, so that those left open mean nothing.
+    /// Whether something unclosed has swallowed braces, so that open ones mean nothing.
     pub runaway: bool,
 }
 
@@ -92,9 +92,9 @@ struct Scanner<'a> {
     text: &'a str,
     at: usize,
     end: usize,
-    /// How many bytes may yet be read twice after strings that never end.
+    /// Number of bytes that may still be read twice, after strings without an end.
     spare: usize,
-    /// Lines that may close a heredoc, by what is on them: start of the line and end of the marker.
+    /// Lines that may close a heredoc, by their content: start of the line and end of the marker.
     markers: Option<HashMap<&'a str, Vec<(usize, usize)>>>,
     found: Scan,
 }
@@ -184,7 +184,7 @@ impl<'a> Scanner<'a> {
     fn unclosed_string(&self, start: usize, end: usize) -> Mistake {
         let inside = self.text.get(start + 1..end).unwrap_or("").trim_end();
         let before = self.found.tokens.last().filter(|word| word.kind == Kind::Word && word.end == start);
-        // What closes a bracket around the string is not meant to be in it.
+        // A bracket that closes one around the string is probably not part of it.
         let mut meant = inside;
         while let Some((rest, closer)) = [(']', '['), (')', '('), ('}', '{'), (',', ',')]
             .into_iter()
@@ -249,7 +249,7 @@ impl<'a> Scanner<'a> {
         self.push_wrong(Kind::Heredoc, end.max(head), mistake);
     }
 
-    /// The end of the first line after `from` that holds the marker alone.
+    /// The end of the first line after `from` that holds only the marker.
     fn closing_marker(&mut self, marker: &str, from: usize) -> Option<usize> {
         let (start, text) = (self.at, self.rest());
         let markers = self.markers.get_or_insert_with(|| {

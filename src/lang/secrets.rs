@@ -1,7 +1,6 @@
-//! Texts that must never be shown, wherever they turn up: in what AWS says of a request, in what a
-//! gate's command prints, in the lines around a mistake. Marks hide the values of the language;
-//! here are those that others hand back without one. For the whole process, since what is secret
-//! is so everywhere.
+//! Texts that must never be shown: in AWS's answers about a request, in the output of a gate's command, in
+//! the source lines of a mistake. Marks hide the values of the language; this module hides texts that come
+//! back without a mark. It covers the whole process, since a secret is one everywhere.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -10,15 +9,15 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::value::{Object, SENSITIVE, Value, format_number};
 
-/// Shorter texts stand in every other word, and hiding them would show what they are.
+/// Shorter texts occur in many words, and hiding them would reveal them.
 const SHORTEST: usize = 4;
-/// Of a text of several lines, those that are so long are hidden alone too.
+/// Lines of this length, in a text of several lines, are also hidden alone.
 const LONG_LINE: usize = 12;
 
 /// The longest first: one may be part of another.
 static KNOWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
-/// From here on what is marked in the value is hidden.
+/// From now on the marked parts of the value are hidden.
 pub fn keep(value: &Value) {
     let mut texts = Vec::new();
     marked(value, false, &mut texts);
@@ -30,7 +29,7 @@ pub fn keep_all(members: &Object) {
     members.values().for_each(keep);
 }
 
-/// From here on the text is hidden, as it is and as an API or JSON writes it.
+/// From now on the text is hidden, also in its base64 and JSON forms.
 pub fn keep_text(text: &str) {
     let coded = STANDARD.encode(text);
     let text = text.trim();
@@ -50,8 +49,8 @@ pub fn keep_text(text: &str) {
     }
 }
 
-/// What base64 makes of the text somewhere within another, so many bytes after a group of three began:
-/// without the letters at both ends, which are of its neighbours too.
+/// The base64 form of the text inside another, `before` bytes after the start of a group of three, without
+/// the letters at both ends, which also encode its neighbours.
 fn coded_after(before: usize, text: &str) -> String {
     let all = STANDARD.encode([&[0].repeat(before), text.as_bytes()].concat());
     let own = (before + text.len()) * 8 / 6;
@@ -75,7 +74,7 @@ pub fn hidden(text: &str) -> String {
     replaced(text, |_| SENSITIVE.to_owned())
 }
 
-/// The text with asterisks for each that is hidden, so that everything else stays in its place.
+/// The text with asterisks for each hidden part, so that everything else keeps its place.
 pub fn masked(text: &str) -> String {
     replaced(text, |secret| "*".repeat(secret.len()))
 }

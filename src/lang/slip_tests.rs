@@ -1,4 +1,4 @@
-//! What a person reads about a slip.
+//! The messages for slips.
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
 

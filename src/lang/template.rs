@@ -1,5 +1,5 @@
-//! The span of a string or heredoc comes in, its text goes out with escapes resolved and every
-//! `${ }` read as an expression. Never evaluates one.
+//! The span of a string or heredoc comes in; its text goes out with escapes resolved and every `${ }` parsed.
+//! Never evaluates one.
 
 use super::ast::{Expr, Node, Part};
 use super::ends::end_of_hole;
@@ -33,7 +33,7 @@ impl Parts {
     }
 }
 
-/// A string; `span` is from quote to quote.
+/// Parses a string; `span` is from quote to quote.
 pub(super) fn string(reader: Reader, span: Span) -> Result<Expr, Mistake> {
     let end = span.end.saturating_sub(1);
     let mut parts = Parts::default();
@@ -52,7 +52,7 @@ pub(super) fn string(reader: Reader, span: Span) -> Result<Expr, Mistake> {
     Ok(Expr { node: parts.node(), span })
 }
 
-/// Takes the text up to the next escape or `${`, or what stands there, and says where it ends.
+/// Takes the text up to the next escape or `${`, or that itself, and returns its end.
 fn plain_or_hole(
     reader: Reader,
     parts: &mut Parts,
@@ -93,7 +93,7 @@ fn plain_or_hole(
     Ok(at + length.max(1))
 }
 
-/// A text as it is written in a heredoc, or in a string beside its escapes, so that nothing in it is filled in.
+/// A text in the form of a heredoc, or of a string's unescaped part, without any interpolation.
 pub fn literal(text: &str) -> String {
     let text = text.replace("${", "$${");
     let mut written = String::with_capacity(text.len());
@@ -107,7 +107,7 @@ pub fn literal(text: &str) -> String {
     written + rest
 }
 
-/// `%{ if` and its like at the beginning of the text: how HCL templates branch and loop.
+/// `%{ if` and similar directives at the beginning of the text: HCL's branches and loops in templates.
 fn directive(text: &str) -> Option<&str> {
     let inside = text.strip_prefix("%{")?;
     let word = inside.strip_prefix('~').unwrap_or(inside).trim_start_matches(' ');
@@ -120,7 +120,7 @@ fn directive(text: &str) -> Option<&str> {
     known.then(|| text.get(..text.len() - rest.len())).flatten()
 }
 
-/// What stands after a `\`: the character that is meant, and how many bytes say so.
+/// The character of an escape after a `\`, and the number of bytes of the escape.
 fn escape(escaped: &str, slash: Span) -> Result<(char, usize), Mistake> {
     let bad = |length: usize, message: &str, help: String| {
         let shown = escaped.get(..length).unwrap_or("");
@@ -156,8 +156,8 @@ fn escape(escaped: &str, slash: Span) -> Result<(char, usize), Mistake> {
     }
 }
 
-/// A heredoc; `span` is from `<<` to the end of the closing marker. Lines end in `\n`, however the
-/// file ends its lines, and the last one keeps its newline.
+/// Parses a heredoc; `span` is from `<<` to the end of the closing marker. Lines end in `\n`, whatever the
+/// file's line ends, and the last one keeps its newline.
 pub(super) fn heredoc(reader: Reader, span: Span) -> Result<Expr, Mistake> {
     let whole = reader.text.get(span.start..span.end).unwrap_or("");
     let indented = whole.starts_with("<<-");
@@ -187,7 +187,7 @@ pub(super) fn heredoc(reader: Reader, span: Span) -> Result<Expr, Mistake> {
             new_line = true;
             continue;
         }
-        // No further than the end of the line, so that the next line's indent can be taken away.
+        // Only to the end of the line, so that the next line's indent can be removed.
         let line = rest.find('\n').unwrap_or(rest.len());
         let line = if rest.get(..line).is_some_and(|line| line.ends_with('\r')) { line - 1 } else { line };
         let stop = if rest.starts_with("${") { end } else { at + line.max(1) };
@@ -196,8 +196,8 @@ pub(super) fn heredoc(reader: Reader, span: Span) -> Result<Expr, Mistake> {
     Ok(Expr { node: parts.node(), span })
 }
 
-/// The whole of a file that is a template: `${ }` is read, a backslash is a backslash, and line
-/// ends stay as they are. Spans are places in `text`.
+/// Parses a whole file as a template: only `${ }` is special, a backslash is a backslash, and line ends stay.
+/// Spans are places in `text`.
 pub(crate) fn whole(file: FileId, text: &str) -> Result<Expr, Mistake> {
     let reader = Reader { file, text, depth: 0, chain: 0 };
     let mut parts = Parts::default();

@@ -1,8 +1,7 @@
-//! Values of the language: what an expression yields, what a plan compares, what state keeps.
+//! Values of the language, in expressions, plans and the state.
 //!
-//! A value may be [`Value::Unknown`] until apply, and may carry the sensitive mark, which taints
-//! whatever is made from it. References stay references until a schema says which of the
-//! resource's ids is wanted.
+//! A value may be [`Value::Unknown`] until apply, and may carry the sensitive mark, which taints every value
+//! made from it. References stay references until a schema asks for one of the resource's ids.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,10 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::address::Address;
 
-/// What stands in the place of a sensitive value.
+/// The text shown for a sensitive value.
 pub const SENSITIVE: &str = "(sensitive)";
 
-/// An object's members, in the order in which they were written.
+/// An object's members, in the order of the source.
 pub type Object = IndexMap<String, Value>;
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,11 +43,11 @@ pub struct Reference {
     pub index: Option<usize>,
 }
 
-/// What will be known once `address` has been applied.
+/// A value that will be known once `address` has been applied.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Unknown {
     pub address: Address,
-    /// The output that was asked for, such as `dns_name`.
+    /// The requested output, such as `dns_name`.
     pub attribute: String,
 }
 
@@ -85,7 +84,7 @@ impl Value {
         }
     }
 
-    /// The value under the mark, and whether there was one.
+    /// The value under the mark, and whether there was a mark.
     pub fn unmark(&self) -> (&Value, bool) {
         match self {
             Self::Sensitive(inner) => (inner, true),
@@ -105,7 +104,7 @@ impl Value {
         if sensitive { self.sensitive() } else { self }
     }
 
-    /// What a mistake calls this value's type.
+    /// The name of this value's type in mistakes.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -161,7 +160,7 @@ impl Value {
         }
     }
 
-    /// A member of an object; `Null` where there is none.
+    /// A member of an object; `Null` if it does not exist.
     pub fn get(&self, name: &str) -> &Value {
         static NULL: Value = Value::Null;
         self.as_object().and_then(|members| members.get(name)).unwrap_or(&NULL)
@@ -178,7 +177,7 @@ impl Value {
         }
     }
 
-    /// Whether any part of the tree carries the sensitive mark.
+    /// Tells whether any part of the tree carries the sensitive mark.
     pub fn has_sensitive(&self) -> bool {
         match self {
             Self::Sensitive(_) => true,
@@ -188,7 +187,7 @@ impl Value {
         }
     }
 
-    /// Whether both are the same tree but for marks, and whoever may see it.
+    /// Tells whether both are the same tree apart from marks.
     pub fn same(&self, other: &Value) -> bool {
         match (self.unmark().0, other.unmark().0) {
             (Self::List(one), Self::List(other)) => {
@@ -203,7 +202,7 @@ impl Value {
         }
     }
 
-    /// The same tree without any mark, for texts that do not care who may see it.
+    /// The same tree without any mark, for texts that are not shown.
     pub fn without_marks(&self) -> Value {
         match self {
             Self::Sensitive(inner) => inner.without_marks(),
@@ -234,7 +233,7 @@ impl Value {
         }
     }
 
-    /// The reverse of [`Value::to_plain_json`] for what JSON can say (`jsondecode`, live reads).
+    /// The reverse of [`Value::to_plain_json`] for values that JSON has (`jsondecode`, live reads).
     pub fn from_plain_json(json: serde_json::Value) -> Self {
         use serde_json::Value as Json;
         match json {
@@ -259,12 +258,12 @@ fn json_number(value: f64) -> serde_json::Value {
     }
 }
 
-/// A number as people write it: `8080`, `0.5`.
+/// A number in its usual notation: `8080`, `0.5`.
 pub fn format_number(value: f64) -> String {
     json_number(value).to_string()
 }
 
-/// A duration as the language writes it: the largest unit that divides it, `90s`, `10m`, `2h`.
+/// A duration in the language's notation, with the largest unit that divides it: `90s`, `10m`, `2h`.
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -345,7 +344,7 @@ macro_rules! object {
 const MARKERS: [&str; 6] = ["$duration", "$percent", "$sensitive", "$unknown", "$ref", "$object"];
 
 impl Value {
-    /// JSON that reads back as the same value.
+    /// Converts to JSON that parses back to the same value.
     pub fn to_typed_json(&self) -> serde_json::Value {
         use serde_json::json;
         match self {
@@ -367,7 +366,7 @@ impl Value {
         }
     }
 
-    /// Reads what [`Value::to_typed_json`] wrote.
+    /// Parses the JSON of [`Value::to_typed_json`].
     pub fn from_typed_json(json: serde_json::Value) -> Result<Self, String> {
         use serde_json::Value as Json;
         let parse_address = |json: &Json| {

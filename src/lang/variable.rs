@@ -1,5 +1,5 @@
-//! Variables: their declared types, and the values that they are given. Declarations and given
-//! texts come in, typed values go out, with a mistake for each that does not fit.
+//! Variables: their declared types, and their given values. Declarations and given texts come in; typed
+//! values go out, with a mistake for each that does not fit.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,7 +12,7 @@ use super::functions::identity;
 use crate::diagnostic::{Mistake, did_you_mean};
 use crate::value::{Object, Value};
 
-/// What a variable's `type` says.
+/// The `type` of a variable.
 #[derive(Debug, Clone, PartialEq)]
 pub enum VariableType {
     Any,
@@ -27,10 +27,10 @@ pub enum VariableType {
     Object(Vec<(String, VariableType)>),
 }
 
-/// A value given from outside the stack, the last one of each name winning.
+/// A value from outside the stack; the last one of each name wins.
 #[derive(Debug, Clone)]
 pub enum Given {
-    /// `--var name=value` or `BGFORM_VAR_name`: text, read as the variable's type asks.
+    /// `--var name=value` or `BGFORM_VAR_name`: text, parsed by the variable's type.
     Text { text: String, origin: String },
     /// An attribute of a `--var-file`.
     Expr(Expr),
@@ -114,7 +114,7 @@ impl VariableType {
         }
     }
 
-    /// The value if it is of this type, numbers and bools written as strings where one is wanted.
+    /// The value if it fits this type; numbers and bools become strings if a string is wanted.
     fn fit(&self, value: Value) -> Option<Value> {
         let (value, sensitive) = value.into_unmarked();
         let fitted = match (self, value) {
@@ -159,13 +159,13 @@ impl VariableType {
         Some(fitted.marked_if(sensitive))
     }
 
-    /// Whether text from a command line is the value itself rather than an expression for it.
+    /// Tells whether text from a command line is the value itself rather than an expression for it.
     fn is_text(&self) -> bool {
         matches!(self, Self::String | Self::Any)
     }
 }
 
-/// The values of all variables. What is wrong is a mistake, and its variable is left out.
+/// Returns the values of all variables. A wrong one is a mistake, and left out.
 pub fn resolve(
     declarations: &mut Declarations,
     given: &BTreeMap<String, Vec<Given>>,
@@ -187,7 +187,7 @@ pub fn resolve(
             |given: &Given| matches!(given, Given::Text { origin, .. } if origin.starts_with("BGFORM_VAR_"));
         let declared = declarations.variables.contains_key(name)
             || declarations.broken.contains(&("var".to_owned(), name.clone()));
-        // The environment may serve several stacks; what was typed for this one must be known to it.
+        // The environment may serve several stacks, but an option of this command must match one.
         if declared || all.iter().all(from_environment) {
             continue;
         }
@@ -361,7 +361,7 @@ fn validate(
     }
 }
 
-/// What a default or a validation may use: variables that were declared before, and this one.
+/// The scope of a default or a validation: the variables declared before, and this one.
 struct Variables<'a> {
     values: &'a IndexMap<String, Value>,
     this: Option<(&'a str, &'a Value)>,

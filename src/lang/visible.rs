@@ -1,12 +1,12 @@
-//! Text made visible. Text comes in, of which any part may not be ours; what would act in a terminal
-//! goes out as a visible escape, such as `\u001b`, which the language and JSON read back as the same
-//! character. Prints nothing.
+//! Makes text visible. Text comes in that may be foreign in any part. Characters that would act in a terminal
+//! go out as visible escapes, such as `\u001b`, which the language and JSON parse back to the same character.
+//! Prints nothing.
 
 use std::borrow::Cow;
 
-/// Whether a terminal does something at the character instead of drawing it, or draws what follows in
-/// another order: controls (C0, DEL, C1), separators of lines and paragraphs, the marks, embeddings,
-/// overrides and isolates of bidirectional text (Unicode annex 9), and the byte order mark.
+/// Tells whether a terminal acts on the character instead of drawing it, or draws later ones in another
+/// order: controls (C0, DEL, C1), separators of lines and paragraphs, the marks, embeddings, overrides and
+/// isolates of bidirectional text (Unicode annex 9), and the byte order mark.
 pub fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -19,12 +19,12 @@ pub fn escaped(c: char) -> String {
         '\n' => "\\n".to_owned(),
         '\t' => "\\t".to_owned(),
         '\r' => "\\r".to_owned(),
-        // All that acts is in the first plane, where four digits are enough.
+        // All acting characters are in the first plane, where four digits are enough.
         c => format!("\\u{:04x}", u32::from(c)),
     }
 }
 
-/// The text with what acts shown; newlines and tabs stay.
+/// The text with acting characters escaped; newlines and tabs stay.
 pub fn shown(text: &str) -> Cow<'_, str> {
     let shows = |c| acts(c) && !matches!(c, '\n' | '\t');
     if !text.contains(shows) {
@@ -40,16 +40,16 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// A text with what acts shown, and where its bytes are in what is shown.
+/// A text with acting characters escaped, and the new places of its bytes.
 #[derive(Debug)]
 pub struct Source {
     pub text: String,
-    /// From so far on in the text, places are so many bytes further right; ascending.
+    /// Pairs of a place and the number of bytes that later places move right; ascending.
     shifts: Vec<(usize, usize)>,
 }
 
 impl Source {
-    /// A carriage return that ends a line with a newline is a space, so that places stay.
+    /// A carriage return that ends a line with a newline becomes a space, so that places stay.
     pub fn of(text: &str) -> Self {
         let (mut out, mut shifts, mut at) = (String::with_capacity(text.len()), vec![(0, 0)], 0);
         let mut letters = text.chars().peekable();
@@ -67,7 +67,7 @@ impl Source {
         Self { text: out, shifts }
     }
 
-    /// Where the byte that was at `place` is shown.
+    /// The new place of the byte at `place`.
     pub fn place(&self, place: usize) -> usize {
         let before = self.shifts.partition_point(|(from, _)| *from <= place);
         let shift = self.shifts.get(before.saturating_sub(1)).map_or(0, |(_, shift)| *shift);

@@ -1,4 +1,4 @@
-//! Parts of values: attributes, indexes, splats, and what can be gone through member by member.
+//! Parts of values: attributes, indexes, splats, and iteration over members.
 
 use indexmap::IndexMap;
 
@@ -10,11 +10,11 @@ use super::super::ast::{Access, Expr, Name, Node};
 use super::names::nearest;
 use super::{Evaluator, Found, Members, describe, to_text};
 
-/// What a splat or a `for` goes through. Objects are sorted by key.
+/// The elements of a splat or a `for`. Objects are sorted by key.
 pub(super) enum Collection {
     List(Vec<Value>),
     Object(Object),
-    /// A plural `existing` that has not been read: this member stands for all of them.
+    /// A plural `existing` that was not read: this member stands for all of them.
     Unread(Reference),
     Unknown(Unknown),
 }
@@ -35,7 +35,7 @@ impl<'a> Evaluator<'a> {
         self.member(value, name, target.span)
     }
 
-    /// What a chain of names stands for, where it stands as it is and no part of it is marked.
+    /// The value of a chain of names, if it can be borrowed whole and no part of it is marked.
     fn standing(&self, expr: &Expr) -> Option<&'a Value> {
         let Node::Attribute(target, name) = &expr.node else { return None };
         match &target.node {
@@ -213,7 +213,7 @@ impl<'a> Evaluator<'a> {
         )
     }
 
-    /// A whole number within the bounds, where they are known.
+    /// A whole number within the bounds, if they are known.
     fn position(
         &mut self,
         number: f64,
@@ -286,7 +286,7 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    /// The members of an unmarked value; `goes_through` begins the sentence of a mistake.
+    /// The members of an unmarked value; `goes_through` begins the text of a mistake.
     pub(super) fn collection(&mut self, value: Value, span: Span, goes_through: &str) -> Option<Collection> {
         match value {
             Value::List(items) => Some(Collection::List(items)),

@@ -1,26 +1,26 @@
-//! How large and how deep a value may grow, and how long that may take: names that double each other
-//! would fill memory, and loops in loops would never end.
+//! Limits of the size and depth of a value, and of evaluation steps: names that double each other would fill
+//! memory, and nested loops would not end in time.
 
 use crate::diagnostic::{Mistake, Span};
 use crate::value::Value;
 
 use super::Evaluator;
 
-/// Bytes of text, and some for every member: far more than any stack has use for.
+/// Bytes of text, plus some for every member: far more than a stack needs.
 pub const LARGEST: usize = 8 << 20;
 
-/// How deep lists and objects may be in one another, as in the text: names put what is deep into what
-/// is deep, and the state keeps them as JSON, which is read 127 levels deep.
+/// Maximum depth of lists and objects, as in the text. Names can nest deep values into others, and the state
+/// keeps them as JSON, which is parsed up to 127 levels.
 const DEEPEST: usize = 100;
 
-/// How many expressions may be evaluated for one.
+/// Maximum number of expressions that are evaluated for one.
 pub(super) const MOST_STEPS: usize = 2_000_000;
 
-/// What a member of a list or object counts for, in bytes.
+/// The size of a member of a list or object, in bytes.
 const MEMBER: usize = 16;
 
 impl Evaluator<'_> {
-    /// The value, unless it has grown past [`LARGEST`] or [`DEEPEST`].
+    /// Returns the value, unless it has grown past [`LARGEST`] or [`DEEPEST`].
     pub(super) fn bounded(&mut self, value: Value, span: Span) -> Option<Value> {
         let mut left = LARGEST;
         match fits(&value, DEEPEST, &mut left) {
@@ -33,7 +33,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Takes the size of what goes into a value from what the value may yet grow by.
+    /// Subtracts the size of a part from the remaining size of a value.
     pub(super) fn grown(&mut self, by: &Value, left: &mut usize, span: Span) -> Option<()> {
         match fits(by, usize::MAX, left) {
             Ok(()) => Some(()),

@@ -1,5 +1,5 @@
-//! Function calls: arguments, spreading, unknowns and marks; and the special forms `try` and `can`,
-//! which look at the mistakes of their arguments.
+//! Function calls: arguments, spreading, unknowns and marks; and the special forms `try` and `can`, which
+//! inspect the mistakes of their arguments.
 
 use crate::diagnostic::{Mistake, Span};
 use crate::value::Value;
@@ -23,12 +23,12 @@ const STATIC: [&str; 9] = [
     "bgform::lang::too_long",
 ];
 
-/// How an argument of `try` or `can` ended.
+/// The result of an argument of `try` or `can`.
 enum Attempt {
     Value(Value),
-    /// It has a mistake that another value could avoid.
+    /// A mistake that another value could avoid.
     Failed(Mistake),
-    /// It has one that was reported.
+    /// A mistake that was reported.
     Reported,
 }
 
@@ -81,8 +81,7 @@ impl Evaluator<'_> {
         })
     }
 
-    /// `f(list...)`: the last argument's elements become arguments. The inner error is the unknown
-    /// that the list is.
+    /// `f(list...)`: the last argument's elements become arguments. The inner error is the list's unknown.
     fn spread(&mut self, mut values: Vec<Value>, spans: &mut Vec<Span>) -> Option<Result<Vec<Value>, Value>> {
         let (Some(last), Some(span)) = (values.pop(), spans.pop()) else {
             return Some(Ok(values));
@@ -140,7 +139,7 @@ impl Evaluator<'_> {
                 (body, values, marked, unknown)
             }
             Body::Any(body) => (body, values, false, None),
-            // INVARIANT: `call` has answered the special forms.
+            // INVARIANT: `call` has handled the special forms.
             Body::Try | Body::Can => return None,
         };
         if let Some(unknown) = unknown {

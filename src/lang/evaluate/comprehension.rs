@@ -7,20 +7,20 @@ use super::super::ast::{Expr, For};
 use super::access::Collection;
 use super::{Evaluator, LARGEST, not_a_bool};
 
-/// What the turns of a comprehension have made so far.
+/// The results of a comprehension so far.
 struct Results {
     items: Vec<Value>,
     members: Object,
-    /// How much there may yet be, in bytes.
+    /// The remaining size, in bytes.
     left: usize,
-    /// Something that decides the shape of the result is known only after apply.
+    /// Set if the shape of the result is known only after apply.
     unknown: Option<Unknown>,
     marked: bool,
 }
 
 impl Evaluator<'_> {
-    /// Goes through lists in order and through objects by key; a mistake ends it, so that it is
-    /// reported once and not once a turn.
+    /// Iterates over lists in order and over objects by key. A mistake ends it, so that it is reported once
+    /// and not for each element.
     pub(super) fn comprehension(&mut self, it: &For, span: Span) -> Option<Value> {
         let (value, marked) = self.value(&it.collection)?.into_unmarked();
         let mut results =
@@ -36,7 +36,7 @@ impl Evaluator<'_> {
                     self.turn(it, Value::String(key), member, &mut results)?;
                 }
             }
-            // One turn, for the mistakes in it.
+            // One iteration, for the mistakes in it.
             Collection::Unread(reference) => {
                 let later = Unknown { address: reference.address.clone(), attribute: "id".to_owned() };
                 self.turn(it, Value::Unknown(later.clone()), Value::Ref(reference), &mut results)?;
@@ -118,7 +118,7 @@ impl Evaluator<'_> {
             }
             return Some(());
         }
-        // While a condition is unknown, a key may turn out to be there once.
+        // While a condition is unknown, a repeated key may turn out to be unique.
         if results.members.contains_key(&key) && results.unknown.is_none() {
             let shown = if hidden { "a sensitive key".to_owned() } else { format!("`{key}`") };
             return self.fail(

@@ -1,4 +1,4 @@
-//! What an expression mentions, without evaluating it: the edges of a dependency graph.
+//! The names that an expression mentions, without evaluating it: the edges of a dependency graph.
 
 use crate::address::Address;
 use crate::diagnostic::Span;
@@ -6,11 +6,11 @@ use crate::diagnostic::Span;
 use super::super::ast::{Access, Expr, For, Name, Node, Part};
 use super::bare_key;
 
-/// A name that an expression uses, and where.
+/// A name in an expression, and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mention {
     pub what: Mentioned,
-    /// From the first word to the last one that belongs to the name: `kind.name`.
+    /// From the first to the last word of the name: `kind.name`.
     pub span: Span,
 }
 
@@ -22,13 +22,13 @@ pub enum Mentioned {
     Each,
     /// `kind.name`, the whole block: the address has no key.
     Resource(Address),
-    /// Any other bare word that is no loop variable, such as `new`, and what follows it:
-    /// `module.web.url` is `module` and `web`.
+    /// Any other bare word that is no loop variable, such as `new`, and the word after it: `module.web.url`
+    /// is `module` and `web`.
     Word(String, Option<String>),
 }
 
-/// Every name that `expr` mentions, in the order of the text, with repetitions. Loop variables are
-/// left out. Both branches of a conditional count.
+/// Every name that `expr` mentions, in the order of the text, with repetitions and without loop variables.
+/// Both branches of a conditional count.
 pub fn references(expr: &Expr, is_kind: &dyn Fn(&str) -> bool) -> Vec<Mention> {
     let mut walk = Walk { is_kind, loops: Vec::new(), mentions: Vec::new() };
     walk.expr(expr);

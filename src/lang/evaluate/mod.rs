@@ -1,7 +1,7 @@
-//! An expression and the meaning of its names come in, a value goes out, or every mistake in it.
+//! An expression and the scope of its names come in; its value goes out, or every mistake in it.
 //!
-//! Evaluation reads no file and knows no kind: both are asked of the [`Scope`]. What is known only
-//! after apply stays [`Value::Unknown`], and the sensitive mark taints whatever is made from it.
+//! Evaluation reads no file and knows no kind: it asks the [`Scope`] for both. A value that is known only
+//! after apply stays [`Value::Unknown`], and the sensitive mark taints every value made from it.
 
 mod access;
 mod bounds;
@@ -28,7 +28,7 @@ use crate::value::{Object, Value};
 
 use super::ast::{Expr, Node};
 
-/// The value of an expression. `None` means that a mistake is in `mistakes`, or that the expression
+/// Returns the value of an expression. `None` means that a mistake is in `mistakes`, or that the expression
 /// uses a name whose declaration is broken and was reported before, so that nothing cascades.
 ///
 /// The value may be [`Value::Unknown`] or hold unknowns, and may carry sensitive marks at any depth.
@@ -36,7 +36,7 @@ pub fn evaluate(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> 
     Evaluator { scope, mistakes, loops: Vec::new(), depth: 0, steps: 0, in_template: false }.value(expr)
 }
 
-/// The same for the text of a `templatefile`, in which no other template can be filled in.
+/// The same for the text of a `templatefile`, which cannot use another template.
 pub(super) fn evaluate_template(
     expr: &Expr,
     scope: &dyn Scope,
@@ -45,18 +45,18 @@ pub(super) fn evaluate_template(
     Evaluator { scope, mistakes, loops: Vec::new(), depth: 0, steps: 0, in_template: true }.value(expr)
 }
 
-/// Chains such as `a + b + c` nest without a bracket, so the scanner's bound does not hold them.
+/// Chains such as `a + b + c` nest without a bracket, so the scanner's bound does not cover them.
 const DEEPEST: usize = 250;
 
 struct Evaluator<'a> {
     scope: &'a dyn Scope,
     mistakes: &'a mut Vec<Mistake>,
-    /// The variables of the comprehensions around, the innermost last.
+    /// The variables of the enclosing comprehensions, the innermost last.
     loops: Vec<(String, Value)>,
     depth: usize,
-    /// How many expressions have been evaluated.
+    /// Number of expressions evaluated so far.
     steps: usize,
-    /// Whether this is the text of a `templatefile`, in which there is no other.
+    /// Whether this is the text of a `templatefile`, which cannot use another.
     in_template: bool,
 }
 
@@ -71,7 +71,7 @@ impl Evaluator<'_> {
         }
         self.steps += 1;
         if self.steps > bounds::MOST_STEPS {
-            // Told once, and nothing else of this expression is evaluated.
+            // Reported once; the rest of the expression is not evaluated.
             if self.steps - 1 > bounds::MOST_STEPS {
                 return None;
             }
@@ -116,13 +116,14 @@ impl Evaluator<'_> {
         self.bounded(Value::List(items), span)
     }
 
-    /// The values of all, or `None` after every one's mistakes have been found.
+    /// The values of all items, or `None` after the mistakes of every one have been found.
     fn all(&mut self, items: &[Expr]) -> Option<Vec<Value>> {
         let values: Vec<_> = items.iter().map(|item| self.value(item)).collect();
         values.into_iter().collect()
     }
 
-    /// A key that is known only after apply makes the whole object so; a sensitive key marks it.
+    /// An object. A key that is known only after apply makes the whole object unknown; a sensitive key marks
+    /// it.
     fn object(&mut self, members: &[(Expr, Expr)], span: Span) -> Option<Value> {
         let mut object = Object::new();
         let mut spans = Vec::new();
@@ -160,7 +161,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// A key as a string, or the unknown that it is, and whether it was sensitive.
+    /// A key as a string or an unknown, and whether it was sensitive.
     fn object_key(&mut self, expr: &Expr) -> Option<(Value, bool)> {
         if let Some(name) = bare_key(expr) {
             return Some((Value::string(name), false));
@@ -182,8 +183,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Only the branch that is taken is evaluated; while the condition is unknown, both are, for
-    /// their mistakes.
+    /// Evaluates only the branch that is taken; while the condition is unknown, both, for their mistakes.
     fn conditional(&mut self, condition: &Expr, yes: &Expr, no: &Expr) -> Option<Value> {
         let Some(decided) = self.value(condition) else {
             self.value(yes);
@@ -210,8 +210,8 @@ impl Evaluator<'_> {
     }
 }
 
-/// The name that an object's key is, as in `{ name = 1 }`. In `{ (name) = 1 }` it is an expression,
-/// whose span holds the brackets.
+/// The bare name of an object's key, as in `{ name = 1 }`. In `{ (name) = 1 }` it is an expression, whose
+/// span includes the brackets.
 fn bare_key(expr: &Expr) -> Option<&str> {
     match &expr.node {
         Node::Name(name) if expr.span.end - expr.span.start == name.len() => Some(name),

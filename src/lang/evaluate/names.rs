@@ -1,4 +1,4 @@
-//! Names: `var.x`, `local.x`, `each.key`, `kind.name`, loop variables, and what to say of others.
+//! Names: `var.x`, `local.x`, `each.key`, `kind.name`, loop variables, and the mistakes of unknown ones.
 
 use crate::diagnostic::{Mistake, Span, did_you_mean};
 use crate::value::Value;
@@ -36,7 +36,7 @@ impl Evaluator<'_> {
         self.fail(mistake)
     }
 
-    /// Whether a bare word means anything here, alone or with an attribute.
+    /// Tells whether a bare word has a meaning here, alone or with an attribute.
     pub(super) fn knows(&self, word: &str) -> bool {
         matches!(word, "var" | "local" | "each")
             || self.loop_variable(word).is_some()
@@ -44,7 +44,7 @@ impl Evaluator<'_> {
             || self.scope.is_kind(word)
     }
 
-    /// `head.name`, where `head` is a bare word that is no loop variable.
+    /// `head.name`, if `head` is a bare word that is no loop variable.
     pub(super) fn qualified(&mut self, head: &str, head_span: Span, name: &Name) -> Option<Value> {
         let span = head_span.to(name.span);
         let (found, code, what) = match head {
@@ -104,7 +104,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `after` is the name behind its `.`, where it has one.
+    /// The mistake of an unknown word. `after` is the name after its `.`, if there is one.
     pub(super) fn unknown_word(&self, word: &str, after: Option<&str>, span: Span) -> Mistake {
         if let (Some(only), Some(_)) = (self.scope.only(), after) {
             return not_here(word, span, only);
@@ -133,7 +133,7 @@ impl Evaluator<'_> {
         self.scope.is_local(word)
     }
 
-    /// Every bare word that would mean something here.
+    /// Every bare word that has a meaning here.
     pub(super) fn bare_words(&self) -> Vec<String> {
         let mut words: Vec<_> = self.loops.iter().map(|(name, _)| name.clone()).collect();
         words.extend(self.scope.words());
@@ -143,16 +143,16 @@ impl Evaluator<'_> {
     }
 }
 
-/// A name that may mean something, and not here.
+/// The mistake of a name that may have a meaning, but not here.
 fn not_here(name: &str, span: Span, only: &str) -> Mistake {
     Mistake::new("bgform::lang::not_here", format!("`{name}` cannot be named here"))
         .at(span, "not known yet")
         .help(only)
 }
 
-/// `help` for a name that is not one of `known`; `written` is how the nearest stands in the source.
+/// `help` for a name that is not in `known`; `written` gives the nearest one's form in the source.
 pub(super) fn nearest(name: &str, known: &[String], written: impl Fn(&str) -> String) -> Option<String> {
-    // `-` belongs to names, so `count-1` is one.
+    // `-` is allowed in names, so `count-1` is a name.
     if let Some((before, after)) = name.split_once('-')
         && known.iter().any(|known| known == before)
     {

@@ -8,7 +8,7 @@ use crate::value::{Value, format_number};
 use super::super::ast::{Binary, Expr, Node, Unary};
 use super::{Evaluator, describe, not_a_bool};
 
-/// Why two values of fitting types have no result.
+/// Why two values have no result.
 enum Failure {
     /// The operator does not take these types.
     Types,
@@ -61,7 +61,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// The right side is evaluated only where the left does not decide.
+    /// Evaluates the right side only if the left does not decide.
     fn logical(&mut self, operator: Binary, left: &Expr, right: &Expr) -> Option<Value> {
         let decides = operator == Binary::Or;
         let what = if decides { "a side of `||`" } else { "a side of `&&`" };
@@ -90,7 +90,7 @@ impl Evaluator<'_> {
     }
 }
 
-/// Values of different types are different; marks do not count, but taint the answer.
+/// Compares values. Values of different types are different; marks do not count, but taint the answer.
 fn equality(operator: Binary, first: &Value, second: &Value) -> Value {
     let marked = first.has_sensitive() || second.has_sensitive();
     let value = match first.find_unknown().or_else(|| second.find_unknown()) {

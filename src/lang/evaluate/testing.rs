@@ -1,4 +1,4 @@
-//! A stack for the tests of expressions, and short ways to ask for a value or for the mistakes.
+//! A stack for the tests of expressions, and short functions for values and mistakes.
 
 use indexmap::IndexMap;
 
@@ -11,8 +11,8 @@ use crate::value::{Object, Reference, Value};
 
 use super::{Found, Members, Scope, evaluate};
 
-/// Names of every sort. `subnets.public` has two members, `subnets.later` is not read yet,
-/// `image.shop` has `for_each`, what is called `broken` has a mistake elsewhere.
+/// Names of every sort. `subnets.public` has two members, `subnets.later` was not read, `image.shop` has
+/// `for_each`, `broken` names have a mistake elsewhere.
 pub(crate) struct Stack {
     variables: Object,
     locals: Object,
@@ -66,7 +66,7 @@ impl Stack {
     }
 }
 
-/// `load_balancer.edge.dns_name`, which is known after apply.
+/// `load_balancer.edge.dns_name`, which is known only after apply.
 pub(crate) fn later() -> Value {
     Value::unknown(&Address::new("load_balancer", "edge"), "dns_name")
 }
@@ -183,14 +183,14 @@ pub(crate) fn value(text: &str) -> Value {
     value.unwrap_or_else(|| panic!("{text}: {mistakes}"))
 }
 
-/// What is said of an expression that has no value.
+/// The mistakes of an expression without a value.
 pub(crate) fn mistakes(text: &str) -> String {
     let (value, mistakes) = mistakes_in(text, &stack());
     assert_eq!(value, None, "{text}");
     mistakes
 }
 
-/// Every expression on the left has the value of that on the right.
+/// Every expression on the left has the value of the expression on the right.
 pub(crate) fn same(table: &[(&str, &str)]) {
     for (text, expected) in table {
         assert_eq!(value(text), value(expected), "{text}");

@@ -1,4 +1,4 @@
-//! Values in text: interpolation, and the words that a mistake has for a value.
+//! Values as text: interpolation, and the names of values in mistakes.
 
 use crate::diagnostic::{Mistake, Span, did_you_mean};
 use crate::value::{Unknown, Value, format_duration, format_number};
@@ -8,8 +8,8 @@ use super::super::slip::LITERAL;
 use super::bounds::{LARGEST, too_large};
 use super::{Evaluator, Members};
 
-/// What interpolation writes for a value: strings as they are, `8080`, `true`, `30s`, `25%`.
-/// `None` for what is no text: null, lists, objects, references, unknowns.
+/// The text of a value in an interpolation: strings as they are, `8080`, `true`, `30s`, `25%`. `None` for
+/// values without a text: null, lists, objects, references, unknowns.
 pub fn to_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -32,7 +32,7 @@ pub fn describe(value: &Value) -> String {
 }
 
 impl Evaluator<'_> {
-    /// The text of all parts; unknown as soon as one part is, sensitive as soon as one part is.
+    /// The text of all parts; unknown if a part is, sensitive if a part is.
     pub(super) fn template(&mut self, parts: &[Part], span: Span) -> Option<Value> {
         let mut text = String::new();
         let mut unknown: Option<Unknown> = None;
@@ -73,7 +73,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `${HOME}` is most often meant for the shell.
+    /// `${HOME}` is usually meant for the shell.
     fn interpolated(&mut self, expr: &Expr) -> Option<Value> {
         match &expr.node {
             Node::Name(word) if !self.knows(word) => {

@@ -1,4 +1,4 @@
-//! The arguments of one call, read as the types that a function wants.
+//! The arguments of one call, converted to the types that a function takes.
 
 use crate::diagnostic::Span;
 use crate::value::{Object, Value};
@@ -15,14 +15,14 @@ pub(crate) struct Call<'a> {
     pub scope: &'a dyn Scope,
     /// Whether any argument was sensitive: then no mistake shows one.
     pub sensitive: bool,
-    /// Whether the call stands in the text of a `templatefile`.
+    /// Whether the call is in the text of a `templatefile`.
     pub in_template: bool,
 }
 
 /// Why a call has no result.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// The argument that is to blame; the whole call otherwise.
+    /// The argument at fault; `None` for the whole call.
     pub argument: Option<usize>,
     pub message: String,
     pub label: String,
@@ -37,7 +37,7 @@ impl Fault {
 }
 
 impl Call<'_> {
-    /// The argument, null where it was left out.
+    /// The argument, or null if it was left out.
     pub(super) fn get(&self, index: usize) -> &Value {
         static NULL: Value = Value::Null;
         self.values.get(index).unwrap_or(&NULL)
@@ -47,7 +47,7 @@ impl Call<'_> {
         self.values.len()
     }
 
-    /// An argument of a type that the function does not take: `expected` is `a list of strings`.
+    /// The fault of an argument of a wrong type: `expected` is `a list of strings`.
     pub(super) fn wrong(&self, index: usize, expected: &str) -> Fault {
         self.fault(
             index,
@@ -56,12 +56,12 @@ impl Call<'_> {
         )
     }
 
-    /// An argument of the right type that will not do.
+    /// The fault of an argument of the right type with a wrong value.
     pub(super) fn fault(&self, index: usize, message: impl Into<String>, label: impl Into<String>) -> Fault {
         Fault { argument: Some(index), message: message.into(), label: label.into(), help: None }
     }
 
-    /// Whether a text or list that is about to be made stays within what a value may be.
+    /// Checks that a text or list to be made stays within the limits of a value.
     pub(super) fn fits(&self, bytes: usize) -> Result<(), Fault> {
         match bytes > LARGEST {
             true => Err(self.fault(0, "the result is too large", format!("more than {} MiB", LARGEST >> 20))),
@@ -69,7 +69,7 @@ impl Call<'_> {
         }
     }
 
-    /// A text of the author's in backticks, unless it may be a secret.
+    /// An author's text in backticks, unless it may be a secret.
     pub(super) fn quote(&self, text: &str) -> String {
         match self.sensitive {
             true => "the sensitive value".to_owned(),
@@ -78,7 +78,7 @@ impl Call<'_> {
         }
     }
 
-    /// A string, or what interpolation would make one of.
+    /// A string, or a value that interpolation can write as one.
     pub(super) fn text(&self, index: usize) -> Result<String, Fault> {
         to_text(self.get(index)).ok_or_else(|| match self.get(index) {
             Value::Ref(reference) => self
@@ -129,7 +129,7 @@ impl Call<'_> {
         }
     }
 
-    /// A list of what can be text.
+    /// A list of values with a text.
     pub(super) fn texts(&self, index: usize) -> Result<Vec<String>, Fault> {
         let text = |item: &Value| {
             to_text(item).ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! From one type to another, and what is there instead of null.
+//! Conversions of types, and alternatives to null.
 
 use crate::value::Value;
 
@@ -57,7 +57,7 @@ fn tonumber(call: &Call<'_>) -> Outcome {
     match call.get(0) {
         kept @ (Value::Null | Value::Number(_)) => Ok(kept.clone()),
         Value::String(text) => {
-            // What the parser also takes, such as `inf`, is no number here.
+            // The parser also takes words such as `inf`, which are no numbers here.
             let plain = text.chars().all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
             match text.parse::<f64>() {
                 Ok(number) if plain && number.is_finite() => Ok(Value::Number(number + 0.0)),
@@ -93,7 +93,7 @@ fn toset(call: &Call<'_>) -> Outcome {
     Ok(Value::List(as_set(call.list(0)?.iter())))
 }
 
-/// Each element once; sorted where all are strings or all are numbers, else as they came.
+/// Each element once; sorted if all are strings or all are numbers, otherwise in their order.
 pub(super) fn as_set<'a>(items: impl Iterator<Item = &'a Value>) -> Vec<Value> {
     let mut set = super::list::each_once(items);
     super::list::sort_values(&mut set);

@@ -1,5 +1,4 @@
-//! Functions that read a file, through the scope. Paths are relative to the stack file that names
-//! them.
+//! Functions that read a file, through the scope. Paths are relative to the stack file with the call.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -88,7 +87,7 @@ fn templatefile(call: &Call<'_>) -> Outcome {
     value.map(|value| value.marked_if(marked)).ok_or_else(|| in_template(call, path, &text, mistakes.first()))
 }
 
-/// A mistake in a template, shown where the template is named: the template is no file of the stack.
+/// A mistake in a template, shown at the call: the template is no file of the stack.
 fn in_template(call: &Call<'_>, path: &str, text: &str, mistake: Option<&Mistake>) -> Fault {
     let Some(mistake) = mistake else {
         return call.fault(0, "the template uses what is broken elsewhere", "this template");
@@ -106,11 +105,11 @@ fn in_template(call: &Call<'_>, path: &str, text: &str, mistake: Option<&Mistake
     }
 }
 
-/// What names mean in a template: its variables, and nothing else.
+/// The scope of a template: its variables, and nothing else.
 struct Template<'a> {
     variables: &'a Object,
     outer: &'a dyn Scope,
-    /// Where the template is named.
+    /// The place of the call.
     span: Span,
 }
 

@@ -26,10 +26,10 @@ pub(super) const TABLE: &[Function] = &[
     ),
 ];
 
-/// The widest field and the most digits.
+/// Maximum width of a field and number of digits.
 const WIDEST: usize = 1024;
 
-/// One `%...`, read: `%[2]-08.3f`.
+/// One parsed `%...`: `%[2]-08.3f`.
 #[derive(Debug, Default)]
 struct Verb {
     minus: bool,
@@ -39,10 +39,10 @@ struct Verb {
     sharp: bool,
     width: usize,
     precision: Option<usize>,
-    /// The argument that it asks for by number, from 1.
+    /// The number of its argument, from 1, if it has one.
     argument: Option<usize>,
     letter: char,
-    /// As it was written, for mistakes.
+    /// Its source text, for mistakes.
     text: String,
 }
 
@@ -109,7 +109,7 @@ fn filled(call: &Call<'_>) -> Result<String, Fault> {
     }
 }
 
-/// Reads what follows a `%`.
+/// Parses the text after a `%`.
 fn read(call: &Call<'_>, chars: &mut Peekable<Chars<'_>>) -> Result<Verb, Fault> {
     let mut verb = Verb { text: "%".to_owned(), ..Verb::default() };
     while let Some(flag) = chars.next_if(|c| "-+ 0#".contains(*c)) {

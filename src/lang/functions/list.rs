@@ -8,7 +8,7 @@ use super::super::evaluate::{Members, describe, members_of};
 use super::convert::as_set;
 use super::{Body, Call, Fault, Function, Outcome, row, variadic};
 
-/// The longest list that `range` and `setproduct` make.
+/// Maximum length of a list from `range` and `setproduct`.
 const LONGEST: usize = 1024;
 
 pub(super) const TABLE: &[Function] = &[
@@ -191,13 +191,13 @@ fn open(call: &Call<'_>, items: &[Value], marked: bool, flat: &mut Vec<Value>) -
     Ok(())
 }
 
-/// Each value once, where it was first.
+/// Each value once, at its first place.
 pub(super) fn each_once<'a>(items: impl Iterator<Item = &'a Value>) -> Vec<Value> {
     let mut seen = HashSet::new();
     items.filter(|item| seen.insert(item.to_typed_json().to_string())).cloned().collect()
 }
 
-/// Sorts a list of strings or of numbers; any other stays as it is, and the answer is false.
+/// Sorts a list of strings or of numbers; returns false for any other, which stays as it is.
 pub(super) fn sort_values(items: &mut [Value]) -> bool {
     if items.iter().all(|item| matches!(item, Value::String(_))) {
         items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
@@ -316,7 +316,7 @@ fn setunion(call: &Call<'_>) -> Outcome {
     Ok(Value::List(as_set(lists.into_iter().flatten())))
 }
 
-/// A text that two values share if, and only if, they are equal: objects are so in any order.
+/// A text that is equal for equal values only; the order of an object's members does not count.
 pub(crate) fn identity(value: &Value) -> String {
     fn in_order(value: &Value) -> Value {
         match value {

@@ -1,6 +1,6 @@
-//! The functions of the language: a table that evaluation, did-you-mean and the reference docs
-//! share. A function gets values and gives a value; files are read through the scope, and nothing
-//! here knows the time, chance or the cloud, so that a plan is the same every time.
+//! The functions of the language: a table that evaluation, did-you-mean and the reference share. A function
+//! takes values and returns a value. Files are read through the scope, and nothing here uses time, chance or
+//! the cloud, so that a plan is the same every time.
 
 mod arguments;
 mod convert;
@@ -22,14 +22,14 @@ pub(super) use list::identity;
 
 use crate::value::Value;
 
-/// What a function gives.
+/// The result of a function.
 pub(crate) type Outcome = Result<Value, Fault>;
 
-/// One function, as the reference docs describe it.
+/// A function, as the reference describes it.
 #[derive(Debug)]
 pub struct Function {
     pub name: &'static str,
-    /// How it is written: `join(separator, list)`.
+    /// Its form: `join(separator, list)`.
     pub signature: &'static str,
     /// One line, without a full stop.
     pub doc: &'static str,
@@ -39,22 +39,22 @@ pub struct Function {
     pub(crate) body: Body,
 }
 
-/// What a function does with arguments that are unknown or sensitive.
+/// A function's handling of unknown or sensitive arguments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Body {
-    /// It gets known and unmarked values, at every depth. What is unknown or sensitive anywhere
-    /// makes the whole result so.
+    /// It gets known and unmarked values, at every depth. An unknown or sensitive part makes the whole result
+    /// so.
     Known(fn(&Call<'_>) -> Outcome),
-    /// Its arguments are known and unmarked, their members may be unknown and keep their marks.
+    /// Its arguments are known and unmarked; their members may be unknown and keep their marks.
     Partial(fn(&Call<'_>) -> Outcome),
     /// It gets the values as they are.
     Any(fn(&Call<'_>) -> Outcome),
-    /// The special forms, which the evaluator answers.
+    /// The special forms, which the evaluator handles.
     Try,
     Can,
 }
 
-/// Every function, by the table that it stands in.
+/// Every function, by its table.
 pub fn all() -> impl Iterator<Item = &'static Function> {
     TABLES.iter().flat_map(|table| table.iter())
 }
@@ -97,7 +97,7 @@ const SPECIAL: &[Function] = &[
     },
 ];
 
-/// A row of a table: the counts are the least and the most arguments.
+/// A row of a table; the counts are the minimum and maximum number of arguments.
 const fn row(
     name: &'static str,
     signature: &'static str,
@@ -108,7 +108,7 @@ const fn row(
     Function { name, signature, doc, min: counts.0, max: Some(counts.1), body }
 }
 
-/// A row of a function that takes `min` arguments or more.
+/// A row of a function with `min` or more arguments.
 const fn variadic(
     name: &'static str,
     signature: &'static str,

@@ -70,7 +70,7 @@ impl Network {
         }
     }
 
-    /// How many addresses are in one part with that prefix; 0 stands for 2 to the 128th.
+    /// The number of addresses in a part with that prefix; 0 stands for 2 to the 128th.
     fn step(self, prefix: u32) -> u128 {
         1_u128.checked_shl(self.width - prefix).unwrap_or(0)
     }

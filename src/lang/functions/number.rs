@@ -71,7 +71,7 @@ fn max(call: &Call<'_>) -> Outcome {
     choose(call, Ordering::Greater)
 }
 
-/// The argument that stands in this order to all others.
+/// The argument that compares with all others as `wanted`.
 fn choose(call: &Call<'_>, wanted: Ordering) -> Outcome {
     let mut best = call.get(0);
     compare(call, 0, best)?;

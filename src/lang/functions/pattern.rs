@@ -35,7 +35,7 @@ fn pattern(call: &Call<'_>, index: usize, text: &str) -> Result<Regex, Fault> {
     Regex::new(text).map_err(|error| {
         let fault =
             call.fault(index, format!("{} is no regular expression", call.quote(text)), "bad pattern");
-        // The last line of the error says why; those before it draw the pattern.
+        // The last line of the error gives the reason; the lines before draw the pattern.
         match error.to_string().lines().last() {
             Some(why) if !call.sensitive => fault.help(why.trim_start_matches("error: ").to_owned()),
             _ => fault,
@@ -43,7 +43,7 @@ fn pattern(call: &Call<'_>, index: usize, text: &str) -> Result<Regex, Fault> {
     })
 }
 
-/// Groups have names or they do not.
+/// Tells whether the groups have names; mixed ones are a fault.
 fn with_groups(call: &Call<'_>) -> Result<(Regex, bool), Fault> {
     let regex = pattern(call, 0, &call.text(0)?)?;
     let named = regex.capture_names().skip(1).filter(Option::is_some).count();

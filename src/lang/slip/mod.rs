@@ -1,5 +1,5 @@
-//! Where pest stopped comes in, a mistake in the user's words goes out, with what to write
-//! instead. Looks at the tokens before and after that place and never names a rule of the grammar.
+//! The place where pest stopped comes in; a mistake in the user's words goes out, with the remedy. Reads the
+//! tokens before and after that place and never names a rule of the grammar.
 
 mod shell;
 mod value;
@@ -10,8 +10,7 @@ use super::expression::{Reader, Rule};
 use super::scan::{Kind, Token};
 use crate::diagnostic::{Mistake, Span};
 
-/// Says what is wrong with a statement that pest could not read. `start` is where in the file
-/// pest's text begins.
+/// Explains why pest could not parse a statement. `start` is the place of pest's text in the file.
 pub(super) fn explain(
     reader: Reader,
     tokens: &[Token],
@@ -32,12 +31,12 @@ pub(super) fn explain(
 
 pub(crate) use shell::{LITERAL, is_of_the_shell, may_be_of_the_shell, of_the_shell};
 
-/// The place where a statement could not be read on.
+/// The place where the parse of a statement stopped.
 struct Slip<'a> {
     reader: Reader<'a>,
-    /// Without comments, newlines kept.
+    /// The tokens without comments, with newlines.
     tokens: Vec<Token>,
-    /// The first token that is not a newline and was not read.
+    /// The first unread token that is not a newline.
     found: usize,
     /// The last token before it that is not a newline.
     previous: Option<usize>,
@@ -69,14 +68,14 @@ impl<'a> Slip<'a> {
         self.tokens.get(at).map(|token| token.kind)
     }
 
-    /// The token at `at`, or the place behind the last one.
+    /// The span of the token at `at`, or of the place after the last one.
     fn span(&self, at: usize) -> Span {
         let end = self.tokens.last().map_or(0, |token| token.end);
         let place = Span::new(self.reader.file, end, end);
         self.tokens.get(at).map_or(place, |token| token.span(self.reader.file))
     }
 
-    /// The source from one token to the other, `...` for what is long or goes over lines.
+    /// The source of a range of tokens; `...` if it is long or spans lines.
     fn source(&self, tokens: std::ops::Range<usize>) -> &'a str {
         let tokens = self.tokens.get(tokens).unwrap_or(&[]);
         let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else {
@@ -96,7 +95,7 @@ impl<'a> Slip<'a> {
         Mistake::new("bgform::lang::syntax", message).at(self.span(at), label).help(help)
     }
 
-    /// Quotes that are none in this language.
+    /// A slip with quotes that the language does not have.
     fn quotes(&self) -> Option<Mistake> {
         let found = self.tokens.get(self.found)?;
         let quote = self.word(self.found).chars().next()?;

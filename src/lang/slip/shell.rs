@@ -1,14 +1,15 @@
-//! The parameter expansions of a shell that stand where this language has its own `${ }`.
+//! A shell's parameter expansions that look like this language's `${ }`.
 
 use crate::diagnostic::{Mistake, Span};
 
-/// Whether the inside of a `${ }` can only be meant for a shell: `A:-b`, `a[@]`, `f%.txt`, `#a`, `!ref`, `1`, `@`
-/// (<https://pubs.opengroup.org/onlinepubs/9699919799/utilities/V3_chap02.html#tag_18_06_02>, and bash's own). What
-/// this language can read too, such as `a-b` and `a == b`, is not.
+/// Tells whether the inside of a `${ }` can only be meant for a shell: `A:-b`, `a[@]`, `f%.txt`, `#a`,
+/// `!ref`, `1`, `@`
+/// (<https://pubs.opengroup.org/onlinepubs/9699919799/utilities/V3_chap02.html#tag_18_06_02>, and bash's
+/// own). Text that this language can also parse, such as `a-b` and `a == b`, does not count.
 pub(crate) fn is_of_the_shell(inside: &str) -> bool {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let name_of = |text: &str| text.find(|c| !is_name(c)).unwrap_or(text.len());
-    // The length of `a`, all that begins with `a`.
+    // The length of `a`, or all names that begin with `a`.
     if let Some(name) = inside.strip_prefix('#') {
         return !name.is_empty() && !name.contains(char::is_whitespace);
     }
@@ -28,7 +29,7 @@ pub(crate) fn is_of_the_shell(inside: &str) -> bool {
         return false;
     }
     if let Some(after) = rest.strip_prefix("[@]").or(rest.strip_prefix("[*]")) {
-        // `list[*]`, alone or with what is taken of each, is a splat of ours.
+        // `list[*]`, with or without accesses after it, is a splat of ours.
         if rest.starts_with("[@]") {
             return true;
         }
@@ -37,7 +38,7 @@ pub(crate) fn is_of_the_shell(inside: &str) -> bool {
     if rest.is_empty() {
         return special || digits > 0;
     }
-    // What can follow a name without a space, and is nothing here.
+    // Operators that can follow a name without a space, and mean nothing here.
     let touches = |after: &str| !after.starts_with(char::is_whitespace);
     let follows = |operators: &[&str], alone: bool| {
         let mut after = operators.iter().filter_map(|operator| rest.strip_prefix(operator));
@@ -48,24 +49,24 @@ pub(crate) fn is_of_the_shell(inside: &str) -> bool {
     }
     let of_slice =
         rest.strip_prefix(':').is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
-    // `a/b` divides; `a/b/c` with both names would too, and `a/x/` cannot be read at all.
+    // `a/b` divides; `a/b/c` with both names would too, and `a/x/` cannot be parsed at all.
     let of_pattern = rest.starts_with('/') && rest.ends_with('/') && rest.len() > 1;
     of_slice
         || of_pattern
         || matches!(rest, "-" | "=" | "?" | "+" | "@Q" | "@E" | "@P" | "@A" | "@a" | "@U" | "@u" | "@L")
 }
 
-/// Whether the inside of a `${ }` reads as an expansion too: a name, and an operator that touches it.
+/// Tells whether the inside of a `${ }` may also be an expansion: a name directly followed by an operator.
 pub(crate) fn may_be_of_the_shell(inside: &str) -> bool {
     let length = inside.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inside.len());
     let rest = inside.get(length..).unwrap_or("");
     length > 0 && rest.starts_with(['=', '?', '+', ':', '/', '[', '@', '^', ',', '#', '%', '-'])
 }
 
-/// What to write where a `${ }` was meant for the shell.
+/// The remedy for a `${ }` that was meant for the shell.
 pub(crate) const LITERAL: &str = "for a shell's own `${ }` write `$${ }`";
 
-/// The mistake of such a `${ }`; `span` holds its brackets.
+/// The mistake of such a `${ }`; `span` includes its brackets.
 pub(crate) fn of_the_shell(inside: &str, span: Span) -> Mistake {
     let shown = if inside.len() > 60 || inside.contains('\n') { "..." } else { inside };
     Mistake::new(

@@ -1,4 +1,4 @@
-//! Slips in an expression, told by the token before the place and the one found there.
+//! Slips in an expression, recognized by the token before the place and the token there.
 
 use super::super::literal::unit_help;
 use super::{Kind, Slip};
@@ -96,7 +96,7 @@ impl Slip<'_> {
         self.tokens.len()
     }
 
-    /// Whether the place is in the head of a `for`, or of what should be one.
+    /// Tells whether the place is in the head of a `for`, or of a text that should be one.
     fn comprehension(&self) -> Option<Mistake> {
         let open = self.around()?;
         if self.word(open + 1) != "for" || self.kind(open + 2) != Some(Kind::Word) {
@@ -225,7 +225,7 @@ impl Slip<'_> {
         }
     }
 
-    /// A comma at the end of an attribute, or where a list was meant.
+    /// A comma at the end of an attribute, or in place of a list.
     fn comma(&self) -> Mistake {
         let help = match (self.kind(self.found + 1), self.word(self.found + 2)) {
             (None, _) => "remove the `,`".to_owned(),
@@ -277,7 +277,7 @@ impl Slip<'_> {
         }
     }
 
-    /// Whether there is a `?` without its `:` in the bracket around the place.
+    /// Tells whether a `?` without its `:` is in the bracket around the place.
     fn is_half_conditional(&self, open: Option<usize>) -> bool {
         if self.word(self.found) == ":" || !(self.line_ends || self.kind(self.found) == Some(Kind::Close)) {
             return false;
@@ -299,7 +299,7 @@ impl Slip<'_> {
         halves > 0
     }
 
-    /// Whether what was read last is the key of an object's item, without `=` yet.
+    /// Tells whether the last token is the key of an object's item, without `=` yet.
     fn is_key(&self, open: usize) -> bool {
         let Some(before) = self.previous.and_then(|previous| previous.checked_sub(1)) else {
             return false;

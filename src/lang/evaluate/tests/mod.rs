@@ -1,4 +1,4 @@
-//! What expressions mean, and what is said of those that mean nothing.
+//! The values of expressions, and the mistakes of those without one.
 
 mod collections;
 mod names;

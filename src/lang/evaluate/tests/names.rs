@@ -1,4 +1,4 @@
-//! Names, what is said of those that mean nothing, and `try`.
+//! Names, the mistakes of unknown ones, and `try`.
 
 use super::super::testing::{expression, mistakes, mistakes_in, same, stack};
 use super::super::{Mentioned, references};

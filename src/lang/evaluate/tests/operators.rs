@@ -1,4 +1,4 @@
-//! Operators, strings, conditionals, and how large and deep it may get.
+//! Operators, strings, conditionals, and the limits of size and depth.
 
 use super::super::testing::{mistakes, mistakes_in, same, stack, value};
 use super::super::{DEEPEST, evaluate, references};
@@ -151,7 +151,7 @@ fn values_that_double_each_other_are_stopped() {
     assert!(mistakes("[for a in range(1024) : [for b in range(1024) : 1]]").contains("too large"));
 }
 
-/// An expression within an expression, so many deep.
+/// An expression nested in itself to a depth.
 fn nested(depth: usize, around: impl Fn(Expr) -> Node) -> Expr {
     let span = Span::new(FileId(0), 0, 1);
     let innermost = Expr { node: Node::Number(1.0), span };

@@ -1,4 +1,4 @@
-//! Files, templates, bounds, and what is said of arguments that will not do.
+//! Files, templates, limits, and the faults of wrong arguments.
 
 use super::super::all;
 use crate::evaluate::testing::{mistakes, same, value};

@@ -1,4 +1,4 @@
-//! What functions give.
+//! The results of functions.
 
 mod arguments;
 mod documented;
