@@ -1,7 +1,7 @@
-//! bgform: a declarative language for what a release on EC2 is made of, and the engine that plans
-//! and applies it. The way through is one line: text → graph → stack → plan → apply → state.
+//! bgform: a declarative language for releases on EC2, and the engine that plans and applies them. The way
+//! through is one line: text → graph → stack → plan → apply → state.
 
-// What is printed goes through `terminal`, which shows what would act there.
+// All printing goes through `terminal`, which makes acting characters visible.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub use bgform_clock as clock;

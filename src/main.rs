@@ -1,4 +1,4 @@
-//! Parses the command line, runs one command, and turns how it ended into an exit code.
+//! Parses the command line, runs one command, and turns its end into an exit code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `bgform abort`: the release that is under way is taken back, now.
+//! `bgform abort`: takes the release under way back, now.
 
 use super::rollout::{Site, Which, carry_out, told};
 use super::{CliError, Exit, Global};
@@ -23,8 +23,8 @@ pub async fn run(global: &Global, args: AbortArgs) -> Result<Exit, CliError> {
     take_back(global, &Site::find(global, &args.which)?, None, "bgform abort").await
 }
 
-/// Takes the rollout under way back, through the apply that runs or without one; to this release, if it
-/// is named.
+/// Takes the rollout under way back, through a running apply or without one; to the release `to`, if it is
+/// named.
 pub async fn take_back(
     global: &Global,
     site: &Site,
@@ -42,7 +42,7 @@ pub async fn take_back(
     };
     let ended = carry_out(global, site, &lock, &name, &wanted).await?;
     Ok(ended.iter().fold(Exit::Done, |_, ended| match (told(ended), &ended.end) {
-        // That is what was asked for.
+        // The command asked for that.
         (_, End::WentBack { .. }) => Exit::Done,
         (exit, _) => exit,
     }))

@@ -1,4 +1,4 @@
-//! `bgform apply`: plans, shows, asks, carries out, and says how it ended.
+//! `bgform apply`: plans, shows, asks, carries out, and reports the result.
 
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ async fn saved(global: &Global, path: &Path, args: &ApplyArgs) -> Result<Exit, C
     carry_out(&global, &program, &options, &args.ask, Some(&saved), "bgform apply").await
 }
 
-/// The variables with the sensitive ones that nobody has given as they were, which are asked for.
+/// The variables of the saved plan, with sensitive ones that were not given asked for.
 fn with_sensitive(
     saved: &SavedPlan,
     files: &[PathBuf],
@@ -116,7 +116,7 @@ fn with_sensitive(
     Err(CliError::Diagnostic(Box::new(SavedPlanError::Sensitive { names, example })))
 }
 
-/// Asks at the terminal for what is not to be seen there.
+/// Asks at the terminal for a value that is not echoed.
 fn ask_unseen(question: &str) -> String {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
     report::out(question);
@@ -173,7 +173,7 @@ async fn to_its_end(
     let (progress, asks) = (Progress::new(), !ask.auto_approve && saved.is_none());
     let shutdown = Arc::new(Shutdown::default());
     Shutdown::outlive_terminal();
-    // A question is left by Ctrl-C as in any program: until it is answered nobody listens.
+    // Until a question is answered, Ctrl-C ends the program as usual.
     if !asks {
         listen(&shutdown);
     }
@@ -208,7 +208,7 @@ async fn to_its_end(
     go_on(global, &engine, &lock, plan).await
 }
 
-/// What this comes to; `None` where an interrupt came first, and nothing of the plan was begun.
+/// The result of a future; `None` if an interrupt came first, and nothing of the plan was begun.
 async fn unless_interrupted<T>(shutdown: &Shutdown, of: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         came = of => Some(came),
@@ -219,7 +219,8 @@ async fn unless_interrupted<T>(shutdown: &Shutdown, of: impl Future<Output = T>)
     }
 }
 
-/// Recovers, plans and asks, until there is a plan to carry out under the lock; `None` where nothing is to be done.
+/// Recovers, plans and asks, until there is a plan to carry out under the lock; `None` if there is nothing to
+/// do.
 async fn settled(
     global: &Global,
     engine: &Engine<'_>,
@@ -246,7 +247,7 @@ async fn settled(
             return Ok(None);
         }
         if moves && asks {
-            // Nobody is kept from a way back by a question that waits for its answer.
+            // The lock is free while a question waits for its answer, so that nobody is kept from a way back.
             drop(lock.take());
             ask_at_terminal()?;
         } else if moves {
@@ -255,7 +256,7 @@ async fn settled(
         if let Some(lock) = lock {
             return Ok(Some((lock, plan)));
         }
-        // Made without the lock, for a first apply too: another may have made the state since.
+        // Planned again under the lock, even at a first apply: another process may have made the state since.
         let again = locked(global, engine.store, command).await?;
         if plan.still_stands(engine)? {
             return Ok(Some((again, plan)));
@@ -293,7 +294,7 @@ async fn go_on(
     Ok((exit, Some(shipped)))
 }
 
-/// Whether what was agreed to beforehand covers this plan.
+/// Checks that the options given beforehand agree to this plan.
 fn agreed(ask: &Ask, plan: &crate::plan::Plan, options: &Options) -> Result<(), CliError> {
     match plan.puts_weights_back() {
         Some(address) if !ask.accept_drift && !options.destroy => Err(CliError::Refused {
@@ -325,10 +326,10 @@ pub fn ask_at_terminal() -> Result<(), CliError> {
     }
 }
 
-/// Says how it ended, on the last lines.
+/// Reports the result on the last lines.
 fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
     let Shipped { outcome, rollouts: rolled, snapshot } = shipped;
-    // What was refused to one step for its credentials was refused to all for the same.
+    // All steps that were refused for credentials have the same cause.
     let locked_out = outcome.failed.iter().position(|failed| failed.error.is_locked_out());
     let is_said = |index: usize, failed: &Failed| {
         failed.error.is_locked_out() && locked_out.is_some_and(|first| first < index)

@@ -53,7 +53,7 @@ pub async fn run(global: &Global, args: ApproveArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The gate has to be one of the rollout's.
+/// Checks that the gate is one of the rollout's.
 fn known(name: &str, rollout: &Rollout, gate: &str) -> Result<(), CliError> {
     let gates: Vec<&str> = rollout
         .stages

@@ -1,4 +1,4 @@
-//! `bgform completions`: what a shell needs to complete command lines.
+//! `bgform completions`: a shell's script for completing command lines.
 
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};

@@ -1,4 +1,4 @@
-//! What most commands begin with: the stack read, its state found, AWS reached.
+//! The common start of most commands: reads the stack, finds its state, connects to AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -19,15 +19,15 @@ use crate::terminal::tell_with_stack;
 
 pub use super::locate::store;
 
-/// Reads files for `file(...)` and its like.
+/// Reads files for `file(...)` and similar functions.
 struct Disk;
 
-/// The largest file that a stack may read in.
+/// Maximum size of a file that a stack reads.
 const LARGEST: u64 = 8 << 20;
 
 impl ReadFile for Disk {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
-        // Before it is opened: a pipe may never give anything, and to open a device may do something.
+        // Checked before it is opened: a pipe may never return data, and opening a device may have effects.
         match std::fs::metadata(path) {
             Ok(meta) if !meta.is_file() => Err("it is no plain file".to_owned()),
             Ok(_) => bounded(path),
@@ -36,7 +36,7 @@ impl ReadFile for Disk {
     }
 }
 
-/// All of a file, which may have no end.
+/// Reads a file up to the limit, since it may have no end.
 fn bounded(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| reason(&error))?;
@@ -47,7 +47,7 @@ fn bounded(path: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-/// An I/O error as people say it.
+/// An I/O error in plain words.
 pub fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
@@ -58,7 +58,7 @@ pub fn reason(error: &std::io::Error) -> String {
     }
 }
 
-/// The stack's files, the only `.deploy` file here where none is named. Commands are told with it from then on.
+/// The stack's files; by default the only `.deploy` file here. From now on commands are shown with it.
 pub fn stack_files(stack: Option<&Path>) -> Result<Vec<PathBuf>, CliError> {
     let found = files_of(stack)?;
     if let Some(stack) = stack
@@ -69,7 +69,7 @@ pub fn stack_files(stack: Option<&Path>) -> Result<Vec<PathBuf>, CliError> {
     Ok(found)
 }
 
-/// The files, however they are named.
+/// The files in canonical form, to compare them.
 fn same(files: &[PathBuf]) -> Vec<Option<PathBuf>> {
     files.iter().map(|file| std::fs::canonicalize(file).ok()).collect()
 }
@@ -144,8 +144,8 @@ pub fn program_given(paths: &[PathBuf], variables: &VariableArgs) -> Result<Prog
     }
 }
 
-/// The same for taking everything away: what there is, and where, is known from state, so that no
-/// variable has to be given. A stack that has no state is read like any other.
+/// The same for a destroy. The state tells what exists and where, so no variable has to be given. A stack
+/// without a state is read like any other.
 ///
 /// # Errors
 /// All other mistakes at once.
@@ -172,8 +172,7 @@ pub fn program_to_destroy(
     Ok((program, global))
 }
 
-/// What can be made of the files though variables have no value or there are mistakes: for
-/// settings only.
+/// The readable part of the files, despite mistakes and variables without values: for settings only.
 pub fn program_lenient(paths: &[PathBuf]) -> Result<Program, CliError> {
     Ok(read_program(paths, &VariableArgs::default())?.0)
 }
@@ -200,7 +199,7 @@ pub fn read_program(
     let input = Input { sources, own: paths.len(), files, given, reader: Arc::new(Disk) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
     program.variables.values().for_each(secrets::keep);
-    // A mistake may name a word of what was given.
+    // A mistake may name a word of a given value.
     for (file, _, text) in program.sources.iter().skip(paths.len()) {
         if mistakes.iter().flat_map(|mistake| &mistake.labels).any(|(span, _)| span.file == file) {
             secret.keep_in(text, true);
@@ -210,7 +209,7 @@ pub fn read_program(
     Ok((program, mistakes))
 }
 
-/// Which variables may be shown: those that are declared in a block that reads, and are not sensitive.
+/// The variables that may be shown: those that a parsed block declares and that are not sensitive.
 struct Secret {
     open: BTreeSet<String>,
     sensitive: BTreeSet<String>,
@@ -231,11 +230,11 @@ impl Secret {
         Self { open, sensitive }
     }
 
-    /// Hides what a file gives for all but the variables that may be shown, by its lines, since it may not
-    /// parse: a misspelt name is no reason to show a secret. `words` hides each word of it too, of which a
-    /// mistake may name one.
+    /// Hides the values in a file of all variables except those that may be shown. Works by lines, since the
+    /// file may not parse: a misspelt name must not reveal a secret. `words` also hides each word of a value,
+    /// since a mistake may name one.
     fn keep_in(&self, text: &str, words: bool) {
-        // Whether it is hidden, and what ends it.
+        // Whether the value is hidden, and the text that ends it.
         let mut value: Option<(bool, Rest)> = None;
         for line in text.lines() {
             let (hides, rest, part) = match value.take() {
@@ -263,7 +262,7 @@ impl Secret {
     }
 }
 
-/// What is still to come of a value that goes on in the next line.
+/// The rest of a value that continues on the next line.
 #[derive(Default)]
 struct Rest {
     /// The word that ends a heredoc.
@@ -291,7 +290,7 @@ impl Rest {
     }
 }
 
-/// What is given for a sensitive variable is hidden before anything is said of it.
+/// Hides values given for sensitive variables before anything is printed.
 fn keep_secrets(secret: &Secret, given: &BTreeMap<String, Vec<Given>>, sources: &Sources) {
     for given in secret.sensitive.iter().filter_map(|name| given.get(name)).flatten() {
         match given {
@@ -309,7 +308,7 @@ pub fn read_text(path: &Path) -> Result<String, CliError> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-/// The expression that a text from a command line is.
+/// The expression in a text of the command line.
 fn parse_value(sources: &mut Sources, text: &str, origin: &str) -> Option<Expr> {
     let file = sources.add(origin, format!("value = {text}"));
     let mut mistakes = Vec::new();
@@ -375,13 +374,13 @@ pub async fn connect(global: &Global, program: &Program) -> Result<Cloud, CliErr
             return Ok(Cloud::connect(&target, Clock::real(), global.verbose).await?);
         }
     };
-    // Neither the user's credentials nor their profile is looked at.
+    // The user's credentials and profile are not read.
     let target =
         Target { region: Some(sandbox_region(global, program)), profile: None, endpoint_url: Some(endpoint) };
     Ok(Cloud::connect_as(Some(key.credentials()), &target, clock, global.verbose).await?)
 }
 
-/// Whose the account is that commands reach.
+/// The kind of account that commands reach.
 pub fn realm(global: &Global) -> Realm {
     match &global.within {
         None => Realm::Aws,

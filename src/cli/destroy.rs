@@ -1,4 +1,4 @@
-//! `bgform destroy`: takes away everything that the stack made.
+//! `bgform destroy`: deletes everything that the stack made.
 
 use super::apply::{Ask, carry_out};
 use super::{CliError, Exit, Global, StackArgs, context};

@@ -1,4 +1,4 @@
-//! `bgform graph`: what depends on what, drawn from the stack alone.
+//! `bgform graph`: the dependencies, drawn from the stack alone.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
@@ -39,7 +39,7 @@ pub fn run(_global: &Global, args: GraphArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// By address, what it needs.
+/// The dependencies of each address.
 type Edges = HashMap<Address, BTreeSet<Address>>;
 
 fn edges(program: &View<'_>) -> Result<Edges, CliError> {
@@ -56,7 +56,7 @@ fn edges(program: &View<'_>) -> Result<Edges, CliError> {
     }
 }
 
-/// The address in quotes, as Graphviz reads them.
+/// The address in quotes, in Graphviz's notation.
 fn quoted(address: &Address) -> String {
     format!("\"{}\"", address.to_string().replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -1,4 +1,4 @@
-//! `bgform history`: what was shipped, from state. Makes no call, and needs no variable.
+//! `bgform history`: the shipped releases, from the state. Makes no call, and needs no variable.
 
 use serde_json::{Value as Json, json};
 

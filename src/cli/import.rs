@@ -1,5 +1,5 @@
-//! `bgform import`: takes over what exists. Reads the resource, keeps it in state, and shows what
-//! the next plan is going to change about it. Changes nothing in the account.
+//! `bgform import`: takes over an existing resource. Reads it, adds it to the state, and shows the changes of
+//! the next plan. Changes nothing in the account.
 
 use std::fmt::Write;
 
@@ -70,7 +70,7 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
     let record = taken.record;
 
     let lock = locked(global, &store, "bgform import").await?;
-    // As it is now: others may have imported meanwhile, or made the state.
+    // Read again: others may have imported meanwhile, or made the state.
     let snapshot = match store.load()? {
         Some(loaded) => {
             not_in_state(&loaded.snapshot, &address, &id)?;
@@ -87,7 +87,7 @@ pub async fn run(global: &Global, args: ImportArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The declaration of what is to be imported.
+/// The declaration of the resource to import.
 fn declared<'a>(program: &'a View<'a>, address: &Address) -> Result<&'a Node, CliError> {
     let found = program.nodes.iter().find(|node| node.address == *address);
     if let Some(node) = found.filter(|node| node.managed) {
@@ -125,7 +125,7 @@ fn declared<'a>(program: &'a View<'a>, address: &Address) -> Result<&'a Node, Cl
     ))
 }
 
-/// Neither the address may stand for something, nor the resource have another address.
+/// Checks that the address has no resource, and the resource no other address.
 fn not_in_state(snapshot: &Snapshot, address: &Address, id: &str) -> Result<(), CliError> {
     let refused = |code, message: String, help: String| Err(CliError::Refused { code, message, help });
     if let Some(record) = snapshot.resources.get(address) {
@@ -146,7 +146,7 @@ fn not_in_state(snapshot: &Snapshot, address: &Address, id: &str) -> Result<(), 
     Ok(())
 }
 
-/// What state knows of resources: others may be declared by it.
+/// The facts of resources in the state, on which others may depend.
 fn remembered(snapshot: &Snapshot) -> Known {
     let facts = |record: &Record| Facts {
         inputs: record.inputs.clone(),

@@ -1,6 +1,5 @@
-//! Where a stack's state is, and the state as it stands. A whole program knows its own place; for
-//! looking at state the `stack` block is enough, so that no variable has to be given and no
-//! mistake elsewhere in the files is in the way.
+//! Finds a stack's state. A whole program knows its own place. To read the state the `stack` block is enough,
+//! so that no variable has to be given and mistakes elsewhere in the files do not matter.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,7 @@ use crate::stack::Program;
 use crate::state::{BucketSettings, Loaded, Store};
 use crate::terminal::errln;
 
-/// Where the state of a stack is kept.
+/// The store of a stack's state.
 pub fn store(global: &Global, program: &Program) -> Result<Store, CliError> {
     let setting = program.settings.state.as_deref();
     of_file(global, program.file(), &first_file(program), setting, &program.settings.name)
@@ -33,9 +32,9 @@ fn of_file(
     Ok(store.of_file(called(file, &root), global.adopt_state))
 }
 
-/// A stack file by a name that it keeps in other checkouts and on other machines, as far as that can be:
-/// from the root of its checkout; without one, from the folder that the state is in; else whole. In S3 it is the
-/// file's own name, where there is no checkout.
+/// A stack file's name that is the same in other checkouts and on other machines, as far as possible:
+/// relative to the root of its checkout, otherwise to the folder with the state, otherwise absolute. In S3
+/// without a checkout it is the file's own name.
 fn called(file: &Path, root: &Path) -> String {
     let file = std::fs::canonicalize(file).unwrap_or_else(|_| absolute(file));
     let near = match (checkout(&file), is_bucket(root)) {
@@ -49,12 +48,12 @@ fn called(file: &Path, root: &Path) -> String {
     from.unwrap_or(file).display().to_string()
 }
 
-/// The root of the git checkout that a path is in.
+/// The root of a path's git checkout.
 fn checkout(path: &Path) -> Option<&Path> {
     path.ancestors().find(|folder| folder.join(".git").exists())
 }
 
-/// The place in S3 that the state of a stack is in, if it is there.
+/// The place in S3 of a stack's state, if it is there.
 pub fn bucket(global: &Global, program: &Program) -> Option<BucketSettings> {
     let root = root(global, &first_file(program), program.settings.state.as_deref());
     let settings = BucketSettings::parse(root.to_str()?).ok()?;
@@ -65,7 +64,7 @@ fn first_file(program: &Program) -> PathBuf {
     program.sources.iter().next().map(|(_, path, _)| path.to_path_buf()).unwrap_or_default()
 }
 
-/// What the stack's own folder of state is in; `path` is the stack's first file.
+/// The parent of the stack's own folder of state; `path` is the stack's first file.
 fn root(global: &Global, path: &Path, setting: Option<&str>) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or(path.to_path_buf());
     let beside = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
@@ -77,7 +76,7 @@ fn root(global: &Global, path: &Path, setting: Option<&str>) -> PathBuf {
     }
 }
 
-/// A place that means the same wherever a command is given.
+/// A place that means the same in every working folder.
 pub fn absolute(place: &Path) -> PathBuf {
     match is_bucket(place) {
         true => place.to_owned(),
@@ -85,16 +84,16 @@ pub fn absolute(place: &Path) -> PathBuf {
     }
 }
 
-/// Whether a place is in S3.
+/// Tells whether a place is in S3.
 pub fn is_bucket(place: &Path) -> bool {
     place.to_str().is_some_and(|text| text.starts_with("s3://"))
 }
 
-/// The state of a stack in a folder or in `s3://bucket/prefix`. Says where what is sent there may be read by
-/// others; `by_stack` is whether the stack file names the place.
+/// The state of a stack in a folder or in `s3://bucket/prefix`. Warns where others may read what is sent
+/// there; `by_stack` is whether the stack file names the place.
 ///
 /// # Errors
-/// When the place in S3 is not written as it must be.
+/// When the place in S3 is malformed.
 pub fn in_place(global: &Global, place: &Path, name: &str, by_stack: bool) -> Result<Store, CliError> {
     let Some(text) = place.to_str().filter(|_| is_bucket(place)) else {
         return Ok(Store::at(place.join(name)));
@@ -115,10 +114,10 @@ pub fn in_place(global: &Global, place: &Path, name: &str, by_stack: bool) -> Re
     }
 }
 
-/// Where the state of the stack in `files` is kept, by its `stack` block alone.
+/// The store of the stack in `files`, by its `stack` block alone.
 ///
 /// # Errors
-/// When the files have no such block that reads, or its `state` needs a variable's value.
+/// When the files have no readable block of that kind, or its `state` needs a variable's value.
 pub fn store_of(global: &Global, files: &[PathBuf]) -> Result<Store, CliError> {
     let (mut sources, mut mistakes, mut found) = (Sources::default(), Vec::new(), None);
     for path in files {
@@ -156,7 +155,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
-/// What `state = ...` says; what is made from variables, with their defaults and the environment.
+/// The value of `state = ...`; variables in it have their defaults and the environment's values.
 fn state_setting(block: &Block, files: &[PathBuf]) -> Result<Option<String>, CliError> {
     let written = block.body.attributes.iter().find(|attribute| attribute.name.text == "state");
     let Some(written) = written else { return Ok(None) };
@@ -173,12 +172,12 @@ fn state_setting(block: &Block, files: &[PathBuf]) -> Result<Option<String>, Cli
     }
 }
 
-/// The store of the stack that a command line names.
+/// The store of the stack on a command line.
 pub fn store_at(global: &Global, stack: Option<&Path>) -> Result<Store, CliError> {
     store_of(global, &stack_files(stack)?)
 }
 
-/// The state of a stack that has one.
+/// The state of a stack, which must have one.
 pub fn loaded(store: &Store) -> Result<Loaded, CliError> {
     store.load()?.ok_or_else(|| CliError::Refused {
         code: "bgform::state::none",
@@ -189,15 +188,15 @@ pub fn loaded(store: &Store) -> Result<Loaded, CliError> {
     })
 }
 
-/// Whether a word on the command line is an address: `kind.name` or `kind.name["key"]`, and
-/// neither a file or folder that exists nor named like a stack file.
+/// The address in a word of the command line, `kind.name` or `kind.name["key"]`; `None` if it is an existing
+/// file or folder, or has the name of a stack file.
 pub fn as_address(text: &str) -> Option<Address> {
     let address: Address = text.parse().ok()?;
     let is_file = (address.name == "deploy" && address.key.is_none()) || Path::new(text).exists();
     (!is_file).then_some(address)
 }
 
-/// `[ADDRESS] [STACK]`, where either may be left out.
+/// `[ADDRESS] [STACK]`, both optional.
 pub fn address_and_stack(
     first: Option<&str>,
     stack: Option<&Path>,

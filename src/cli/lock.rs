@@ -1,5 +1,5 @@
-//! The lock of a state, waited for: until its holder was seen to live, or for as long as the command line
-//! says. A holder that shows no life loses it.
+//! Waits for the lock of a state: until its holder was seen to live, or for the time on the command line. A
+//! silent holder loses it.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use crate::rollout::commit;
 use crate::state::{Contender, Holder, LockGuard, StateError, Store};
 use crate::terminal::errln;
 
-/// The pause between two looks at somebody else's lock.
+/// The pause between two looks at another process's lock.
 const LOOK: Duration = Duration::from_millis(200);
-/// After how long it is said that this waits.
+/// Time after which the wait is reported.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Reads `--lock-timeout`.
+/// Parses `--lock-timeout`.
 pub fn timeout(text: &str) -> Result<Duration, String> {
     let read: jiff::SignedDuration = text.parse().map_err(|_| "write it as 30s, 10m or 1h".to_owned())?;
     Duration::try_from(read).map_err(|_| "it cannot be less than nothing".to_owned())
 }
 
-/// This process, as others are told of it.
+/// This process, as others see it.
 fn holder(command: &str) -> Holder {
     let folder = std::env::current_dir().ok();
     Holder { commit: folder.as_deref().and_then(commit), ..Holder::this_process(command) }
@@ -33,8 +33,8 @@ pub fn contend(store: &Store, command: &str) -> Contender {
 /// Takes the lock of a state.
 ///
 /// # Errors
-/// [`StateError::Locked`] where a living holder keeps it for longer than `--lock-timeout`, and why
-/// the state's place cannot be read or written.
+/// [`StateError::Locked`] if a living holder keeps it for longer than `--lock-timeout`, and why the state's
+/// place cannot be read or written.
 pub async fn locked(global: &Global, store: &Store, command: &str) -> Result<LockGuard, CliError> {
     let mut contender = contend(store, command);
     let (began, mut told) = (clock::monotonic(), false);
@@ -60,7 +60,7 @@ pub async fn locked(global: &Global, store: &Store, command: &str) -> Result<Loc
     }
 }
 
-/// Says whom a lock was taken from.
+/// Reports the holder that a lock was taken from.
 pub fn tell(lock: &LockGuard) {
     if let Some(from) = lock.taken_from() {
         errln!("Took over the lock of {from}, which has shown no life.");

@@ -1,5 +1,5 @@
-//! The command line: one file a command. Arguments come in; text for people (or JSON) and an exit
-//! code go out.
+//! The command line: one file for each command. Arguments come in; text for people (or JSON) and an exit code
+//! go out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ mod write;
 use crate::terminal::{errln, quoted, tell_with_options, unwritten};
 pub use report::{CliError, usage};
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Done, or nothing to do.
@@ -57,11 +57,11 @@ pub enum Exit {
     Interrupted = 4,
     /// A release was taken back; the one before has all traffic.
     WentBack = 5,
-    /// Stopped in the middle: held, stuck, or done in part. What stands has been said.
+    /// Stopped in the middle: held, stuck, or done in part. The status was reported.
     Stopped = 6,
 }
 
-/// How a command ends that a fault of bgform has ended, as a Rust program does.
+/// The exit code after a panic, as of any Rust program.
 const PANICKED: u8 = 101;
 
 /// Ships releases on EC2: a stack file, a plan you can read, and a cutover that is one change of a
@@ -130,16 +130,16 @@ pub struct Global {
     pub within: Option<Within>,
 }
 
-/// A sandbox that commands are run in.
+/// The sandbox for commands.
 #[derive(Debug, Clone)]
 pub enum Within {
-    /// The user's, started when it is first called.
+    /// The user's sandbox, started when it is first called.
     Daemon {
         home: sandbox::home::Home,
         /// Whether the stack's state is in the sandbox's folder.
         own_state: bool,
     },
-    /// One of a rehearsal, in this process, whose time may run faster.
+    /// The sandbox of a rehearsal, in this process, whose time may run faster.
     Process { endpoint: String, key: crate::sandbox::key::Key, clock: crate::clock::Clock },
 }
 
@@ -222,9 +222,9 @@ pub fn run(args: Args) -> ExitCode {
             return ExitCode::from(Exit::Failed as u8);
         }
     };
-    // What a panic says is told where it happens.
+    // A panic is reported where it happens.
     let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(command(args))));
-    // A step that was cut short must not keep the process.
+    // A step that was cut short must not keep the process alive.
     runtime.shutdown_background();
     if let Some(error) = unwritten() {
         errln!("bgform: not all of its output could be written: {}", context::reason(error));
@@ -269,7 +269,7 @@ async fn command(args: Args) -> Result<Exit, CliError> {
     }
 }
 
-/// The options of this command that others need too, to be about the same account and state.
+/// The options of this command that others need too, for the same account and state.
 fn choices(global: &Global) -> String {
     let Global { region, profile, endpoint_url, state, sandbox, .. } = global;
     let state = state.as_ref().map(|place| place.display().to_string());
@@ -279,9 +279,9 @@ fn choices(global: &Global) -> String {
     sandbox.then(|| " --sandbox".to_owned()).into_iter().chain(named).collect()
 }
 
-/// The options with what `--sandbox` means.
+/// The options with the effects of `--sandbox`.
 fn sandboxed(mut global: Global) -> Result<Global, CliError> {
-    // An endpoint or a profile on the command line says more than the environment.
+    // An endpoint or a profile on the command line takes precedence over the environment.
     let said = global.endpoint_url.is_none() && global.profile.is_none();
     global.sandbox |= said && std::env::var_os("BGFORM_SANDBOX").is_some_and(|value| value == "1");
     if !global.sandbox {

@@ -1,4 +1,4 @@
-//! `bgform pause`: a rollout stays where it is.
+//! `bgform pause`: keeps a rollout where it is.
 
 use super::rollout::{Reach, Site, Which};
 use super::{CliError, Exit, Global};

@@ -1,5 +1,5 @@
-//! `bgform permissions`: the IAM actions that a stack's kinds call, as their files declare them, and
-//! those of its deployments' strategies and gates.
+//! `bgform permissions`: the IAM actions of a stack's kinds, as their files declare them, and those of its
+//! deployments' strategies and gates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -32,7 +32,7 @@ pub struct PermissionsArgs {
     json: bool,
 }
 
-/// What every command asks: whose credentials these are, and whether a lost state's resources exist.
+/// The actions of every command: it asks for the account, and for the resources of a lost state.
 const ALWAYS: [&str; 5] = [
     "sts:GetCallerIdentity",
     "ec2:DescribeImages",
@@ -41,7 +41,7 @@ const ALWAYS: [&str; 5] = [
     "autoscaling:DescribeAutoScalingGroups",
 ];
 
-/// Attributes that hand a role to a service.
+/// Attributes that pass a role to a service.
 const PASSES_A_ROLE: [&str; 2] = ["iam_instance_profile", "role"];
 const PASS_ROLE: &str = "iam:PassRole";
 
@@ -55,14 +55,14 @@ pub fn run(global: &Global, args: PermissionsArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Who needs an action, by action.
+/// The users of each action.
 type Actions = BTreeMap<&'static str, BTreeSet<String>>;
 
 #[derive(Debug, Default)]
 struct Needed {
     read: Actions,
     write: Actions,
-    /// Where the state is, if it is in S3.
+    /// The place of the state, if it is in S3.
     bucket: Option<BucketSettings>,
 }
 
@@ -107,7 +107,7 @@ impl Needed {
         if !passes_a_role {
             write.remove(PASS_ROLE);
         }
-        // What a kind counts among its writes may be a read of another's, or by name.
+        // An action that one kind counts as a write may be a read for another, or by name.
         let reads: Vec<_> = write.keys().copied().filter(|action| is_read(action)).collect();
         for action in reads {
             read.entry(action).or_default().extend(write.remove(action).unwrap_or_default());
@@ -130,7 +130,7 @@ impl Needed {
         text
     }
 
-    /// One statement a service and a direction; roles are passed to the services that run with them.
+    /// One statement for each service and direction; roles are passed to the services that use them.
     fn policy(&self) -> Json {
         let mut statements = Vec::new();
         for (direction, actions) in [("Read", &self.read), ("Write", &self.write)] {
@@ -177,7 +177,7 @@ fn is_read(action: &str) -> bool {
     ["Describe", "Get", "List"].iter().any(|verb| name.starts_with(verb))
 }
 
-/// `ec2` as `Ec2`: a statement's id is letters and digits.
+/// `ec2` as `Ec2`: a statement's id has letters and digits only.
 fn titled(service: &str) -> String {
     let mut letters = service.chars().filter(char::is_ascii_alphanumeric);
     letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()

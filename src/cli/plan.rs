@@ -1,4 +1,4 @@
-//! `bgform plan`: what apply would do. Changes nothing, neither in the account nor in the state.
+//! `bgform plan`: shows the changes of an apply. Changes nothing, neither in the account nor in the state.
 
 use std::path::PathBuf;
 
@@ -131,7 +131,7 @@ pub fn text(plan: &Plan) -> String {
     format!("{}{}", plan.rollouts.story(), render(&plan.resources, &plan.basis(), &Style { colour: false }))
 }
 
-/// What an earlier apply has left to be looked up.
+/// Operations that an earlier apply left open.
 fn cut_short(open: &[OpenOperation]) -> String {
     let names: Vec<_> = open.iter().map(|one| one.begin.address.to_string()).collect();
     format!(

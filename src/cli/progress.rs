@@ -1,4 +1,4 @@
-//! How far steps are: spinners in a terminal, plain lines elsewhere.
+//! The progress of steps: spinners in a terminal, plain lines elsewhere.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -24,12 +24,12 @@ pub struct Progress {
 struct Line {
     bar: ProgressBar,
     verb: String,
-    /// When a plain line was last written, and what it said.
+    /// The time and text of the last plain line.
     told: Duration,
     text: String,
 }
 
-/// How often a step that waits is told of where there is no terminal.
+/// The interval of lines about a waiting step without a terminal.
 const QUIET: Duration = Duration::from_secs(10);
 
 impl Progress {

@@ -1,4 +1,4 @@
-//! `bgform promote`: a rollout goes on now.
+//! `bgform promote`: lets a rollout go on now.
 
 use super::rollout::{Reach, Site, Which};
 use super::{CliError, Exit, Global};
@@ -27,7 +27,8 @@ pub async fn run(global: &Global, args: PromoteArgs) -> Result<Exit, CliError> {
     promote(global, &site, &name, &release, "bgform promote", &then).await
 }
 
-/// Has the rollout go on now: the apply that runs, or else the next one, which `then` is said of.
+/// Promotes the rollout through the running apply, or else for the next one; `then` is the message about
+/// that.
 pub async fn promote(
     global: &Global,
     site: &Site,

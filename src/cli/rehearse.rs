@@ -1,5 +1,5 @@
-//! `bgform rehearse`: one release up in a sandbox of its own, the next one shipped as `apply` would,
-//! real requests all the while, and what came of them.
+//! `bgform rehearse`: brings one release up in a sandbox of its own, ships the next one as `apply` would
+//! under real requests, and reports the result.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -93,11 +93,11 @@ pub struct RehearseArgs {
     keep: bool,
 }
 
-/// How long the first release may take until it answers, in real time.
+/// Maximum real time until the first release answers.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often is looked at weights and health, in real time.
+/// The interval of looks at weights and health, in real time.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long requests go on before and after the release, in real time.
+/// Real time of requests before and after the release.
 const BEFORE: Duration = Duration::from_secs(2);
 const AFTER: Duration = Duration::from_secs(3);
 
@@ -127,7 +127,7 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
     if args.keep {
         folder.disable_cleanup(true);
     }
-    // Before there is anything that an interrupt would leave.
+    // Set up before anything exists that an interrupt would leave.
     let shutdown = Arc::new(Shutdown::default());
     let ends = shutdown.clone();
     shutdown.listen(move |again| {
@@ -138,7 +138,7 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
         }
     });
     daemon::more_files();
-    // As the daemon's folder is: other commands reach what is rehearsed by it.
+    // Other commands reach the rehearsal by this folder, as they reach the daemon.
     let home = Home { folder: folder.path().to_owned() };
     let held = home.hold().await?.ok_or_else(|| {
         refused("bgform::rehearse::folder", "somebody else has the folder to rehearse in", "see TMPDIR")
@@ -191,7 +191,7 @@ struct Rehearsal<'a> {
     shutdown: &'a Shutdown,
 }
 
-/// How a release ended.
+/// The result of a release.
 struct Came {
     shipped: Shipped,
     /// There was nothing to do.
@@ -199,7 +199,7 @@ struct Came {
 }
 
 impl Came {
-    /// What failed first, with its error.
+    /// The first failure, with its error.
     fn failed(&self) -> Option<String> {
         let step = self.shipped.outcome.failed.first();
         let step = step.map(|one| format!("could not {} `{}`: {}", one.verb, one.address, one.error));
@@ -305,7 +305,7 @@ impl Rehearsal<'_> {
         Ok(Came { shipped: ship(&engine, &lock, plan).await?, idle })
     }
 
-    /// Waits until the first release answers; false: an interrupt came first.
+    /// Waits until the first release answers; false if an interrupt came first.
     async fn answers(&self, url: &str, target: &Target) -> Result<bool, CliError> {
         let began = clock::monotonic();
         let mut seen = String::new();
@@ -329,7 +329,7 @@ impl Rehearsal<'_> {
         ))
     }
 
-    /// What `until` yields, with a row at each change and each second until then.
+    /// The result of `until`, with a row at each change and each second meanwhile.
     async fn watch<T>(
         &self,
         screen: &mut Screen,
@@ -432,14 +432,14 @@ impl Screen {
     }
 }
 
-/// What rollouts and steps say, for the timeline.
+/// The messages of rollouts and steps, for the timeline.
 #[derive(Default)]
 struct Told {
     lines: Mutex<Vec<String>>,
     stages: Mutex<Vec<Entered>>,
 }
 
-/// A stage that a rollout has come to.
+/// A stage that a rollout has reached.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Entered {
     deployment: String,
@@ -459,7 +459,7 @@ impl Told {
         self.stages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Forgets what was said of the release before.
+    /// Removes the messages about the release before.
     fn clear(&self) {
         self.take();
         self.stages.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -1,4 +1,4 @@
-//! How errors are shown: what happened, to what, what stands now, what to do.
+//! The form of errors: what happened, to which address, what stands now, what to do.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::state::StateError;
 pub use crate::terminal::out;
 use crate::terminal::{self, err_painted, errln, out_painted, shown};
 
-/// Everything that ends a command early.
+/// The errors that end a command early.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     #[error("{message}")]
@@ -37,10 +37,10 @@ pub enum CliError {
     Refused { code: &'static str, message: String, help: String },
     #[error("`{}` cannot be {what}: {reason}", .path.display())]
     File { path: PathBuf, what: &'static str, reason: String },
-    /// What came while something was under way.
+    /// An error while something was under way.
     #[error("{0}")]
     Stopped(Box<CliError>),
-    /// Another stage's own diagnostic.
+    /// The diagnostic of another room.
     #[error("{0}")]
     Diagnostic(Box<dyn Diagnostic + Send + Sync>),
 }
@@ -85,7 +85,7 @@ impl CliError {
     }
 }
 
-/// Whether text may be coloured.
+/// Tells whether text may be coloured.
 pub fn colour(global: &Global) -> bool {
     !global.no_color
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -93,7 +93,7 @@ pub fn colour(global: &Global) -> bool {
         && std::io::stdout().is_terminal()
 }
 
-/// Prints what the parser of the command line says, and how that ends.
+/// Prints clap's message, and returns its exit code.
 pub fn usage(error: &clap::Error) -> ExitCode {
     let text = match std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
         true if error.use_stderr() && std::io::stderr().is_terminal() => error.render().ansi().to_string(),
@@ -107,8 +107,7 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8))
 }
 
-/// A message, its code and its help, where there is no source text; without anything secret, and as a
-/// terminal may get it.
+/// A message, its code and its help, without source text; without secrets and safe for a terminal.
 #[derive(Debug)]
 struct Plain {
     code: Option<String>,
@@ -123,7 +122,7 @@ impl Plain {
         Self { code, message: safe(message), help: help.map(safe), cause: None }
     }
 
-    /// Of a diagnostic without source text, with its causes.
+    /// Made from a diagnostic without source text, with its causes.
     fn of(diagnostic: &dyn Diagnostic) -> Self {
         let text = |part: Option<Box<dyn std::fmt::Display + '_>>| part.map(|part| part.to_string());
         let plain =
@@ -181,7 +180,7 @@ pub fn print(error: &CliError, colour: bool) {
     }
 }
 
-/// All mistakes for programs, without anything secret.
+/// All mistakes as JSON, without secrets.
 pub fn mistakes_as_json(sources: &Sources, mistakes: &[Mistake]) -> Json {
     let place = |(span, label): &(Span, String)| {
         let ([line, column], [end_line, end_column]) =
@@ -203,7 +202,7 @@ pub fn mistakes_as_json(sources: &Sources, mistakes: &[Mistake]) -> Json {
     mistakes.iter().map(told).collect()
 }
 
-/// So many mistakes of a stack are shown, the first ones: nobody reads more at once.
+/// Maximum number of a stack's mistakes that are shown.
 const MOST_DRAWN: usize = 100;
 
 fn mistakes_of(sources: &Sources, mistakes: &[Mistake], stands: &str, colour: bool) {
@@ -225,10 +224,10 @@ pub fn plain(code: &'static str, message: &str, help: Option<String>, colour: bo
     draw(&Plain::new(Some(code.to_owned()), message, help.as_deref()), colour);
 }
 
-/// Draws what was made safe for a terminal: a [`Plain`] or a mistake in its sources.
+/// Draws a diagnostic that is safe for a terminal: a [`Plain`] or a mistake in its sources.
 fn draw(diagnostic: &dyn Diagnostic, colour: bool) {
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    // What is longer than a line, such as an ARN, is one word: it can be copied.
+    // A word longer than a line, such as an ARN, is not broken: it can be copied.
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_links(false)
         .with_width(width())

@@ -42,7 +42,7 @@ fn write(file: &Path, exit: Option<Exit>, rest: &Json) -> std::io::Result<()> {
     replace(file, format!("{document:#}\n").as_bytes(), Readers::AsBefore)
 }
 
-/// Shows that the file can be written, before anything depends on it.
+/// Checks that the file can be written, before anything depends on it.
 pub fn begin(file: &Path) -> Result<(), CliError> {
     write(file, None, &Json::Null).map_err(|error| CliError::File {
         path: file.to_owned(),
@@ -51,7 +51,7 @@ pub fn begin(file: &Path) -> Result<(), CliError> {
     })
 }
 
-/// What could not be written changes nothing of what was done.
+/// Writes the result. A failed write does not change what was done.
 pub fn end(file: &Path, ended: &Result<(Exit, Option<Shipped>), CliError>) {
     let written = match ended {
         Ok((exit, None)) => write(file, Some(*exit), &Json::Null),

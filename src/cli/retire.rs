@@ -1,4 +1,4 @@
-//! `bgform retire --now`: the colour that stands by is emptied before its time.
+//! `bgform retire --now`: empties the standby colour before its time.
 
 use super::lock::locked;
 use super::promote::promote;

@@ -1,6 +1,6 @@
-//! `bgform rollback`: back to the release before. While its colour stands, that is one change of the
-//! rule; once it is retired, it is raised again first, after asking. What was replaced in the live
-//! colour comes back there.
+//! `bgform rollback`: goes back to the release before. While its colour stands by, that is one change of the
+//! rule. After its retirement it is raised again first, after a question. A release that was replaced in the
+//! live colour comes back there.
 
 use super::abort::take_back;
 use super::apply::ask_at_terminal;
@@ -41,7 +41,7 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
     if facts.rollout.as_ref().is_some_and(|rollout| !rollout.is_back()) {
         return take_back(global, &site, args.to, "bgform rollback").await;
     }
-    // Asked before the lock is taken, so that nobody waits for an answer.
+    // Asked before the lock is taken, so that no other command waits for an answer.
     let mut raise = args.auto_approve;
     if facts.rollout.is_none() {
         let wanted = Order::Rollback { to: args.to.clone(), raise: true };
@@ -75,7 +75,7 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
     Ok(ended.iter().map(told).find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done))
 }
 
-/// What launching instances of the release before will do.
+/// Shows the launch of instances of the release before.
 async fn show(global: &Global, site: &Site, plan: &mut Plan) -> Result<(), CliError> {
     let (_, cloud) = site.connect(global, &plan.snapshot).await?;
     plan.measure(&cloud).await?;

@@ -1,5 +1,5 @@
-//! What the commands about deployments have in common: the deployment found without any variable,
-//! a message to the apply that runs, or, where none does, what the engine needs to do it here.
+//! Shared by the commands about deployments: finds the deployment without any variable, sends a message to
+//! the running apply, or, without one, sets up the engine to do it here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub struct Site {
     which: Option<String>,
 }
 
-/// After how long it is said that a running apply has not taken a message yet.
+/// Time after which it is reported that a running apply has not taken a message yet.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Site {
@@ -52,7 +52,7 @@ impl Site {
         Ok(locate::loaded(&self.store)?.snapshot)
     }
 
-    /// The deployments that were asked for: the one named, or all.
+    /// The requested deployments: the named one, or all.
     pub fn all(&self, snapshot: &Snapshot) -> Result<Vec<(String, Deployment)>, CliError> {
         if let Some(name) = &self.which {
             let facts = snapshot.deployments.get(name).cloned();
@@ -68,8 +68,7 @@ impl Site {
         }
     }
 
-    /// The one deployment that was asked for, to lead what is under way: left out, the only one that has a
-    /// rollout under way.
+    /// The requested deployment, to lead its rollout; by default the only one with a rollout under way.
     pub fn leading(&self, snapshot: &Snapshot) -> Result<(String, Deployment), CliError> {
         let mut moving = self.all(snapshot)?;
         moving.retain(|(_, facts)| facts.rollout.is_some());
@@ -79,7 +78,7 @@ impl Site {
         }
     }
 
-    /// The one deployment that was asked for.
+    /// The only requested deployment.
     pub fn one(&self, snapshot: &Snapshot) -> Result<(String, Deployment), CliError> {
         let mut all = self.all(snapshot)?;
         if all.len() > 1 {
@@ -93,7 +92,7 @@ impl Site {
         all.pop().ok_or_else(|| unknown(snapshot, ""))
     }
 
-    /// Clients for the region that the state belongs to, and what the files say without variables.
+    /// Clients for the state's region, and the part of the files that needs no variables.
     pub async fn connect(&self, global: &Global, snapshot: &Snapshot) -> Result<(Program, Cloud), CliError> {
         let program = context::program_lenient(&self.files)?;
         let mut global = global.clone();
@@ -102,8 +101,8 @@ impl Site {
         Ok((program, cloud))
     }
 
-    /// Takes the lock, or hands the message to the apply that has it, and waits until that has taken
-    /// it or has ended. None where it was taken; what became of it is said there.
+    /// Takes the lock, or sends the message to the apply that holds it, and waits until that has taken it or
+    /// has ended. `None` if it was taken; that apply reports the result.
     pub async fn lock_or_tell(
         &self,
         deployment: &str,
@@ -115,7 +114,7 @@ impl Site {
         let holder = match contender.try_take() {
             Ok(lock) => return Ok(Some(lock)),
             Err(StateError::Locked { holder, path, help }) => match holder.command.as_str() {
-                // There will be nothing left to lead or to go back to.
+                // A destroy leaves nothing to lead or to go back to.
                 "bgform destroy" => return Err(StateError::Locked { holder, path, help }.into()),
                 _ => holder,
             },
@@ -128,7 +127,7 @@ impl Site {
                 outln!("{deployment}: {holder} has taken it, and does so now.");
                 return Ok(None);
             }
-            // It may have ended without looking once more, or be dead.
+            // It may have ended without checking the mailbox again, or be dead.
             if let Ok(lock) = contender.try_take() {
                 lock::tell(&lock);
                 if self.store.take(&sent)?.is_some() {
@@ -161,7 +160,7 @@ fn unknown(snapshot: &Snapshot, name: &str) -> CliError {
     )
 }
 
-/// What a command reaches a deployment with that nobody leads: the stack's files without variables.
+/// The context of a command for a deployment that no apply leads: the stack's files without variables.
 pub struct Reach {
     cloud: Cloud,
     program: Program,
@@ -190,14 +189,14 @@ impl Reach {
         }
     }
 
-    /// From now on an interrupt ends what is under way.
+    /// From now on an interrupt ends the work under way.
     pub fn listen(&self) {
         self.shutdown
             .listen(|_| errln!("\nInterrupted: what is under way is ended; the same command goes on."));
     }
 }
 
-/// Decides again with the lock, and does what was asked for.
+/// Decides again with the lock, and carries out the order.
 pub async fn carry_out(
     global: &Global,
     site: &Site,
@@ -219,10 +218,10 @@ pub async fn carry_out(
     }
 }
 
-/// Ships a plan; what fails once something has begun is no refusal.
+/// Ships a plan; an error after something has begun is no refusal.
 ///
 /// # Errors
-/// [`CliError::Stopped`] then, and else what was refused.
+/// [`CliError::Stopped`] in that case, otherwise the refusal.
 pub async fn shipped(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Result<Shipped, CliError> {
     let before = plan.snapshot.sequence;
     let error = match ship(engine, lock, plan).await {
@@ -237,13 +236,13 @@ pub async fn shipped(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Resul
     Err(if has_begun { CliError::Stopped(Box::new(error)) } else { error })
 }
 
-/// Says how it ended. A release that was taken back is what `abort` was asked for.
+/// Reports the result. For `abort`, a release that was taken back is a success.
 pub fn told(ended: &Ended) -> Exit {
     outln!("{}", tell(ended));
     exit([&ended.end])
 }
 
-/// How a command ends whose rollouts did so: by the one that most needs somebody to look.
+/// The exit of a command with these ends of rollouts: the one that most needs attention.
 pub fn exit<'a>(ends: impl IntoIterator<Item = &'a End>) -> Exit {
     let each = ends.into_iter().map(|end| match end {
         End::Shipped { .. } | End::GivenUp { .. } | End::Retired { .. } => (0, Exit::Done),

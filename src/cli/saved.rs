@@ -1,10 +1,11 @@
-//! A plan that is kept in a file, agreed to once and applied later. What it was made from, what it
-//! says and fingerprints of its steps and rollouts go into the file; out of it come the same variables
-//! and options, what was agreed to, and whether the plan still holds. Apply makes steps and rollouts
-//! again from the same things, and refuses if they are not the same.
+//! A plan in a file, approved once and applied later. Its inputs, its text and fingerprints of its steps and
+//! rollouts go into the file. The same variables and options, the approved text, and whether the plan still
+//! holds come out of it. Apply makes steps and rollouts again from the same inputs, and refuses if they
+//! differ.
 //!
-//! The file holds the values of variables; of a sensitive one only a fingerprint, and whoever applies it gives
-//! that again. It is written for its owner alone (0600), whole or not at all. This module never makes a plan.
+//! The file holds the values of variables; of a sensitive one only a fingerprint, and the value must be given
+//! again to apply it. It is written for its owner alone (0600), whole or not at all. This module never makes
+//! a plan.
 
 mod basis;
 mod error;
@@ -33,13 +34,13 @@ pub use error::SavedPlanError;
 use basis::{Chosen, File, Place, Serial, Where, moved};
 use fingerprint::{fingerprint, rollouts, sealed, sealed_value};
 
-/// What the file says that it is.
+/// The format in the file.
 const FORMAT: &str = "bgform.saved_plan";
-/// The version that this bgform writes, and the only one that it reads.
+/// The version that this bgform writes, and the only one that it accepts.
 const VERSION: u32 = 3;
-/// The first member, without spaces; what [`SavedPlan::is_one`] looks for.
+/// The first member, without spaces; [`SavedPlan::is_one`] looks for it.
 const MARKER: &str = r#"{"format":"bgform.saved_plan""#;
-/// A saved plan larger than this is none.
+/// Maximum size of a saved plan.
 const LARGEST: u64 = 64 << 20;
 
 /// A plan in a file.
@@ -49,39 +50,39 @@ pub struct SavedPlan {
     // INVARIANT: first, so that the file begins with MARKER.
     format: String,
     version: u32,
-    /// The version of bgform that made it: another may plan other steps from the same things.
+    /// The version of bgform that made it: another may plan other steps from the same inputs.
     bgform: String,
     stack: String,
     place: Place,
     files: Vec<File>,
-    /// Of this file's fingerprints.
+    /// The salt of this file's fingerprints.
     salt: String,
-    /// Of [`Program::digest`].
+    /// The [`Program::digest`].
     program: String,
-    /// `name=text` as `--var` takes them, without the sensitive ones.
+    /// `name=text` in the form of `--var`, without sensitive variables.
     variables: Vec<String>,
-    /// A fingerprint of each sensitive one.
+    /// A fingerprint of each sensitive variable.
     sealed: BTreeMap<String, String>,
     options: Chosen,
     global: Where,
-    /// None where there was no state yet: the lineage of a first plan is a new one each time.
+    /// `None` if there was no state yet: a first plan has a new lineage each time.
     state: Option<Serial>,
-    /// Of the steps.
+    /// The fingerprint of the steps.
     steps: String,
     /// SHA-256 over each rollout, by deployment.
     rollouts: BTreeMap<String, String>,
-    /// What was agreed to, for people.
+    /// The approved plan, for people.
     text: String,
-    /// And for programs.
+    /// The approved plan, for programs.
     document: Json,
-    /// A variable that no text gives; such a plan is not written.
+    /// A variable whose value has no text; such a plan is not written.
     #[serde(skip)]
     unsaid: Option<String>,
 }
 
 impl SavedPlan {
-    /// A plan with all that it was made from. Variables are taken from the program, which has
-    /// their values from wherever they were given.
+    /// A plan with all its inputs. Variables are taken from the program, which has their values from every
+    /// source.
     pub fn new(stack: &[PathBuf], global: &Global, program: &Program, plan: &Plan) -> Self {
         let snapshot = &plan.snapshot;
         let (variables, unsaid) = match variables::texts(program) {
@@ -120,8 +121,7 @@ impl SavedPlan {
         }
     }
 
-    /// Writes the plan for its owner alone, whole or not at all. Overwrites nothing but another
-    /// saved plan.
+    /// Writes the plan for its owner alone, whole or not at all. Overwrites only another saved plan.
     ///
     /// # Errors
     /// [`SavedPlanError::Unwritable`] and [`SavedPlanError::Variable`].
@@ -154,7 +154,7 @@ impl SavedPlan {
         let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
         let mut text = String::new();
         file.take(LARGEST).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
-        // The versions first: what follows may have another shape.
+        // The versions first: the rest may have another shape.
         #[derive(Deserialize)]
         struct Head {
             format: String,
@@ -171,7 +171,7 @@ impl SavedPlan {
         serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
     }
 
-    /// Whether a file is a saved plan, by its first bytes. A `.deploy` file never is.
+    /// Tells whether a file is a saved plan, by its first bytes. A `.deploy` file never is.
     pub fn is_one(path: &Path) -> bool {
         if is_stack(path) || !path.is_file() {
             return false;
@@ -185,22 +185,22 @@ impl SavedPlan {
         first.starts_with(MARKER.as_bytes())
     }
 
-    /// What was agreed to, for people and for programs.
+    /// The approved plan, for people and for programs.
     pub fn shown(&self) -> (&str, &Json) {
         (&self.text, &self.document)
     }
 
-    /// The values of the variables that may be shown, as `--var` takes them.
+    /// The values of the variables that may be shown, in the form of `--var`.
     pub fn variables(&self) -> Vec<String> {
         self.variables.clone()
     }
 
-    /// Whether a variable is given again with `bgform apply FILE`.
+    /// Tells whether a variable must be given again with `bgform apply FILE`.
     pub fn is_sensitive(&self, variable: &str) -> bool {
         self.sealed.contains_key(variable)
     }
 
-    /// The sensitive variables that do not have the values of the plan.
+    /// The sensitive variables that do not have the plan's values.
     pub fn missing(&self, program: &Program) -> Vec<String> {
         let has = |name: &String, seal: &String| {
             program.variables.get(name).is_some_and(|value| sealed_value(&self.salt, name, value) == *seal)
@@ -213,10 +213,10 @@ impl SavedPlan {
         self.files.iter().map(|file| file.path.clone()).collect()
     }
 
-    /// The global options with those of the plan: they choose account and state.
+    /// The global options with those of the plan, which choose account and state.
     ///
     /// # Errors
-    /// When the plan is one of a sandbox, which cannot be found.
+    /// When the plan is for a sandbox that cannot be found.
     pub fn global(&self, global: &Global) -> Result<Global, CliError> {
         let Where { region, profile, endpoint_url, state, sandbox } = self.global.clone();
         match sandbox {
@@ -238,11 +238,11 @@ impl SavedPlan {
         Options { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage }
     }
 
-    /// Whether `plan`, made just now, is the plan that was agreed to.
+    /// Checks that `plan`, made just now, is the approved plan.
     ///
     /// # Errors
-    /// What has moved: [`SavedPlanError::Account`], [`SavedPlanError::Stack`],
-    /// [`SavedPlanError::State`], [`SavedPlanError::Rollout`] or [`SavedPlanError::Steps`].
+    /// What has changed: [`SavedPlanError::Account`], [`SavedPlanError::Stack`], [`SavedPlanError::State`],
+    /// [`SavedPlanError::Rollout`] or [`SavedPlanError::Steps`].
     pub fn still_holds(&self, program: &Program, plan: &Plan) -> Result<(), SavedPlanError> {
         let snapshot = &plan.snapshot;
         let place = Place::of(snapshot);

@@ -1,5 +1,5 @@
-//! `bgform show`: what the state knows, or a saved plan says, for people and for programs. Makes no
-//! call, and needs no variable of the stack.
+//! `bgform show`: the state, or a saved plan, for people and for programs. Makes no call, and needs no
+//! variable of the stack.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ pub fn run(global: &Global, args: ShowArgs) -> Result<Exit, CliError> {
     show(global, args.what, None)
 }
 
-/// Shows the state as it stands, or as it was at `serial`.
+/// Shows the current state, or the state at `serial`.
 pub fn show(global: &Global, what: What, serial: Option<u64>) -> Result<Exit, CliError> {
     let (address, stack) = locate::address_and_stack(what.address.as_deref(), what.stack.as_deref())?;
     let store = locate::store_at(global, stack.as_deref())?;
@@ -90,13 +90,13 @@ pub fn show(global: &Global, what: What, serial: Option<u64>) -> Result<Exit, Cl
 /// The record at an address.
 ///
 /// # Errors
-/// When there is none: with the one that was probably meant.
+/// When there is none: names the address that was probably meant.
 pub fn known<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<(&'a Address, &'a Record), CliError> {
     let found = snapshot.resources.get_key_value(address);
     found.ok_or_else(|| unknown(snapshot, address))
 }
 
-/// That the state does not have an address, and what to write instead.
+/// The error of an address that the state does not have, with the remedy.
 pub fn unknown(snapshot: &Snapshot, address: &Address) -> CliError {
     let names: Vec<String> = snapshot.resources.keys().map(ToString::to_string).collect();
     let instances: Vec<_> =
@@ -140,7 +140,7 @@ fn overview(snapshot: &Snapshot, open: &[OpenOperation]) -> String {
     text + &table(&rows(snapshot, open), "  ")
 }
 
-/// Address, id and note of everything that the state has.
+/// Address, id and note of every resource in the state.
 pub fn rows(snapshot: &Snapshot, open: &[OpenOperation]) -> Vec<[String; 3]> {
     let under_way = |address: &Address| open.iter().find(|one| one.begin.address == *address);
     let mut rows = Vec::new();
@@ -170,7 +170,7 @@ fn cut_short(action: Action) -> &'static str {
     }
 }
 
-/// Rows with their columns below each other.
+/// Rows with aligned columns.
 pub fn table<const N: usize>(rows: &[[String; N]], margin: &str) -> String {
     let mut widths = [0; N];
     for row in rows {
@@ -186,7 +186,7 @@ pub fn table<const N: usize>(rows: &[[String; N]], margin: &str) -> String {
     text
 }
 
-/// One resource as a stack file would have it, then what can be read of it.
+/// One resource in a stack file's notation, then its outputs.
 fn resource(address: &Address, record: &Record) -> String {
     let attributes = kind::find_managed(&address.kind).map(|kind| kind.schema().attributes.as_slice());
     let mut text = format!("{address}  {}\n", record.id);
@@ -211,7 +211,7 @@ fn resource(address: &Address, record: &Record) -> String {
     text
 }
 
-/// The state as JSON; `only` one resource of it, where an address was given.
+/// The state as JSON; `only` one resource of it, if an address was given.
 fn document(snapshot: &Snapshot, open: &[OpenOperation], only: Option<&Address>) -> Json {
     let wanted = |address: &Address| only.is_none_or(|only| only == address);
     let outputs: Map<String, Json> = snapshot
@@ -271,7 +271,7 @@ fn of_record(address: &Address, record: &Record) -> Json {
     })
 }
 
-/// A value as plain JSON with null for what is sensitive, whose paths are added to `hidden`.
+/// A value as plain JSON with null for sensitive parts, whose paths are added to `hidden`.
 fn revealed(value: &Value, path: &str, hidden: &mut Vec<String>) -> Json {
     match value {
         Value::Sensitive(_) => {

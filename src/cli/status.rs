@@ -1,5 +1,5 @@
-//! `bgform status`: which release each deployment runs and how far a rollout is, from state and from
-//! what AWS shows. Needs no variable and no lock, so that it works beside a running apply.
+//! `bgform status`: the release of each deployment and the progress of its rollout, from the state and from
+//! AWS. Needs no variable and no lock, so that it works beside a running apply.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
             seen.push((name.as_str(), facts, see(&cloud, &snapshot, name).await?));
         }
         let now = cloud.clock.now();
-        // Who holds the lock drives what is under way; it says nothing where it cannot be read.
+        // The lock's holder leads the rollout; left out if it cannot be read.
         let driver = lock::contend(&site.store, "bgform status").holder().ok().flatten();
         let text = match (args.json, args.watch) {
             (true, watch) => {
@@ -74,11 +74,11 @@ pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
             }
         };
         if live_view && drawn > 0 {
-            // Up to where the last one began, and everything below it away.
+            // Up to the start of the last output, and clears everything below.
             terminal::back(drawn);
         }
         let (columns, lines) = terminal::size().unwrap_or((80, 24));
-        // No further up than the screen is high: what has left it above stays.
+        // At most the height of the screen: lines that have scrolled off stay.
         drawn = terminal::rows(&text, columns).min(lines.saturating_sub(1));
         report::out(&text);
         if !args.watch {

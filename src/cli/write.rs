@@ -1,13 +1,13 @@
-//! Files that commands write where a person names them: whole or not at all, through a link to what it
-//! names, and never in the place of something else than a plain file.
+//! Files that commands write to a user's path: whole or not at all, through a link to its target, and never
+//! over anything but a plain file.
 
 use std::io::{Error, ErrorKind, Write};
 use std::path::Path;
 
-/// Who may read a file that is written.
+/// The permissions of a written file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {
-    /// Whoever could read what was there before; the owner alone where nothing was.
+    /// Those of the earlier file; the owner alone if there was none.
     AsBefore,
     Owner,
 }
@@ -15,7 +15,7 @@ pub enum Readers {
 /// Replaces a file, or makes it.
 ///
 /// # Errors
-/// When something is there that is no plain file, or it cannot be written; then all is as before.
+/// When the path exists and is no plain file, or it cannot be written; everything is then unchanged.
 pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> std::io::Result<()> {
     let is_there = path.symlink_metadata().is_ok();
     let path = if is_there { std::fs::canonicalize(path)? } else { path.to_path_buf() };
@@ -24,7 +24,7 @@ pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> std::io::Result<(
         return Err(Error::new(ErrorKind::Unsupported, "it is no plain file"));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Its owner's alone from the start, under a name that nobody knows.
+    // Only its owner can read it from the start, under an unpredictable name.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
     if let (Some(meta), Readers::AsBefore) = (before, readers) {

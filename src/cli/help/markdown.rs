@@ -1,5 +1,5 @@
-//! Markdown for a terminal: paragraphs, lists and tables are wrapped to its width. A page of the help comes
-//! in, text goes out. It knows what the pages use: headings, paragraphs, `-` lists, fenced text, tables.
+//! Markdown for a terminal: wraps paragraphs, lists and tables to its width. A page of the help comes in,
+//! text goes out. It covers what the pages use: headings, paragraphs, `-` lists, fenced text, tables.
 
 use owo_colors::OwoColorize;
 use textwrap::{Options, WordSeparator, WordSplitter};
@@ -39,7 +39,7 @@ pub fn render(page: &str, width: usize, colour: bool) -> String {
 const FENCE: &str = "```";
 const ITEM: &str = "- ";
 
-/// Whether a line belongs to the paragraph or the list item before it.
+/// Tells whether a line belongs to the paragraph or the list item before it.
 fn goes_on(line: &str) -> bool {
     !line.is_empty() && !["#", "|", FENCE, ITEM].iter().any(|begin| line.starts_with(begin))
 }
@@ -50,8 +50,8 @@ fn cells(row: &str) -> Vec<String> {
     row.split('|').map(|cell| cell.trim().replace('\u{0}', "|").replace("**", "")).collect()
 }
 
-/// Columns side by side where the last one has room to wrap, else an entry a row: its first cell, and below it
-/// the others.
+/// Columns side by side if the last one has room to wrap; otherwise an entry for each row: its first cell,
+/// and the others below it.
 fn table(out: &mut Vec<String>, rows: &[Vec<String>], width: usize) {
     let Some((head, entries)) = rows.split_first() else { return };
     let wide = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
@@ -59,7 +59,7 @@ fn table(out: &mut Vec<String>, rows: &[Vec<String>], width: usize) {
     let Some((last, others)) = wide.split_last() else { return };
     let before: usize = others.iter().map(|wide| wide + GAP.len()).sum();
     if before + last <= width || before * 2 <= width {
-        // A head that names only the first column says nothing.
+        // A head that names only the first column is left out.
         let named = head.iter().filter(|title| !title.is_empty()).count() > 1;
         for row in if named { rows } else { entries } {
             let aligned = |(cell, wide): (&String, &usize)| {
@@ -92,7 +92,7 @@ fn table(out: &mut Vec<String>, rows: &[Vec<String>], width: usize) {
     }
 }
 
-/// What is between two columns.
+/// The text between two columns.
 const GAP: &str = "  ";
 
 fn wrap(out: &mut Vec<String>, text: &str, width: usize, first: &str, then: &str) {

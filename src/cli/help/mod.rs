@@ -1,5 +1,5 @@
-//! `bgform help`: a command, a topic or a kind. Topics are the Markdown files of `src/help`; the pages of kinds
-//! and functions are made of their schemas.
+//! `bgform help`: a command, a topic or a kind. Topics are the Markdown files of `src/help`; the pages of
+//! kinds and functions are made from their schemas.
 
 mod markdown;
 
@@ -27,7 +27,7 @@ pub struct HelpArgs {
     words: Vec<String>,
 }
 
-/// The topics that are written: name, summary, text.
+/// The written topics: name, summary, text.
 const WRITTEN: [(&str, &str, &str); 13] = [
     (
         "language",
@@ -54,7 +54,7 @@ fn topics() -> Vec<Page> {
     written.chain(reference::topics()).collect()
 }
 
-/// A page without what is written in it for the tests.
+/// A page without its comments for the tests.
 fn without_comments(page: &str) -> String {
     let mut out = String::with_capacity(page.len());
     let mut rest = page;
@@ -63,7 +63,7 @@ fn without_comments(page: &str) -> String {
     {
         let before = before.trim_end_matches(' ');
         out.push_str(before);
-        // A line of its own goes with the line after it, which is empty.
+        // A comment on a line of its own is removed with the empty line after it.
         rest = if before.ends_with('\n') { after.trim_start_matches('\n') } else { after };
     }
     out + rest
@@ -112,7 +112,7 @@ pub fn run(global: &Global, args: &HelpArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The page of a name, in whatever way its words are joined.
+/// The page of a name, however its words are joined.
 fn page(asked: &str) -> Option<Page> {
     let plain = |name: &str| name.to_lowercase().replace(['-', '_'], " ");
     pages().into_iter().find(|page| plain(&page.name) == plain(asked))
@@ -123,7 +123,7 @@ fn is_command(words: &[String]) -> bool {
     words.iter().try_fold(&top, |command, word| command.find_subcommand(word)).is_some()
 }
 
-/// The help of a command as clap has it.
+/// clap's help of a command.
 fn of_command(words: &[String]) -> Option<clap::Error> {
     let line = ["bgform"].into_iter().chain(words.iter().map(String::as_str)).chain(["--help"]);
     Args::try_parse_from(line).err()

@@ -1,5 +1,5 @@
-//! Where the requests of a rehearsal go: always into its sandbox. A URL and a region come in; a target
-//! goes out.
+//! The target of a rehearsal's requests, always in its sandbox. A URL and a region come in; a target goes
+//! out.
 
 use super::super::CliError;
 use super::super::sandbox::home::refused;
@@ -11,8 +11,8 @@ use crate::value::Value;
 
 const CODE: &str = "bgform::rehearse::url";
 
-/// `given`, else the stack's output `url`, else the only load balancer. A name that is none of the
-/// sandbox's stands for its only load balancer, as a record in DNS would.
+/// `given`, otherwise the stack's output `url`, otherwise the only load balancer. A host outside the sandbox
+/// stands for its only load balancer, like a DNS record.
 pub async fn aim(
     given: Option<&str>,
     region: &Region,
@@ -46,7 +46,7 @@ pub async fn aim(
     Ok((url, target.map_err(cannot)?))
 }
 
-/// Whether a URL's host is neither a load balancer of the sandbox nor this machine.
+/// Tells whether a URL's host is neither a load balancer of the sandbox nor this machine.
 fn foreign(url: &str, balancers: &[BalancerStatus]) -> bool {
     let Some((_, rest)) = url.split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

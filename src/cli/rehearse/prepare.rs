@@ -1,5 +1,5 @@
-//! What a stack finds in its account, made in the sandbox of a rehearsal before the first release: by a
-//! command of the author's that speaks to the sandbox and to nothing else.
+//! Prepares the account of a rehearsal: before the first release, the author's command makes the resources
+//! that the stack expects. It reaches the sandbox and nothing else.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -14,8 +14,8 @@ use crate::facts::Colour;
 use crate::kind::shutdown::Shutdown;
 use crate::stack::{Known, Program};
 
-/// Runs the command to its end, led to the sandbox in this folder and to nothing else; false: an interrupt
-/// came first. What it prints goes to standard error.
+/// Runs the command to its end, with access to the sandbox in this folder and to nothing else; false if an
+/// interrupt came first. Its output goes to standard error.
 pub async fn prepare(
     command: &str,
     folder: &Path,
@@ -49,8 +49,8 @@ pub async fn prepare(
     }
 }
 
-/// Gates that run commands on this machine reach what they reach, sandbox or not: they have to be
-/// agreed to.
+/// Checks that gates with commands on this machine were agreed to: they have their effects outside the
+/// sandbox too.
 pub fn commands_agreed(program: &Program, agreed: bool) -> Result<(), CliError> {
     let view = program.unreleased();
     for name in program.deployments().keys().filter(|_| !agreed) {

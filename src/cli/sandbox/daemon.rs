@@ -18,7 +18,7 @@ use crate::sandbox::pace::Pace;
 use crate::sandbox::region::OpenError;
 use crate::sandbox::{Options, Sandbox, StartError};
 
-/// What a daemon is started with.
+/// The parameters of a daemon.
 #[derive(Debug, Clone)]
 pub struct Start {
     pub home: Home,
@@ -27,14 +27,14 @@ pub struct Start {
     pub faults: Vec<Fault>,
 }
 
-/// What a daemon in the background tells who started it: one line on its standard output.
+/// The message of a background daemon to its starter: one line on its standard output.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Word {
     Ready(Record),
     Failed { code: String, message: String, help: String },
 }
 
-/// Runs until a signal or a control call ends it. `ready` is told where it is reached.
+/// Runs until a signal or a control call ends it. Calls `ready` with its addresses.
 pub async fn run(start: Start, ready: impl FnOnce(&Record)) -> Result<(), CliError> {
     let home = start.home.clone();
     let Some(held) = home.hold().await? else {
@@ -49,7 +49,7 @@ pub async fn run(start: Start, ready: impl FnOnce(&Record)) -> Result<(), CliErr
             }),
         });
     };
-    // Before the machines, so that nothing has to be ended when a signal comes in between.
+    // Before the machines, so that a signal in between leaves none to end.
     let mut signals = Signals::listen()?;
     more_files();
     let result = serve(start, &home, &held, &mut signals, ready).await;
@@ -75,7 +75,7 @@ async fn serve(
         program: program()?,
         key,
     };
-    // The record of one that was killed would be taken for this one's.
+    // The record of a killed daemon would be taken for this one's.
     held.forget()?;
     let sandbox = match Sandbox::start(options).await {
         Ok(sandbox) => sandbox,
@@ -131,14 +131,14 @@ impl Signals {
     }
 }
 
-/// This binary, which the base images' service is.
+/// This binary, which is also the service of the base images.
 pub fn program() -> Result<std::path::PathBuf, CliError> {
     std::env::current_exe().map_err(|error| {
         refused("bgform::sandbox::program", format!("bgform does not find its own file: {error}"), "")
     })
 }
 
-/// Raises the limit of open files as far as the system lets it: each connection is one.
+/// Raises the limit of open files to the system's maximum: each connection is a file.
 pub fn more_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
@@ -147,16 +147,16 @@ pub fn more_files() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-/// Why a sandbox does not come up, and what to do.
+/// Why a sandbox does not start, and the remedy.
 pub async fn told(error: StartError) -> CliError {
     let message = error.to_string();
     match error {
         StartError::Port { port, .. } if TcpListener::bind(("127.0.0.1", port)).is_ok() => {
-            // It was in use a moment ago.
+            // The port was in use a moment ago.
             refused("bgform::sandbox::port", message, "try again")
         }
         StartError::Port { port, .. } => {
-            // No sandbox trusts a key that was just made; its refusal says that it is one.
+            // No sandbox trusts a new key; a refusal shows that a sandbox is there.
             let stranger = Client { patience: Duration::from_secs(2), ..Client::new(port, Key::random()) };
             let (by, help) = match stranger.status().await {
                 Err(CallError::Refused { status: 403, .. }) => (
@@ -196,7 +196,7 @@ pub async fn told(error: StartError) -> CliError {
     }
 }
 
-/// Says one [`Word`]. Who started this may be gone.
+/// Prints one [`Word`]. The starter may be gone.
 pub fn say(word: &Word) {
     let mut out = std::io::stdout().lock();
     let text = serde_json::to_string(word).unwrap_or_default();

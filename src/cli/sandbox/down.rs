@@ -9,13 +9,13 @@ use crate::clock;
 use crate::sandbox::clear;
 use crate::sandbox::control::{CallError, Client};
 
-/// How long machines may take to end.
+/// Maximum time for machines to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long it may take to hear that it is to end.
+/// Maximum time for the request to end to arrive.
 const ASKED: Duration = Duration::from_secs(5);
 
-/// Ends the daemon in order; what is left of a killed one is cleaned up.
+/// Ends the daemon in order; cleans up after a killed one.
 pub async fn down(home: &Home) -> Result<Exit, CliError> {
     let mut standing = home.standing();
     if let Standing::Runs(record) = standing {
@@ -27,7 +27,7 @@ pub async fn down(home: &Home) -> Result<Exit, CliError> {
     }
     match standing {
         Standing::Killed(_) => {
-            // Its machines ended with it: a keeper of each region sees to that.
+            // Its machines ended with it: a keeper of each region ends them.
             if let Some(held) = home.hold().await? {
                 held.forget()?;
             }
@@ -43,11 +43,11 @@ pub async fn down(home: &Home) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Asks it to end and waits until it has; how the folder stands then: Down, or Killed where it was
-/// being killed.
+/// Asks it to end and waits until it has. Returns the status of the folder: Down, or Killed if it was being
+/// killed.
 async fn end(home: &Home, record: &Record) -> Result<Standing, CliError> {
     let before = clock::monotonic();
-    // It may be gone before its answer is here: whether it is tells the lock.
+    // It may be gone before its answer arrives: the lock tells.
     let asked = Client { patience: ASKED, ..home.client(record)? }.down().await;
     if let Err(error @ (CallError::Refused { .. } | CallError::Stranger { .. })) = asked {
         return Err(told(record, error));

@@ -1,4 +1,4 @@
-//! `bgform sandbox env`: what a shell sets so that any AWS client speaks to the sandbox.
+//! `bgform sandbox env`: the variables with which any AWS client reaches the sandbox.
 
 use super::DirArg;
 use super::home::{self, Home};

@@ -1,9 +1,8 @@
-//! The folder of a sandbox, and who runs in it.
+//! The folder of a sandbox, and its daemon.
 //!
-//! `sandbox.lock` is held by the daemon for as long as it lives: that alone says whether one runs.
-//! `sandbox.json` says which; a record without a holder is what a killed daemon left. `sandbox.key` is
-//! the access key, which only the folder's owner can read; it outlives the daemon, so that shells which
-//! have it speak to the next one.
+//! The daemon holds `sandbox.lock` while it lives: only the lock tells whether one runs. `sandbox.json`
+//! describes it; a record without a holder is left by a killed daemon. `sandbox.key` is the access key, which
+//! only the folder's owner can read. It outlives the daemon, so that shells that have it reach the next one.
 
 use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io::{Read, Write};
@@ -22,20 +21,20 @@ use crate::clock::{self, Clock};
 use crate::sandbox::control::Client;
 use crate::sandbox::key::Key;
 
-/// A sandbox's folder, which need not exist yet.
+/// A sandbox's folder, which may not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     pub folder: PathBuf,
 }
 
-/// A daemon, as it says of itself.
+/// A daemon's description of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub pid: u32,
     pub port: u16,
-    /// By the machine's clock; the sandbox's own runs from it.
+    /// By the machine's clock; the sandbox's clock runs from it.
     pub started: Timestamp,
-    /// How many times as fast as the machine's.
+    /// The speed of the sandbox's clock, as a multiple of the machine's.
     pub speed: f64,
     pub version: String,
 }
@@ -43,12 +42,12 @@ pub struct Record {
 /// Whether a daemon runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Standing {
-    /// None has it, and the last one ended in order.
+    /// No daemon holds the folder, and the last one ended in order.
     Down,
-    /// None has it, and the last one was killed.
+    /// No daemon holds the folder, and the last one was killed.
     Killed(Record),
     Runs(Record),
-    /// One has it and has not said yet where it listens.
+    /// A daemon holds the folder and has not recorded its address yet.
     Starts,
 }
 
@@ -59,7 +58,7 @@ pub struct Held {
     _lock: File,
 }
 
-/// How long a lock that is only looked at may be in the way.
+/// Time for which another command's look at the lock may be in the way.
 const LOOKS: [Duration; 4] = [Duration::from_millis(20); 4];
 
 impl Record {
@@ -92,12 +91,12 @@ impl Home {
         Ok(Self { folder: std::path::absolute(&folder).unwrap_or(folder) })
     }
 
-    /// The one that commands with `--sandbox` use.
+    /// The folder that commands with `--sandbox` use.
     pub fn of_environment() -> Result<Self, CliError> {
         Self::of(None)
     }
 
-    /// ` --dir DIR` where commands would not find this folder by themselves, else nothing.
+    /// ` --dir DIR` if commands would not find this folder by themselves, otherwise empty.
     pub fn dir_argument(&self) -> String {
         match Self::of(None).is_ok_and(|usual| usual == *self) {
             true => String::new(),
@@ -105,7 +104,7 @@ impl Home {
         }
     }
 
-    /// Where the state of stacks is that are applied in it.
+    /// The folder with the states of stacks applied in the sandbox.
     pub fn stack_state(&self) -> PathBuf {
         self.folder.join("state")
     }
@@ -126,7 +125,7 @@ impl Home {
         self.folder.join("sandbox.key")
     }
 
-    /// Why the folder cannot be used, and what to do.
+    /// The error of an unusable folder, with the remedy.
     pub fn cannot(&self, what: &'static str) -> impl FnOnce(std::io::Error) -> CliError {
         let path = self.folder.clone();
         move |error| {
@@ -136,7 +135,7 @@ impl Home {
         }
     }
 
-    /// Makes the folder. One that holds other things is refused: `reset` removes what is in it.
+    /// Makes the folder. A folder with other content is refused, since `reset` removes the content.
     pub fn make(&self) -> Result<(), CliError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.map_err(self.cannot("made a sandbox's folder"))?;
@@ -158,7 +157,7 @@ impl Home {
     /// The sandbox's access key.
     ///
     /// # Errors
-    /// There is none, it cannot be read, or others of this machine could have.
+    /// When there is none, it cannot be read, or other users of this machine could have read it.
     pub fn key(&self) -> Result<Key, CliError> {
         let path = self.key_file();
         let open = || -> std::io::Result<(std::fs::Metadata, Vec<u8>)> {
@@ -188,8 +187,8 @@ impl Home {
         serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))
     }
 
-    /// Makes the key where there is none. The folder must be the user's own: its owner could replace
-    /// what is in it.
+    /// Makes the key if there is none. The folder must belong to the user: its owner could replace the
+    /// content.
     fn make_key(&self) -> Result<Key, CliError> {
         let meta = std::fs::metadata(&self.folder).map_err(self.cannot("read"))?;
         if meta.uid() != geteuid().as_raw() {
@@ -199,7 +198,7 @@ impl Home {
                 "name a folder of your own with --dir or BGFORM_SANDBOX_DIR",
             ));
         }
-        // It has user data and the key; a folder that was there before may be open to others.
+        // It holds user data and the key; a folder that existed before may be open to others.
         let closed = std::fs::set_permissions(&self.folder, Permissions::from_mode(0o700));
         closed.map_err(self.cannot("closed to others"))?;
         if !self.key_file().exists() {
@@ -216,12 +215,12 @@ impl Home {
         self.key()
     }
 
-    /// Control calls to the daemon that the record tells of.
+    /// A client for control calls to the daemon of the record.
     pub fn client(&self, record: &Record) -> Result<Client, CliError> {
         Ok(Client::new(record.port, self.key()?))
     }
 
-    /// Whether this is, or was, a sandbox's folder.
+    /// Tells whether this is, or was, a sandbox's folder.
     pub fn exists(&self) -> bool {
         self.lock().exists()
     }
@@ -239,7 +238,7 @@ impl Home {
         }
     }
 
-    /// Takes the folder for the life of the value; None where a daemon has it.
+    /// Takes the folder for the lifetime of the value; `None` if a daemon holds it.
     pub async fn hold(&self) -> Result<Option<Held>, CliError> {
         self.make()?;
         let file = File::options().write(true).open(self.lock()).map_err(self.cannot("written to"))?;
@@ -256,7 +255,7 @@ impl Home {
     /// The running daemon.
     ///
     /// # Errors
-    /// That none runs, or that it was killed, and what to do.
+    /// When none runs, or it was killed, with the remedy.
     pub fn running(&self) -> Result<Record, CliError> {
         match self.standing() {
             Standing::Runs(record) => Ok(record),
@@ -277,7 +276,7 @@ impl Home {
         }
     }
 
-    /// What a killed daemon is told of as.
+    /// The message about a killed daemon.
     pub fn killed(&self, record: &Record) -> String {
         let (pid, at) = (record.pid, record.started);
         format!("the sandbox in {} was killed (process {pid}, started {at:.0})", self.folder.display())
@@ -285,12 +284,12 @@ impl Home {
 }
 
 impl Held {
-    /// The key that the daemon answers to.
+    /// The key that the daemon accepts.
     pub fn key(&self) -> Result<Key, CliError> {
         self.home.make_key()
     }
 
-    /// Writes down where the daemon is reached.
+    /// Records the daemon's address.
     pub fn record(&self, record: &Record) -> Result<(), CliError> {
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(&self.home.folder)?;
@@ -302,7 +301,7 @@ impl Held {
         write().map_err(self.home.cannot("written to"))
     }
 
-    /// Removes the record: nobody can be reached.
+    /// Removes the record: no daemon can be reached.
     pub fn forget(&self) -> Result<(), CliError> {
         match std::fs::remove_file(self.home.record()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -317,7 +316,7 @@ pub fn refused(code: &'static str, message: impl Into<String>, help: impl Into<S
     CliError::Refused { code, message: message.into(), help: help.into() }
 }
 
-/// The region that a command is for.
+/// The region of a command.
 pub fn region(global: &Global) -> String {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let given = global.region.clone();

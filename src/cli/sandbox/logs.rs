@@ -1,4 +1,4 @@
-//! `bgform sandbox logs`: files of the sandbox's folder, as they are and as they grow.
+//! `bgform sandbox logs`: prints files of the sandbox's folder, and follows them as they grow.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -36,7 +36,7 @@ pub struct LogsArgs {
     dir: DirArg,
 }
 
-/// How often a file that is followed is looked at.
+/// The interval at which a followed file is read.
 const LOOK: Duration = Duration::from_millis(200);
 
 pub async fn run(args: LogsArgs) -> Result<Exit, CliError> {
@@ -90,21 +90,21 @@ async fn print(path: &Path, follow: bool) -> Result<Exit, CliError> {
                 errln!("Lines are missing here: the log grew faster than it was read.");
             }
             Seen::End if follow => clock::sleep(LOOK).await,
-            // It went with its instance.
+            // The file was removed with its instance.
             Seen::End | Seen::Gone => return Ok(Exit::Done),
         }
     }
 }
 
-/// Where a log goes: as it is to a file or a program, and to a terminal without what would act there.
+/// The output of a log: unchanged to a file or a program, without acting characters to a terminal.
 struct Out {
     terminal: bool,
-    /// The beginning of a character whose rest was not read yet.
+    /// The start of a character whose other bytes were not read yet.
     left: Vec<u8>,
 }
 
 impl Out {
-    /// Whether there is still a reader.
+    /// Prints a part; returns whether there is still a reader.
     fn print(&mut self, part: &[u8]) -> bool {
         let mut out = std::io::stdout().lock();
         if !self.terminal {

@@ -1,4 +1,4 @@
-//! `bgform sandbox`: a local region on this machine, started, looked at, broken on purpose, ended.
+//! `bgform sandbox`: starts, inspects, disturbs and ends a local region on this machine.
 
 pub mod daemon;
 mod down;
@@ -127,7 +127,7 @@ fn after_help() -> String {
     )
 }
 
-/// A factor that time can run with.
+/// Parses the speed factor of time.
 pub fn speed(text: &str) -> Result<f64, String> {
     let speed: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
     match (0.1..=1000.0).contains(&speed) {
@@ -151,7 +151,7 @@ pub async fn run(global: &Global, args: SandboxArgs) -> Result<Exit, CliError> {
     }
 }
 
-/// What a control call that failed is told as.
+/// The error of a failed control call.
 fn told(record: &Record, error: CallError) -> CliError {
     match error {
         CallError::Refused { text, .. } => refused("bgform::sandbox::refused", text, "nothing was changed"),

@@ -1,4 +1,4 @@
-//! `bgform sandbox status`: what is in it.
+//! `bgform sandbox status`: the content of the sandbox.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct StatusArgs {
     dir: DirArg,
 }
 
-/// How long it is waited for.
+/// Maximum time to wait for the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub async fn run(args: StatusArgs) -> Result<Exit, CliError> {

@@ -17,11 +17,11 @@ use crate::sandbox::faults::Fault;
 use crate::sandbox::log;
 use crate::terminal::errln;
 
-/// The port where none is named.
+/// The default port.
 pub const PORT: u16 = 4577;
-/// How long a daemon may take until it answers.
+/// Maximum time until a daemon answers.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often the length of the daemon's log is looked at.
+/// The interval at which the length of the daemon's log is checked.
 const LOOK: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, clap::Args)]
@@ -111,7 +111,7 @@ pub async fn running(home: &Home) -> Result<Record, CliError> {
     match home.standing() {
         Standing::Runs(record) => return Ok(record),
         Standing::Starts => {
-            // Two commands at once: the other one's daemon is waited for.
+            // Two commands started at once: waits for the other's daemon.
             for _ in 0..100 {
                 clock::sleep(Duration::from_millis(100)).await;
                 if let Standing::Runs(record) = home.standing() {
@@ -123,7 +123,7 @@ pub async fn running(home: &Home) -> Result<Record, CliError> {
     }
     let was_killed = was_killed(home);
     let mut start = Start { home: home.clone(), port: PORT, speed: 1.0, faults: Vec::new() };
-    // Somebody else's 4577 is no reason to stop: nobody has named a port.
+    // If the default port is taken, another is used: nobody has named a port.
     if std::net::TcpListener::bind(("127.0.0.1", PORT)).is_err() {
         start.port = 0;
     }
@@ -138,7 +138,7 @@ pub async fn running(home: &Home) -> Result<Record, CliError> {
     Ok(record)
 }
 
-/// Starts this binary again in the background and waits until it answers or says why not.
+/// Starts this binary again in the background and waits until it answers or reports an error.
 async fn background(start: &Start) -> Result<Record, CliError> {
     let home = &start.home;
     home.make()?;
@@ -176,7 +176,7 @@ async fn background(start: &Start) -> Result<Record, CliError> {
             Err(refused("bgform::sandbox::start", message, help))
         }
         Err(_) => {
-            // Nothing is left behind: neither one that hangs nor one that is not waited for.
+            // No process is left behind: neither a hanging one nor one that is no longer awaited.
             let _ = child.kill().await;
             let message = "the sandbox ended or hung before it answered";
             Err(refused("bgform::sandbox::start", message, format!("what it said is in {}", log.display())))
@@ -184,7 +184,7 @@ async fn background(start: &Start) -> Result<Record, CliError> {
     }
 }
 
-/// The process in the background: a session of its own, and one word to who started it.
+/// Runs the background process: in a session of its own, with one message to its starter.
 async fn detached(start: Start) -> Exit {
     // It leads no group yet, so this does not fail; if it does, a terminal's hangup ends it.
     let _ = rustix::process::setsid();
@@ -204,14 +204,14 @@ async fn detached(start: Start) -> Exit {
     Exit::Failed
 }
 
-/// Keeps the log, which is this process's standard error, within its bound.
+/// Keeps the log, this process's standard error, within its limit.
 async fn bounded(path: &Path) -> Infallible {
     loop {
         clock::sleep(LOOK).await;
         if log::within(path, log::LIMIT).is_ok_and(|was_within| !was_within)
             && let Ok(new) = log::open(path)
         {
-            // What is written until then is in the older one.
+            // Text written until then is in the older file.
             let _ = rustix::stdio::dup2_stderr(new);
         }
     }

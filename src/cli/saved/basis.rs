@@ -1,5 +1,5 @@
-//! What a plan is made from, as a saved plan keeps it: the account, the files, the options and the
-//! state. Each is taken from what the command line and the program have; nothing is read or written.
+//! The inputs of a plan, as a saved plan keeps them: the account, the files, the options and the state. All
+//! come from the command line and the program; nothing is read or written.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ pub(super) struct Place {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct File {
     pub(super) path: PathBuf,
-    /// SHA-256, to say which file has changed.
+    /// SHA-256, to tell which file has changed.
     pub(super) digest: String,
 }
 
@@ -40,19 +40,19 @@ pub(super) struct Chosen {
     pub(super) supersede: bool,
 }
 
-/// The options that choose account and state, wherever they came from.
+/// The options that choose account and state, whatever their source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Where {
     pub(super) region: Option<String>,
     pub(super) profile: Option<String>,
     pub(super) endpoint_url: Option<String>,
     pub(super) state: Option<PathBuf>,
-    /// The user's sandbox, and not AWS.
+    /// Whether it is the user's sandbox instead of AWS.
     #[serde(default)]
     pub(super) sandbox: bool,
 }
 
-/// Which state it was.
+/// The identity of the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Serial {
     pub(super) lineage: String,
@@ -76,7 +76,7 @@ impl Place {
 }
 
 impl File {
-    /// With the text as the program has read it.
+    /// The digest is of the text that the program has read.
     pub(super) fn of(path: &Path, program: &Program) -> Self {
         let path = absolute(path);
         let text = program.sources.iter().find(|(_, source, _)| absolute(source) == path);
@@ -94,7 +94,7 @@ impl Chosen {
 }
 
 impl Serial {
-    /// None for the snapshot of a stack that has never been applied.
+    /// `None` for the snapshot of a stack that was never applied.
     pub(super) fn of(snapshot: &Snapshot) -> Option<Self> {
         (snapshot.serial > 0 || snapshot.sequence > 0).then(|| Self {
             lineage: snapshot.lineage.clone(),

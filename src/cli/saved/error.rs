@@ -1,4 +1,4 @@
-//! Why a saved plan is not written, not read, or no longer holds. Data only.
+//! Why a saved plan cannot be written or read, or no longer holds. Data only.
 
 use std::path::PathBuf;
 

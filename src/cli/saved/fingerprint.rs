@@ -1,5 +1,6 @@
-//! One digest over all that a plan's steps are, and one over each of its rollouts. A plan comes in, a digest goes out: two plans have
-//! the same one if the same things happen in the same order. Secrets are in it, so a file has it [`sealed`].
+//! One digest over all steps of a plan, and one over each of its rollouts. A plan comes in, a digest goes
+//! out: two plans have the same digest if they do the same in the same order. Secrets are in it, so a file
+//! holds it [`sealed`].
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ pub(super) fn fingerprint(plan: &Plan) -> String {
 }
 
 /// SHA-256 over each rollout, by deployment: its stages with weights, capacity, waits and ways back, its
-/// gates and what was proved. Notes are for people.
+/// gates and its proof. Notes are for people and left out.
 pub(super) fn rollouts(plan: &rollout::Plan) -> BTreeMap<String, String> {
     let digests = plan.rollouts.documents().into_iter().map(|(name, mut document)| {
         if let Some(members) = document.as_object_mut() {
@@ -40,10 +41,10 @@ pub(super) fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// So often is a digest taken again: whoever has the file and guesses at a secret pays for each guess.
+/// Number of repetitions of a digest, to make each guess at a secret costly.
 const ROUNDS: usize = 20_000;
 
-/// A fingerprint of what may hold secrets, which can only be guessed at, and not looked up in a table.
+/// A salted fingerprint of a text with secrets: it can only be guessed at, not looked up in a table.
 pub(super) fn sealed(salt: &str, text: &str) -> String {
     let first = Sha256::digest([salt.as_bytes(), b"\0", text.as_bytes()].concat());
     hex::encode((0..ROUNDS).fold(first, |last, _| Sha256::digest([salt.as_bytes(), &last].concat())))

@@ -131,7 +131,7 @@ fn a_saved_plan_reads_back_and_is_its_owners_alone() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    // Again, over itself.
+    // Once more, over the same file.
     written.write(&path).unwrap();
 }
 
@@ -149,7 +149,7 @@ fn the_variables_read_back_to_the_same_values_wherever_they_came_from() {
     assert_eq!(again(secret).variables, first.variables);
     assert_eq!(saved.missing(&again(secret)), Vec::<String>::new());
     saved.still_holds(&again(secret), &plan(snapshot(0), 80)).unwrap();
-    // What is sensitive is not in it, and another value is not that of the plan.
+    // The sensitive value is not in it, and another value does not match the plan.
     assert_eq!(saved.missing(&again("password=another")), ["password"]);
     let folder = tempfile::tempdir().unwrap();
     let secret = program(STACK, &["password=quay-mole-19"], None);

@@ -1,5 +1,5 @@
-//! The values of a stack's variables as texts that `--var name=text` reads back to the same values. A
-//! program comes in, texts go out, and none of what is sensitive.
+//! The values of a stack's variables as texts that `--var name=text` parses back to the same values. A
+//! program comes in; texts go out, without sensitive values.
 
 use crate::lang::ast::{Block, Node};
 use crate::lang::evaluate::evaluate;
@@ -12,8 +12,8 @@ pub(super) fn sensitive(program: &Program) -> impl Iterator<Item = (&String, &Va
     program.variables.iter().filter(|(_, value)| value.has_sensitive())
 }
 
-/// `name=text` of every variable that may be shown. One whose value no text gives is left out where its
-/// default gives it; otherwise its name is the error.
+/// `name=text` of every variable that may be shown. A variable whose value has no text is left out if it is
+/// its default; otherwise its name is the error.
 pub(super) fn texts(program: &Program) -> Result<Vec<String>, String> {
     let view = program.unreleased();
     let mut texts = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn texts(program: &Program) -> Result<Vec<String>, String> {
     Ok(texts)
 }
 
-/// Whether a text is the value itself: the type is string, any or none.
+/// Tells whether a text is the value itself: the type is string, any or none.
 fn takes_text(block: &Block) -> bool {
     let declared = block.body.attributes.iter().find(|attribute| attribute.name.text == "type");
     declared.is_none_or(

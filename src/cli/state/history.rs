@@ -1,4 +1,4 @@
-//! `bgform state history`: the serials that are kept, newest first.
+//! `bgform state history`: the kept serials, newest first.
 
 use super::StackArg;
 use crate::cli::show::table;
@@ -16,7 +16,7 @@ pub struct HistoryArgs {
 }
 
 pub fn run(global: &Global, args: HistoryArgs) -> Result<Exit, CliError> {
-    // A state that does not read is when its history is wanted most, so only the history is read.
+    // The history is wanted most when the state cannot be read, so only the history is read.
     let store = locate::store_at(global, args.stack.stack.as_deref())?;
     let history = store.history()?;
     if history.is_empty() {

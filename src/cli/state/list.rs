@@ -1,4 +1,4 @@
-//! `bgform state list`: the addresses in the state, one a line, for people and for scripts.
+//! `bgform state list`: the addresses in the state, one on each line, for people and for scripts.
 
 use super::StackArg;
 use crate::cli::show::{rows, table};

@@ -1,4 +1,4 @@
-//! `bgform state migrate`: the state moves into a bucket, out of it, or to another folder.
+//! `bgform state migrate`: moves the state into a bucket, out of it, or to another folder.
 
 use std::path::PathBuf;
 

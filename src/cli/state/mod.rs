@@ -1,5 +1,4 @@
-//! `bgform state`: looking at what bgform remembers, and putting it right. No resource is looked at, and
-//! nothing in the account changes.
+//! `bgform state`: inspects and corrects the state. Reads no resource, and changes nothing in the account.
 
 use std::path::{Path, PathBuf};
 
@@ -86,7 +85,7 @@ pub async fn run(global: &Global, args: StateArgs) -> Result<Exit, CliError> {
     }
 }
 
-/// A state that is going to be changed by hand, locked.
+/// A locked state for changes by hand.
 struct Hand {
     store: Store,
     lock: LockGuard,
@@ -94,7 +93,7 @@ struct Hand {
 }
 
 impl Hand {
-    /// Locks a state that is there and that no earlier apply has left in the middle of something.
+    /// Locks an existing state without open operations.
     async fn on(global: &Global, stack: Option<&Path>, command: &str) -> Result<Self, CliError> {
         let store = locate::store_at(global, stack)?;
         // Without this a mistyped stack would leave an empty folder.
@@ -111,7 +110,7 @@ impl Hand {
     }
 }
 
-/// Refuses where an operation was cut short: what it did is looked up before anything else.
+/// Refuses if an operation was cut short: its result must be looked up before anything else.
 pub fn nothing_open(open: &[crate::state::OpenOperation]) -> Result<(), CliError> {
     let Some(first) = open.first() else { return Ok(()) };
     Err(CliError::Refused {
@@ -123,7 +122,7 @@ pub fn nothing_open(open: &[crate::state::OpenOperation]) -> Result<(), CliError
     })
 }
 
-/// Writes changes that no operation made, and a snapshot with them.
+/// Records changes that no operation made, and a snapshot with them.
 pub async fn keep(
     store: &Store,
     lock: &LockGuard,
@@ -140,7 +139,7 @@ pub async fn keep(
     Ok(snapshot)
 }
 
-/// Says what was done, and under which serial.
+/// Reports the changes, and their serial.
 fn tell(lines: &[String], snapshot: &Snapshot) {
     let mut text = lines.join("\n");
     text.push_str(&format!("\nKept as serial {}.\n", snapshot.serial));

@@ -1,5 +1,5 @@
-//! `bgform state mv`: a resource that was renamed in the stack keeps its record, so that nothing
-//! is made again.
+//! `bgform state mv`: keeps the record of a resource that was renamed in the stack, so that it is not created
+//! again.
 
 use super::{Hand, StackArg, tell};
 use crate::address::Address;

@@ -1,5 +1,5 @@
-//! `bgform state rebuild`: a state that was lost, from what the account has. Shows what was found and asks; changes
-//! nothing in the account.
+//! `bgform state rebuild`: rebuilds a lost state from the account. Shows the found resources and asks;
+//! changes nothing in the account.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -60,7 +60,7 @@ pub(super) async fn run(global: &Global, args: RebuildArgs) -> Result<Exit, CliE
         ask_at_terminal()?;
     }
     let lock = locked(global, &store, COMMAND).await?;
-    // Others may have made one meanwhile.
+    // Another process may have made a state meanwhile.
     let there = store.load()?.map(|loaded| loaded.snapshot);
     if there
         .as_ref()

@@ -1,4 +1,4 @@
-//! `bgform state restore`: a kept serial in the place of a state that does not read, or says what is not so.
+//! `bgform state restore`: replaces a state that cannot be read, or is wrong, by a kept serial.
 
 use super::{StackArg, nothing_open};
 use crate::cli::apply::ask_at_terminal;
@@ -30,7 +30,7 @@ pub async fn run(global: &Global, args: RestoreArgs) -> Result<Exit, CliError> {
     let history = store.history()?;
     let asked = |kept: &&crate::state::HistoryEntry| args.serial.is_none_or(|serial| kept.serial == serial);
     let Some(kept) = history.iter().rev().find(asked) else {
-        // Says what is wrong with it, or that there is none.
+        // Reports the fault of that serial, or that it does not exist.
         store.load_serial(args.serial.unwrap_or_default())?;
         locate::loaded(&store)?;
         return Ok(Exit::Done);

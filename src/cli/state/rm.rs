@@ -1,4 +1,4 @@
-//! `bgform state rm`: lets go of resources. They stay in the account, and bgform neither changes
+//! `bgform state rm`: removes resources from the state. They stay in the account, and bgform neither changes
 //! nor deletes them from then on.
 
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ pub async fn run(global: &Global, args: RmArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The last word is the stack if it has no address's shape; all others are addresses.
+/// The last word is the stack if it has no address's form; all others are addresses.
 fn addresses_and_stack(mut words: Vec<String>) -> Result<(Vec<Address>, Option<PathBuf>), CliError> {
     let stack = words.pop_if(|last| locate::as_address(last).is_none()).map(PathBuf::from);
     if words.is_empty() {
