@@ -1,4 +1,4 @@
-//! What was called: a line each in `calls.log`, and counts.
+//! Records calls: a line each in `calls.log`, and counts.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -32,13 +32,13 @@ impl Calls {
     pub fn note(&self, service: &Service, action: &str, outcome: &str, at: Timestamp, took: Duration) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         *inner.counts.entry((service.name(), action.to_owned())).or_default() += 1;
-        // The name of an action that there is not may be any text: it stays on its line.
+        // The name of an unknown action may be any text: it is escaped to stay on its line.
         let (name, action, took) = (service.name(), action.escape_debug(), took.as_millis());
         // A log that cannot be written stops nothing.
         let _ = inner.log.append(format!("{at:.3} {took}ms {name} {action} {outcome}\n").as_bytes());
     }
 
-    /// How often each action was called since the region was opened.
+    /// Number of calls of each action since the region was opened.
     pub fn counts(&self) -> BTreeMap<(&'static str, String), u64> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).counts.clone()
     }

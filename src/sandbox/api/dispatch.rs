@@ -16,7 +16,7 @@ use crate::state::{Repeat, State, random_hex};
 use crate::sts;
 use crate::wire::{self, Request, Wire};
 
-/// How a call ended.
+/// The outcome of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Outcome {
     Answer(Value),
@@ -25,7 +25,7 @@ pub(super) enum Outcome {
     Silence,
 }
 
-/// Answers one HTTP request; None: the connection is to end without an answer.
+/// Answers one HTTP request; `None` ends the connection without an answer.
 pub(crate) async fn answer(
     shared: &Shared,
     headers: &HeaderMap,
@@ -63,11 +63,11 @@ pub(crate) async fn answer(
     respond(request.protocol, &request.action, &service.wire, &outcome, &id)
 }
 
-/// What a call that only reads answers now: without faults, lag and log, for the sandbox's own use.
-/// Parameters are as a query gives them: `{"LoadBalancerArn": "..."}`.
+/// Returns the current answer of a call that only reads, without faults, lag and log, for the sandbox's own
+/// use. Parameters are in a query's form: `{"LoadBalancerArn": "..."}`.
 ///
 /// # Errors
-/// As a client gets them.
+/// Those that a client gets.
 pub fn ask(
     region: &Region,
     service: &'static Service,
@@ -83,7 +83,7 @@ pub fn ask(
     }
 }
 
-/// The HTTP answer of an outcome; None: there is to be none.
+/// The HTTP answer of an outcome; `None` if there is to be none.
 pub(super) fn respond(
     protocol: Protocol,
     action: &str,

@@ -1,4 +1,4 @@
-//! How each protocol refuses a request that nobody with the sandbox's key has signed.
+//! The refusal of a request without a signature by the sandbox's key, in each protocol.
 
 use bytes::Bytes;
 use http_body_util::Full;

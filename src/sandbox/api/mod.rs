@@ -45,31 +45,31 @@ pub struct Service {
     pub actions: &'static [Actions],
     /// The shapes of their parameters.
     pub shapes: LazyLock<Shapes>,
-    /// None: it does nothing by itself.
+    /// `None`: time has no effect on it.
     pub tick: Option<Tick>,
 }
 
-/// One call: what it asks, and the region's state, to be read or (unless the action only reads)
-/// changed. A change is kept only when the handler answers, so it may change first and refuse later.
+/// One call: its request, and the region's state, to be read or (unless the action only reads) changed. A
+/// change is kept only if the handler succeeds, so a handler may change first and refuse later.
 #[derive(Debug)]
 pub struct Call<'a> {
     pub state: &'a mut State,
     pub params: &'a Params,
     pub now: Timestamp,
     pub metrics: &'a Metrics,
-    /// The region's folder, for what is kept in files (console output).
+    /// The region's folder, for data in files (console output).
     pub folder: &'a std::path::Path,
 }
 
-/// Answers one action, whose parameters are as its shape has them. The answer is the content of the
-/// result element: an object whose keys are element names; lists are written as AWS writes them (`item`
-/// or `member` elements); null is left out; numbers and booleans become text in XML.
+/// Answers one action, whose parameters follow its shape. The answer is the content of the result element: an
+/// object whose keys are element names. Lists are in AWS's form (`item` or `member` elements), null is left
+/// out, numbers and booleans become text in XML.
 pub type Handler = fn(&mut Call) -> Result<Value, Refusal>;
 
-/// Lets time pass in a service: what is due now is done; when to look again.
+/// Lets time pass in a service: does what is due now, and returns when to call it again.
 pub type Tick = fn(&mut State, &Metrics, Timestamp) -> Option<Timestamp>;
 
-/// Calls and who answers them.
+/// Actions and their handlers.
 pub type Actions = &'static [(&'static str, Handler)];
 
 impl Service {
@@ -83,14 +83,14 @@ impl Service {
         self.wire.name
     }
 
-    /// Who answers an action.
+    /// The handler of an action.
     fn handler(&self, action: &str) -> Result<Handler, Refusal> {
         let mut all = self.actions.iter().copied().flatten();
         let found = all.find(|(name, _)| *name == action);
         found.map(|(_, handler)| *handler).ok_or_else(|| self.wire.unknown(action))
     }
 
-    /// The protocol of parameters that came in none.
+    /// The protocol of parameters that came without one.
     fn protocol(&self) -> Protocol {
         self.wire.query.unwrap_or(Protocol::Json(""))
     }
@@ -101,14 +101,14 @@ impl Service {
     }
 }
 
-/// There is one of each name.
+/// Service names are unique.
 impl PartialEq for Service {
     fn eq(&self, other: &Self) -> bool {
         self.name() == other.name()
     }
 }
 
-/// Whether an action only reads.
+/// Tells whether an action only reads.
 pub fn only_reads(action: &str) -> bool {
     ["Describe", "Get", "List", "Search"].iter().any(|verb| action.starts_with(verb))
 }

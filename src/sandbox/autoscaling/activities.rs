@@ -1,4 +1,4 @@
-//! Scaling activities: what a group did to its instances, and why (API_Activity).
+//! Scaling activities: a group's changes of its instances, and their causes (API_Activity).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::state::State;
 /// The calls about activities, by name.
 pub const ACTIONS: Actions = &[("DescribeScalingActivities", describe)];
 
-/// How many activities are remembered; AWS keeps those of six weeks.
+/// Number of activities that are kept; AWS keeps those of six weeks.
 const KEPT: usize = 2000;
 
 /// One activity.
@@ -87,7 +87,7 @@ impl AutoScaling {
         id
     }
 
-    /// An activity goes on; one that has ended stays as it is.
+    /// Updates an activity; one that has ended stays as it is.
     pub fn proceed(&mut self, id: Option<&str>, status: Status, progress: u8, now: Timestamp) {
         let found = self.activities.iter_mut().rev().find(|one| Some(one.id.as_str()) == id);
         if let Some(activity) = found.filter(|one| !one.status.ended()) {
@@ -106,7 +106,7 @@ impl AutoScaling {
         }
     }
 
-    /// Whether a group has an activity under way.
+    /// Tells whether a group has an activity under way.
     pub fn active(&self, arn: &str) -> bool {
         self.activities.iter().any(|one| one.group_arn == arn && !one.status.ended())
     }

@@ -12,7 +12,7 @@ pub struct Cron {
     days: Vec<i8>,
     months: Vec<i8>,
     weekdays: Vec<i8>,
-    /// Whether the day fields are `*`: where neither is, one of them is enough.
+    /// Whether a day field is `*`: if neither is, one match is enough.
     any_day: bool,
     any_weekday: bool,
 }
@@ -20,11 +20,11 @@ pub struct Cron {
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-/// Beyond so many days nothing is looked for: February 29 comes within eight years.
+/// Maximum number of days to search: February 29 comes within eight years.
 const DAYS: usize = 366 * 9;
 
 impl Cron {
-    /// None for what is no recurrence.
+    /// Parses a recurrence; `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let fields: Vec<&str> = text.split_whitespace().collect();
         let [minute, hour, day, month, weekday] = fields.as_slice() else { return None };
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(next("*/15 * * * *", "2026-01-01T00:00:00Z"), "2026-01-01T00:15:00Z");
         assert_eq!(next("30 6 * * Mon-Fri", "2026-01-02T07:00:00Z"), "2026-01-05T06:30:00Z");
         assert_eq!(next("0 0 29 2 *", "2026-01-01T00:00:00Z"), "2028-02-29T00:00:00Z");
-        // Where both days are given, one of them is enough.
+        // If both day fields are given, one match is enough.
         assert_eq!(next("0 0 1 * 7", "2026-01-02T00:00:00Z"), "2026-01-04T00:00:00Z");
         for wrong in ["* * * *", "60 * * * *", "5-1 * * * *", "*/0 * * * *", "x * * * *"] {
             assert_eq!(Cron::parse(wrong), None, "{wrong}");

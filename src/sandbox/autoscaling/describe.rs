@@ -11,7 +11,7 @@ use crate::state::State;
 pub const ACTIONS: Actions =
     &[("DescribeAutoScalingGroups", groups), ("DescribeAutoScalingInstances", instances)];
 
-/// Filters: tags. Names that are not there are left out.
+/// The groups that match tag filters. Missing names are left out.
 fn groups(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let names = params.texts("AutoScalingGroupNames");
@@ -27,7 +27,7 @@ fn groups(call: &mut Call) -> Result<Value, Refusal> {
     paged(params, "AutoScalingGroups", found, (50, 100))
 }
 
-/// Auto Scaling says of a filter that it does not know what it says of any wrong value.
+/// Auto Scaling refuses an unknown filter like any wrong value.
 fn filter_name(refusal: Refusal) -> Refusal {
     Refusal::validation(refusal.message)
 }
@@ -84,9 +84,9 @@ fn group_shown(state: &State, group: &Group, with_instances: bool) -> Value {
     Value::Object(answer)
 }
 
-/// An instance of a group; `DescribeAutoScalingInstances` names the group and writes the health in
-/// capitals. There is no `ImageId`: it is told of instances whose image is not their launch
-/// template's (API_Instance of Auto Scaling).
+/// An instance of a group; `DescribeAutoScalingInstances` names the group and writes the health in capitals.
+/// `ImageId` is absent: AWS shows it only for instances whose image is not their launch template's
+/// (API_Instance of Auto Scaling).
 fn member_shown(state: &State, group: &Group, member: &Member, alone: bool) -> Value {
     let health = match (member.unhealthy.is_some(), alone) {
         (true, false) => "Unhealthy",

@@ -1,4 +1,4 @@
-//! What a group is, and what it knows of its instances.
+//! A group and its data about its instances.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,15 +21,15 @@ pub struct Group {
     pub name: String,
     pub arn: String,
     pub created_at: Timestamp,
-    /// What instances are launched from; of the mixed instances policy where there is one.
+    /// The launch template of instances, from the mixed instances policy if there is one.
     pub template: Template,
-    /// The mixed instances policy as it is answered.
+    /// The mixed instances policy in the form of answers.
     pub mixed: Option<Value>,
     pub min: i64,
     pub max: i64,
     pub desired: i64,
     pub cooldown: i64,
-    /// The subnets as they were given; none where only zones were.
+    /// The given subnets; empty if only zones were given.
     pub subnets: Vec<String>,
     pub zones: Vec<String>,
     /// Target groups, by ARN.
@@ -43,7 +43,7 @@ pub struct Group {
     pub warmup: Option<i64>,
     /// `none`, `prevent-force-deletion`, `prevent-all-deletion`.
     pub deletion_protection: String,
-    /// Settings that are kept as they were given and change nothing here, by their API names.
+    /// Settings that are kept and have no effect here, by their API names.
     pub kept: BTreeMap<String, Value>,
     /// Value, and whether instances get it.
     pub tags: BTreeMap<String, (String, bool)>,
@@ -56,7 +56,7 @@ pub struct Group {
     pub schedule: IndexMap<String, Action>,
     /// The oldest first.
     pub refreshes: Vec<Refresh>,
-    /// Why the desired capacity is what it is: told in the cause of the activities that follow.
+    /// The reason of the current desired capacity, for the cause of later activities.
     pub cause: String,
     /// The end of the last scaling activity, which cooldowns are counted from.
     pub scaled_at: Option<Timestamp>,
@@ -82,7 +82,7 @@ impl Template {
         json!({ "LaunchTemplateId": self.id, "LaunchTemplateName": self.name, "Version": self.version })
     }
 
-    /// Whether it is a version that cannot become another one.
+    /// Tells whether the version is a number, which never changes.
     pub fn pinned(&self) -> bool {
         !self.version.starts_with('$')
     }
@@ -136,7 +136,7 @@ impl Lifecycle {
         )
     }
 
-    /// Whether it counts as the group's capacity.
+    /// Tells whether it counts as the group's capacity.
     pub fn counts(self) -> bool {
         self.coming() || self == Lifecycle::InService
     }
@@ -148,9 +148,9 @@ impl Lifecycle {
 pub struct Member {
     pub id: String,
     pub state: Lifecycle,
-    /// Why it is unhealthy, in the words of a cause; none while it is healthy.
+    /// Why it is unhealthy, in the words of a cause; `None` while it is healthy.
     pub unhealthy: Option<String>,
-    /// The version, by number, that it was launched from; none for what was attached.
+    /// The version, by number, that it was launched from; `None` for an attached instance.
     pub template: Option<Template>,
     pub instance_type: String,
     pub zone: String,
@@ -166,7 +166,7 @@ pub struct Member {
     /// It came into service while AddToLoadBalancer was suspended: never registered (user guide,
     /// as-suspend-resume-processes).
     pub unregistered: bool,
-    /// Has been through its launch hooks: what comes back from standby does not again.
+    /// Whether its launch hooks are done: they do not run again after standby.
     pub launched: bool,
 }
 
@@ -181,17 +181,17 @@ impl Member {
 }
 
 impl Group {
-    /// Whether a process runs.
+    /// Tells whether a process runs.
     pub fn runs(&self, process: &str) -> bool {
         !self.suspended.contains_key(process)
     }
 
-    /// The capacity that is there or coming.
+    /// The existing and pending capacity.
     pub fn capacity(&self) -> i64 {
         self.instances.values().filter(|member| member.state.counts()).map(Member::units).sum()
     }
 
-    /// Whether its target groups judge its instances.
+    /// Tells whether its target groups judge its instances.
     pub fn judged_by_targets(&self) -> bool {
         self.health_type.split(',').any(|kind| kind.trim() == "ELB")
     }
@@ -205,7 +205,7 @@ impl Group {
         self.refreshes.last_mut().filter(|refresh| !refresh.status.ended())
     }
 
-    /// What the next instance is launched from: a refresh launches its desired configuration.
+    /// The template of the next launch: a refresh launches its desired configuration.
     pub fn launches(&self) -> (&Template, Option<&Value>) {
         match self.refresh().and_then(Refresh::launches) {
             Some((template, mixed)) => (template, mixed),

@@ -83,7 +83,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({}))
 }
 
-/// What is not named in the call stays as it is.
+/// Updates the parameters of the call; others stay as they are.
 fn update(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
     let name = params.needed("AutoScalingGroupName");
@@ -110,7 +110,7 @@ fn update(call: &mut Call) -> Result<Value, Refusal> {
             "a user request update of AutoScalingGroup constraints to min: {min}, max: {max}, desired: {desired}"
         );
         group.set_desired(desired, now, &why);
-        // What was wrong with the last launches may be mended.
+        // The cause of failed launches may be gone.
         (group.failures, group.next_launch) = (0, None);
         Ok(json!({}))
     })
@@ -188,7 +188,7 @@ fn set_desired(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({}))
 }
 
-/// `ScalingActivityInProgress` while a cooldown goes on.
+/// Refuses with `ScalingActivityInProgress` during a cooldown.
 pub fn cooled_down(group: &Group, cooldown: i64, now: jiff::Timestamp) -> Result<(), Refusal> {
     match group.scaled_at {
         Some(at) if later(at, cooldown) > now => Err(Refusal::new(

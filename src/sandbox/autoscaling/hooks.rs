@@ -1,5 +1,5 @@
-//! Lifecycle hooks: instances wait on their way in or out until somebody says that they may go on
-//! (user guide, lifecycle-hooks-overview).
+//! Lifecycle hooks: instances wait on their way in or out until a call lets them go on (user guide,
+//! lifecycle-hooks-overview).
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -41,7 +41,7 @@ pub struct Hook {
     pub role: Option<String>,
 }
 
-/// What an instance waits for: one action for each hook of its transition, by the hook's name.
+/// The wait of an instance: one action for each hook of its transition, by the hook's name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Wait {
@@ -53,14 +53,14 @@ pub struct Wait {
 pub struct Waiting {
     pub token: String,
     pub until: Timestamp,
-    /// No heartbeat goes beyond.
+    /// The limit of all heartbeats.
     pub at_most: Timestamp,
     pub timeout: i64,
     pub default_result: String,
     pub result: Option<String>,
 }
 
-/// How a wait stands.
+/// The outcome of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Waits(Option<Timestamp>),
@@ -69,7 +69,7 @@ pub enum Outcome {
 }
 
 impl Wait {
-    /// The wait that begins with this transition; None where no hook is for it.
+    /// The wait that begins with this transition; `None` if it has no hook.
     pub fn begin(group: &Group, transition: &str, now: Timestamp) -> Option<Self> {
         let hooks = group.hooks.iter().filter(|(_, hook)| hook.transition == transition);
         let actions: IndexMap<String, Waiting> = hooks
@@ -88,7 +88,7 @@ impl Wait {
         (!actions.is_empty()).then_some(Self { actions })
     }
 
-    /// One `ABANDON` ends the wait; otherwise all actions have to be completed or timed out.
+    /// One `ABANDON` ends the wait; otherwise all actions must be completed or timed out.
     pub fn outcome(&mut self, now: Timestamp) -> Outcome {
         let mut due = None;
         let mut waits = false;
@@ -115,7 +115,7 @@ impl Hook {
     }
 }
 
-/// Puts a hook into a group: a new one, or changes to one that is there.
+/// Adds a hook to a group, or changes an existing one.
 pub fn put(group: &mut Group, params: &Params) -> Result<(), Refusal> {
     let name = params.needed("LifecycleHookName");
     let mut hook = match group.hooks.get(&name) {
@@ -158,8 +158,8 @@ fn put_call(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({}))
 }
 
-/// Instances that wait for the hook go on as if they were told to (user guide, lifecycle-hooks:
-/// outstanding actions are completed with `ABANDON` on launch, `CONTINUE` on termination).
+/// Completes the actions of instances that wait for the hook (user guide, lifecycle-hooks: outstanding
+/// actions are completed with `ABANDON` on launch, `CONTINUE` on termination).
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
     let name = call.params.needed("LifecycleHookName");
     let group = changed_group(call.state, call.params)?;

@@ -64,7 +64,7 @@ fn terminate(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "Activity": activity.map(|id| call.state.autoscaling.shown(&id)) }))
 }
 
-/// While the grace period lasts the call does nothing, unless told not to respect it
+/// During the grace period the call has no effect, unless it is told not to respect that
 /// (API_SetInstanceHealth).
 fn set_health(call: &mut Call) -> Result<Value, Refusal> {
     let now = call.now;
@@ -103,7 +103,7 @@ fn set_protection(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({}))
 }
 
-/// An instance that another group has, or none.
+/// Refuses an instance that is in another group or does not exist.
 pub fn not_part(id: &str, group: &str) -> Refusal {
     Refusal::validation(format!("The instance {id} is not part of Auto Scaling group {group}."))
 }

@@ -1,4 +1,4 @@
-//! Limits of the account, and lists of what there is.
+//! Limits of the account, and lists of supported types.
 
 use serde_json::{Value, json};
 

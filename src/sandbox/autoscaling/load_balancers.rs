@@ -21,7 +21,7 @@ pub const ACTIONS: Actions = &[
     ("DetachTrafficSources", detach),
 ];
 
-/// Where an attachment is (API_LoadBalancerTargetGroupState).
+/// The state of an attachment (API_LoadBalancerTargetGroupState).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Attachment {
     #[default]
@@ -42,7 +42,7 @@ impl Attachment {
     }
 }
 
-/// The target groups that a call names in one way or another; each must be there.
+/// The target groups that a call names in either form; each must exist.
 pub fn asked(state: &State, params: &Params) -> Result<Vec<String>, Refusal> {
     let mut arns = params.texts("TargetGroupARNs");
     for source in params.items("TrafficSources") {
@@ -64,7 +64,7 @@ pub fn asked(state: &State, params: &Params) -> Result<Vec<String>, Refusal> {
     Ok(arns)
 }
 
-/// What is attached already stays as it is.
+/// Attaches target groups; attached ones stay as they are.
 fn attach(call: &mut Call) -> Result<Value, Refusal> {
     let arns = asked(call.state, call.params)?;
     let group = changed_group(call.state, call.params)?;
@@ -102,7 +102,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     paged(call.params, "LoadBalancerTargetGroups", items, (100, 100))
 }
 
-/// There are no classic load balancers.
+/// The region has no classic load balancers.
 fn describe_classic(call: &mut Call) -> Result<Value, Refusal> {
     named_group(call.state, call.params)?;
     Ok(json!({ "LoadBalancers": [] }))
@@ -137,18 +137,18 @@ pub fn deregister(state: &mut State, group: &Group, instance: &str, now: Timesta
     }
 }
 
-/// Whether an instance is a target of its group somewhere, draining or not.
+/// Tells whether an instance is a target in one of its group's target groups, draining or not.
 pub fn registered(state: &State, group: &Group, instance: &str) -> bool {
     group.target_groups.keys().any(|arn| targets::health(state, arn, instance).is_some())
 }
 
-/// Whether an instance is in a health state in a target group of its group.
+/// Tells whether an instance has a health state in one of its group's target groups.
 pub fn any_is(state: &State, group: &Group, instance: &str, wanted: HealthState) -> bool {
     let attached = group.target_groups.iter().filter(|(_, one)| !one.removing());
     attached.filter_map(|(arn, _)| targets::health(state, arn, instance)).any(|health| health.state == wanted)
 }
 
-/// Whether no target group holds an instance back: healthy in each, or checked by none.
+/// Tells whether every target group either finds an instance healthy or does not check it.
 pub fn fit(state: &State, group: &Group, instance: &str) -> bool {
     let attached = group.target_groups.iter().filter(|(_, one)| !one.removing());
     attached
@@ -156,7 +156,7 @@ pub fn fit(state: &State, group: &Group, instance: &str) -> bool {
         .all(|health| matches!(health, Some(HealthState::Healthy | HealthState::Unused)))
 }
 
-/// Goes on with what is being attached and detached.
+/// Advances attachments and detachments.
 pub fn tick(state: &mut State, group: &mut Group, now: Timestamp) {
     let serving: Vec<String> = group
         .instances

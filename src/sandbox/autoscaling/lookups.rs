@@ -1,10 +1,10 @@
-//! What groups ask of EC2 about names and places.
+//! Look-ups of EC2's names and places for groups.
 
 use super::group::Template;
 use crate::ec2::network;
 use crate::state::State;
 
-/// The zone of a subnet; None where there is no such subnet.
+/// The zone of a subnet; `None` if it does not exist.
 pub fn subnet_zone(state: &State, subnet: &str) -> Option<String> {
     state.ec2.subnets.get(subnet).map(|subnet| subnet.zone.clone())
 }

@@ -1,5 +1,5 @@
-//! EC2 Auto Scaling: groups that keep their size, replace what is unhealthy, refresh, and scale
-//! by schedule.
+//! EC2 Auto Scaling: groups that keep their size, replace unhealthy instances, refresh, and scale by
+//! schedule.
 
 mod activities;
 mod attach;
@@ -36,7 +36,7 @@ pub use activities::{Activity, Status};
 pub use engine::tick;
 pub use group::{Group, Lifecycle, Member};
 
-/// What Auto Scaling remembers.
+/// The state of Auto Scaling.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AutoScaling {
@@ -78,8 +78,7 @@ const ACTIONS: &[Actions] = &[
     tags::ACTIONS,
 ];
 
-/// Does something to a group and to the rest of the region at once. `ValidationError` where there
-/// is no such group.
+/// Changes a group together with the rest of the region. `ValidationError` if the group does not exist.
 fn with_group<T>(
     state: &mut State,
     name: &str,
@@ -102,7 +101,7 @@ fn changed_group<'a>(state: &'a mut State, params: &Params) -> Result<&'a mut Gr
     Ok(group)
 }
 
-/// The groups that a call is about: the one that it names, or all.
+/// The groups of a call: the named ones, or all.
 fn asked_groups<'a>(state: &'a State, params: &Params) -> Result<Vec<&'a Group>, Refusal> {
     match params.has("AutoScalingGroupName") {
         true => Ok(vec![named_group(state, params)?]),
@@ -120,8 +119,8 @@ fn not_found(name: &str) -> Refusal {
     Refusal::validation(format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"))
 }
 
-/// A part of a list as answers have it: the items under `name`, `default` of them where the call does not
-/// say how many and `most` at most, and the token of the next part.
+/// A page of a list: the items under `name`, at most `most` and by default `default`, and the token of the
+/// next page.
 fn paged(
     params: &Params,
     name: &str,
@@ -144,12 +143,12 @@ fn told(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
-/// `at` and so many seconds.
+/// `at` plus a number of seconds.
 fn later(at: Timestamp, seconds: i64) -> Timestamp {
     at.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
-/// The earlier of what is due.
+/// The earlier of two times.
 fn sooner(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     one.into_iter().chain(other).min()
 }

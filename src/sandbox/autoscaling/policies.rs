@@ -1,5 +1,4 @@
-//! Scaling policies: kept as they are accepted. Simple and step policies can be executed; nothing
-//! scales by metrics here.
+//! Scaling policies, kept as accepted. Simple and step policies can be executed; no metric triggers one here.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -22,7 +21,7 @@ pub const ACTIONS: Actions = &[
 /// API_DescribeAdjustmentTypes
 pub const ADJUSTMENTS: &[&str] = &["ChangeInCapacity", "ExactCapacity", "PercentChangeInCapacity"];
 
-/// What is kept as it was given, in the order of the answer.
+/// The settings that are kept, in the order of the answer.
 const KEPT: &[&str] = &[
     "AdjustmentType",
     "MinAdjustmentStep",
@@ -43,7 +42,7 @@ pub struct Policy {
     pub arn: String,
     pub kind: String,
     pub enabled: bool,
-    /// What was given, by API names.
+    /// The given settings, by API names.
     pub settings: Map<String, Value>,
 }
 
@@ -71,8 +70,8 @@ fn check(kind: &str, params: &Params) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What counts the requests of a policy is a target group that is attached to the group, and that the load
-/// balancer routes to (API_PredefinedMetricSpecification, ResourceLabel).
+/// Checks the resource label of a policy by requests: its target group is attached to the group, and the load
+/// balancer routes to it (API_PredefinedMetricSpecification, ResourceLabel).
 fn label(state: &State, group: &str, params: &Params) -> Result<(), Refusal> {
     let tracking = params.child("TargetTrackingConfiguration").unwrap_or_default();
     let metric = tracking.child("PredefinedMetricSpecification").unwrap_or_default();
@@ -155,7 +154,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     paged(params, "ScalingPolicies", items, (50, 100))
 }
 
-/// Where the policy of a call is: group and name. It may be named by its ARN alone.
+/// The place of a call's policy: group and name. The call may name it by its ARN alone.
 fn find(state: &State, params: &Params) -> Result<(String, String), Refusal> {
     let policy = params.needed("PolicyName");
     let group = params.text("AutoScalingGroupName");

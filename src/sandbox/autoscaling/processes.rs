@@ -22,7 +22,7 @@ pub const PROCESSES: &[&str] = &[
     "Terminate",
 ];
 
-/// The named processes; all where none is named.
+/// The named processes, or all if none is named.
 fn asked(params: &Params) -> Result<Vec<String>, Refusal> {
     let named = params.texts("ScalingProcesses");
     if let Some(unknown) = named.iter().find(|name| !PROCESSES.contains(&name.as_str())) {

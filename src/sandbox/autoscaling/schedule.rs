@@ -126,7 +126,7 @@ fn failed(name: &str, refusal: Refusal) -> Value {
     json!({ "ScheduledActionName": name, "ErrorCode": refusal.code, "ErrorMessage": refusal.message })
 }
 
-/// What fails is answered; the rest is done.
+/// Failed entries are answered; the others are carried out.
 fn put_batch(call: &mut Call) -> Result<Value, Refusal> {
     let arn = arn(call, &call.params.needed("AutoScalingGroupName"));
     let group = changed_group(call.state, call.params)?;
@@ -188,8 +188,8 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     paged(params, "ScheduledUpdateGroupActions", items, (50, 100))
 }
 
-/// Fires what is due; when the next one is. What would fire while ScheduledActions is suspended
-/// does not, and is not made up for (user guide, as-suspend-resume-processes).
+/// Fires what is due; returns when the next action is. An action that falls due while ScheduledActions is
+/// suspended does not fire, and is not made up for (user guide, as-suspend-resume-processes).
 pub fn tick(group: &mut Group, now: Timestamp) -> Option<Timestamp> {
     let mut due = None;
     for name in group.schedule.keys().cloned().collect::<Vec<_>>() {

@@ -21,7 +21,7 @@ pub const TERMINATION_POLICIES: &[&str] = &[
 
 const HEALTH_TYPES: &[&str] = &["EC2", "ELB", "VPC_LATTICE", "EBS"];
 
-/// Settings that are answered as they were given.
+/// Settings that are answered as given.
 const KEPT: &[&str] = &[
     "AvailabilityZoneDistribution",
     "AvailabilityZoneImpairmentPolicy",
@@ -171,8 +171,8 @@ fn launching(state: &State, group: &mut Group, params: &Params) -> Result<(), Re
     Ok(())
 }
 
-/// A template that is there, in a version that is there (API_LaunchTemplateSpecification: id or
-/// name, and `$Default` where no version is given).
+/// An existing template and version (API_LaunchTemplateSpecification: id or name, and `$Default` if no
+/// version is given).
 pub fn specified(state: &State, given: &Params) -> Result<Template, Refusal> {
     let (id, name) = (given.text("LaunchTemplateId"), given.text("LaunchTemplateName"));
     let which = match (id, name) {

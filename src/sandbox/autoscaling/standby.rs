@@ -53,7 +53,7 @@ fn enter(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "Activities": activities }))
 }
 
-/// The desired capacity grows with what comes back, and may not exceed the maximum.
+/// Returns instances to service. The desired capacity grows by their number, and may not exceed the maximum.
 fn exit(call: &mut Call) -> Result<Value, Refusal> {
     let (params, now) = (call.params, call.now);
     let name = params.needed("AutoScalingGroupName");

@@ -31,7 +31,7 @@ pub fn add(group: &mut Group, given: &[Params]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The tags without what instances get of them.
+/// The tags without their propagation to instances.
 pub fn plain(group: &Group) -> Tags {
     group.tags.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect()
 }
@@ -62,7 +62,7 @@ fn put(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({}))
 }
 
-/// A tag that is not there is no error; one with another value stays.
+/// Deletes tags. A missing tag is no error; one with another value stays.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
     for tag in call.params.items("Tags") {
         let key = tag.needed("Key");

@@ -1,4 +1,4 @@
-//! What groups do over time, driven by hand.
+//! Groups over time, with a manual clock.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -374,7 +374,7 @@ fn hooks_hold_instances_until_they_are_completed_or_time_out() {
     assert_eq!(world.ids(Lifecycle::TerminatingWait), [id]);
     world.pass(1);
     assert_eq!(world.ids(Lifecycle::TerminatingProceed).len(), 1);
-    // A launch that nobody completes is abandoned, which is the default.
+    // A launch hook that is not completed is abandoned by default.
     world.pass(BOOT);
     world.web("SetDesiredCapacity", json!({ "DesiredCapacity": 2 }));
     world.pass(BOOT + 29);

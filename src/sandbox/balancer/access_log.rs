@@ -16,16 +16,16 @@ use super::exchange::Record;
 use crate::clock;
 use crate::log;
 
-/// How often lines are written.
+/// The interval of writes.
 const WRITES: Duration = Duration::from_millis(200);
-/// How much may wait to be written; more is lost, as AWS loses lines (best effort).
+/// Bytes that may wait to be written; more is lost, as AWS loses lines (best effort).
 const MOST: usize = 64 << 20;
 
 /// Lines that wait to be written.
 #[derive(Debug, Default)]
 pub struct Log {
     lines: Mutex<Vec<u8>>,
-    /// None until they are written.
+    /// `None` until the lines are written.
     file: Mutex<Option<log::Log>>,
 }
 
@@ -36,7 +36,7 @@ thread_local! {
 }
 
 impl Log {
-    /// Writes the lines to a file, for as long as it is polled.
+    /// Writes the lines to a file while it is polled.
     pub async fn write(self: Arc<Self>, file: log::Log) {
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
         loop {
@@ -46,7 +46,7 @@ impl Log {
         }
     }
 
-    /// Writes what waits. Lines that a full disk does not take are lost.
+    /// Writes the waiting lines. Lines that a full disk refuses are lost.
     pub fn flush(&self) {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
@@ -152,7 +152,7 @@ fn words<const N: usize>(line: &mut Vec<u8>, words: [&str; N]) {
     }
 }
 
-/// At least so many digits; a line is written for every request, and `write!` takes its time.
+/// Writes a number with a minimum of digits; a line is written for every request, and `write!` is slow.
 fn number(line: &mut Vec<u8>, mut number: u64, width: usize) {
     let start = line.len();
     while number > 0 || line.len() - start < width {

@@ -70,7 +70,7 @@ pub fn redirect(
     (response, to)
 }
 
-/// What the placeholders stand for.
+/// The values of the placeholders.
 struct Own<'a> {
     protocol: &'a str,
     host: &'a str,

@@ -21,7 +21,7 @@ pub struct Forward {
 }
 
 impl Forward {
-    /// By weight, of all groups; None where no group has any, which an ALB answers with 503.
+    /// Chooses a group by weight; `None` if no group has weight, which an ALB answers with 503.
     pub fn by_weight(&self) -> Option<&Arc<Group>> {
         if let [(group, weight)] = self.groups.as_slice() {
             return (*weight > 0).then_some(group);
@@ -33,8 +33,8 @@ impl Forward {
         self.at(rand::rng().random_range(0..total))
     }
 
-    /// The group of a connection that is passed through: by weight, and with stickiness the same for all
-    /// connections from one address. AWS does not say how it chooses.
+    /// The group of a passed-through connection: by weight, and with stickiness the same for all connections
+    /// from one address. AWS does not document how it chooses.
     pub fn of_connection(&self, client: IpAddr) -> Option<&Arc<Group>> {
         let total: u64 = self.groups.iter().map(|(_, weight)| u64::from(*weight)).sum();
         match self.stickiness {
@@ -53,8 +53,8 @@ impl Forward {
         })
     }
 
-    /// The group that the client's cookie names, else by weight. A cookie beats weights, 0
-    /// included: that is what stickiness at the group level is.
+    /// The group in the client's cookie, otherwise by weight. A cookie takes precedence over weights, even 0:
+    /// that is stickiness at the group level.
     pub fn group(&self, headers: &HeaderMap, plane: &Plane) -> Option<&Arc<Group>> {
         let kept = self.stickiness.and_then(|_| cookies::holds(headers, cookies::GROUP, &plane.clock));
         let kept = kept.and_then(|mark| self.groups.iter().find(|(group, _)| group.mark == mark));
@@ -62,8 +62,8 @@ impl Forward {
     }
 }
 
-/// Opens a request at a target of the group: the one of the client's cookie, else by the group's
-/// algorithm. None: no target is registered that could serve.
+/// Opens a request at a target of the group: the one in the client's cookie, otherwise by the group's
+/// algorithm. `None` if no registered target could serve.
 pub fn target(group: &Group, headers: &HeaderMap, plane: &Plane) -> Option<Open> {
     first_open(group, |members| kept(members, headers, plane).or_else(|| any(group, members, plane)))
 }

@@ -22,7 +22,7 @@ use super::plane::Plane;
 use super::serve;
 use crate::clock;
 
-/// Where a connection is.
+/// The stage of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Between requests.
@@ -33,7 +33,7 @@ pub enum Stage {
     Streaming = 2,
 }
 
-/// How a connection shall go on.
+/// How a connection should continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Course {
     Open = 0,
@@ -55,7 +55,7 @@ pub struct Client {
     /// Its address for `X-Forwarded-For`.
     pub address: HeaderValue,
     pub count: Arc<Count>,
-    /// Bytes read that the access log has told.
+    /// Bytes read that are already in the access log.
     pub logged: AtomicU64,
     /// The open request's body was read to its end.
     pub uploaded: AtomicBool,
@@ -113,7 +113,7 @@ impl Client {
                 self.waker.wake();
             }
             Stage::Streaming => self.end(),
-            // What does not leave at once is in the middle of a request's head.
+            // A connection that does not leave at once is in the middle of a request's head.
             Stage::Idle if self.course.load(SeqCst) == Course::Leaving as u8 => self.end(),
             Stage::Idle => self.leave(),
         }

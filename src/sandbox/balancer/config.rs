@@ -1,4 +1,4 @@
-//! What the balancer serves: plain data, made by `elbv2::config` from the region's state.
+//! The configuration of the balancer: plain data, made by `elbv2::config` from the region's state.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ pub struct Listener {
     pub balancer: String,
     pub address: SocketAddr,
     pub protocol: Protocol,
-    /// The port of the API, for `X-Forwarded-Port` and redirects; `address` may have another.
+    /// The port in the API, for `X-Forwarded-Port` and redirects; the port of `address` may differ.
     pub port: u16,
     /// `idle_timeout.timeout_seconds`: a connection without data ends, a target without an answer
     /// is a 504.
@@ -68,7 +68,7 @@ pub struct Rule {
     pub arn: String,
     /// All of them must hold.
     pub conditions: Vec<Condition>,
-    /// The status for users who are not known, where the rule authenticates them first.
+    /// The status for unauthenticated users, if the rule authenticates first.
     pub unauthenticated: Option<u16>,
     pub action: Action,
 }
@@ -128,8 +128,8 @@ pub struct Group {
     /// `stickiness.enabled` with `lb_cookie` or `app_cookie` (its name).
     pub stickiness: Option<(Stickiness, Duration)>,
     pub algorithm: Algorithm,
-    /// `target_group_health.unhealthy_state_routing.minimum_healthy_targets.count`: with fewer
-    /// healthy ones, all get traffic.
+    /// `target_group_health.unhealthy_state_routing.minimum_healthy_targets.count`: with fewer healthy
+    /// targets, all get traffic.
     pub fail_open_below: u32,
     pub targets: Vec<Target>,
 }
@@ -154,7 +154,7 @@ pub enum Algorithm {
 pub struct HealthCheck {
     pub enabled: bool,
     pub protocol: Protocol,
-    /// None: the target's own port.
+    /// `None`: the target's own port.
     pub port: Option<u16>,
     pub path: String,
     pub interval: Duration,
@@ -175,7 +175,7 @@ pub struct TargetKey {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     pub key: TargetKey,
-    /// Where it is reached, and where its health check goes when that has a port of its own.
+    /// The address of its traffic, and that of its health check if the check has a port of its own.
     pub address: SocketAddr,
     pub check_address: SocketAddr,
     /// No new requests; those that are open may end.

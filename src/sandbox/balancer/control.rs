@@ -1,4 +1,4 @@
-//! What is served now.
+//! The configuration that is served now.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use super::groups::{Group, Target};
 use super::nodes::Listener;
 use super::traffic::{GroupTraffic, ListenerTraffic, Traffic};
 
-/// Listeners, groups and checks as they were published last.
+/// Listeners, groups and checks as last published.
 #[derive(Debug, Default)]
 pub struct Control {
     pub(super) config: Arc<Config>,

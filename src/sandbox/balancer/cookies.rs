@@ -17,7 +17,7 @@ pub const TARGET: &str = "AWSALB";
 /// Stickiness to a target that follows a cookie of the application.
 pub const APPLICATION: &str = "AWSALBAPP-0";
 
-/// How long clients keep them; the stickiness itself may end earlier.
+/// Time that clients keep them; the stickiness itself may end earlier.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The value of a cookie that the client sent.
@@ -38,7 +38,7 @@ pub fn holds(headers: &HeaderMap, name: &str, clock: &Clock) -> Option<u64> {
     (until > clock.now().as_second()).then(|| u64::from_str_radix(mark, 16).ok())?
 }
 
-/// Sets the cookie and, for requests from other sites, its twin with `SameSite=None; Secure`.
+/// Sets the cookie and, for cross-site requests, its twin with `SameSite=None; Secure`.
 pub fn set(headers: &mut HeaderMap, name: &str, mark: u64, lasts: Duration, clock: &Clock) {
     let until = clock.now().as_second().saturating_add(lasts.as_secs().try_into().unwrap_or(i64::MAX));
     let expires = http_date(clock::now().saturating_add(KEPT).unwrap_or(Timestamp::MAX));
@@ -55,7 +55,7 @@ pub fn set(headers: &mut HeaderMap, name: &str, mark: u64, lasts: Duration, cloc
     }
 }
 
-/// Whether an answer sets a cookie of that name.
+/// Tells whether an answer sets a cookie of that name.
 pub fn is_set(headers: &HeaderMap, name: &str) -> bool {
     headers
         .get_all(SET_COOKIE)

@@ -1,4 +1,4 @@
-//! What is counted.
+//! The counters.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;

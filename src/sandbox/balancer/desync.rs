@@ -1,7 +1,8 @@
-//! How well a request keeps to HTTP, and what is done with one that does not: the limits of heads (application,
-//! troubleshooting) and the classes of the desync mitigation mode (application, edit-load-balancer-attributes and
-//! load-balancer-access-logs, classification reasons). What hyper does not parse never comes here,
-//! nor a length beside a transfer encoding, after which hyper ends the connection in every mode.
+//! The compliance of a request with HTTP, and the handling of one that does not comply: the limits of heads
+//! (application, troubleshooting) and the classes of the desync mitigation mode (application,
+//! edit-load-balancer-attributes and load-balancer-access-logs, classification reasons). Requests that hyper
+//! does not parse never come here. With a length beside a transfer encoding, hyper ends the connection in
+//! every mode.
 
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
@@ -44,13 +45,13 @@ impl Class {
         }
     }
 
-    /// Whether the request goes on, and both connections end after it.
+    /// Tells whether the request goes on, and both connections end after it.
     pub fn parts(self, mode: Desync) -> bool {
         mode == Desync::Defensive && matches!(self, Self::Ambiguous(_))
     }
 }
 
-/// The worst class of a request's head; `None` where it complies.
+/// The worst class of a request's head; `None` if it complies.
 pub fn classify(head: &Parts) -> Option<Class> {
     let headers = &head.headers;
     let encodings = || headers.get_all(TRANSFER_ENCODING).iter();
@@ -103,7 +104,7 @@ pub fn over(head: &Parts) -> Option<u16> {
     encodings.into_iter().any(|one| one.split(',').any(unknown)).then_some(501)
 }
 
-/// Bytes of headers as they are sent.
+/// Bytes of headers as sent.
 pub fn size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }

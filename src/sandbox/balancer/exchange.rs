@@ -1,4 +1,4 @@
-//! What goes with one request: its bodies, and the record that is counted and logged at its end.
+//! The parts of one request: its bodies, and the record that is counted and logged at its end.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ pub struct Download {
     pub incoming: Incoming,
     pub link: Option<Box<Link>>,
     pub record: Record,
-    /// What was read before the answer went on.
+    /// The part that was read before the answer went on.
     pub first: Option<Bytes>,
 }
 
@@ -109,7 +109,7 @@ impl Download {
         }
     }
 
-    /// The body as it goes to the client: whole where all of it is there already.
+    /// The body for the client; whole if all of it has arrived.
     pub fn begin(mut self, cx: &mut Context<'_>) -> Body {
         if self.incoming.is_end_stream() {
             self.end(cx);
@@ -164,7 +164,7 @@ impl hyper::body::Body for Body {
     }
 }
 
-/// What is known of a request; counted and logged when it is dropped.
+/// The record of a request; counted and logged when it is dropped.
 #[derive(Debug)]
 pub struct Record {
     pub client: Arc<Client>,
@@ -175,7 +175,7 @@ pub struct Record {
     pub host: Option<HeaderValue>,
     pub agent: Option<HeaderValue>,
     pub trace: Option<HeaderValue>,
-    /// The rule's place, 0 for the default; None where it came to none.
+    /// The rule's place, 0 for the default; `None` if the request reached none.
     pub rule: Option<usize>,
     pub action: Option<&'static str>,
     pub redirect: Option<String>,
@@ -186,13 +186,13 @@ pub struct Record {
     /// When it was sent to the target, and when the target's answer began.
     pub sent_at: Option<Duration>,
     pub answered_at: Option<Duration>,
-    /// Of the balancer's answer; 0 until there is one.
+    /// Status of the balancer's answer; 0 until there is one.
     pub status: u16,
     pub target_status: Option<u16>,
     /// Bytes to the client.
     pub sent: u64,
     pub tunnel: bool,
-    /// How it breaks HTTP, where it does.
+    /// The class of its fault against HTTP, if it has one.
     pub class: Option<Class>,
 }
 
@@ -225,7 +225,7 @@ impl Record {
         }
     }
 
-    /// Whether its connections end after it.
+    /// Tells whether its connections end after it.
     pub fn parts(&self) -> bool {
         self.class.is_some_and(|class| class.parts(self.listener.desync))
     }

@@ -46,10 +46,10 @@ pub async fn forward(
     };
     let repeatable = upload.is_end_stream() && is_idempotent(&head.method);
     if !repeatable {
-        // What cannot be sent twice must not meet a connection whose end is only not seen yet.
+        // A request that cannot be sent twice must not meet a connection whose end was only not noticed yet.
         tokio::task::yield_now().await;
     }
-    // Only what the client asked first: hyper's own parts stay behind.
+    // Only the client's own parts: hyper's stay behind.
     let (mut method, mut uri, mut fields) = (head.method, head.uri, head.headers);
     let mut fresh = false;
     loop {
@@ -186,7 +186,7 @@ async fn finish(
     let (mut head, incoming) = response.into_parts();
     record.answered_at = Some(clock::monotonic());
     if head.status.is_informational() {
-        // An upgrade that nobody asked for.
+        // An unrequested upgrade.
         return failed(record, 502);
     }
     record.target_status = Some(head.status.as_u16());

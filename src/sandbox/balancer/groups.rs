@@ -1,4 +1,4 @@
-//! Target groups and their targets as they live on from one config to the next.
+//! Target groups and their targets, which live on from one config to the next.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::SeqCst};
@@ -19,7 +19,7 @@ use crate::region;
 #[derive(Debug)]
 pub struct Group {
     pub arn: String,
-    /// What stands for it in cookies.
+    /// The group's mark in cookies.
     pub mark: u64,
     pub counts: GroupCounts,
     /// Round robin's next.
@@ -27,12 +27,12 @@ pub struct Group {
     members: RwLock<Arc<Members>>,
 }
 
-/// A group as it is now.
+/// The current members of a group.
 #[derive(Debug)]
 pub struct Members {
     pub config: Arc<config::Group>,
     pub all: Vec<Arc<Target>>,
-    /// Those that get new requests: the healthy ones or, failing open, all that could.
+    /// The targets of new requests: the healthy ones, or, failing open, all that could serve.
     pub usable: Vec<Arc<Target>>,
 }
 
@@ -134,7 +134,7 @@ impl Target {
         }
     }
 
-    /// Whether it is the same for traffic, so that it lives on.
+    /// Tells whether it is the same for traffic, so that it lives on.
     pub fn is(&self, target: &config::Target) -> bool {
         self.key == target.key
             && self.address == target.address
@@ -184,7 +184,7 @@ impl Target {
         }
     }
 
-    /// How many requests are open.
+    /// Number of open requests.
     pub fn in_flight(&self) -> usize {
         self.open.load(SeqCst)
     }

@@ -1,4 +1,4 @@
-//! What a balancer changes in the heads that it passes on.
+//! The balancer's changes of forwarded heads.
 
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
@@ -18,7 +18,7 @@ static TRACE: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// Takes out what concerns one connection only (RFC 9110, 7.6.1).
+/// Removes headers of a single connection (RFC 9110, 7.6.1).
 pub fn strip(headers: &mut HeaderMap) {
     while let Some(named) = headers.remove(CONNECTION) {
         let named = named.to_str().unwrap_or_default().to_owned();
@@ -108,7 +108,7 @@ fn appended(headers: &HeaderMap, address: &HeaderValue) -> HeaderValue {
     HeaderValue::from_bytes(&all).unwrap_or_else(|_| address.clone())
 }
 
-/// `Root` where there is none yet, else `Self` before it (application, load-balancer-request-tracing).
+/// `Root` if there is none yet, otherwise `Self` before it (application, load-balancer-request-tracing).
 fn trace(headers: &HeaderMap, second: i64) -> Option<HeaderValue> {
     let id = rand::random::<u128>() >> 32;
     let given = headers.get(&TRACE).and_then(|value| value.to_str().ok());
@@ -122,7 +122,7 @@ fn trace(headers: &HeaderMap, second: i64) -> Option<HeaderValue> {
     HeaderValue::try_from(text).ok()
 }
 
-/// Takes out headers whose names have other characters than letters, digits and hyphens
+/// Removes headers whose names have other characters than letters, digits and hyphens
 /// (`routing.http.drop_invalid_header_fields.enabled`).
 pub fn drop_invalid(headers: &mut HeaderMap) {
     let good = |name: &HeaderName| name.as_str().bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
@@ -132,7 +132,7 @@ pub fn drop_invalid(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether the head asks for an upgrade.
+/// Tells whether the head requests an upgrade.
 pub fn wants_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE)
         && headers

@@ -18,7 +18,7 @@ use super::groups::{Condition, Group, Target};
 use super::plane::{Plane, within};
 use crate::elbv2::targets::{Health, HealthState};
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     Good,
@@ -29,7 +29,7 @@ pub enum Found {
     Failed,
 }
 
-/// What the checks so far say.
+/// The result of the checks so far.
 #[derive(Debug, Clone)]
 pub struct Course {
     pub condition: Condition,
@@ -45,7 +45,7 @@ impl Default for Course {
 }
 
 impl Course {
-    /// One check more; the health, if it changed. A registered target is healthy after one
+    /// Adds a check; returns the health if it changed. A newly registered target is healthy after one
     /// successful check; an unhealthy one needs the threshold in a row.
     pub fn step(&mut self, found: Found, check: &HealthCheck) -> Option<Health> {
         let before = (self.condition, self.last);
@@ -92,8 +92,8 @@ impl Course {
     }
 }
 
-/// Checks a target for as long as it is polled: at once, then at the group's interval. The second
-/// check comes earlier by chance, so that many targets are not checked at the same moment.
+/// Checks a target while it is polled: at once, then at the group's interval. The second check comes earlier
+/// by a random time, so that many targets are not checked at the same moment.
 pub async fn follow(plane: Arc<Plane>, group: Arc<Group>, target: Arc<Target>) {
     let mut course = Course::default();
     report(&plane, &target, course.health());
@@ -125,7 +125,7 @@ fn change(plane: &Plane, group: &Group, target: &Target, condition: Condition) {
     }
     let members = group.members();
     if condition == Condition::Healthy && !members.config.slow_start.is_zero() {
-        // Only where another healthy target has its full share (application, slow start mode).
+        // Only if another healthy target has its full share (application, slow start mode).
         let now = plane.clock.monotonic();
         let full = members.all.iter().any(|other| {
             other.condition() == Condition::Healthy && other.share(now, members.config.slow_start) == 1000
@@ -154,7 +154,7 @@ async fn once(plane: &Plane, target: &Target, check: &HealthCheck) -> Found {
     }
 }
 
-/// The status that it answers, none for TCP; None where it does not.
+/// The status of its answer (inner `None` for TCP); `None` if it does not answer.
 async fn ask(target: &Target, check: &HealthCheck) -> Option<Option<u16>> {
     let stream = TcpStream::connect(target.check_address).await.ok()?;
     if check.protocol == Protocol::Tcp {
@@ -175,7 +175,7 @@ async fn ask(target: &Target, check: &HealthCheck) -> Option<Option<u16>> {
     }
 }
 
-/// Whether a matcher (`200`, `200,302`, `200-299`) names a status.
+/// Tells whether a matcher (`200`, `200,302`, `200-299`) includes a status.
 pub fn fits(matcher: &str, status: u16) -> bool {
     matcher.split(',').any(|part| {
         let (from, to) = part.split_once('-').unwrap_or((part, part));

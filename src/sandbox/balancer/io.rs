@@ -1,4 +1,4 @@
-//! Sockets that count what goes through them.
+//! Sockets that count their bytes.
 
 use std::io;
 use std::pin::Pin;
@@ -96,7 +96,7 @@ impl AsyncWrite for Counted {
     }
 }
 
-/// Ends when none of the counts has moved for `limit` of real time.
+/// Returns when no count has moved for `limit` of real time.
 pub async fn idle(counts: [Arc<Count>; 2], limit: Duration) {
     let step = look_every(limit);
     let total = || counts[0].total().wrapping_add(counts[1].total());
@@ -112,7 +112,7 @@ pub async fn idle(counts: [Arc<Count>; 2], limit: Duration) {
     }
 }
 
-/// How often a timeout of that length is looked at.
+/// The interval of looks for a timeout of that length.
 pub fn look_every(limit: Duration) -> Duration {
     (limit / 8).clamp(Duration::from_millis(20), Duration::from_secs(1))
 }

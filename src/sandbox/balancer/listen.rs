@@ -13,9 +13,9 @@ use super::plane::Plane;
 use super::{client, tcp};
 use crate::clock;
 
-/// How many connections may wait to be accepted.
+/// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
-/// How long to wait where the system has no more sockets.
+/// Time to wait if the system has no more sockets.
 const RETRY: Duration = Duration::from_millis(50);
 
 /// Opens a listening socket. Needs a tokio runtime.
@@ -29,7 +29,7 @@ pub fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts connections for as long as it is polled.
+/// Accepts connections while it is polled.
 pub async fn accept(plane: Arc<Plane>, listener: Arc<Listener>, socket: TcpListener) {
     loop {
         match socket.accept().await {

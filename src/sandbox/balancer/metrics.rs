@@ -14,11 +14,10 @@ use crate::clock;
 use crate::cloudwatch::Metrics;
 use crate::cloudwatch::metrics::{Metric, Points};
 
-/// How often counters go into the metrics.
+/// The interval at which counters are added to the metrics.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Brings the counters into the metrics and looks after idle connections, for as long as it is
-/// polled and the balancer is there.
+/// Adds the counters to the metrics and closes idle connections, while it is polled and the balancer exists.
 pub async fn follow(plane: Arc<Plane>, control: Weak<Mutex<Control>>, metrics: Arc<Metrics>) {
     let mut harvest = Harvest { metrics, seen: HashMap::new() };
     loop {
@@ -43,14 +42,14 @@ pub async fn follow(plane: Arc<Plane>, control: Weak<Mutex<Control>>, metrics: A
     }
 }
 
-/// What was added so far, by metric and who counts.
+/// The amounts added so far, by metric and owner.
 struct Harvest {
     metrics: Arc<Metrics>,
     seen: HashMap<(String, &'static str), u64>,
 }
 
 impl Harvest {
-    /// How much a counter grew since the last look.
+    /// The growth of a counter since the last look.
     fn grown(&mut self, whose: &str, name: &'static str, now: u64) -> u64 {
         let seen = self.seen.entry((whose.to_owned(), name)).or_default();
         // A listener that came anew counts from zero.

@@ -54,7 +54,7 @@ use control::Control;
 use plane::Plane;
 pub use traffic::{GroupTraffic, ListenerTraffic, Traffic};
 
-/// What the balancer saw.
+/// Reports of the balancer.
 #[derive(Debug, Clone)]
 pub enum Report {
     /// A target's health changed, as the checks saw it (never `unused` or `draining`).
@@ -65,14 +65,14 @@ pub enum Report {
     Refused { listener: String, why: String },
 }
 
-/// What the balancer is started with.
+/// The parameters of a balancer.
 #[derive(Debug)]
 pub struct Setup {
     pub clock: Clock,
     pub faults: Arc<Faults>,
     pub metrics: Arc<Metrics>,
     pub reports: mpsc::UnboundedSender<super::region::Report>,
-    /// Where a line a request is appended.
+    /// The file for a line about each request.
     pub access_log: Log,
 }
 
@@ -95,13 +95,13 @@ impl Balancer {
         Self { plane, control }
     }
 
-    /// Serves this from now on. Sockets that stay keep their connections; requests under way end
-    /// as they began. A rule change reaches the nodes as the propagation fault says.
+    /// Serves this configuration from now on. Sockets that stay keep their connections; requests under way
+    /// end as they began. A rule change reaches the nodes with the delay of the propagation fault.
     pub fn publish(&self, config: Arc<Config>) {
         self.control.lock().unwrap_or_else(PoisonError::into_inner).publish(&self.plane, &config);
     }
 
-    /// What went through since the start, by listener and by target group.
+    /// The traffic since the start, by listener and by target group.
     pub fn traffic(&self) -> Traffic {
         self.control.lock().unwrap_or_else(PoisonError::into_inner).traffic()
     }

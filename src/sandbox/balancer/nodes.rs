@@ -71,7 +71,7 @@ impl Listener {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
-    /// Brings rules to the first node at once and to the others as the propagation fault says.
+    /// Publishes rules to the first node at once and to the others with the delay of the propagation fault.
     pub fn set_rules(self: &Arc<Self>, plane: &Arc<Plane>, rules: Rules) {
         let rules = Arc::new(rules);
         let version = self.version.fetch_add(1, SeqCst) + 1;
@@ -101,7 +101,7 @@ impl Listener {
         });
     }
 
-    /// All nodes, at least `count`; new ones know what the first knows.
+    /// All nodes, at least `count`; new nodes start with the first one's rules.
     fn nodes(&self, count: u32) -> Vec<Arc<Node>> {
         let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
         while nodes.len() < count as usize {

@@ -1,4 +1,4 @@
-//! What all parts of the data plane share.
+//! The shared part of the data plane.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub struct Plane {
     pub reports: mpsc::UnboundedSender<region::Report>,
     pub workers: Workers,
     runtime: Handle,
-    /// None once the balancer is closed.
+    /// `None` once the balancer is closed.
     tasks: Mutex<Option<JoinSet<()>>>,
 }
 
@@ -59,7 +59,7 @@ impl Plane {
     }
 
     pub fn report(&self, report: Report) {
-        // Nobody listens any more when the region has ended.
+        // The region that would listen may have ended.
         let _ = self.reports.send(region::Report::Balancer(report));
     }
 
@@ -71,8 +71,8 @@ impl Plane {
     }
 }
 
-/// What `future` yields, unless that much real time passes first: what is at the other end of a
-/// socket does not get faster with the region's clock.
+/// The result of `future`, if it comes within this real time: the other end of a socket does not get faster
+/// with the region's clock.
 pub async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     let late = std::pin::pin!(clock::sleep(limit));
     match select(std::pin::pin!(future), late).await {

@@ -20,17 +20,17 @@ use super::plane::within;
 use super::workers;
 use crate::clock;
 
-/// How long a target has to accept a connection (application, troubleshooting: HTTP 504).
+/// Time for a target to accept a connection (application, troubleshooting: HTTP 504).
 pub const CONNECT: Duration = Duration::from_secs(10);
-/// How long a connection is kept without a request.
+/// Time that a connection is kept without a request.
 const KEPT: Duration = Duration::from_secs(60);
-/// How many are kept for a target and a thread.
+/// Connections that are kept for each target and thread.
 const MOST: usize = 1024;
 
 /// A connection to a target.
 pub struct Link {
     pub sender: SendRequest<Upload>,
-    /// None once it is closed.
+    /// `None` once it is closed.
     pub connection: Option<Connection<Io, Upload>>,
     pub count: Arc<Count>,
     /// It has carried a request before.
@@ -49,7 +49,7 @@ impl Link {
         !closed
     }
 
-    /// Whether another request can be sent.
+    /// Tells whether another request can be sent.
     fn ready(&mut self, cx: &mut Context<'_>) -> bool {
         self.drive(cx) && self.sender.is_ready()
     }
@@ -121,7 +121,7 @@ impl Pool {
         }
     }
 
-    /// Closes those that their target closed, and those that nobody needed for long.
+    /// Closes connections that their target closed, and those unused for long.
     pub fn sweep(&self) {
         let now = clock::monotonic();
         let mut cx = Context::from_waker(Waker::noop());

@@ -1,4 +1,4 @@
-//! From the config that was served to the one that is published.
+//! Publishes a config in place of the served one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -55,7 +55,8 @@ impl Control {
                 .filter(|old| !targets.iter().any(|target| Arc::ptr_eq(old, target)))
                 .cloned()
                 .collect();
-            // Draining begins before the list changes: who chose such a target meanwhile sees it.
+            // Draining begins before the list changes, so that a request that chose such a target meanwhile
+            // sees it.
             for (target, new) in targets.iter().zip(&new.targets) {
                 if target.draining.load(SeqCst) != new.draining {
                     target.set_draining(new.draining);
@@ -95,7 +96,7 @@ impl Control {
         }
     }
 
-    /// Opens what is not open; what could not be opened before is tried again.
+    /// Opens listeners that are not open; failed ones are tried again.
     fn open_listeners(&mut self, plane: &Arc<Plane>, config: &Config) {
         let _runtime = plane.enter();
         for new in config.listeners.iter() {
@@ -146,7 +147,7 @@ impl Control {
                 if let Some(task) = &check.task {
                     task.abort();
                 }
-                // Nobody knows its health any more.
+                // Their health is unknown from now on.
                 check.target.set_condition(Condition::Initial);
                 if let Some(group) = self.groups.get(&key.0) {
                     group.refresh();
@@ -163,13 +164,13 @@ impl Control {
     }
 }
 
-/// The target as it is, or a new one.
+/// The existing target, or a new one.
 fn kept(plane: &Plane, group: &str, all: &[Arc<Target>], new: &config::Target) -> Arc<Target> {
     let old = all.iter().find(|old| old.is(new));
     old.cloned().unwrap_or_else(|| Arc::new(Target::new(group, new, plane.reports.clone())))
 }
 
-/// Takes targets out; what is open at them ends by itself.
+/// Removes targets; their open requests end by themselves.
 fn retire(targets: &[Arc<Target>]) {
     for target in targets {
         target.down.store(true, SeqCst);

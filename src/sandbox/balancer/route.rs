@@ -37,7 +37,7 @@ pub enum Action {
 enum Test {
     Host(Vec<Pattern>),
     Path(Vec<Pattern>),
-    /// None: no header can have that name.
+    /// `None`: no header can have that name.
     Header(Option<HeaderName>, Vec<Pattern>),
     Method(Vec<String>),
     Query(Vec<(Option<Pattern>, Pattern)>),
@@ -66,8 +66,8 @@ impl Rules {
         Self { rules: rules.collect() }
     }
 
-    /// The first rule whose conditions all hold, and its place: 0 for the default rule, which has
-    /// no conditions.
+    /// The first rule whose conditions all hold, and its place: 0 for the default rule, which has no
+    /// conditions.
     pub fn find(&self, request: &Parts, client: IpAddr) -> Option<(usize, &Rule)> {
         let (at, rule) = self
             .rules
@@ -128,7 +128,7 @@ impl Test {
     }
 }
 
-/// A text with `*` and `?`; most have none, or one `*` at the end.
+/// A text with `*` and `?`; most have neither, or one `*` at the end.
 #[derive(Debug)]
 enum Pattern {
     Exactly(String),

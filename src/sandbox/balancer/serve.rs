@@ -80,7 +80,7 @@ pub fn answered(mut record: Record, response: Response<Body>) -> Response<Body> 
     Response::from_parts(head, body)
 }
 
-/// Puts the head into the form that goes to targets; the status to refuse it with.
+/// Normalizes the head for targets; an error is the status of the refusal.
 fn make_sound(head: &mut Parts, listener: &config::Listener) -> Option<u16> {
     if head.method == Method::TRACE {
         // Application, troubleshooting: HTTP 405.

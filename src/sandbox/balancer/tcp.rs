@@ -12,8 +12,7 @@ use super::plane::Plane;
 use super::pool;
 use super::route::Action;
 
-/// Passes a connection to a target of the default action. A connection for which there is none is
-/// reset.
+/// Passes a connection to a target of the default action; resets it if there is none.
 pub async fn pass(plane: Arc<Plane>, listener: Arc<Listener>, client: TcpStream, peer: SocketAddr) {
     let (mut client, from) = Counted::new(client);
     listener.counts.opened();

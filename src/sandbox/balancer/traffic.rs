@@ -8,7 +8,7 @@ use super::counters::Counter;
 use super::groups::{Condition, Group};
 use super::nodes::Listener;
 
-/// What went through a balancer. Counters grow from its start on.
+/// The traffic through a balancer. Counters grow from its start on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// By ARN.
@@ -17,7 +17,7 @@ pub struct Traffic {
     pub groups: BTreeMap<String, GroupTraffic>,
 }
 
-/// What went through a listener.
+/// The traffic of a listener.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListenerTraffic {
     /// Requests that are over, however.
@@ -30,7 +30,7 @@ pub struct ListenerTraffic {
     pub connections: u64,
 }
 
-/// What went to a target group, and how it is.
+/// The traffic of a target group, and its health.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupTraffic {
     /// Requests that are over and came to a target; connections of TCP listeners.
@@ -41,7 +41,7 @@ pub struct GroupTraffic {
     pub unreached: u64,
     /// Open requests by target.
     pub in_flight: BTreeMap<TargetKey, u64>,
-    /// How many targets are so; draining ones and those that are down count nowhere else.
+    /// Number of targets in this state; draining ones and those that are down count in no other.
     pub healthy: u64,
     pub unhealthy: u64,
     pub initial: u64,

@@ -17,8 +17,8 @@ use super::serve::answered;
 use super::{answers, headers};
 use crate::clock;
 
-/// Forwards a request that asks for an upgrade, on a connection of its own; after a 101 bytes pass
-/// in both directions. The tunnel counts as an open request until it ends.
+/// Forwards an upgrade request on a connection of its own; after a 101, bytes pass in both directions. The
+/// tunnel counts as an open request until it ends.
 pub async fn forward(
     mut record: Record,
     action: &Forward,

@@ -1,6 +1,5 @@
-//! Threads that serve connections, each with a runtime of its own: a connection and those to its
-//! targets stay on one thread, which saves a third of the time of a request that moves between
-//! threads.
+//! Threads that serve connections, each with a runtime of its own. A connection and those to its targets stay
+//! on one thread, which saves a third of the time of a request that moves between threads.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -38,8 +37,8 @@ struct Thread {
 }
 
 impl Workers {
-    /// One for each processor. Where the system gives no thread, connections are served by the
-    /// runtime that this was called in.
+    /// Starts one for each processor. If the system gives no thread, the caller's runtime serves the
+    /// connections.
     pub fn start() -> Self {
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(MOST);
         let (mut handles, threads): (Vec<_>, Vec<_>) = (0..count).filter_map(start).unzip();

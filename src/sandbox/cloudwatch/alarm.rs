@@ -1,4 +1,4 @@
-//! A metric alarm: what it watches, and how it is written and shown.
+//! A metric alarm: its metrics, its settings and its form in answers.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,13 +22,13 @@ pub struct Alarm {
     pub reason_data: Option<String>,
     /// When the state, or the reason for it, was last written.
     pub updated: Timestamp,
-    /// When the value was last another one.
+    /// The time of the last change of the value.
     pub transitioned: Timestamp,
     /// It is not evaluated before a minute that began after this is over.
     pub hold: Timestamp,
 }
 
-/// What `PutMetricAlarm` sets.
+/// The settings of `PutMetricAlarm`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     pub name: String,
@@ -42,7 +42,7 @@ pub struct Settings {
     /// Whether the metric was given by itself, not in `Metrics`.
     pub single: bool,
     pub evaluation_periods: u32,
-    /// None: as many as there are evaluation periods.
+    /// `None`: the number of evaluation periods.
     pub datapoints_to_alarm: Option<u32>,
     pub threshold: f64,
     pub comparison: Comparison,
@@ -123,7 +123,7 @@ fn needed<T>(value: Option<T>, name: &str) -> Result<T, Refusal> {
     value.ok_or_else(|| Refusal::validation(format!("The parameter {name} is required.")))
 }
 
-/// Reads one of an enumeration's names; None for one that the sandbox has not.
+/// Parses a name of an enumeration; `None` for one that the sandbox does not have.
 fn enumerated<T: for<'a> Deserialize<'a>>(text: &str) -> Option<T> {
     serde_json::from_value(json!(text)).ok()
 }
@@ -179,7 +179,7 @@ impl Settings {
         })
     }
 
-    /// What it watches, where that is a single metric.
+    /// The watched metric, if it is a single one.
     pub fn stat(&self) -> Option<&Stat> {
         match &self.queries.first()?.source {
             Source::Stat(stat) if self.single => Some(stat),

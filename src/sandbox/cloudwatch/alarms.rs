@@ -23,11 +23,11 @@ pub const ACTIONS: Actions = &[
 /// `StateReason` of an alarm that was not evaluated yet.
 const UNCHECKED: &str = "Unchecked: Initial alarm creation";
 
-/// How lists of alarms and of their history come in pages.
+/// The paging of lists of alarms and of their history.
 pub const PAGES: Paging =
     Paging { most: "MaxRecords", size: 100, token: "NextToken", next: "NextToken", bad: "InvalidNextToken" };
 
-/// How CloudWatch says that there is no such alarm, in calls about alarms.
+/// CloudWatch's refusal of an unknown alarm, in calls about alarms.
 fn unknown(names: &[&String]) -> Refusal {
     let message = match names {
         [] => String::new(),
@@ -77,7 +77,7 @@ fn put_metric_alarm(call: &mut Call) -> Result<Value, Refusal> {
     Ok(Value::Null)
 }
 
-/// API_DescribeAlarms. There are only metric alarms.
+/// API_DescribeAlarms. The region has only metric alarms.
 fn describe_alarms(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let (names, prefix) = (params.texts("AlarmNames"), params.text("AlarmNamePrefix"));
@@ -125,7 +125,7 @@ fn describe_alarms_for_metric(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "MetricAlarms": alarms.map(Alarm::shown).collect::<Vec<_>>() }))
 }
 
-/// API_DeleteAlarms: all of them, or on an error none.
+/// API_DeleteAlarms: deletes all of them, or on an error none.
 fn delete_alarms(call: &mut Call) -> Result<Value, Refusal> {
     let names = call.params.texts("AlarmNames");
     let cloudwatch = &mut call.state.cloudwatch;

@@ -92,7 +92,7 @@ fn datum_of(
     Ok((metric, unit, at, points))
 }
 
-/// A statistic set; one whose values are all the same has percentiles (API_StatisticSet).
+/// A statistic set; if all its values are equal it has percentiles (API_StatisticSet).
 fn together_of(set: &Params) -> Result<Points, Refusal> {
     let number = |name: &str| finite(set.number(name).unwrap_or_default());
     let (samples, sum) = (number("SampleCount")?, number("Sum")?);

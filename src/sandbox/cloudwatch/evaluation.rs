@@ -9,7 +9,7 @@ use super::metrics::{MINUTE, minute};
 use super::query::{self, Series};
 use super::{CloudWatch, Metrics, history};
 
-/// How long after a minute its data may still come in.
+/// Time after a minute within which its data may still come in.
 const SETTLE: SignedDuration = SignedDuration::from_secs(5);
 /// Periods that are looked at besides the evaluation periods, for data that is late or missing.
 const MORE: i64 = 2;
@@ -30,7 +30,7 @@ pub fn tick(cloudwatch: &mut CloudWatch, metrics: &Metrics, now: Timestamp) -> O
     next.ok().filter(|_| !names.is_empty())
 }
 
-/// When the last minute ended whose data are in.
+/// The end of the last minute whose data are complete.
 fn last_minute(now: Timestamp) -> Option<Timestamp> {
     Timestamp::from_second(minute(now.checked_sub(SETTLE).ok()?)).ok()
 }
@@ -62,13 +62,13 @@ pub fn turn(
     }
 }
 
-/// The state that the data until `end` mean, and why; None: as it is.
+/// The state that follows from the data until `end`, and why; `None` if it stays.
 fn judged(alarm: &Alarm, metrics: &Metrics, end: Timestamp) -> Option<(StateValue, String)> {
     let set = &alarm.settings;
     let periods = i64::from(set.evaluation_periods) + MORE;
     let from = end.checked_sub(SignedDuration::from_secs(set.period() * periods)).ok()?;
     let series = query::evaluate(metrics, &set.queries, (from, end)).into_iter().next()?.1;
-    // Newest first, with None for a period without data.
+    // Newest first, with `None` for a period without data.
     let range: Vec<Option<f64>> = (0..periods)
         .rev()
         .map(|index| series.get(&(from.as_second() + index * set.period())).copied())
@@ -81,9 +81,9 @@ fn judged(alarm: &Alarm, metrics: &Metrics, end: Timestamp) -> Option<(StateValu
     Some((value, reason(set, value, &series)))
 }
 
-/// The state for a range of data points, newest first: whether each is breaching, None where it is
-/// missing; None: the state stays. Real data points of the whole range are used first, and what is
-/// missing of `periods` then counts as `missing` says.
+/// The state for a range of data points, newest first: each is breaching or not, `None` if missing. Returns
+/// `None` if the state stays. Real data points of the whole range are used first; missing ones of `periods`
+/// then count as `missing` says.
 fn verdict(
     range: &[Option<bool>],
     periods: usize,
@@ -103,8 +103,8 @@ fn verdict(
         _ if absent == 0 || !all_breaching => Some(StateValue::Ok),
         TreatMissing::Ignore => None,
         TreatMissing::Missing if present.is_empty() => Some(StateValue::InsufficientData),
-        // Only breaching ones, and fewer than needed: an alarm once the oldest is old enough, so that
-        // a first one alone is not.
+        // Only breaching ones, but fewer than needed: an alarm once the oldest is old enough, so that a
+        // single first one does not suffice.
         TreatMissing::Missing => {
             let oldest = range.iter().take(periods).rposition(Option::is_some).map_or(0, |index| index + 1);
             (oldest >= needed).then_some(StateValue::Alarm)

@@ -16,7 +16,7 @@ pub enum Expression {
     Both(Box<Expression>, char, Box<Expression>),
 }
 
-/// What an expression gives: one number, or one for each period that has data.
+/// The result of an expression: one number, or one for each period with data.
 #[derive(Debug, Clone, PartialEq)]
 enum Outcome {
     Scalar(f64),
@@ -24,7 +24,7 @@ enum Outcome {
 }
 
 impl Expression {
-    /// Parses; None for what is no expression, or one of the many functions that are not known here.
+    /// Parses an expression; `None` if it is malformed or uses a function that is not implemented here.
     pub fn parse(text: &str) -> Option<Self> {
         let mut rest = Rest(text.trim());
         let expression = rest.sum(0)?;
@@ -41,8 +41,8 @@ impl Expression {
         }
     }
 
-    /// Its values at the periods in which all that it reads has data; `grid`: all periods that were
-    /// asked for, which `FILL` fills. None for a plain number, which is no time series.
+    /// Its values at the periods in which all its inputs have data; `grid` is all requested periods, which
+    /// `FILL` fills. `None` for a plain number, which is no time series.
     pub fn values(&self, known: &BTreeMap<String, Series>, grid: &[i64]) -> Option<Series> {
         match self.outcome(known, grid) {
             Outcome::Series(series) => Some(series),
@@ -98,10 +98,10 @@ fn calculate(a: f64, sign: char, b: f64) -> f64 {
     }
 }
 
-/// How deep parentheses and signs may go.
+/// Maximum depth of parentheses and signs.
 const DEEPEST: usize = 50;
 
-/// What is not parsed yet.
+/// The unparsed rest.
 struct Rest<'a>(&'a str);
 
 impl Rest<'_> {
@@ -112,7 +112,7 @@ impl Rest<'_> {
         Some(sign)
     }
 
-    /// Takes characters for as long as they are of a kind, and spaces after them.
+    /// Takes characters of a class, and spaces after them.
     fn word(&mut self, part: impl Fn(char) -> bool) -> String {
         let end = self.0.find(|c| !part(c)).unwrap_or(self.0.len());
         let (word, rest) = self.0.split_at(end);
@@ -168,7 +168,7 @@ impl Rest<'_> {
     }
 }
 
-/// Whether a text can be the id of a query (API_MetricDataQuery).
+/// Tells whether a text can be the id of a query (API_MetricDataQuery).
 pub fn is_id(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

@@ -1,4 +1,4 @@
-//! What happened to alarms.
+//! The history of alarms.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::api::{Actions, Call, Refusal, timestamp};
 
 pub const ACTIONS: Actions = &[("DescribeAlarmHistory", describe_alarm_history)];
 
-/// How many items are kept.
+/// Number of items that are kept.
 const KEPT: usize = 500;
 
 /// An item of the history (API_AlarmHistoryItem).
@@ -25,7 +25,7 @@ pub struct Item {
     pub data: String,
 }
 
-/// Adds an item; the oldest go where there are too many.
+/// Adds an item; drops the oldest if there are too many.
 pub fn note(
     cloudwatch: &mut CloudWatch,
     alarm: &str,

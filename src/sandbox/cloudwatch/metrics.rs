@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 /// Seconds that are aggregated to one data point.
 pub const MINUTE: i64 = 60;
-/// How long data points are kept, in seconds: as long as AWS calls a metric recently active.
+/// Seconds that data points are kept: as long as AWS calls a metric recently active.
 pub const KEPT: i64 = 3 * 3600;
 /// Significant digits of percentiles.
 const DIGITS: u8 = 2;
@@ -22,7 +22,7 @@ pub struct Metric {
     pub dimensions: BTreeMap<String, String>,
 }
 
-/// What a metric was in one period.
+/// The values of a metric in one period.
 #[derive(Debug, Clone)]
 pub struct Points {
     pub sum: f64,
@@ -36,8 +36,7 @@ pub struct Points {
 /// Points by the second that their minute begins with.
 type Minutes = BTreeMap<i64, Points>;
 
-/// All data points of a region, shared by those who add and those who read. Kept in memory, a few
-/// hours of them.
+/// All data points of a region, shared by writers and readers. Kept in memory for a few hours.
 #[derive(Debug, Default)]
 pub struct Metrics {
     inner: Mutex<Inner>,
@@ -66,7 +65,7 @@ impl Points {
         points
     }
 
-    /// Adds what came in the same period.
+    /// Adds the values of the same period.
     pub fn merge(&mut self, other: &Self) {
         self.sum += other.sum;
         self.samples += other.samples;
@@ -79,7 +78,7 @@ impl Points {
         });
     }
 
-    /// The value that `percent` of the samples are at or below. None where only aggregates came.
+    /// The value that `percent` of the samples are at or below; `None` if only aggregates came in.
     pub fn percentile(&self, percent: f64) -> Option<f64> {
         let value = self.spread.as_ref()?.value_at_quantile(percent / 100.0) as f64 / 1e6;
         Some(value.clamp(self.minimum, self.maximum))
@@ -96,7 +95,7 @@ impl Metrics {
         self.add_in(metric, usual_unit(metric), at, values);
     }
 
-    /// Adds values that came together, in a unit. Values older than what is kept are dropped.
+    /// Adds values that came in together, in a unit. Values older than the kept ones are dropped.
     pub fn add_in(&self, metric: &Metric, unit: &str, at: Timestamp, values: Points) {
         let mut inner = self.lock();
         let minute = minute(at);
@@ -117,8 +116,8 @@ impl Metrics {
         self.lock().series.keys().cloned().collect()
     }
 
-    /// What a metric was in each period of `[from, to)` that has data, by unit (all, or only the
-    /// one). Periods begin at `from`, which is taken back to its minute (API_GetMetricStatistics).
+    /// The values of a metric in each period of `[from, to)` with data, by unit (all, or only one). Periods
+    /// begin at `from`, rounded down to its minute (API_GetMetricStatistics).
     pub fn periods(
         &self,
         metric: &Metric,
@@ -167,8 +166,8 @@ pub fn minute(at: Timestamp) -> i64 {
     at.as_second().div_euclid(MINUTE) * MINUTE
 }
 
-/// The unit of a metric of Elastic Load Balancing (elasticloadbalancing,
-/// load-balancer-cloudwatch-metrics); `None` for others.
+/// The unit of a metric of Elastic Load Balancing (elasticloadbalancing, load-balancer-cloudwatch-metrics);
+/// `None` for others.
 fn usual_unit(metric: &Metric) -> &'static str {
     match (metric.namespace.as_str(), metric.name.as_str()) {
         ("AWS/ApplicationELB", "TargetResponseTime") => "Seconds",

@@ -1,4 +1,4 @@
-//! CloudWatch: the balancer's counters and what clients put, read as metrics and by alarms.
+//! CloudWatch: the balancer's counters and clients' data, read as metrics and by alarms.
 
 mod alarm;
 mod alarms;
@@ -21,13 +21,13 @@ pub use alarm::Alarm;
 pub use history::Item;
 pub use metrics::Metrics;
 
-/// What CloudWatch remembers: its alarms. The data points are in [`Metrics`].
+/// The state of CloudWatch: its alarms. The data points are in [`Metrics`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CloudWatch {
     /// By name.
     pub alarms: BTreeMap<String, Alarm>,
-    /// What happened to alarms, oldest first; also to ones that are deleted.
+    /// The history of alarms, oldest first, including deleted ones.
     pub history: Vec<Item>,
 }
 

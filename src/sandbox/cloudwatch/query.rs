@@ -15,17 +15,17 @@ use crate::api::{Params, Refusal};
 /// Values by the second that their period begins with.
 pub type Series = BTreeMap<i64, f64>;
 
-/// One query of several, which may read each other.
+/// One of several queries, which may read each other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Query {
     pub id: String,
     pub label: Option<String>,
-    /// Whether its values are the answer, or only read by others.
+    /// Whether its values are returned, or only read by others.
     pub returned: bool,
     pub source: Source,
 }
 
-/// Where a query's values come from.
+/// The source of a query's values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Source {
     Stat(Stat),
@@ -176,7 +176,7 @@ impl Query {
         }
     }
 
-    /// What graphs call it, where it has no label: the metric's name, or the expression's id.
+    /// The label of a query without one: the metric's name, or the expression's id.
     pub fn default_label(&self) -> String {
         match &self.source {
             Source::Stat(stat) => stat.name.clone(),

@@ -1,4 +1,4 @@
-//! What is asked of a period's values: a sum, an average, a percentile.
+//! The statistic of a period's values: a sum, an average, a percentile.
 
 use super::metrics::Points;
 
@@ -15,8 +15,8 @@ pub enum Statistic {
 }
 
 impl Statistic {
-    /// By the name that requests have for it; None for one that the sandbox does not know (trimmed
-    /// means and the like).
+    /// Parses its name in requests; `None` for one that the sandbox does not have (trimmed means and
+    /// similar).
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "SampleCount" => Statistic::SampleCount,
@@ -31,7 +31,7 @@ impl Statistic {
         })
     }
 
-    /// Its value; None for a percentile of values that came only aggregated.
+    /// Its value; `None` for a percentile of values that came in only aggregated.
     pub fn of(self, points: &Points) -> Option<f64> {
         match self {
             Statistic::SampleCount => Some(points.samples),

@@ -1,4 +1,4 @@
-//! Calls of tests, straight to the handlers: what a client asks and gets, without the wire.
+//! Calls of tests, straight to the handlers: a client's requests and answers without the wire.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::super::{Call, Params, Refusal, Service};
 use crate::cloudwatch::Metrics;
 use crate::state::State;
 
-/// What a service answers; parameters as its requests name them.
+/// The answer of a service; parameters have the names of its requests.
 pub fn call_with(
     metrics: &Metrics,
     service: &Service,
@@ -24,7 +24,7 @@ pub fn call_with(
     service.handler(action)?(&mut Call { state, params: &params, now, metrics, folder })
 }
 
-/// What the first of the services answers that knows the action.
+/// The answer of the first service that has the action.
 pub fn call(
     services: &[&Service],
     state: &mut State,

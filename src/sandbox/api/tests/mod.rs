@@ -1,4 +1,4 @@
-//! What services answer without and with the wire.
+//! Tests of services with and without the wire.
 
 pub mod direct;
 mod violations;

@@ -1,4 +1,5 @@
-//! Where to launch, and what to end (user guide, ec2-auto-scaling-termination-policies).
+//! Chooses where to launch, and which instance to terminate (user guide,
+//! ec2-auto-scaling-termination-policies).
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -18,11 +19,10 @@ pub fn place(state: &State, group: &Group) -> Option<(String, Option<String>)> {
     Some((zone.clone(), own.or_else(|| lookups::default_subnet(state, zone))))
 }
 
-/// The instance to end so that a group shrinks by at most `units`; protected ones stay.
+/// The instance to terminate so that a group shrinks by at most `units`; protected ones stay.
 ///
-/// First balanced over zones: one of the zone with the most instances. There the policies in their
-/// order; the default one takes what was launched from the oldest template version first, and of
-/// those the oldest.
+/// Balances the zones first: chooses in the zone with the most instances. There the policies apply in order;
+/// the default policy takes instances of the oldest template version first, and of those the oldest.
 pub fn victim(group: &Group, units: i64) -> Option<String> {
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
     for member in group.instances.values().filter(|member| member.state.counts()) {
@@ -33,7 +33,7 @@ pub fn victim(group: &Group, units: i64) -> Option<String> {
     let crowd = |member: &&Member| zones.get(member.zone.as_str()).copied().unwrap_or(0);
     let most = candidates.iter().map(crowd).max()?;
     let mut left: Vec<&Member> = candidates.into_iter().filter(|member| crowd(member) == most).collect();
-    // What is not in service yet costs nothing.
+    // An instance that is not in service yet costs nothing.
     left.sort_by_key(|member| member.in_service());
     if let Some(first) = left.first().filter(|member| !member.in_service()) {
         return Some(first.id.clone());
@@ -41,7 +41,7 @@ pub fn victim(group: &Group, units: i64) -> Option<String> {
     if let Some(refresh) = group.refresh()
         && left.iter().any(|member| refresh.old.contains(&member.id))
     {
-        // What is to be replaced anyway goes before what has replaced something.
+        // An instance that will be replaced goes before a replacement.
         left.retain(|member| refresh.old.contains(&member.id));
     }
     for policy in &group.termination_policies {
@@ -55,7 +55,7 @@ fn narrowed<'a>(group: &Group, members: Vec<&'a Member>, policy: &str) -> Vec<&'
         "OldestInstance" => least(members, |member| member.joined_at),
         "NewestInstance" => least(members, |member| Reverse(member.joined_at)),
         "OldestLaunchTemplate" | "Default" => least(members, |member| age(group, member)),
-        // One price, one purchase option, billing by the second: nothing to choose by.
+        // There is one price, one purchase option, and billing by the second: no difference to choose by.
         _ => members,
     }
 }

@@ -7,10 +7,10 @@ use crate::autoscaling::{later, load_balancers, sooner};
 use crate::elbv2::targets::HealthState;
 use crate::state::State;
 
-/// Judges the instances in service; when a grace period ends for one that is unhealthy already.
+/// Judges the instances in service; returns when the next grace period of an unhealthy one ends.
 ///
-/// An instance that does not run is unhealthy at once; what target groups find counts after the
-/// grace period, which begins when the instance comes into service.
+/// An instance that does not run is unhealthy at once. The judgment of target groups counts after the grace
+/// period, which begins when the instance comes into service.
 pub fn check(state: &State, group: &mut Group, now: Timestamp) -> Option<Timestamp> {
     if !group.runs("HealthCheck") {
         return None;

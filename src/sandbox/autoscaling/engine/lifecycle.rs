@@ -15,15 +15,15 @@ use crate::state::State;
 /// States passed in one turn at most: more than there are.
 const STEPS: usize = 8;
 
-/// What an instance does next.
+/// The next step of an instance.
 enum Next {
     To(Lifecycle),
-    /// Stays as it is, until then at the latest.
+    /// Stays as it is, at most until then.
     Stays(Option<Timestamp>),
     Gone,
 }
 
-/// Every instance as far as it gets now; when a wait ends.
+/// Advances every instance as far as possible now; returns when a wait ends.
 pub fn advance(state: &mut State, group: &mut Group, now: Timestamp) -> Option<Timestamp> {
     let mut due = None;
     for id in group.instances.keys().cloned().collect::<Vec<_>>() {

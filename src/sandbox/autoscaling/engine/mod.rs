@@ -1,4 +1,4 @@
-//! What groups do as time passes: schedules, health, lifecycles, refreshes, sizes.
+//! The work of groups as time passes: schedules, health, lifecycles, refreshes, sizes.
 
 mod choose;
 mod health;
@@ -14,7 +14,7 @@ use super::group::{Group, Lifecycle};
 use super::{load_balancers, refresh, schedule, sooner, with_group};
 use crate::state::State;
 
-/// Makes what is due by `now` happen; when to look again.
+/// Carries out everything due by `now`; returns when to call it again.
 pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     let names: Vec<String> = state.autoscaling.groups.keys().cloned().collect();
     let mut due = None;

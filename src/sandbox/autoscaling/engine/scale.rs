@@ -1,4 +1,4 @@
-//! Keeping a group's size: launching what is missing, ending what is unhealthy or too much.
+//! Keeps a group's size: launches missing instances, terminates unhealthy or surplus ones.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::ec2::launch::{self, Launch};
 use crate::elbv2::targets;
 use crate::state::State;
 
-/// After a launch that failed the next one waits so many seconds, doubled each time.
+/// Seconds until the launch after a failed one, doubled each time.
 const BACK_OFF: i64 = 10;
 const LONGEST_BACK_OFF: i64 = 300;
 
@@ -35,8 +35,8 @@ pub fn keep(state: &mut State, group: &mut Group, now: Timestamp) -> Option<Time
     if group.runs("Terminate") && group.runs("ReplaceUnhealthy") {
         replace_unhealthy(state, group, now);
     }
-    // A refresh that launches first goes beyond the desired capacity, as its maximum healthy
-    // percentage allows (API_RefreshPreferences), and beyond the maximum size with it.
+    // A refresh that launches first exceeds the desired capacity up to its maximum healthy percentage
+    // (API_RefreshPreferences), and the maximum size with it.
     let wanted = group.desired + group.refresh().map_or(0, |refresh| refresh.extra);
     let due = match group.runs("Launch") {
         true => launch_missing(state, group, wanted, now),
@@ -94,7 +94,7 @@ fn spaced(cause: &str) -> String {
     if cause.is_empty() { String::new() } else { format!("{cause}  ") }
 }
 
-/// What a launch is made of.
+/// The parameters of a launch.
 struct Plan {
     launch: Launch,
     template: Template,
@@ -134,7 +134,7 @@ fn plan(state: &State, group: &Group) -> Result<Plan, Refusal> {
     for (key, (value, _)) in group.tags.iter().filter(|(_, (_, propagate))| *propagate) {
         launch.tags.insert(key.clone(), value.clone());
     }
-    // Whatever launched it, these say where an instance is from (EC2 user guide,
+    // These tags tell an instance's origin, whatever launched it (EC2 user guide,
     // launch-instances-from-launch-template; user guide, ec2-auto-scaling-tagging).
     for (key, value) in [
         ("aws:autoscaling:groupName", group.name.clone()),

@@ -27,28 +27,28 @@ pub struct Refresh {
     pub started_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     pub preferences: Preferences,
-    /// What the group gets when it succeeds.
+    /// The configuration that the group gets on success.
     pub desired: Option<Configuration>,
     /// Instances to be replaced, those that are gone included.
     pub old: BTreeSet<String>,
     /// Instances that stay: skipped, protected, on standby.
     pub kept: BTreeSet<String>,
-    /// How many were to be replaced at its start.
+    /// Number of instances to replace at its start.
     pub total: i64,
     pub percentage: i64,
     pub remaining: i64,
-    /// How many checkpoints have passed.
+    /// Number of checkpoints that have passed.
     pub checkpoint: usize,
     /// The delay of a checkpoint, or the bake time, ends then.
     pub until: Option<Timestamp>,
     /// The last time that it came nearer to its end.
     pub moved_at: Timestamp,
-    /// How many instances it wants beyond the desired capacity at the moment.
+    /// Number of instances that it currently wants beyond the desired capacity.
     pub extra: i64,
     pub rollback: Option<Rollback>,
 }
 
-/// What instances are launched from.
+/// The launch source of instances.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Configuration {
@@ -56,7 +56,7 @@ pub struct Configuration {
     pub mixed: Option<Value>,
 }
 
-/// Where a refresh was when it turned back (API_RollbackDetails).
+/// The progress of a refresh when it turned back (API_RollbackDetails).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rollback {
@@ -96,7 +96,7 @@ impl Status {
 }
 
 impl Refresh {
-    /// What the group launches while this refresh goes on, where that is not its own template.
+    /// The group's launch source during this refresh, if it is not its own template.
     pub fn launches(&self) -> Option<(&Template, Option<&Value>)> {
         let forward = matches!(self.status, Status::Pending | Status::InProgress | Status::Baking);
         let desired = self.desired.as_ref().filter(|_| forward)?;

@@ -1,4 +1,4 @@
-//! How a refresh goes (API_RefreshPreferences).
+//! The preferences of a refresh (API_RefreshPreferences).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::autoscaling::group::Group;
 #[serde(default)]
 pub struct Preferences {
     pub min_healthy: i64,
-    /// None is not 100: an instance is ended and its replacement launched at once.
+    /// Without it, an instance is terminated and its replacement launched at once; that differs from 100.
     pub max_healthy: Option<i64>,
     /// Seconds, as all times here.
     pub warmup: Option<i64>,

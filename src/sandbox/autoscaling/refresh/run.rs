@@ -1,4 +1,4 @@
-//! How a refresh goes on.
+//! The progress of a refresh.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -12,8 +12,7 @@ use crate::ec2::launch;
 use crate::elbv2::targets::HealthState;
 use crate::state::State;
 
-/// A refresh that gets no further for so many seconds has failed (user guide,
-/// instance-refresh-overview: one hour).
+/// Seconds without progress after which a refresh fails (user guide, instance-refresh-overview: one hour).
 const PATIENCE: i64 = 3600;
 
 /// Takes the refresh of a group one step on; when to look again.
@@ -53,7 +52,7 @@ fn step(state: &mut State, group: &mut Group, refresh: &mut Refresh, now: Timest
     }
 }
 
-/// Decides which instances are to be replaced.
+/// Decides which instances to replace.
 fn begin(state: &State, group: &Group, refresh: &mut Refresh, now: Timestamp) {
     let own = Configuration { template: group.template.clone(), mixed: group.mixed.clone() };
     let target = refresh.desired.clone().unwrap_or(own);
@@ -73,8 +72,7 @@ fn begin(state: &State, group: &Group, refresh: &mut Refresh, now: Timestamp) {
     refresh.moved_at = now;
 }
 
-/// Whether an instance is what the configuration would launch (user guide,
-/// asg-instance-refresh-skip-matching).
+/// Tells whether an instance matches the configuration (user guide, asg-instance-refresh-skip-matching).
 fn matches(state: &State, member: &Member, target: &Configuration) -> bool {
     let Ok((launch, number)) = launch::from_template(state, &target.template.id, &target.template.version)
     else {
@@ -94,18 +92,18 @@ fn matches(state: &State, member: &Member, target: &Configuration) -> bool {
     fits && member.template.as_ref().is_some_and(same)
 }
 
-/// What the group is made of, as the refresh sees it.
+/// The members of a group from the refresh's view.
 #[derive(Default)]
 struct View {
-    /// To be replaced and not on their way out; the broken ones first, the fit ones last.
+    /// To be replaced and not on their way out; broken ones first, fit ones last.
     old: Vec<String>,
     /// Of them, those out of service or found unhealthy.
     broken: i64,
-    /// Of them, those that do not count as healthy, the broken ones included.
+    /// Number of them that do not count as healthy, including broken ones.
     unfit: i64,
-    /// Of them, those that somebody has to release first.
+    /// Number of them that a user must release first.
     held: i64,
-    /// In service, healthy, and, of the new ones, warmed up.
+    /// Instances that are in service, healthy, and, if new, warmed up.
     healthy: i64,
     /// New and not ready yet.
     unready: Vec<String>,
@@ -176,7 +174,7 @@ fn proceed(state: &mut State, group: &mut Group, refresh: &mut Refresh, now: Tim
     let updated = refresh.total - remaining;
     if let Some(percentage) = checkpoint.filter(|one| remaining > 0 && updated * 100 >= one * refresh.total) {
         refresh.extra = 0;
-        // The last checkpoint says how much of the group is to be replaced (user guide,
+        // The last checkpoint gives the part of the group to replace (user guide,
         // asg-adding-checkpoints-instance-refresh).
         if refresh.checkpoint + 1 >= refresh.preferences.checkpoints.len() {
             finish(group, refresh, now);
@@ -201,7 +199,7 @@ fn proceed(state: &mut State, group: &mut Group, refresh: &mut Refresh, now: Tim
 fn progress(refresh: &mut Refresh, remaining: i64, now: Timestamp) {
     let total = refresh.total.max(1);
     if let Some(rollback) = &refresh.rollback {
-        // It goes back down to zero, and InstancesToUpdate stays (API_InstanceRefresh).
+        // The percentage goes back to zero, and InstancesToUpdate stays (API_InstanceRefresh).
         let percentage = rollback.percentage * remaining / total;
         if percentage < refresh.percentage {
             refresh.moved_at = now;
@@ -216,8 +214,8 @@ fn progress(refresh: &mut Refresh, remaining: i64, now: Timestamp) {
     refresh.percentage = if refresh.total == 0 { 100 } else { (refresh.total - remaining) * 100 / total };
 }
 
-/// Ends as many old instances as the healthy percentages and the next checkpoint allow, and says
-/// how many new ones may be there before.
+/// Terminates as many old instances as the healthy percentages and the next checkpoint allow, and returns how
+/// many new ones may exist before.
 fn replace(
     state: &mut State,
     group: &mut Group,
@@ -239,7 +237,7 @@ fn replace(
     let least = (desired * refresh.preferences.min_healthy + 99) / 100;
     let beyond = match refresh.preferences.max_healthy {
         None => 0,
-        // Where both bounds cannot be held a new instance comes first (API_RefreshPreferences).
+        // If both bounds cannot hold, a new instance comes first (API_RefreshPreferences).
         Some(max) => (desired * max / 100 - desired).max(i64::from(least >= desired)),
     };
     refresh.extra = beyond.min(wanted);
@@ -247,7 +245,8 @@ fn replace(
         return;
     }
     let spare = seen.healthy - least;
-    // What is not healthy costs no health; but one that is only being checked may be soon.
+    // Terminating an unhealthy instance costs no health; one that is still being checked may become healthy
+    // soon.
     let free = if spare >= 0 { seen.unfit } else { seen.broken };
     let mut can_go = free + spare.max(0);
     if refresh.preferences.max_healthy.is_none()
@@ -314,7 +313,7 @@ fn fail(
         turn_back(refresh, group, reason, now);
         return proceed(state, group, refresh, now);
     }
-    // What was launched beyond the desired capacity and did not become ready goes again.
+    // Instances beyond the desired capacity that did not become ready are removed.
     for id in seen.unready.iter().take(usize::try_from(refresh.extra).unwrap_or(0)) {
         let cause = format!(
             "At {} an instance was taken out of service in response to a failed instance refresh.",
@@ -328,7 +327,7 @@ fn fail(
     None
 }
 
-/// From now on what the refresh launched is replaced by what the group launched before.
+/// From now on, instances of the refresh are replaced by the group's earlier configuration.
 pub fn turn_back(refresh: &mut Refresh, group: &Group, reason: &str, now: Timestamp) {
     refresh.rollback = Some(Rollback {
         reason: reason.to_owned(),

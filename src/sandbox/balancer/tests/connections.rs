@@ -72,7 +72,7 @@ async fn closer() -> std::net::SocketAddr {
         while let Ok((stream, _)) = socket.accept().await {
             tokio::spawn(async move {
                 let mut stream = BufReader::new(stream);
-                // What comes on a new connection is answered.
+                // Requests on a new connection are answered.
                 let mut patience = Duration::from_secs(20);
                 loop {
                     let read = async {

@@ -75,7 +75,7 @@ async fn without_enough_healthy_targets_all_get_traffic() {
     rig.change_group("web", |group| group.fail_open_below = 2);
     let seen = [client.get("/").await.text, client.get("/").await.text];
     assert!(seen.contains(&"good".into()) && seen.contains(&"bad".into()), "{seen:?}");
-    // What is down gets nothing even so.
+    // A target that is down gets nothing even so.
     rig.change_group("web", |group| group.targets[1].down = true);
     for _ in 0..10 {
         assert_eq!(client.get("/").await.text, "good");

@@ -1,5 +1,5 @@
-//! Requests of every form, and what AWS documents of them: a row each. Pages are those of the Application Load
-//! Balancers guide; what none of them says is not asserted.
+//! Requests of every form, and their documented handling by AWS: a row each. Pages are those of the
+//! Application Load Balancers guide; undocumented handling is not asserted.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -8,10 +8,10 @@ use super::super::config::Desync::{self, Defensive, Monitor, Strictest};
 use super::kit::*;
 use crate::clock::Clock;
 
-/// What becomes of a request.
+/// The handling of a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Then {
-    /// It is answered by the target, whose text holds this, and the connection goes on.
+    /// The target answers with this text in it, and the connection goes on.
     Goes(&'static str),
     /// The same, and the connection ends.
     Parts(&'static str),
@@ -22,7 +22,7 @@ enum Then {
 }
 use Then::{Blocked, Goes, Parts, Refused};
 
-/// The page and what it says; the mode; the request; what becomes of it. `\n` stands for the line's end.
+/// The page and its statement; the mode; the request; the handling. `\n` stands for the line's end.
 type Row = (&'static str, Desync, String, Then);
 
 const LIMITS: &str =

@@ -30,7 +30,7 @@ pub type Rule = super::super::config::Rule;
 /// The bound of its access log, in bytes.
 pub const ACCESS_LOG: u64 = 16 << 10;
 
-/// A balancer, what it reports, and its config to be changed.
+/// A balancer, its reports, and its config to change.
 pub struct Rig {
     pub balancer: Balancer,
     pub reports: mpsc::UnboundedReceiver<region::Report>,
@@ -95,7 +95,7 @@ impl Rig {
         soon(found).await
     }
 
-    /// Waits until so many targets of a group are healthy.
+    /// Waits until this many targets of a group are healthy.
     pub async fn healthy(&self, arn: &str, count: u64) {
         let balancer = &self.balancer;
         soon(async {
@@ -188,8 +188,9 @@ pub fn target(address: SocketAddr) -> Target {
     }
 }
 
-/// A backend that says its name. `/health` answers `health`, `/hang` never, `/echo` with the body,
-/// `/head` with the request's head, `/status/N` with that status, `/stream` with what `chunks` gets.
+/// A backend that answers with its name. `/health` answers `health`, `/hang` never answers, `/echo` answers
+/// with the body, `/head` with the request's head, `/status/N` with that status, `/stream` with the data of
+/// `chunks`.
 pub struct Backend {
     pub address: SocketAddr,
     pub health: Arc<AtomicU16>,

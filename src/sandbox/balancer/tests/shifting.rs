@@ -62,7 +62,7 @@ async fn shifts_under_load_lose_nothing() {
             _ => ("blue", [("blue", 1), ("green", 0)]),
         };
         rig.weigh(&weights);
-        // From the publish on, a request goes by the new weights.
+        // After the publish, a request goes by the new weights.
         assert_eq!(probe.get("/").await.text, name);
         clock::sleep(Duration::from_millis(10)).await;
     }
@@ -118,7 +118,7 @@ async fn a_new_target_starts_slowly() {
     rig.change_group("web", |group| group.targets.push(target(new.address)));
     rig.healthy("web", 2).await;
     let mut client = rig.client().await;
-    // Its share rises from nothing over half of another's to the same.
+    // Its share rises from nothing over half of the other's to an equal one.
     for (gone, least, most) in [(0, 0, 10), (50, 80, 180), (50, 200, 200)] {
         rig.clock.advance(Duration::from_secs(gone));
         let before = new.requests.load(SeqCst);
