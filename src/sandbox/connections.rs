@@ -1,5 +1,5 @@
-//! The connections of the sandbox's socket: as many as its descriptors allow, and no more. Where
-//! there are too many, the one that has asked nothing for the longest makes room.
+//! The connections of the sandbox's socket, limited by its descriptors. If there are too many, the one idle
+//! for the longest is closed.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 /// The most that are open at once where the system allows it.
 const MOST: u64 = 1024;
 
-/// The open connections, in the order in which they came. Clones are the same ones.
+/// The open connections, in the order in which they came. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Connections {
     most: usize,
@@ -25,7 +25,7 @@ struct Open {
     by_age: BTreeMap<u64, (AbortHandle, Requests)>,
 }
 
-/// How many requests of a connection are being answered.
+/// Number of a connection's requests that are being answered.
 #[derive(Debug, Clone, Default)]
 pub struct Requests(Arc<AtomicUsize>);
 
@@ -80,7 +80,7 @@ impl Drop for Ended {
 }
 
 impl Requests {
-    /// One more, until the value is dropped.
+    /// Counts one more request until the value is dropped.
     pub fn begin(&self) -> impl Drop + Send + use<> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Answered(self.clone())

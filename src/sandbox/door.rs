@@ -1,5 +1,5 @@
-//! The door of the sandbox's socket: a browser's requests are turned away by what a page cannot
-//! leave out, everybody else's by the key that only the sandbox's user has.
+//! Guards the sandbox's socket: a browser's requests are refused by headers that a page cannot leave out, all
+//! others without the key that only the sandbox's user has.
 
 use std::net::IpAddr;
 
@@ -12,11 +12,11 @@ use super::key::Distrust;
 /// The command that gives a client the key.
 pub const ENV_COMMAND: &str = "eval \"$(bgform sandbox env)\"";
 
-/// Why a request is turned away before its body is read: it may come from a web page.
+/// Why a request is refused before its body is read: it may come from a web page.
 ///
-/// A page of any site can make its visitor's browser send requests here. It cannot make it leave out
-/// `Origin` or `Sec-Fetch-Site` where the browser sends them, nor choose the `Host`: a name of its own
-/// that resolves to this machine is still its own (<https://www.w3.org/TR/fetch-metadata/>).
+/// A page of any site can make its visitor's browser send requests here. It cannot make it leave out `Origin`
+/// or `Sec-Fetch-Site` where the browser sends them, nor choose the `Host`: a name of its own that resolves
+/// to this machine is still its own (<https://www.w3.org/TR/fetch-metadata/>).
 pub fn turned_away(head: &Parts) -> Option<&'static str> {
     let headers = &head.headers;
     if headers.contains_key(ORIGIN) {
@@ -35,8 +35,8 @@ pub fn turned_away(head: &Parts) -> Option<&'static str> {
     None
 }
 
-/// `localhost` or a loopback address, with any port: a tunnel or a recorder has one of its own, and a
-/// browser's is that of the URL whatever the page wants.
+/// `localhost` or a loopback address, with any port: a tunnel or a recorder has a port of its own, and in a
+/// browser it is the URL's, whatever the page does.
 fn is_local(host: &Authority) -> bool {
     let name = host.host();
     let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
@@ -45,7 +45,7 @@ fn is_local(host: &Authority) -> bool {
     !has_user && (is_local || name.eq_ignore_ascii_case("localhost"))
 }
 
-/// What a person does about it.
+/// The remedy for a person.
 pub fn hint(distrust: &Distrust) -> String {
     match distrust {
         Distrust::Unsigned => format!("this is a bgform sandbox; `{ENV_COMMAND}` sets its key"),
@@ -117,7 +117,7 @@ mod tests {
         ] {
             assert!(turned_away(&head(&[host, extra])).is_some(), "{extra:?}");
         }
-        // An address that the user typed: the browser has no key, so there is nothing to fear.
+        // An address that the user typed: without the key, the browser can do no harm.
         assert!(turned_away(&head(&[host, ("sec-fetch-site", "none")])).is_none());
     }
 }

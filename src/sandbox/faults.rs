@@ -1,5 +1,5 @@
-//! What goes wrong on purpose. A fault is one line of text, the same on the command line, in a
-//! control call and in a test: `KIND=ARGUMENTS`.
+//! Deliberate faults. A fault is one line of text, the same on the command line, in a control call and in a
+//! test: `KIND=ARGUMENTS`.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ mod throttle;
 pub use parse::{KINDS, NoFault};
 use throttle::Bucket;
 
-/// One thing that goes wrong.
+/// One fault.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
     /// `latency=elbv2:200ms`, `latency=all:50ms`: every call waits.
@@ -23,7 +23,7 @@ pub enum Fault {
     /// `error=CreateRule:2`, `drop=CreateRule:2`, `lost=CreateRule:2`: at the second call of the
     /// action from now on; `:2+3` at three calls from the second on, `:*` at every one.
     Call { action: String, first: u64, times: u64, how: Broken },
-    /// `eventual=5s`: what was made or changed in EC2 is not seen for that long.
+    /// `eventual=5s`: readers of EC2 see a change only after this time.
     Eventual { lag: Duration },
     /// `propagation=3:10s`: a listener is three nodes; a rule change reaches the first at once and
     /// the last after ten seconds.
@@ -39,7 +39,7 @@ pub enum Fault {
     SlowBoot { who: String, by: Duration },
 }
 
-/// How a call breaks.
+/// The way a call breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
     /// A 500, nothing done.
@@ -65,7 +65,7 @@ struct Armed {
     bucket: Option<Bucket>,
 }
 
-/// What happens to a call.
+/// The effect of the faults on a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     Goes,
@@ -105,7 +105,7 @@ impl Faults {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What happens to this call, and after how long a wait.
+    /// The effect on this call, after a wait of the returned time.
     pub fn call(&self, service: &Service, action: &str) -> (Duration, Verdict) {
         let now = self.clock.monotonic();
         let mut wait = Duration::ZERO;
@@ -134,7 +134,7 @@ impl Faults {
         (wait, verdict)
     }
 
-    /// How long EC2's readers are behind.
+    /// The delay of EC2's readers.
     pub fn lag(&self) -> Option<Duration> {
         self.armed().iter().rev().find_map(|armed| match armed.fault {
             Fault::Eventual { lag } => Some(lag),
@@ -142,7 +142,7 @@ impl Faults {
         })
     }
 
-    /// How many nodes a listener is, and after how long the last of them has a change.
+    /// The number of nodes of a listener, and the time until the last of them has a change.
     pub fn propagation(&self) -> (u32, Duration) {
         let set = self.armed().iter().rev().find_map(|armed| match armed.fault {
             Fault::Propagation { nodes, delay } => Some((nodes.max(1), delay)),
@@ -151,7 +151,7 @@ impl Faults {
         set.unwrap_or((1, Duration::ZERO))
     }
 
-    /// Whether the machine with these names answers no health check.
+    /// Tells whether the machine with these names answers no health check.
     pub fn never_healthy(&self, names: &[String]) -> bool {
         self.armed().iter().any(|armed| match &armed.fault {
             Fault::NeverHealthy { who } => one_is(names, who),
@@ -175,7 +175,7 @@ impl Faults {
         })
     }
 
-    /// How long the boot script of the machine with these names waits.
+    /// The delay of the boot script of the machine with these names.
     pub fn slow_boot(&self, names: &[String]) -> Option<Duration> {
         self.armed().iter().rev().find_map(|armed| match &armed.fault {
             Fault::SlowBoot { who, by } if one_is(names, who) => Some(*by),

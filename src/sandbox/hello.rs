@@ -23,9 +23,9 @@ use tokio::sync::watch;
 use super::log;
 use crate::clock;
 
-/// How late the log of requests may be.
+/// Maximum delay of the log of requests.
 const FLUSH: Duration = Duration::from_millis(25);
-/// How long open requests may take after SIGTERM.
+/// Time for open requests after SIGTERM.
 const GRACE: Duration = Duration::from_millis(1500);
 
 /// Serves until SIGTERM; requests that are open then are still answered.
@@ -67,7 +67,7 @@ pub async fn serve(host: IpAddr, port: u16, folder: PathBuf, below: Option<Strin
         tokio::spawn(async move {
             let mut connection = std::pin::pin!(connection);
             tokio::select! {
-                // A client that goes away is no matter.
+                // A client that goes away does not matter.
                 _ = &mut connection => return,
                 _ = open.wait_for(|ending| *ending) => connection.as_mut().graceful_shutdown(),
             }
@@ -136,7 +136,7 @@ impl Service {
 struct Log {
     lines: Mutex<Vec<u8>>,
     file: Mutex<log::Log>,
-    /// Whether it was said that the file cannot be written.
+    /// Whether the unwritable file was already reported.
     failed: AtomicBool,
 }
 
@@ -167,7 +167,7 @@ async fn flush(service: Arc<Service>) {
         if let Ok(Err(error)) = written
             && !service.log.failed.swap(true, Ordering::Relaxed)
         {
-            // On the console, once; it goes on answering.
+            // Reported on the console once; it goes on answering.
             let _ = writeln!(io::stderr(), "requests.log cannot be written: {error}");
         }
     }

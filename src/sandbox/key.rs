@@ -1,4 +1,4 @@
-//! The access key of a sandbox: whoever has it is the sandbox's user.
+//! The access key of a sandbox: its holder counts as the sandbox's user.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -35,13 +35,13 @@ pub enum Distrust {
     Unsigned,
     /// It is signed with this key id, which is not the sandbox's.
     OtherKey(String),
-    /// The signature is not the one that the key makes.
+    /// The signature does not match the key.
     WrongSignature,
-    /// It was signed at another time than now.
+    /// The time of the signature is too far from now.
     Stale,
 }
 
-/// How far a request's time may be from now ("requests must be received within five minutes",
+/// Maximum distance of a request's time from now ("requests must be received within five minutes",
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html> and IAM's
 /// reference_sigv-troubleshooting).
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -53,7 +53,7 @@ impl Key {
         Self { id: id.into(), secret: secret.into() }
     }
 
-    /// A key that nobody can guess: 160 random bits.
+    /// Makes an unguessable key: 160 random bits.
     pub fn random() -> Self {
         Self::new(format!("SANDBOX{}", random_hex(13).to_uppercase()), random_hex(40))
     }
@@ -72,7 +72,7 @@ impl Key {
         Ok(())
     }
 
-    /// Whether a request's `Authorization` could be this key's, which its head alone tells.
+    /// Tells whether a request's `Authorization` may be this key's, from the head alone.
     pub(super) fn may_have_signed(&self, headers: &HeaderMap) -> Result<(), Distrust> {
         let authorization = Authorization::of(headers).ok_or(Distrust::Unsigned)?;
         match authorization.id == self.id {
@@ -81,7 +81,7 @@ impl Key {
         }
     }
 
-    /// Whether a request was signed with this key, within the last minutes.
+    /// Checks that a request was signed with this key within the last minutes.
     pub(super) fn has_signed(&self, head: &Parts, body: &[u8]) -> Result<(), Distrust> {
         self.may_have_signed(&head.headers)?;
         let authorization = Authorization::of(&head.headers).ok_or(Distrust::Unsigned)?;
@@ -130,14 +130,14 @@ impl Key {
     }
 }
 
-/// The secret is shown to nobody by accident.
+/// The debug output hides the secret.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
-/// What a signature is for, and when it was made.
+/// The scope of a signature, and its time.
 struct Scope<'a> {
     region: &'a str,
     service: &'a str,
@@ -153,7 +153,7 @@ struct Authorization<'a> {
     /// `a;b;c`, in lower case.
     headers: &'a str,
     signature: &'a str,
-    /// By `X-Amz-Date`; None where that is not there or no time.
+    /// The time in `X-Amz-Date`; `None` if it is missing or malformed.
     at: Option<Timestamp>,
 }
 
@@ -183,7 +183,7 @@ fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
 }
 
-/// The URI with the host that the request names: what is signed.
+/// The signed URI, with the host that the request names.
 fn absolute(headers: &HeaderMap, uri: &hyper::Uri) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     format!("http://{host}{}", uri.path_and_query().map_or("/", |path| path.as_str()))

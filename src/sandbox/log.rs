@@ -1,8 +1,8 @@
-//! Log files with a bound. What is appended goes to the file; before it would grow over its limit, the
-//! file becomes `NAME.1` in the place of the older one, and a new one begins. So the two hold at least
-//! the limit's last bytes and at most about twice as many, whatever is written and however fast.
+//! Log files with a limit. Lines are appended to the file. Before it would exceed its limit, it replaces the
+//! older file as `NAME.1`, and a new one begins. So the two hold at least the limit's last bytes and at most
+//! about twice as many, whatever is written and however fast.
 //!
-//! Who follows such a file reads what is left of it when another file has its name, then that one.
+//! A follower reads the rest of a file after it was renamed, and then the new one.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, Metadata};
@@ -27,7 +27,8 @@ impl Log {
         Self { path, limit, file: None }
     }
 
-    /// Appends lines, each whole in one file. What cannot be written is lost; the next call tries anew.
+    /// Appends lines, each whole in one file. Lines that cannot be written are lost; the next call tries
+    /// again.
     pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut rest = lines;
         while !rest.is_empty() {
@@ -53,7 +54,7 @@ impl Log {
     }
 }
 
-/// The length of the lines at the beginning that fit into one file; of one that does not, all of it.
+/// The length of the first lines that fit into one file, or of a single line that does not fit.
 fn part(lines: &[u8], limit: u64) -> usize {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let Some(fits) = lines.get(..limit).filter(|fits| fits.len() < lines.len()) else { return lines.len() };
@@ -63,8 +64,8 @@ fn part(lines: &[u8], limit: u64) -> usize {
     last.or_else(first).unwrap_or(lines.len())
 }
 
-/// Makes the file the older one, so that a new one can begin in its place. Where somebody has taken it
-/// away, it can begin already.
+/// Renames the file to the older one, so that a new one can begin. If the file was removed, a new one can
+/// begin at once.
 fn turn(path: &Path) -> io::Result<()> {
     match fs::rename(path, older(path)) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -93,7 +94,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     File::options().create(true).append(true).open(path)
 }
 
-/// The last `most` bytes of the log at `path`; nothing where there is none.
+/// The last `most` bytes of the log at `path`; empty if it does not exist.
 pub fn tail(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut end = Vec::new();
     for path in [older(path), path.to_owned()] {
@@ -111,29 +112,29 @@ pub fn tail(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(end.split_off(more))
 }
 
-/// Reads a log from its beginning and goes on as it grows, over its turns.
+/// Reads a log from its beginning and follows it as it grows, across its turns.
 #[derive(Debug)]
 pub struct Follower {
     path: PathBuf,
-    /// The files that are to be read, the oldest first; never empty.
+    /// The files to read, the oldest first; never empty.
     parts: VecDeque<Part>,
 }
 
 #[derive(Debug)]
 struct Part {
     file: File,
-    /// What tells it from another file of the same name.
+    /// The identity of the file, to tell it from another of the same name.
     number: (u64, u64),
-    /// Whether another one was written and replaced between the part before and this one.
+    /// Whether a file was written and replaced between the previous part and this one.
     late: bool,
 }
 
-/// What a follower has read.
+/// The result of a read by a follower.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// So many bytes.
+    /// This many bytes.
     Read(usize),
-    /// All that there is now.
+    /// The current end of the log.
     End,
     /// The log grew faster than it was read: lines are missing here.
     Missed,
@@ -143,7 +144,7 @@ pub enum Seen {
 
 impl Follower {
     /// # Errors
-    /// When there is no such log.
+    /// When the log does not exist.
     pub fn open(path: &Path) -> io::Result<Self> {
         let newest = Part::of(File::open(path)?)?;
         let older = match File::open(older(path)) {
@@ -158,7 +159,7 @@ impl Follower {
 
     /// Reads the next bytes into `room`, which has room for some.
     pub fn read(&mut self, room: &mut [u8]) -> io::Result<Seen> {
-        // Before it is read: what has another file behind it is not appended to any more.
+        // Checked before the read: a file with a successor is not appended to any more.
         let there = self.look()?;
         while let Some(part) = self.parts.front_mut() {
             if std::mem::take(&mut part.late) {
@@ -179,7 +180,7 @@ impl Follower {
     fn look(&mut self) -> io::Result<bool> {
         let mut newest = match File::open(&self.path) {
             Ok(newest) => Part::of(newest)?,
-            // Between a turn and the next write there is only the older one.
+            // Between a turn and the next write only the older file exists.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(older(&self.path).exists()),
             Err(error) => return Err(error),
         };
@@ -241,7 +242,7 @@ mod tests {
         // At once, too.
         log.append("many lines\n".repeat(1000).as_bytes()).unwrap();
         assert!(length(&path) <= 1000 && length(&older(&path)) <= 1000);
-        // A line that is longer than the limit is whole, in a file of its own.
+        // A line longer than the limit is whole, in a file of its own.
         log.append(format!("a\n{}\nb\n", "x".repeat(3000)).as_bytes()).unwrap();
         assert_eq!((length(&path), length(&older(&path))), (2, 3001));
         assert!(tail(&folder.path().join("none"), 10).unwrap().is_empty());

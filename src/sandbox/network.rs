@@ -5,20 +5,20 @@ use std::path::Path;
 
 use super::state::Network;
 
-/// A claim on 127.`octet`.0.0/16, or on a share of the ports of 127.0.0.1: nobody else has it while this value lives.
+/// A claim on 127.`octet`.0.0/16, or on a share of the ports of 127.0.0.1, exclusive while this value lives.
 #[derive(Debug)]
 pub struct Claim {
     pub network: Network,
     _held: TcpListener,
 }
 
-/// The last address of each range, at this port, is bound by who claims it.
+/// The claim of each range is a socket bound at its last address, at this port.
 const CLAIM: ([u8; 2], u16) = ([255, 254], 4577);
-/// Where shares of ports begin: below those that the system gives to outgoing connections itself
-/// (from 32768 on Linux, from 49152 elsewhere).
+/// The first port of the shares: below the system's ports for outgoing connections (from 32768 on Linux, from
+/// 49152 elsewhere).
 const SHARES: std::ops::Range<u16> = 20_000..32_000;
 
-/// So many ranges there are, from 127.31.0.0/16 on (the default VPC of AWS is 172.31).
+/// Number of ranges, from 127.31.0.0/16 on (the default VPC of AWS is 172.31).
 const OCTETS: u32 = 220;
 
 /// The port at which a port of the API is really listened on: one below 1024, which only root may
@@ -27,9 +27,9 @@ pub fn served(port: u16) -> u16 {
     if port < 1024 { port + 10_000 } else { port }
 }
 
-/// Claims `wanted`, or where that is None the first free range, from one on that `folder` decides: a
-/// sandbox that is down for a moment does not lose its range to the next one that starts. Where the
-/// system has only 127.0.0.1: the first free share of ports. `Err`: it is in use, or all are.
+/// Claims `wanted`, or if that is `None` the first free range, starting with one chosen by `folder`, so that
+/// a sandbox that is down for a moment does not lose its range to another. If the system only has 127.0.0.1:
+/// the first free share of ports. `Err`: the wanted range is in use, or all are.
 pub fn claim(wanted: Option<Network>, folder: &Path) -> Result<Claim, std::io::Error> {
     let take = |octet: u8| {
         let address = Ipv4Addr::new(127, octet, CLAIM.0[0], CLAIM.0[1]);

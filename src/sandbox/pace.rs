@@ -1,18 +1,18 @@
-//! How long the states take that AWS takes time for.
+//! The durations of states that take time at AWS.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Durations of the region's own work, by the region's clock. AWS publishes none of them; the
-/// defaults are long enough that nobody can miss that a state exists.
+/// Durations of the region's own work, by the region's clock. AWS publishes none of them; the defaults are
+/// long enough for every state to be observed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pace {
     /// `pending` → `running`.
     pub launch: Duration,
     /// `stopping` → `stopped`, and `shutting-down` → `terminated`.
     pub stop: Duration,
-    /// How long a terminated instance is still listed.
+    /// Time that a terminated instance is still listed.
     pub remember_terminated: Duration,
     /// Image `pending` → `available`.
     pub image: Duration,

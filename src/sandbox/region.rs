@@ -23,19 +23,19 @@ use super::state::State;
 use super::{ec2, elbv2, ssm};
 use crate::clock::{self, Clock};
 
-/// How often the services are asked in one turn before the rest waits for the next.
+/// Maximum number of rounds through the services in one turn; the rest waits for the next.
 const ROUNDS: usize = 20;
-/// How long to wait after a state could not be written.
+/// Time to wait after a state could not be written.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// What the effects report.
+/// Reports of the effects.
 #[derive(Debug, Clone)]
 pub enum Report {
     Compute(compute::Report),
     Balancer(balancer::Report),
 }
 
-/// What a region is opened with.
+/// The parameters of a region.
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub name: String,
@@ -61,9 +61,9 @@ pub struct Region {
     changed: Notify,
     /// The number of the newest state.
     newest: watch::Sender<u64>,
-    /// How far it is on disk.
+    /// The progress of saving.
     saved: watch::Sender<Saved>,
-    /// How far compute and balancer know it.
+    /// The last state that compute and the balancer have.
     told: watch::Sender<u64>,
     tasks: Mutex<Vec<AbortHandle>>,
     _claim: Claim,
@@ -95,7 +95,7 @@ impl Region {
             let folder = setup.folder.clone();
             move |error: std::io::Error| OpenError::Folder { folder, what, reason: compute::why(&error) }
         };
-        // Its state has the user data of instances, with what is secret in it.
+        // Its state holds the user data of instances, including secrets.
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&setup.folder);
         made.map_err(failed("make"))?;
         let path = setup.folder.join("state.json");
@@ -154,7 +154,7 @@ impl Region {
         Ok(region)
     }
 
-    /// The state as it is.
+    /// The current state.
     pub fn look(&self) -> Arc<State> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner).state.clone()
     }
@@ -163,7 +163,7 @@ impl Region {
     pub fn look_late(&self, lag: Duration) -> Arc<State> {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let then = ago(self.now(), lag);
-        // The state that was replaced first after `then` is the one that stood at `then`.
+        // The first state that was replaced after `then` is the state at `then`.
         store.past.iter().find(|(until, _)| *until > then).map_or(&store.state, |(_, state)| state).clone()
     }
 
@@ -188,7 +188,7 @@ impl Region {
         Ok(answer)
     }
 
-    /// Waits until the state as it is now is on disk; why not, where it cannot be written.
+    /// Waits until the current state is on disk; the error is why it cannot be written.
     pub async fn saved(&self) -> Result<(), String> {
         let number = self.store.lock().unwrap_or_else(PoisonError::into_inner).number;
         let mut saved = self.saved.subscribe();
@@ -199,7 +199,7 @@ impl Region {
         }
     }
 
-    /// Waits until the state as it is now is in effect: on disk, and told to compute and balancer.
+    /// Waits until the current state is in effect: on disk, and sent to compute and the balancer.
     pub async fn in_effect(&self) -> Result<(), String> {
         let number = self.store.lock().unwrap_or_else(PoisonError::into_inner).number;
         let mut told = self.told.subscribe();
@@ -237,7 +237,7 @@ impl Region {
             }
             Ok(())
         });
-        // What one service does another may have to answer: again, until nothing changes.
+        // One service may have to react to another: repeat until nothing changes.
         let mut next = None;
         for _ in 0..ROUNDS {
             let before = self.look();
@@ -262,7 +262,7 @@ impl Region {
         next
     }
 
-    /// Follows time, reports and changes, for as long as it is polled.
+    /// Handles time, reports and changes while it is polled.
     async fn drive(self: Arc<Self>, mut inbox: mpsc::UnboundedReceiver<Report>) {
         let mut reports = Vec::new();
         loop {
@@ -285,7 +285,7 @@ impl Region {
         }
     }
 
-    /// Writes each newest state, for as long as it is polled.
+    /// Writes each newest state while it is polled.
     async fn save(self: Arc<Self>) {
         let mut newest = self.newest.subscribe();
         loop {
@@ -337,7 +337,7 @@ fn ago(now: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| now.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
 }
 
-/// Whether a text has the form of a region's name, such as `us-gov-west-1`: letters, then words of
+/// Tells whether a text has the form of a region's name, such as `us-gov-west-1`: letters, then words of
 /// letters, then a number, joined by hyphens.
 fn is_region(name: &str) -> bool {
     let words: Vec<&str> = name.split('-').collect();

@@ -25,7 +25,7 @@ use super::region::{OpenError, Region, Setup};
 use super::{api, control, door};
 use crate::clock::{self, Clock};
 
-/// What a sandbox is started with.
+/// The parameters of a sandbox.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Everything that it keeps is in there, a folder for each region.
@@ -48,7 +48,7 @@ pub struct Sandbox {
     accepting: JoinHandle<()>,
 }
 
-/// What the connections share.
+/// The shared part of the connections.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub options: Options,
@@ -56,18 +56,18 @@ pub(super) struct Shared {
     /// By the machine's clock.
     pub since: Timestamp,
     regions: Mutex<BTreeMap<String, Arc<Region>>>,
-    /// Set when somebody asked the sandbox to end.
+    /// Set when the sandbox is asked to end.
     pub ending: watch::Sender<bool>,
 }
 
 /// The largest request that is read.
 const LARGEST: usize = 8 << 20;
-/// How long the head of a request may take, from the answer to the one before. Clients keep a
-/// connection for 90 s at most (hyper's and so the AWS SDK's default), so theirs ends first.
+/// Timeout of a request's head, from the answer before it. Clients keep a connection for 90 s at most
+/// (hyper's and so the AWS SDK's default), so theirs ends first.
 const HEAD_WITHIN: Duration = Duration::from_secs(100);
-/// How long its body may take.
+/// Timeout of its body.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
-/// How long to wait where the system has no more sockets.
+/// Time to wait if the system has no more sockets.
 const RETRY: Duration = Duration::from_millis(50);
 /// The region of requests that are not signed for one.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
@@ -111,7 +111,7 @@ impl Sandbox {
         self.shared.endpoint()
     }
 
-    /// What goes wrong on purpose; more may be added at any time.
+    /// The deliberate faults; more may be added at any time.
     pub fn faults(&self) -> &Faults {
         &self.shared.options.faults
     }
@@ -136,7 +136,7 @@ impl Sandbox {
         let _ = ending.wait_for(|ending| *ending).await;
     }
 
-    /// Ends all machines and sockets; the folder stays as it is.
+    /// Ends all machines and sockets; the folder stays.
     pub async fn stop(self) {
         self.accepting.abort();
         self.shared.close().await;
@@ -220,8 +220,8 @@ pub fn region_folders(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Removes what a sandbox keeps in its folder: regions, and the state of the stacks made in them.
-/// No sandbox may be running in it.
+/// Removes a sandbox's data in its folder: regions, and the state of the stacks made in them. No sandbox may
+/// be running in it.
 pub fn clear(folder: &Path) -> Result<(), OpenError> {
     let mut gone = region_folders(folder);
     gone.extend(Some(folder.join("state")).filter(|path| path.is_dir()));
@@ -255,8 +255,8 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, requests: Requests) {
             answer(shared, request).await
         }
     });
-    // A client that goes away in the middle is no matter; an answer that is an error ends the
-    // connection, which is how a lost answer looks.
+    // A client that goes away in the middle does not matter. A handler's error ends the connection, which
+    // simulates a lost answer.
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)

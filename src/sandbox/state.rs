@@ -36,7 +36,7 @@ pub struct State {
     pub cloudwatch: CloudWatch,
 }
 
-/// What a call with a client token answered, for when it is repeated.
+/// The answer of a call with a client token, for its repeat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Repeat {
     /// The parameters that the token stood for.
@@ -50,18 +50,18 @@ pub struct Repeat {
 pub enum Network {
     /// 127.`octet`.0.0/16: every instance and every load balancer has an address of its own.
     Addresses { octet: u8 },
-    /// The system has only 127.0.0.1: everything has a port of its own there, of the
-    /// [`Network::SHARE`] from `first` up.
+    /// The system only has 127.0.0.1: everything has a port of its own there, of the [`Network::SHARE`] from
+    /// `first` up.
     Ports { first: u16 },
 }
 
 impl Network {
-    /// How many ports are a region's own where the system has only one address: the first holds the
-    /// claim, the next [`Network::LISTENERS`] are for listeners, the rest for instances.
+    /// Number of a region's ports if the system has only one address: the first holds the claim, the next
+    /// [`Network::LISTENERS`] are for listeners, the rest for instances.
     pub const SHARE: u16 = 1000;
     pub const LISTENERS: u16 = 200;
 
-    /// The address range that the default VPC says it has.
+    /// The address range of the default VPC in the API.
     pub fn cidr(self) -> String {
         format!("127.{}.0.0/16", self.octet())
     }
@@ -74,8 +74,8 @@ impl Network {
         }
     }
 
-    /// Where something with this private address is reached: at that address if it is the region's
-    /// own, otherwise at a port of one address that all share.
+    /// The reachable address for a private address: the same if it is the region's own, otherwise an address
+    /// that all share by port.
     pub fn host(self, private: Ipv4Addr) -> IpAddr {
         IpAddr::V4(match self {
             Network::Addresses { .. } if !self.shares(private) => private,
@@ -84,8 +84,8 @@ impl Network {
         })
     }
 
-    /// Whether something with this private address has only a port: everything where the system has
-    /// only 127.0.0.1, and what is in a VPC whose addresses the machine has not.
+    /// Tells whether a resource with this private address only has a port: all resources if the system only
+    /// has 127.0.0.1, and those in a VPC whose addresses the machine does not have.
     pub fn shares(self, private: Ipv4Addr) -> bool {
         matches!(self, Network::Ports { .. }) || !private.is_loopback()
     }

@@ -11,7 +11,7 @@ use super::folder;
 /// `hello`: the smallest real service, which answers with its release.
 pub const NAMES: &[&str] = &["linux", "hello"];
 
-/// Makes the folder of a built-in image. `NotFound`: there is none of this name.
+/// Makes the folder of a built-in image. `NotFound` if there is none of this name.
 pub fn write(name: &str, to: &Path) -> io::Result<()> {
     let files = match name {
         "linux" => [

@@ -19,11 +19,11 @@ use crate::clock;
 /// As much of the output is kept as Systems Manager tells, and a bit more, so that it is seen that
 /// there was more. In bytes.
 const KEPT: usize = 100_000;
-/// How long the output of an ended script is waited for, which a process that it left behind may
-/// hold open: in real time.
+/// Time to wait for the output of an ended script, whose pipe a left-behind process may hold open; in real
+/// time.
 const DRAIN: Duration = Duration::from_millis(200);
 
-/// How the supervisor reaches a command.
+/// The supervisor's handle of a command.
 #[derive(Debug)]
 pub struct Handle {
     pub cancel: Arc<Notify>,
@@ -31,7 +31,7 @@ pub struct Handle {
     pub task: tokio::task::JoinHandle<()>,
 }
 
-/// Starts a command, unless it was started before. `machine`: None where it does not run.
+/// Starts a command, unless it was started before. `machine` is `None` if it does not run.
 pub fn start(shared: Arc<Shared>, command: CommandToRun, machine: Option<Arc<Machine>>) -> Handle {
     let cancel = Arc::<Notify>::default();
     let (name, cancelled) = (command.instance.clone(), cancel.clone());
@@ -43,12 +43,12 @@ pub fn start(shared: Arc<Shared>, command: CommandToRun, machine: Option<Arc<Mac
     Handle { cancel, machine: name, task }
 }
 
-/// The exit code of a command that did not run, or whose end nobody saw.
+/// The exit code of a command that did not run, or whose end was not observed.
 pub const NOT_RUN: i32 = -1;
 /// The exit code of a command that was cancelled.
 const CANCELLED: i32 = 128 + 9;
 
-/// The file that says that a command was started.
+/// The file that marks a command as started.
 pub fn note(shared: &Shared, machine: &str, command: &str) -> PathBuf {
     shared.machine(machine).join("commands").join(command)
 }
@@ -116,8 +116,7 @@ async fn wait(
     ended
 }
 
-/// Output as it comes. It is read to its end, whoever writes, so that nobody who writes has to wait
-/// or is killed for it.
+/// Collects output. It is read to its end, so that no writer has to wait or is killed.
 struct Output {
     bytes: Arc<Mutex<Vec<u8>>>,
     reading: tokio::task::JoinHandle<()>,
@@ -139,7 +138,7 @@ fn collect(pipe: Option<impl AsyncRead + Unpin + Send + 'static>) -> Output {
 }
 
 impl Output {
-    /// What there is at its end, or at `until` (in real time).
+    /// The output at its end, or at `until` (in real time).
     async fn text(mut self, until: Duration) -> String {
         let left = until.saturating_sub(clock::monotonic());
         let _ = tokio::time::timeout(left, &mut self.reading).await;

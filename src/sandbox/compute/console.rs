@@ -1,7 +1,7 @@
-//! What a machine's processes print: read from a pipe, appended to `console.log`.
+//! The output of a machine's processes: read from a pipe, appended to `console.log`.
 //!
-//! The processes hold the pipe and not the file, so that the file's bound holds however fast they
-//! print: who prints faster than the disk takes it waits.
+//! The processes hold the pipe and not the file, so that the file's limit holds however fast they print: a
+//! process that prints faster than the disk accepts must wait.
 
 use std::io::{self, PipeWriter};
 use std::os::fd::OwnedFd;
@@ -18,10 +18,9 @@ use crate::log::Log;
 
 /// The bound of a machine's console, in bytes.
 const LIMIT: u64 = 8 << 20;
-/// How much is read at once.
+/// Bytes of one read.
 const PART: usize = 64 << 10;
-/// How long it is waited for what ended processes have printed; one that was left behind may hold the
-/// pipe open. In real time.
+/// Time to wait for the output of ended processes; a left-behind one may hold the pipe open. In real time.
 const DRAIN: Duration = Duration::from_millis(200);
 
 /// The console of one machine.
@@ -52,7 +51,7 @@ impl Console {
             while let Ok(1..) = pipe.read_buf(&mut part).await {
                 let log = log.clone();
                 let appended = on_disk(move || {
-                    // What a full disk does not take is lost, and nobody waits for it.
+                    // Output that a full disk refuses is lost, and no process waits for it.
                     let _ = append(&log, &part);
                     part.clear();
                     Ok(part)

@@ -11,13 +11,13 @@ const UNFINISHED: &str = "new";
 /// Ends the name of a folder that is being removed.
 const DOOMED: &str = "gone";
 
-/// Makes the folder `to` a copy of `from`: files by reflink where the filesystem can, symlinks as
-/// they are, modes kept, sockets, pipes and devices left out. `to` is there when the copy is
-/// complete and not before. What disappears from `from` meanwhile is left out.
+/// Makes the folder `to` a copy of `from`: files by reflink if the filesystem can, symlinks unchanged, modes
+/// kept, sockets, pipes and devices left out. `to` appears only when the copy is complete. Entries that
+/// disappear from `from` meanwhile are left out.
 /// `Interrupted`: `cancelled` was set.
 pub fn copy(from: &Path, to: &Path, cancelled: &AtomicBool) -> io::Result<()> {
     finish(to, |new| {
-        // Of the folder that was asked for, a link is followed; inside of it, none.
+        // A link at the given path is followed; inside the folder, none.
         let from = fs::canonicalize(from)?;
         if !from.is_dir() {
             return Err(io::Error::new(ErrorKind::NotADirectory, format!("{} is no folder", from.display())));
@@ -51,7 +51,7 @@ fn finish(to: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<(
     fs::create_dir_all(&new)?;
     let made = fill(&new).and_then(|()| fs::rename(&new, to));
     if made.is_err() {
-        // The first error is the one that tells what is wrong.
+        // The first error is the informative one.
         let _ = erase(&new);
     }
     made
@@ -78,7 +78,7 @@ fn copy_entry(entry: &fs::DirEntry, to: &Path, cancelled: &AtomicBool) -> io::Re
     } else if kind.is_dir() {
         fs::create_dir(to)?;
         copy_entries(&from, to, cancelled)?;
-        // Last, since a folder may be one that nobody may write to.
+        // Last, since a folder may be read-only.
         fs::set_permissions(to, entry.metadata()?.permissions())
     } else if kind.is_file() {
         reflink_copy::reflink_or_copy(&from, to)?;
@@ -103,7 +103,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes what a killed run left unfinished in `folder`, and one level below.
+/// Removes unfinished copies of a killed run in `folder`, and one level below.
 pub fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -132,7 +132,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Removes a folder bit by bit; no error where it is not there.
+/// Removes a folder entry by entry; no error if it does not exist.
 fn erase(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),

@@ -47,7 +47,7 @@ async fn fill(shared: &Shared, image: &Image, cancelled: &Arc<AtomicBool>) -> Re
     copied.map_err(|error| describe(&error, &format!("{} cannot be copied", source.display())))
 }
 
-/// What failed and why, for people.
+/// The failed action and its reason, for people.
 pub fn describe(error: &io::Error, what: &str) -> String {
     format!("{what}: {}", why(error))
 }

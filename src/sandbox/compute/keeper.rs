@@ -1,7 +1,7 @@
 //! The keeper: a process beside the sandbox that ends the machines when the sandbox is gone.
 //!
-//! The sandbox holds one end of a pipe that the keeper reads. However the sandbox ends, the system
-//! closes that end, and the keeper kills what the sandbox's run has started.
+//! The sandbox holds one end of a pipe that the keeper reads. However the sandbox ends, the system closes
+//! that end, and the keeper kills the processes of the sandbox's run.
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -15,8 +15,8 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Starts one in a process group of its own, so that what ends the sandbox by a terminal's
-    /// signal does not end it too.
+    /// Starts a keeper in a process group of its own, so that a terminal's signal to the sandbox does not end
+    /// it too.
     pub fn start(root: &Path, run: &str) -> io::Result<Self> {
         let child = Command::new("/bin/sh")
             .args(["-c", include_str!("keeper.sh"), "bgform-keeper"])

@@ -1,4 +1,4 @@
-//! One machine: a task that makes it what it should be, and is the only one that touches it.
+//! One machine: a task that brings it to its desired state, and alone may touch it.
 
 mod boot;
 
@@ -20,20 +20,20 @@ pub use boot::{environment, path};
 
 /// Between SIGTERM and SIGKILL when a machine is stopped, in real time.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often faults that were set later are looked at, in real time.
+/// The interval at which later faults are checked, in real time.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// What a machine should be.
+/// The desired state of a machine.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Desire {
     Be(Arc<Machine>),
-    /// Without processes, left as it is.
+    /// Without processes; its folder stays.
     Ended,
     /// Without processes and folder.
     Gone,
 }
 
-/// How the supervisor reaches a machine's task.
+/// The supervisor's handle of a machine's task.
 #[derive(Debug)]
 pub struct Handle {
     pub desire: watch::Sender<Desire>,
@@ -76,7 +76,7 @@ struct Runner {
 enum Stage {
     /// Never booted, stopped, or not brought up.
     Down,
-    /// Booted, its script waits (a fault) until the clock says so.
+    /// Booted; a fault delays its script until this time.
     Waiting {
         until: Duration,
     },
@@ -84,7 +84,7 @@ enum Stage {
 }
 
 struct Up {
-    /// None: ended and waited for. Others of its group, and what left that, may still be there.
+    /// `None`: ended and waited for. Other processes of its group, and those that left it, may still run.
     child: Option<Child>,
     group: Option<Group>,
     /// By the clock.
@@ -146,7 +146,7 @@ impl Runner {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _lock = self.shared.lock(&self.id).write_owned().await;
         let folder = self.shared.machine(&self.id);
-        // What cannot be removed now is removed at the next start.
+        // A folder that cannot be removed now is removed at the next start.
         let _ = on_disk(move || folder::remove(&folder)).await;
         self.shared.forget(&self.id);
     }
@@ -171,7 +171,7 @@ impl Runner {
         });
     }
 
-    /// Makes its folder, if it has none yet; false: it became unwanted meanwhile.
+    /// Makes its folder, if it has none yet; false if it became unwanted meanwhile.
     async fn furnish(&mut self, machine: &Machine) -> Result<bool, String> {
         let root = self.shared.machine_root(&self.id);
         if root.is_dir() {
@@ -192,13 +192,13 @@ impl Runner {
             copied = &mut copying => Some(copied),
             _ = unwanted => None,
         };
-        // What was seen while waiting is looked at again.
+        // A change that was seen while waiting is checked again.
         self.desired.mark_changed();
         match copied {
             Some(copied) => copied.map(|()| true),
             None => {
                 cancelled.store(true, Ordering::Relaxed);
-                // A copy under way ends soon; what waits for an image has nothing to end.
+                // A copy under way ends soon; a wait for an image has nothing to end.
                 let _ = tokio::time::timeout(GRACE, copying).await;
                 Ok(false)
             }
@@ -232,7 +232,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Follows it until another thing is desired; false: nobody is there to desire anything.
+    /// Follows it until its desired state changes; false if the supervisor is gone.
     async fn live(&mut self, machine: &Machine) -> bool {
         loop {
             let clock = self.shared.setup.clock.clone();

@@ -38,7 +38,7 @@ use keeper::Keeper;
 use shared::Shared;
 use supervisor::{Ask, Supervisor};
 
-/// The machines, images and commands that should be there. What is not listed is ended and removed.
+/// The wanted machines, images and commands. Unlisted ones are ended and removed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wanted {
     pub machines: Vec<Machine>,
@@ -46,20 +46,20 @@ pub struct Wanted {
     pub commands: Vec<CommandToRun>,
 }
 
-/// A machine: its folder is there as long as it is listed.
+/// A machine: its folder exists while it is listed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Machine {
     /// The instance's id.
     pub id: String,
-    /// The image that its folder is copied from when it has none yet.
+    /// The image that its folder is first copied from.
     pub image: String,
     /// `HOST`
     pub host: IpAddr,
     /// `PORT`
     pub port: u16,
-    /// Whether its processes should be there.
+    /// Whether it should have processes.
     pub runs: bool,
-    /// Another number than the last: boot again, ending what runs.
+    /// A new number: boot again, ending the running processes.
     pub boots: u64,
     /// Run on the first boot, before the boot script, as cloud-init does: a script with `#!`.
     pub user_data: Option<Vec<u8>>,
@@ -70,7 +70,7 @@ pub struct Machine {
     pub labels: Arc<[String]>,
 }
 
-/// An image: its folder is there as long as it is listed. Made once; never changed.
+/// An image: its folder exists while it is listed. Made once; never changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     pub id: String,
@@ -79,7 +79,7 @@ pub struct Image {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImageSource {
-    /// A copy of an instance's folder as it is when it is made.
+    /// A copy of an instance's folder at the time it is made.
     Instance(String),
     Image(String),
     /// A folder of the user's (`bgform sandbox image`).
@@ -99,10 +99,10 @@ pub struct CommandToRun {
     pub timeout: Duration,
 }
 
-/// What compute saw.
+/// Reports of compute.
 #[derive(Debug, Clone)]
 pub enum Report {
-    /// The folder is there and the boot has begun.
+    /// The folder exists and the boot has begun.
     Booted {
         machine: String,
         boots: u64,
@@ -124,7 +124,7 @@ pub enum Report {
         image: String,
         why: String,
     },
-    /// A command ended: exit code (None: killed by the timeout), output.
+    /// A command ended: exit code (`None`: killed by the timeout), output.
     CommandEnded {
         command: String,
         exit: Option<i32>,
@@ -133,7 +133,7 @@ pub enum Report {
     },
 }
 
-/// What compute is started with.
+/// The parameters of compute.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Folders `instances/` and `images/` are made there.
@@ -153,7 +153,7 @@ pub struct Compute {
     keeper: Mutex<Option<Keeper>>,
 }
 
-/// Names of the built-in images and what they are for; each is a folder that compute can make.
+/// Names of the built-in images and their purposes; compute can make a folder for each.
 pub fn base_images() -> &'static [&'static str] {
     base::NAMES
 }
@@ -164,8 +164,8 @@ pub fn console(root: &Path, instance: &str) -> PathBuf {
 }
 
 impl Compute {
-    /// Starts with nothing running, after ending what an earlier run of the same root left. Needs
-    /// a tokio runtime.
+    /// Starts without machines, after ending leftovers of an earlier run of the same root. Needs a tokio
+    /// runtime.
     pub async fn start(mut setup: Setup) -> std::io::Result<Self> {
         std::fs::create_dir_all(&setup.root)?;
         setup.root = std::fs::canonicalize(&setup.root)?;
@@ -195,7 +195,7 @@ impl Compute {
 
     /// Kills a machine's processes as a crash does; the machine stays as wanted.
     pub fn crash(&self, machine: &str) {
-        // Nobody listens any more after `stop`, when there is nothing to kill.
+        // The receiver may be gone after `stop`, when there is nothing to kill.
         let _ = self.asks.send(Ask::Crash(machine.to_owned()));
     }
 

@@ -1,8 +1,7 @@
-//! Processes of machines: told by what is in their environment, and by the group that a machine
-//! was started as.
+//! Processes of machines, identified by their environment and by the machine's process group.
 //!
-//! A process number alone proves nothing, since numbers are used again. A group is taken for the
-//! machine's only while its first process is the one that was started, by its start time.
+//! A process number alone proves nothing, since numbers are reused. A group counts as the machine's only
+//! while its first process is the one that was started, by its start time.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +19,7 @@ pub const COMMAND: &str = "BGFORM_SANDBOX_COMMAND";
 /// In the environment of everything that one run of a sandbox started: a random text.
 pub const RUN: &str = "BGFORM_SANDBOX_RUN";
 
-/// A variable and what its value is, to tell processes by.
+/// A variable and its value, which identify processes.
 #[derive(Debug, Clone)]
 pub enum Mark {
     /// Exactly so.
@@ -50,8 +49,8 @@ impl Mark {
     }
 }
 
-/// Signals all processes with this mark (None: only counts them) and says how many there were. Only
-/// Linux can tell them.
+/// Signals all processes with this mark (`None`: only counts them) and returns their number. Only Linux can
+/// find them.
 #[cfg(target_os = "linux")]
 fn signal_marked(mark: &Mark, signal: Option<Signal>) -> usize {
     use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
@@ -68,7 +67,7 @@ fn signal_marked(mark: &Mark, signal: Option<Signal>) -> usize {
         if !mark.in_environment(&environment) {
             continue;
         }
-        // The descriptor is of one process; read again, so that it is of the one that was meant.
+        // The descriptor belongs to one process; the mark is read again to be sure it is the intended one.
         let Some(process) = Pid::from_raw(number).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
         else {
             continue;
@@ -105,7 +104,7 @@ impl Group {
         Some(Self { pid, run: run.to_owned(), began: began(pid)? })
     }
 
-    /// From a file that [`Group::note`] wrote; None where there is none or half of one.
+    /// Parses a file of [`Group::note`]; `None` if it does not exist or is incomplete.
     pub fn read(path: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(path).ok()?;
         let mut words = text.strip_suffix('\n')?.splitn(3, ' ');
@@ -118,12 +117,12 @@ impl Group {
         super::folder::put(path, format!("{} {} {}\n", self.pid, self.run, self.began).as_bytes())
     }
 
-    /// Signals the group, if its first process still is the one that was started (a child that
-    /// ended counts until it is waited for).
+    /// Signals the group, if its first process is still the one that was started (a child that ended counts
+    /// until it is waited for).
     pub fn signal(&self, signal: Signal) {
         let ours = match began(self.pid) {
             Some(began) => began == self.began,
-            // Where processes carry no marks, what is left of the group is all there is to go by.
+            // Where processes carry no marks, the rest of the group is the only evidence.
             None => cfg!(not(target_os = "linux")),
         };
         if let Some(pid) = Pid::from_raw(self.pid).filter(|_| ours) {
@@ -133,13 +132,13 @@ impl Group {
     }
 }
 
-/// How often it is looked whether processes have ended.
+/// The interval at which ended processes are checked.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long a process may take to end after SIGKILL before it is left to the system.
+/// Time for a process to end after SIGKILL before it is left to the system.
 const LEAVE: Duration = Duration::from_secs(5);
 
-/// Ends processes: what has the mark and the group of `child`. SIGTERM first, if there is a `grace`
-/// (in real time); SIGKILL to what is left after it. Returns when they are gone.
+/// Ends the processes with the mark and those of `child`'s group. Sends SIGTERM first, if there is a `grace`
+/// (in real time), and SIGKILL to those left after it. Returns when they are gone.
 pub async fn end(mark: &Mark, group: Option<&Group>, mut child: Option<&mut Child>, grace: Duration) {
     let mut signal = Signal::TERM;
     if grace.is_zero() {
@@ -167,8 +166,7 @@ pub async fn end(mark: &Mark, group: Option<&Group>, mut child: Option<&mut Chil
     }
 }
 
-/// Ends what earlier runs of a root left: every process with its mark, every group that is written
-/// down in it.
+/// Ends leftovers of earlier runs of a root: every process with its mark, every group recorded in it.
 pub async fn end_leftovers(root: &Path) {
     for group in noted(root).iter().filter_map(|path| Group::read(path)) {
         group.signal(Signal::KILL);

@@ -1,4 +1,4 @@
-//! What the tasks of compute share.
+//! The shared part of compute's tasks.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -16,12 +16,12 @@ pub struct Shared {
     /// Of this run of compute: a random text.
     pub run: String,
     pub images: watch::Sender<BTreeMap<String, Making>>,
-    /// A machine got its folder, or an image was made: an unlisted image may be in nobody's way now.
+    /// A machine got its folder, or an image was made: an unlisted image may no longer be needed.
     pub settled: Notify,
     locks: Mutex<HashMap<String, Arc<RwLock<()>>>>,
 }
 
-/// How far an image is.
+/// The progress of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Making {
     Pending,
@@ -42,12 +42,11 @@ impl Shared {
     }
 
     pub fn report(&self, report: Report) {
-        // The region is closing when nobody listens.
+        // Without a receiver the region is closing.
         let _ = self.setup.reports.send(crate::region::Report::Compute(report));
     }
 
-    /// The lock of a machine's folder: read to copy from it, write to change whether it is there or
-    /// in use.
+    /// The lock of a machine's folder: for reading to copy from it, for writing to make, remove or use it.
     pub fn lock(&self, machine: &str) -> Arc<RwLock<()>> {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         locks.entry(machine.to_owned()).or_default().clone()
@@ -57,7 +56,7 @@ impl Shared {
         self.locks.lock().unwrap_or_else(PoisonError::into_inner).remove(machine);
     }
 
-    /// What is kept about a machine.
+    /// The folder with a machine's files.
     pub fn machine(&self, id: &str) -> PathBuf {
         self.setup.root.join("instances").join(id)
     }
@@ -71,7 +70,7 @@ impl Shared {
         self.setup.root.join("images").join(id)
     }
 
-    /// The folder of an image, once it is made; why there is none.
+    /// The folder of an image, once it is made; or why there is none.
     pub async fn image_made(&self, id: &str) -> Result<PathBuf, String> {
         let mut images = self.images.subscribe();
         let known = images.wait_for(|images| images.get(id) != Some(&Making::Pending)).await;
@@ -83,7 +82,7 @@ impl Shared {
     }
 }
 
-/// Does work on files on a thread where it may take its time.
+/// Does file work on a thread where it may block.
 pub async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

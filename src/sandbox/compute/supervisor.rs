@@ -1,4 +1,4 @@
-//! Follows what is wanted: gives every machine, image and command its task, and ends them.
+//! Follows the wanted state: gives every machine, image and command its task, and ends them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,11 +10,11 @@ use super::machine::Desire;
 use super::shared::{Making, Shared, on_disk};
 use super::{Image, ImageSource, Machine, Wanted, command, folder, image, machine};
 
-/// What is asked of the supervisor beside what it follows.
+/// Requests to the supervisor besides the wanted state.
 #[derive(Debug)]
 pub enum Ask {
     Crash(String),
-    /// End everything, and say so.
+    /// End everything, and confirm.
     Stop(oneshot::Sender<()>),
 }
 
@@ -25,7 +25,7 @@ pub struct Supervisor {
     machines: HashMap<String, machine::Handle>,
     images: HashMap<String, Arc<AtomicBool>>,
     commands: HashMap<String, command::Handle>,
-    /// Whether folders that nobody wants any more were looked for.
+    /// Whether unwanted folders were searched for.
     swept: bool,
 }
 
@@ -59,7 +59,7 @@ impl Supervisor {
                     }
                     Some(Ask::Stop(done)) => {
                         self.end().await;
-                        // Whoever asked may have gone.
+                        // The sender may be gone.
                         let _ = done.send(());
                         return;
                     }
@@ -78,13 +78,13 @@ impl Supervisor {
             self.swept = true;
             self.sweep(wanted).await;
         }
-        // Machines before the images that are made of them: who has to stop for it is told first.
+        // Machines before the images that are made from them: a machine that must stop for it is told first.
         self.machines(wanted);
         self.images(wanted);
         self.commands(wanted);
     }
 
-    /// Removes what an earlier run left and nobody wants.
+    /// Removes unwanted leftovers of an earlier run.
     async fn sweep(&self, wanted: &Wanted) {
         let machines: BTreeSet<String> = wanted.machines.iter().map(|machine| machine.id.clone()).collect();
         let mut images: BTreeSet<String> = wanted.images.iter().map(|image| image.id.clone()).collect();
@@ -101,7 +101,7 @@ impl Supervisor {
             }
             Ok(())
         });
-        // What cannot be removed is in nobody's way.
+        // A folder that cannot be removed does no harm.
         let _ = removed.await;
     }
 
@@ -142,7 +142,7 @@ impl Supervisor {
                     images.remove(id);
                 });
                 let folder = shared.image(id);
-                // What cannot be removed now is removed at the next start.
+                // A folder that cannot be removed now is removed at the next start.
                 drop(tokio::spawn(on_disk(move || folder::remove(&folder))));
             }
             keep
@@ -173,8 +173,8 @@ impl Supervisor {
         unlisted.map(|id| Image { from: ImageSource::Image(id.clone()), id }).collect()
     }
 
-    /// The images whose folders stay: what is listed, and what listed machines and images are still
-    /// to be made of.
+    /// The images whose folders stay: the listed ones, and those from which listed machines and images are
+    /// still to be made.
     fn kept(&self, wanted: &Wanted) -> BTreeSet<String> {
         let listed = wanted.images.iter().map(|image| image.id.clone());
         let sources = wanted.images.iter().filter(|image| !self.shared.image(&image.id).is_dir());
@@ -216,7 +216,7 @@ impl Supervisor {
             cancelled.store(true, Ordering::Relaxed);
         }
         for handle in self.machines.values() {
-            // One that is to be removed goes on being removed.
+            // A removal that has begun goes on.
             handle.desire.send_if_modified(|desire| {
                 let stays = matches!(desire, Desire::Be(_));
                 if stays {
@@ -235,7 +235,7 @@ impl Supervisor {
     }
 }
 
-/// Whether a machine that should be `old` has to end its processes to become `new`.
+/// Tells whether a machine with the desired state `old` must end its processes to become `new`.
 fn ends(old: &Desire, new: &Machine) -> bool {
     match old {
         Desire::Be(old) => old.runs && (!new.runs || old.boots != new.boots),

@@ -13,7 +13,7 @@ use crate::faults::Fault;
 use crate::log;
 use crate::region;
 
-/// How long anything may take on a busy machine.
+/// Maximum time for anything on a busy machine.
 const LONG: Duration = Duration::from_secs(30);
 
 struct Bench {
@@ -133,7 +133,7 @@ fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Whether the process whose number is in a file is there (a zombie is not).
+/// Tells whether the process whose number is in a file is alive (a zombie is not).
 fn lives(file: &Path) -> bool {
     let output = std::process::Command::new("ps").args(["-o", "stat=", "-p", text(file).trim()]).output();
     let state = String::from_utf8(output.unwrap().stdout).unwrap();

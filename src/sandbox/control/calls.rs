@@ -1,4 +1,4 @@
-//! What control calls do.
+//! The handlers of control calls.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::region::{OpenError, Region};
 use crate::server::Shared;
 use crate::{compute, ec2};
 
-/// Adds all of them or, where one is none, nothing.
+/// Adds all faults or, if one is malformed, none.
 pub fn add_faults(faults: &Faults, texts: &[String]) -> Result<(), Refused> {
     let parsed: Result<Vec<Fault>, _> = texts.iter().map(|text| text.parse()).collect();
     for fault in parsed.map_err(|error: crate::faults::NoFault| Refused::bad(error.to_string()))? {
@@ -75,8 +75,8 @@ pub async fn log(shared: &Arc<Shared>, query: Option<&str>) -> Result<PathBuf, R
         .ok_or_else(|| Refused::none(format!("there is no log of {of}")))
 }
 
-/// The log of an instance, of the calls or of the load balancers, in the first of the regions'
-/// folders that has it.
+/// The log of an instance, of the calls or of the load balancers, in the first of the regions' folders that
+/// has it.
 pub fn find_log(folders: impl IntoIterator<Item = PathBuf>, of: &str) -> Option<PathBuf> {
     let plain = of.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let path = |folder: PathBuf| match of {

@@ -15,7 +15,7 @@ use super::{Advance, Crash, ImageMade, Moved, NewImage, PREFIX, SIGNED_FOR, Stat
 use crate::clock;
 use crate::key::Key;
 
-/// How long an answer is waited for: `reset` waits until machines have ended.
+/// Timeout of an answer: `reset` waits until machines have ended.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Control calls to the sandbox at a port of 127.0.0.1.
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Client {
     pub port: u16,
     pub key: Key,
-    /// How long an answer is waited for.
+    /// Timeout of an answer.
     pub patience: Duration,
 }
 

@@ -39,14 +39,14 @@ pub const PREFIX: &str = "/_sandbox/";
 /// The service that control calls are signed for, with the sandbox's key as all calls are.
 const SIGNED_FOR: &str = "sandbox";
 
-/// How far a manual clock is to go.
+/// The distance to move a manual clock.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Advance {
     pub milliseconds: u64,
 }
 
-/// Where the clock stands.
+/// The clock's time.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Moved {
     pub now: Timestamp,
@@ -70,14 +70,14 @@ pub struct ImageMade {
     pub id: String,
 }
 
-/// An instance whose processes are to be killed.
+/// An instance whose processes to kill.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Crash {
     pub instance: String,
 }
 
-/// A call that is refused: its status and what people are told.
+/// A refused call: its status and its message.
 struct Refused(StatusCode, String);
 
 impl Refused {

@@ -1,4 +1,4 @@
-//! What a sandbox says of itself. Counts are taken from the answers that any client gets.
+//! The status of a sandbox. Counts come from the answers that any client gets.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,16 +35,16 @@ pub struct Status {
 pub struct RegionStatus {
     pub name: String,
     pub account: String,
-    /// Its part of the loopback network; null where it has ports of 127.0.0.1 only.
+    /// Its part of the loopback network; null if it only has ports of 127.0.0.1.
     pub network: Option<String>,
-    /// How many instances are in each state.
+    /// The number of instances in each state.
     pub instances: BTreeMap<String, usize>,
     /// Auto Scaling groups.
     pub groups: usize,
     pub load_balancers: Vec<BalancerStatus>,
-    /// How often each action was called since the start, such as `ec2 RunInstances`.
+    /// The number of calls of each action since the start, such as `ec2 RunInstances`.
     pub calls: BTreeMap<String, u64>,
-    /// Why the state cannot be written; null where it can.
+    /// Why the state cannot be written; null if it can.
     pub failure: Option<String>,
 }
 
@@ -73,7 +73,7 @@ pub async fn of(shared: &Shared) -> Status {
     }
 }
 
-/// How long a state that is being written is waited for.
+/// Time to wait for a state that is being written.
 const WRITES: Duration = Duration::from_secs(2);
 
 async fn of_region(region: &Region) -> RegionStatus {

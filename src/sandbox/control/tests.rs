@@ -81,7 +81,7 @@ async fn down_ends_what_waits_for_it_and_strangers_are_known() {
 }
 
 proptest::proptest! {
-    /// Whatever is asked for, a log is a file of the sandbox's folder or none.
+    /// For any request, a log is a file of the sandbox's folder or none.
     #[test]
     fn no_name_of_a_log_leads_out_of_the_folder(of in "[a-z0-9./\\\\_-]{0,16}|(\\.\\./){1,4}(log|x)|i-[0-9a-f]{17}|\\PC{0,8}") {
         let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! What the ids of EC2 stand for: the resource type by the prefix, whether there is one, and how a
-//! call refuses an id that is not there (EC2 API reference, Error codes).
+//! The ids of EC2: the resource type of a prefix, whether an id exists, and the refusal of one that does not
+//! (EC2 API reference, Error codes).
 
 use super::super::api::Refusal;
 use super::super::state::State;
@@ -13,7 +13,7 @@ struct Kind {
     resource_type: &'static str,
     /// The code where an id is not there.
     code: &'static str,
-    /// What the message calls it.
+    /// Its name in messages.
     what: &'static str,
     exists: fn(&State, &str) -> bool,
 }
@@ -90,17 +90,17 @@ fn kind_of(id: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.prefix == prefix)
 }
 
-/// Whether something in EC2 has this id.
+/// Tells whether a resource of EC2 has this id.
 pub fn exists(state: &State, id: &str) -> bool {
     kind_of(id).is_some_and(|kind| (kind.exists)(state, id))
 }
 
-/// The resource type that an id is of; None for a prefix that EC2 has not here.
+/// The resource type of an id; `None` for a prefix that EC2 does not have here.
 pub fn resource_type(id: &str) -> Option<&'static str> {
     kind_of(id).map(|kind| kind.resource_type)
 }
 
-/// Refuses an id that is not of this type's form, and one that is not there.
+/// Refuses an id that is malformed for this type, or does not exist.
 pub fn check(state: &State, prefix: &str, id: &str) -> Result<(), Refusal> {
     match exists(state, id) {
         true => Ok(()),
@@ -108,7 +108,7 @@ pub fn check(state: &State, prefix: &str, id: &str) -> Result<(), Refusal> {
     }
 }
 
-/// The refusal of an id of this type that is not there, or that is none.
+/// The refusal of a missing or malformed id of this type.
 pub fn refused(prefix: &str, id: &str) -> Refusal {
     let message = format!("Invalid id: \"{id}\" (expecting \"{prefix}-...\")");
     match prefix {
@@ -137,7 +137,7 @@ pub fn not_found(id: &str) -> Refusal {
     }
 }
 
-/// Whether an id has a prefix and 8 or 17 hexadecimal digits, as EC2's ids have.
+/// Tells whether an id has a prefix and 8 or 17 hexadecimal digits, like EC2's ids.
 pub fn well_formed(prefix: &str, id: &str) -> bool {
     let digits = id.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
     digits.is_some_and(|digits| {

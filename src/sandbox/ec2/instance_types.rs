@@ -1,5 +1,4 @@
-//! Instance types: the common ones, and what people look up of them. Any other name is a type that
-//! does not exist.
+//! Instance types: the common ones, with their main attributes. Any other name is a type that does not exist.
 
 use serde_json::{Value, json};
 
@@ -117,7 +116,7 @@ fn names() -> impl Iterator<Item = String> {
     FAMILIES.iter().flat_map(|family| family.sizes.iter().map(|(size, ..)| format!("{}.{size}", family.name)))
 }
 
-/// Whether there is such a type.
+/// Tells whether this type exists.
 pub fn exists(name: &str) -> bool {
     names().any(|known| known == name)
 }

@@ -17,14 +17,14 @@ mod tests;
 
 pub use read::{profile, read, user_data};
 
-/// What an instance is launched with, after launch template and request were put together.
+/// The parameters of a launch, merged from launch template and request.
 #[derive(Debug, Clone, Default)]
 pub struct Launch {
     pub image: String,
     pub instance_type: String,
-    /// None: the default subnet of the first zone.
+    /// `None`: the default subnet of the first zone.
     pub subnet: Option<String>,
-    /// The zone whose default subnet it is, where no subnet is named.
+    /// The zone whose default subnet it is, if no subnet is named.
     pub zone: Option<String>,
     /// Ids; empty: the VPC's default group.
     pub security_groups: Vec<String>,
@@ -36,13 +36,13 @@ pub struct Launch {
     pub tags: Tags,
     pub volume_tags: Tags,
     pub interface_tags: Tags,
-    /// The port for `PORT`; None: 8080.
+    /// The port for `PORT`; `None`: 8080.
     pub port: Option<u16>,
     pub group: Option<String>,
     pub client_token: Option<String>,
     pub private_address: Option<Ipv4Addr>,
     pub interface_description: Option<String>,
-    /// None: as the subnet has it.
+    /// `None`: the subnet's default.
     pub public: Option<bool>,
     pub devices: Vec<DeviceChange>,
     pub metadata: MetadataOptions,
@@ -55,7 +55,7 @@ pub struct Launch {
     /// `standard` or `unlimited`.
     pub credits: Option<String>,
     pub tenancy: Option<String>,
-    /// The reservation that it is the n-th of; None: one of its own.
+    /// The reservation and the instance's index in it; `None`: one of its own.
     pub reservation: Option<(String, u32)>,
 }
 
@@ -182,7 +182,7 @@ fn groups(state: &State, launch: &Launch, place: &Place) -> Result<Vec<String>, 
     Ok(ids)
 }
 
-/// Refuses groups that do not exist, or are of another VPC than the instance.
+/// Refuses groups that do not exist, or belong to another VPC than the instance.
 pub fn check_groups(state: &State, ids: &[String], vpc: &str) -> Result<(), Refusal> {
     for id in ids {
         let Some((_, of)) = placement::group(state, id) else {
@@ -197,7 +197,7 @@ pub fn check_groups(state: &State, ids: &[String], vpc: &str) -> Result<(), Refu
     Ok(())
 }
 
-/// The type must look like one, and run what the image holds (EC2 user guide, instance-types).
+/// Checks that the type is well formed and fits the image's architecture (EC2 user guide, instance-types).
 pub fn check_type(instance_type: &str, architecture: &str) -> Result<(), Refusal> {
     let invalid = || Refusal::value(format!("Invalid value '{instance_type}' for InstanceType."));
     let (family, size) = instance_type.split_once('.').ok_or_else(invalid)?;
@@ -224,16 +224,15 @@ pub fn check_type(instance_type: &str, architecture: &str) -> Result<(), Refusal
     }
 }
 
-/// What a launch template version says: `version` is a number, `$Latest` or `$Default`.
-/// `template` is an id or a name. `InvalidLaunchTemplateId.NotFound`,
+/// The launch of a template version: `version` is a number, `$Latest` or `$Default`, `template` an id or a
+/// name. Also returns the number. `InvalidLaunchTemplateId.NotFound`,
 /// `InvalidLaunchTemplateName.NotFoundException`, `InvalidLaunchTemplateId.VersionNotFound`.
-/// Returns the number too.
 pub fn from_template(state: &State, template: &str, version: &str) -> Result<(Launch, u64), Refusal> {
     launch_templates::from_template(state, template, version)
 }
 
-/// Begins the end of an instance: `shutting-down` from `now`, with this state reason. What ends
-/// already goes on ending.
+/// Begins the termination of an instance: `shutting-down` from `now`, with this state reason. A termination
+/// under way continues.
 pub fn terminate(state: &mut State, id: &str, reason: (&str, &str), now: Timestamp) {
     let Some(instance) = state.ec2.instances.get_mut(id) else { return };
     if matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated) {

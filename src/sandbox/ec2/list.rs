@@ -8,7 +8,7 @@ use super::super::state::Tags;
 use super::super::wire::text;
 use super::ids;
 
-/// How one describe call lists.
+/// The parameters of a describe call's list.
 #[derive(Debug)]
 pub struct List {
     /// The parameter that has ids, and where an item has its own.
@@ -17,13 +17,13 @@ pub struct List {
     pub answer: &'static str,
     /// Items of a page at most.
     pub most: usize,
-    /// Filters beside tags: name, and path in an item (`attachmentSet.vpcId`; lists are walked). Nothing
-    /// is at the empty path. A member whose name begins with `_` is there for filters and not answered.
+    /// Filters beside tags: name, and path in an item (`attachmentSet.vpcId`; lists are walked). The empty
+    /// path matches nothing. A member whose name begins with `_` is for filters only and not answered.
     pub filters: &'static [(&'static str, &'static str)],
 }
 
-/// Answers a describe call out of all items there are, written as the answer has them. An id that
-/// is not there is refused by its own code, an unknown filter by `InvalidParameterValue`.
+/// Answers a describe call from all existing items, in the form of answers. A missing id is refused by its
+/// own code, an unknown filter by `InvalidParameterValue`.
 pub fn list(call: &Call, list: &List, items: Vec<Value>) -> Result<Value, Refusal> {
     let mut page = select(call, list, items)?;
     for item in page.items.iter_mut().filter_map(Value::as_object_mut) {

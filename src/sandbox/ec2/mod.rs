@@ -31,7 +31,7 @@ pub use network::{Subnet, Vpc};
 pub use security_groups::SecurityGroup;
 pub use tick::{reported, tick, wanted};
 
-/// What EC2 remembers.
+/// The state of EC2.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ec2 {
@@ -40,7 +40,7 @@ pub struct Ec2 {
     pub subnets: IndexMap<String, Subnet>,
     pub security_groups: IndexMap<String, SecurityGroup>,
     pub launch_templates: IndexMap<String, LaunchTemplate>,
-    /// Deregistered ones too, until nothing needs their folders.
+    /// Includes deregistered images, until nothing needs their folders.
     pub images: IndexMap<String, images::Image>,
     /// Ids of images that were deregistered.
     pub deregistered: BTreeSet<String>,
@@ -53,8 +53,8 @@ pub struct Ec2 {
     pub tags: BTreeMap<String, Tags>,
 }
 
-/// Puts in what an account has from the start: the default VPC with a subnet a zone, its default
-/// security group, the base images.
+/// Adds the resources of a new account: the default VPC with a subnet in each zone, its default security
+/// group, the base images.
 pub fn furnish(state: &mut State, now: Timestamp) {
     network::furnish(state);
     images::furnish(state, now);

@@ -1,4 +1,4 @@
-//! What launching needs to know of the network.
+//! The part of the network that a launch needs.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use super::super::state::State;
 use super::network::{self, Subnet};
 use super::security_groups;
 
-/// A subnet, as far as a launch is concerned.
+/// The attributes of a subnet for a launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub subnet: String,
@@ -17,7 +17,7 @@ pub struct Place {
     /// Its first address, and the length of its prefix.
     pub base: Ipv4Addr,
     pub prefix: u8,
-    /// Whether instances in it have a public address unless told otherwise.
+    /// Whether its instances have a public address by default.
     pub public: bool,
 }
 
@@ -40,7 +40,7 @@ pub fn subnet(state: &State, id: &str) -> Option<Place> {
     Place::of(state.ec2.subnets.get(id)?)
 }
 
-/// The default subnet of a zone; of the first zone where none is named.
+/// The default subnet of a zone, or of the first zone if none is named.
 pub fn default_subnet(state: &State, zone: Option<&str>) -> Option<Place> {
     Place::of(network::default_subnet(state, zone)?)
 }

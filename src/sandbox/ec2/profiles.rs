@@ -19,7 +19,7 @@ pub const ACTIONS: Actions = &[
     ("ReplaceIamInstanceProfileAssociation", replace),
 ];
 
-/// What holds a profile at an instance.
+/// The association of a profile with an instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Association {
     pub id: String,
@@ -31,8 +31,7 @@ pub fn new_id() -> String {
     state::new_id("iip-assoc")
 }
 
-/// A profile's name or ARN, where it is well formed (API_CreateInstanceProfile).
-/// `InvalidParameterValue`.
+/// A well-formed profile's name or ARN (API_CreateInstanceProfile). `InvalidParameterValue`.
 pub fn check(profile: &str) -> Result<String, Refusal> {
     let name = match profile.strip_prefix("arn:aws:iam::") {
         Some(rest) => {
@@ -129,7 +128,7 @@ fn holder(call: &Call) -> Result<String, Refusal> {
     })
 }
 
-/// API_ReplaceIamInstanceProfileAssociation: the association that follows has an id of its own.
+/// API_ReplaceIamInstanceProfileAssociation: the new association has an id of its own.
 fn replace(call: &mut Call) -> Result<Value, Refusal> {
     let profile = given(call)?;
     let id = holder(call)?;

@@ -1,4 +1,4 @@
-//! Snapshots: what an image's volumes are made of.
+//! Snapshots: the source of an image's volumes.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub struct Snapshot {
     pub started: Timestamp,
     pub encrypted: bool,
     pub state: SnapshotState,
-    /// The image that it is made with and gets done with; None: made by itself.
+    /// The image that it is made and completed with; `None`: made by itself.
     pub of_image: Option<String>,
 }
 

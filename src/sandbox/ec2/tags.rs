@@ -13,9 +13,9 @@ use super::list::{List, list};
 pub const ACTIONS: Actions =
     &[("CreateTags", create_tags), ("DeleteTags", delete_tags), ("DescribeTags", describe_tags)];
 
-/// How many tags something may have beside AWS's own (EC2 user guide, Using_Tags, tag restrictions).
+/// Maximum number of a resource's tags without AWS's own (EC2 user guide, Using_Tags, tag restrictions).
 const TAGS: usize = 50;
-/// What keys of AWS's own tags begin with.
+/// The prefix of AWS's own keys.
 const RESERVED: &str = "aws:";
 
 const LIST: List = List {
@@ -30,7 +30,7 @@ const LIST: List = List {
     ],
 };
 
-/// The tags of something; none for what has none.
+/// The tags of a resource; empty if it has none.
 pub fn of(state: &State, id: &str) -> Tags {
     state.ec2.tags.get(id).cloned().unwrap_or_default()
 }
@@ -42,7 +42,7 @@ pub fn set(state: &mut State, id: &str, tags: Tags) {
     }
 }
 
-/// Forgets the tags of what is gone.
+/// Removes the tags of a deleted resource.
 pub fn forget(state: &mut State, id: &str) {
     state.ec2.tags.remove(id);
 }
@@ -115,8 +115,8 @@ fn create_tags(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "return": true }))
 }
 
-/// API_DeleteTags: a key with a value deletes the tag only where it has that value; no tags at all
-/// means all but AWS's own.
+/// API_DeleteTags: a key with a value deletes the tag only if it has that value; without tags, all except
+/// AWS's own are deleted.
 fn delete_tags(call: &mut Call) -> Result<Value, Refusal> {
     let resources = resources(call)?;
     let mut gone: BTreeMap<String, Option<String>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What happens in EC2 as time passes, and what compute has to say.
+//! EC2's changes as time passes, and on compute's reports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::{Instance, InstanceState, instances, tags, volumes};
 #[cfg(test)]
 mod tests;
 
-/// Makes what is due by `now` happen; when to look again.
+/// Carries out everything due by `now`; returns when to call it again.
 pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     let next = [instances_due(state, now), images_due(state, now), snapshots_due(state, now)];
     forget_unused(state);
@@ -41,7 +41,7 @@ fn instances_due(state: &mut State, now: Timestamp) -> Option<Timestamp> {
             continue;
         }
         match instance.state {
-            // What compute has not booted waits for its report.
+            // An instance that compute has not booted waits for its report.
             InstanceState::Pending if instance.booted < instance.boots => {}
             InstanceState::Pending => {
                 instance.enter(InstanceState::Running, now);
@@ -67,7 +67,7 @@ fn instances_due(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     next.into_iter().min()
 }
 
-/// What a terminated instance leaves.
+/// Removes what a terminated instance held.
 fn end(state: &mut State, id: &str) {
     volumes::instance_ended(state, id);
     let Some(instance) = state.ec2.instances.get_mut(id) else { return };
@@ -133,7 +133,7 @@ fn forget_unused(state: &mut State) {
     state.ec2.images.retain(|id, image| !image.deregistered || used.contains(id));
 }
 
-/// What compute reported.
+/// Handles a report of compute.
 pub fn reported(state: &mut State, report: &Report, now: Timestamp) {
     match report {
         Report::Booted { machine, boots } => {

@@ -23,7 +23,7 @@ pub const ACTIONS: Actions = &[
     ("ModifyVolume", modify::modify),
 ];
 
-/// A volume. One that no instance has is what was left by `DeleteOnTermination` = false.
+/// A volume. One without an instance was left by `DeleteOnTermination` = false.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Volume {
     pub id: String,
@@ -37,7 +37,7 @@ pub struct Volume {
     pub modification: Option<Modification>,
 }
 
-/// What ModifyVolume changes.
+/// The attributes that ModifyVolume changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
     /// GiB.
@@ -49,7 +49,7 @@ pub struct Shape {
     pub throughput: Option<u32>,
 }
 
-/// Where a volume is.
+/// The attachment of a volume.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attachment {
     pub instance: String,
@@ -59,8 +59,8 @@ pub struct Attachment {
 }
 
 impl Shape {
-    /// A shape whose numbers fit its type (API_CreateVolume): what is left out has the type's
-    /// default. `InvalidParameterValue`, `InvalidParameterCombination`.
+    /// A shape whose numbers fit its type (API_CreateVolume), with the type's defaults.
+    /// `InvalidParameterValue`, `InvalidParameterCombination`.
     pub fn of(size: u32, kind: &str, iops: Option<u32>, throughput: Option<u32>) -> Result<Self, Refusal> {
         let (sizes, rates) = match kind {
             "gp2" => (1..=16_384, None),
@@ -84,7 +84,7 @@ impl Shape {
             Err(Refusal::new("InvalidParameterCombination", message))
         };
         let iops = match (rates, iops) {
-            // What a gp2 volume has comes of its size (EBS user guide, general-purpose).
+            // A gp2 volume's IOPS follow from its size (EBS user guide, general-purpose).
             (None, _) if kind == "gp2" => Some((size * 3).clamp(100, 16_000)),
             (None, Some(_)) => return combination("iops"),
             (None, None) => None,
@@ -194,7 +194,7 @@ pub fn for_launch(
     Ok(made.collect())
 }
 
-/// What becomes of an instance's volumes when it is terminated.
+/// Deletes or detaches a terminated instance's volumes.
 pub fn instance_ended(state: &mut State, instance: &str) {
     let of = |volume: &Volume| volume.attachment.as_ref().filter(|at| at.instance == instance).cloned();
     let theirs: Vec<(String, bool)> = state

@@ -13,7 +13,7 @@ use super::authenticate::Authenticate;
 use super::resource::{self, Resource};
 use super::{Listener, LoadBalancer, limits, load_balancers::Kind};
 
-/// What a rule does: exactly one action that answers, and before it at most one that authenticates.
+/// The actions of a rule: exactly one that answers, and before it at most one that authenticates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Action {
     #[serde(default)]
@@ -50,7 +50,7 @@ impl Action {
         groups.iter().map(|(arn, _)| arn.as_str())
     }
 
-    /// Whether it does the same, in whatever numbers its order is written.
+    /// Tells whether the actions are equal, whatever the numbers of their order.
     pub fn same(&self, other: &Self) -> bool {
         let unordered = |one: &Self| one.authenticate.clone().map(Authenticate::without_order);
         self.does == other.does && unordered(self) == unordered(other)
@@ -97,9 +97,8 @@ impl Action {
     }
 }
 
-/// The actions of a call: `name` is `Actions` or `DefaultActions`, `before` what the rule had.
-/// `InvalidLoadBalancerAction` where there is not exactly one that answers, as the last,
-/// `TargetGroupNotFound`.
+/// Parses the actions of a call: `name` is `Actions` or `DefaultActions`, `before` the rule's earlier action.
+/// `InvalidLoadBalancerAction` unless exactly one answers, as the last, `TargetGroupNotFound`.
 pub fn read(state: &State, params: &Params, name: &str, before: Option<&Action>) -> Result<Action, Refusal> {
     let invalid = |message: &str| Err(Refusal::new("InvalidLoadBalancerAction", message));
     let given = params.items(name);
@@ -231,7 +230,7 @@ fn fixed(action: &Params) -> Result<Does, Refusal> {
     })
 }
 
-/// Whether a listener of this protocol may do this: the protocols fit, the network is the same, and
+/// Checks that a listener of this protocol may have this action: the protocols fit, the VPC is the same, and
 /// each target group belongs to this load balancer alone.
 pub fn allowed(
     state: &State,
@@ -287,8 +286,8 @@ pub fn allowed(
     Ok(())
 }
 
-/// API_TargetGroupStickinessConfig: an Application Load Balancer needs a duration where stickiness is on,
-/// and a Network Load Balancer takes none.
+/// API_TargetGroupStickinessConfig: an Application Load Balancer needs a duration if stickiness is on, and a
+/// Network Load Balancer takes none.
 fn sticky(kind: Kind, forward: &Forward) -> Result<(), Refusal> {
     match (kind, forward.duration) {
         (Kind::Network, Some(_)) => Err(Refusal::validation(
@@ -301,8 +300,7 @@ fn sticky(kind: Kind, forward: &Forward) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses an application load balancer whose rules name more target groups than there may be; asked after the
-/// change.
+/// Refuses an application load balancer whose rules name too many target groups; checked after the change.
 pub fn few_groups(state: &State, balancer: &str) -> Result<(), Refusal> {
     // The network guide has no such quota (load-balancer-limits).
     if state.elbv2.load_balancers.get(balancer).is_some_and(|balancer| balancer.kind == Kind::Network) {

@@ -21,17 +21,17 @@ pub const ACTIONS: Actions = &[
 
 type Kept = BTreeMap<String, String>;
 
-/// An attribute of a load balancer as it is; empty for one that it has not.
+/// The current attribute of a load balancer; empty if it does not have it.
 pub fn of_load_balancer(one: &LoadBalancer, key: &str) -> String {
     get(&known::of_load_balancer(one.kind, &one.scheme), &one.attributes, key)
 }
 
-/// An attribute of a target group as it is; empty for one that it has not.
+/// The current attribute of a target group; empty if it does not have it.
 pub fn of_target_group(one: &TargetGroup, key: &str) -> String {
     get(&known::of_target_group(&one.protocol, &one.target_type), &one.attributes, key)
 }
 
-/// An attribute of a listener as it is; empty for one that it has not.
+/// The current attribute of a listener; empty if it does not have it.
 pub fn of_listener(one: &Listener, key: &str) -> String {
     get(&known::of_listener(&one.protocol), &one.attributes, key)
 }
@@ -46,7 +46,7 @@ fn shown(known: &[Known], kept: &Kept) -> Value {
     json!({ "Attributes": told.collect::<Vec<_>>() })
 }
 
-/// Reads the attributes of a call and keeps them. `what` names the resource's type in refusals.
+/// Parses the attributes of a call and keeps them. `what` names the resource's type in refusals.
 fn modify(params: &Params, known: &[Known], kept: &mut Kept, what: &str) -> Result<(), Refusal> {
     for attribute in params.items("Attributes") {
         let key = attribute.needed("Key");
@@ -73,7 +73,7 @@ fn modify(params: &Params, known: &[Known], kept: &mut Kept, what: &str) -> Resu
     Ok(())
 }
 
-/// `Err`: what the value must be.
+/// Checks a value; the error is its required form.
 fn fits(form: Form, value: &str, default: &str) -> Result<(), String> {
     let between =
         |least: u32, most: u32| value.parse::<u32>().is_ok_and(|number| (least..=most).contains(&number));
@@ -93,7 +93,7 @@ fn fits(form: Form, value: &str, default: &str) -> Result<(), String> {
     if good { Ok(()) } else { Err(must) }
 }
 
-/// Logs that are on need a bucket; there is no S3 here to look whether it exists.
+/// Enabled logs need a bucket; the region has no S3 to check that it exists.
 fn logs_have_buckets(one: &LoadBalancer) -> Result<(), Refusal> {
     for logs in ["access_logs", "connection_logs", "health_check_logs"] {
         let on = of_load_balancer(one, &format!("{logs}.s3.enabled")) == "true";
@@ -149,7 +149,7 @@ fn modify_target_group(call: &mut Call) -> Result<Value, Refusal> {
     Ok(answer)
 }
 
-/// What the attributes of a target group say of each other (application guide,
+/// Checks the attributes of a target group against each other (application guide,
 /// edit-target-group-attributes).
 fn agree(one: &TargetGroup) -> Result<(), Refusal> {
     let is = |key: &str, value: &str| of_target_group(one, key) == value;

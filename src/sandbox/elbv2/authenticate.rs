@@ -1,11 +1,10 @@
 //! Actions that authenticate users before the one that answers (API_AuthenticateCognitoActionConfig,
 //! API_AuthenticateOidcActionConfig).
 //!
-//! They are kept as AWS keeps them. A region of this kind reaches no identity provider, so nobody is
-//! ever logged in: `allow` lets requests through as AWS does, `deny` answers 401 as AWS does, and
-//! `authenticate`, where AWS sends the client to the provider, answers 561, which is what an
-//! application load balancer answers when the provider fails (application, load-balancer-troubleshooting,
-//! HTTP 561).
+//! They are kept as AWS keeps them. The region reaches no identity provider, so no user is ever logged in:
+//! `allow` lets requests through as AWS does, `deny` answers 401 as AWS does, and `authenticate`, where AWS
+//! sends the client to the provider, answers 561, which is what an application load balancer answers when the
+//! provider fails (application, load-balancer-troubleshooting, HTTP 561).
 
 use std::collections::BTreeMap;
 
@@ -48,8 +47,8 @@ enum Provider {
 }
 
 impl Authenticate {
-    /// From an action of type `authenticate-cognito` or `authenticate-oidc`. `before` is what the rule
-    /// had: a new one with OIDC needs a client secret.
+    /// Parses an action of type `authenticate-cognito` or `authenticate-oidc`. `before` is the rule's earlier
+    /// action: a new one with OIDC needs a client secret.
     pub fn read(action: &Params, cognito: bool, before: Option<&Self>) -> Result<Self, Refusal> {
         let name = if cognito { "AuthenticateCognitoConfig" } else { "AuthenticateOidcConfig" };
         let config = action.child(name).ok_or_else(|| resource::missing(name))?;
@@ -74,7 +73,7 @@ impl Authenticate {
         Self { order: None, ..self }
     }
 
-    /// The status that answers a request, none of which has a session; None lets it through.
+    /// The status that refuses a request, which never has a session; `None` lets it through.
     pub fn refuses(&self) -> Option<u16> {
         match self.on_unauthenticated.as_str() {
             "allow" => None,

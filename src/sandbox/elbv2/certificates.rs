@@ -1,4 +1,4 @@
-//! Certificates of listeners. There is no ACM here: any ARN of a certificate is one that exists.
+//! Certificates of listeners. The region has no ACM: any certificate ARN counts as existing.
 
 use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ fn read(call: &Call) -> Result<(Listener, Vec<String>), Refusal> {
     Ok((listener, given))
 }
 
-/// API_AddListenerCertificates: what is there already stays.
+/// API_AddListenerCertificates: existing ones stay.
 fn add(call: &mut Call) -> Result<Value, Refusal> {
     let (mut listener, given) = read(call)?;
     for arn in &given {

@@ -7,7 +7,7 @@ use super::super::api::{Params, Refusal};
 use super::limits;
 use super::resource;
 
-/// A condition: what it looks at, and the values of which one must match.
+/// A condition: the field, and the values of which one must match.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
@@ -58,7 +58,7 @@ impl Condition {
     }
 }
 
-/// Whether a condition looks at some field.
+/// Tells whether a condition uses a field.
 type Is = fn(&Condition) -> bool;
 
 /// The conditions of a call; at least one.
@@ -96,7 +96,7 @@ fn one(given: &Params) -> Result<Condition, Refusal> {
         ));
     }
     let config = |name: &str| given.child(name);
-    // The old form counts where there is no config.
+    // The old form counts if there is no config.
     let old_or = |name: &str, check: fn(&str) -> bool| {
         let values = match config(name) {
             Some(config) if given.texts("Values").is_empty() => config.texts("Values"),

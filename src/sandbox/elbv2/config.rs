@@ -1,4 +1,4 @@
-//! What the balancer should serve, made from the state.
+//! The balancer's configuration, made from the state.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -61,7 +61,7 @@ pub fn config(state: &State) -> Config {
             rules: rules.into_iter().map(rule_of).collect(),
         });
     }
-    // The order in which they were made is no part of what is served.
+    // The order of creation is no part of the configuration.
     config.listeners.sort_by(|one, other| one.arn.cmp(&other.arn));
     config
 }

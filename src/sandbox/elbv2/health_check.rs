@@ -1,5 +1,5 @@
-//! Health checks of target groups: defaults and what they may be (API_CreateTargetGroup; the default timeouts
-//! are those of the guides' pages target-group-health-checks, one of each type of load balancer).
+//! Health checks of target groups: defaults and limits (API_CreateTargetGroup; the default timeouts are those
+//! of the guides' pages target-group-health-checks, one for each type of load balancer).
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct HealthCheck {
     pub unhealthy: u32,
     /// `200`, `200,302` or `200-299`; not of TCP checks.
     pub matcher: Option<String>,
-    /// Whether the matcher is of gRPC codes.
+    /// Tells whether the matcher holds gRPC codes.
     pub grpc: bool,
 }
 
@@ -43,7 +43,7 @@ impl HealthCheck {
         check
     }
 
-    /// Path and matcher are there for HTTP checks and for no others.
+    /// Only HTTP checks have a path and a matcher.
     fn complete(&mut self, application: bool) {
         if self.protocol == "TCP" {
             (self.path, self.matcher) = (None, None);
@@ -58,7 +58,7 @@ impl HealthCheck {
         self.matcher.get_or_insert_with(|| matcher.to_owned());
     }
 
-    /// Takes what a call says; the rest stays. `group` is the target group's protocol.
+    /// Sets the members of a call; the others stay. `group` is the target group's protocol.
     pub fn set(&mut self, params: &Params, group: &str) -> Result<(), Refusal> {
         let application = matches!(group, "HTTP" | "HTTPS");
         if let Some(protocol) = params.given("HealthCheckProtocol") {
@@ -67,7 +67,7 @@ impl HealthCheck {
                     "Health check protocol 'TCP' is not supported for target groups with the protocol '{group}'"
                 )));
             }
-            // Of a network load balancer's HTTP checks the default is another one.
+            // The default differs for a network load balancer's HTTP checks.
             if !application && protocol == "HTTP" && self.protocol == "TCP" && self.timeout == 10 {
                 self.timeout = 6;
             }

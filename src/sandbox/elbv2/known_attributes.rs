@@ -1,9 +1,9 @@
-//! The attributes that there are, what they may be and what they are by default
-//! (API_LoadBalancerAttribute, API_TargetGroupAttribute, API_ListenerAttribute).
+//! The known attributes, with their forms and defaults (API_LoadBalancerAttribute, API_TargetGroupAttribute,
+//! API_ListenerAttribute).
 
 use super::load_balancers::Kind;
 
-/// What an attribute may be.
+/// The form of an attribute.
 #[derive(Debug, Clone, Copy)]
 pub enum Form {
     Flag,
@@ -14,7 +14,7 @@ pub enum Form {
     OffOr(u32, u32),
     Word(&'static [&'static str]),
     Text,
-    /// It is told, and cannot be set.
+    /// Answered, and read-only.
     Fixed,
 }
 
@@ -144,7 +144,7 @@ const HTTPS_LISTENER: &[Known] = &[
 
 const TCP_LISTENER: &[Known] = &[("tcp.idle_timeout.seconds", Number(60, 6000), "350")];
 
-/// Of a load balancer. Internal ones deny internet gateways by default.
+/// Attributes of a load balancer. Internal ones deny internet gateways by default.
 pub fn of_load_balancer(kind: Kind, scheme: &str) -> Vec<Known> {
     let known = match kind {
         Kind::Application => APPLICATION,
@@ -178,7 +178,7 @@ pub fn of_listener(protocol: &str) -> Vec<Known> {
     }
 }
 
-/// Whether some load balancer, target group or listener has an attribute of this name.
+/// Tells whether some load balancer, target group or listener has an attribute of this name.
 pub fn exists(key: &str) -> bool {
     let all = [
         APPLICATION,

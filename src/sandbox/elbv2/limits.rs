@@ -1,4 +1,4 @@
-//! Quotas (application and network guides, load-balancer-limits), as they are by default.
+//! The default quotas (application and network guides, load-balancer-limits).
 
 use serde_json::{Value, json};
 

@@ -23,7 +23,7 @@ pub const ACTIONS: Actions = &[
     ("DescribeListeners", describe),
 ];
 
-/// A listener. What it does by default is its default rule.
+/// A listener. Its default action is its default rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Listener {
     pub arn: String,
@@ -32,7 +32,7 @@ pub struct Listener {
     pub port: u16,
     /// `HTTP`, `HTTPS`, `TCP`, `TLS`.
     pub protocol: String,
-    /// The port of the load balancer's address where it is served.
+    /// The port of the load balancer's address at which it is served.
     pub served_at: u16,
     pub ssl_policy: Option<String>,
     /// ARN of the default certificate.
@@ -41,9 +41,9 @@ pub struct Listener {
     #[serde(default)]
     pub more_certificates: Vec<String>,
     pub alpn: Option<String>,
-    /// As API_MutualAuthenticationAttributes has it.
+    /// In the form of API_MutualAuthenticationAttributes.
     pub mutual: Option<Value>,
-    /// Attributes that are not as they are by default.
+    /// Attributes that differ from their defaults.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
     /// Why its socket could not be opened.
@@ -51,8 +51,8 @@ pub struct Listener {
     pub refused: Option<String>,
 }
 
-/// Where a port of a load balancer is served: on its own address 10,000 above ports that need root,
-/// on the shared one wherever there is room.
+/// The port at which a load balancer's port is served: on its own address 10,000 above ports that need root,
+/// on the shared address any free one.
 fn socket(state: &State, balancer: &LoadBalancer, port: u16) -> Result<u16, Refusal> {
     match (state.network, port) {
         (_, 80) => Ok(balancer.web_port),
@@ -77,12 +77,12 @@ fn protocol(params: &Params, kind: Kind) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// Takes what a call says of encryption, and refuses what does not go together.
+/// Sets the encryption of a call, and refuses conflicting parameters.
 fn encryption(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
     let encrypted = matches!(listener.protocol.as_str(), "HTTPS" | "TLS");
     let given = ["SslPolicy", "Certificates", "AlpnPolicy", "MutualAuthentication"];
     if !encrypted {
-        // What is left of an encrypted listener goes with its protocol.
+        // Encryption settings are removed with the encrypted protocol.
         (listener.ssl_policy, listener.certificate, listener.alpn, listener.mutual) =
             (None, None, None, None);
         listener.more_certificates.clear();
@@ -141,7 +141,7 @@ fn mutual(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// API_CreateListener. The same call again answers what is there.
+/// API_CreateListener. A repeated call answers the existing listener.
 fn create(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let balancer = LoadBalancer::arn(params)?;
@@ -209,7 +209,7 @@ fn default_action<'a>(state: &'a State, listener: &str) -> Option<&'a Action> {
     state.elbv2.rules.values().find(is).map(|rule| &rule.action)
 }
 
-/// API_ModifyListener: default actions are replaced as a whole, what is not given stays.
+/// API_ModifyListener: default actions are replaced as a whole, omitted parameters stay.
 fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let mut listener = Listener::named(call)?.clone();

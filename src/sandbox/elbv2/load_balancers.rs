@@ -34,11 +34,11 @@ pub struct LoadBalancer {
     pub created_at: Timestamp,
     /// False while it is `provisioning`.
     pub active: bool,
-    /// Where its listeners are served.
+    /// The address at which its listeners are served.
     pub address: Ipv4Addr,
     /// The port there that serves its port 80.
     pub web_port: u16,
-    /// Attributes that are not as they are by default.
+    /// Attributes that differ from their defaults.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
 }
@@ -60,7 +60,7 @@ impl Kind {
     }
 }
 
-/// API_CreateLoadBalancer. The same call again answers what is there.
+/// API_CreateLoadBalancer. A repeated call answers the existing load balancer.
 fn create(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let name = resource::name(params, "Load balancer")?;
@@ -140,7 +140,7 @@ fn same_set(one: &[String], other: &[String]) -> bool {
     one.iter().collect::<BTreeSet<_>>() == other.iter().collect::<BTreeSet<_>>()
 }
 
-/// API_DeleteLoadBalancer: what is gone already is no error.
+/// API_DeleteLoadBalancer: a missing load balancer is no error.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
     let arn = LoadBalancer::arn(call.params)?;
     let Some(there) = call.state.elbv2.load_balancers.get(&arn) else { return Ok(json!({})) };

@@ -38,7 +38,7 @@ pub use rules::Rule;
 pub use target_groups::TargetGroup;
 pub use tick::{reported, tick};
 
-/// What Elastic Load Balancing remembers, by ARN.
+/// The state of Elastic Load Balancing, by ARN.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Elbv2 {
@@ -78,32 +78,32 @@ const ACTIONS: &[Actions] = &[
     target_groups::ACTIONS,
 ];
 
-/// Whether a load balancer has this security group, so that it cannot be deleted.
+/// Tells whether a load balancer has this security group, so that it cannot be deleted.
 pub fn in_use_by_load_balancer(state: &State, security_group: &str) -> bool {
     let mut groups = state.elbv2.load_balancers.values().flat_map(|one| &one.security_groups);
     groups.any(|group| group == security_group)
 }
 
-/// Whether a load balancer is in this subnet, so that it cannot be deleted.
+/// Tells whether a load balancer is in this subnet, so that it cannot be deleted.
 pub fn placed_in(state: &State, subnet: &str) -> bool {
     state.elbv2.load_balancers.values().flat_map(|one| &one.subnets).any(|placed| placed.subnet == subnet)
 }
 
-/// Whether a load balancer, by the last part of its ARN (`app/edge/50dc`), has a rule that names this target
-/// group, of any weight.
+/// Tells whether a load balancer, by the last part of its ARN (`app/edge/50dc`), has a rule that names this
+/// target group, with any weight.
 pub fn routes(state: &State, balancer: &str, group: &str) -> bool {
     state.elbv2.user_of(group).is_some_and(|user| user.arn.ends_with(&format!(":loadbalancer/{balancer}")))
 }
 
 impl Elbv2 {
-    /// The rules of a listener as they are tried: by priority, the default rule last.
+    /// The rules of a listener in the order of evaluation: by priority, the default rule last.
     fn rules_of(&self, listener: &str) -> Vec<&Rule> {
         let mut rules: Vec<&Rule> = self.rules.values().filter(|rule| rule.listener == listener).collect();
         rules.sort_by_key(|rule| rule.priority.unwrap_or(u32::MAX));
         rules
     }
 
-    /// The load balancer whose rules name a target group: there is one at most.
+    /// The only load balancer whose rules name a target group.
     fn user_of(&self, group: &str) -> Option<&LoadBalancer> {
         let rule = self.rules.values().find(|rule| rule.action.groups().any(|arn| arn == group))?;
         let listener = self.listeners.get(&rule.listener)?;
@@ -123,7 +123,7 @@ impl Elbv2 {
     }
 }
 
-/// What follows the type of resource in an ARN: `app/edge/50dc6c495c0c9188` of a load balancer.
+/// The part of an ARN after the type of resource: `app/edge/50dc6c495c0c9188` of a load balancer.
 fn suffix(arn: &str) -> &str {
     arn.rsplit(':').next().and_then(|resource| resource.split_once('/')).map_or(arn, |(_, rest)| rest)
 }

@@ -1,4 +1,4 @@
-//! What a load balancer asks of the region's network: subnets, security groups, an address.
+//! The parts of the region's network that a load balancer needs: subnets, security groups, an address.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -17,12 +17,12 @@ pub fn subnet<'a>(state: &'a State, id: &str) -> Result<&'a Subnet, Refusal> {
     state.ec2.subnets.get(id).ok_or_else(not_found)
 }
 
-/// Whether there is such a VPC.
+/// Tells whether this VPC exists.
 pub fn has_vpc(state: &State, id: &str) -> bool {
     state.ec2.vpcs.contains_key(id)
 }
 
-/// Whether a VPC has a way to the internet.
+/// Tells whether a VPC has a way to the internet.
 pub fn has_internet_gateway(state: &State, vpc: &str) -> bool {
     state.ec2.vpcs.get(vpc).is_some_and(|vpc| vpc.internet_gateway.is_some())
 }

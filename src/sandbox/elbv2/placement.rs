@@ -1,4 +1,4 @@
-//! Where load balancers are placed: subnets, security groups, types of addresses.
+//! The placement of load balancers: subnets, security groups, types of addresses.
 
 use std::collections::BTreeSet;
 
@@ -116,8 +116,8 @@ pub fn zones_shown(one: &LoadBalancer) -> Value {
         .collect()
 }
 
-/// API_SetSubnets: what is given replaces what was. Another subnet of the same zone takes two calls
-/// with a network load balancer (Network Load Balancers guide, availability-zones).
+/// API_SetSubnets: the given subnets replace the earlier ones. With a network load balancer, a change of
+/// subnet within a zone takes two calls (Network Load Balancers guide, availability-zones).
 fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
     let arn = LoadBalancer::arn(call.params)?;
     let there = LoadBalancer::find(call.state, &arn)?;
@@ -150,7 +150,7 @@ fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "AvailabilityZones": zones_shown(one), "IpAddressType": one.ip_address_type }))
 }
 
-/// API_SetSecurityGroups: what is given replaces what was.
+/// API_SetSecurityGroups: the given groups replace the earlier ones.
 fn set_security_groups(call: &mut Call) -> Result<Value, Refusal> {
     let arn = LoadBalancer::arn(call.params)?;
     let there = LoadBalancer::find(call.state, &arn)?;

@@ -1,4 +1,4 @@
-//! The resources that ARNs name, and parameters whose rules are not in their shape.
+//! Look-up of resources by ARN, and parameters whose rules are not in their shape.
 
 use indexmap::IndexMap;
 
@@ -6,12 +6,12 @@ use super::super::api::{Call, Paging, Params, Refusal};
 use super::super::state::State;
 use super::{Elbv2, Listener, LoadBalancer, Rule, TargetGroup};
 
-/// What a parameter that is not there is told.
+/// The refusal of a missing parameter.
 pub fn missing(name: &str) -> Refusal {
     Refusal::validation(format!("The parameter {name} must be specified"))
 }
 
-/// What an ARN names: asked for, found and refused in one way.
+/// A resource type with an ARN: parsed, found and refused in one way.
 pub trait Resource: Sized {
     /// As ARNs have it, such as `loadbalancer`.
     const TYPE: &'static str;
@@ -19,7 +19,7 @@ pub trait Resource: Sized {
     const WORDS: &'static str;
     /// The parameter that names one; with an `s`, several.
     const MEMBER: &'static str;
-    /// The code where it is not there.
+    /// The error code if it does not exist.
     const NOT_FOUND: &'static str;
 
     fn all(elbv2: &Elbv2) -> &IndexMap<String, Self>;
@@ -28,12 +28,12 @@ pub trait Resource: Sized {
         Refusal::new(Self::NOT_FOUND, format!("{}s '[{arn}]' not found", Self::WORDS))
     }
 
-    /// One that must exist.
+    /// Finds a resource that must exist.
     fn find<'a>(state: &'a State, arn: &str) -> Result<&'a Self, Refusal> {
         Self::all(&state.elbv2).get(arn).ok_or_else(|| Self::not_found(arn))
     }
 
-    /// The one that a call names, which must exist.
+    /// Finds the resource that a call names, which must exist.
     fn named<'a>(call: &'a Call) -> Result<&'a Self, Refusal> {
         Self::find(call.state, &Self::arn(call.params)?)
     }
@@ -88,8 +88,8 @@ resource!(TargetGroup, target_groups, "targetgroup", "Target group", "TargetGrou
 resource!(Listener, listeners, "listener", "Listener", "ListenerArn", "ListenerNotFound");
 resource!(Rule, rules, "listener-rule", "Listener rule", "RuleArn", "RuleNotFound");
 
-/// A name of a load balancer or target group (API_CreateLoadBalancer, API_CreateTargetGroup): at
-/// most 32 letters, digits and hyphens, none of them at an end.
+/// A name of a load balancer or target group (API_CreateLoadBalancer, API_CreateTargetGroup): at most 32
+/// letters, digits and hyphens, with no hyphen at an end.
 pub fn name(params: &Params, what: &str) -> Result<String, Refusal> {
     let name = params.needed("Name");
     let wrong = |why: &str| Err(Refusal::validation(format!("{what} name '{name}' {why}")));
@@ -105,6 +105,6 @@ pub fn name(params: &Params, what: &str) -> Result<String, Refusal> {
     Ok(name)
 }
 
-/// How lists come in pages.
+/// The paging of lists.
 pub const PAGES: Paging =
     Paging { most: "PageSize", size: 400, token: "Marker", next: "NextMarker", bad: "ValidationError" };

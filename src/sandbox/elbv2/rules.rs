@@ -29,7 +29,7 @@ pub struct Rule {
     pub arn: String,
     /// ARN.
     pub listener: String,
-    /// 1 to 50,000; None of the default rule, which comes last.
+    /// 1 to 50,000; `None` for the default rule, which comes last.
     pub priority: Option<u32>,
     pub conditions: Vec<Condition>,
     pub action: Action,
@@ -98,7 +98,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
     Ok(answer)
 }
 
-/// Rules of all its listeners, but for the default ones.
+/// Rules of all its listeners, without the default ones.
 fn rules_of_balancer(state: &State, balancer: &str) -> usize {
     let known = &state.elbv2;
     let of = |rule: &&super::Rule| {
@@ -108,7 +108,7 @@ fn rules_of_balancer(state: &State, balancer: &str) -> usize {
     known.rules.values().filter(of).count()
 }
 
-/// API_ModifyRule: a list that is given replaces the whole list, what is not given stays.
+/// API_ModifyRule: a given list replaces the whole list, an omitted one stays.
 fn modify(call: &mut Call) -> Result<Value, Refusal> {
     let arn = Rule::arn(call.params)?;
     let mut rule = Rule::find(call.state, &arn)?.clone();

@@ -37,12 +37,12 @@ pub struct TargetGroup {
     pub ip_address_type: String,
     pub check: HealthCheck,
     pub targets: Vec<Target>,
-    /// Attributes that are not as they are by default.
+    /// Attributes that differ from their defaults.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
 }
 
-/// API_CreateTargetGroup. The same call again answers what is there.
+/// API_CreateTargetGroup. A repeated call answers the existing group.
 fn create(call: &mut Call) -> Result<Value, Refusal> {
     let wanted = read(call)?;
     let tags = tags::given(call.params)?;
@@ -140,7 +140,7 @@ fn modify(call: &mut Call) -> Result<Value, Refusal> {
     Ok(answer)
 }
 
-/// API_DeleteTargetGroup: what is gone already is no error.
+/// API_DeleteTargetGroup: a missing group is no error.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
     let arn = TargetGroup::arn(call.params)?;
     if call.state.elbv2.user_of(&arn).is_some() {

@@ -17,7 +17,7 @@ pub struct Target {
     /// An instance id, or an address.
     pub id: String,
     pub port: u16,
-    /// As the checks last saw it; None before they could say.
+    /// The health in the last check; `None` before the first result.
     #[serde(default)]
     pub seen: Option<Health>,
     /// Since when it is drained.
@@ -29,7 +29,7 @@ pub struct Target {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     pub state: HealthState,
-    /// Such as `Target.FailedHealthChecks`; none where healthy.
+    /// Such as `Target.FailedHealthChecks`; `None` if healthy.
     pub reason: Option<String>,
     pub description: Option<String>,
 }
@@ -39,7 +39,7 @@ impl Health {
         Self { state, reason: Some(reason.to_owned()), description: Some(description.to_owned()) }
     }
 
-    /// Of what was asked for and is not registered.
+    /// The health of a requested target that is not registered.
     pub(super) fn not_registered() -> Self {
         Self::because(
             HealthState::Unused,
@@ -61,8 +61,8 @@ pub enum HealthState {
     Draining,
 }
 
-/// Registers an instance, at the group's port where none is given. Registering again what drains
-/// ends the draining; what is registered stays as it is. `TargetGroupNotFound`, `InvalidTarget`.
+/// Registers an instance, by default at the group's port. Registering a draining target ends the draining; a
+/// registered one stays as it is. `TargetGroupNotFound`, `InvalidTarget`.
 pub fn register(
     state: &mut State,
     group_arn: &str,
@@ -107,8 +107,8 @@ fn allowed(state: &State, group: &TargetGroup, id: &str) -> Result<(), Refusal> 
     }
 }
 
-/// Begins to drain an instance (all its ports where none is given); gone at once where nothing was
-/// sent to it. What is not registered is no error.
+/// Begins to drain an instance (at all its ports if none is given); it is gone at once if it got no request.
+/// An unregistered target is no error.
 pub fn deregister(
     state: &mut State,
     group_arn: &str,
@@ -132,7 +132,7 @@ pub fn deregister(
     Ok(())
 }
 
-/// Whether a target can get requests: an instance must run.
+/// Tells whether a target can get requests: an instance must run.
 pub(super) fn reachable(state: &State, group: &TargetGroup, id: &str) -> bool {
     group.target_type == "ip" || state.ec2.instances.get(id).is_some_and(|instance| instance.state.runs())
 }
@@ -149,15 +149,15 @@ pub(super) fn drained_by(group: &TargetGroup, since: Timestamp) -> Timestamp {
     since.saturating_add(delay).unwrap_or(Timestamp::MAX)
 }
 
-/// The health of an instance in a group; None where it is not registered there (any more). Of
-/// several ports, the one that is worst off is told.
+/// The health of an instance in a group; `None` if it is not registered there. Of several ports, the worst
+/// one counts.
 pub fn health(state: &State, group_arn: &str, instance: &str) -> Option<Health> {
     let group = state.elbv2.target_groups.get(group_arn)?;
     let all = group.targets.iter().filter(|one| one.id == instance).map(|one| of(state, group, one));
     all.reduce(|one, other| if one.state == HealthState::Healthy { other } else { one })
 }
 
-/// The health of a target as it is told.
+/// The health of a target in the form of answers.
 pub(super) fn of(state: &State, group: &TargetGroup, target: &Target) -> Health {
     use HealthState::{Draining, Initial, Unused};
     if target.draining.is_some() {
@@ -191,7 +191,7 @@ pub(super) fn of(state: &State, group: &TargetGroup, target: &Target) -> Health 
     }
 }
 
-/// The port of a group, None where there is no such group.
+/// The port of a group; `None` if it does not exist.
 pub fn group_port(state: &State, group_arn: &str) -> Option<u16> {
     state.elbv2.target_groups.get(group_arn).map(|group| group.port)
 }

@@ -1,4 +1,4 @@
-//! What a load balancer's calls do to each other, by handlers and ticks.
+//! Interactions of a load balancer's calls, by handlers and ticks.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -27,7 +27,7 @@ impl World {
         Self { state: State::new("us-east-1", Network::Addresses { octet: 31 }, Pace::default(), now), now }
     }
 
-    /// What a call answers; what it changed is kept only then, as the region does.
+    /// The answer of a call; its changes are kept only on success, as in the region.
     fn try_call(&mut self, action: &str, params: Value) -> Result<Value, Refusal> {
         let mut state = self.state.clone();
         let answer = direct::call(&[&SERVICE], &mut state, self.now, action, params)?;
@@ -511,7 +511,7 @@ fn users_are_authenticated_on_https_before_anything_else_and_nobody_is_known() {
         rules.filter(|one| one.arn == arn).map(|one| one.unauthenticated).collect::<Vec<_>>()
     };
     assert_eq!(answered(&world), [Some(561)]);
-    // The secret stays what it is where the rule has one.
+    // The rule's existing secret stays.
     for (on, status) in [("deny", Some(401)), ("allow", None)] {
         world.call("ModifyRule", json!({ "RuleArn": arn, "Actions": [oidc(None, on), answers(2)] }));
         assert_eq!(answered(&world), [status], "{on}");

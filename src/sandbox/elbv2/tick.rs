@@ -1,4 +1,4 @@
-//! What happens in Elastic Load Balancing as time passes, and what the balancer has to say.
+//! Elastic Load Balancing's changes as time passes, and on the balancer's reports.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,7 +8,7 @@ use super::super::ec2::InstanceState;
 use super::super::state::State;
 use super::targets::{self, Target};
 
-/// Makes what is due by `now` happen; when to look again.
+/// Carries out everything due by `now`; returns when to call it again.
 pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     let provisioned = provision(state, now);
     let drained = drain(state, now);
@@ -30,7 +30,7 @@ fn provision(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     next
 }
 
-/// Targets leave when their delay is over, when nobody can send to them any more, and with their
+/// Targets leave when their delay is over, when no listener can send to them any more, and with their
 /// instances.
 fn drain(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     let mut next: Option<Timestamp> = None;
@@ -58,7 +58,7 @@ fn drain(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     next
 }
 
-/// What is not checked has no health: when it is checked again, it begins as `initial`.
+/// An unchecked target has no health: when it is checked again, it begins as `initial`.
 fn forget_health(state: &mut State) {
     let stale = |(arn, group): (&String, &super::TargetGroup)| {
         let used = state.elbv2.user_of(arn).is_some();
@@ -83,7 +83,7 @@ fn target<'a>(state: &'a mut State, group: &str, key: &TargetKey) -> Option<&'a 
     group.targets.iter_mut().find(|one| one.id == key.id && one.port == key.port)
 }
 
-/// What the balancer reported.
+/// Handles a report of the balancer.
 pub fn reported(state: &mut State, report: &Report, _now: Timestamp) {
     match report {
         Report::Health { group, target: key, health } => {

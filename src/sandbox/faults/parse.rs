@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::api::Service;
 use super::{Broken, Fault};
 
-/// A text that is no fault; what it should look like.
+/// A malformed fault, with the expected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is no fault: {expected}")]
 pub struct NoFault {

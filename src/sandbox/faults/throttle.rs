@@ -16,7 +16,7 @@ impl Bucket {
         Self { burst: f64::from(burst), per_second, tokens: f64::from(burst), at: now }
     }
 
-    /// Takes one token, if there is one.
+    /// Takes a token; returns false if there is none.
     pub fn take(&mut self, now: Duration) -> bool {
         let since = now.saturating_sub(self.at).as_secs_f64();
         self.tokens = (self.tokens + since * self.per_second).min(self.burst);

@@ -8,8 +8,8 @@ use super::command::Status;
 /// Cancelling commands.
 pub const ACTIONS: Actions = &[("CancelCommand", cancel)];
 
-/// API_CancelCommand: what has not begun does not begin, what runs is ended. Nothing happens to what
-/// has ended. `InvalidCommandId`, `InvalidInstanceId`.
+/// API_CancelCommand: invocations that have not begun do not begin, and running ones are ended. Ended ones
+/// stay. `InvalidCommandId`, `InvalidInstanceId`.
 fn cancel(call: &mut Call) -> Result<Value, Refusal> {
     let id = call.params.needed("CommandId");
     let only = call.params.texts("InstanceIds");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::input::seconds;
 
-/// The one document there is.
+/// The only document.
 pub const DOCUMENT: &str = "AWS-RunShellScript";
 /// The name of its one step.
 pub const PLUGIN: &str = "aws:runShellScript";
@@ -37,7 +37,7 @@ pub struct Command {
     pub invocations: IndexMap<String, Invocation>,
 }
 
-/// What a command is sent to: `InstanceIds` or `tag:KEY`.
+/// The target of a command: `InstanceIds` or `tag:KEY`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     pub key: String,
@@ -50,7 +50,7 @@ pub struct Invocation {
     pub status: Status,
     pub began: Option<Timestamp>,
     pub ended: Option<Timestamp>,
-    /// The exit code, -1 where there is none.
+    /// The exit code, -1 if there is none.
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -67,7 +67,7 @@ pub enum Status {
     ExecutionTimedOut,
     Cancelling,
     Cancelled,
-    /// It never ran, or nobody saw how it ended.
+    /// It never ran, or its end was not observed.
     Undeliverable,
     /// Not begun, since others failed (`MaxErrors`).
     Terminated,
@@ -102,7 +102,7 @@ impl Status {
         !matches!(self, Status::Pending | Status::InProgress | Status::Cancelling)
     }
 
-    /// Whether it counts for `MaxErrors` (user guide, send-commands-maxerrors).
+    /// Tells whether it counts for `MaxErrors` (user guide, send-commands-maxerrors).
     pub fn is_error(self) -> bool {
         matches!(
             self,
@@ -135,7 +135,7 @@ impl Command {
         self.sent.saturating_add(SignedDuration::from_secs(self.delivery.into())).unwrap_or(Timestamp::MAX)
     }
 
-    /// How many invocations hold.
+    /// The number of invocations whose status `holds`.
     pub fn count(&self, holds: impl Fn(Status) -> bool) -> usize {
         self.invocations.values().filter(|invocation| holds(invocation.status)).count()
     }
@@ -206,12 +206,12 @@ impl Command {
     }
 }
 
-/// Where nobody is told of a command's statuses (AWS CLI reference, send-command, its example).
+/// No notification of a command's status (AWS CLI reference, send-command, its example).
 pub fn notifications() -> Value {
     json!({ "NotificationArn": "", "NotificationEvents": [], "NotificationType": "" })
 }
 
-/// Where output does not go to CloudWatch Logs.
+/// Output does not go to CloudWatch Logs.
 pub fn output() -> Value {
     json!({ "CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": false })
 }

@@ -1,4 +1,4 @@
-//! Reading what callers give, and writing times, as Systems Manager has them.
+//! Parses callers' input, and formats times, in Systems Manager's forms.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub fn lists(params: &Params, name: &str) -> BTreeMap<String, Vec<String>> {
     keys.map(|key| (key.clone(), map.texts(key))).collect()
 }
 
-/// How lists come in pages, of so many items.
+/// The paging of lists, with a default size.
 pub fn pages(size: usize) -> Paging {
     Paging { most: "MaxResults", size, token: "NextToken", next: "NextToken", bad: "InvalidNextToken" }
 }

@@ -8,19 +8,19 @@ use super::super::ec2::{Instance, InstanceState, tags};
 use super::super::state::State;
 use super::input::{invalid, pages, seconds};
 
-/// What is asked about managed instances.
+/// The actions about managed instances.
 pub const ACTIONS: Actions = &[("DescribeInstanceInformation", describe)];
 
 const AGENT: &str = "3.3.1345.0";
 
-/// Since when, or from when on, the agent of a running instance answers; None where it does not run.
+/// The time from which the agent of a running instance answers; `None` if the instance does not run.
 pub fn online_from(state: &State, id: &str) -> Option<Timestamp> {
     let instance = state.ec2.instances.get(id).filter(|one| one.state == InstanceState::Running)?;
     let agent = SignedDuration::try_from(state.pace.agent).unwrap_or_default();
     instance.since.checked_add(agent).ok()
 }
 
-/// Whether commands reach an instance.
+/// Tells whether commands reach an instance.
 pub fn online(state: &State, id: &str, now: Timestamp) -> bool {
     online_from(state, id).is_some_and(|ready| ready <= now)
 }

@@ -1,4 +1,4 @@
-//! How commands are: as a whole, and on each instance.
+//! The status of commands: as a whole, and on each instance.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::command::{Command, DOCUMENT, Invocation, PLUGIN, Status, notification
 use super::input::{pages, seconds};
 use super::tick::elapsed;
 
-/// What is asked about commands.
+/// The actions about commands.
 pub const ACTIONS: Actions =
     &[("GetCommandInvocation", get), ("ListCommandInvocations", invocations), ("ListCommands", commands)];
 

@@ -24,7 +24,7 @@ pub use command::{Command, Invocation, Status, Target};
 pub use parameters::Parameter;
 pub use tick::{reported, tick, wanted};
 
-/// What Systems Manager remembers.
+/// The state of Systems Manager.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ssm {

@@ -1,4 +1,4 @@
-//! Parameter Store, as far as texts go. There is no key to encrypt a SecureString with.
+//! Parameter Store, for texts only. The region has no key to encrypt a SecureString.
 
 use jiff::Timestamp;
 use regex::Regex;
@@ -41,7 +41,7 @@ fn get(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "Parameter": find(call, &name)? }))
 }
 
-/// API_GetParameters: names that are not there are `InvalidParameters`.
+/// API_GetParameters: missing names are `InvalidParameters`.
 fn get_many(call: &mut Call) -> Result<Value, Refusal> {
     let names = call.params.texts("Names");
     let (mut found, mut missing) = (Vec::new(), Vec::new());
@@ -54,7 +54,7 @@ fn get_many(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "Parameters": found, "InvalidParameters": missing }))
 }
 
-/// API_GetParametersByPath: what is directly below a path, or (`Recursive`) anywhere below it.
+/// API_GetParametersByPath: the parameters directly below a path, or (`Recursive`) anywhere below it.
 fn get_by_path(call: &mut Call) -> Result<Value, Refusal> {
     let path = call.params.needed("Path");
     if !path.starts_with('/') {

@@ -93,8 +93,8 @@ fn script(parameters: &std::collections::BTreeMap<String, Vec<String>>) -> Resul
     Ok((script, execution))
 }
 
-/// The instances that a command goes to. Those that are named have to be reached; of those that a
-/// tag selects, the ones that are.
+/// The instances of a command. Named ones must be reachable; of those selected by a tag, the reachable ones
+/// are taken.
 fn instances(call: &Call, ids: &[String], targets: &[Target]) -> Result<Vec<String>, Refusal> {
     let state = &*call.state;
     if ids.is_empty() == targets.is_empty() {

@@ -9,15 +9,15 @@ use super::super::state::State;
 use super::command::{Command, Status};
 use super::instances::{online, online_from};
 
-/// As much of the output is told (API_GetCommandInvocation), in characters.
+/// Maximum characters of output in answers (API_GetCommandInvocation).
 const STDOUT: usize = 24_000;
 const STDERR: usize = 8_000;
-/// How many commands are remembered after they ended.
+/// Number of ended commands that are kept.
 const REMEMBERED: usize = 1000;
-/// How long processes that were cancelled may take to end.
+/// Time for cancelled processes to end.
 const CANCEL: SignedDuration = SignedDuration::from_secs(10);
 
-/// Makes what is due by `now` happen; when to look again.
+/// Carries out everything due by `now`; returns when to call it again.
 pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     let mut commands = std::mem::take(&mut state.ssm.commands);
     let mut next: Option<Timestamp> = None;
@@ -39,8 +39,8 @@ pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     next
 }
 
-/// What was cancelled and is not reported to have ended, since the sandbox ended in between, has
-/// ended; when to look again.
+/// A cancelled invocation without a report of its end, since the sandbox ended in between, counts as ended;
+/// returns when to call it again.
 fn cancelled(command: &mut Command, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
     let cancelling = command.invocations.values_mut().filter(|one| one.status == Status::Cancelling);
@@ -56,12 +56,12 @@ fn cancelled(command: &mut Command, now: Timestamp) -> Option<Timestamp> {
     next
 }
 
-/// Begins what may begin, gives up what may not any more; when to look again.
+/// Begins invocations, and gives up those that may no longer begin; returns when to call it again.
 fn deliver(state: &State, command: &mut Command, now: Timestamp) -> Option<Timestamp> {
     if command.count(|status| status == Status::Pending) == 0 {
         return None;
     }
-    // At the limit no more is begun; 0 allows none (user guide, send-commands-maxerrors).
+    // At the limit no more begin; 0 allows none (user guide, send-commands-maxerrors).
     let errors = command.count(Status::is_error);
     let stopped = errors > command.errors_allowed();
     let running = command.count(|status| matches!(status, Status::InProgress | Status::Cancelling));
@@ -88,7 +88,7 @@ fn deliver(state: &State, command: &mut Command, now: Timestamp) -> Option<Times
     next
 }
 
-/// What compute reported.
+/// Handles a report of compute.
 pub fn reported(state: &mut State, report: &Report, now: Timestamp) {
     let Report::CommandEnded { command, exit, stdout, stderr } = report else { return };
     let Some((id, instance)) = command.split_once('.') else { return };
@@ -97,7 +97,7 @@ pub fn reported(state: &mut State, report: &Report, now: Timestamp) {
     if invocation.status.ended() {
         return;
     }
-    // 137 is what the agent tells of a script that it killed.
+    // The agent reports 137 for a script that it killed.
     (invocation.status, invocation.code) = match (invocation.status, *exit) {
         (Status::Cancelling, _) => (Status::Cancelled, 137),
         (_, Some(0)) => (Status::Success, 0),
@@ -122,8 +122,7 @@ fn limited(text: &str, most: usize, note: &str) -> String {
     text.chars().take(most - note.len()).chain(note.chars()).collect()
 }
 
-/// The commands that should be under way; compute starts each once, and ends what is no longer
-/// listed.
+/// The commands that should be under way; compute starts each once, and ends unlisted ones.
 pub fn wanted(state: &State) -> Vec<CommandToRun> {
     let listed = state.ssm.commands.values().flat_map(|command| {
         let running = command.invocations.iter().filter(|(_, one)| one.status == Status::InProgress);

@@ -1,4 +1,4 @@
-//! STS: who is calling. Signatures are not checked, so everybody is the account's root.
+//! STS: the caller's identity. Signatures are not checked, so every caller is the account's root.
 
 use std::sync::LazyLock;
 

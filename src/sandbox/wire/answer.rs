@@ -27,13 +27,13 @@ pub fn map(map: Map<String, Value>) -> Value {
     json!({ MAP: map })
 }
 
-/// What [`timestamp`] wrote, in seconds.
+/// The time of [`timestamp`], in seconds.
 pub(super) fn seconds(at: &Value) -> f64 {
     let at = at.as_str().and_then(|at| at.parse::<Timestamp>().ok()).unwrap_or_default();
     at.as_duration().as_secs_f64()
 }
 
-/// How a request was written, and so how it is answered.
+/// The protocol of a request, and so of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     Ec2,
@@ -53,7 +53,8 @@ impl Protocol {
         }
     }
 
-    /// Whether numbers and flags have types of their own in it: JSON and CBOR, not a query's texts.
+    /// Tells whether numbers and flags have types of their own in it: in JSON and CBOR, not in a query's
+    /// texts.
     pub fn is_typed(self) -> bool {
         matches!(self, Protocol::Json(_) | Protocol::Cbor)
     }
@@ -116,7 +117,7 @@ impl Protocol {
     }
 }
 
-/// The name of an error's shape, which JSON and CBOR say in place of the query protocol's code.
+/// The name of an error's shape, which JSON and CBOR have in place of the query protocol's code.
 fn shape<'a>(wire: &Wire, code: &'a str) -> &'a str {
     wire.errors.iter().find(|(known, _)| *known == code).map_or(code, |(_, shape)| shape)
 }
@@ -166,8 +167,8 @@ fn element(xml: &mut String, name: &str, value: &Value, item: &str) {
     let _ = write!(xml, "</{name}>");
 }
 
-/// Whether a list has elements of another name: the only one in EC2 is the security groups of a
-/// launch template's network interface (GroupIdStringList).
+/// Tells whether a list has elements of another name: the only one in EC2 is the security groups of a launch
+/// template's network interface (GroupIdStringList).
 fn of_group_ids(name: &str, value: &Value) -> bool {
     name == "groupSet" && value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
 }

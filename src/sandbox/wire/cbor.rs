@@ -8,7 +8,7 @@ use super::answer::{MAP, TIMESTAMP, seconds};
 /// The tag of a point in time, in seconds (RFC 8949, 3.4.2).
 const EPOCH: u64 = 1;
 
-/// The tree of a body. `Err`: it is no CBOR that JSON could say; why.
+/// Parses a body. `Err`: why it is no CBOR that JSON could express.
 pub fn read(body: &[u8]) -> Result<Value, String> {
     let value: Cbor = ciborium::from_reader(body).map_err(|error| format!("the body is no CBOR: {error}"))?;
     tree(value).ok_or_else(|| "the body has a CBOR value that no AWS shape has".to_owned())

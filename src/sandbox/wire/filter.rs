@@ -18,8 +18,8 @@ impl Filters {
         Self(pairs.collect())
     }
 
-    /// Whether something passes all filters. `values` gives what it has under a filter's name, None
-    /// for a name that the call does not know (`InvalidParameterValue`); tags are matched here.
+    /// Tells whether an item passes all filters. `values` returns its values for a filter's name, `None` for
+    /// an unknown name (`InvalidParameterValue`); tags are matched here.
     pub fn pass<'a>(
         &self,
         tags: &Tags,
@@ -40,7 +40,7 @@ impl Filters {
     }
 }
 
-/// What the tags have under `tag:KEY`, `tag-key` and `tag-value`; None for other filters.
+/// The values of the tags for `tag:KEY`, `tag-key` and `tag-value`; `None` for other filters.
 pub fn tag_values(tags: &Tags, filter: &str) -> Option<Vec<String>> {
     match filter.strip_prefix("tag:") {
         Some(key) => Some(tags.get(key).cloned().into_iter().collect()),
@@ -50,7 +50,7 @@ pub fn tag_values(tags: &Tags, filter: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Whether `text` is what `pattern` says: `*` is any text, `?` one character, case counts.
+/// Tells whether `text` matches `pattern`: `*` is any text, `?` one character, case counts.
 pub fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);

@@ -1,7 +1,7 @@
-//! The protocols of AWS: requests decoded, what they ask held against its shape, answers encoded.
+//! The protocols of AWS: decodes requests, checks them against their shapes, encodes answers.
 //!
-//! Parameters are one tree whatever protocol they came in; an answer is a tree that is written as XML,
-//! JSON or CBOR. No service is known here: what one has of its own is told by its [`Wire`].
+//! Parameters are one tree whatever their protocol; an answer is a tree that is written as XML, JSON or CBOR.
+//! Knows no service: its [`Wire`] describes what differs.
 
 mod answer;
 pub mod cbor;
@@ -23,7 +23,7 @@ pub use shapes::Shapes;
 use shapes::lower_first;
 pub use xml::speakable;
 
-/// How a service is spoken with.
+/// The wire format of a service.
 #[derive(Debug)]
 pub struct Wire {
     /// The short name, as faults, logs and AWS's SDKs have it.
@@ -40,9 +40,9 @@ pub struct Wire {
     pub errors: &'static [(&'static str, &'static str)],
     /// The code of a validation error.
     pub invalid: &'static str,
-    /// How it says that it was called too often (its page of common errors).
+    /// Its refusal of too many calls (its page of common errors).
     pub throttled: Known,
-    /// How it says that it failed itself.
+    /// Its error for a failure of its own.
     pub broken: Known,
 }
 
@@ -64,12 +64,12 @@ impl Wire {
         ),
     };
 
-    /// Whether it has what only EC2 has: dry runs, client tokens for every call, reads that are late.
+    /// Tells whether it has EC2's features: dry runs, client tokens for every call, late reads.
     pub fn is_ec2(&self) -> bool {
         self.query == Some(Protocol::Ec2)
     }
 
-    /// How it says that it has no such action.
+    /// Its refusal of an unknown action.
     pub fn unknown(&self, action: &str) -> Refusal {
         match self.query {
             None => Refusal::new("UnknownOperationException", ""),

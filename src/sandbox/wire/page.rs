@@ -13,10 +13,10 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// How a call's list comes in pages.
+/// The paging of a call's list.
 #[derive(Debug, Clone, Copy)]
 pub struct Paging {
-    /// The parameter that has the size of a page, which is `size` where it is not there.
+    /// The parameter with the size of a page; `size` is the default.
     pub most: &'static str,
     pub size: usize,
     /// The parameter and the element that have the token of the next part.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-/// How deep the names of a query's parameters may be nested. The deepest of the services here, in
+/// Maximum nesting of the names of a query's parameters. The deepest of the services here, in
 /// `LaunchTemplateConfigs.member.1.Overrides.member.1...`, is below 16.
 const DEEPEST: usize = 32;
 
@@ -64,17 +64,17 @@ impl Params {
         self.get(name).and_then(text)
     }
 
-    /// A text that the action's shape requires; empty where it is not there.
+    /// A text that the action's shape requires; empty if it is missing.
     pub fn needed(&self, name: &str) -> String {
         self.text(name).unwrap_or_default()
     }
 
-    /// A text that says something: an empty one counts as left out.
+    /// A non-empty text; an empty one counts as left out.
     pub fn given(&self, name: &str) -> Option<String> {
         self.text(name).filter(|text| !text.is_empty())
     }
 
-    /// A number of any kind that reads from text, and not one that does not: shapes are checked before.
+    /// A number of any type that parses from text; `None` for one that does not: shapes are checked before.
     pub fn number<N: FromStr>(&self, name: &str) -> Option<N> {
         self.text(name)?.parse().ok()
     }
@@ -91,8 +91,8 @@ impl Params {
         text.parse().ok().or_else(|| Timestamp::UNIX_EPOCH.checked_add(seconds()?).ok())
     }
 
-    /// Texts of a list; empty where it is not there. A single text counts as a list of one (but an
-    /// empty one, which is how the query protocol writes an empty list, as none).
+    /// Texts of a list; empty if it is missing. A single text counts as a list of one, except an empty one,
+    /// which is the query protocol's form of an empty list.
     pub fn texts(&self, name: &str) -> Vec<String> {
         match self.get(name) {
             Some(Value::Array(items)) => items.iter().filter_map(text).collect(),
@@ -101,12 +101,12 @@ impl Params {
         }
     }
 
-    /// Numbers of a list; empty where it is not there.
+    /// Numbers of a list; empty if it is missing.
     pub fn numbers<N: FromStr>(&self, name: &str) -> Vec<N> {
         self.texts(name).iter().filter_map(|text| text.parse().ok()).collect()
     }
 
-    /// Objects of a list; empty where it is not there.
+    /// Objects of a list; empty if it is missing.
     pub fn items(&self, name: &str) -> Vec<Params> {
         match self.get(name) {
             Some(Value::Array(items)) => {

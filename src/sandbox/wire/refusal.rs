@@ -1,6 +1,6 @@
 //! An answer that is an error.
 
-/// What AWS answers instead of a result.
+/// AWS's answer instead of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Such as `InvalidInstanceID.NotFound`.

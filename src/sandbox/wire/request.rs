@@ -5,15 +5,15 @@ use hyper::{HeaderMap, Uri};
 use super::answer::Protocol;
 use super::{Params, Wire, cbor};
 
-/// What `smithy-protocol` says of CBOR.
+/// The value of `smithy-protocol` for CBOR.
 const CBOR: &str = "rpc-v2-cbor";
 
-/// What a client asks.
+/// A client's request.
 #[derive(Debug)]
 pub struct Request {
     /// By the signature's scope.
     pub region: Option<String>,
-    /// None: a service that the region has not.
+    /// `None`: a service that the region does not have.
     pub wire: Option<&'static Wire>,
     pub action: String,
     pub protocol: Protocol,

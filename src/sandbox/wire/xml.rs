@@ -1,5 +1,5 @@
-//! Texts and XML 1.0: what a request may hold so that answers can say it again, and how an answer
-//! writes it.
+//! Texts and XML 1.0: the characters that requests may hold so that answers can repeat them, and their form
+//! in answers.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -9,17 +9,17 @@ use serde_json::Value;
 
 use super::{Params, Refusal, Wire, lower_first};
 
-/// What Auto Scaling's model says of its texts (XmlString and its kin, in `service-2.json`); no regular
-/// expression of another service here lets more through.
+/// The pattern of texts in Auto Scaling's model (XmlString and similar, in `service-2.json`); no pattern of
+/// another service here allows more.
 const PATTERN: &str = r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*";
 
-/// Whether XML 1.0 has the character at all, be it escaped (production 2, `Char`).
+/// Tells whether XML 1.0 has the character, even escaped (production 2, `Char`).
 fn has(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// The text as an element's content. What XML does not have becomes U+FFFD, so that a text that came in
-/// by another way does not make the whole answer unreadable.
+/// The text as an element's content. A character that XML does not have becomes U+FFFD, so that a text from
+/// another source does not make the whole answer unreadable.
 pub fn content(text: &str) -> Cow<'_, str> {
     match text.chars().all(has) {
         true => escape(text),
@@ -27,11 +27,11 @@ pub fn content(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Refuses a call with a character that no answer could say: EC2's `InvalidCharacter` (errors-overview,
-/// common client error codes), and the constraint that the models of the others have.
+/// Refuses a call with a character that no answer could hold: with EC2's `InvalidCharacter` (errors-overview,
+/// common client error codes), or with the constraint of the other services' models.
 ///
 /// # Errors
-/// Naming the first such parameter, as AWS writes it: `tags.1.member.value`.
+/// The first such parameter, in AWS's notation: `tags.1.member.value`.
 pub fn speakable(wire: &Wire, params: &Params) -> Result<(), Refusal> {
     // A service that knows JSON alone escapes every character.
     if wire.query.is_none() {
@@ -53,7 +53,7 @@ pub fn speakable(wire: &Wire, params: &Params) -> Result<(), Refusal> {
     }
 }
 
-/// Whether such a character is in a name or a text of the tree; `path` leads to it then.
+/// Tells whether such a character is in a name or a text of the tree; `path` then leads to it.
 fn unspeakable(value: &Value, path: &mut String) -> bool {
     let known = |text: &str| text.chars().all(has);
     let length = path.len();

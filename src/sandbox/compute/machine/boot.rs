@@ -13,13 +13,13 @@ use super::super::process::{Group, MACHINE, RUN};
 use super::super::shared::Shared;
 use super::super::{Machine, folder};
 
-/// Where programs are looked for.
+/// The search path of programs.
 pub fn path() -> OsString {
     std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())
 }
 
-/// What every process of a machine has in its environment. Nothing of the sandbox's own
-/// environment but `PATH`: least of all its credentials.
+/// The environment of every process of a machine. Of the sandbox's own environment it has only `PATH`, and
+/// above all no credentials.
 pub fn environment(shared: &Shared, machine: &Machine) -> Vec<(String, OsString)> {
     let given = machine.environment.iter().map(|(name, value)| (name.clone(), value.into()));
     let own = [
@@ -34,8 +34,8 @@ pub fn environment(shared: &Shared, machine: &Machine) -> Vec<(String, OsString)
     given.chain(own.map(|(name, value)| (name.to_owned(), value))).collect()
 }
 
-/// Starts user data (on the first boot) and boot script, one after the other, in a process group
-/// of their own. The group is None when the first process has ended already.
+/// Starts user data (on the first boot) and boot script, one after another, in a process group of their own.
+/// The group is `None` if the first process has ended already.
 pub fn start(
     shared: &Shared,
     machine: &Machine,

@@ -1,4 +1,4 @@
-//! Who may launch an image, and what it says of itself.
+//! Launch permissions and other attributes of images.
 
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ fn who(users: Vec<String>, groups: Vec<String>) -> Result<Vec<Who>, Refusal> {
     Ok(all)
 }
 
-/// Whom a change lets in, and whom out, in either of the two forms that the call has.
+/// The accounts that a change adds and removes, in either form of the call.
 fn permissions(params: &Params) -> Result<(Vec<Who>, Vec<Who>), Refusal> {
     let listed = |name: &str| {
         let items = params.child("LaunchPermission").map(|child| child.items(name)).unwrap_or_default();

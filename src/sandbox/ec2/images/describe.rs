@@ -47,7 +47,7 @@ const IMAGES: List = List {
     ],
 };
 
-/// API_DescribeImages: what the account may launch, narrowed by ids, owners, executable users and
+/// API_DescribeImages: the images that the account may launch, filtered by ids, owners, executable users and
 /// filters.
 pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let (params, state) = (call.params, &*call.state);

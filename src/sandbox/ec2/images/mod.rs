@@ -1,4 +1,4 @@
-//! Images and what they are made of.
+//! Images and their sources.
 
 use std::path::PathBuf;
 
@@ -38,11 +38,11 @@ pub struct Image {
     pub created: Timestamp,
     pub state: ImageState,
     pub from: ImageSource,
-    /// Whether the folder is there.
+    /// Whether the folder exists.
     pub made: bool,
     /// Why it could not be made.
     pub failure: Option<String>,
-    /// Whether the instance that it is made of is booted again when the folder is there.
+    /// Whether its source instance is booted again when the folder exists.
     pub reboot: bool,
     /// Such as `x86_64`.
     pub architecture: String,
@@ -54,7 +54,7 @@ pub struct Image {
     pub shared_with: Vec<String>,
     /// The instance or the image that it was made of.
     pub source: Option<String>,
-    /// It is no longer listed; what was launched from it goes on.
+    /// It is no longer listed; instances launched from it go on.
     pub deregistered: bool,
 }
 
@@ -177,8 +177,8 @@ fn put(state: &mut State, mut image: Image, snapshot: String, snapshot_state: Sn
     state.ec2.images.insert(image.id.clone(), image);
 }
 
-/// Makes an image of a folder, owned by the account (`bgform sandbox image`): `pending` until
-/// compute has it. Its id. `InvalidAMIName.Duplicate`, `InvalidAMIName.Malformed`.
+/// Makes an image of a folder, owned by the account (`bgform sandbox image`), which is `pending` until
+/// compute has it. Returns its id. `InvalidAMIName.Duplicate`, `InvalidAMIName.Malformed`.
 pub fn add_image(
     state: &mut State,
     name: &str,
@@ -202,14 +202,14 @@ pub fn find<'a>(state: &'a State, id: &str) -> Result<&'a Image, Refusal> {
     listed.ok_or_else(|| ids::refused("ami", id))
 }
 
-/// Whether one of `owners`, an account, an alias or `self`, is this owner.
+/// Tells whether one of `owners`, an account, an alias or `self`, is this owner.
 pub fn owned_by(state: &State, owner: &str, owners: &[String]) -> bool {
     owners.iter().any(|one| {
         one == owner || Some(one.as_str()) == alias(owner) || one == "self" && owner == state.account
     })
 }
 
-/// The image, where it can be launched. `InvalidAMIID.Unavailable` while it is not available.
+/// The image, if it can be launched. `InvalidAMIID.Unavailable` while it is not available.
 pub fn usable<'a>(state: &'a State, id: &str) -> Result<&'a Image, Refusal> {
     if id.is_empty() {
         return Err(Refusal::missing("ImageId"));
@@ -221,7 +221,7 @@ pub fn usable<'a>(state: &'a State, id: &str) -> Result<&'a Image, Refusal> {
     }
 }
 
-/// The account's own image, to be changed; `AuthFailure` for another account's.
+/// The account's own image, to change it; `AuthFailure` for another account's.
 fn own<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Image, Refusal> {
     let other = || Refusal::new("AuthFailure", format!("Not authorized for image:{id}")).status(403);
     if find(state, id)?.owner != state.account {

@@ -6,8 +6,8 @@ use super::super::super::api::{Call, Refusal};
 use super::super::{snapshots, tags};
 use super::{own, using};
 
-/// API_DeregisterImage. `InvalidAMIID.Unavailable` for what was deregistered before. Snapshots
-/// stay unless `DeleteAssociatedSnapshots`; one that another image has stays then too.
+/// API_DeregisterImage. `InvalidAMIID.Unavailable` for a deregistered image. Snapshots stay unless
+/// `DeleteAssociatedSnapshots`; even then those of another image stay.
 pub fn deregister(call: &mut Call) -> Result<Value, Refusal> {
     let id = call.params.needed("ImageId");
     if call.state.ec2.deregistered.contains(&id) {

@@ -127,7 +127,7 @@ fn architecture(state: &State, id: &str) -> String {
     state.ec2.instances.get(id).map(|instance| shown::architecture(state, instance)).unwrap_or_default()
 }
 
-/// `DeleteOnTermination` of devices that are there (`InvalidInstanceAttributeValue`).
+/// `DeleteOnTermination` of existing devices (`InvalidInstanceAttributeValue`).
 fn set_devices(call: &mut Call, id: &str, mappings: &[Params]) -> Result<(), Refusal> {
     for mapping in mappings {
         let device = mapping.needed("DeviceName");

@@ -72,11 +72,10 @@ const INSTANCES: List = List {
     ],
 };
 
-/// Who asks for the instances of Auto Scaling groups.
+/// The requester of Auto Scaling's instances.
 const SCALING: &str = "940372691376";
 
-/// API_DescribeInstances: instances in their reservations. `MaxResults` is 5 to 1000 and goes not
-/// with ids.
+/// API_DescribeInstances: instances in their reservations. `MaxResults` is 5 to 1000 and excludes ids.
 pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
     let page = select(call, |_| true)?;
     let mut reservations: IndexMap<String, Value> = IndexMap::new();
@@ -97,8 +96,8 @@ pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "reservationSet": reservations.into_values().collect::<Vec<_>>(), "nextToken": page.next }))
 }
 
-/// The instances that a describe call asks for by `InstanceId` and `Filter`, as they are shown, of those
-/// that are `also` so. `InvalidParameterCombination`.
+/// The instances that a describe call selects by `InstanceId` and `Filter`, in the form of answers, if they
+/// also pass `also`. `InvalidParameterCombination`.
 pub fn select(call: &Call, also: impl Fn(&Instance) -> bool) -> Result<Page<Value>, Refusal> {
     let ids = call.params.texts("InstanceId");
     check_ids(call.state, &ids)?;

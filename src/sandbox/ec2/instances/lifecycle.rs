@@ -7,7 +7,7 @@ use super::super::super::api::{Call, Refusal};
 use super::super::launch;
 use super::{Instance, InstanceState, check_ids};
 
-/// The reason of what a user's call ends or stops.
+/// The reason for instances that a user's call ends or stops.
 pub const BY_USER: (&str, &str) =
     ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
 
@@ -26,7 +26,7 @@ fn word(state: InstanceState) -> Value {
     json!({ "code": state.code(), "name": state })
 }
 
-/// Does it to all, and answers what state each had and has.
+/// Changes all instances, and answers the earlier and current state of each.
 fn each(
     call: &mut Call,
     mut act: impl FnMut(&mut Instance, Timestamp) -> Result<(), Refusal>,
@@ -49,7 +49,7 @@ fn incorrect(instance: &Instance, what: &str) -> Refusal {
     Refusal::new("IncorrectInstanceState", message)
 }
 
-/// API_StartInstances. What runs or is about to stays as it is.
+/// API_StartInstances. Running or starting instances stay as they are.
 pub fn start(call: &mut Call) -> Result<Value, Refusal> {
     each(call, |instance, now| match instance.state {
         InstanceState::Pending | InstanceState::Running => Ok(()),
@@ -109,8 +109,8 @@ pub fn reboot(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "return": true }))
 }
 
-/// API_TerminateInstances. One that is protected (`OperationNotPermitted`) keeps all of the call;
-/// what is terminated already is answered as it is.
+/// API_TerminateInstances. A protected instance (`OperationNotPermitted`) refuses the whole call; terminated
+/// ones are answered unchanged.
 pub fn terminate(call: &mut Call) -> Result<Value, Refusal> {
     let (ids, now) = (asked(call)?, call.now);
     let mut changes = Vec::new();

@@ -1,4 +1,4 @@
-//! Instances: what they are, and the calls that start, stop and describe them.
+//! Instances, and the calls that start, stop and describe them.
 
 use std::net::Ipv4Addr;
 
@@ -54,16 +54,15 @@ pub struct Instance {
     pub vpc: String,
     /// Such as `us-east-1a`.
     pub zone: String,
-    /// The address that the API tells; where it is reached is [`super::super::state::Network::host`].
+    /// The address in the API; the reachable one is [`super::super::state::Network::host`].
     pub private_address: Ipv4Addr,
     /// Whether it has a public address while it runs.
     pub public: bool,
-    /// The port that the boot script is told as `PORT`: of the target group that it is launched
-    /// for, or 8080.
+    /// The `PORT` of the boot script: that of the target group that it is launched for, or 8080.
     pub port: u16,
-    /// Where the system has only 127.0.0.1: the port there that stands for every port of it.
+    /// If the system only has 127.0.0.1: the port there that stands for all of its ports.
     pub own_port: Option<u16>,
-    /// The id of its network interface, and of what attaches that.
+    /// The id of its network interface, and of the attachment.
     pub interface: String,
     pub interface_attachment: String,
     #[serde(default)]
@@ -72,20 +71,20 @@ pub struct Instance {
     pub user_data: Option<Vec<u8>>,
     /// Name or ARN of the instance profile.
     pub profile: Option<String>,
-    /// What holds the profile, where there is one.
+    /// The association of its profile, if it has one.
     pub association: Option<Association>,
     pub key_name: Option<String>,
     pub devices: Vec<Device>,
     pub attributes: Attributes,
     pub state: InstanceState,
-    /// When the state began, and what is due next is counted from.
+    /// The time of the last change of state, from which the next is due.
     pub since: Timestamp,
     pub launched_at: Timestamp,
     /// Counts starts and reboots, so that compute can tell one from the next.
     pub boots: u64,
     /// The last of its boots that compute reported.
     pub booted: u64,
-    /// Whether compute could not bring it up again while it was running.
+    /// Whether compute failed to bring it up again while it was running.
     pub impaired: bool,
     /// `Client.UserInitiatedShutdown` and the like, with its message.
     pub state_reason: Option<(String, String)>,
@@ -105,7 +104,7 @@ pub struct Device {
     pub volume: String,
 }
 
-/// What is set at an instance (API_InstanceAttribute).
+/// The attributes of an instance (API_InstanceAttribute).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Attributes {
@@ -117,7 +116,7 @@ pub struct Attributes {
     pub disable_api_stop: bool,
     /// `stop` or `terminate`.
     pub shutdown_behavior: String,
-    /// `standard` or `unlimited`; None: what the family has.
+    /// `standard` or `unlimited`; `None`: the family's default.
     pub credits: Option<String>,
     pub tenancy: String,
     /// `default` or `disabled`.
@@ -131,7 +130,7 @@ impl Default for Attributes {
 }
 
 impl Attributes {
-    /// What a launch sets, with the defaults of API_RunInstances.
+    /// The attributes of a launch, with the defaults of API_RunInstances.
     pub fn of(launch: &Launch) -> Self {
         let text = |given: &Option<String>, otherwise: &str| given.clone().unwrap_or(otherwise.to_owned());
         Self {
@@ -174,7 +173,7 @@ impl InstanceState {
         }
     }
 
-    /// Whether its processes should be there.
+    /// Tells whether it should have processes.
     pub fn runs(self) -> bool {
         matches!(self, InstanceState::Pending | InstanceState::Running)
     }
@@ -187,7 +186,7 @@ impl Instance {
         self.since = now;
     }
 
-    /// Whether the API no longer takes it for an instance that can be used.
+    /// Tells whether the API treats it as unusable.
     pub fn is_gone(&self) -> bool {
         matches!(self.state, InstanceState::ShuttingDown | InstanceState::Terminated)
     }
@@ -235,7 +234,7 @@ pub fn check_shutdown_behavior(value: &str) -> Result<(), Refusal> {
 
 #[cfg(test)]
 impl Instance {
-    /// One that runs, for tests of other services to change.
+    /// A running instance for tests of other services.
     pub fn example() -> Self {
         Self {
             id: "i-0123456789abcdef0".to_owned(),

@@ -29,7 +29,7 @@ impl MetadataOptions {
         }
     }
 
-    /// This, and for what it leaves out, `base`.
+    /// These options, with missing ones from `base`.
     pub fn over(self, base: Self) -> Self {
         Self {
             http_tokens: self.http_tokens.or(base.http_tokens),
@@ -40,7 +40,7 @@ impl MetadataOptions {
         }
     }
 
-    /// One of the words, with its default (EC2 user guide, configuring-instance-metadata-options).
+    /// An option's word, with its default (EC2 user guide, configuring-instance-metadata-options).
     pub fn word(&self, name: &str) -> String {
         let (given, default) = match name {
             "HttpTokens" => (&self.http_tokens, "optional"),
@@ -74,13 +74,13 @@ pub fn live<'a>(call: &'a mut Call, id: &str) -> Result<&'a mut Instance, Refusa
     }
 }
 
-/// API_ModifyInstanceMetadataOptions: what is left out stays.
+/// API_ModifyInstanceMetadataOptions: omitted options stay.
 pub fn modify_metadata(call: &mut Call) -> Result<Value, Refusal> {
     let id = call.params.needed("InstanceId");
     let given = MetadataOptions::read(call.params);
     let attributes = &mut live(call, &id)?.attributes;
     attributes.metadata = given.over(std::mem::take(&mut attributes.metadata));
-    // The change is on the way when this is answered, and done when somebody asks next.
+    // The change is pending in this answer, and applied in the next.
     Ok(json!({ "instanceId": id, "instanceMetadataOptions": attributes.metadata.shown("pending") }))
 }
 
@@ -116,8 +116,8 @@ pub fn modify_maintenance(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "instanceId": id, "autoRecovery": attributes.auto_recovery }))
 }
 
-/// API_DescribeInstanceCreditSpecifications: of burstable instances; those of the family t2 are
-/// `standard` unless told otherwise, the others `unlimited`.
+/// API_DescribeInstanceCreditSpecifications, of burstable instances. The default of the family t2 is
+/// `standard`, of the others `unlimited`.
 pub fn describe_credits(call: &mut Call) -> Result<Value, Refusal> {
     let ids = call.params.texts("InstanceId");
     let burstable =

@@ -7,8 +7,8 @@ use super::super::super::state::new_id;
 use super::super::launch::{self, Launch};
 use super::shown;
 
-/// API_RunInstances: as many as there is room for, up to `MaxCount`, or none where there is no room
-/// for `MinCount`.
+/// API_RunInstances: as many as there is room for, up to `MaxCount`, or none if there is no room for
+/// `MinCount`.
 pub fn run(call: &mut Call) -> Result<Value, Refusal> {
     let params = call.params;
     let least: u32 = params.number("MinCount").ok_or_else(|| Refusal::missing("MinCount"))?;

@@ -50,7 +50,7 @@ pub fn root_device(state: &State, instance: &Instance) -> String {
     image.map(|image| image.root_device.clone()).or(first).unwrap_or_else(|| "/dev/xvda".to_owned())
 }
 
-/// `x86_64` or what else the image is for.
+/// `x86_64`, or the image's architecture.
 pub fn architecture(state: &State, instance: &Instance) -> String {
     state
         .ec2
@@ -105,7 +105,7 @@ pub fn metadata(instance: &Instance) -> Value {
     instance.attributes.metadata.shown(if pending { "pending" } else { "applied" })
 }
 
-/// One instance. A terminated one has no network and no devices any more.
+/// One instance. A terminated one has no network and no devices.
 pub fn shown(state: &State, instance: &Instance) -> Value {
     let attributes = &instance.attributes;
     let ended = instance.state == InstanceState::Terminated;

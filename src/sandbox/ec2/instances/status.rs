@@ -1,4 +1,4 @@
-//! Whether instances are well, and what they print.
+//! The health of instances, and their output.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use super::{Instance, InstanceState, check_ids, find};
 /// As much of the console's end is answered (API_GetConsoleOutput).
 const CONSOLE: u64 = 64 << 10;
 
-/// Of the instance and of what it runs on; the same for both but where it is impaired.
+/// The words of the instance status and the system status; they differ only if it is impaired.
 fn words(instance: &Instance) -> (&'static str, &'static str) {
     match instance.state {
         InstanceState::Running if instance.impaired => ("ok", "impaired"),
@@ -39,7 +39,7 @@ fn summary(word: &str) -> Value {
 
 /// Tags are no filters of this call.
 const STATUS: List = List {
-    // One that does not run is no error.
+    // An instance that does not run is no error.
     ids: ("", ""),
     answer: "instanceStatusSet",
     most: usize::MAX,
@@ -75,7 +75,7 @@ pub fn describe(call: &mut Call) -> Result<Value, Refusal> {
     list(call, &STATUS, asked.filter(runs).map(shown).collect())
 }
 
-/// API_GetConsoleOutput: what the instance printed, its last 64 KB, in base64.
+/// API_GetConsoleOutput: the last 64 KB of the instance's output, in base64.
 pub fn console_output(call: &mut Call) -> Result<Value, Refusal> {
     let id = call.params.needed("InstanceId");
     find(call.state, &id)?;
@@ -84,12 +84,12 @@ pub fn console_output(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "instanceId": id, "timestamp": format!("{at:.3}"), "output": output }))
 }
 
-/// The end of the file and when it was written; nothing where it is not there.
+/// The end of the file and the time it was written; empty if it does not exist.
 fn console(path: &Path, now: Timestamp) -> (Vec<u8>, Timestamp) {
     let read = || -> std::io::Result<(Vec<u8>, Timestamp)> {
         let modified = std::fs::metadata(path)?.modified()?;
         Ok((log::tail(path, CONSOLE)?, Timestamp::try_from(modified).unwrap_or(now)))
     };
-    // Nothing is there before the first boot.
+    // The file does not exist before the first boot.
     read().unwrap_or((Vec::new(), now))
 }

@@ -11,17 +11,17 @@ use super::super::placement::Place;
 /// connections itself.
 const PORTS: std::ops::Range<u16> = 20_000..32_768;
 
-/// Whether something in a VPC has this address. The last 256 of the region's own are its load
-/// balancers'.
+/// Tells whether something in a VPC has this address. The last 256 of the region's own addresses belong to
+/// its load balancers.
 fn in_use(state: &State, vpc: &str, address: Ipv4Addr) -> bool {
     let mut live = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
     (address.is_loopback() && address.octets()[2] == 255)
         || live.any(|one| one.private_address == address && one.vpc == vpc)
 }
 
-/// A free address of the subnet, or the one that is asked for. The first four and the last one are
-/// reserved (VPC user guide, subnet-sizing). `InsufficientFreeAddressesInSubnet`,
-/// `InvalidIPAddress.InUse`, `InvalidParameterValue`.
+/// A free address of the subnet, or the requested one. The first four and the last one are reserved (VPC user
+/// guide, subnet-sizing). `InsufficientFreeAddressesInSubnet`, `InvalidIPAddress.InUse`,
+/// `InvalidParameterValue`.
 pub fn take(state: &mut State, place: &Place, asked: Option<Ipv4Addr>) -> Result<Ipv4Addr, Refusal> {
     let size = 1_u32.checked_shl(32 - u32::from(place.prefix.min(32))).unwrap_or(u32::MAX);
     let base = u32::from(place.base);

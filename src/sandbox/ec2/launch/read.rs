@@ -1,4 +1,4 @@
-//! What a request says of a launch: RunInstances and the data of a launch template alike.
+//! Parses the launch parameters of RunInstances and of a launch template's data.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -46,7 +46,7 @@ pub fn read(params: &Params) -> Result<Launch, Refusal> {
     Ok(launch)
 }
 
-/// With a network interface all of the network is said there (API_RunInstances).
+/// With a network interface, all network parameters belong there (API_RunInstances).
 fn interfaces(params: &Params, launch: &mut Launch) -> Result<(), Refusal> {
     let interfaces = params.items("NetworkInterface");
     let Some(first) = interfaces.first() else { return Ok(()) };
@@ -129,8 +129,8 @@ fn device(mapping: &Params) -> Result<DeviceChange, Refusal> {
 }
 
 impl Launch {
-    /// This, and for what it leaves out, `base`: a request over its launch template
-    /// (API_RunInstances: parameters override those of the template).
+    /// These parameters, with missing ones from `base`: a request over its launch template (API_RunInstances:
+    /// parameters override those of the template).
     pub fn over(self, base: Launch) -> Launch {
         let text = |own: String, base: String| if own.is_empty() { base } else { own };
         let own_groups = !self.security_groups.is_empty() || !self.security_group_names.is_empty();

@@ -29,7 +29,7 @@ fn addresses_are_never_given_twice_nor_at_once_again() {
     let asked = Some(state.ec2.instances[0].private_address);
     assert_eq!(address::take(&mut state, &place, asked).unwrap_err().code, "InvalidIPAddress.InUse");
     assert!(address::take(&mut state, &place, Some(place.base)).is_err());
-    // One that was given back is the only one that is free.
+    // The only free address is the one that was released.
     let back = state.ec2.instances[5].private_address;
     state.ec2.instances[5].state = InstanceState::Terminated;
     assert_eq!(address::take(&mut state, &place, None).unwrap(), back);

@@ -1,6 +1,5 @@
-//! What instances are launched with. It is kept as RequestLaunchTemplateData has it and answered as
-//! ResponseLaunchTemplateData: the same tree under other names, so names are turned by one rule and
-//! a table of exceptions.
+//! Launch parameters. They are kept in the form of RequestLaunchTemplateData and answered as
+//! ResponseLaunchTemplateData: the same tree under other names, mapped by one rule and a table of exceptions.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,10 +8,10 @@ use serde_json::{Map, Value};
 use super::super::super::api::{Params, Refusal};
 use super::super::SERVICE;
 
-/// How much user data there may be before it is encoded (EC2 user guide, instancedata-add-user-data).
+/// Maximum bytes of user data before encoding (EC2 user guide, instancedata-add-user-data).
 const USER_DATA: usize = 16384;
 
-/// Lists whose answered name is not the asked one with `Set`: where, asked, answered.
+/// Lists whose name in the answer is not the request's with `Set`: parent, request name, answer name.
 const LISTS: &[(&str, &str, &str)] = &[
     ("NetworkInterface", "SecurityGroupId", "groupSet"),
     ("SecondaryInterface", "PrivateIpAddress", "privateIpAddressesSet"),
@@ -33,8 +32,8 @@ pub fn read(params: &Params) -> Result<Value, Refusal> {
     Ok(data.value().clone())
 }
 
-/// The data of a new version that stands on another: what is given replaces what was, parameter by
-/// parameter, and snapshots are not inherited (API_CreateLaunchTemplateVersion).
+/// The data of a new version with a source version: given parameters replace the source's, and snapshots are
+/// not inherited (API_CreateLaunchTemplateVersion).
 pub fn merged(source: &Value, given: &Value) -> Value {
     let mut merged = source.clone();
     let devices = merged.get_mut("BlockDeviceMapping").and_then(Value::as_array_mut);

@@ -1,4 +1,4 @@
-//! A template version as what an instance is launched with.
+//! The launch parameters of a template version.
 
 use super::super::super::api::{Params, Refusal};
 use super::super::super::state::State;
@@ -6,7 +6,7 @@ use super::super::launch::{Launch, read};
 use super::{by_id, by_name};
 use crate::ssm;
 
-/// What a launch template version says; see [`super::super::launch::from_template`].
+/// The launch of a template version; see [`super::super::launch::from_template`].
 pub fn from_template(state: &State, template: &str, version: &str) -> Result<(Launch, u64), Refusal> {
     let template = match state.ec2.launch_templates.contains_key(template) || template.starts_with("lt-") {
         true => by_id(state, template).or_else(|refusal| by_name(state, template).map_err(|_| refusal))?,

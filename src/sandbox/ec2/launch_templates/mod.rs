@@ -106,12 +106,12 @@ impl LaunchTemplate {
     }
 }
 
-/// Who makes everything here.
+/// The creator in every answer.
 fn maker(state: &State) -> String {
     format!("arn:aws:iam::{}:root", state.account)
 }
 
-/// A template by its id: `InvalidLaunchTemplateId.NotFound`, or `.Malformed` for what is none.
+/// A template by its id: `InvalidLaunchTemplateId.NotFound`, or `.Malformed` if the id is malformed.
 fn by_id<'a>(state: &'a State, id: &str) -> Result<&'a LaunchTemplate, Refusal> {
     state.ec2.launch_templates.get(id).ok_or_else(|| ids::refused("lt", id))
 }

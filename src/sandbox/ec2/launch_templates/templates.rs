@@ -1,4 +1,4 @@
-//! Templates made, given another default version, deleted.
+//! Creates templates, changes their default version, deletes them.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ pub fn create_launch_template(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "launchTemplate": shown }))
 }
 
-/// API_ModifyLaunchTemplate: another default version.
+/// API_ModifyLaunchTemplate: changes the default version.
 pub fn modify_launch_template(call: &mut Call) -> Result<Value, Refusal> {
     let template = meant(call.state, call.params)?;
     let mut template = template.clone();

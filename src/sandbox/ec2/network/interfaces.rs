@@ -1,4 +1,4 @@
-//! Network interfaces: each instance has one, as long as it is not terminated.
+//! Network interfaces: each instance has one until it is terminated.
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ pub fn describe_network_interfaces(call: &mut Call) -> Result<Value, Refusal> {
     list(call, &INTERFACES, all(call.state))
 }
 
-/// What the instance says of it, and what only this call tells (API_NetworkInterface).
+/// The interface's attributes in the instance, and those only in this call (API_NetworkInterface).
 fn shown(state: &State, instance: &Instance) -> Value {
     let mut shown = instances::interface(state, instance);
     let zone_id = state.ec2.subnets.get(&instance.subnet).map(|subnet| subnet.zone_id.as_str());

@@ -24,8 +24,8 @@ const RESTRICTED: [Ipv4Net; 4] = [
     Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 4),
 ];
 
-/// A range of addresses, /16 to /28. `10.0.0.18/24` is `10.0.0.0/24` (API_CreateVpc,
-/// API_CreateSubnet). `code` refuses what is no such range.
+/// A range of addresses, /16 to /28. `10.0.0.18/24` is `10.0.0.0/24` (API_CreateVpc, API_CreateSubnet).
+/// `code` is the refusal of any other text.
 fn range(params: &Params, code: &str) -> Result<Ipv4Net, Refusal> {
     let text = params.needed("CidrBlock");
     let range: Ipv4Net = text.parse().map_err(|_| {
@@ -43,7 +43,7 @@ fn outside(code: &str, range: Ipv4Net) -> Refusal {
     Refusal::new(code, format!("The CIDR '{range}' is invalid."))
 }
 
-/// What a region of this kind has not: IPv6, address pools, Outposts.
+/// Refuses parameters that the region does not support: IPv6, address pools, Outposts.
 fn none_of(params: &Params, names: &[&str]) -> Result<(), Refusal> {
     match names.iter().find(|name| params.text(name).is_some_and(|text| text != "false")) {
         Some(name) => Err(Refusal::new(
@@ -91,7 +91,7 @@ pub fn create_vpc(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "vpc": shown }))
 }
 
-/// API_DeleteVpc: with what came with it, once nothing else is in it.
+/// API_DeleteVpc: deletes a VPC with its initial resources, if nothing else is in it.
 pub fn delete_vpc(call: &mut Call) -> Result<Value, Refusal> {
     let id = call.params.needed("VpcId");
     let state = &mut *call.state;

@@ -1,4 +1,4 @@
-//! VPCs, subnets, zones, network interfaces, and what else of a network is only looked up.
+//! VPCs, subnets, zones, network interfaces, and read-only parts of a network.
 
 mod interfaces;
 mod make;
@@ -34,7 +34,7 @@ pub const ACTIONS: Actions = &[
     ("DescribeNetworkInterfaces", interfaces::describe_network_interfaces),
 ];
 
-/// A VPC, with what each has one of.
+/// A VPC, with its single resources.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Vpc {
     pub id: String,
@@ -89,7 +89,7 @@ pub fn furnish(state: &mut State) {
     }
 }
 
-/// Puts in a VPC with what each has from the start; its id. DHCP options that are not given are new.
+/// Adds a VPC with its initial resources; returns its id. Without given DHCP options it gets new ones.
 fn add_vpc(state: &mut State, cidr: String, dhcp_options: Option<String>) -> String {
     let vpc = Vpc {
         id: new_id("vpc"),

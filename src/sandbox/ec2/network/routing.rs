@@ -1,4 +1,4 @@
-//! What a VPC has one of: internet gateway, main route table, network ACL, DHCP options.
+//! A VPC's single resources: internet gateway, main route table, network ACL, DHCP options.
 
 use serde_json::{Value, json};
 

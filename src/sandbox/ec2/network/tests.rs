@@ -11,7 +11,7 @@ fn state() -> State {
     State::new("us-east-1", Network::Addresses { octet: 31 }, Pace::default(), Timestamp::UNIX_EPOCH)
 }
 
-/// What a call answers, of whatever part of EC2.
+/// The answer of a call to any part of EC2.
 fn ask(state: &mut State, action: &str, params: Value) -> Result<Value, Refusal> {
     direct::call(&[&SERVICE], state, Timestamp::UNIX_EPOCH, action, params)
 }
@@ -71,7 +71,7 @@ fn what_is_in_a_vpc_keeps_it_and_what_came_with_it_goes_with_it() {
         ..Launch::default()
     };
     let instance = launch(&mut state, &one, Timestamp::UNIX_EPOCH).unwrap();
-    // The machine has no such address: it is served at a port of one that it has.
+    // The machine does not have such an address: it is served at a port of one that it has.
     let made = &state.ec2.instances[&instance];
     assert_eq!((made.private_address.to_string().as_str(), made.own_port), ("10.9.0.4", Some(20_000)));
     assert_eq!(state.network.host(made.private_address).to_string(), "127.31.255.253");

@@ -126,8 +126,8 @@ pub fn shown_subnet(state: &State, subnet: &Subnet) -> Value {
     })
 }
 
-/// The addresses that are left: those of the range less AWS's five and less those of instances,
-/// stopped ones too (VPC user guide, subnet-sizing).
+/// The free addresses: those of the range less AWS's five and those of instances, including stopped ones (VPC
+/// user guide, subnet-sizing).
 fn free(state: &State, subnet: &Subnet) -> u32 {
     let bits = subnet.cidr.split_once('/').and_then(|(_, bits)| bits.parse::<u32>().ok()).unwrap_or(32);
     let range = 1u32.checked_shl(32u32.saturating_sub(bits)).unwrap_or(u32::MAX);

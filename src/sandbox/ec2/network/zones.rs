@@ -1,4 +1,4 @@
-//! Zones, regions, and what an account may do.
+//! Zones, regions, and account attributes.
 
 use serde_json::{Value, json};
 

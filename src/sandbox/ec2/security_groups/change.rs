@@ -1,4 +1,4 @@
-//! Rules added, taken away, changed.
+//! Adds, removes and changes rules.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::groups::meant;
 use super::rules::{self, Rule};
 use super::{SecurityGroup, get, show};
 
-/// How many rules a group may have in one direction (VPC user guide, amazon-vpc-limits).
+/// Maximum number of rules of a group in one direction (VPC user guide, amazon-vpc-limits).
 const RULES: usize = 60;
 
 /// API_AuthorizeSecurityGroupIngress, API_AuthorizeSecurityGroupEgress

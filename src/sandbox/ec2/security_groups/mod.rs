@@ -81,12 +81,12 @@ pub fn named<'a>(state: &'a State, vpc: &str, name: &str) -> Option<&'a Security
     state.ec2.security_groups.values().find(|group| group.vpc == vpc && group.name == name)
 }
 
-/// A group by its id: `InvalidGroup.NotFound`, or `InvalidGroupId.Malformed` for what is none.
+/// A group by its id: `InvalidGroup.NotFound`, or `InvalidGroupId.Malformed` if the id is malformed.
 pub fn get<'a>(state: &'a State, id: &str) -> Result<&'a SecurityGroup, Refusal> {
     state.ec2.security_groups.get(id).ok_or_else(|| ids::refused("sg", id))
 }
 
-/// The instances that are members of a group; a terminated one is none any more.
+/// The instances that are members of a group, without terminated ones.
 pub fn users<'a>(state: &'a State, id: &'a str) -> impl Iterator<Item = &'a str> {
     let alive = state.ec2.instances.values().filter(|instance| instance.state != InstanceState::Terminated);
     alive
@@ -94,7 +94,7 @@ pub fn users<'a>(state: &'a State, id: &'a str) -> impl Iterator<Item = &'a str>
         .map(|one| one.id.as_str())
 }
 
-/// Whether something holds a group: a member, a load balancer, a rule of another group.
+/// Tells whether something holds a group: a member, a load balancer, a rule of another group.
 fn in_use(state: &State, id: &str) -> bool {
     let named = |group: &SecurityGroup| {
         let mut sources = group.rules.values().map(|rule| &rule.source);

@@ -1,4 +1,4 @@
-//! One rule: what it allows, and how calls give it.
+//! One rule, and its form in calls.
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,13 @@ pub struct Rule {
     pub egress: bool,
     /// `tcp`, `udp`, `icmp`, `icmpv6`, `-1`, or another protocol's number.
     pub protocol: String,
-    /// First and last port, or ICMP type and code; None where the protocol has none.
+    /// First and last port, or ICMP type and code; `None` if the protocol has none.
     pub ports: Option<(i32, i32)>,
     pub source: Source,
     pub description: Option<String>,
 }
 
-/// Whom a rule allows: who may come in, or where members may go.
+/// The allowed source of a rule, or destination of egress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     Ipv4(String),
@@ -46,7 +46,7 @@ impl Rule {
         Self { id: new_id("sgr"), egress, protocol: "-1".to_owned(), ports: None, source, description: None }
     }
 
-    /// Whether two rules allow the same: ids and descriptions are no part of that.
+    /// Tells whether two rules allow the same; ids and descriptions do not count.
     pub fn same(&self, other: &Self) -> bool {
         self.egress == other.egress
             && self.protocol == other.protocol
@@ -193,7 +193,7 @@ fn other(state: &State, id: &str) -> Result<Source, Refusal> {
     get(state, id).map(|group| Source::Group(group.id.clone()))
 }
 
-/// There are no prefix lists here.
+/// The region has no prefix lists.
 fn prefix_list(id: &str) -> Result<Source, Refusal> {
     Err(Refusal::new("InvalidPrefixListID.NotFound", format!("The prefix list ID '{id}' does not exist")))
 }
@@ -211,7 +211,7 @@ fn malformed(cidr: &str) -> Refusal {
     Refusal::value(format!("CIDR block {cidr} is malformed"))
 }
 
-/// A rule's own description; an empty one is none.
+/// A rule's own description; `None` if it is empty.
 pub fn description(given: &Params) -> Result<Option<String>, Refusal> {
     let Some(text) = given.given("Description") else { return Ok(None) };
     if text.chars().count() > 255 || !text.chars().all(super::groups::allowed) {
@@ -240,7 +240,7 @@ fn protocol(text: &str) -> Result<String, Refusal> {
     .to_owned())
 }
 
-/// The ports of a permission; a protocol that has none ignores what is given (API_IpPermission).
+/// The ports of a permission; a protocol without ports ignores them (API_IpPermission).
 fn ports(protocol: &str, permission: &Params) -> Result<Option<(i32, i32)>, Refusal> {
     let given = (permission.number::<i32>("FromPort"), permission.number::<i32>("ToPort"));
     let wrong = |message: String| Err(Refusal::value(message));

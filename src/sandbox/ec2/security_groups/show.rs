@@ -82,7 +82,7 @@ fn shown(state: &State, group: &SecurityGroup) -> Value {
     })
 }
 
-/// What the rules of one permission have in common: protocol and ports.
+/// The key by which rules form one permission: protocol and ports.
 type Same<'a> = (&'a str, Option<(i32, i32)>);
 
 /// Rules as permissions: those of the same protocol and ports are one.
@@ -118,7 +118,7 @@ pub fn permissions<'a>(state: &State, rules: impl Iterator<Item = &'a Rule>) -> 
     permissions.into_iter().map(|(_, permission)| permission).collect()
 }
 
-/// A rule as DescribeSecurityGroupRules has it; ports that a protocol has not are -1.
+/// A rule in the form of DescribeSecurityGroupRules; ports are -1 if the protocol has none.
 pub fn rule(state: &State, group: &str, rule: &Rule) -> Value {
     let mut shown = common(group, rule, &state.account);
     if let Source::Group(id) = &rule.source {

@@ -47,7 +47,7 @@ fn a_rule_is_the_same_whatever_form_its_protocol_and_network_have() {
         code(ask(&mut state, "AuthorizeSecurityGroupIngress", again.clone())),
         "InvalidPermission.Duplicate"
     );
-    // The same rule outwards is another one.
+    // The same rule in egress is a different one.
     ask(&mut state, "AuthorizeSecurityGroupEgress", again.clone()).unwrap();
     let revoked = ask(&mut state, "RevokeSecurityGroupIngress", again).unwrap();
     assert_eq!(revoked["revokedSecurityGroupRuleSet"][0]["isEgress"], false);

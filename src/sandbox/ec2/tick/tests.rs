@@ -14,7 +14,7 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap()
 }
 
-/// One call, kept only when it is answered.
+/// One call, whose changes are kept only if it succeeds.
 fn call(state: &mut State, action: &str, params: Value, millis: i64) -> Result<Value, Refusal> {
     let mut next = state.clone();
     let answer = direct::call(&[&SERVICE], &mut next, at(millis), action, params)?;
@@ -61,7 +61,7 @@ fn an_instance_runs_when_its_time_has_passed_and_compute_has_booted_it() {
     assert_eq!(name(&state, &id), "pending");
     tick(&mut state, at(1500));
     assert_eq!(name(&state, &id), "running");
-    // Nothing is due: the state stays as it is.
+    // Nothing is due: the state stays unchanged.
     let before = state.clone();
     assert!(tick(&mut state, at(9000)).is_none() && state == before);
 }
@@ -165,7 +165,7 @@ fn an_image_of_a_running_instance() {
         code(call(&mut state, "DescribeImages", json!({ "ImageId": [image] }), 2200)),
         "InvalidAMIID.NotFound"
     );
-    // What was launched from it may not have copied the folder yet.
+    // An instance launched from it may not have copied the folder yet.
     tick(&mut state, at(2200));
     assert!(wanted(&state).images.iter().any(|one| one.id == image));
     reported(&mut state, &Report::Failed { machine: of_it, why: String::new() }, at(2300));

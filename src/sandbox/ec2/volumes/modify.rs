@@ -12,17 +12,17 @@ use super::super::ids;
 use super::super::list::{List, list};
 use super::{Shape, Volume};
 
-/// The last change of a volume. How far it is follows from the time.
+/// The last change of a volume. Its progress follows from the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Modification {
     pub from: Shape,
     pub started: Timestamp,
-    /// When those before it began, as far as they still count.
+    /// The start times of earlier changes that still count.
     #[serde(default)]
     pub earlier: Vec<Timestamp>,
 }
 
-/// How often a volume is modified in how long (API_ModifyVolume).
+/// Number of modifications of a volume within a period (API_ModifyVolume).
 const MODIFICATIONS: usize = 4;
 const PERIOD: Duration = Duration::from_secs(24 * 3600);
 

@@ -15,7 +15,7 @@ pub enum Step {
     Key(String),
 }
 
-/// What a value must be.
+/// A constraint on a value.
 #[derive(Debug, Clone)]
 pub enum Constraint<'a> {
     NotNull,
@@ -31,7 +31,7 @@ pub enum Constraint<'a> {
     Items(Vec<Constraint<'a>>),
 }
 
-/// A value that is not what it must be.
+/// A value that violates a constraint.
 #[derive(Debug)]
 pub struct Violation<'a> {
     pub path: Vec<Step>,
@@ -81,7 +81,7 @@ impl<'a> Check<'a> {
         self.path.pop();
     }
 
-    /// The query protocols write all as text, and what is empty as an empty one.
+    /// The query protocols write everything as text, and an empty value as an empty text.
     fn typed(&self) -> bool {
         self.protocol.is_typed()
     }
@@ -92,7 +92,7 @@ impl<'a> Check<'a> {
         }
         for member in members {
             let given = value.get(member.name).filter(|value| {
-                // EC2 takes an empty text for none.
+                // EC2 treats an empty text as none.
                 !value.is_null() && (self.protocol != Protocol::Ec2 || *value != "")
             });
             match given {
@@ -163,7 +163,7 @@ impl<'a> Check<'a> {
         let plain = shapes.shapes.get(of).and_then(|shape| Some((type_of(shape)?, constraints(shape))));
         for (item, number) in items.iter().zip(1..) {
             match &plain {
-                // What the items of a list must be is told once, at the list.
+                // A constraint on the items of a list is reported once, at the list.
                 Some((kind, all)) if kind.has(item, self.typed()) => {
                     if self.protocol != Protocol::Ec2 && all.iter().any(|must| !must.holds(item)) {
                         return self.must(Constraint::Items(all.clone()), list);
@@ -187,7 +187,7 @@ fn type_of(shape: &Shape) -> Option<Kind> {
     }
 }
 
-/// What a value of this shape must be, beside its type; in the order in which AWS tells it.
+/// The constraints on a value of this shape besides its type, in the order in which AWS reports them.
 pub fn constraints(shape: &Shape) -> Vec<Constraint<'_>> {
     match shape {
         Shape::Enum(words) => vec![Constraint::Enum(words)],
@@ -203,7 +203,7 @@ pub fn constraints(shape: &Shape) -> Vec<Constraint<'_>> {
 }
 
 impl Constraint<'_> {
-    /// Whether a value of the right type is so.
+    /// Tells whether a value of the right type satisfies it.
     pub fn holds(&self, value: &Value) -> bool {
         let text = refuse::shown(value);
         let number = || text.parse::<f64>().unwrap_or(f64::NAN);
@@ -233,7 +233,7 @@ impl Kind {
         }
     }
 
-    /// Whether a value has this type; `typed`: in a protocol that does not write everything as text.
+    /// Tells whether a value has this type; `typed`: in a protocol that does not write everything as text.
     fn has(self, value: &Value, typed: bool) -> bool {
         match (self, value) {
             (Kind::Text | Kind::Blob, Value::String(_)) => true,

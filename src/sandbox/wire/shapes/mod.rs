@@ -39,7 +39,7 @@ pub struct Shapes {
 
 #[derive(Debug)]
 struct Action {
-    /// Whether it declares errors of its own for parameters that are not as they should be.
+    /// Whether it declares its own errors for wrong parameters.
     own: bool,
     members: Vec<Member>,
 }
@@ -106,7 +106,7 @@ impl Shapes {
         made
     }
 
-    /// Whether a structure has a member of this name.
+    /// Tells whether a structure has a member of this name.
     pub fn has(&self, structure: &str, name: &str) -> bool {
         match self.shapes.get(structure) {
             Some(Shape::Struct(members)) => members.iter().any(|member| member.name == name),

@@ -1,14 +1,14 @@
-//! How parameters that are not as their shape has them are refused. The words are those of AWS's answers;
-//! which codes there are is told by the errors-overview of EC2's API reference, and by the CommonErrors
-//! and the errors of actions in those of the others.
+//! Refuses parameters that do not match their shape. The words are those of AWS's answers. The codes are
+//! documented in the errors-overview of EC2's API reference, and in the CommonErrors and the actions' errors
+//! of the others.
 
 use serde_json::Value;
 
 use super::super::{Protocol, Refusal};
 use super::check::{Constraint, Step, Violation};
 
-/// The refusal of a call with these violations, of which there is one at least. `own`: the action
-/// declares errors for parameters; `invalid`: the service's code for a validation error.
+/// The refusal of a call with these violations, at least one. `own`: the action declares errors for
+/// parameters; `invalid`: the service's code for a validation error.
 pub fn refuse(found: &[Violation], protocol: Protocol, own: bool, invalid: &str) -> Refusal {
     // A request is read before it is validated.
     let unread = found.iter().find(|violation| matches!(violation.must, Constraint::Type(_)));
@@ -56,7 +56,7 @@ fn ec2(one: &Violation) -> Refusal {
     }
 }
 
-/// As the query protocol says that a value does not read.
+/// The query protocol's message for a value that does not parse.
 fn not_read(one: &Violation) -> String {
     match one.must {
         Constraint::Type("Timestamp") => "timestamp must follow ISO8601".to_owned(),
@@ -68,7 +68,7 @@ fn not_read(one: &Violation) -> String {
     }
 }
 
-/// As the JSON protocols say that a value does not read.
+/// The JSON protocols' message for a value that does not parse.
 fn not_converted(one: &Violation) -> String {
     let Constraint::Type(kind) = one.must else { return String::new() };
     match &one.value {
@@ -117,7 +117,7 @@ fn of_parameter(one: &Violation) -> Refusal {
     Refusal::value(message)
 }
 
-/// One validation error, as the services with Coral's validation write it.
+/// One validation error, in the form of services with Coral's validation.
 fn of_member(one: &Violation) -> String {
     let value = match &one.value {
         Value::Null => "null".to_owned(),

@@ -1,11 +1,11 @@
-//! Requests of tests: for each action what its shape needs, and every single thing that can be wrong.
+//! Requests of tests: the required parameters of each action, and every single possible fault.
 
 use serde_json::{Map, Value, json};
 
 use super::check::constraints;
 use super::{Bounds, Kind, Member, Shape, Shapes};
 
-/// What is wrong with a request.
+/// The fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wrong {
     Missing,
@@ -27,12 +27,12 @@ pub struct Case {
     pub params: Value,
 }
 
-/// In whose protocol the requests are.
+/// The protocol of the requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Form {
     /// Numbers are numbers, not texts.
     pub typed: bool,
-    /// An empty text is there.
+    /// An empty text is present.
     pub empty: bool,
 }
 
@@ -62,7 +62,7 @@ impl Shapes {
         }
     }
 
-    /// Whether an action's parameters are refused with the errors that it declares.
+    /// Tells whether an action's parameters are refused with errors that it declares.
     pub fn declares(&self, action: &str) -> bool {
         self.actions[action].own
     }
@@ -168,7 +168,7 @@ impl Shapes {
                 let mut without = least.clone();
                 without.as_object_mut().unwrap().remove(name);
                 if !form.empty && without == json!({}) {
-                    // Where an empty structure cannot be written it has something else.
+                    // If an empty structure cannot be written, it gets another member.
                     let Some(other) = members.iter().find(|other| other.name != name) else { continue };
                     without[other.name] = self.sample(other.of, form);
                 }
@@ -229,7 +229,7 @@ impl Shapes {
                 };
                 push(Wrong::OtherType, wrong);
                 if matches!(kind, Kind::Text | Kind::Blob) {
-                    // What is as long as it may be and not of its pattern is another case.
+                    // A text of maximum length that does not match its pattern is another case.
                     if let Some(pattern) = pattern {
                         let length = usize::try_from(bounds.0.unwrap_or(1).max(1)).unwrap();
                         let texts = ["\u{7f}", " ", ":"].map(|text| text.repeat(length));
@@ -268,7 +268,7 @@ fn lengths(Bounds(least, most): Bounds, mut push: impl FnMut(Wrong, i64)) {
     }
 }
 
-/// A number or a flag as the form has it.
+/// A number or a flag in this form.
 fn plain(value: Value, form: Form) -> Value {
     if form.typed { value } else { json!(value.to_string()) }
 }
