@@ -7,7 +7,7 @@ mod door;
 mod emptied;
 mod endurance;
 mod faults;
-mod load;
+pub mod load;
 mod not_in_place;
 mod priorities;
 mod rehearsal;
