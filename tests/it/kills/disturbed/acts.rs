@@ -17,12 +17,6 @@ pub struct Strategy {
     pub text: &'static str,
 }
 
-impl Strategy {
-    pub fn is_in_two_colours(&self) -> bool {
-        self.name != "rolling"
-    }
-}
-
 pub const STRATEGIES: [Strategy; 4] = [
     Strategy {
         name: "canary",
@@ -141,8 +135,14 @@ impl fmt::Display for Act {
     }
 }
 
-/// More calls than most commands make: a moment beyond the end cuts nothing short.
-const CALLS: usize = 90;
+/// How many calls a short command makes, and a long one. A moment beyond the end cuts nothing short.
+const CALLS: [usize; 3] = [15, 40, 80];
+
+fn call(random: &mut StdRng) -> usize {
+    let calls = *CALLS.choose(random).expect("there are some");
+    random.random_range(0..calls)
+}
+
 /// A day ahead, an hour back.
 const JUMPS: [i64; 2] = [86_400, -3_600];
 /// Calls that may fail.
@@ -175,7 +175,7 @@ fn faults(random: &mut StdRng) -> Vec<String> {
 }
 
 fn cut(random: &mut StdRng) -> Cut {
-    let at = random.random_range(0..CALLS);
+    let at = call(random);
     match random.random_range(0..20) {
         0..=11 => Cut::Around(at, *MOMENTS.choose(random).expect("there are some")),
         12..=15 => Cut::After(at, random.random_range(0..120), Signal::KILL),
@@ -202,14 +202,14 @@ fn verb(random: &mut StdRng) -> Verb {
 
 /// The disturbed part of a story.
 pub fn acts(random: &mut StdRng) -> Vec<Act> {
-    let many = random.random_range(6..=12);
+    let many = random.random_range(8..=14);
     let one = |random: &mut StdRng| {
         if random.random_bool(0.3) {
             return Act::Hand(*HANDS.choose(random).expect("there are some"), random.random());
         }
         let jump = random.random_bool(0.2).then(|| Jump {
             by: *JUMPS.choose(random).expect("there are some"),
-            after: random.random_range(0..CALLS),
+            after: call(random),
         });
         Act::Command { verb: verb(random), cut: cut(random), jump, faults: faults(random) }
     };
