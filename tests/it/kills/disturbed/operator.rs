@@ -218,12 +218,11 @@ impl Operator {
         for _ in 0..PATIENCE {
             let (run, hangs) = self.give(&Self::apply(&release, &flags), Cut::Not, None);
             broken(&run, hangs).map_or(Ok(()), Err)?;
-            let said = format!("{}{}", run.out, run.err);
-            match run.code {
-                0 => flags.clear(),
-                _ => flags.extend(FLAGS.iter().filter(|flag| said.contains(*flag) && !flags.contains(flag)).collect::<Vec<_>>()),
-            }
+            // Messages are wrapped.
+            let said = format!("{} {}", run.out, run.err);
+            let said = said.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
             if run.code == 0 {
+                flags.clear();
                 let plan = ["plan", STACK, "--detailed-exitcode", "--var", &format!("release={release}")];
                 let (plan, hangs) = self.give(&plan.map(str::to_owned), Cut::Not, None);
                 broken(&plan, hangs).map_or(Ok(()), Err)?;
@@ -232,12 +231,14 @@ impl Operator {
                 }
                 continue;
             }
-            // Where it is not the file that is wrong, a message names the command that helps.
-            if flags.is_empty() && said.contains("`bgform abort`") {
-                let words = ["abort", STACK].map(str::to_owned);
-                let (run, hangs) = self.give(&words, Cut::Not, None);
+            let asked: Vec<_> =
+                FLAGS.into_iter().filter(|flag| said.contains(flag) && !flags.contains(flag)).collect();
+            // Where no flag helps, the message names the command that does.
+            if asked.is_empty() && said.contains("`bgform abort`") {
+                let (run, hangs) = self.give(&["abort", STACK].map(str::to_owned), Cut::Not, None);
                 broken(&run, hangs).map_or(Ok(()), Err)?;
             }
+            flags.extend(asked);
         }
         Err((Fault::Wrong, format!("{PATIENCE} commands did not bring {release} to its end")))
     }
