@@ -184,6 +184,23 @@ pub async fn change(cloud: &Cloud, hand: Hand, number: u32) -> Option<String> {
     }
 }
 
+/// Whoever deregistered a target registers it again: nothing else does.
+pub async fn register_again(cloud: &Cloud) {
+    let there = There::now(cloud).await;
+    for group in &there.groups {
+        let in_service =
+            group.instances().iter().filter(|one| one.lifecycle_state().is_some_and(|state| state.as_str() == "InService"));
+        let targets: Vec<_> = in_service
+            .map(|one| TargetDescription::builder().set_id(one.instance_id().map(str::to_owned)).build())
+            .collect();
+        for arn in group.target_group_arns().iter().filter(|_| !targets.is_empty()) {
+            let register = cloud.elbv2.register_targets().target_group_arn(arn);
+            // An instance may be ending by now.
+            let _ = register.set_targets(Some(targets.clone())).send().await;
+        }
+    }
+}
+
 /// An image of the account's own.
 pub async fn own_image(cloud: &Cloud, name: &str) {
     let filter = aws_sdk_ec2::types::Filter::builder().name("name").values("bgform-hello-*").build();

@@ -213,6 +213,7 @@ impl Operator {
 
     /// Gives the command until there is nothing to do, with what its messages ask for.
     fn converges(&mut self) -> Result<(), (Fault, String)> {
+        self.runtime.block_on(hands::register_again(&self.cloud));
         let release = self.release.clone();
         let mut flags: Vec<&str> = Vec::new();
         for _ in 0..PATIENCE {
