@@ -221,7 +221,9 @@ impl Cloud {
                     let error =
                         CloudError { after_doubt: doubt, ..CloudError::from_sdk(service, action, error) };
                     // Refused for when it was signed, and so not carried out.
-                    if error.class == Class::Credentials && answered.is_some_and(|aws| time::was_wrong(signed, aws)) {
+                    if error.class == Class::Credentials
+                        && answered.is_some_and(|aws| time::was_wrong(signed, aws))
+                    {
                         continue;
                     }
                     error

@@ -40,7 +40,7 @@ pub fn was_wrong(signed: Timestamp, aws: Timestamp) -> bool {
     // Another call may have found out meanwhile.
     if is_wrong(clock::now()) {
         let ahead = clock::now().duration_since(aws);
-        let minutes = Duration::from_secs(ahead.unsigned_abs().as_secs() / 60 * 60);
+        let minutes = Duration::from_secs((ahead.unsigned_abs().as_secs() + 30) / 60 * 60);
         let (by, than) = (format_duration(minutes), if ahead.is_positive() { "ahead of" } else { "behind" });
         clock::set_right(aws);
         errln!(

@@ -28,5 +28,6 @@ mod routers;
 mod sandbox;
 mod secrets;
 mod terminal;
+mod wall_clock;
 mod walls;
 mod wire;

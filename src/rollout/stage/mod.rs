@@ -181,7 +181,13 @@ pub fn way_back(of: &Setting<'_>, reached: usize, mut at: Point) -> Vec<(String,
 /// What it takes to give up the new colour: it has no weight, whoever gave it any; it is emptied, and the
 /// sizes of the old one are the file's.
 pub fn given_up(old: Colour, to: Colour) -> Vec<Effect> {
-    vec![weights(to, 0), Effect::Settled(to), Effect::Freed(old), Effect::Size(to, 0), Effect::Unscheduled(to)]
+    vec![
+        weights(to, 0),
+        Effect::Settled(to),
+        Effect::Freed(old),
+        Effect::Size(to, 0),
+        Effect::Unscheduled(to),
+    ]
 }
 
 /// Whether the new colour is neither the way back to a release nor emptied by the undoing of a raise.

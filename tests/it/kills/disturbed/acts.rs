@@ -112,7 +112,12 @@ const HANDS: [Hand; 12] = [
 /// One thing that happens.
 #[derive(Debug, Clone)]
 pub enum Act {
-    Command { verb: Verb, cut: Cut, jump: Option<Jump>, faults: Vec<String> },
+    Command {
+        verb: Verb,
+        cut: Cut,
+        jump: Option<Jump>,
+        faults: Vec<String>,
+    },
     /// The number picks what is changed, and to what.
     Hand(Hand, u32),
 }
@@ -207,10 +212,9 @@ pub fn acts(random: &mut StdRng) -> Vec<Act> {
         if random.random_bool(0.3) {
             return Act::Hand(*HANDS.choose(random).expect("there are some"), random.random());
         }
-        let jump = random.random_bool(0.2).then(|| Jump {
-            by: *JUMPS.choose(random).expect("there are some"),
-            after: call(random),
-        });
+        let jump = random
+            .random_bool(0.2)
+            .then(|| Jump { by: *JUMPS.choose(random).expect("there are some"), after: call(random) });
         Act::Command { verb: verb(random), cut: cut(random), jump, faults: faults(random) }
     };
     (0..many).map(|_| one(random)).collect()

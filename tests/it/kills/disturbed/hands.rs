@@ -44,9 +44,9 @@ impl There {
 
     fn has_weight(&self, group: &AutoScalingGroup) -> bool {
         let weighted = |arn: &String| {
-            self.rules.iter().any(|rule| {
-                Self::weights(rule).iter().any(|(target, weight)| target == arn && *weight > 0)
-            })
+            self.rules
+                .iter()
+                .any(|rule| Self::weights(rule).iter().any(|(target, weight)| target == arn && *weight > 0))
         };
         group.target_group_arns().iter().any(weighted)
     }
@@ -82,9 +82,10 @@ pub async fn change(cloud: &Cloud, hand: Hand, number: u32) -> Option<String> {
         Hand::Weights => {
             let rule = pick(&there.rules, number)?;
             let share = i32::try_from(number % 5).ok()? * 25;
-            let tuples = There::weights(rule).into_iter().zip([share, 100 - share]).map(|((arn, _), share)| {
-                TargetGroupTuple::builder().target_group_arn(arn).weight(share).build()
-            });
+            let tuples =
+                There::weights(rule).into_iter().zip([share, 100 - share]).map(|((arn, _), share)| {
+                    TargetGroupTuple::builder().target_group_arn(arn).weight(share).build()
+                });
             let forward = ForwardActionConfig::builder().set_target_groups(Some(tuples.collect())).build();
             let action = Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward).build();
             let arn = rule.rule_arn()?;
@@ -125,10 +126,10 @@ pub async fn change(cloud: &Cloud, hand: Hand, number: u32) -> Option<String> {
         }
         Hand::NewVersion => {
             let id = there.template?;
-            let data = aws_sdk_ec2::types::RequestLaunchTemplateData::builder().instance_type(
-                aws_sdk_ec2::types::InstanceType::T3Small,
-            );
-            let create = ec2.create_launch_template_version().launch_template_id(&id).source_version("$Latest");
+            let data = aws_sdk_ec2::types::RequestLaunchTemplateData::builder()
+                .instance_type(aws_sdk_ec2::types::InstanceType::T3Small);
+            let create =
+                ec2.create_launch_template_version().launch_template_id(&id).source_version("$Latest");
             let made = create.launch_template_data(data.build()).send().await.ok()?;
             let version = made.launch_template_version()?.version_number()?.to_string();
             if number.is_multiple_of(2) {
@@ -145,9 +146,9 @@ pub async fn change(cloud: &Cloud, hand: Hand, number: u32) -> Option<String> {
         Hand::ScheduledAction => {
             let all = scaling.describe_scheduled_actions().send().await.ok()?;
             let one = pick(all.scheduled_update_group_actions(), number)?;
-            let delete = scaling.delete_scheduled_action().set_auto_scaling_group_name(
-                one.auto_scaling_group_name().map(str::to_owned),
-            );
+            let delete = scaling
+                .delete_scheduled_action()
+                .set_auto_scaling_group_name(one.auto_scaling_group_name().map(str::to_owned));
             delete.scheduled_action_name(one.scheduled_action_name()?).send().await.ok()?;
             one.auto_scaling_group_name().map(str::to_owned)
         }
@@ -158,7 +159,8 @@ pub async fn change(cloud: &Cloud, hand: Hand, number: u32) -> Option<String> {
         }
         Hand::OldVersion => {
             let id = there.template?;
-            let versions = ec2.describe_launch_template_versions().launch_template_id(&id).send().await.ok()?;
+            let versions =
+                ec2.describe_launch_template_versions().launch_template_id(&id).send().await.ok()?;
             let versions: Vec<_> = versions.launch_template_versions().iter().collect();
             let old: Vec<_> = versions.iter().filter(|one| one.default_version() == Some(false)).collect();
             let version = pick(&old, number)?.version_number()?.to_string();
@@ -167,7 +169,12 @@ pub async fn change(cloud: &Cloud, hand: Hand, number: u32) -> Option<String> {
             Some(version)
         }
         Hand::IdleGroup => {
-            let idle: Vec<_> = there.groups.iter().filter(|group| !there.has_weight(group)).collect();
+            // Without a rule nobody can tell which one it is.
+            let idle: Vec<_> = there
+                .groups
+                .iter()
+                .filter(|group| !there.rules.is_empty() && !there.has_weight(group))
+                .collect();
             let name = pick(&idle, number)?.auto_scaling_group_name()?;
             let delete = scaling.delete_auto_scaling_group().auto_scaling_group_name(name);
             delete.force_delete(true).send().await.ok()?;
@@ -188,8 +195,10 @@ pub async fn change(cloud: &Cloud, hand: Hand, number: u32) -> Option<String> {
 pub async fn register_again(cloud: &Cloud) {
     let there = There::now(cloud).await;
     for group in &there.groups {
-        let in_service =
-            group.instances().iter().filter(|one| one.lifecycle_state().is_some_and(|state| state.as_str() == "InService"));
+        let in_service = group
+            .instances()
+            .iter()
+            .filter(|one| one.lifecycle_state().is_some_and(|state| state.as_str() == "InService"));
         let targets: Vec<_> = in_service
             .map(|one| TargetDescription::builder().set_id(one.instance_id().map(str::to_owned)).build())
             .collect();

@@ -29,8 +29,7 @@ type Complaints = Vec<(Fault, String)>;
 /// What is there more or less often than the file says.
 async fn counted(cloud: &Cloud, before: &BTreeMap<&str, usize>, wrong: &mut Complaints) {
     let mut wanted = before.clone();
-    for (kind, more) in
-        [("load balancers", 1), ("target groups", 2), ("groups", 2), ("launch templates", 1)]
+    for (kind, more) in [("load balancers", 1), ("target groups", 2), ("groups", 2), ("launch templates", 1)]
     {
         *wanted.entry(kind).or_default() += more;
     }
@@ -85,20 +84,14 @@ async fn live(cloud: &Cloud, group: &AutoScalingGroup, wrong: &mut Complaints) {
             .filter(|state| state != "draining")
             .collect();
         let healthy = states.iter().filter(|state| *state == "healthy").count();
-        if healthy != usize::try_from(desired).unwrap_or_default() || healthy != states.len()
-        {
+        if healthy != usize::try_from(desired).unwrap_or_default() || healthy != states.len() {
             wrong.push((Fault::Wrong, format!("{name}: {desired} desired, its targets are {states:?}")));
         }
     }
 }
 
 /// A group without traffic: it is empty, or a scheduled action is going to empty it.
-fn idle(
-    group: &AutoScalingGroup,
-    actions: &[&ScheduledUpdateGroupAction],
-    now: i64,
-    wrong: &mut Complaints,
-) {
+fn idle(group: &AutoScalingGroup, actions: &[&ScheduledUpdateGroupAction], now: i64, wrong: &mut Complaints) {
     let name = group.auto_scaling_group_name().unwrap_or_default();
     let sizes = sizes(group);
     let is_empty = sizes == [0, 0, 0] && group.instances().is_empty();

@@ -8,7 +8,6 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 mod acts;
-mod clock;
 mod hands;
 mod judge;
 mod operator;
@@ -81,7 +80,8 @@ fn releases_among_kills_hands_and_jumps_of_the_clock_end_as_the_file_says() {
     };
     let rows = STRATEGIES.each_ref().map(|strategy| strategy.name);
     let title = "kills, cancels, changes by hand, deletions, jumps of the clock, faults";
-    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stories(title, rows, (5, 14), &tell)));
+    let told =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stories(title, rows, (5, 14), &tell)));
     println!("{:#?}", sum.lock().expect("no panic"));
     told.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }

@@ -9,14 +9,15 @@ use bgform::cloud::Cloud;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::acts::{Act, Cut, Jump, Strategy, Verb};
-use super::clock::WallClock;
-use super::judge::{Fault, complaints};
+
 use super::hands;
+use super::judge::{Fault, complaints};
 use crate::kills::region::{Region, difference, region, settled};
 use crate::lifecycle::everything;
 use crate::local::Local;
 use crate::product::{Product, Run};
 use crate::sandbox::load::get;
+use crate::wall_clock::WallClock;
 use crate::wire::Wire;
 
 const STACK: &str = "ship.deploy";
@@ -132,7 +133,8 @@ impl Operator {
         let (clock, began) = (&self.clock, monotonic());
         // What happens while it runs.
         let attend = || {
-            let (mut jump, mut signal) = (jump, if let Cut::After(at, wait, signal) = cut { Some((at, wait, signal)) } else { None });
+            let (mut jump, mut signal) =
+                (jump, if let Cut::After(at, wait, signal) = cut { Some((at, wait, signal)) } else { None });
             while !ended.load(Ordering::Relaxed) {
                 let made = wire.made();
                 if let Some(now) = jump.filter(|jump| jump.after <= made) {
@@ -197,7 +199,13 @@ impl Operator {
         self.judged()
     }
 
-    fn disturbed(&mut self, verb: Verb, cut: Cut, jump: Option<Jump>, faults: &[String]) -> Option<(Fault, String)> {
+    fn disturbed(
+        &mut self,
+        verb: Verb,
+        cut: Cut,
+        jump: Option<Jump>,
+        faults: &[String],
+    ) -> Option<(Fault, String)> {
         let local = self.product.local.as_ref().expect("a sandbox").faults.clone();
         faults.iter().for_each(|fault| local.add(fault.parse().expect("a fault")));
         let arguments = self.typed(verb);
@@ -235,8 +243,16 @@ impl Operator {
             let asked: Vec<_> =
                 FLAGS.into_iter().filter(|flag| said.contains(flag) && !flags.contains(flag)).collect();
             // Where no flag helps, the message names the command that does.
-            if asked.is_empty() && said.contains("`bgform abort`") {
-                let (run, hangs) = self.give(&["abort", STACK].map(str::to_owned), Cut::Not, None);
+            let helps: Option<&[&str]> = match asked.is_empty() {
+                true if said.contains("`bgform rollback` ends") => {
+                    Some(&["rollback", STACK, "--auto-approve"])
+                }
+                true if said.contains("`bgform abort`") => Some(&["abort", STACK]),
+                _ => None,
+            };
+            if let Some(words) = helps {
+                let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+                let (run, hangs) = self.give(&words, Cut::Not, None);
                 broken(&run, hangs).map_or(Ok(()), Err)?;
             }
             flags.extend(asked);
@@ -269,7 +285,9 @@ impl Operator {
         };
         let address = name.to_owned();
         let of = |_| match get(&address, "/", false, &mut None) {
-            Ok(answer) => format!("{}{}", answer.release, if answer.status == 200 { "" } else { " with an error" }),
+            Ok(answer) => {
+                format!("{}{}", answer.release, if answer.status == 200 { "" } else { " with an error" })
+            }
             Err(error) => error.to_string(),
         };
         let all: std::collections::BTreeSet<String> = (0..20).map(of).collect();
@@ -327,7 +345,9 @@ fn broken(run: &Run, hangs: bool) -> Option<(Fault, String)> {
     match said {
         Some(text) => Some((Fault::Wrong, format!("`{text}` is said"))),
         None if code == 2 && run.err.contains("bgform::deployment::no_way_back") => None,
-        None if ![-1, 0, 1, 3, 4, 5, 6].contains(&code) => Some((Fault::Wrong, format!("it ends with {code}"))),
+        None if ![-1, 0, 1, 3, 4, 5, 6].contains(&code) => {
+            Some((Fault::Wrong, format!("it ends with {code}")))
+        }
         None => None,
     }
 }

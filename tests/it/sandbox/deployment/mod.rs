@@ -9,6 +9,7 @@ use crate::product::{Product, Run, Under};
 mod adopted;
 mod anytime;
 mod asked;
+mod clocks;
 mod commands;
 mod cut_short;
 mod ends;

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 static LIBRARY: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
     let (source, library) = (folder.path().join("clock.c"), folder.path().join("clock.so"));
-    write(&source, include_bytes!("clock.c"));
+    write(&source, include_bytes!("wall_clock.c"));
     // Rust links with it, so it is here.
     let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
     assert!(built.expect("a C compiler").success());
