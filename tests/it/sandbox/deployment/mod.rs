@@ -12,6 +12,7 @@ mod asked;
 mod clocks;
 mod commands;
 mod cut_short;
+mod deleted;
 mod ends;
 mod expired;
 mod failing;
