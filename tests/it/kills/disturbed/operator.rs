@@ -248,6 +248,8 @@ impl Operator {
                     Some(&["rollback", STACK, "--auto-approve"])
                 }
                 true if said.contains("`bgform abort`") => Some(&["abort", STACK]),
+                // What stands by can be launched no more.
+                true if said.contains("does not exist") => Some(&["retire", "--now", STACK]),
                 _ => None,
             };
             if let Some(words) = helps {
