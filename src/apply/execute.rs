@@ -91,7 +91,7 @@ impl<'a> Shared<'a> {
         let kept = match step.action {
             Action::Update => self.context.program.kept_attributes(&step.address),
             Action::Create { .. } => {
-                self.context.program.launched_again(&step.address).into_iter().filter(is_known).collect()
+                self.context.program.launched_again(&step.address).iter().copied().filter(is_known).collect()
             }
             _ => Vec::new(),
         };

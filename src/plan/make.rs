@@ -263,7 +263,7 @@ impl Decide<'_> {
                     address: address.clone(),
                     kind: DriftKind::Gone { id: record.id.clone() },
                 });
-                for name in self.program.launched_again(address) {
+                for name in self.program.launched_again(address).iter().copied() {
                     match record.inputs.get(name) {
                         Some(had) if is_of_one(had, inputs.get(name)) => {
                             inputs.insert(name.to_owned(), had.clone());

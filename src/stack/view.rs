@@ -179,10 +179,8 @@ impl<'p> View<'p> {
 
     /// What a colour's fleet launches, where that stays as it is: one that is gone is made again with what it had,
     /// not with what the file says by now.
-    pub fn launched_again(&self, address: &Address) -> Vec<&'static str> {
-        let Some(fleet) = kind::fleet(&address.kind) else { return Vec::new() };
-        let frozen = self.lowered.frozen.get(address).into_iter().flatten().copied();
-        frozen.filter(|name| !fleet.shape().sizes.contains(name)).collect()
+    pub fn launched_again(&self, address: &Address) -> &[&'static str] {
+        self.lowered.launched.get(address).map_or(&[], Vec::as_slice)
     }
 
     /// The attributes of one instance that others change rightly.
