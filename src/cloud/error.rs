@@ -103,7 +103,7 @@ const THROTTLED: [&str; 10] = [
 ];
 const DENIED: [&str; 5] =
     ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired"];
-const CREDENTIALS: [&str; 9] = [
+const CREDENTIALS: [&str; 10] = [
     "AuthFailure",
     "ExpiredToken",
     "ExpiredTokenException",
@@ -111,6 +111,7 @@ const CREDENTIALS: [&str; 9] = [
     "InvalidClientTokenId",
     "UnrecognizedClientException",
     "SignatureDoesNotMatch",
+    "InvalidSignatureException",
     "MissingAuthenticationToken",
     "IncompleteSignature",
 ];

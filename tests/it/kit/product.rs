@@ -14,7 +14,7 @@ use bgform::cloud::{Cloud, Target};
 
 use crate::kit::local::{Local, key};
 use crate::kit::moto::Moto;
-use crate::kit::wire::Wire;
+use crate::kit::wire::{Counted, Moment, Wire};
 
 /// How a run of the binary ended.
 #[derive(Debug)]
@@ -178,9 +178,14 @@ impl Product {
 
     /// Begins to run it; what it says goes to files.
     pub fn begin(&self, args: &[&str]) -> Under {
+        self.begin_as(&mut self.command(args))
+    }
+
+    /// The same of a command that was given more.
+    pub fn begin_as(&self, command: &mut Command) -> Under {
         let paths = ["out", "err"].map(|name| self.path(name));
         let [out, err] = paths.each_ref().map(|path| Stdio::from(File::create(path).expect("a file")));
-        let child = self.command(args).stdout(out).stderr(err).spawn().expect("the binary runs");
+        let child = command.stdout(out).stderr(err).spawn().expect("the binary runs");
         Under { child, paths }
     }
 
@@ -257,9 +262,20 @@ impl Under {
             assert!(waits < Duration::from_secs(600), "it does not end:\n{}", self.said());
             std::thread::sleep(Duration::from_millis(5));
         };
-        let [out, err] = self.paths.map(|path| std::fs::read_to_string(path).expect("it was written"));
-        Run { code: status.code().unwrap_or(-1), out, err }
+        ran(status.code(), self.paths)
     }
+
+    /// Its end, which is a SIGKILL around its call of this number, reads too, or its own.
+    pub fn killed_around(self, wire: &Wire, at: usize, moment: Moment) -> Run {
+        let killed = wire.kill_around(self.child, Counted::All, at, moment);
+        ran(killed.err().flatten(), self.paths)
+    }
+}
+
+/// What it said, and its exit code, unless a signal was its end.
+fn ran(code: Option<i32>, paths: [PathBuf; 2]) -> Run {
+    let [out, err] = paths.map(|path| std::fs::read_to_string(path).expect("it was written"));
+    Run { code: code.unwrap_or(-1), out, err }
 }
 
 fn said(paths: &[PathBuf; 2]) -> String {

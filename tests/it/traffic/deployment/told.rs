@@ -8,7 +8,7 @@ use bgform::state::{Change, Entry, Store};
 use rustix::process::{Pid, Signal, test_kill_process};
 
 use super::commands::{status, type_in};
-use super::ends::{rule_of, with_group};
+use super::ends::{move_by_hand, with_group};
 use super::{Scene, canary, side_by_side};
 
 /// Puts this into the stack, before its strategy.
@@ -67,20 +67,7 @@ fn the_traffic_of_a_held_release_is_the_rules() {
     with(&scene, "  on_failure = \"hold\"\n");
     let mut under = scene.begin("2.0");
     under.until("green has 25% of the traffic");
-    let (arn, groups) = rule_of(&scene.product);
-    with_group(&scene.product, "blue", async |cloud, _| {
-        use aws_sdk_elasticloadbalancingv2::types::{
-            Action, ActionTypeEnum, ForwardActionConfig, TargetGroupTuple,
-        };
-        let share = |colour: &str, weight: i32| {
-            TargetGroupTuple::builder().target_group_arn(&groups[colour]).weight(weight).build()
-        };
-        let forward =
-            ForwardActionConfig::builder().target_groups(share("blue", 40)).target_groups(share("green", 60));
-        let action = Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward.build());
-        let call = cloud.elbv2.modify_rule().rule_arn(&arn).actions(action.build());
-        call.send().await.expect("it is moved");
-    });
+    move_by_hand(&scene.product, 40, 60);
     let run = under.end().exits(6).says("2.0 is held where it is").says("green 60%");
     assert!(run.out.contains("blue 40%"), "{}", run.out);
 }
