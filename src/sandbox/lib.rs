@@ -25,6 +25,7 @@ mod connections;
 pub mod control;
 pub mod door;
 pub mod ec2;
+pub mod ecs;
 pub mod elbv2;
 pub mod faults;
 pub mod hello;

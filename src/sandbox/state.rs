@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::autoscaling::AutoScaling;
 use super::cloudwatch::CloudWatch;
 use super::ec2::Ec2;
+use super::ecs::Ecs;
 use super::elbv2::Elbv2;
 use super::pace::Pace;
 use super::ssm::Ssm;
@@ -34,6 +35,8 @@ pub struct State {
     pub elbv2: Elbv2,
     pub ssm: Ssm,
     pub cloudwatch: CloudWatch,
+    #[serde(default)]
+    pub ecs: Ecs,
 }
 
 /// What a call with a client token answered, for when it is repeated.
@@ -104,6 +107,7 @@ impl State {
             elbv2: Elbv2::default(),
             ssm: Ssm::default(),
             cloudwatch: CloudWatch::default(),
+            ecs: Ecs::default(),
         };
         super::ec2::furnish(&mut state, now);
         state

@@ -105,6 +105,7 @@ fn expected(service: &Service, protocol: Protocol, declares: bool, wrong: Wrong)
         ("cloudwatch", Wrong::Missing) if declares => "MissingParameter",
         ("cloudwatch", _) if declares => "InvalidParameterValue",
         ("ssm", _) => "ValidationException",
+        ("ecs", _) => "InvalidParameterException",
         _ => "ValidationError",
     }
 }
