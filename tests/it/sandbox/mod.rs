@@ -1,6 +1,7 @@
 //! What only the sandbox can prove: traffic, health, faults.
 
 mod clients;
+mod containers;
 mod deployment;
 mod differences;
 mod door;
