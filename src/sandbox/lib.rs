@@ -17,6 +17,7 @@
 use bgform_clock as clock;
 
 pub mod api;
+pub mod application_autoscaling;
 pub mod autoscaling;
 pub mod balancer;
 pub mod cloudwatch;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::application_autoscaling::ApplicationAutoScaling;
 use super::autoscaling::AutoScaling;
 use super::cloudwatch::CloudWatch;
 use super::ec2::Ec2;
@@ -37,6 +38,8 @@ pub struct State {
     pub cloudwatch: CloudWatch,
     #[serde(default)]
     pub ecs: Ecs,
+    #[serde(default)]
+    pub application_autoscaling: ApplicationAutoScaling,
 }
 
 /// What a call with a client token answered, for when it is repeated.
@@ -108,6 +111,7 @@ impl State {
             ssm: Ssm::default(),
             cloudwatch: CloudWatch::default(),
             ecs: Ecs::default(),
+            application_autoscaling: ApplicationAutoScaling::default(),
         };
         super::ec2::furnish(&mut state, now);
         state

@@ -1,5 +1,7 @@
 """Steps of the walk: a cluster, task definitions, tasks, and a service behind a load balancer."""
 
+import datetime
+
 from refusals import code_of
 from walk import same, until
 
@@ -116,6 +118,26 @@ def service(walk):
     ecs.update_service(cluster="clients", service="web", desiredCount=1)
     ecs.get_waiter("services_stable").wait(**stable)
     same("services", len(ecs.list_services(cluster="clients", launchType="FARGATE")["serviceArns"]), 1)
+
+
+def schedule(walk):
+    scaling = walk.session.client("application-autoscaling")
+    of = {"ServiceNamespace": "ecs", "ResourceId": "service/clients/web",
+          "ScalableDimension": "ecs:service:DesiredCount"}
+    same("without a target", code_of(lambda: scaling.put_scheduled_action(
+        ScheduledActionName="retire", Schedule="rate(1 day)", ScalableTargetAction={"MinCapacity": 0}, **of)),
+        "ObjectNotFoundException")
+    scaling.register_scalable_target(MinCapacity=1, MaxCapacity=3, **of)
+    targets = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    same("bounds", [(one["MinCapacity"], one["MaxCapacity"]) for one in targets], [(1, 3)])
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    scaling.put_scheduled_action(ScheduledActionName="retire", Schedule=f"at({soon:%Y-%m-%dT%H:%M:%S})",
+                                 ScalableTargetAction={"MinCapacity": 0, "MaxCapacity": 0}, **of)
+    actions = scaling.describe_scheduled_actions(ServiceNamespace="ecs")["ScheduledActions"]
+    same("actions", [one["ScheduledActionName"] for one in actions], ["retire"])
+    until("the tasks of a retired service", lambda: walk.ecs.list_tasks(cluster="clients")["taskArns"], [])
+    scaling.delete_scheduled_action(ScheduledActionName="retire", **of)
+    scaling.deregister_scalable_target(**of)
 
 
 def tear_down(walk):

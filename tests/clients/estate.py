@@ -20,7 +20,7 @@ from walk import Walk
 
 STEPS = [compute.look_around, compute.network, compute.launch_template, compute.instance,
          compute.commands, compute.image, traffic.load_balancer, traffic.fleet,
-         containers.cluster, containers.task, containers.service, watch.metrics,
+         containers.cluster, containers.task, containers.service, containers.schedule, watch.metrics,
          watch.describe_all]
 
 

@@ -94,7 +94,7 @@ pub async fn crash(shared: &Shared, wanted: &Crash) -> Result<(), Refused> {
         }
         return Ok(());
     }
-    Err(Refused::none(format!("there is no instance or task {id}")))
+    Err(Refused::none(format!("there is no instance {id}, and no task")))
 }
 
 pub async fn log(shared: &Arc<Shared>, query: Option<&str>) -> Result<PathBuf, Refused> {

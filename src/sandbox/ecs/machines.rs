@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::container::{Container, Stage};
 use super::engine::checks;
 use super::images;
-use super::task::{Container, Stage, Status, Task};
+use super::task::{Status, Task};
 use crate::compute::{Machine, Wanted};
 use crate::state::State;
 

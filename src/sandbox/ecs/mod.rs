@@ -3,6 +3,7 @@
 //! There is Fargate and no container instance. A task has an address of its own, as an instance has.
 
 mod clusters;
+mod container;
 mod definition;
 mod definitions;
 mod deployments;
@@ -33,8 +34,9 @@ pub use clusters::Cluster;
 pub use definition::TaskDefinition;
 pub use engine::{reported, tick};
 pub use machines::wanted;
-pub use network::{holds, reached, uses_port};
+pub use network::{holds, placed_in, reached, uses_group, uses_port};
 pub use service::Service;
+pub use services::{bound, is_active};
 pub use task::Task;
 
 /// What Elastic Container Service remembers.
@@ -120,7 +122,12 @@ fn sooner(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp>
 
 /// A random UUID.
 fn uuid() -> String {
-    let hex = random_hex(32);
+    uuid_of(&random_hex(32))
+}
+
+/// The UUID that begins with these hexadecimal digits.
+fn uuid_of(digits: &str) -> String {
+    let hex = format!("{digits:0<32}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 

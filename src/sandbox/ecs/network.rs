@@ -126,6 +126,16 @@ pub fn holds(state: &State, vpc: &str, address: Ipv4Addr) -> bool {
     live(state).any(|task| task.place.address == address && task.place.vpc == vpc)
 }
 
+/// Whether a task is in this subnet, so that it cannot be deleted.
+pub fn placed_in(state: &State, subnet: &str) -> bool {
+    live(state).any(|task| task.place.subnet == subnet)
+}
+
+/// Whether a task has this security group, so that it cannot be deleted.
+pub fn uses_group(state: &State, group: &str) -> bool {
+    live(state).any(|task| task.network.security_groups.iter().any(|own| own == group))
+}
+
 /// Whether a task has this port of the address that all share.
 pub fn uses_port(state: &State, port: u16) -> bool {
     live(state).any(|task| task.place.ports.values().any(|own| *own == port))

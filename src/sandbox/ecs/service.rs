@@ -197,6 +197,24 @@ impl Service {
         self.steady = false;
     }
 
+    /// It is to have so many tasks.
+    pub fn scale(&mut self, desired: usize) {
+        if desired != self.desired {
+            (self.desired, self.steady) = (desired, false);
+            (self.misses, self.next_start) = (0, None);
+        }
+    }
+
+    /// It is inactive from now on, and shows what it last was.
+    pub fn retire(&mut self, now: Timestamp) {
+        (self.standing, self.ended) = (Standing::Inactive, Some(now));
+        if let Some(primary) = self.primary() {
+            let last = of_revision(&primary.revision);
+            merge(&mut self.more, last);
+        }
+        self.deployments.clear();
+    }
+
     /// Whether a deployment of an active service is of this definition.
     pub fn uses(&self, definition: &str) -> bool {
         self.standing != Standing::Inactive

@@ -267,6 +267,19 @@ fn desired(params: &Params) -> Option<usize> {
     params.number("desiredCount")
 }
 
+/// Whether there is an active service with this ARN.
+pub fn is_active(state: &State, arn: &str) -> bool {
+    state.ecs.services.get(arn).is_some_and(|service| service.standing == Standing::Active)
+}
+
+/// Brings the size of an active service within bounds.
+pub fn bound(state: &mut State, arn: &str, least: usize, most: usize) {
+    let active = state.ecs.services.get_mut(arn).filter(|service| service.standing == Standing::Active);
+    if let Some(service) = active {
+        service.scale(service.desired.clamp(least, most.max(least)));
+    }
+}
+
 fn keep(more: &mut Value, params: &Params) {
     for name in KEPT {
         if let Some(value) = params.value().get(name).filter(|value| !value.is_null()) {
@@ -285,9 +298,8 @@ fn update(call: &mut Call) -> Result<Value, Refusal> {
     let old = service.primary().map(|one| one.revision.clone());
     let new = revision(call.state, params, &cluster, old.as_ref())?;
     service.rolling = rolling(params, Some(&service.rolling))?;
-    if let Some(desired) = desired(params).filter(|desired| *desired != service.desired) {
-        (service.desired, service.steady) = (desired, false);
-        (service.misses, service.next_start) = (0, None);
+    if let Some(desired) = desired(params) {
+        service.scale(desired);
     }
     service.grace = params.number("healthCheckGracePeriodSeconds").or(service.grace);
     keep(&mut service.more, params);

@@ -1,15 +1,14 @@
-//! A task and its containers.
-
-use std::collections::BTreeMap;
+//! A task.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::container::{Container, Health, Stage};
 use super::fargate;
 use super::network::{Network, Place};
 use super::service::Balancer;
-use super::{TaskDefinition, at, pairs, tags, uuid};
+use super::{TaskDefinition, at, tags, uuid_of};
 use crate::api::{Params, Refusal};
 use crate::state::{State, Tags, random_hex};
 
@@ -36,7 +35,7 @@ pub struct Task {
     /// Why it ends: code and reason. None: it is to run.
     pub stop: Option<(StopCode, String)>,
     pub place: Place,
-    pub public: bool,
+    pub network: Network,
     pub containers: Vec<Container>,
     pub overrides: Value,
     pub cpu: String,
@@ -94,63 +93,6 @@ pub enum StopCode {
     ServiceSchedulerInitiated,
 }
 
-/// A container of a task: what it runs, and how far it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Container {
-    pub name: String,
-    pub image: String,
-    pub digest: Option<String>,
-    pub essential: bool,
-    pub cpu: String,
-    pub command: Vec<String>,
-    pub environment: BTreeMap<String, String>,
-    /// Names of variables and of the parameters that have their values.
-    pub secrets: BTreeMap<String, String>,
-    pub ports: Vec<u16>,
-    pub stop_timeout: u64,
-    /// Containers, and what must hold of them before this one starts.
-    pub depends: Vec<(String, String)>,
-    pub check: Option<Check>,
-    pub runtime: String,
-    pub stage: Stage,
-    pub exit: Option<i32>,
-    pub reason: Option<String>,
-}
-
-/// How far a container is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Stage {
-    /// It waits for others.
-    Waiting,
-    /// Its process is to be there.
-    Wanted,
-    Running,
-    Ended,
-}
-
-/// The health check of a container (API_HealthCheck).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Check {
-    pub script: String,
-    pub interval: u64,
-    pub timeout: u64,
-    pub retries: u32,
-    pub start_period: u64,
-    pub health: Health,
-    pub failures: u32,
-    /// How many checks there were; one is under way where `due` is None.
-    pub number: u64,
-    pub due: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Health {
-    Unknown,
-    Healthy,
-    Unhealthy,
-}
-
 /// What a task is started with.
 #[derive(Debug)]
 pub struct Start<'a> {
@@ -196,7 +138,7 @@ pub fn start(state: &mut State, start: Start, now: Timestamp) -> Result<String, 
         times: Times { created: now, ..Times::default() },
         stop: None,
         place,
-        public: start.network.public,
+        network: start.network.clone(),
         containers,
         cpu: size("cpu"),
         memory: size("memory"),
@@ -209,76 +151,6 @@ pub fn start(state: &mut State, start: Start, now: Timestamp) -> Result<String, 
     tags::set(state, &arn, start.tags);
     state.ecs.tasks.insert(arn.clone(), task);
     Ok(arn)
-}
-
-impl Container {
-    fn of(given: &Params, change: Option<&Params>) -> Self {
-        let pair = |one: &Params| pairs(&one.items("environment"), "name", "value");
-        let mut environment = pair(given);
-        environment.extend(change.map(pair).unwrap_or_default());
-        let mut command = change.map(|one| one.texts("command")).unwrap_or_default();
-        if command.is_empty() {
-            command = given.texts("command");
-        }
-        let depends = given
-            .items("dependsOn")
-            .iter()
-            .map(|one| (one.needed("containerName"), one.needed("condition")))
-            .collect();
-        Self {
-            name: given.needed("name"),
-            image: given.needed("image"),
-            digest: None,
-            essential: given.flag("essential") != Some(false),
-            cpu: given.needed("cpu"),
-            command: given.texts("entryPoint").into_iter().chain(command).collect(),
-            environment,
-            secrets: pairs(&given.items("secrets"), "name", "valueFrom"),
-            ports: given.items("portMappings").iter().filter_map(|one| one.number("containerPort")).collect(),
-            stop_timeout: given.number("stopTimeout").unwrap_or(30),
-            depends,
-            check: given.child("healthCheck").and_then(|check| Check::of(&check)),
-            runtime: random_hex(10),
-            stage: Stage::Waiting,
-            exit: None,
-            reason: None,
-        }
-    }
-
-    /// The machine's name in compute.
-    pub fn machine(&self, task: &str) -> String {
-        format!("{task}-{}", self.name)
-    }
-}
-
-impl Check {
-    /// None: `NONE`, which takes away an image's.
-    fn of(given: &Params) -> Option<Self> {
-        let command = given.texts("command");
-        let (how, words) = command.split_first()?;
-        let script = match how.as_str() {
-            "NONE" => return None,
-            "CMD-SHELL" => words.join(" "),
-            "CMD" => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
-            // Docker takes it for the command itself.
-            _ => command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
-        };
-        Some(Self {
-            script,
-            interval: given.number("interval").unwrap_or(30),
-            timeout: given.number("timeout").unwrap_or(5),
-            retries: given.number("retries").unwrap_or(3),
-            start_period: given.number("startPeriod").unwrap_or(0),
-            health: Health::Unknown,
-            failures: 0,
-            number: 0,
-            due: None,
-        })
-    }
-}
-
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 impl Task {
@@ -389,7 +261,7 @@ impl Task {
                 "status": attached,
                 "details": details.map(|(name, value)| json!({ "name": name, "value": value })),
             }],
-            "containers": self.containers.iter().map(|one| self.container(state, one, &attachment)).collect::<Value>(),
+            "containers": self.containers.iter().map(|one| one.shown(state, self, &attachment)).collect::<Value>(),
             "ephemeralStorage": { "sizeInGiB": 20 },
             "enableExecuteCommand": false,
             "inferenceAccelerators": [],
@@ -398,42 +270,8 @@ impl Task {
         })
     }
 
-    fn container(&self, state: &State, one: &Container, attachment: &str) -> Value {
-        let status = match one.stage {
-            Stage::Waiting | Stage::Wanted if self.status == Status::Stopped => "STOPPED",
-            Stage::Waiting | Stage::Wanted => "PENDING",
-            Stage::Running => "RUNNING",
-            Stage::Ended => "STOPPED",
-        };
-        json!({
-            "containerArn": state.arn("ecs", &format!("container/{}/{}/{}", self.cluster, self.id, uuid_of(&one.runtime))),
-            "taskArn": self.arn,
-            "name": one.name,
-            "image": one.image,
-            "imageDigest": one.digest,
-            "runtimeId": (one.stage > Stage::Wanted).then(|| format!("{}-{}", self.id, one.runtime)),
-            "lastStatus": status,
-            "exitCode": one.exit,
-            "reason": one.reason,
-            "networkBindings": [],
-            "networkInterfaces": [{ "attachmentId": attachment, "privateIpv4Address": self.place.address.to_string() }],
-            "healthStatus": one.check.as_ref().map_or(Health::Unknown, |check| check.health),
-            "cpu": one.cpu,
-            "managedAgents": [],
-        })
-    }
-
     fn interface(&self) -> String {
         format!("eni-{}", &self.id[..17])
-    }
-}
-
-/// A UUID that always is the same for the same hexadecimal digits.
-fn uuid_of(hex: &str) -> String {
-    let long: String = hex.chars().cycle().take(32).collect();
-    match long.len() {
-        32 => format!("{}-{}-{}-{}-{}", &long[..8], &long[8..12], &long[12..16], &long[16..20], &long[20..]),
-        _ => uuid(),
     }
 }
 

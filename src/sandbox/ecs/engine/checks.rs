@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::compute::CommandToRun;
 use crate::ecs::after;
-use crate::ecs::task::{Check, Container, Health, Stage, Task};
+use crate::ecs::container::{Check, Container, Health, Stage};
+use crate::ecs::task::Task;
 
 /// The first check comes an interval after the start, as Docker has it.
 pub fn begin(container: &mut Container, now: Timestamp) {

@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ecs::after;
+use crate::ecs::container::Health;
 use crate::ecs::service::Service;
-use crate::ecs::task::{Health, Status, Task};
+use crate::ecs::task::{Status, Task};
 use crate::elbv2::targets::{self, HealthState};
 use crate::state::State;
 

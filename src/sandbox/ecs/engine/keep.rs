@@ -32,8 +32,7 @@ fn drain(state: &mut State, service: &mut Service, now: Timestamp) {
         service.tasks(state).filter(|task| task.is_wanted()).map(|task| task.arn.clone()).collect();
     roll::stop(state, service, &live, &roll::scaling(&primary), now);
     if service.tasks(state).all(|task| task.status >= Status::Stopping) {
-        (service.standing, service.ended) = (Standing::Inactive, Some(now));
-        service.deployments.clear();
+        service.retire(now);
     }
 }
 

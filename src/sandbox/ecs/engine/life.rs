@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::checks;
-use crate::ecs::task::{Container, Health, Stage, Status, StopCode, Task};
+use crate::ecs::container::{Container, Health, Stage};
+use crate::ecs::task::{Status, StopCode, Task};
 use crate::ecs::{after, images};
 use crate::elbv2::targets::{self, HealthState};
 use crate::ssm;

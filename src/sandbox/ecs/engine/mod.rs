@@ -8,15 +8,25 @@ mod roll;
 
 use jiff::Timestamp;
 
+use super::container::Stage;
 use super::service::Standing;
-use super::task::{Stage, StopCode, Task};
+use super::task::{Status, StopCode, Task};
 use super::{after, definitions, images, sooner};
 use crate::compute::Report;
 use crate::state::State;
 
+/// So many stopped tasks are remembered at most.
+const STOPPED: usize = 200;
+
 /// Makes what is due by `now` happen; when to look again.
 pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     let mut due = None;
+    let stopped = state.ecs.tasks.values().filter(|task| task.status == Status::Stopped);
+    let stopped: Vec<String> = stopped.map(|task| task.arn.clone()).collect();
+    for arn in &stopped[..stopped.len().saturating_sub(STOPPED)] {
+        state.ecs.tasks.shift_remove(arn);
+        state.ecs.tags.remove(arn);
+    }
     for arn in state.ecs.tasks.keys().cloned().collect::<Vec<_>>() {
         due = sooner(due, life::advance(state, &arn, now));
     }

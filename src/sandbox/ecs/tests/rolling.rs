@@ -282,6 +282,7 @@ fn a_deleted_service_drains_and_is_inactive() {
     );
     world.pass(DRAINS + 3);
     assert_eq!(world.web()["status"], "INACTIVE");
+    assert!(text(&world.web()["taskDefinition"]).ends_with("web:1"), "what it was is still told");
     assert_eq!(
         world.refused("UpdateService", json!({ "service": "web", "desiredCount": 1 })),
         "ServiceNotActiveException: Service was not ACTIVE."

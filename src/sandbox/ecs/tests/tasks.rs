@@ -154,6 +154,42 @@ fn an_address_is_a_tasks_until_it_is_stopped() {
 }
 
 #[test]
+fn in_a_vpc_that_the_machine_has_not_each_task_has_ports_of_its_own_and_holds_its_subnet() {
+    let mut world = World::new();
+    let vpc = text(&world.call("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" }))["vpc"]["vpcId"]);
+    let subnet = json!({ "VpcId": vpc, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1a" });
+    let subnet = text(&world.call("CreateSubnet", subnet)["subnet"]["subnetId"]);
+    let guard = json!({ "GroupName": "web", "GroupDescription": "web", "VpcId": vpc });
+    let guard = text(&world.call("CreateSecurityGroup", guard)["groupId"]);
+    let definition = world.define_all(&json!([
+        { "name": "web", "image": HELLO, "portMappings": [{ "containerPort": 8080 }, { "containerPort": 80 }] },
+    ]));
+    let network = json!({ "networkConfiguration": { "awsvpcConfiguration": { "subnets": [subnet], "securityGroups": [guard] } } });
+    world.run(&definition, &network);
+    world.run(&definition, &network);
+    world.pass(2);
+    let places: Vec<_> = world.live().into_iter().map(|task| task.place).collect();
+    let ports: std::collections::BTreeSet<u16> =
+        places.iter().flat_map(|place| place.ports.values().copied()).collect();
+    assert_eq!(ports.len(), 4, "{places:?}");
+    let mut wanted = crate::compute::Wanted::default();
+    crate::ecs::wanted(&world.state, &mut wanted);
+    assert_eq!(wanted.machines[0].port, places[0].ports[&8080], "the first of its ports is PORT");
+    for (action, params) in [
+        ("DeleteSubnet", json!({ "SubnetId": subnet })),
+        ("DeleteSecurityGroup", json!({ "GroupId": guard })),
+    ] {
+        assert!(world.refused(action, params).starts_with("DependencyViolation"), "{action}");
+    }
+    for task in world.live() {
+        world.call("StopTask", json!({ "task": task.arn }));
+    }
+    world.pass(2);
+    world.call("DeleteSecurityGroup", json!({ "GroupId": guard }));
+    world.call("DeleteSubnet", json!({ "SubnetId": subnet }));
+}
+
+#[test]
 fn what_aws_refuses_is_refused_in_its_words() {
     let mut world = World::new();
     let definition = world.define(HELLO, &json!({}));
