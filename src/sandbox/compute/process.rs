@@ -133,6 +133,12 @@ impl Group {
     }
 }
 
+/// The exit code as a shell has it: 128 and the signal's number where one ended the process.
+pub fn code(status: std::process::ExitStatus) -> Option<i32> {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().or(status.signal().map(|signal| 128 + signal))
+}
+
 /// How often it is looked whether processes have ended.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long a process may take to end after SIGKILL before it is left to the system.
