@@ -1,6 +1,6 @@
 //! Services of containers: real processes behind the load balancer, under load while they are replaced.
 
-use super::clients::by;
+use crate::clients::sdks::by;
 use crate::kit::load::Load;
 use crate::kit::local::{Local, key};
 
