@@ -138,6 +138,7 @@ def schedule(walk):
     until("the tasks of a retired service", lambda: walk.ecs.list_tasks(cluster="clients")["taskArns"], [])
     scaling.delete_scheduled_action(ScheduledActionName="retire", **of)
     scaling.deregister_scalable_target(**of)
+    walk.ecs.update_service(cluster="clients", service="web", desiredCount=1)
 
 
 def tear_down(walk):

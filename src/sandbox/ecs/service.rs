@@ -302,7 +302,7 @@ fn of_revision(revision: &Revision) -> Value {
         "taskDefinition": revision.definition_arn,
         "launchType": revision.launch_type,
         "capacityProviderStrategy": strategy.then_some(&revision.strategy),
-        "platformVersion": fargate.then(|| match revision.platform.as_str() {
+        "platformVersion": fargate.then_some(match revision.platform.as_str() {
             "LATEST" => fargate::PLATFORM,
             version => version,
         }),

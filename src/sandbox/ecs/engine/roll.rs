@@ -20,7 +20,7 @@ pub fn scaling(deployment: &str) -> String {
 
 /// Starts and stops what is to be started and stopped now; when to look again.
 pub fn roll(state: &mut State, service: &mut Service, now: Timestamp) -> Option<Timestamp> {
-    let Some(primary) = service.primary().cloned() else { return None };
+    let primary = service.primary().cloned()?;
     let wanted = service.tasks(state).filter(|task| task.is_wanted()).cloned().collect::<Vec<Task>>();
     let all: Vec<(Task, Verdict)> = wanted
         .into_iter()

@@ -143,14 +143,25 @@ fn a_token_starts_its_tasks_once() {
 fn an_address_is_a_tasks_until_it_is_stopped() {
     let mut world = World::new();
     let definition = world.define(HELLO, &json!({}));
-    let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..3 {
-        world.run(&definition, &json!({ "count": 10 }));
-    }
-    for task in world.live() {
-        assert!(seen.insert(task.place.address), "{} twice", task.place.address);
-    }
-    assert_eq!(seen.len(), 30);
+    let vpc = text(&world.call("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" }))["vpc"]["vpcId"]);
+    // Sixteen addresses, of which five are reserved.
+    let subnet = json!({ "VpcId": vpc, "CidrBlock": "10.0.1.0/28", "AvailabilityZone": "us-east-1a" });
+    let subnet = text(&world.call("CreateSubnet", subnet)["subnet"]["subnetId"]);
+    let within = |count: usize| json!({ "count": count, "networkConfiguration": { "awsvpcConfiguration": { "subnets": [subnet] } } });
+    world.run(&definition, &within(10));
+    let last = world.run(&definition, &within(2));
+    assert_eq!(
+        (last["tasks"].as_array().unwrap().len(), &last["failures"][0]["reason"]),
+        (1, &json!("RESOURCE:ENI"))
+    );
+    let addresses: std::collections::BTreeSet<_> =
+        world.live().iter().map(|task| task.place.address).collect();
+    assert_eq!(addresses.len(), 11);
+    world.pass(2);
+    world.call("StopTask", json!({ "task": last["tasks"][0]["taskArn"] }));
+    assert_eq!(world.run(&definition, &within(1))["tasks"], json!([]), "it is stopping");
+    world.pass(2);
+    assert_eq!(world.run(&definition, &within(1))["failures"], json!([]));
 }
 
 #[test]
