@@ -7,7 +7,7 @@ use super::places;
 use crate::address::Address;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::ec2::filter;
+use crate::kind::image::usable;
 use crate::kind::preflight::{Begins, Count, Finding, Ground, Said, known, seconds};
 use crate::value::{Object, Value, format_duration};
 
@@ -153,15 +153,8 @@ async fn images(cloud: &Cloud, begins: &[&Begins<'_>]) -> Result<Vec<Finding>, E
     if wanted.is_empty() {
         return Ok(found);
     }
-    let ids = filter("image-id", wanted.keys());
-    let usable = filter("state", ["available"]);
-    let answer = cloud
-        .read(Service::Ec2, "DescribeImages", || {
-            cloud.ec2.describe_images().filters(ids.clone()).filters(usable.clone()).send()
-        })
-        .await?;
-    let there: BTreeSet<&str> = answer.images().iter().filter_map(|image| image.image_id()).collect();
-    for (image, addresses) in wanted.iter().filter(|(image, _)| !there.contains(image.as_str())) {
+    let there = usable(cloud, wanted.keys()).await?;
+    for (image, addresses) in wanted.iter().filter(|(image, _)| !there.contains(*image)) {
         found.extend(addresses.iter().map(|address| gone(address, image)));
     }
     Ok(found)

@@ -14,6 +14,7 @@ mod cut_short;
 mod ends;
 mod expired;
 mod failing;
+mod gone;
 mod listener;
 mod losses;
 mod lost;
