@@ -69,7 +69,7 @@ impl Plan {
     /// That it is gone, or AWS cannot be asked.
     pub async fn launchable(&self, cloud: &Cloud) -> Result<(), Error> {
         for intent in &self.rollouts.intents {
-            let Some(rollout) = intent.facts.rollout.as_ref().filter(|rollout| !rollout.is_back()) else {
+            let Some(rollout) = intent.facts.rollout.as_ref().filter(|rollout| rollout.is_back()) else {
                 continue;
             };
             let origin = rollout.origin.as_ref().filter(|_| rollout.stages.contains(&Stage::Restore));
