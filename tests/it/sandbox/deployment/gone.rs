@@ -46,6 +46,9 @@ impl Shop {
         assert!(GROUND.contains(images));
         let ground = GROUND.replace(images, &format!("existing image \"hello\" {{\n  id = \"{image}\"\n}}"));
         let web = deployment("web", "var.release", "/*", 10, self.strategy);
+        // A refresh waits for no warm-up.
+        let web = web.replace("    health_check_grace_period = 5m\n", "    default_instance_warmup   = 0s\n");
+        assert!(web.contains("warmup"));
         self.product.write(STACK, &format!("{ground}{web}"));
         self.product.run(&["apply", STACK, "--auto-approve", "--var", &format!("release={release}")])
     }
