@@ -293,6 +293,11 @@ impl Error {
         self.class() == Some(Class::NotFound)
     }
 
+    /// Whether the service takes the request as it is for none (API, common errors).
+    pub fn is_invalid(&self) -> bool {
+        matches!(self, Self::Cloud(answer) if answer.code.as_deref() == Some("ValidationError"))
+    }
+
     pub fn is_in_use(&self) -> bool {
         self.class() == Some(Class::InUse)
     }

@@ -7,7 +7,7 @@ use super::places;
 use crate::address::Address;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::ec2::filter;
+use crate::kind::image::usable;
 use crate::kind::preflight::{Begins, Count, Finding, Ground, Said, known, seconds};
 use crate::value::{Object, Value, format_duration};
 
@@ -128,11 +128,11 @@ fn never_retired(one: &Begins<'_>) -> Option<Finding> {
 async fn images(cloud: &Cloud, begins: &[&Begins<'_>]) -> Result<Vec<Finding>, Error> {
     let mut wanted: BTreeMap<String, Vec<Address>> = BTreeMap::new();
     let mut found = Vec::new();
-    let mut new: BTreeMap<&str, Vec<Address>> = BTreeMap::new();
+    let mut new: BTreeMap<String, Vec<Address>> = BTreeMap::new();
     for one in begins {
         // One that is still to be made has no id.
         if let Some(image) = one.source.inputs.get("image").and_then(Value::as_str) {
-            new.entry(image).or_default().push(one.fleet.address.clone());
+            new.entry(image.to_owned()).or_default().push(one.fleet.address.clone());
         }
         let Some((address, live)) = &one.live else { continue };
         let (Some(template), Some(record)) = (&live.template, one.made) else { continue };
@@ -159,15 +159,8 @@ async fn images(cloud: &Cloud, begins: &[&Begins<'_>]) -> Result<Vec<Finding>, E
     if wanted.is_empty() && new.is_empty() {
         return Ok(found);
     }
-    let ids = filter("image-id", wanted.keys().map(String::as_str).chain(new.keys().copied()));
-    let usable = filter("state", ["available"]);
-    let answer = cloud
-        .read(Service::Ec2, "DescribeImages", || {
-            cloud.ec2.describe_images().filters(ids.clone()).filters(usable.clone()).send()
-        })
-        .await?;
-    let there: BTreeSet<&str> = answer.images().iter().filter_map(|image| image.image_id()).collect();
-    for (image, addresses) in wanted.iter().filter(|(image, _)| !there.contains(image.as_str())) {
+    let there = usable(cloud, wanted.keys().chain(new.keys())).await?;
+    for (image, addresses) in wanted.iter().filter(|(image, _)| !there.contains(*image)) {
         found.extend(addresses.iter().map(|address| gone(address, image)));
     }
     for (image, addresses) in new.iter().filter(|(image, _)| !there.contains(*image)) {

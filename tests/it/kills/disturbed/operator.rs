@@ -13,12 +13,12 @@ use super::acts::{Act, Cut, Jump, Strategy, Verb};
 use super::hands;
 use super::judge::{Fault, complaints};
 use crate::kills::region::{Region, difference, region, settled};
-use crate::moto::lifecycle::everything;
+use crate::kit::load::get;
 use crate::kit::local::Local;
 use crate::kit::product::{Product, Run};
-use crate::kit::load::get;
 use crate::kit::wall_clock::WallClock;
 use crate::kit::wire::Wire;
+use crate::moto::lifecycle::everything;
 
 const STACK: &str = "ship.deploy";
 /// A command that makes more calls than this hangs.

@@ -16,6 +16,7 @@ mod deleted;
 mod ends;
 mod expired;
 mod failing;
+mod gone;
 mod listener;
 mod losses;
 mod lost;
