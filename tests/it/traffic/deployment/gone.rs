@@ -31,7 +31,7 @@ impl Shop {
                 state == Some(aws_sdk_ec2::types::ImageState::Available)
             };
             while !available().await {
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                bgform::clock::sleep(std::time::Duration::from_millis(100)).await;
             }
             (base, own)
         });
