@@ -21,18 +21,49 @@ struct Given {
     options: String,
     /// The stack, if it is not the default one.
     stack: Option<String>,
+    /// The options that give variables, each after a space.
+    variables: String,
+    /// Whether the stack has several deployments, of which a command is about one.
+    several: bool,
+    /// The one that this command is about, where there are several.
+    deployment: Option<String>,
 }
 
-static GIVEN: RwLock<Given> = RwLock::new(Given { options: String::new(), stack: None });
+static GIVEN: RwLock<Given> = RwLock::new(Given {
+    options: String::new(),
+    stack: None,
+    variables: String::new(),
+    several: false,
+    deployment: None,
+});
+
+fn tell_with(change: impl FnOnce(&mut Given)) {
+    change(&mut GIVEN.write().unwrap_or_else(PoisonError::into_inner));
+}
 
 /// From now on commands are shown with these options, each after a space.
 pub fn tell_with_options(options: String) {
-    GIVEN.write().unwrap_or_else(PoisonError::into_inner).options = options;
+    tell_with(|given| given.options = options);
 }
 
 /// From now on commands are shown with this stack.
 pub fn tell_with_stack(stack: &Path) {
-    GIVEN.write().unwrap_or_else(PoisonError::into_inner).stack = Some(quoted(&stack.display().to_string()));
+    tell_with(|given| given.stack = Some(quoted(&stack.display().to_string())));
+}
+
+/// From now on commands that read the stack are told with these options, each after a space.
+pub fn tell_with_variables(options: String) {
+    tell_with(|given| given.variables = options);
+}
+
+/// From now on commands about a deployment are told with its name: the stack has several.
+pub fn tell_with_deployments() {
+    tell_with(|given| given.several = true);
+}
+
+/// From now on they are told with this one.
+pub fn tell_with_deployment(name: &str) {
+    tell_with(|given| given.deployment = Some(name.to_owned()).filter(|_| given.several));
 }
 
 /// A word quoted for a shell.
@@ -65,14 +96,73 @@ const OF_A_STACK: [&str; 17] = [
     "validate",
 ];
 
-/// The text with each command in it (`bgform apply`, between backticks) as it must be typed after this one:
-/// with its stack and with the options that choose account and state.
+/// Those that read the stack, and need what its variables are.
+const READ_IT: [&str; 7] = ["apply", "destroy", "graph", "import", "permissions", "plan", "validate"];
+
+/// Those about one deployment.
+const OF_A_DEPLOYMENT: [&str; 8] =
+    ["abort", "approve", "history", "pause", "promote", "retire", "rollback", "status"];
+
+/// The text with each command in it (`bgform apply`, between backticks) as it is to be typed after this one: with
+/// its stack, its variables, and the options that choose account and state.
 pub fn runnable(text: &str) -> Cow<'_, str> {
     typed(text, &GIVEN.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn typed<'a>(text: &'a str, given: &Given) -> Cow<'a, str> {
-    if (given.options.is_empty() && given.stack.is_none()) || !text.contains(COMMAND) {
+    if given.options.is_empty()
+        && given.stack.is_none()
+        && given.variables.is_empty()
+        && given.deployment.is_none()
+    {
+        return Cow::Borrowed(text);
+    }
+    commands(text, |words| {
+        let name = words.split(' ').next().unwrap_or_default();
+        if !OF_A_STACK.contains(&name) {
+            return format!(" {words}");
+        }
+        let names_one = words.split(' ').any(|word| word == "FILE" || word.ends_with(".deploy"));
+        let mut out = format!("{} {words}", given.options);
+        if let Some(stack) = given.stack.as_ref().filter(|_| !names_one) {
+            out.push(' ');
+            out.push_str(stack);
+        }
+        if READ_IT.contains(&name) && !names_one && !words.contains("--var") {
+            out.push_str(&given.variables);
+        }
+        if let Some(deployment) = &given.deployment
+            && OF_A_DEPLOYMENT.contains(&name)
+            && !words.contains("--deployment")
+        {
+            out.push_str(" --deployment ");
+            out.push_str(deployment);
+        }
+        out
+    })
+}
+
+/// The text with the commands about a deployment in it as ones about this one, where the stack has several.
+pub fn about<'a>(deployment: &str, text: &'a str) -> Cow<'a, str> {
+    match GIVEN.read().unwrap_or_else(PoisonError::into_inner).several {
+        true => of_one(deployment, text),
+        false => Cow::Borrowed(text),
+    }
+}
+
+fn of_one<'a>(deployment: &str, text: &'a str) -> Cow<'a, str> {
+    commands(text, |words| {
+        let is_of_one = words.split(' ').next().is_some_and(|name| OF_A_DEPLOYMENT.contains(&name));
+        match is_of_one && !words.contains("--deployment") {
+            true => format!(" {words} --deployment {deployment}"),
+            false => format!(" {words}"),
+        }
+    })
+}
+
+/// The text with each command in it that is to be typed as `told` has it, with a space before.
+fn commands<'a>(text: &'a str, told: impl Fn(&str) -> String) -> Cow<'a, str> {
+    if !text.contains(COMMAND) {
         return Cow::Borrowed(text);
     }
     let (mut out, mut rest) = (String::with_capacity(text.len() + 64), text);
@@ -80,18 +170,15 @@ fn typed<'a>(text: &'a str, given: &Given) -> Cow<'a, str> {
         let (words, after) = from.split_once('`').unwrap_or((from, ""));
         out.push_str(before);
         out.push_str(COMMAND.trim_end());
-        // `bgform apply` of ann is a running command, not one to type.
-        let runs = after.starts_with(" of ");
-        let is_of_stack = !runs && words.split(' ').next().is_some_and(|word| OF_A_STACK.contains(&word));
-        let names_one = words.split(' ').any(|word| word == "FILE" || word.ends_with(".deploy"));
-        if is_of_stack {
-            out.push_str(&given.options);
-        }
-        out.push(' ');
-        out.push_str(words);
-        if let Some(stack) = given.stack.as_ref().filter(|_| is_of_stack && !names_one) {
-            out.push(' ');
-            out.push_str(stack);
+        // `bgform apply` of ann is one that runs, and none to type.
+        let runs =
+            after.starts_with(" of ") || before.ends_with("in use by ") || before.ends_with("lock of ");
+        match runs {
+            true => {
+                out.push(' ');
+                out.push_str(words);
+            }
+            false => out.push_str(&told(words)),
         }
         if from.len() > words.len() {
             out.push('`');
@@ -237,12 +324,36 @@ mod tests {
         let text = "`bgform apply` goes on; `bgform approve \"go\"` too; `bgform sandbox up`; `bgform apply FILE`; \
                     `bgform apply` of ann; bgform";
         assert_eq!(typed(text, &Given::default()), text);
-        let given = Given { options: " --sandbox".to_owned(), stack: Some(quoted("my stacks/shop.deploy")) };
+        let given = Given {
+            options: " --sandbox".to_owned(),
+            stack: Some(quoted("my stacks/shop.deploy")),
+            ..Given::default()
+        };
         assert_eq!(
             typed(text, &given),
             "`bgform --sandbox apply 'my stacks/shop.deploy'` goes on; `bgform --sandbox approve \"go\" 'my \
              stacks/shop.deploy'` too; `bgform sandbox up`; `bgform --sandbox apply FILE`; \
              `bgform apply` of ann; bgform"
+        );
+    }
+
+    #[test]
+    fn a_command_is_told_with_the_variables_and_the_deployment_that_it_needs() {
+        let text = "`bgform apply` or `bgform plan --var a=1`, `bgform rollback`, `bgform status --deployment api`; \
+                    in use by `bgform apply`; `bgform show`";
+        let given = Given {
+            variables: " --var 'a=b c' --var-file x.vars".to_owned(),
+            deployment: Some("web".to_owned()),
+            ..Given::default()
+        };
+        assert_eq!(
+            typed(text, &given),
+            "`bgform apply --var 'a=b c' --var-file x.vars` or `bgform plan --var a=1`, `bgform rollback --deployment \
+             web`, `bgform status --deployment api`; in use by `bgform apply`; `bgform show`"
+        );
+        assert_eq!(
+            of_one("web", "`bgform approve \"go\"`, then `bgform apply`"),
+            "`bgform approve \"go\" --deployment web`, then `bgform apply`"
         );
     }
 

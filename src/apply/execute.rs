@@ -85,9 +85,14 @@ impl<'a> Shared<'a> {
         })?;
         let mut inputs = resolve(kind.schema(), &evaluated.inputs, &known);
         drop(known);
-        // Ignored attributes keep the plan's values.
+        // What is ignored stays as the plan left it, and so does what a fleet that is gone launched, once it is known.
+        let is_known =
+            |name: &&str| step.inputs.get(*name).is_none_or(|value| value.find_unknown().is_none());
         let kept = match step.action {
             Action::Update => self.context.program.kept_attributes(&step.address),
+            Action::Create { .. } => {
+                self.context.program.launched_again(&step.address).iter().copied().filter(is_known).collect()
+            }
             _ => Vec::new(),
         };
         let keep = |inputs: &mut Object, name: &str| match step.inputs.get(name) {

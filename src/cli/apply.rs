@@ -18,7 +18,7 @@ use crate::rollout::tell::tell as rollout_ended;
 use crate::rollout::{Engine, Plan, Shipped, plan, recover, stage};
 use crate::stack::Program;
 use crate::state::LockGuard;
-use crate::terminal::{errln, outln, tell_with_stack};
+use crate::terminal::{about, errln, outln, tell_with_stack};
 use crate::value::Value;
 
 #[derive(Debug, clap::Args)]
@@ -60,14 +60,17 @@ pub struct Ask {
 }
 
 pub async fn run(global: &Global, args: ApplyArgs) -> Result<Exit, CliError> {
-    if let Some(path) = args.stack.stack.as_deref().filter(|path| SavedPlan::is_one(path)) {
-        return saved(global, path, &args).await;
-    }
-    let program = context::program(&args.stack)?;
-    carry_out(global, &program, &args.options.options(false), &args.ask, None, "bgform apply").await
+    result::keep(args.ask.result.as_deref(), async {
+        if let Some(path) = args.stack.stack.as_deref().filter(|path| SavedPlan::is_one(path)) {
+            return saved(global, path, &args).await;
+        }
+        let program = context::program(&args.stack)?;
+        carry_out(global, &program, &args.options.options(false), &args.ask, None, "bgform apply").await
+    })
+    .await
 }
 
-async fn saved(global: &Global, path: &Path, args: &ApplyArgs) -> Result<Exit, CliError> {
+async fn saved(global: &Global, path: &Path, args: &ApplyArgs) -> Result<(Exit, Option<Shipped>), CliError> {
     let saved = SavedPlan::read(path).map_err(|error| CliError::Diagnostic(Box::new(error)))?;
     let name = |text: &str| text.split_once('=').map_or(text, |(name, _)| name).to_owned();
     let given = args.stack.variables.clone();
@@ -137,24 +140,6 @@ fn ask_unseen(question: &str) -> String {
 
 /// Locks, recovers, plans, asks and applies; for apply and destroy.
 pub async fn carry_out(
-    global: &Global,
-    program: &Program,
-    options: &Options,
-    ask: &Ask,
-    saved: Option<&SavedPlan>,
-    command: &str,
-) -> Result<Exit, CliError> {
-    if let Some(file) = &ask.result {
-        result::begin(file)?;
-    }
-    let ended = to_its_end(global, program, options, ask, saved, command).await;
-    if let Some(file) = &ask.result {
-        result::end(file, &ended);
-    }
-    ended.map(|(exit, _)| exit)
-}
-
-async fn to_its_end(
     global: &Global,
     program: &Program,
     options: &Options,
@@ -370,13 +355,13 @@ fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
             }
         }
         for ended in rolled {
-            outln!("{}", rollout_ended(ended));
+            outln!("{}", about(&ended.name, &rollout_ended(ended)));
         }
         outln!("What was done is in the state; `bgform apply` goes on from here.");
         return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Stopped };
     }
     for ended in rolled {
-        outln!("{}", rollout_ended(ended));
+        outln!("{}", about(&ended.name, &rollout_ended(ended)));
     }
     for (name, value) in &snapshot.outputs {
         outln!("{name} = {}", shown(value));

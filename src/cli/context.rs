@@ -15,7 +15,7 @@ use crate::lang::variable::{Given, NO_VALUE};
 use crate::rollout::Realm;
 use crate::secrets;
 use crate::stack::{Input, Program, ReadFile};
-use crate::terminal::tell_with_stack;
+use crate::terminal::{quoted, tell_with_deployments, tell_with_stack, tell_with_variables};
 
 pub use super::locate::store;
 
@@ -191,7 +191,14 @@ pub fn read_program(
         files.blocks.extend(parsed.blocks);
         files.broken.extend(parsed.broken);
     }
+    if files.blocks.iter().filter(|block| block.keyword.text == "deployment").count() > 1 {
+        tell_with_deployments();
+    }
     let secret = Secret::of(&files);
+    let options = options(variables, &secret);
+    if !options.is_empty() {
+        tell_with_variables(options);
+    }
     let given = given(variables, &secret, &mut sources, &mut mistakes)?;
     keep_secrets(&secret, &given, &sources);
     let mut of_texts = Sources::default();
@@ -290,7 +297,17 @@ impl Rest {
     }
 }
 
-/// Hides values given for sensitive variables before anything is printed.
+/// The options that give these variables, each after a space; what may not be shown is left out of them.
+fn options(args: &VariableArgs, secret: &Secret) -> String {
+    let file = |path: &PathBuf| format!(" --var-file {}", quoted(&path.display().to_string()));
+    let var = |text: &String| match text.split_once('=') {
+        Some((name, _)) if !secret.open.contains(name) => format!(" --var {}=...", quoted(name)),
+        _ => format!(" --var {}", quoted(text)),
+    };
+    args.var_file.iter().map(file).chain(args.var.iter().map(var)).collect()
+}
+
+/// What is given for a sensitive variable is hidden before anything is said of it.
 fn keep_secrets(secret: &Secret, given: &BTreeMap<String, Vec<Given>>, sources: &Sources) {
     for given in secret.sensitive.iter().filter_map(|name| given.get(name)).flatten() {
         match given {

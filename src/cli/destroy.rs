@@ -1,7 +1,7 @@
 //! `bgform destroy`: deletes everything that the stack made.
 
 use super::apply::{Ask, carry_out};
-use super::{CliError, Exit, Global, StackArgs, context};
+use super::{CliError, Exit, Global, StackArgs, context, result};
 use crate::address::Address;
 use crate::plan::Options;
 
@@ -19,8 +19,11 @@ pub struct DestroyArgs {
 }
 
 pub async fn run(global: &Global, args: DestroyArgs) -> Result<Exit, CliError> {
-    let files = context::stack_files(args.stack.stack.as_deref())?;
-    let (program, global) = context::program_to_destroy(global, &files, &args.stack.variables)?;
-    let options = Options { targets: args.target, destroy: true, ..Options::default() };
-    carry_out(&global, &program, &options, &args.ask, None, "bgform destroy").await
+    result::keep(args.ask.result.as_deref(), async {
+        let files = context::stack_files(args.stack.stack.as_deref())?;
+        let (program, global) = context::program_to_destroy(global, &files, &args.stack.variables)?;
+        let options = Options { targets: args.target, destroy: true, ..Options::default() };
+        carry_out(&global, &program, &options, &args.ask, None, "bgform destroy").await
+    })
+    .await
 }

@@ -18,6 +18,7 @@ use serde_json::{Value as Json, json};
 
 use super::write::{Readers, replace};
 use super::{CliError, Exit};
+use crate::plan::PlanError;
 use crate::plan::document::open;
 use crate::rollout::Shipped;
 use crate::rollout::run::{End, Ended};
@@ -42,8 +43,23 @@ fn write(file: &Path, exit: Option<Exit>, rest: &Json) -> std::io::Result<()> {
     replace(file, format!("{document:#}\n").as_bytes(), Readers::AsBefore)
 }
 
-/// Checks that the file can be written, before anything depends on it.
-pub fn begin(file: &Path) -> Result<(), CliError> {
+/// Carries something out to its end, which the file has, if one is given: so none stays of what went before.
+///
+/// # Errors
+/// Those of what is carried out, and that the file cannot be written.
+pub async fn keep(
+    file: Option<&Path>,
+    what: impl Future<Output = Result<(Exit, Option<Shipped>), CliError>>,
+) -> Result<Exit, CliError> {
+    let Some(file) = file else { return what.await.map(|(exit, _)| exit) };
+    begin(file)?;
+    let ended = what.await;
+    end(file, &ended);
+    ended.map(|(exit, _)| exit)
+}
+
+/// Shows that the file can be written, before anything depends on it.
+fn begin(file: &Path) -> Result<(), CliError> {
     write(file, None, &Json::Null).map_err(|error| CliError::File {
         path: file.to_owned(),
         what: "written",
@@ -51,12 +67,22 @@ pub fn begin(file: &Path) -> Result<(), CliError> {
     })
 }
 
-/// Writes the result. A failed write does not change what was done.
-pub fn end(file: &Path, ended: &Result<(Exit, Option<Shipped>), CliError>) {
+/// What could not be written changes nothing of what was done.
+fn end(file: &Path, ended: &Result<(Exit, Option<Shipped>), CliError>) {
     let written = match ended {
         Ok((exit, None)) => write(file, Some(*exit), &Json::Null),
         Ok((exit, Some(shipped))) => write(file, Some(*exit), &of(shipped)),
-        Err(error) => write(file, Some(error.exit()), &json!({ "error": error.to_string() })),
+        Err(error) => {
+            let mistakes = match error {
+                CliError::Mistakes { mistakes, .. } | CliError::Plan(PlanError::Stack { mistakes, .. }) => {
+                    mistakes
+                }
+                _ => &Vec::new(),
+            };
+            let each = mistakes.iter().map(|mistake| mistake.message.clone());
+            let said = std::iter::once(error.to_string()).chain(each).collect::<Vec<_>>().join("; ");
+            write(file, Some(error.exit()), &json!({ "error": crate::secrets::hidden(&said) }))
+        }
     };
     if let Err(error) = written {
         errln!("The result could not be written to {}: {error}", file.display());

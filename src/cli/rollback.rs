@@ -78,6 +78,7 @@ pub async fn run(global: &Global, args: RollbackArgs) -> Result<Exit, CliError> 
 /// Shows the launch of instances of the release before.
 async fn show(global: &Global, site: &Site, plan: &mut Plan) -> Result<(), CliError> {
     let (_, cloud) = site.connect(global, &plan.snapshot).await?;
+    plan.launchable(&cloud).await?;
     plan.measure(&cloud).await?;
     super::report::out(&plan.rollouts.story());
     Ok(())

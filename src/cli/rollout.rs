@@ -18,7 +18,7 @@ use crate::rollout::tell::tell;
 use crate::rollout::{Answer, Engine, Order, Plan, Realm, Shipped, order, recover, ship, stage};
 use crate::stack::Program;
 use crate::state::{LockGuard, Snapshot, StateError, Store};
-use crate::terminal::{errln, outln};
+use crate::terminal::{about, errln, outln, tell_with_deployment, tell_with_deployments};
 
 /// Which deployment a command is about.
 #[derive(Debug, Clone, clap::Args)]
@@ -54,7 +54,11 @@ impl Site {
 
     /// The requested deployments: the named one, or all.
     pub fn all(&self, snapshot: &Snapshot) -> Result<Vec<(String, Deployment)>, CliError> {
+        if snapshot.deployments.len() > 1 {
+            tell_with_deployments();
+        }
         if let Some(name) = &self.which {
+            tell_with_deployment(name);
             let facts = snapshot.deployments.get(name).cloned();
             return facts.map(|facts| vec![(name.clone(), facts)]).ok_or_else(|| unknown(snapshot, name));
         }
@@ -73,7 +77,11 @@ impl Site {
         let mut moving = self.all(snapshot)?;
         moving.retain(|(_, facts)| facts.rollout.is_some());
         match moving.len() {
-            1 => moving.pop().ok_or_else(|| unknown(snapshot, "")),
+            1 => {
+                let only = moving.pop().ok_or_else(|| unknown(snapshot, ""))?;
+                tell_with_deployment(&only.0);
+                Ok(only)
+            }
             _ => self.one(snapshot),
         }
     }
@@ -210,7 +218,10 @@ pub async fn carry_out(
     recover(&engine, lock, false).await?;
     reach.listen();
     match order(site.snapshot()?, name, wanted, engine.cloud.clock.now())? {
-        Answer::Ship(plan) => Ok(shipped(&engine, lock, *plan).await?.rollouts),
+        Answer::Ship(plan) => {
+            plan.launchable(engine.cloud).await?;
+            Ok(shipped(&engine, lock, *plan).await?.rollouts)
+        }
         Answer::Nothing(nothing) => {
             outln!("{nothing}");
             Ok(Vec::new())
@@ -238,7 +249,7 @@ pub async fn shipped(engine: &Engine<'_>, lock: &LockGuard, plan: Plan) -> Resul
 
 /// Reports the result. For `abort`, a release that was taken back is a success.
 pub fn told(ended: &Ended) -> Exit {
-    outln!("{}", tell(ended));
+    outln!("{}", about(&ended.name, &tell(ended)));
     exit([&ended.end])
 }
 

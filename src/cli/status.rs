@@ -13,7 +13,7 @@ use crate::facts::{Colour, Deployment};
 use crate::rollout::picture::lines;
 use crate::rollout::seen::{Seen, see};
 use crate::state::Holder;
-use crate::terminal;
+use crate::terminal::{self, about};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -68,7 +68,7 @@ pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
                     if facts.rollout.is_some() && driver.is_none() {
                         all.push("  nobody goes on with it now: `bgform apply` does".to_owned());
                     }
-                    all.join("\n") + "\n"
+                    about(name, &all.join("\n")).into_owned() + "\n"
                 });
                 told.collect::<Vec<_>>().join("\n")
             }

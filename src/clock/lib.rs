@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
@@ -17,9 +17,21 @@ use tokio::sync::watch;
 
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// The machine's wall clock, for records that people read: never for waiting.
+/// What time it was by the clock of somebody who knows better than this machine, and when that was.
+static SET_RIGHT: RwLock<Option<(Duration, Timestamp)>> = RwLock::new(None);
+
+/// The wall clock, for what is written down for people: never for waiting. It is the machine's until it is
+/// [set right](set_right).
 pub fn now() -> Timestamp {
-    Timestamp::now()
+    let right = *SET_RIGHT.read().unwrap_or_else(PoisonError::into_inner);
+    right.map_or_else(Timestamp::now, |(at, time)| {
+        time.saturating_add(boottime().saturating_sub(at)).unwrap_or(Timestamp::MAX)
+    })
+}
+
+/// The machine's clock is wrong: for the rest of this process it is this time now, whatever that clock does.
+pub fn set_right(time: Timestamp) {
+    *SET_RIGHT.write().unwrap_or_else(PoisonError::into_inner) = Some((boottime(), time));
 }
 
 /// Time since the first call in this process. It never goes back, and may stand still during suspend.

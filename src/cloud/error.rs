@@ -103,7 +103,7 @@ const THROTTLED: [&str; 10] = [
 ];
 const DENIED: [&str; 5] =
     ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired"];
-const CREDENTIALS: [&str; 9] = [
+const CREDENTIALS: [&str; 10] = [
     "AuthFailure",
     "ExpiredToken",
     "ExpiredTokenException",
@@ -111,6 +111,7 @@ const CREDENTIALS: [&str; 9] = [
     "InvalidClientTokenId",
     "UnrecognizedClientException",
     "SignatureDoesNotMatch",
+    "InvalidSignatureException",
     "MissingAuthenticationToken",
     "IncompleteSignature",
 ];
@@ -290,6 +291,11 @@ impl Error {
 
     pub fn is_not_found(&self) -> bool {
         self.class() == Some(Class::NotFound)
+    }
+
+    /// Whether the service takes the request as it is for none (API, common errors).
+    pub fn is_invalid(&self) -> bool {
+        matches!(self, Self::Cloud(answer) if answer.code.as_deref() == Some("ValidationError"))
     }
 
     pub fn is_in_use(&self) -> bool {

@@ -21,6 +21,7 @@ use crate::secrets::hidden;
 pub mod error;
 pub mod metrics;
 mod pace;
+mod time;
 
 use crate::terminal::errln;
 use error::{Class, CloudError, Error, Service};
@@ -208,13 +209,23 @@ impl Cloud {
                 may()?;
             }
             self.calls.fetch_add(1, Ordering::Relaxed);
+            let signed = crate::clock::now();
             let error = match send().await {
                 Ok(answer) => {
                     self.trace(service, action, "ok");
                     return Ok(answer);
                 }
                 Err(error) => {
-                    CloudError { after_doubt: doubt, ..CloudError::from_sdk(service, action, error) }
+                    let answered = error.raw_response().and_then(time::of_answer);
+                    let error =
+                        CloudError { after_doubt: doubt, ..CloudError::from_sdk(service, action, error) };
+                    // Refused for when it was signed, and so not carried out.
+                    if error.class == Class::Credentials
+                        && answered.is_some_and(|aws| time::was_wrong(signed, aws))
+                    {
+                        continue;
+                    }
+                    error
                 }
             };
             doubt |= error.class == Class::InDoubt;
@@ -269,6 +280,7 @@ pub(crate) async fn config(
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
         .timeout_config(timeouts)
+        .time_source(time::Ours)
         .retry_config(retries);
     if let Some(region) = &target.region {
         loader = loader.region(Region::new(region.clone()));

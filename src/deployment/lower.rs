@@ -30,7 +30,9 @@ pub struct Lowered {
     pub routers: Vec<Address>,
     /// Attributes that keep their values on the resource at this address, if it exists.
     pub frozen: HashMap<Address, Vec<&'static str>>,
-    /// Attributes that scaling policies and retirements change: a difference in them is no drift.
+    /// What the fleet of a colour with a release launches, where that stays as it is.
+    pub launched: HashMap<Address, Vec<&'static str>>,
+    /// Attributes that scaling policies and retirements change: that they differ is no drift.
     pub others: HashMap<Address, Vec<&'static str>>,
 }
 
@@ -85,8 +87,11 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
         lowered.others.insert(at(seam.kind()), others);
         let mut frozen = sizes.to_vec();
         if !follows {
-            frozen.push(shape.source);
-            frozen.extend(shape.ships);
+            let launched = [&[shape.source], shape.ships].concat();
+            frozen.extend(&launched);
+            if facts.releases.contains_key(&colour) {
+                lowered.launched.insert(at(seam.kind()), launched);
+            }
         }
         lowered.frozen.insert(at(seam.kind()), frozen);
         // A target group that carries traffic keeps its settings, whatever the strategy.

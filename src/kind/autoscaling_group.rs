@@ -8,8 +8,8 @@ use std::time::Duration;
 use aws_sdk_autoscaling::operation::create_auto_scaling_group::CreateAutoScalingGroupInput;
 
 use super::preflight::{Finding, Ground};
-use super::schema::Schema;
-use super::{Boxed, Kind, Live, Made, Permissions, Traffic, Update, Wanted};
+use super::schema::{Schema, Wrong};
+use super::{Boxed, Kind, Live, Made, Named, Permissions, Traffic, Update, Wanted};
 use crate::cloud::error::{Class, CloudError, Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Poll, Tagged};
@@ -91,6 +91,10 @@ impl Kind for AutoscalingGroup {
                 // AWS checks the launches of a group with the caller's own permissions (Auto Scaling user
                 // guide, ec2-auto-scaling-launch-template-permissions).
                 "ec2:RunInstances",
+                // Whether requests are routed to what a policy counts the requests of.
+                "elasticloadbalancing:DescribeListeners",
+                "elasticloadbalancing:DescribeRules",
+                "elasticloadbalancing:DescribeTargetGroups",
                 "elasticloadbalancing:DescribeTargetHealth",
                 "iam:CreateServiceLinkedRole",
                 "iam:PassRole",
@@ -162,6 +166,10 @@ impl Kind for AutoscalingGroup {
 
     fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)> {
         check::check(inputs)
+    }
+
+    fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong> {
+        check::beside(inputs, named).into_iter().collect()
     }
 
     fn fleet(&self) -> Option<&'static dyn crate::kind::fleet::Fleet> {
@@ -254,7 +262,7 @@ async fn complete(op: &Operation<'_>, name: &str, spec: &Spec) -> Result<(), Err
         .await?;
     parts::processes(op, &fleet, &spec.suspended_processes).await?;
     parts::missing_hooks(op, name, &spec.lifecycle_hook).await?;
-    parts::policies(op, name, &[], &spec.scaling_policy).await?;
+    parts::policies(op, name, (&[], &spec.scaling_policy), &spec.target_groups).await?;
     parts::metrics(op, &fleet, &spec.enabled_metrics).await
 }
 

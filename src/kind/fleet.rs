@@ -259,6 +259,9 @@ pub trait Fleet: Send + Sync {
         source: &'a Record,
     ) -> Boxed<'a, Option<Object>>;
 
+    /// What instances of this version are launched from and is gone, in words; none where it is there.
+    fn gone<'a>(&'a self, cloud: &'a Cloud, version: &'a Template) -> Boxed<'a, Option<String>>;
+
     /// Waits until the wanted capacity is in service and every instance is a healthy target.
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()>;
 

@@ -1,6 +1,6 @@
 //! `image`: baked from an instance, once for the same source and commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{AttributeValue, Filter, Image as Ami, ImageState};
 use serde::Deserialize;
@@ -27,6 +27,20 @@ pub use existing::ExistingImage;
 use schema::SCHEMA;
 
 pub struct Image;
+
+/// Those of the images that there are and can be launched from.
+///
+/// # Errors
+/// When EC2 cannot be asked.
+pub(super) async fn usable<'a>(
+    cloud: &Cloud,
+    ids: impl IntoIterator<Item = &'a String>,
+) -> Result<BTreeSet<String>, Error> {
+    let (ids, usable) = (filter("image-id", ids), filter("state", ["available"]));
+    let send = || cloud.ec2.describe_images().filters(ids.clone()).filters(usable.clone()).send();
+    let answer = cloud.read(Service::Ec2, "DescribeImages", send).await?;
+    Ok(answer.images.unwrap_or_default().into_iter().filter_map(|image| image.image_id).collect())
+}
 
 /// Timeouts are seconds.
 #[derive(Debug, Default, Deserialize)]

@@ -6,6 +6,7 @@ use aws_sdk_ec2::types as t;
 use serde::Deserialize;
 
 use super::ec2::{by_id, filter, made_by, of_stack, own_tags, portions, tagged};
+use super::launch_template::check::{metadata_tells_tags, told_tags};
 use super::launch_template::data::{MetadataOptions, Volume, encode};
 use super::schema::Schema;
 use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
@@ -161,6 +162,9 @@ impl Kind for Instance {
                     "add `subnet = ...`".to_owned(),
                 ));
             }
+        }
+        if metadata_tells_tags(inputs) {
+            mistakes.extend(told_tags("tags", inputs));
         }
         mistakes
     }

@@ -19,6 +19,7 @@ use crate::kind::operation::{Operation, Tagged};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
+pub(super) mod check;
 pub(super) mod data;
 mod live;
 pub(super) mod schema;
@@ -139,17 +140,7 @@ impl Kind for LaunchTemplate {
     }
 
     fn check(&self, inputs: &Object) -> Vec<(&'static str, String, String)> {
-        let given = |name: &str| inputs.get(name).is_some_and(|value| !value.is_null());
-        let mut mistakes = Vec::new();
-        if given("security_groups") && given("network_interface") {
-            // API_RequestLaunchTemplateData: groups belong to the interfaces, if there are any.
-            mistakes.push((
-                "security_groups",
-                "a template with `network_interface` blocks takes its security groups there".to_owned(),
-                "move `security_groups` into the block".to_owned(),
-            ));
-        }
-        mistakes
+        check::check(inputs)
     }
 
     fn keeps(&self, record: &Record) -> Vec<String> {
@@ -279,6 +270,27 @@ pub async fn at_version(
     inputs.retain(|name, _| BESIDE_DATA.contains(&name.as_str()));
     inputs.extend(found.launch_template_data().map(live::inputs).unwrap_or_default());
     Ok(Some(inputs))
+}
+
+/// What instances of a version are launched from and is gone: the version, or its image. None where both are there,
+/// or the image is a parameter's, which is looked up at the launch.
+pub async fn gone(cloud: &Cloud, version: &super::fleet::Template) -> Result<Option<String>, Error> {
+    let Some(number) = version.number().and_then(|number| i64::try_from(number).ok()) else {
+        return Ok(None);
+    };
+    let versions = match versions::all(cloud, &version.id).await {
+        Err(error) if error.is_not_found() => Vec::new(),
+        answer => answer?,
+    };
+    let found = versions.iter().find(|one| one.version_number() == Some(number));
+    let Some(data) = found.and_then(|one| one.launch_template_data()) else {
+        return Ok(Some(format!("version {number} of its launch template")));
+    };
+    let Some(image) = data.image_id().filter(|image| image.starts_with("ami-")).map(str::to_owned) else {
+        return Ok(None);
+    };
+    let there = super::image::usable(cloud, [&image]).await?;
+    Ok((!there.contains(&image)).then(|| format!("its image {image}")))
 }
 
 fn version_output(version: &LaunchTemplateVersion) -> Value {

@@ -284,7 +284,8 @@ impl Kind for ListenerRule {
                     .to_owned(),
             )
         });
-        wrong.into_iter().collect()
+        let groups = protocol.and_then(|protocol| actions::beside("action", protocol, inputs, named));
+        wrong.or(groups).into_iter().collect()
     }
 
     fn traffic(&self, inputs: &Object) -> Traffic {

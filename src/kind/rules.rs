@@ -34,7 +34,15 @@ pub fn instance_type(name: &Value) -> Vec<Wrong> {
     form("instance type", name, fits, "write one such as `t3.small`")
 }
 
-/// A rule for a list that needs at least one item.
+/// A rule for the most that is paid for spot capacity ([model] InstancesDistribution, SpotMarketOptions).
+pub fn price(price: &Value) -> Vec<Wrong> {
+    let dollars =
+        |text: &str| text.bytes().all(|c| c.is_ascii_digit() || c == b'.') && text.parse::<f64>().is_ok();
+    let fits = |text: &str| dollars(text) && text.parse::<f64>().is_ok_and(|dollars| dollars > 0.001);
+    form("price", price, fits, "write dollars an hour, more than 0.001, such as \"0.05\"")
+}
+
+/// A rule for a list that AWS takes with one item at least.
 pub fn filled(list: &Value) -> Vec<Wrong> {
     let message = || ("", "it is empty".to_owned(), "name one at least, or take the line away".to_owned());
     (list.as_list() == Some(&[])).then(message).into_iter().collect()
@@ -65,6 +73,16 @@ mod tests {
         }
         for bad in ["", "200,", "299-200", "199", "200-500", "2xx", "200 - 299"] {
             assert!(!is_codes(bad, 200, 499), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_price_is_dollars() {
+        for good in ["0.05", "1", "12.3456", ".5"] {
+            assert!(price(&good.into()).is_empty(), "{good}");
+        }
+        for bad in ["", ".", "0.001", "0", "-1", "1e3", "$1", "inf", "NaN", "1,5"] {
+            assert_eq!(price(&bad.into()).len(), 1, "{bad}");
         }
     }
 

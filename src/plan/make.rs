@@ -148,7 +148,13 @@ pub fn with_dependencies(program: &View<'_>, addresses: BTreeSet<Address>) -> BT
     closure(&program.nodes.iter().map(needs).collect(), addresses)
 }
 
-/// The addresses that the command line's targets select; `None` if it has no targets.
+/// Whether a value that was kept is of the resource that the file names now: that may have been made anew.
+fn is_of_one(had: &Value, now: Option<&Value>) -> bool {
+    let id = |value: &Value| value.get("id").as_str().map(str::to_owned);
+    now.is_none_or(|now| id(had) == id(now))
+}
+
+/// What a command line's targets select of the stack; none where it has no targets.
 pub fn targeted(program: &View<'_>, options: &Options) -> Option<BTreeSet<Address>> {
     if options.targets.is_empty() {
         return None;
@@ -249,7 +255,7 @@ impl Decide<'_> {
         let Some(evaluated) = self.program.evaluate(node, &self.known, &mut mistakes) else {
             return Err(PlanError::stack(self.program, mistakes));
         };
-        let inputs = resolve(kind.schema(), &evaluated.inputs, &self.known);
+        let mut inputs = resolve(kind.schema(), &evaluated.inputs, &self.known);
         let outputs = match (record, live) {
             (Some(record), Some(live)) => self.compare(node, kind, record, live, &evaluated, inputs)?,
             (Some(record), None) => {
@@ -257,6 +263,15 @@ impl Decide<'_> {
                     address: address.clone(),
                     kind: DriftKind::Gone { id: record.id.clone() },
                 });
+                for name in self.program.launched_again(address).iter().copied() {
+                    match record.inputs.get(name) {
+                        Some(had) if is_of_one(had, inputs.get(name)) => {
+                            inputs.insert(name.to_owned(), had.clone());
+                        }
+                        Some(_) => {}
+                        None => drop(inputs.shift_remove(name)),
+                    }
+                }
                 self.create(kind, address, &evaluated, inputs, None, self.records.next_generation(address))
             }
             (None, _) => {

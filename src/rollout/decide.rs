@@ -99,6 +99,17 @@ pub enum Refused {
 }
 
 impl Refused {
+    pub fn deployment(&self) -> &str {
+        match self {
+            Self::UnderWay { deployment, .. }
+            | Self::GoesBack { deployment, .. }
+            | Self::JudgedOtherwise { deployment, .. }
+            | Self::OnLive { deployment, .. }
+            | Self::Irreversible { deployment, .. }
+            | Self::GateGone { deployment, .. } => deployment,
+        }
+    }
+
     pub fn help(&self) -> String {
         match self {
             Self::JudgedOtherwise { strategy, .. } => format!(

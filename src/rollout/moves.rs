@@ -22,6 +22,7 @@ use crate::rollout::verify::{self, Broken, Proof};
 use crate::secrets::hidden;
 use crate::stack::{Known, Program, View};
 use crate::state::Snapshot;
+use crate::terminal::about;
 use crate::value::Value;
 
 /// The intents of all deployments, and the reads that they rest on.
@@ -130,7 +131,8 @@ pub(super) async fn moves(
             .map_err(|wrong| match wrong {
                 Wrong::Mistakes(mistakes) => PlanError::stack(&program, mistakes).into(),
                 Wrong::Refused(refused) => {
-                    Error::refused("bgform::plan::under_way", refused.to_string(), refused.help())
+                    let help = about(refused.deployment(), &refused.help()).into_owned();
+                    Error::refused("bgform::plan::under_way", refused.to_string(), help)
                 }
             })?;
     let (mut fleets, mut idle) = (HashMap::new(), HashMap::new());
@@ -175,7 +177,7 @@ pub(super) async fn moves(
     for intent in &intents {
         let Some(carries) = fleets.get(&intent.name) else { continue };
         let seam = names::fleet(snapshot, &intent.name);
-        super::beside::beside(cloud, intent, seam, carries, &mut made.plan).await?;
+        super::beside::beside(cloud, intent, seam, carries, snapshot, &mut made.plan).await?;
     }
     let known = &made.known;
     let steps = &made.plan.steps;

@@ -4,6 +4,9 @@
 use super::moves::{Rollouts, both_fleets, moves};
 use super::{Engine, Error, account, same_account};
 use crate::cloud::Cloud;
+use crate::deployment::names;
+use crate::facts::Stage;
+use crate::kind::fleet::Template;
 use crate::plan::{self, Basis, Made, Options};
 use crate::secrets;
 use crate::stack::Known;
@@ -60,7 +63,43 @@ impl Plan {
         Ok(())
     }
 
-    /// Tells whether the state is still the one that the plan was made from.
+    /// Holds what the rollouts launch again against the account: a release whose image is gone comes up no more.
+    ///
+    /// # Errors
+    /// That it is gone, or AWS cannot be asked.
+    pub async fn launchable(&self, cloud: &Cloud) -> Result<(), Error> {
+        for intent in &self.rollouts.intents {
+            let Some(rollout) = intent.facts.rollout.as_ref().filter(|rollout| rollout.is_back()) else {
+                continue;
+            };
+            let origin = rollout.origin.as_ref().filter(|_| rollout.stages.contains(&Stage::Restore));
+            let version = match origin {
+                Some(origin) => {
+                    Some(Template { id: origin.template.clone(), version: origin.version.clone() })
+                }
+                None if rollout.stages.contains(&Stage::Raise) => {
+                    let [_, idle] = both_fleets(cloud, &self.snapshot, intent).await?;
+                    idle.and_then(|fleet| fleet.template)
+                }
+                None => None,
+            };
+            let Some(version) = version else { continue };
+            if let Some(gone) = names::fleet(&self.snapshot, &intent.name).gone(cloud, &version).await? {
+                let (name, release) = (&intent.name, &rollout.release.label);
+                return Err(Error::refused(
+                    "bgform::deployment::gone",
+                    format!("release {release} of `{name}` cannot be launched again: {gone} is gone"),
+                    format!(
+                        "nothing was changed. Ship it anew from an image that is there: `bgform apply` with release \
+                         {release}"
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the state is still what the plan was made from.
     ///
     /// # Errors
     /// When it cannot be read.

@@ -8,10 +8,11 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::deployment::names;
 use crate::facts::{Colour, Deployment};
-use crate::kind::router::Shares;
+use crate::kind::router::{Router, Shares};
 use crate::kind::{self, Live};
 use crate::plan::diff::diff;
 use crate::plan::observe::{Item, overlaid, read_all, remembered};
+use crate::plan::records::Records;
 use crate::plan::step::{Action, Step};
 use crate::plan::{Plan, PlanError};
 use crate::state::{Record, Snapshot};
@@ -41,12 +42,29 @@ pub async fn plan(
     let mut steps = Vec::new();
     for (Item { address, record, .. }, live) in items.iter().zip(read) {
         let router = kind::router(&address.kind);
-        let live = match live {
-            Some(live) => live,
-            // The step that changes it reports that it is gone.
-            None if router.is_some() => remembered(record),
-            // A plan of the whole stack creates it again.
-            None => continue,
+        let weighed = |router: &dyn Router, mut inputs: Object| {
+            let weighed = router.weighed(&record.inputs, &|group| weight(snapshot, name, facts, group));
+            inputs.insert(router.forward().to_owned(), weighed);
+            inputs
+        };
+        let live = match (live, router) {
+            (Some(live), _) => live,
+            // Without it nobody has the traffic that the way back gives.
+            (None, Some(router)) if !names::is_preview(address, name) => {
+                let generation = Records::new(snapshot).next_generation(address);
+                let again = weighed(router, record.inputs.clone());
+                let create = Action::Create { generation, replaces: None };
+                let after = vec![steps.len()];
+                steps.push(Step { live: None, ..step(address, record, remembered(record), again, create) });
+                let why = "it is gone already".to_owned();
+                let forget = Action::Forget { id: record.id.clone(), deposed: true, why };
+                let old = record.inputs.clone();
+                steps.push(Step { after, ..step(address, record, remembered(record), old, forget) });
+                continue;
+            }
+            (None, Some(_)) => remembered(record),
+            // A plan of the whole stack makes it again.
+            (None, None) => continue,
         };
         if router.is_some() && names::is_preview(address, name) {
             if facts.previews.is_empty() {
@@ -59,9 +77,7 @@ pub async fn plan(
         if let Some(router) = router {
             // Edits to where the router forwards are overruled; its other attributes are left alone.
             inputs.retain(|name, _| record.inputs.contains_key(name));
-            let weighed = router.weighed(&record.inputs, &|group| weight(snapshot, name, facts, group));
-            inputs.insert(router.forward().to_owned(), weighed);
-            steps.extend(update(address, record, live, inputs));
+            steps.extend(update(address, record, live, weighed(router, inputs)));
             continue;
         }
         let colour = Colour::BOTH.into_iter().find(|colour| address.key.as_deref() == Some(colour.name()));

@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_millis(1500);
 /// Serves until SIGTERM; requests that are open then are still answered.
 ///
 /// `GET /`, and all below `below` where that is set, answers `hello from RELEASE on INSTANCE_ID (ZONE)`, `GET /healthz` answers `ok`; both
-/// have the header `X-Release`, which is the content of the file `release` in `folder`. Each request
+/// have the header `X-Release`, which is the content of the file `release` in `folder`, or the variable `RELEASE`. Each request
 /// but those for `/healthz` is a line in `folder/requests.log`: `UNIX_MILLIS RELEASE
 /// STATUS`. Beyond its bound the older lines are in `requests.log.1`, or gone.
 pub async fn serve(host: IpAddr, port: u16, folder: PathBuf, below: Option<String>) -> io::Result<()> {
@@ -97,7 +97,8 @@ impl Service {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let release = release.unwrap_or_else(|| "unreleased".to_owned());
+        let release =
+            release.or_else(|| std::env::var("RELEASE").ok()).unwrap_or_else(|| "unreleased".to_owned());
         let told = |name: &str| std::env::var(name).unwrap_or_else(|_| "nowhere".to_owned());
         let hello =
             format!("hello from {release} on {} ({})\n", told("INSTANCE_ID"), told("AVAILABILITY_ZONE"));

@@ -17,6 +17,7 @@
 use bgform_clock as clock;
 
 pub mod api;
+pub mod application_autoscaling;
 pub mod autoscaling;
 pub mod balancer;
 pub mod cloudwatch;
@@ -25,6 +26,7 @@ mod connections;
 pub mod control;
 pub mod door;
 pub mod ec2;
+pub mod ecs;
 pub mod elbv2;
 pub mod faults;
 pub mod hello;

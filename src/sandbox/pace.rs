@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Durations of the region's own work, by the region's clock. AWS publishes none of them; the defaults are
 /// long enough for every state to be observed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Pace {
     /// `pending` → `running`.
     pub launch: Duration,
@@ -20,6 +21,10 @@ pub struct Pace {
     pub load_balancer: Duration,
     /// `running` → Systems Manager knows the instance.
     pub agent: Duration,
+    /// A task `PROVISIONING`, `ACTIVATING` and `DEPROVISIONING`: each of them.
+    pub task: Duration,
+    /// How long a task that nothing checks runs before its service counts it as healthy; 40 s on AWS.
+    pub task_settles: Duration,
 }
 
 impl Default for Pace {
@@ -31,6 +36,8 @@ impl Default for Pace {
             image: Duration::from_millis(800),
             load_balancer: Duration::from_millis(800),
             agent: Duration::from_millis(300),
+            task: Duration::from_millis(300),
+            task_settles: Duration::from_secs(1),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::log::{self, Log};
 use super::network::{self, Claim};
 use super::pace::Pace;
 use super::state::State;
-use super::{ec2, elbv2, ssm};
+use super::{ec2, ecs, elbv2, ssm};
 use crate::clock::{self, Clock};
 
 /// Maximum number of rounds through the services in one turn; the rest waits for the next.
@@ -207,6 +207,18 @@ impl Region {
         self.saved().await
     }
 
+    /// Waits until the state has what is looked for.
+    pub async fn until<T>(&self, found: impl Fn(&State) -> Option<T>) -> Option<T> {
+        let mut newest = self.newest.subscribe();
+        loop {
+            newest.mark_unchanged();
+            if let Some(found) = found(&self.look()) {
+                return Some(found);
+            }
+            newest.changed().await.ok()?;
+        }
+    }
+
     /// Requests that came to targets since the start, by target group ARN.
     pub fn requests(&self) -> std::collections::BTreeMap<String, u64> {
         let groups = self.balancer.traffic().groups.into_iter();
@@ -231,6 +243,7 @@ impl Region {
                     Report::Compute(report) => {
                         ec2::reported(state, report, now);
                         ssm::reported(state, report, now);
+                        ecs::reported(state, report, now);
                     }
                     Report::Balancer(report) => elbv2::reported(state, report, now),
                 }
@@ -256,6 +269,7 @@ impl Region {
         };
         let mut wanted = ec2::wanted(&state);
         wanted.commands = ssm::wanted(&state);
+        ecs::wanted(&state, &mut wanted);
         self.compute.want(wanted);
         self.balancer.publish(Arc::new(elbv2::config(&state)));
         self.told.send_replace(number);

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::application_autoscaling::ApplicationAutoScaling;
 use super::autoscaling::AutoScaling;
 use super::cloudwatch::CloudWatch;
 use super::ec2::Ec2;
+use super::ecs::Ecs;
 use super::elbv2::Elbv2;
 use super::pace::Pace;
 use super::ssm::Ssm;
@@ -34,6 +36,10 @@ pub struct State {
     pub elbv2: Elbv2,
     pub ssm: Ssm,
     pub cloudwatch: CloudWatch,
+    #[serde(default)]
+    pub ecs: Ecs,
+    #[serde(default)]
+    pub application_autoscaling: ApplicationAutoScaling,
 }
 
 /// The answer of a call with a client token, for its repeat.
@@ -104,6 +110,8 @@ impl State {
             elbv2: Elbv2::default(),
             ssm: Ssm::default(),
             cloudwatch: CloudWatch::default(),
+            ecs: Ecs::default(),
+            application_autoscaling: ApplicationAutoScaling::default(),
         };
         super::ec2::furnish(&mut state, now);
         state

@@ -37,7 +37,9 @@ pub(super) struct Lowered {
     routers: HashMap<String, Vec<Address>>,
     /// Attributes of a deployment's colours that keep their values, by address.
     pub frozen: HashMap<Address, Vec<&'static str>>,
-    /// Attributes of the colours that scaling policies and retirements change.
+    /// What fleets of colours with a release launch, where that stays as it is.
+    pub launched: HashMap<Address, Vec<&'static str>>,
+    /// Attributes of theirs that scaling policies and retirements change.
     pub others: HashMap<Address, Vec<&'static str>>,
 }
 
@@ -66,6 +68,7 @@ impl Lowered {
             given.extend(lowered.given.into_iter().map(|given| (name.clone(), given)));
             all.routers.insert(text.clone(), lowered.routers);
             all.frozen.extend(lowered.frozen);
+            all.launched.extend(lowered.launched);
             all.others.extend(lowered.others);
         }
         let declared = declare_beside(&program.declarations, blocks, &Registry, mistakes);

@@ -451,6 +451,74 @@ fn a_listener_speaks_what_its_load_balancer_does_and_has_rules_where_there_are_s
     says(&stack("network", "TCP", true), "does_not_fit", "listener.web", "default action");
     says(&stack("application", "TCP", false), "does_not_fit", "\"TCP\"", "type = \"network\"");
     says(&stack("network", "HTTP", false), "does_not_fit", "\"HTTP\"", "type = \"application\"");
+    // Targets speak what the listener does.
+    let mixed = stack("network", "TLS", false).replacen("\"TLS\"", "\"TCP\"", 1);
+    says(&mixed, "does_not_fit", "default_action", "protocol is TCP or TCP_UDP");
+    let plain = stack("application", "HTTP", true)
+        .replace("port = 80\n  protocol = \"HTTP\"\n}", "port = 80\n  protocol = \"TCP\"\n}");
+    let (_, twice) = load(&format!("{HEAD}{plain}"), &[]);
+    assert_eq!(twice.len(), 2, "the listener and the rule: {twice:?}");
+    let dual = stack("network", "UDP", false).replacen(
+        "\"network\"",
+        "\"network\"\n  ip_address_type = \"dualstack\"",
+        1,
+    );
+    says(&dual, "does_not_fit", "\"UDP\"", "ip_address_type = \"ipv4\"");
+}
+
+#[test]
+fn what_aws_refuses_of_a_load_balancer_is_told() {
+    let balancer = |of: &str, more: &str| {
+        format!("load_balancer \"b\" {{\n  type = \"{of}\"\n  subnets = subnets.all\n  {more}\n}}\n")
+    };
+    let bare = "ip_address_type = \"dualstack-without-public-ipv4\"";
+    says(
+        &balancer("network", bare),
+        "does_not_fit",
+        "\"dualstack-without-public-ipv4\"",
+        "write `ip_address_type",
+    );
+    let inside = format!("scheme = \"internal\"\n  {bare}");
+    says(
+        &balancer("application", &inside),
+        "does_not_fit",
+        "\"dualstack-without-public-ipv4\"",
+        "\"dualstack\"",
+    );
+    let logs = "access_logs {\n    bucket = \"b\"\n    prefix = \"x/AWSLogs\"\n  }";
+    says(&balancer("application", logs), "does_not_fit", "\"x/AWSLogs\"", "AWS puts it in");
+    let mapped = |scheme: &str, address: &str| {
+        format!(
+            "load_balancer \"b\" {{\n  type = \"network\"\n  scheme = \"{scheme}\"\n  subnet_mapping {{\n    subnet = \
+             subnets.all[0]\n    {address}\n  }}\n}}\n"
+        )
+    };
+    let (elastic, private) = ("allocation_id = \"eipalloc-1\"", "private_ipv4_address = \"10.0.0.9\"");
+    says(&mapped("internal", elastic), "does_not_fit", "subnet_mapping", "private_ipv4_address");
+    says(&mapped("internet-facing", private), "does_not_fit", "subnet_mapping", "allocation_id");
+    says(&mapped("internal", "ipv6_address = \"fd00::9\""), "does_not_fit", "subnet_mapping", "dualstack");
+    for good in
+        [balancer("application", bare), mapped("internal", private), mapped("internet-facing", elastic)]
+    {
+        let (_, none) = load(&format!("{HEAD}{good}"), &[]);
+        assert!(none.is_empty(), "{none:?}");
+    }
+    let rule = |condition: &str| {
+        format!(
+            "existing listener \"l\" {{\n  id = \"arn:aws:x\"\n}}\nlistener_rule \"r\" {{\n  listener = listener.l\n  priority = \
+             1\n  condition {{\n    {condition}\n  }}\n  action \"fixed_response\" {{\n    status_code = 404\n  }}\n}}\n"
+        )
+    };
+    for wrong in ["localhost", "a.example.com:8443", "10.0.0.1", "a.example.com.", "*"] {
+        let hosts = rule(&format!("host_header = [\"{wrong}\"]"));
+        says(&hosts, "does_not_fit", &format!("[\"{wrong}\"]"), "no digit after the last");
+    }
+    for good in ["*.example.com", "api-*.*", "example.c?m"] {
+        let (_, none) = load(&format!("{HEAD}{}", rule(&format!("host_header = [\"{good}\"]"))), &[]);
+        assert!(none.is_empty(), "{none:?}");
+    }
+    let nowhere = rule("source_ip = [\"255.255.255.255/32\"]");
+    says(&nowhere, "does_not_fit", "[\"255.255.255.255/32\"]", "10.0.0.0/8");
 }
 
 #[test]
@@ -538,7 +606,7 @@ fn a_deployment_that_cannot_have_its_second_release_is_refused() {
              {strategy}\n}}\n"
         )
     };
-    let (five, one) = ("[\"a\", \"b\", \"c\", \"d\", \"e\"]", "[\"a\"]");
+    let (five, one) = ("[\"a.io\", \"b.io\", \"c.io\", \"d.io\", \"e.io\"]", "[\"a.io\"]");
     let preview = "  preview {\n    header = { \"X-Preview\" = \"next\" }\n  }\n";
     let (swap, batches) =
         ("strategy \"blue_green\" {\n  }", "strategy \"in_place\" {\n    run = [\"true\"]\n  }");

@@ -176,7 +176,13 @@ impl<'p> View<'p> {
         ignored.chain(self.lowered.frozen.get(address).into_iter().flatten().copied()).collect()
     }
 
-    /// The attributes of an instance that others may change.
+    /// What a colour's fleet launches, where that stays as it is: one that is gone is made again with what it had,
+    /// not with what the file says by now.
+    pub fn launched_again(&self, address: &Address) -> &[&'static str] {
+        self.lowered.launched.get(address).map_or(&[], Vec::as_slice)
+    }
+
+    /// The attributes of one instance that others change rightly.
     pub fn changed_by_others(&self, address: &Address) -> &[&'static str] {
         self.lowered.others.get(address).map_or(&[], Vec::as_slice)
     }

@@ -145,6 +145,38 @@ until_is $'healthy\thealthy' aws elbv2 describe-target-health --target-group-arn
   --query 'TargetHealthDescriptions[].TargetHealth.State'
 same "$(curl -s -o /dev/null -w '%{http_code}' "http://$address/")" 200
 
+say "a service of containers"
+ip=$(aws elbv2 create-target-group --name cli-ip --protocol HTTP --port 8080 --vpc-id "$vpc" --target-type ip \
+  --health-check-path /healthz --health-check-interval-seconds 5 --health-check-timeout-seconds 2 \
+  --healthy-threshold-count 2 --query 'TargetGroups[0].TargetGroupArn')
+aws elbv2 modify-target-group-attributes --target-group-arn "$ip" \
+  --attributes Key=deregistration_delay.timeout_seconds,Value=1 >/dev/null
+shipped=$(aws elbv2 create-rule --listener-arn "$listener" --priority 50 \
+  --conditions Field=query-string,QueryStringConfig='{Values=[{Key=ecs,Value=1}]}' \
+  --actions "Type=forward,TargetGroupArn=$ip" --query 'Rules[0].RuleArn')
+aws ecs create-cluster --cluster-name cli >/dev/null
+for release in 1.0 2.0; do
+  aws ecs register-task-definition --family cli-web --network-mode awsvpc --requires-compatibilities FARGATE \
+    --cpu 256 --memory 512 --container-definitions \
+    "[{\"name\":\"web\",\"image\":\"bgform-hello:$release\",\"portMappings\":[{\"containerPort\":8080}]}]" >/dev/null
+done
+aws ecs create-service --cluster cli --service-name web --task-definition cli-web:1 --desired-count 2 \
+  --launch-type FARGATE --network-configuration "awsvpcConfiguration={subnets=[$one,$two]}" \
+  --load-balancers "targetGroupArn=$ip,containerName=web,containerPort=8080" >/dev/null
+aws ecs wait services-stable --cluster cli --services web
+until_is $'healthy\thealthy' aws elbv2 describe-target-health --target-group-arn "$ip" \
+  --query 'TargetHealthDescriptions[].TargetHealth.State'
+same "$(curl -s -D - -o /dev/null "http://$address/?ecs=1" | tr -d '\r' | sed -n 's/^x-release: //p')" 1.0
+aws ecs update-service --cluster cli --service web --task-definition cli-web:2 >/dev/null
+aws ecs wait services-stable --cluster cli --services web
+same "$(curl -s -D - -o /dev/null "http://$address/?ecs=1" | tr -d '\r' | sed -n 's/^x-release: //p')" 2.0
+refused InvalidParameterException aws ecs delete-service --cluster cli --service web
+aws ecs delete-service --cluster cli --service web --force >/dev/null
+aws ecs wait services-inactive --cluster cli --services web
+aws elbv2 delete-rule --rule-arn "$shipped"
+aws elbv2 delete-target-group --target-group-arn "$ip"
+same "$(aws ecs delete-cluster --cluster cli --query cluster.status)" INACTIVE
+
 say "what the alarm saw"
 until_is 1 aws cloudwatch describe-alarm-history --alarm-name cli-errors --history-item-type StateUpdate \
   --query 'length(AlarmHistoryItems[?HistorySummary==`Alarm updated from INSUFFICIENT_DATA to ALARM`])'

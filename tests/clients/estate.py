@@ -11,6 +11,7 @@ botocore knows, and calls that were refused otherwise than AWS refuses them. Exi
 import sys
 
 import compute
+import containers
 import refusals
 import traffic
 import watch
@@ -18,7 +19,8 @@ from shapes import checked_session
 from walk import Walk
 
 STEPS = [compute.look_around, compute.network, compute.launch_template, compute.instance,
-         compute.commands, compute.image, traffic.load_balancer, traffic.fleet, watch.metrics,
+         compute.commands, compute.image, traffic.load_balancer, traffic.fleet,
+         containers.cluster, containers.task, containers.service, containers.schedule, watch.metrics,
          watch.describe_all]
 
 
@@ -28,6 +30,7 @@ def main():
     for step in STEPS:
         walk.step(step.__name__, lambda: step(walk))  # noqa: B023
     wrong, count = refusals.check(session, walk.things)
+    walk.step("tear_down", lambda: containers.tear_down(walk))
     walk.step("tear_down", lambda: watch.tear_down(walk))
     for line in walk.failures:
         print("STEP  ", line)

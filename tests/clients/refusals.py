@@ -204,7 +204,37 @@ def cloudwatch(client, things):
     ]
 
 
-TABLES = {"ec2": ec2, "elbv2": elbv2, "autoscaling": autoscaling, "ssm": ssm, "cloudwatch": cloudwatch}
+def ecs(client, things):
+    c, web = client, {"cluster": "clients", "service": "web"}
+    run = {"cluster": "clients", "taskDefinition": things["definition"], "networkConfiguration": things["awsvpc"]}
+    bad = "InvalidParameterException"
+    return [
+        (lambda: c.list_services(cluster="nobody"), "ClusterNotFoundException"),
+        (lambda: c.delete_cluster(cluster="nobody"), "ClusterNotFoundException"),
+        (lambda: c.delete_cluster(cluster="clients"), "ClusterContainsServicesException"),
+        (lambda: c.describe_services(cluster="clients", services=[]), bad),
+        (lambda: c.update_service(cluster="clients", service="nobody"), "ServiceNotFoundException"),
+        (lambda: c.delete_service(**web), bad),
+        (lambda: c.update_service(taskDefinition="nobody", **web), "ClientException"),
+        (lambda: c.describe_task_definition(taskDefinition="nobody"), "ClientException"),
+        (lambda: c.deregister_task_definition(taskDefinition="clients-web"), "ClientException"),
+        (lambda: c.register_task_definition(family="x", containerDefinitions=[]), "ClientException"),
+        (lambda: c.register_task_definition(family="x", containerDefinitions=[{"name": "a", "image": "b"}]),
+         "ClientException"),
+        (lambda: c.run_task(launchType="EC2", **run), bad),
+        (lambda: c.run_task(count=11, **run), bad),
+        (lambda: c.run_task(clientToken="once", **run), "ConflictException"),
+        (lambda: c.run_task(platformVersion="9.9.9", **run), "PlatformUnknownException"),
+        (lambda: c.run_task(launchType="NONE", **run), bad),
+        (lambda: c.stop_task(cluster="clients", task="0" * 32), bad),
+        (lambda: c.list_tasks(cluster="clients", serviceName="nobody"), "ServiceNotFoundException"),
+        (lambda: c.list_tags_for_resource(resourceArn=things["cluster"].replace("clients", "nobody")), bad),
+        (lambda: c.put_cluster_capacity_providers(cluster="clients", capacityProviders=["nobody"],
+                                                  defaultCapacityProviderStrategy=[]), bad),
+    ]
+
+
+TABLES = {"ec2": ec2, "elbv2": elbv2, "autoscaling": autoscaling, "ssm": ssm, "cloudwatch": cloudwatch, "ecs": ecs}
 
 
 def check(session, things):

@@ -17,6 +17,7 @@ class Walk:
         self.things = {}
         self.ec2, self.elb = session.client("ec2"), session.client("elbv2")
         self.asg, self.ssm = session.client("autoscaling"), session.client("ssm")
+        self.ecs = session.client("ecs")
         self.cloudwatch, self.sts = session.client("cloudwatch"), session.client("sts")
 
     def step(self, name, part):

@@ -68,7 +68,7 @@ def tear_down(walk):
     if group(walk):
         asg.delete_auto_scaling_group(AutoScalingGroupName="clients-asg", ForceDelete=True)
         until("group", lambda: group(walk), None)
-    for color in ["blue", "green"]:
+    for color in ["blue", "green", "ip"]:
         if color in t:
             until(f"deletion of {color}", lambda: code_of(
                 lambda: elb.delete_target_group(TargetGroupArn=t[color])), None)  # noqa: B023

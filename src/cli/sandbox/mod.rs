@@ -34,7 +34,7 @@ enum SandboxCommand {
     Down(DirArg),
     /// Print settings for other AWS clients: eval "$(bgform sandbox env)"
     Env(env::EnvArgs),
-    /// Show its instances, load balancers, calls and faults
+    /// Show its instances, services, load balancers, calls and faults
     Status(status::StatusArgs),
     /// Print an instance's console, the calls, the requests, or the sandbox's own log
     Logs(logs::LogsArgs),
@@ -44,7 +44,7 @@ enum SandboxCommand {
     Image(ImageArgs),
     /// Show, set or clear faults
     Fault(FaultCommand),
-    /// Kill the processes of an instance, as a crash does
+    /// Kill the processes of an instance or a task, as a crash does
     Crash(CrashArgs),
     /// The service of the base images
     #[command(hide = true)]
@@ -69,7 +69,7 @@ pub struct FaultArgs {
 
 #[derive(Debug, clap::Args)]
 struct ImageArgs {
-    /// The name of the image.
+    /// The name of the image; REPOSITORY:TAG makes a container image.
     #[arg(value_name = "NAME")]
     name: String,
     /// The folder, copied now; later changes do not reach the image.
@@ -96,8 +96,8 @@ struct FaultCommand {
 
 #[derive(Debug, clap::Args)]
 struct CrashArgs {
-    /// The id of the instance.
-    #[arg(value_name = "i-...")]
+    /// The id of the instance or the task.
+    #[arg(value_name = "ID")]
     instance: String,
     #[command(flatten)]
     dir: DirArg,

@@ -12,7 +12,7 @@ use crate::sandbox::control::{Client, RegionStatus, Status};
 #[command(
     after_help = "It exits with 1 where none runs. The JSON has version, pid, endpoint, folder, since, now, \
                         faults, and regions with name, account, network, instances by state, groups, \
-                        load_balancers, calls by action, and failure: why the state cannot be written.\n\n\
+                        load_balancers, services, tasks by status, calls by action, and failure: why the state cannot be written.\n\n\
                         Examples:\n  bgform sandbox status\n  \
                         bgform sandbox status --json | jq -r '.regions[].load_balancers[].dns_name'"
 )]
@@ -81,6 +81,17 @@ fn of_region(text: &mut String, region: &RegionStatus) {
     for balancer in &region.load_balancers {
         let _ =
             writeln!(text, "  load balancer {}: {} at {}", balancer.name, balancer.state, balancer.dns_name);
+    }
+    for service in &region.services {
+        let _ = writeln!(
+            text,
+            "  ECS service {} in {}: {}, {} of {} tasks running, {}",
+            service.name, service.cluster, service.status, service.running, service.desired, service.rollout
+        );
+    }
+    if !region.tasks.is_empty() {
+        let tasks: Vec<_> = region.tasks.iter().map(|(status, count)| format!("{count} {status}")).collect();
+        let _ = writeln!(text, "  tasks: {}", tasks.join(", "));
     }
     let mut calls: Vec<_> = region.calls.iter().collect();
     calls.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), (*name).clone()));

@@ -1,8 +1,8 @@
 //! The blocks of an `autoscaling_group` that have many attributes of their own. Makes no call.
 
 use super::schema::{LAUNCHING, REQUESTS_PER_TARGET, SIZE, TERMINATING, YEAR};
-use crate::kind::rules::form;
-use crate::kind::schema::{Attribute, NOT_AT_CREATE, Type, attribute, characters};
+use crate::kind::rules::{form, price};
+use crate::kind::schema::{Attribute, NOT_AT_CREATE, Type, Wrong, attribute, characters};
 use crate::value::{Object, Value};
 
 const TWO_DAYS: u64 = 172_800;
@@ -62,7 +62,8 @@ pub fn distribution() -> Vec<Attribute> {
             "How Spot pools are chosen.",
         ),
         attribute("spot_instance_pools", Type::Integer { min: 1, max: 20 }, "Pools, for lowest-price."),
-        attribute("spot_max_price", Type::String { max: 255 }, "The most to pay for an hour of a unit."),
+        attribute("spot_max_price", Type::String { max: 255 }, "The most to pay for an hour of a unit.")
+            .rule(price),
     ]
 }
 
@@ -90,8 +91,13 @@ pub fn hooks() -> Type {
 }
 
 pub fn policies() -> Type {
-    let predefined =
-        &["ASGAverageCPUUtilization", "ASGAverageNetworkIn", "ASGAverageNetworkOut", REQUESTS_PER_TARGET];
+    let predefined = &[
+        "ASGAverageCPUUtilization",
+        "ASGAverageCPUUtilizationHighResolution",
+        "ASGAverageNetworkIn",
+        "ASGAverageNetworkOut",
+        REQUESTS_PER_TARGET,
+    ];
     let statistic = &["Average", "Minimum", "Maximum", "SampleCount", "Sum"];
     let customized = vec![
         attribute("metric_name", Type::String { max: 255 }, "The metric's name.").required(),
@@ -110,7 +116,8 @@ pub fn policies() -> Type {
             Type::String { max: 1023 },
             "For ALBRequestCountPerTarget: the load balancer's and the target group's arn_suffix with a \
              slash between them; in a deployment the latter is `self.target_group.arn_suffix`.",
-        ),
+        )
+        .rule(label),
         attribute("customized_metric", Type::Block(customized), "Any other CloudWatch metric."),
         attribute("target_value", Type::Number { min: 0.0, max: 1e15 }, "What it is kept at.").required(),
         attribute("disable_scale_in", Type::Bool, "Only ever scale out.").default(false),
@@ -124,7 +131,26 @@ pub fn policies() -> Type {
     Type::Blocks { attributes, ordered: false, max: 50 }
 }
 
-/// bgform's own settings for the group; the API does not have them.
+/// The parts of two ARNs ([model] PredefinedMetricSpecification).
+fn label(label: &Value) -> Vec<Wrong> {
+    let fits = |label: &str| {
+        let parts: Vec<&str> = label.split('/').collect();
+        matches!(parts.as_slice(), ["app", _, _, "targetgroup", _, _]) && !parts.contains(&"")
+    };
+    form("load balancer and target group", label, fits, "write \"app/NAME/ID/targetgroup/NAME/ID\"")
+}
+
+/// [model] AlarmSpecification.
+fn alarms(alarms: &Value) -> Vec<Wrong> {
+    let many = alarms.as_list().map(<[_]>::len).filter(|count| *count > 10);
+    let told =
+        |count| ("", format!("a refresh has at most 10 alarms, and here are {count}"), TAKE.to_owned());
+    many.map(told).into_iter().collect()
+}
+
+const TAKE: &str = "take some away, or combine them in a composite alarm";
+
+/// What bgform does with the group; the API does not know it.
 pub fn own() -> Vec<Attribute> {
     let percent = |min, max| Type::Percent { min, max };
     let refresh = vec![
@@ -141,7 +167,8 @@ pub fn own() -> Vec<Attribute> {
         attribute("bake_time", Type::Duration { min: 0, max: TWO_DAYS }, "A pause at the end."),
         attribute("skip_matching", Type::Bool, "Leave instances alone that are up to date.").default(true),
         attribute("auto_rollback", Type::Bool, "Go back to the old version when it fails.").default(true),
-        attribute("alarms", Type::string().set(), "Names of CloudWatch alarms that fail it."),
+        attribute("alarms", Type::String { max: 255 }.set(), "Names of CloudWatch alarms that fail it.")
+            .rule(alarms),
         attribute(
             "scale_in_protected_instances",
             Type::Choice(&["Refresh", "Wait"]),

@@ -2,6 +2,7 @@
 //! hold unknowns and references; attribute, message and help go out. Makes no call.
 
 use super::schema::REQUESTS_PER_TARGET;
+use crate::kind::Named;
 use crate::value::{Object, Value, format_number};
 
 pub type Mistake = (&'static str, String, String);
@@ -37,6 +38,10 @@ pub fn check(inputs: &Object) -> Vec<Mistake> {
         metric(policy, &mut mistakes);
     }
     overrides(get("mixed_instances").get("override"), &mut mistakes);
+    pools(get("mixed_instances").get("instances_distribution"), &mut mistakes);
+    for hook in get("lifecycle_hook").as_list().unwrap_or_default() {
+        notification(hook, &mut mistakes);
+    }
     if get("health_check_type").as_str() == Some("ELB") && get("target_groups").as_list() == Some(&[]) {
         mistakes.push((
             "health_check_type",
@@ -176,7 +181,51 @@ fn metric(policy: &Value, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// Either all types have a weight or none (API_LaunchTemplateOverrides).
+/// [model] InstancesDistribution: the other strategies choose the pools themselves.
+fn pools(distribution: &Value, mistakes: &mut Vec<Mistake>) {
+    let strategy = distribution.get("spot_allocation_strategy").as_str();
+    if !distribution.get("spot_instance_pools").is_null()
+        && let Some(strategy) = strategy.filter(|strategy| *strategy != "lowest-price")
+    {
+        mistakes.push((
+            "mixed_instances",
+            format!("spot_instance_pools is for the strategy lowest-price, and this one is {strategy}"),
+            "take spot_instance_pools away".to_owned(),
+        ));
+    }
+}
+
+/// [model] PutLifecycleHookType: who is told, and the role that may tell.
+fn notification(hook: &Value, mistakes: &mut Vec<Mistake>) {
+    let (target, role) = (hook.get("notification_target"), hook.get("role"));
+    let (there, missing) = match (target.is_null(), role.is_null()) {
+        (false, true) => ("notification_target", "role"),
+        (true, false) => ("role", "notification_target"),
+        _ => return,
+    };
+    let name = hook.get("name").as_str().unwrap_or("lifecycle_hook");
+    mistakes.push((
+        "lifecycle_hook",
+        format!("`{name}` has a {there} and no {missing}"),
+        format!("add `{missing} = \"arn:aws:...\"`, or take {there} away"),
+    ));
+}
+
+/// An instance refresh with a way back wants images by their ids ([model] RefreshPreferences).
+pub fn beside(inputs: &Object, named: Named<'_>) -> Option<Mistake> {
+    let refresh = inputs.get("instance_refresh")?;
+    let template = named(inputs.get("launch_template")?)?;
+    let parameter = template.get("image")?.as_str().is_some_and(|image| image.starts_with("resolve:ssm:"));
+    (parameter && refresh.get("auto_rollback").as_bool() == Some(true)).then(|| {
+        (
+            "instance_refresh",
+            "an instance refresh does not roll back to an image that a parameter names".to_owned(),
+            "write `auto_rollback = false`, or the image's id in the launch template".to_owned(),
+        )
+    })
+}
+
+/// All types have a weight or none (API_LaunchTemplateOverrides).
 fn overrides(overrides: &Value, mistakes: &mut Vec<Mistake>) {
     let items = overrides.as_list().unwrap_or_default();
     let weighted = items.iter().filter(|one| !one.get("weighted_capacity").is_null()).count();

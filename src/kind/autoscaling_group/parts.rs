@@ -11,6 +11,7 @@ use super::read;
 use super::spec::{Hook, Policy, Spec};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
+use crate::kind::elbv2::{self, routes::routes};
 use crate::kind::operation::{Operation, Poll, is_reserved_tag};
 
 /// Maximum number of target groups in a call (API_AttachLoadBalancerTargetGroups).
@@ -130,25 +131,26 @@ async fn put_hook(op: &Operation<'_>, group: &str, hook: &Hook) -> Result<(), Er
     Ok(())
 }
 
+/// Puts policies and takes those away that are gone. `served` are the group's target groups.
 pub async fn policies(
     op: &Operation<'_>,
     group: &str,
-    before: &[Policy],
-    after: &[Policy],
+    (before, after): (&[Policy], &[Policy]),
+    served: &BTreeSet<String>,
 ) -> Result<(), Error> {
     let client = &op.cloud.autoscaling;
     let (put, gone) = changes(before, after);
     for policy in put {
-        op.call(Service::AutoScaling, "PutScalingPolicy", Repeat::Safe, || {
-            client
-                .put_scaling_policy()
-                .auto_scaling_group_name(group)
-                .policy_name(&policy.name)
-                .policy_type("TargetTrackingScaling")
-                .target_tracking_configuration(policy.configuration())
-                .set_estimated_instance_warmup(policy.estimated_instance_warmup)
-                .enabled(policy.enabled)
-                .send()
+        let until = format!("policy `{}` of `{group}` can be made", policy.name);
+        let label = policy.resource_label.as_deref();
+        op.wait(&until, ROUTED_WITHIN, || async {
+            match put_policy(op, group, policy).await {
+                Ok(()) => Ok(Poll::Ready(())),
+                Err(error) if error.is_invalid() && is_routed(op, label, served).await? => {
+                    Ok(Poll::Pending(error.to_string()))
+                }
+                Err(error) => Err(error),
+            }
         })
         .await?;
     }
@@ -161,8 +163,40 @@ pub async fn policies(
     Ok(())
 }
 
-/// The tags of the creating call. bgform's own are not propagated to instances: an instance is found through
-/// its group, and must not carry the operation that created the group.
+/// Auto Scaling learns of a load balancer's rule a while after the load balancer, and refuses a policy by requests
+/// until then. That it is refused for something else looks the same.
+const ROUTED_WITHIN: Duration = Duration::from_secs(60);
+
+/// Whether requests are routed to the target group that a policy counts those of.
+async fn is_routed(
+    op: &Operation<'_>,
+    label: Option<&str>,
+    served: &BTreeSet<String>,
+) -> Result<bool, Error> {
+    let counted = |arn: &&String| label.is_some_and(|label| label.ends_with(elbv2::arn_suffix(arn)));
+    let Some(group) = served.iter().find(counted) else { return Ok(false) };
+    Ok(routes(op.cloud, group).await?.iter().any(|route| route.names(group)))
+}
+
+async fn put_policy(op: &Operation<'_>, group: &str, policy: &Policy) -> Result<(), Error> {
+    let client = &op.cloud.autoscaling;
+    op.call(Service::AutoScaling, "PutScalingPolicy", Repeat::Safe, || {
+        client
+            .put_scaling_policy()
+            .auto_scaling_group_name(group)
+            .policy_name(&policy.name)
+            .policy_type("TargetTrackingScaling")
+            .target_tracking_configuration(policy.configuration())
+            .set_estimated_instance_warmup(policy.estimated_instance_warmup)
+            .enabled(policy.enabled)
+            .send()
+    })
+    .await
+    .map(drop)
+}
+
+/// The tags of the creating call. bgform's own stay with the group: an instance is found through
+/// it, and takes the operation of the group's creation for its own nowhere.
 pub fn creation_tags(op: &Operation<'_>, name: &str, spec: &Spec) -> Vec<Tag> {
     let tags = op.tags(&spec.tags);
     tags.iter()

@@ -8,7 +8,7 @@ use super::places;
 use crate::address::Address;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::ec2::filter;
+use crate::kind::image::usable;
 use crate::kind::preflight::{Begins, Count, Finding, Ground, Said, known, seconds};
 use crate::value::{Object, Value, format_duration};
 
@@ -122,14 +122,19 @@ fn never_retired(one: &Begins<'_>) -> Option<Finding> {
     })
 }
 
-/// Checks that the old colour's image still exists: after its retirement it is raised from that.
+/// What the colours launch from is there: the new one now, and the old one after its retirement.
 ///
 /// # Errors
 /// When EC2 cannot be asked.
 async fn images(cloud: &Cloud, begins: &[&Begins<'_>]) -> Result<Vec<Finding>, Error> {
     let mut wanted: BTreeMap<String, Vec<Address>> = BTreeMap::new();
     let mut found = Vec::new();
+    let mut new: BTreeMap<String, Vec<Address>> = BTreeMap::new();
     for one in begins {
+        // One that is still to be made has no id.
+        if let Some(image) = one.source.inputs.get("image").and_then(Value::as_str) {
+            new.entry(image.to_owned()).or_default().push(one.fleet.address.clone());
+        }
         let Some((address, live)) = &one.live else { continue };
         let (Some(template), Some(record)) = (&live.template, one.made) else { continue };
         if record.id != template.id {
@@ -151,22 +156,28 @@ async fn images(cloud: &Cloud, begins: &[&Begins<'_>]) -> Result<Vec<Finding>, E
     }
     // An id without `ami-` (a parameter's name) is resolved at launch.
     wanted.retain(|image, _| image.starts_with("ami-"));
-    if wanted.is_empty() {
+    new.retain(|image, _| image.starts_with("ami-"));
+    if wanted.is_empty() && new.is_empty() {
         return Ok(found);
     }
-    let ids = filter("image-id", wanted.keys());
-    let usable = filter("state", ["available"]);
-    let answer = cloud
-        .read(Service::Ec2, "DescribeImages", || {
-            cloud.ec2.describe_images().filters(ids.clone()).filters(usable.clone()).send()
-        })
-        .await?;
-    let there: BTreeSet<&str> = answer.images().iter().filter_map(|image| image.image_id()).collect();
-    for (image, addresses) in wanted.iter().filter(|(image, _)| !there.contains(image.as_str())) {
+    let there = usable(cloud, wanted.keys().chain(new.keys())).await?;
+    for (image, addresses) in wanted.iter().filter(|(image, _)| !there.contains(*image)) {
         found.extend(addresses.iter().map(|address| gone(address, image)));
+    }
+    for (image, addresses) in new.iter().filter(|(image, _)| !there.contains(*image)) {
+        found.extend(addresses.iter().map(|address| Finding {
+            address: address.clone(),
+            refuses: true,
+            message: format!("{image} is gone, so that no instance of the new release can be launched"),
+            help: "name another image; an `existing image` with `most_recent` is looked up again with --upgrade"
+                .to_owned(),
+            page: DEREGISTERED,
+        }));
     }
     Ok(found)
 }
+
+const DEREGISTERED: &str = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html";
 
 fn gone(address: &Address, what: &str) -> Finding {
     Finding {
@@ -176,7 +187,7 @@ fn gone(address: &Address, what: &str) -> Finding {
             "{what} is gone, so that it launches nothing more: it is a way back only as long as its instances run"
         ),
         help: "raise `retire_after`, or ship a release that can be launched again before this one".to_owned(),
-        page: "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html",
+        page: DEREGISTERED,
     }
 }
 

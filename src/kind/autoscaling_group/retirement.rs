@@ -39,8 +39,8 @@ pub async fn unschedule(op: &Operation<'_>, group: &str) -> Result<(), Error> {
         .await;
     match gone {
         Ok(_) => Ok(()),
-        // AWS answers ValidationError if there is none.
-        Err(error) if error.is_not_found() || is_unknown(&error) => Ok(()),
+        // AWS answers ValidationError where there is none.
+        Err(error) if error.is_not_found() || error.is_invalid() => Ok(()),
         Err(error) => Err(error),
     }
 }
@@ -52,8 +52,4 @@ pub async fn scheduled(cloud: &Cloud, group: &str) -> Result<Option<Timestamp>, 
     let answer = cloud.read(Service::AutoScaling, "DescribeScheduledActions", send).await?;
     let at = answer.scheduled_update_group_actions().first().and_then(|action| action.start_time());
     Ok(at.and_then(|at| Timestamp::from_second(at.secs()).ok()))
-}
-
-fn is_unknown(error: &Error) -> bool {
-    matches!(error, Error::Cloud(answer) if answer.code.as_deref() == Some("ValidationError"))
 }

@@ -60,7 +60,7 @@ pub const METRICS: &[&str] = &[
     "GroupAndWarmPoolDesiredCapacity",
     "GroupAndWarmPoolTotalCapacity",
 ];
-/// Auto Scaling refuses a larger number with a validation error.
+/// The largest size is ours: no page has one.
 pub const SIZE: Type = Type::Integer { min: 0, max: 10_000 };
 pub const YEAR: u64 = 365 * 24 * 3600;
 
@@ -157,7 +157,7 @@ fn launching() -> Vec<Attribute> {
         attribute("placement_group", Type::String { max: 255 }, "The name of a placement group."),
         attribute(
             "availability_zone_distribution",
-            Type::Choice(&["balanced-best-effort", "balanced-only"]),
+            Type::Choice(&["balanced-best-effort", "balanced-only", "reservations-then-balanced"]),
             "Whether a zone that cannot launch is made up for in the others.",
         ),
     ]
@@ -218,9 +218,10 @@ fn behaviour() -> Vec<Attribute> {
             "The pause between two activities of simple scaling policies.",
         )
         .default_seconds(300),
+        // Users' guide, enable-default-instance-warmup.
         attribute(
             "default_instance_warmup",
-            Type::Duration { min: 0, max: 21_600 },
+            Type::Duration { min: 0, max: 3600 },
             "How long a new instance's metrics are left out.",
         ),
         tags_attribute(&["tags"]),

@@ -120,6 +120,10 @@ impl Fleet for Groups {
         Box::pin(launch_template::at_version(cloud, version, source))
     }
 
+    fn gone<'a>(&'a self, cloud: &'a Cloud, version: &'a Template) -> Boxed<'a, Option<String>> {
+        Box::pin(launch_template::gone(cloud, version))
+    }
+
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()> {
         Box::pin(async move { ready(op, id, Wanted::HealthyTargets, limit).await.map(drop) })
     }

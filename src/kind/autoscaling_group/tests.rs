@@ -162,6 +162,34 @@ fn hooks_and_policies_have_names_of_their_own_and_a_policy_one_metric() {
 }
 
 #[test]
+fn what_auto_scaling_takes_only_together_or_never_is_told() {
+    let hook = |more: Value| {
+        let mut hook = object! { "name" => "warm", "transition" => schema::LAUNCHING };
+        if let (Value::Object(hook), Value::Object(more)) = (&mut hook, more) {
+            hook.extend(more);
+        }
+        mistakes(object! { "lifecycle_hook" => vec![hook] }).len()
+    };
+    assert_eq!(hook(object! { "role" => "arn:role" }), 1);
+    assert_eq!(hook(object! { "notification_target" => "arn:queue" }), 1);
+    assert_eq!(hook(object! { "notification_target" => "arn:queue", "role" => "arn:role" }), 0);
+    let pools = |strategy: Option<&str>| {
+        let distribution = object! { "spot_instance_pools" => 2, "spot_allocation_strategy" => strategy };
+        mistakes(object! { "mixed_instances" => object! { "instances_distribution" => distribution } }).len()
+    };
+    let strategies = [None, Some("lowest-price"), Some("capacity-optimized")];
+    assert_eq!(strategies.map(pools), [0, 0, 1]);
+    let rolls = |image: &str, back: bool| {
+        let inputs =
+            object! { "launch_template" => "t", "instance_refresh" => object! { "auto_rollback" => back } };
+        let named = |_: &Value| object! { "image" => image }.as_object().cloned();
+        check::beside(inputs.as_object().expect("an object"), &named).is_some()
+    };
+    assert!(rolls("resolve:ssm:/web", true));
+    assert!(!rolls("resolve:ssm:/web", false) && !rolls("ami-1", true));
+}
+
+#[test]
 fn parts_are_put_where_they_differ_and_deleted_where_they_are_no_longer_declared() {
     let hook = |name: &str, wait: u64| {
         object! {

@@ -66,7 +66,8 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
         parts::hooks(op, group, &update.before.lifecycle_hook, &after.lifecycle_hook).await?;
     }
     if update.touches("scaling_policy") {
-        parts::policies(op, group, &update.before.scaling_policy, &after.scaling_policy).await?;
+        let policies = (&*update.before.scaling_policy, &*after.scaling_policy);
+        parts::policies(op, group, policies, &after.target_groups).await?;
     }
     if update.touches("enabled_metrics") {
         parts::metrics(op, &fleet, &after.enabled_metrics).await?;

@@ -61,13 +61,15 @@ pub fn attribute_of_conditions() -> Attribute {
     let pairs = Type::Blocks { attributes: pair, ordered: false, max: MOST_VALUES };
     let attributes = vec![
         attribute("host_header", texts(), "Host names; `*` and `?` are wildcards.").rule(|hosts| {
-            let sign = |c: char| c.is_ascii_alphanumeric() || "-.*?_:".contains(c);
-            some(
-                "host name",
-                hosts,
-                |host| host.chars().all(sign),
-                "use letters, digits, `-`, `.`, `*` and `?`",
-            )
+            // [model] HostHeaderConditionConfig.
+            let sign = |c: char| c.is_ascii_alphanumeric() || "-.*?_".contains(c);
+            let last = |c: char| c.is_ascii_alphabetic() || "*?".contains(c);
+            let fits = |host: &str| {
+                let end = host.rsplit_once('.').map(|(_, end)| end);
+                host.chars().all(sign) && end.is_some_and(|end| !end.is_empty() && end.chars().all(last))
+            };
+            let words = "use letters, digits, `-`, `.`, `*` and `?`, and no digit after the last `.`";
+            some("host name with a dot", hosts, fits, words)
         }),
         attribute("path_pattern", texts(), "Paths; `*` and `?` are wildcards.").rule(|paths| {
             let sign = |c: char| c.is_ascii_alphanumeric() || "_-.$/~\"'@:+&*?=,%;!()".contains(c);
@@ -86,7 +88,9 @@ pub fn attribute_of_conditions() -> Attribute {
         ),
         attribute("source_ip", Type::String { max: 64 }.set(), "Address blocks that clients come from.")
             .rule(|blocks| {
-                let fits = |block: &str| block.parse::<ipnet::IpNet>().is_ok();
+                // Application Load Balancers guide, rule-condition-types.
+                let none = |block: &str| block == "255.255.255.255/32";
+                let fits = |block: &str| block.parse::<ipnet::IpNet>().is_ok() && !none(block);
                 some("address block", blocks, fits, "write one such as `10.0.0.0/8`")
             }),
         attribute("http_header", Type::Block(header), "A header and what it may be."),

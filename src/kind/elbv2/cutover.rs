@@ -145,8 +145,8 @@ async fn wait_until_healthy(op: &Operation<'_>, groups: &[String], first: bool) 
             if targets.is_empty() && !first {
                 return Err(Error::failed(
                     format!("target group `{}` is to get traffic and has no targets", name_in(arn)),
-                    "attach an Auto Scaling group with a capacity of at least 1 to it, then apply again; \
-                     the weights are as they were",
+                    "attach an Auto Scaling group with a capacity of at least 1 to it, or register its instances \
+                     again where somebody has deregistered them, then apply again; the weights are as they were",
                 ));
             }
             let some = targets.iter().any(Target::is_healthy);

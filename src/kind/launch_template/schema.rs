@@ -3,9 +3,10 @@
 
 use std::sync::LazyLock;
 
+use crate::kind::launch_template::check::{self, cores, interface, reservation};
 use crate::kind::launch_template::data::user_data;
 use crate::kind::launch_template::volume::{block_device, device_rule, volume_rule};
-use crate::kind::rules::{address, filled, instance_type};
+use crate::kind::rules::{address, filled, instance_type, price};
 use crate::kind::schema::{
     Attribute, NOT_AT_CREATE, Schema, Type, Wrong, attribute, characters, output, tags, tags_attribute,
 };
@@ -102,18 +103,20 @@ fn attributes() -> Vec<Attribute> {
             "Network interfaces, where the defaults \
              do not do; security groups are then theirs.",
         )
+        .rule(interface)
         .api(&["network_interfaces"]),
         attribute("metadata_options", Type::Block(metadata_options()), "The instance metadata service."),
-        attribute("placement", Type::Block(placement()), "Where instances stand."),
+        attribute("placement", Type::Block(placement()), "Where instances stand.").rule(check::placement),
         attribute("spot", Type::Block(spot()), "Buys spot capacity.").api(&["instance_market_options"]),
         attribute("cpu_credits", Type::Choice(&["standard", "unlimited"]), "How burstable types are billed.")
             .api(&["credit_specification"]),
-        attribute("cpu_options", Type::Block(cpu_options()), "Cores and threads."),
+        attribute("cpu_options", Type::Block(cpu_options()), "Cores and threads.").rule(cores),
         attribute(
             "capacity_reservation",
             Type::Block(capacity_reservation()),
             "Which reservations are used.",
         )
+        .rule(reservation)
         .api(&["capacity_reservation_specification"]),
         attribute("licenses", Type::string().set(), "ARNs of license configurations.")
             .api(&["license_specifications"]),
@@ -212,7 +215,8 @@ fn placement() -> Vec<Attribute> {
 
 fn spot() -> Vec<Attribute> {
     vec![
-        attribute("max_price", Type::string(), "Dollars an hour; the on-demand price if not given."),
+        attribute("max_price", Type::string(), "Dollars an hour; the on-demand price if not given.")
+            .rule(price),
         attribute("spot_instance_type", Type::Choice(&["one-time", "persistent"]), "Whether it comes back."),
         attribute(
             "instance_interruption_behavior",

@@ -92,6 +92,31 @@ pub fn volume_rule(volume: &Value) -> Vec<Wrong> {
             TAKE.to_owned(),
         ));
     }
+    // EBS users' guide, general-purpose: a quarter of a MiB for each operation, of which there are 3000 at least.
+    let number = |member: &str| match volume.get(member) {
+        Value::Null => Some(3000.0),
+        other => other.as_number(),
+    };
+    if let (Some(iops), Some(throughput)) = (number("iops"), volume.get("throughput").as_number())
+        && name == "gp3"
+        && throughput > iops / 4.0
+    {
+        let message = format!("{throughput} MiB a second are too many for {iops} IOPS");
+        wrong.push(("throughput", message, format!("write `iops = {}` or more", throughput * 4.0)));
+    }
+    // The same guide: so many operations for each GiB. 3000 of gp3 come with every volume.
+    let most = match name {
+        "gp3" => 500.0,
+        "io1" => 50.0,
+        _ => 1000.0,
+    };
+    if let (Some(iops), Some(size)) = (volume.get("iops").as_number(), volume.get("size").as_number())
+        && iops > most * size
+        && !(name == "gp3" && iops <= 3000.0)
+    {
+        let message = format!("{iops} IOPS are too many for {size} GiB of type {name}");
+        wrong.push(("iops", message, format!("write {} or less, or a larger `size`", most * size)));
+    }
     wrong
 }
 
@@ -102,6 +127,11 @@ const TAKE: &str = "take it away";
 pub fn device_rule(device: &Value) -> Vec<Wrong> {
     let says = |name: &str| !device.get(name).is_null();
     let left_out = device.get("no_device").as_bool() == Some(true);
+    // [model] LaunchTemplateEbsBlockDeviceRequest.
+    if says("volume_initialization_rate") && !says("snapshot") {
+        let message = "only a volume from a snapshot is initialized".to_owned();
+        return vec![("volume_initialization_rate", message, "add `snapshot`, or take it away".to_owned())];
+    }
     let other = match says("virtual_name") {
         true if left_out => Some("virtual_name"),
         false if !left_out => return Vec::new(),
@@ -113,4 +143,33 @@ pub fn device_rule(device: &Value) -> Vec<Wrong> {
     wrong
         .map(|name| (name, format!("`{name}` is only for a device that is a volume"), TAKE.to_owned()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object;
+
+    #[test]
+    fn a_volume_has_only_as_much_as_its_type_and_size_allow() {
+        let wrong =
+            |volume: Value| volume_rule(&volume).into_iter().map(|(member, ..)| member).collect::<Vec<_>>();
+        let gp3 = |size: i32, iops: i32| wrong(object! { "type" => "gp3", "size" => size, "iops" => iops });
+        assert_eq!((gp3(1, 3000), gp3(10, 5000)), (vec![], vec![]));
+        assert_eq!(gp3(9, 5000), ["iops"]);
+        let io1 = |iops: i32| wrong(object! { "type" => "io1", "size" => 10, "iops" => iops });
+        assert_eq!((io1(500), io1(501)), (vec![], vec!["iops"]));
+        let fast = |throughput: i32| wrong(object! { "type" => "gp3", "throughput" => throughput });
+        assert_eq!((fast(750), fast(751)), (vec![], vec!["throughput"]));
+        let faster = object! { "type" => "gp3", "size" => 100, "iops" => 8000, "throughput" => 2000 };
+        assert!(wrong(faster).is_empty());
+    }
+
+    #[test]
+    fn only_a_snapshot_is_initialized() {
+        let rate = object! { "device_name" => "/dev/sdb", "volume_initialization_rate" => 100 };
+        assert_eq!(device_rule(&rate).len(), 1);
+        let rate = object! { "snapshot" => "snap-1", "volume_initialization_rate" => 100 };
+        assert!(device_rule(&rate).is_empty());
+    }
 }

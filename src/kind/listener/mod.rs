@@ -347,7 +347,9 @@ impl Kind for Listener {
     }
 
     fn beside(&self, inputs: &Object, named: Named<'_>) -> Vec<Wrong> {
-        schema::beside(inputs, named).into_iter().collect()
+        let protocol = inputs.get("protocol").and_then(Value::as_str);
+        let groups = protocol.and_then(|protocol| actions::beside("default_action", protocol, inputs, named));
+        schema::beside(inputs, named).or(groups).into_iter().collect()
     }
 
     fn traffic(&self, inputs: &Object) -> Traffic {

@@ -146,7 +146,7 @@ fn attributes() -> Vec<Attribute> {
         )
         .normal(first_then_sorted),
         attribute("alpn_policy", policies, "TLS: which application protocols are offered."),
-        attribute("mutual_authentication", Type::Block(mutual), "HTTPS: certificates of clients."),
+        attribute("mutual_authentication", Type::Block(mutual), "HTTPS and TLS: certificates of clients."),
         actions::attribute_of_actions("default_action", "What is done with requests that no rule is for.")
             .api(&["default_actions"]),
         later("tcp_idle_timeout", Type::Duration { min: 60, max: 6000 }, "TCP: how long it may be idle."),
@@ -220,7 +220,7 @@ pub(in crate::kind) fn outputs() -> Vec<Output> {
 /// Network Load Balancers guide, update-idle-timeout).
 const ONLY_FOR: [(&str, &[&str]); 5] = [
     ("alpn_policy", &["TLS"]),
-    ("mutual_authentication", &["HTTPS"]),
+    ("mutual_authentication", &["HTTPS", "TLS"]),
     ("tcp_idle_timeout", &["TCP"]),
     ("request_headers", &["HTTPS"]),
     ("response_headers", &["HTTP", "HTTPS"]),
@@ -264,7 +264,17 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
         let message = "a listener that speaks HTTPS does not redirect to HTTP".to_owned();
         mistake("default_action", message, "write `protocol = \"HTTPS\"` in the redirect, or leave it out");
     }
+    // [model] MutualAuthenticationAttributes.
     let mutual = inputs.get("mutual_authentication").unwrap_or(&Value::Null);
+    if protocol == "TLS" && mutual.get("mode").as_str() == Some("passthrough") {
+        let message = "a listener that speaks TLS passes no certificate through".to_owned();
+        mistake("mutual_authentication", message, "write `mode = \"verify\"`, or `mode = \"off\"`");
+    }
+    // Application Load Balancers guide, configuring-mtls-with-elb.
+    if mutual.get("mode").as_str() == Some("verify") && mutual.get("trust_store").is_null() {
+        let message = "certificates of clients are verified by a trust store".to_owned();
+        mistake("mutual_authentication", message, "add `trust_store = \"arn:aws:...\"`");
+    }
     let verifies = mutual.get("mode").as_str().is_none_or(|mode| mode == "verify");
     for name in ["trust_store", "ignore_client_certificate_expiry", "advertise_trust_store_ca_names"] {
         if !verifies && !mutual.get(name).is_null() {
@@ -288,6 +298,14 @@ pub(super) fn beside(inputs: &Object, named: Named<'_>) -> Option<Wrong> {
         "network" => ("a network", ["TCP", "TLS", "UDP", "TCP_UDP"].as_slice()),
         _ => return None,
     };
+    // [model] CreateListenerInput; the source addresses with which it would work are not offered.
+    let dual = balancer.get("ip_address_type").and_then(Value::as_str) == Some("dualstack");
+    if dual && matches!(protocol, "UDP" | "TCP_UDP") {
+        let message = format!("a load balancer with IPv6 has no listener that speaks {protocol}");
+        let help =
+            "write `ip_address_type = \"ipv4\"` in the load balancer, or `protocol = \"TCP\"`".to_owned();
+        return Some(("protocol", message, help));
+    }
     (!protocols.contains(&protocol)).then(|| {
         let message = format!("a listener of {of} load balancer does not speak {protocol}");
         let other = if of == "a network" { "application" } else { "network" };
@@ -333,6 +351,24 @@ mod tests {
         for (protocol, name) in [("UDP", "response_headers"), ("TLS", "tcp_idle_timeout")] {
             assert!(of(protocol, name).iter().any(|(attribute, _)| *attribute == name), "{protocol} {name}");
         }
+    }
+
+    #[test]
+    fn certificates_of_clients_are_verified_by_a_trust_store_and_passed_through_by_https_only() {
+        let of = |protocol: &str, mutual: Value| {
+            let respond = vec![object! { "type" => "forward", "group" => "arn:g" }];
+            let certificates = vec!["arn:c"];
+            let inputs = object! {
+                "protocol" => protocol, "certificates" => certificates, "default_action" => respond,
+                "mutual_authentication" => mutual,
+            };
+            mistakes(inputs.as_object().expect("an object")).len()
+        };
+        let mode = |mode: &str| object! { "mode" => mode };
+        let verifies = || object! { "mode" => "verify", "trust_store" => "arn:t" };
+        assert_eq!(["off", "passthrough", "verify"].map(|one| of("HTTPS", mode(one))), [0, 0, 1]);
+        assert_eq!(["off", "passthrough", "verify"].map(|one| of("TLS", mode(one))), [0, 1, 1]);
+        assert_eq!((of("HTTPS", verifies()), of("TLS", verifies())), (0, 0));
     }
 
     #[test]

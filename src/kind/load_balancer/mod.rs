@@ -33,6 +33,9 @@ pub struct LoadBalancer;
 /// Maximum time for AWS to provision a load balancer or delete it.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+/// Attributes that one call takes ([model] ModifyLoadBalancerAttributesInput).
+const ATTRIBUTES: usize = 20;
+
 #[derive(Debug, Deserialize)]
 pub struct Spec {
     name: Option<String>,
@@ -48,7 +51,7 @@ pub struct Spec {
 }
 
 /// One zone of a network load balancer.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 struct Mapping {
     subnet: String,
     allocation_id: Option<String>,
@@ -142,16 +145,30 @@ fn inputs_of(described: &Described) -> Object {
     ])
 }
 
-fn mappings(spec: &Spec) -> Option<Vec<SubnetMapping>> {
-    let mapping = |one: &Mapping| {
+impl Mapping {
+    fn to_api(&self) -> SubnetMapping {
         SubnetMapping::builder()
-            .subnet_id(&one.subnet)
-            .set_allocation_id(one.allocation_id.clone())
-            .set_private_ipv4_address(one.private_ipv4_address.clone())
-            .set_ipv6_address(one.ipv6_address.clone())
+            .subnet_id(&self.subnet)
+            .set_allocation_id(self.allocation_id.clone())
+            .set_private_ipv4_address(self.private_ipv4_address.clone())
+            .set_ipv6_address(self.ipv6_address.clone())
             .build()
-    };
-    spec.subnet_mapping.as_ref().map(|all| all.iter().map(mapping).collect())
+    }
+}
+
+impl Spec {
+    /// Its zones, whichever way they are said.
+    fn zones(&self) -> Vec<Mapping> {
+        let plain = |subnet: &String| Mapping { subnet: subnet.clone(), ..Mapping::default() };
+        match &self.subnet_mapping {
+            Some(mappings) => mappings.clone(),
+            None => self.subnets.iter().flatten().map(plain).collect(),
+        }
+    }
+}
+
+fn mappings(spec: &Spec) -> Option<Vec<SubnetMapping>> {
+    spec.subnet_mapping.as_ref().map(|all| all.iter().map(Mapping::to_api).collect())
 }
 
 async fn modify_settings(
@@ -159,16 +176,15 @@ async fn modify_settings(
     arn: &str,
     changes: BTreeMap<&'static str, String>,
 ) -> Result<(), Error> {
-    if changes.is_empty() {
-        return Ok(());
-    }
     let attributes: Vec<_> = changes
         .iter()
         .map(|(key, value)| LoadBalancerAttribute::builder().key(*key).value(value).build())
         .collect();
-    let modify = op.cloud.elbv2.modify_load_balancer_attributes().load_balancer_arn(arn);
-    let modify = modify.set_attributes(Some(attributes));
-    op.call(SERVICE, "ModifyLoadBalancerAttributes", Repeat::Safe, || modify.clone().send()).await?;
+    for some in attributes.chunks(ATTRIBUTES) {
+        let modify = op.cloud.elbv2.modify_load_balancer_attributes().load_balancer_arn(arn);
+        let modify = modify.set_attributes(Some(some.to_vec()));
+        op.call(SERVICE, "ModifyLoadBalancerAttributes", Repeat::Safe, || modify.clone().send()).await?;
+    }
     Ok(())
 }
 
@@ -189,13 +205,11 @@ async fn wait_until_active(op: &Operation<'_>, arn: &str) -> Result<(), Error> {
     op.wait("the load balancer is active", PATIENCE, look).await
 }
 
-/// The subnets to keep, if a network load balancer gets new subnets and loses others: a new subnet in the
-/// zone of an old one is accepted only after the old one is removed (Network Load Balancers guide,
-/// availability-zones).
-fn kept_first(before: &Spec, after: &Spec) -> Option<Vec<String>> {
-    let (before, after) =
-        (before.subnets.as_ref()?, after.subnets.as_ref().filter(|_| after.r#type == "network")?);
-    let (kept, new): (Vec<_>, Vec<_>) = after.iter().cloned().partition(|subnet| before.contains(subnet));
+/// The zones that stay as they are, where a network load balancer gets others beside and some go: another subnet or
+/// address of the same zone is taken once the first has gone (Network Load Balancers guide, availability-zones).
+fn kept_first(before: &Spec, after: &Spec) -> Option<Vec<Mapping>> {
+    let (before, after) = (before.zones(), (after.r#type == "network").then(|| after.zones())?);
+    let (kept, new): (Vec<_>, Vec<_>) = after.into_iter().partition(|zone| before.contains(zone));
     (!kept.is_empty() && !new.is_empty() && kept.len() < before.len()).then_some(kept)
 }
 
@@ -281,7 +295,7 @@ impl Kind for LoadBalancer {
                 async move { op.call(SERVICE, "SetSubnets", Repeat::Safe, || set.clone().send()).await.map(drop) }
             };
             if let Some(kept) = kept_first(&update.before, after) {
-                set(Some(kept), None).await?;
+                set(None, Some(kept.iter().map(Mapping::to_api).collect())).await?;
             }
             set(after.subnets.clone(), mappings(after)).await?;
         }

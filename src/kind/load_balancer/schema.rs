@@ -10,6 +10,7 @@ use crate::kind::elbv2::settings::{Form, Setting, setting};
 use crate::kind::rules::{address, form};
 use crate::kind::schema::{Attribute, NOT_AT_CREATE, Output, Schema, Type, Wrong, attribute, output};
 use crate::kind::{Made, Named};
+use crate::object;
 use crate::value::{Object, Value};
 
 /// [model] LoadBalancerAttribute.
@@ -124,7 +125,11 @@ fn setting_attributes() -> Vec<Attribute> {
                 "An S3 bucket of the same region, whose policy lets ELB write.",
             )
             .required(),
-            attribute("prefix", Type::string(), "The beginning of each object's key."),
+            attribute("prefix", Type::string(), "The beginning of each object's key.").rule(|prefix| {
+                // Application Load Balancers guide, enable-access-logging.
+                let fits = |prefix: &str| !prefix.contains("AWSLogs");
+                form("prefix of logs", prefix, fits, "leave `AWSLogs` out: AWS puts it in")
+            }),
             attribute("enabled", Type::Bool, "Whether logs are written.").default(true),
         ])
     };
@@ -205,9 +210,10 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
         let message = format!("`{name}` is only for a load balancer of type `{other}`");
         mistakes.push((name, message, format!("take it away, or write `type = \"{other}\"`")));
     }
+    mistakes.extend(address_mistake(kind, inputs));
     let empty = |name: &str| inputs.get(name).and_then(Value::as_list) == Some(&[]);
-    for name in ["subnets", "security_groups"] {
-        if empty(name) && (name == "subnets" || kind == "application") {
+    for name in ["subnets", "subnet_mapping", "security_groups"] {
+        if empty(name) && (name != "security_groups" || kind == "application") {
             let message = format!("`{name}` is empty");
             mistakes.push((name, message, "name one at least, or take the line away".to_owned()));
         }
@@ -221,10 +227,49 @@ pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     mistakes
 }
 
-/// Changes that AWS does not make in place. A network load balancer made without security groups takes none
-/// later, and one made with them keeps one; an application load balancer always has one
-/// (API_SetSecurityGroups; Network Load Balancers guide, load-balancer-security-groups). The number of
-/// secondary addresses never decreases ([model] LoadBalancerAttribute).
+/// The addresses that a load balancer of a type and a scheme can have ([model] CreateLoadBalancerInput,
+/// SubnetMapping; Application Load Balancers guide, application-load-balancers, for the scheme of the third type).
+fn address_mistake(kind: &str, inputs: &Object) -> Option<Mistake> {
+    let word = |name: &str| inputs.get(name).and_then(Value::as_str);
+    let (scheme, addresses) = (word("scheme"), word("ip_address_type"));
+    if addresses == Some("dualstack-without-public-ipv4") {
+        let (wrong, help) = match (kind, scheme) {
+            ("network", _) => ("a network load balancer", "write `ip_address_type = \"dualstack\"`"),
+            (_, Some("internal")) => ("an internal load balancer", "write `ip_address_type = \"dualstack\"`"),
+            _ => return None,
+        };
+        let message = format!("{wrong} is not of the address type `dualstack-without-public-ipv4`");
+        return Some(("ip_address_type", message, help.to_owned()));
+    }
+    let mappings = inputs.get("subnet_mapping").and_then(Value::as_list).unwrap_or_default();
+    let says = |name: &str| mappings.iter().any(|one| !one.get(name).is_null());
+    [
+        ("allocation_id", scheme == Some("internal"), "an internal one", "`private_ipv4_address`"),
+        (
+            "private_ipv4_address",
+            scheme == Some("internet-facing"),
+            "an internet-facing one",
+            "`allocation_id`",
+        ),
+        (
+            "ipv6_address",
+            addresses == Some("ipv4"),
+            "one with IPv4 only",
+            "`ip_address_type = \"dualstack\"`",
+        ),
+    ]
+    .into_iter()
+    .find(|(name, wrong, ..)| *wrong && says(name))
+    .map(|(name, _, of, help)| {
+        let message = format!("`{name}` is not for a load balancer that is {of}");
+        ("subnet_mapping", message, format!("take it away, or write {help}"))
+    })
+}
+
+/// A network load balancer gets no security group after it was made without one, and keeps one that it was made
+/// with; an application load balancer always has one (API_SetSecurityGroups; Network Load Balancers guide,
+/// load-balancer-security-groups). Another subnet of a zone comes once the first has gone, and one zone stays
+/// meanwhile (the same guide, availability-zones). Secondary addresses are never fewer ([model] LoadBalancerAttribute).
 pub(super) fn not_in_place(attribute: &str, before: &Object, after: &Object) -> Option<Made> {
     let is_network = after.get("type").and_then(Value::as_str) == Some("network");
     match attribute {
@@ -244,6 +289,22 @@ pub(super) fn not_in_place(attribute: &str, before: &Object, after: &Object) -> 
                 _ => None,
             }
         }
+        "subnets" | "subnet_mapping" if is_network => {
+            let zones = |inputs: &Object| {
+                let listed = |name: &str| inputs.get(name).and_then(Value::as_list).map(<[Value]>::to_vec);
+                let plain = |subnet| object! { "subnet" => subnet };
+                let subnets = || listed("subnets").map(|all| all.into_iter().map(plain).collect());
+                listed("subnet_mapping").or_else(subnets).unwrap_or_default()
+            };
+            let (was, will): (Vec<Value>, Vec<Value>) = (zones(before), zones(after));
+            let same = |one: &Value, other: &Value| {
+                let mapping = ["subnet", "allocation_id", "private_ipv4_address", "ipv6_address"];
+                // An address that is not said is AWS's choice.
+                mapping.iter().all(|name| one.get(name).is_null() || one.get(name) == other.get(name))
+            };
+            let stays = will.iter().any(|one| was.iter().any(|other| same(one, other)));
+            (!was.is_empty() && !will.is_empty() && !stays).then_some(Made::Anew)
+        }
         "secondary_ips_per_subnet" => {
             let count =
                 |inputs: &Object| inputs.get(attribute).and_then(Value::as_number).unwrap_or_default();
@@ -256,7 +317,9 @@ pub(super) fn not_in_place(attribute: &str, before: &Object, after: &Object) -> 
 /// Checks that each zone has one subnet (API_CreateLoadBalancer, Subnets).
 pub(super) fn beside(inputs: &Object, named: Named<'_>) -> Option<Wrong> {
     let mut seen: BTreeMap<String, &Value> = BTreeMap::new();
-    for subnet in inputs.get("subnets")?.as_list()? {
+    let listed = |name: &str| inputs.get(name).and_then(Value::as_list).unwrap_or_default().iter();
+    let mapped = listed("subnet_mapping").map(|one| ("subnet_mapping", one.get("subnet")));
+    for (attribute, subnet) in listed("subnets").map(|one| ("subnets", one)).chain(mapped) {
         let Some(zone) =
             named(subnet).and_then(|of| of.get("availability_zone")?.as_str().map(str::to_owned))
         else {
@@ -268,7 +331,7 @@ pub(super) fn beside(inputs: &Object, named: Named<'_>) -> Option<Wrong> {
                 other => other.as_str().unwrap_or("one").to_owned(),
             };
             let message = format!("`{}` and `{}` are both in {zone}", written(first), written(subnet));
-            return Some(("subnets", message, "name one subnet of each zone".to_owned()));
+            return Some((attribute, message, "name one subnet of each zone".to_owned()));
         }
         seen.insert(zone, subnet);
     }

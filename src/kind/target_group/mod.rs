@@ -23,6 +23,7 @@ use crate::object;
 use crate::state::Record;
 use crate::value::{Object, Value};
 
+mod check;
 mod preflight;
 mod schema;
 
@@ -342,7 +343,7 @@ impl Kind for TargetGroup {
     }
 
     fn check(&self, inputs: &Object) -> Vec<elbv2::Mistake> {
-        schema::mistakes(inputs)
+        check::mistakes(inputs)
     }
 
     fn tagged<'a>(

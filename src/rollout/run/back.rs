@@ -7,7 +7,7 @@ use crate::address::Address;
 use crate::deployment::declaration::OnFailure;
 use crate::facts::{Colour, Course, Ending, Origin, Sizing, Stage};
 use crate::kind::shutdown::Shutdown;
-use crate::rollout::stage::{is_nobodys, orphaned};
+use crate::rollout::stage::{given_up, is_nobodys};
 use crate::rollout::verify::{Effect, Point};
 
 impl Rolling<'_> {
@@ -95,15 +95,15 @@ impl Rolling<'_> {
         let Some((facts, rollout)) = self.rollout() else { return Ok(()) };
         let of = self.setting(&facts, &rollout);
         if let Some(old) = self.old().filter(|_| is_nobodys(&of, rollout.at)) {
-            self.announce("the way back", orphaned(&of));
-            self.agree_back(&self.routers()).await?;
+            self.announce("the way back", given_up(old, rollout.to));
             self.give_up(old, rollout.to).await?;
         }
         Ok(self.change_facts(|facts| facts.give_up(ending, Some(reason.to_owned()))).await?)
     }
 
-    /// Empties the new colour, and gives the old one the sizes of the file again.
+    /// The new colour has no weight, is emptied, and the sizes of the old one are the file's again.
     pub async fn give_up(&self, old: Colour, to: Colour) -> Result<(), Failure> {
+        self.agree_back(&self.routers()).await?;
         self.change_facts(|facts| facts.size(old, Sizing::File)).await?;
         self.empty(to).await?;
         self.agree(&self.addresses()).await?;

@@ -35,6 +35,7 @@ use crate::kind::shutdown::Shutdown;
 use crate::plan::PlanError;
 use crate::stack::{Known, View};
 use crate::state::{Change, Entry, Journal, StateError};
+use crate::terminal::about;
 
 pub use attend::{beside, run};
 pub use watched::Stop;
@@ -398,7 +399,7 @@ impl Rolling<'_> {
     }
 
     pub fn tell(&self, text: &str) {
-        self.run.reporter.told(&Address::new("deployment", self.name), text);
+        self.run.reporter.told(&Address::new("deployment", self.name), &about(self.name, text));
     }
 
     /// Counts the time of the stage under way as served, and resumes the rollout.

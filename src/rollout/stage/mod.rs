@@ -170,22 +170,23 @@ pub fn way_back(of: &Setting<'_>, reached: usize, mut at: Point) -> Vec<(String,
             all.push((format!("undoing {}", stage.word()), effect));
         }
     }
-    if is_nobodys(of, reached) {
+    if let Some(old) = of.old().filter(|_| is_nobodys(of, reached)) {
         let name = || "emptying what has no release".to_owned();
-        all.extend(orphaned(of).into_iter().map(|effect| (name(), effect)));
+        all.extend(given_up(old, of.to()).into_iter().map(|effect| (name(), effect)));
     }
     all
 }
 
-/// The effects of giving up the new colour: it is emptied, and the old one gets the sizes of the file.
+/// What it takes to give up the new colour: it has no weight, whoever gave it any; it is emptied, and the
+/// sizes of the old one are the file's.
 pub fn given_up(old: Colour, to: Colour) -> Vec<Effect> {
-    vec![Effect::Settled(to), Effect::Freed(old), Effect::Size(to, 0), Effect::Unscheduled(to)]
-}
-
-/// The same for a colour without a release, which may still have weight from a release that was given up.
-pub fn orphaned(of: &Setting<'_>) -> Vec<Effect> {
-    let Some(old) = of.old() else { return Vec::new() };
-    [vec![weights(of.to(), 0)], given_up(old, of.to())].concat()
+    vec![
+        weights(to, 0),
+        Effect::Settled(to),
+        Effect::Freed(old),
+        Effect::Size(to, 0),
+        Effect::Unscheduled(to),
+    ]
 }
 
 /// Tells whether the new colour is neither the way back to a release nor emptied by the undoing of a raise.

@@ -19,7 +19,7 @@ pub use super::wire::{
     Filters, Known, Page, Paging, Params, Protocol, Refusal, Shapes, Wire, map, tag_values, timestamp,
     wildcard,
 };
-use super::{autoscaling, cloudwatch, ec2, elbv2, ssm, sts};
+use super::{application_autoscaling, autoscaling, cloudwatch, ec2, ecs, elbv2, ssm, sts};
 pub use calls::Calls;
 pub(super) use dispatch::answer;
 pub use dispatch::ask;
@@ -28,10 +28,12 @@ pub(super) use distrust::distrusted;
 pub use tests::direct;
 
 /// All services of a region, in the order in which time passes in them.
-pub static SERVICES: [&Service; 6] = [
+pub static SERVICES: [&Service; 8] = [
     &ec2::SERVICE,
     &ssm::SERVICE,
     &autoscaling::SERVICE,
+    &application_autoscaling::SERVICE,
+    &ecs::SERVICE,
     &elbv2::SERVICE,
     &cloudwatch::SERVICE,
     &sts::SERVICE,

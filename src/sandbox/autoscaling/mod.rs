@@ -3,7 +3,7 @@
 
 mod activities;
 mod attach;
-mod cron;
+pub mod cron;
 mod describe;
 mod engine;
 mod group;

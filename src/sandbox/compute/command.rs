@@ -102,12 +102,8 @@ async fn wait(
     group: Option<&Group>,
     cancelled: &Notify,
 ) -> Option<i32> {
-    use std::os::unix::process::ExitStatusExt;
     let ended = tokio::select! {
-        status = child.wait() => {
-            let status = status.ok()?;
-            return status.code().or(status.signal().map(|signal| 128 + signal));
-        }
+        status = child.wait() => return process::code(status.ok()?),
         () = shared.setup.clock.sleep(command.timeout) => None,
         () = cancelled.notified() => Some(CANCELLED),
     };

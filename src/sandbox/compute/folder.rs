@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use sha2::{Digest, Sha256};
+
 /// Ends the name of a folder that is not finished.
 const UNFINISHED: &str = "new";
 /// Ends the name of a folder that is being removed.
@@ -37,6 +39,39 @@ pub fn write(to: &Path, files: &[(&str, &str, u32)]) -> io::Result<()> {
         }
         Ok(())
     })
+}
+
+/// The SHA-256 digest of a folder's content: names, kinds, modes and bytes, in the order of the names.
+pub fn digest(folder: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    hash_entries(folder, &mut hash)?;
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("sha256:{hex}"))
+}
+
+fn hash_entries(folder: &Path, hash: &mut Sha256) -> io::Result<()> {
+    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        let mode = fs::symlink_metadata(&path)?.permissions().mode() & 0o777;
+        let mut part = |kind: &str, content: &[u8]| {
+            let name = entry.file_name();
+            hash.update(format!("{kind} {mode:o} {} {}\0", name.len(), content.len()));
+            hash.update(name.as_encoded_bytes());
+            hash.update(content);
+        };
+        if kind.is_symlink() {
+            part("link", fs::read_link(&path)?.as_os_str().as_encoded_bytes());
+        } else if kind.is_dir() {
+            part("folder", b"");
+            hash_entries(&path, hash)?;
+            hash.update(b"end\0");
+        } else if kind.is_file() {
+            part("file", &fs::read(&path)?);
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file whole.

@@ -14,13 +14,11 @@ use super::console::Console;
 use super::image::describe;
 use super::process::{self, Group, Mark};
 use super::shared::{Shared, on_disk};
-use super::{Machine, Report, folder};
+use super::{GRACE, Machine, Report, folder};
 use crate::clock;
 pub use boot::{environment, path};
 
-/// Between SIGTERM and SIGKILL when a machine is stopped, in real time.
-const GRACE: Duration = Duration::from_secs(2);
-/// The interval at which later faults are checked, in real time.
+/// How often faults that were set later are looked at, in real time.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// The desired state of a machine.
@@ -103,13 +101,17 @@ impl Runner {
                     self.remove().await;
                     return;
                 }
-                Desire::Ended => return self.end(GRACE).await,
-                Desire::Be(machine) if !machine.runs => {
+                Desire::Ended => {
                     self.end(GRACE).await;
+                    return;
+                }
+                Desire::Be(machine) if !machine.runs => {
+                    let code = self.end(machine.grace).await;
                     self.booted = None;
+                    self.shared.report(Report::Stopped { machine: self.id.clone(), code });
                 }
                 Desire::Be(machine) if self.booted != Some(machine.boots) => {
-                    self.end(GRACE).await;
+                    self.end(machine.grace).await;
                     self.boot(machine).await;
                 }
                 Desire::Be(_) => {}
@@ -118,7 +120,8 @@ impl Runner {
             self.ending.lock().unwrap_or_else(PoisonError::into_inner).take();
             let Desire::Be(machine) = desire else { return };
             if !self.live(&machine).await {
-                return self.end(Duration::ZERO).await;
+                self.end(Duration::ZERO).await;
+                return;
             }
         }
     }
@@ -127,17 +130,21 @@ impl Runner {
         Mark::Is(process::MACHINE, self.shared.machine(&self.id).display().to_string())
     }
 
-    /// Ends its processes.
-    async fn end(&mut self, grace: Duration) {
+    /// Ends its processes; the exit code of the first of them, if that ran until now.
+    async fn end(&mut self, grace: Duration) -> Option<i32> {
         match std::mem::replace(&mut self.stage, Stage::Down) {
-            Stage::Down => {}
+            Stage::Down => None,
             // Commands may run already.
-            Stage::Waiting { .. } => process::end(&self.mark(), None, None, grace).await,
+            Stage::Waiting { .. } => {
+                process::end(&self.mark(), None, None, grace).await;
+                None
+            }
             Stage::Up(mut up) => {
                 process::end(&self.mark(), up.group.as_ref(), up.child.as_mut(), grace).await;
                 // Without it nothing would be killed that is not there: no matter if it stays.
                 let _ = std::fs::remove_file(self.shared.machine(&self.id).join("pid"));
                 self.console.drain().await;
+                up.child.and_then(|mut child| process::code(child.try_wait().ok()??))
             }
         }
     }
@@ -275,11 +282,11 @@ impl Runner {
         if let Stage::Up(up) = &mut self.stage {
             up.child = None;
         }
-        let why = match status {
-            Ok(status) => format!("its boot script ended: {status}"),
-            Err(error) => format!("its boot script was lost: {error}"),
+        let (why, code) = match status {
+            Ok(status) => (format!("its boot script ended: {status}"), process::code(status)),
+            Err(error) => (format!("its boot script was lost: {error}"), None),
         };
-        self.shared.report(Report::Exited { machine: self.id.clone(), why });
+        self.shared.report(Report::Exited { machine: self.id.clone(), why, code });
     }
 
     /// Kills its processes; that its first one ended is seen as always.
@@ -289,7 +296,7 @@ impl Runner {
             Stage::Waiting { .. } => {
                 self.end(Duration::ZERO).await;
                 let why = "it crashed before its boot script began".to_owned();
-                self.shared.report(Report::Exited { machine: self.id.clone(), why });
+                self.shared.report(Report::Exited { machine: self.id.clone(), why, code: None });
             }
             Stage::Up(up) => {
                 let group = up.group.clone();

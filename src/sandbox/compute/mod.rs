@@ -63,6 +63,10 @@ pub struct Machine {
     pub boots: u64,
     /// Run on the first boot, before the boot script, as cloud-init does: a script with `#!`.
     pub user_data: Option<Vec<u8>>,
+    /// A program with its arguments that runs in place of the boot script; empty: the script runs.
+    pub command: Vec<String>,
+    /// Between SIGTERM and SIGKILL when it is stopped, in real time.
+    pub grace: Duration,
     /// Identity: `INSTANCE_ID`, `INSTANCE_TYPE`, `IMAGE_ID`, `AVAILABILITY_ZONE`, `AWS_REGION`,
     /// `AUTO_SCALING_GROUP`.
     pub environment: BTreeMap<String, String>,
@@ -112,10 +116,17 @@ pub enum Report {
         machine: String,
         why: String,
     },
-    /// The boot script ended; the machine stays.
+    /// The boot script ended; the machine stays. Exit code: 128 and its number after a signal.
     Exited {
         machine: String,
         why: String,
+        code: Option<i32>,
+    },
+    /// The processes of a machine that should have none are gone; the exit code of the first of them, where it ran
+    /// until now.
+    Stopped {
+        machine: String,
+        code: Option<i32>,
     },
     ImageMade {
         image: String,
@@ -156,6 +167,15 @@ pub struct Compute {
 /// Names of the built-in images and their purposes; compute can make a folder for each.
 pub fn base_images() -> &'static [&'static str] {
     base::NAMES
+}
+
+/// Between SIGTERM and SIGKILL when an instance is stopped, in real time.
+pub const GRACE: Duration = Duration::from_secs(2);
+
+/// The digest of a folder's content: names, modes and bytes of all that an image has of it.
+pub async fn digest(folder: &Path) -> std::io::Result<String> {
+    let folder = folder.to_owned();
+    shared::on_disk(move || folder::digest(&folder)).await
 }
 
 /// The console output of an instance, by the region's folder.

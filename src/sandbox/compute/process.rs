@@ -132,7 +132,13 @@ impl Group {
     }
 }
 
-/// The interval at which ended processes are checked.
+/// The exit code as a shell has it: 128 and the signal's number where one ended the process.
+pub fn code(status: std::process::ExitStatus) -> Option<i32> {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().or(status.signal().map(|signal| 128 + signal))
+}
+
+/// How often it is looked whether processes have ended.
 const LOOK: Duration = Duration::from_millis(20);
 /// Time for a process to end after SIGKILL before it is left to the system.
 const LEAVE: Duration = Duration::from_secs(5);

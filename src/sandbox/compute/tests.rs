@@ -104,6 +104,8 @@ fn machine(id: &str, image: &str) -> Machine {
         runs: true,
         boots: 1,
         user_data: None,
+        command: Vec::new(),
+        grace: GRACE,
         environment: BTreeMap::from([("INSTANCE_ID".to_owned(), id.to_owned())]),
         labels: Arc::new([id.to_owned()]),
     }

@@ -7,10 +7,12 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use super::{Advance, Crash, ImageMade, Moved, NewImage, Refused, status};
+use crate::compute::ImageSource;
+use crate::ecs::images;
 use crate::faults::{Fault, Faults};
 use crate::region::{OpenError, Region};
 use crate::server::Shared;
-use crate::{compute, ec2};
+use crate::{compute, ec2, ecs};
 
 /// Adds all faults or, if one is malformed, none.
 pub fn add_faults(faults: &Faults, texts: &[String]) -> Result<(), Refused> {
@@ -39,9 +41,26 @@ pub async fn image(shared: &Shared, new: NewImage) -> Result<ImageMade, Refused>
         OpenError::NoRegion { .. } => Refused::bad(error.to_string()),
         error => Refused::broken(error),
     })?;
-    let id = add_image(&region, &new)?;
+    let id = match images::is_tag(&new.name) {
+        true => add_container_image(&region, &new).await?,
+        false => add_image(&region, &new)?,
+    };
     region.in_effect().await.map_err(Refused::broken)?;
     Ok(ImageMade { id })
+}
+
+/// Its digest, when its folder is copied.
+async fn add_container_image(region: &Region, new: &NewImage) -> Result<String, Refused> {
+    let digest = compute::digest(&new.folder).await.map_err(Refused::broken)?;
+    let from = ImageSource::Folder(new.folder.clone());
+    let put = region.change::<(), std::convert::Infallible>(|state, _| {
+        images::put(state, &new.name, &digest, from);
+        Ok(())
+    });
+    let _ = put;
+    let made = region.until(|state| state.ecs.images.all.get(&digest)?.made.clone()).await;
+    made.unwrap_or_else(|| Err("the region is closed".to_owned())).map_err(Refused::broken)?;
+    Ok(digest)
 }
 
 fn add_image(region: &Region, new: &NewImage) -> Result<String, Refused> {
@@ -64,7 +83,18 @@ pub async fn crash(shared: &Shared, wanted: &Crash) -> Result<(), Refused> {
         region.compute.crash(id);
         return Ok(());
     }
-    Err(Refused::none(format!("there is no instance {id}")))
+    for region in shared.regions().await {
+        let state = region.look();
+        let Some(task) = state.ecs.tasks.values().find(|task| task.id == ecs::last(id)) else { continue };
+        if !task.is_up() {
+            return Err(Refused(StatusCode::CONFLICT, format!("{id} has no process to be killed")));
+        }
+        for container in &task.containers {
+            region.compute.crash(&container.machine(&task.id));
+        }
+        return Ok(());
+    }
+    Err(Refused::none(format!("there is no instance {id}, and no task")))
 }
 
 pub async fn log(shared: &Arc<Shared>, query: Option<&str>) -> Result<PathBuf, Refused> {
@@ -75,10 +105,10 @@ pub async fn log(shared: &Arc<Shared>, query: Option<&str>) -> Result<PathBuf, R
         .ok_or_else(|| Refused::none(format!("there is no log of {of}")))
 }
 
-/// The log of an instance, of the calls or of the load balancers, in the first of the regions' folders that
-/// has it.
+/// The log of an instance or of a task's container (`TASK-CONTAINER`), of the calls or of the load balancers, in the first of the regions'
+/// folders that has it.
 pub fn find_log(folders: impl IntoIterator<Item = PathBuf>, of: &str) -> Option<PathBuf> {
-    let plain = of.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let plain = of.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     let path = |folder: PathBuf| match of {
         "calls" => folder.join("calls.log"),
         "access" => folder.join("access.log"),

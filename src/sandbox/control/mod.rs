@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use super::server::{Shared, plain};
 pub use calls::find_log;
 pub use client::{CallError, Client};
-pub use status::{BalancerStatus, RegionStatus, Status, instances, load_balancers, pages};
+pub use status::{BalancerStatus, RegionStatus, ServiceStatus, Status, instances, load_balancers, pages};
 
 /// Control calls are below this path.
 pub const PREFIX: &str = "/_sandbox/";
@@ -57,6 +57,7 @@ pub struct Moved {
 #[serde(deny_unknown_fields)]
 pub struct NewImage {
     pub region: String,
+    /// Of an AMI; `repository:tag` of a container image.
     pub name: String,
     #[serde(default)]
     pub description: String,
@@ -64,13 +65,13 @@ pub struct NewImage {
     pub folder: std::path::PathBuf,
 }
 
-/// The image that was made.
+/// The image that was made: the id of an AMI, the digest of a container image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImageMade {
     pub id: String,
 }
 
-/// An instance whose processes to kill.
+/// An instance or a task whose processes are to be killed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Crash {

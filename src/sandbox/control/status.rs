@@ -12,7 +12,8 @@ use crate::api::{Service, ask};
 use crate::clock;
 use crate::region::Region;
 use crate::server::Shared;
-use crate::{autoscaling, ec2, elbv2};
+use crate::state::State;
+use crate::{autoscaling, ec2, ecs, elbv2};
 
 /// The sandbox as a whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,7 +43,11 @@ pub struct RegionStatus {
     /// Auto Scaling groups.
     pub groups: usize,
     pub load_balancers: Vec<BalancerStatus>,
-    /// The number of calls of each action since the start, such as `ec2 RunInstances`.
+    /// Of Elastic Container Service.
+    pub services: Vec<ServiceStatus>,
+    /// How many tasks are in each status.
+    pub tasks: BTreeMap<String, usize>,
+    /// How often each action was called since the start, such as `ec2 RunInstances`.
     pub calls: BTreeMap<String, u64>,
     /// Why the state cannot be written; null if it can.
     pub failure: Option<String>,
@@ -54,6 +59,18 @@ pub struct BalancerStatus {
     pub dns_name: String,
     /// Such as `active`.
     pub state: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    pub name: String,
+    pub cluster: String,
+    /// Such as `ACTIVE`.
+    pub status: String,
+    pub desired: u64,
+    pub running: u64,
+    /// Of the primary deployment, such as `IN_PROGRESS`.
+    pub rollout: String,
 }
 
 pub async fn of(shared: &Shared) -> Status {
@@ -99,6 +116,8 @@ async fn of_region(region: &Region) -> RegionStatus {
         instances: by_state,
         groups: groups.len(),
         load_balancers: load_balancers(region),
+        services: services(region),
+        tasks: tasks(&state),
         calls: counts.map(|((service, action), count)| (format!("{service} {action}"), count)).collect(),
         failure: saved,
     }
@@ -123,6 +142,35 @@ pub fn load_balancers(region: &Region) -> Vec<BalancerStatus> {
         })
     };
     found.iter().filter_map(one).collect()
+}
+
+/// The services, as DescribeServices tells them.
+fn services(region: &Region) -> Vec<ServiceStatus> {
+    let state = region.look();
+    let one = |service: &ecs::Service| {
+        let params = json!({ "cluster": service.cluster, "services": [service.arn] });
+        let answer = ask(region, &ecs::SERVICE, "DescribeServices", params).ok()?;
+        let told = answer.pointer("/services/0")?;
+        let count = |name: &str| told.get(name).and_then(Value::as_u64).unwrap_or_default();
+        Some(ServiceStatus {
+            name: service.name.clone(),
+            cluster: service.cluster.clone(),
+            status: text(told, "/status")?,
+            desired: count("desiredCount"),
+            running: count("runningCount"),
+            rollout: text(told, "/deployments/0/rolloutState").unwrap_or_default(),
+        })
+    };
+    state.ecs.services.values().filter_map(one).collect()
+}
+
+/// How many tasks are in each status, by its name.
+fn tasks(state: &State) -> BTreeMap<String, usize> {
+    let mut by_status = BTreeMap::new();
+    for task in state.ecs.tasks.values() {
+        *by_status.entry(task.status.name()).or_default() += 1;
+    }
+    by_status
 }
 
 /// All members of a list that comes in pages; empty where the call is refused.

@@ -90,7 +90,7 @@ pub fn launch(state: &mut State, launch: &Launch, now: Timestamp) -> Result<Stri
     let groups = groups(state, launch, &place)?;
     let profile = launch.profile.as_deref().map(profiles::check).transpose()?;
     let private_address = address::take(state, &place, launch.private_address)?;
-    let own_port = address::take_port(state, private_address)?;
+    let own_port = address::take_port(state, private_address, &[])?;
     let id = new_id("i");
     let zone = place.zone.clone();
     let made = volumes::for_launch(state, &image, &launch.devices, (&id, &zone), now)?;

@@ -8,7 +8,7 @@ pub mod launch;
 pub mod launch_templates;
 mod list;
 pub mod network;
-mod placement;
+pub mod placement;
 pub mod profiles;
 pub mod security_groups;
 pub mod snapshots;

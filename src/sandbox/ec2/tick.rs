@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::super::compute::{self, ImageSource, Machine, Report, Wanted};
+use super::super::compute::{self, GRACE, ImageSource, Machine, Report, Wanted};
 use super::super::network::served;
 use super::super::state::State;
 use super::images::{Image, ImageState};
@@ -149,7 +149,7 @@ pub fn reported(state: &mut State, report: &Report, now: Timestamp) {
                 image.failure = Some(why.clone());
             }
         }
-        Report::Exited { .. } | Report::CommandEnded { .. } => {}
+        Report::Exited { .. } | Report::Stopped { .. } | Report::CommandEnded { .. } => {}
     }
 }
 
@@ -229,6 +229,8 @@ fn machine(state: &State, instance: &Instance) -> Machine {
         runs: instance.state.runs(),
         boots: instance.boots,
         user_data: instance.user_data.clone(),
+        command: Vec::new(),
+        grace: GRACE,
         environment,
         labels: labels.into_iter().flatten().cloned().collect(),
     }

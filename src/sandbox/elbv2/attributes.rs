@@ -103,6 +103,12 @@ fn logs_have_buckets(one: &LoadBalancer) -> Result<(), Refusal> {
                 format!("The value of '{logs}.s3.bucket' cannot be empty when '{logs}.s3.enabled' is true"),
             ));
         }
+        // Application guide, enable-access-logging.
+        if of_load_balancer(one, &format!("{logs}.s3.prefix")).contains("AWSLogs") {
+            return Err(Refusal::validation(format!(
+                "The value of '{logs}.s3.prefix' cannot contain 'AWSLogs'"
+            )));
+        }
     }
     Ok(())
 }
@@ -162,6 +168,22 @@ fn agree(one: &TargetGroup) -> Result<(), Refusal> {
     }
     if ["AWSALB", "AWSALBAPP", "AWSALBTG"].iter().any(|reserved| cookie.starts_with(reserved)) {
         return refuse("Cookie names that start with AWSALB, AWSALBAPP or AWSALBTG are reserved");
+    }
+    if one.protocol == "TLS" && is("stickiness.enabled", "true") {
+        return refuse("Stickiness is not supported for target groups with the TLS protocol");
+    }
+    // Both guides, target-group-health.
+    for of in ["count", "percentage"] {
+        let threshold = |action: &str| {
+            let key = format!("target_group_health.{action}.minimum_healthy_targets.{of}");
+            one.attributes.get(&key)?.parse::<u32>().ok()
+        };
+        let both = threshold("dns_failover").zip(threshold("unhealthy_state_routing"));
+        if both.is_some_and(|(dns, routing)| dns < routing) {
+            return refuse(
+                "The threshold of DNS failover must be greater than or equal to that of routing failover",
+            );
+        }
     }
     let starts_slowly = of_target_group(one, "slow_start.duration_seconds");
     let slow = !matches!(starts_slowly.as_str(), "" | "0");

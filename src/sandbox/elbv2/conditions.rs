@@ -160,8 +160,11 @@ fn is_text(text: &str) -> bool {
     !text.is_empty()
 }
 
+/// API_HostHeaderConditionConfig: a dot, and letters or wildcards after the last one.
 fn is_host(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-.*?_:".contains(letter))
+    let last = |letter: char| letter.is_ascii_alphabetic() || "*?".contains(letter);
+    text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-.*?_".contains(letter))
+        && text.rsplit_once('.').is_some_and(|(_, end)| !end.is_empty() && end.chars().all(last))
 }
 
 fn is_path(text: &str) -> bool {
@@ -178,7 +181,8 @@ fn is_method(text: &str) -> bool {
 }
 
 fn is_block(text: &str) -> bool {
-    text.parse::<ipnet::IpNet>().is_ok()
+    // Application guide, rule-condition-types.
+    text.parse::<ipnet::IpNet>().is_ok() && text != "255.255.255.255/32"
 }
 
 /// Characters of header names (RFC 7230, token).

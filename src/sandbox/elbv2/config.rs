@@ -10,6 +10,7 @@ use super::super::balancer::config::{
     Action, Algorithm, Condition, Desync, ForwardedFor, Group, HealthCheck, Listener, Protocol, Rule,
     Stickiness, Target, TargetKey,
 };
+use super::super::ecs;
 use super::super::network::served;
 use super::super::state::State;
 use super::actions::Does;
@@ -171,6 +172,10 @@ fn targets_of(state: &State, balancer: &LoadBalancer, group: &TargetGroup) -> Ve
                 let group = instance.group.clone();
                 let labels = [Some(instance.id.clone()), group, Some(instance.image.clone())];
                 ((port(target.port), port(check)), labels.into_iter().flatten().collect::<Vec<_>>())
+            }
+            None if let Some((host, place, labels)) = ecs::reached(state, &target.id) => {
+                let port = |port: u16| SocketAddr::new(host, place.served(port));
+                ((port(target.port), port(check)), labels)
             }
             None => {
                 let Ok(host) = target.id.parse::<IpAddr>() else { continue };

@@ -121,7 +121,7 @@ fn encryption(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
         }
         listener.alpn = Some(alpn);
     }
-    if listener.protocol == "HTTPS" {
+    if matches!(listener.protocol.as_str(), "HTTPS" | "TLS") {
         mutual(listener, params)?;
     }
     Ok(())
@@ -131,6 +131,11 @@ fn mutual(listener: &mut Listener, params: &Params) -> Result<(), Refusal> {
     if let Some(given) = params.child("MutualAuthentication") {
         let mode = given.given("Mode");
         let mode = mode.unwrap_or_else(|| "off".to_owned());
+        if listener.protocol == "TLS" && mode == "passthrough" {
+            return Err(Refusal::validation(
+                "Mutual authentication mode 'passthrough' is not supported for TLS",
+            ));
+        }
         if mode == "verify" {
             let arn = given.text("TrustStoreArn").unwrap_or_default();
             return Err(Refusal::new("TrustStoreNotFound", format!("Trust store '{arn}' not found")));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::api::{Actions, Call, Refusal};
 use super::super::state::{State, random_hex};
 use super::network;
-use super::placement::{Placed, security_groups, subnets, zones_shown};
+use super::placement::{Placed, addresses, security_groups, subnets, zones_shown};
 use super::resource::{self, Resource};
 use super::{limits, tags};
 
@@ -81,6 +81,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
     };
     let scheme = params.given("Scheme");
     let ip_address_type = params.given("IpAddressType").unwrap_or_else(|| "ipv4".to_owned());
+    addresses(&ip_address_type, kind, scheme.as_deref().unwrap_or("internet-facing"))?;
     let (vpc, subnets) = subnets(call.state, params, kind)?;
     if scheme.as_deref() != Some("internal") && !network::has_internet_gateway(call.state, &vpc) {
         return Err(Refusal::new("InvalidSubnet", format!("VPC {vpc} has no internet gateway")));

@@ -95,6 +95,11 @@ pub fn routes(state: &State, balancer: &str, group: &str) -> bool {
     state.elbv2.user_of(group).is_some_and(|user| user.arn.ends_with(&format!(":loadbalancer/{balancer}")))
 }
 
+/// Whether a rule of a load balancer names this target group.
+pub fn is_used(state: &State, group: &str) -> bool {
+    state.elbv2.user_of(group).is_some()
+}
+
 impl Elbv2 {
     /// The rules of a listener in the order of evaluation: by priority, the default rule last.
     fn rules_of(&self, listener: &str) -> Vec<&Rule> {

@@ -116,8 +116,21 @@ pub fn zones_shown(one: &LoadBalancer) -> Value {
         .collect()
 }
 
-/// API_SetSubnets: the given subnets replace the earlier ones. With a network load balancer, a change of
-/// subnet within a zone takes two calls (Network Load Balancers guide, availability-zones).
+/// The type of addresses that a load balancer can have (API_CreateLoadBalancer; application guide,
+/// application-load-balancers).
+pub fn addresses(of: &str, kind: Kind, scheme: &str) -> Result<(), Refusal> {
+    let fits = of != "dualstack-without-public-ipv4" || (kind == Kind::Application && scheme != "internal");
+    match fits {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            "InvalidConfigurationRequest",
+            format!("The IP address type '{of}' is not supported for this load balancer"),
+        )),
+    }
+}
+
+/// API_SetSubnets: what is given replaces what was. Another subnet of the same zone takes two calls
+/// with a network load balancer (Network Load Balancers guide, availability-zones).
 fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
     let arn = LoadBalancer::arn(call.params)?;
     let there = LoadBalancer::find(call.state, &arn)?;
@@ -142,6 +155,9 @@ fn set_subnets(call: &mut Call) -> Result<Value, Refusal> {
         ));
     }
     let ip_address_type = call.params.given("IpAddressType");
+    if let Some(given) = &ip_address_type {
+        addresses(given, there.kind, &there.scheme)?;
+    }
     let one = changed(call.state, &arn)?;
     one.subnets = placed;
     if let Some(ip_address_type) = ip_address_type {
@@ -169,6 +185,8 @@ fn set_security_groups(call: &mut Call) -> Result<Value, Refusal> {
 fn set_ip_address_type(call: &mut Call) -> Result<Value, Refusal> {
     let arn = LoadBalancer::arn(call.params)?;
     let wanted = call.params.needed("IpAddressType");
+    let there = LoadBalancer::find(call.state, &arn)?;
+    addresses(&wanted, there.kind, &there.scheme)?;
     changed(call.state, &arn)?.ip_address_type.clone_from(&wanted);
     Ok(json!({ "IpAddressType": wanted }))
 }

@@ -12,7 +12,11 @@ use crate::traffic::daemon::Sandboxed;
 
 /// Runs a program of `tests/clients` against a sandbox of its own; its exit code and output.
 fn client(program: &str) -> (Option<i32>, String) {
-    let local = Local::start(&[]);
+    by(&Local::start(&[]), program, &[])
+}
+
+/// Runs a program of `tests/clients` against a sandbox; its exit code and output.
+pub fn by(local: &Local, program: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     let programs = target.join("moto/bin");
@@ -21,6 +25,7 @@ fn client(program: &str) -> (Option<i32>, String) {
     let path = std::env::join_paths([programs].into_iter().chain(std::env::split_paths(&path)));
     let output = Command::new(root.join("tests/clients").join(program))
         .arg(&local.endpoint)
+        .args(arguments)
         .env("PATH", path.expect("a path"))
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")

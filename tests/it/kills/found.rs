@@ -16,6 +16,9 @@ pub struct Found {
 }
 
 impl Found {
+    pub const NOTHING: Self =
+        Self { points: 0, converged: 0, duplicates: 0, orphans: 0, unreadable: 0, wrong: Vec::new() };
+
     /// What came of one story.
     pub fn take(&mut self, point: &str, outcome: Outcome) {
         self.duplicates += usize::from(outcome.duplicates);

@@ -7,9 +7,11 @@
 //! | `cargo test --test it kills::` | a spread of points |
 //! | `BGFORM_KILLS=all cargo test --test it kills:: -- --nocapture` | every call at all three moments |
 //! | `BGFORM_KILLS=seed:42:2000 cargo test --test it kills::seeded -- --nocapture` | 2000 kills in stories that the seed makes: several in a row, with faults on top; a fourth number is the story to begin with |
+//! | `BGFORM_KILLS=seed:42:1000 cargo test --test it kills::disturbed -- --nocapture` | the same of releases, with changes by hand, deletions and a clock that jumps between the kills |
 
 use crate::kit::wire::Moment;
 
+mod disturbed;
 mod explicit;
 mod found;
 mod life;

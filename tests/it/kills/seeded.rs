@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 
 use super::found::{Found, table};
 use super::life::{SIDE_BY_SIDE, SPEED};
-use super::story::{Kill, PHASES, Place, Undisturbed, story, undisturbed};
+use super::story::{Kill, Outcome, PHASES, Place, Undisturbed, story, undisturbed};
 use super::{MOMENTS, Tried};
 use crate::kit::wire::{Counted, Wire};
 
@@ -45,45 +45,65 @@ fn kills(random: &mut StdRng, wanted: &Undisturbed) -> Vec<Kill> {
     (0..many).map(one).collect()
 }
 
-/// Tells stories from this one on until there were so many kills.
-fn tell(
-    seed: u64,
-    next: &AtomicUsize,
-    enough: usize,
-    wanted: &[Undisturbed],
-    all: &Mutex<[Found; PHASES.len()]>,
+/// What a story adds to a row of the table.
+pub struct Told {
+    pub row: usize,
+    /// What happened in it, so that it can be told again.
+    pub acts: String,
+    pub outcome: Outcome,
+}
+
+/// Tells stories, several side by side, until there were so many kills: those that `BGFORM_KILLS` asks for,
+/// or else so few that they are not forgotten.
+pub fn stories<const ROWS: usize>(
+    title: &str,
+    rows: [&str; ROWS],
+    (unasked_seed, unasked_kills): (u64, usize),
+    tell: &(dyn Fn(&Wire, &mut StdRng) -> Vec<Told> + Sync),
 ) {
-    let wire = Wire::before("127.0.0.1:9");
+    let (seed, enough, first) = match Tried::asked() {
+        Tried::Seeded { seed, kills, first } => (seed, kills, first),
+        _ => (unasked_seed, unasked_kills, 0),
+    };
+    let (all, next) = (Mutex::new([const { Found::NOTHING }; ROWS]), AtomicUsize::new(first));
     let lock = || all.lock().unwrap_or_else(PoisonError::into_inner);
-    while lock().iter().map(|found| found.points).sum::<usize>() < enough {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        let mut random = StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(number as u64));
-        let kills = std::array::from_fn(|phase| kills(&mut random, &wanted[phase]));
-        let outcomes = story(&wire, SPEED, Place::Folder, wanted, &kills);
-        let mut found = lock();
-        for ((found, outcome), kills) in found.iter_mut().zip(outcomes).zip(&kills) {
-            let kills: Vec<String> = kills.iter().map(ToString::to_string).collect();
-            found.points += outcome.killed;
-            found.take(&format!("story {number} of seed {seed}: {}", kills.join("; ")), outcome);
+    let tell_on = || {
+        let wire = Wire::before("127.0.0.1:9");
+        while lock().iter().map(|found| found.points).sum::<usize>() < enough {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let mut random = StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(number as u64));
+            for Told { row, acts, outcome } in tell(&wire, &mut random) {
+                let mut all = lock();
+                let kills: usize = all.iter().map(|found| found.points).sum();
+                // All of them take long.
+                if kills / 50 < (kills + outcome.killed) / 50 {
+                    eprintln!("{} kills so far, the last in story {number}", kills + outcome.killed);
+                }
+                all[row].points += outcome.killed;
+                all[row].take(&format!("story {number} of seed {seed}: {acts}"), outcome);
+            }
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(tell_on);
+        }
+    });
+    let found = all.into_inner().expect("no panic");
+    table(&format!("seed {seed}: {title}"), rows.into_iter().zip(&found));
 }
 
 #[test]
 fn stories_of_kills_and_faults_lose_nothing() {
-    let (seed, kills, first) = match Tried::asked() {
-        Tried::Seeded { seed, kills, first } => (seed, kills, first),
-        // A few, so that they are not forgotten.
-        _ => (7, 15, 0),
-    };
     let wanted = undisturbed(SPEED, Place::Folder);
-    let (all, next) = (Mutex::default(), AtomicUsize::new(first));
-    std::thread::scope(|scope| {
-        for _ in 0..SIDE_BY_SIDE {
-            scope.spawn(|| tell(seed, &next, kills, &wanted, &all));
-        }
+    let rows = PHASES.each_ref().map(|phase| phase.name);
+    stories("several kills in a row, with faults on top", rows, (7, 15), &|wire, random| {
+        let kills = std::array::from_fn(|phase| kills(random, &wanted[phase]));
+        let outcomes = story(wire, SPEED, Place::Folder, &wanted, &kills).into_iter();
+        let told = outcomes.zip(&kills).enumerate().map(|(row, (outcome, kills))| {
+            let acts: Vec<String> = kills.iter().map(ToString::to_string).collect();
+            Told { row, acts: acts.join("; "), outcome }
+        });
+        told.collect()
     });
-    let found = all.into_inner().expect("no panic");
-    let title = format!("seed {seed}: several kills in a row, with faults on top");
-    table(&title, PHASES.iter().map(|phase| phase.name).zip(&found));
 }

@@ -5,4 +5,5 @@ pub mod load;
 pub mod local;
 pub mod moto;
 pub mod product;
+pub mod wall_clock;
 pub mod wire;

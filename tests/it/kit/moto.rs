@@ -67,8 +67,12 @@ impl Server {
             }
         };
         // Its log goes on; nobody reading it would fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { endpoint, _held: watcher.stdin.take().expect("stdin is piped") }
+        let held = watcher.stdin.take().expect("stdin is piped");
+        std::thread::spawn(move || {
+            lines.for_each(drop);
+            let _ = watcher.wait();
+        });
+        Self { endpoint, _held: held }
     }
 }
 

@@ -1,7 +1,9 @@
 //! The real binary in a folder of its own, against a server.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,9 +12,9 @@ use aws_credential_types::Credentials;
 use bgform::clock::Clock;
 use bgform::cloud::{Cloud, Target};
 
-use crate::kit::local::Local;
+use crate::kit::local::{Local, key};
 use crate::kit::moto::Moto;
-use crate::kit::wire::Wire;
+use crate::kit::wire::{Counted, Moment, Wire};
 
 /// How a run of the binary ended.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub struct Product {
     pub wire: Wire,
     pub moto: Option<Moto>,
     pub local: Option<Local>,
+    /// Held as long as the folder is that of a daemon on a fast clock.
+    daemon: Option<File>,
 }
 
 impl Product {
@@ -63,7 +67,13 @@ impl Product {
         let moto = Moto::take();
         make_instance_profile(&moto.endpoint, "bake");
         let wire = Wire::before(&moto.endpoint);
-        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: Some(moto), local: None }
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            wire,
+            moto: Some(moto),
+            local: None,
+            daemon: None,
+        }
     }
 
     /// With a sandbox of its own in which these things go wrong.
@@ -71,16 +81,41 @@ impl Product {
         Self::on(Local::start(faults))
     }
 
+    /// With a sandbox whose clock is this many times as fast, and the binary's with it: to the binary the folder is
+    /// that of a daemon, which tells its speed.
+    pub fn on_fast_sandbox(speed: f64, faults: &[&str]) -> Self {
+        let started = bgform::clock::now();
+        let mut product = Self::on(Local::with(faults, Clock::scaled_since(speed, started)));
+        let lock = File::create(product.path("sandbox.lock")).expect("a file");
+        lock.try_lock().expect("nobody else has it");
+        let port: u16 =
+            product.wire.endpoint.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let record = serde_json::json!({
+            "pid": std::process::id(), "port": port, "started": started, "speed": speed, "version": "tests",
+        });
+        product.write("sandbox.json", &record.to_string());
+        let key = product.write("sandbox.key", &serde_json::to_string(&key()).expect("a key"));
+        std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+        product.daemon = Some(lock);
+        product
+    }
+
     pub fn on(local: Local) -> Self {
         let wire = Wire::before(&local.endpoint);
-        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: None, local: Some(local) }
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            wire,
+            moto: None,
+            local: Some(local),
+            daemon: None,
+        }
     }
 
     /// In front of this sandbox from now on, at the endpoint that the wire had.
     pub fn behind(wire: &Wire, local: Local) -> Self {
         wire.lead_to(&local.endpoint);
         let folder = tempfile::tempdir().expect("a folder");
-        Self { folder, wire: wire.clone(), moto: None, local: Some(local) }
+        Self { folder, wire: wire.clone(), moto: None, local: Some(local), daemon: None }
     }
 
     /// The same server with nothing in it but that profile, and a new folder.
@@ -94,7 +129,7 @@ impl Product {
     /// With nothing that answers.
     pub fn alone() -> Self {
         let wire = Wire::before("127.0.0.1:9");
-        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: None, local: None }
+        Self { folder: tempfile::tempdir().expect("a folder"), wire, moto: None, local: None, daemon: None }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -130,6 +165,10 @@ impl Product {
             // Reading all of the machine's certificates costs more than most commands do.
             .env("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/root.pem"))
             .stdin(Stdio::null());
+        if self.daemon.is_some() {
+            command.env_remove("AWS_ENDPOINT_URL");
+            command.env("BGFORM_SANDBOX", "1").env("BGFORM_SANDBOX_DIR", self.folder.path());
+        }
         command
     }
 
@@ -139,10 +178,14 @@ impl Product {
 
     /// Begins to run it; what it says goes to files.
     pub fn begin(&self, args: &[&str]) -> Under {
+        self.begin_as(&mut self.command(args))
+    }
+
+    /// The same of a command that was given more.
+    pub fn begin_as(&self, command: &mut Command) -> Under {
         let paths = ["out", "err"].map(|name| self.path(name));
-        let [out, err] =
-            paths.each_ref().map(|path| Stdio::from(std::fs::File::create(path).expect("a file")));
-        let child = self.command(args).stdout(out).stderr(err).spawn().expect("the binary runs");
+        let [out, err] = paths.each_ref().map(|path| Stdio::from(File::create(path).expect("a file")));
+        let child = command.stdout(out).stderr(err).spawn().expect("the binary runs");
         Under { child, paths }
     }
 
@@ -219,9 +262,20 @@ impl Under {
             assert!(waits < Duration::from_secs(600), "it does not end:\n{}", self.said());
             std::thread::sleep(Duration::from_millis(5));
         };
-        let [out, err] = self.paths.map(|path| std::fs::read_to_string(path).expect("it was written"));
-        Run { code: status.code().unwrap_or(-1), out, err }
+        ran(status.code(), self.paths)
     }
+
+    /// Its end, which is a SIGKILL around its call of this number, reads too, or its own.
+    pub fn killed_around(self, wire: &Wire, at: usize, moment: Moment) -> Run {
+        let killed = wire.kill_around(self.child, Counted::All, at, moment);
+        ran(killed.err().flatten(), self.paths)
+    }
+}
+
+/// What it said, and its exit code, unless a signal was its end.
+fn ran(code: Option<i32>, paths: [PathBuf; 2]) -> Run {
+    let [out, err] = paths.map(|path| std::fs::read_to_string(path).expect("it was written"));
+    Run { code: code.unwrap_or(-1), out, err }
 }
 
 fn said(paths: &[PathBuf; 2]) -> String {

@@ -129,6 +129,11 @@ impl Wire {
         std::mem::take(&mut self.inner.lock().expect("no panic").calls)
     }
 
+    /// How many calls were made since the names were taken.
+    pub fn made(&self) -> usize {
+        self.inner.lock().expect("no panic").calls.len()
+    }
+
     /// How often a call was made since the names were taken.
     pub fn count(&self, action: &str) -> usize {
         self.inner.lock().expect("no panic").calls.iter().filter(|call| *call == action).count()

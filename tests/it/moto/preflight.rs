@@ -60,11 +60,11 @@ const LOOKS: [&str; 5] = [
 async fn the_looks_are_few_and_made_only_when_a_rollout_begins() {
     let beside = Beside::new().await;
     // Both services' limits, the existing subnets and those of the fleet, the load balancer's rules,
-    // and images by most_recent and by the tag of a lost state.
-    assert_eq!(beside.calls("1.0", &LOOKS), [2, 1, 2, 2, 2]);
+    // and images by most_recent, by the tag of a lost state and by the id of what is launched.
+    assert_eq!(beside.calls("1.0", &LOOKS), [2, 1, 2, 2, 3]);
     beside.run("apply", "1.0").exits(0);
     assert_eq!(beside.calls("1.0", &LOOKS), [0, 0, 1, 1, 0]);
-    // A release adds nothing to count; the image of the old colour is looked for.
+    // A release adds nothing to count; the images of both colours are looked for.
     assert_eq!(beside.calls("2.0", &LOOKS), [1, 1, 2, 1, 1]);
 }
 
@@ -107,7 +107,11 @@ async fn an_image_that_is_gone_ends_the_way_back_with_the_retirement() {
     let versions = images.launch_template_id(template).versions("1").send().await.unwrap();
     let image = versions.launch_template_versions()[0].launch_template_data().unwrap().image_id().unwrap();
     beside.by_hand.cloud.ec2.deregister_image().image_id(image).send().await.unwrap();
-    let plan = beside.run("plan", "2.0").exits(0);
+    // The new release would launch from it, too, as long as nobody looks again.
+    let again = format!("{image} is gone, so that no instance of the new release can be launched");
+    beside.run("plan", "2.0").exits(1).says(&again).says("looked up again with --upgrade");
+    let upgrade = ["plan", "shop.deploy", "--var", "release=2.0", "--upgrade"];
+    let plan = beside.product.run(&upgrade).exits(0);
     plan.says(&format!("Note: autoscaling_group.web[\"blue\"]: {image} is gone"))
         .says("a way back only as long as its instances run")
         .says("raise `retire_after`");

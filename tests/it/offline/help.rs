@@ -154,7 +154,7 @@ fn the_reference_in_the_repository_is_what_this_version_prints() {
         let path = folder.join(format!("{}.md", page.name.replace(' ', "_")));
         if std::env::var_os("BGFORM_WRITE_REFERENCE").is_some() {
             #[allow(clippy::disallowed_methods, reason = "a page is no state")]
-            std::fs::write(&path, &page.text()).expect("it is written");
+            std::fs::write(&path, page.text()).expect("it is written");
         }
         let golden = std::fs::read_to_string(&path).unwrap_or_default();
         let how = "run: BGFORM_WRITE_REFERENCE=1 cargo test --test it the_reference";

@@ -274,7 +274,7 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
         in_it(&shift, Some(&endpoint)).exits(6).says("CreateLaunchTemplateVersion answered InternalError");
     run.says("The sandbox cannot write its state in")
         .says("the disk is full")
-        .says("`bgform apply hello.deploy` looks first");
+        .says("`bgform apply hello.deploy --var green=2.0 --var live=green` looks first");
     let status =
         in_it(&["sandbox", "status"], None).exits(0).says("its state cannot be written: the disk is full");
     status.says("instances: 4 running");

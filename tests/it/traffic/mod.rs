@@ -1,5 +1,6 @@
 //! What only the sandbox can prove: traffic, health, faults.
 
+pub mod containers;
 pub mod daemon;
 pub mod deployment;
 pub mod differences;

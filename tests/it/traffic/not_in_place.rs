@@ -102,3 +102,75 @@ fn settings_of_a_target_group_that_are_taken_away_go_back() {
     product.run(SAME).exits(0);
     assert_eq!(live(), before);
 }
+
+/// Network Load Balancers guide, availability-zones: subnets come and go, and another one of the same zone comes once
+/// the first has gone.
+#[test]
+fn subnets_of_a_network_load_balancer_come_and_go_while_one_stays() {
+    let product = Product::on_sandbox(&[]);
+    let of =
+        |subnets: &str| format!("{GROUND}\nload_balancer \"edge\" {{\n  type = \"network\"\n{subnets}}}\n");
+    let mapped = |number: u32| format!("  subnet_mapping {{\n    subnet = subnets.all[{number}]\n  }}\n");
+    for (subnets, done) in [
+        ("  subnets = [subnets.all[0]]\n".to_owned(), "2 to create"),
+        ("  subnets = [subnets.all[0], subnets.all[1]]\n".to_owned(), "1 to update"),
+        ("  subnets = [subnets.all[1]]\n".to_owned(), "1 to update"),
+        ("  subnets = [subnets.all[0]]\n".to_owned(), "1 to replace"),
+        (mapped(0), "1 to update"),
+        (format!("{}{}", mapped(0), mapped(1)), "1 to update"),
+        (mapped(1), "1 to update"),
+        (mapped(0), "1 to replace"),
+    ] {
+        product.write("s.deploy", &of(&subnets));
+        product.run(APPLY).exits(0).says(done);
+        product.run(SAME).exits(0);
+    }
+}
+
+/// [model] ModifyLoadBalancerAttributesInput.
+#[test]
+fn more_attributes_than_one_call_takes_are_set_by_two() {
+    let product = Product::on_sandbox(&[]);
+    let flags = [
+        "deletion_protection",
+        "deny_all_igw_traffic",
+        "zonal_shift",
+        "http2",
+        "drop_invalid_header_fields",
+        "preserve_host_header",
+        "tls_headers",
+        "xff_client_port",
+        "waf_fail_open",
+    ];
+    let flags: String = flags.iter().map(|name| format!("  {name} = false\n")).collect();
+    let logs = ["access_logs", "connection_logs", "health_check_logs"];
+    let logs: String = logs
+        .iter()
+        .map(|name| format!("  {name} {{\n    bucket = \"b\"\n    prefix = \"p\"\n  }}\n"))
+        .collect();
+    let rest = "  idle_timeout           = 90s\n  client_keep_alive      = 2h\n  desync_mitigation_mode = \"monitor\"\n  \
+                xff_header_processing  = \"append\"\n";
+    product.write("s.deploy", &balancer("application", &format!("{flags}{logs}{rest}")));
+    product.run(APPLY).exits(0);
+    assert_eq!(product.wire.count("ModifyLoadBalancerAttributes"), 2);
+    product.run(SAME).exits(0);
+}
+
+/// API_ModifyListener: what is left out stays as it is.
+#[test]
+fn a_security_policy_that_is_taken_away_stays_as_it_is() {
+    let product = Product::on_sandbox(&[]);
+    let of = |policy: &str| {
+        balancer("application", GROUPS)
+            + &format!(
+                "\nlistener \"web\" {{\n  load_balancer = load_balancer.edge\n  port          = 443\n  protocol      = \
+                 \"HTTPS\"\n  certificates  = [\"arn:aws:acm:us-east-1:123456789012:certificate/x\"]\n{policy}\n  \
+                 default_action \"fixed_response\" {{\n    status_code = 404\n  }}\n}}\n"
+            )
+    };
+    product.write("s.deploy", &of("  ssl_policy    = \"ELBSecurityPolicy-TLS13-1-2-2021-06\"\n"));
+    product.run(APPLY).exits(0);
+    product.write("s.deploy", &of(""));
+    product.run(APPLY).exits(0);
+    product.run(SAME).exits(0);
+}

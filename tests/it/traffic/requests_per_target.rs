@@ -3,6 +3,7 @@
 
 use super::deployment::{DEPLOYMENT, GROUND};
 use crate::kit::product::{Product, Run};
+use crate::kit::wire::Fault;
 
 const APPLY: &[&str] = &["apply", "--auto-approve"];
 const SAME: &[&str] = &["plan", "--detailed-exitcode"];
@@ -116,6 +117,20 @@ fn a_policy_by_requests_is_refused_while_nothing_forwards_to_the_target_group() 
     product
         .write("s.deploy", &format!("{GROUND}{}", one("shop", &policy("target_group.shop", 100), Some(10))));
     product.run(APPLY).exits(0);
+    product.run(SAME).exits(0);
+}
+
+/// Auto Scaling learns of a rule later than the load balancer (eventual consistency).
+#[test]
+fn a_policy_by_requests_that_comes_too_early_is_put_again() {
+    let product = Product::on_sandbox(&[]);
+    let early = "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>The load balancer does not \
+                 route traffic to the target group.</Message></Error><RequestId>r-1</RequestId></ErrorResponse>";
+    product
+        .write("s.deploy", &format!("{GROUND}{}", one("shop", &policy("target_group.shop", 100), Some(10))));
+    product.wire.fault_once("PutScalingPolicy", 0, Fault::Answer(400, early.to_owned()));
+    product.run(APPLY).exits(0);
+    assert_eq!(calls(&product, &["PutScalingPolicy"]).len(), 2);
     product.run(SAME).exits(0);
 }
 

@@ -97,7 +97,11 @@ const APPLY: &[&str] = &["apply", "--auto-approve", "--parallelism", "1"];
 
 /// A stack of these parts on a sandbox of its own, and what is there before it.
 fn scene(faults: &[&str], more: &str) -> (Product, BTreeMap<&'static str, usize>) {
-    let product = Product::on_sandbox(faults);
+    on(Product::on_sandbox(faults), more)
+}
+
+/// The same on this one.
+fn on(product: Product, more: &str) -> (Product, BTreeMap<&'static str, usize>) {
     product.write("late.deploy", &format!("{STACK}{more}"));
     let before = listed(&product);
     (product, before)
@@ -168,7 +172,7 @@ fn what_shows_late_is_destroyed_with_the_stack() {
 /// It is not the first one that stands then.
 #[test]
 fn what_shows_itself_after_it_was_made_anew_is_deleted() {
-    let (product, before) = scene(&["eventual=80s"], "");
+    let (product, before) = on(Product::on_fast_sandbox(3.0, &["eventual=80s"]), "");
     killed_at(&product, "RunInstances");
     let changed_by = &["--var", "type=t3.small"];
     let changed = [APPLY, changed_by].concat();

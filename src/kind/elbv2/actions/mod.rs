@@ -10,8 +10,9 @@ mod api;
 pub use api::{from_api, shares, to_api};
 
 use super::Mistake;
+use crate::kind::Named;
 use crate::kind::rules::{form, is_port};
-use crate::kind::schema::{Attribute, Type, attribute};
+use crate::kind::schema::{Attribute, Type, Wrong, attribute};
 use crate::object;
 use crate::value::{Object, Value};
 
@@ -157,11 +158,18 @@ fn variants() -> Vec<(&'static str, Vec<Attribute>)> {
         attribute("message_body", Type::Text { max: 1024 }, "The message."),
     ];
     let needed = |name, doc| attribute(name, Type::string(), doc).required();
+    // [model] AuthenticateOidcActionConfig.
+    let url = |name, doc| {
+        needed(name, doc).rule(|url| {
+            let fits = |url: &str| url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty());
+            form("URL of a provider", url, fits, "write the whole of it, beginning with `https://`")
+        })
+    };
     let mut oidc = vec![
-        needed("issuer", "The provider's issuer URL."),
-        needed("authorization_endpoint", "Where users are sent to."),
-        needed("token_endpoint", "Where tokens come from."),
-        needed("user_info_endpoint", "Where claims come from."),
+        url("issuer", "The provider's issuer URL."),
+        url("authorization_endpoint", "Where users are sent to."),
+        url("token_endpoint", "Where tokens come from."),
+        url("user_info_endpoint", "Where claims come from."),
         needed("client_id", "The client's id."),
         needed("client_secret", "The client's secret, which the API takes and never shows."),
     ];
@@ -189,6 +197,15 @@ fn session() -> Vec<Attribute> {
         attribute("session_timeout", Type::Duration { min: 1, max: WEEK }, "How long a session lasts.")
             .default_seconds(WEEK),
         attribute("authentication_request_extra_params", Type::string().map(), "Added to the request.")
+            .rule(|params| {
+                // [model] AuthenticateOidcActionConfig.
+                let many = params.as_object().filter(|params| params.len() > 10);
+                let told = |many: &Object| {
+                    let message = format!("a request has at most 10 of them, and here are {}", many.len());
+                    ("", message, "take some away".to_owned())
+                };
+                many.map(told).into_iter().collect()
+            })
             .default(Value::Object(Object::new())),
         attribute(
             "on_unauthenticated_request",
@@ -290,7 +307,28 @@ pub fn sticky_mistakes(attribute: &'static str, inputs: &Object, is_network: boo
     sticky.filter(wrong).map(|_| (attribute, message.to_owned(), help.to_owned())).collect()
 }
 
-/// The target groups that actions forward to, with their weights; an unknown weight counts as positive.
+/// What the targets of a group may speak behind a listener (CreateTargetGroup; Network Load Balancers guide,
+/// load-balancer-target-groups, routing configuration).
+pub fn beside(attribute: &'static str, protocol: &str, inputs: &Object, named: Named<'_>) -> Option<Wrong> {
+    let behind: &[&str] = match protocol {
+        "HTTP" | "HTTPS" => &["HTTP", "HTTPS"],
+        "TCP" => &["TCP", "TCP_UDP"],
+        "TLS" => &["TCP", "TLS"],
+        "UDP" => &["UDP", "TCP_UDP"],
+        "TCP_UDP" => &["TCP_UDP"],
+        _ => return None,
+    };
+    forwards(inputs.get(attribute)).iter().find_map(|(group, _)| {
+        let spoken = named(group)?.get("protocol")?.as_str().filter(|one| !behind.contains(one))?.to_owned();
+        let message =
+            format!("targets that speak {spoken} do not stand behind a listener that speaks {protocol}");
+        let help = format!("name a target group whose protocol is {}", behind.join(" or "));
+        Some((attribute, message, help))
+    })
+}
+
+/// The target groups that actions forward to, with their weights; a weight that is not known yet
+/// counts as some.
 pub fn forwards(actions: Option<&Value>) -> Vec<(Value, u32)> {
     let weighted = |one: &Value| {
         let weight = one.get("weight").as_number().map_or(1, |weight| weight as u32);

@@ -104,7 +104,8 @@ fn expected(service: &Service, protocol: Protocol, declares: bool, wrong: Wrong)
         (_, Wrong::OtherType) => "SerializationException",
         ("cloudwatch", Wrong::Missing) if declares => "MissingParameter",
         ("cloudwatch", _) if declares => "InvalidParameterValue",
-        ("ssm", _) => "ValidationException",
+        ("ssm" | "application-autoscaling", _) => "ValidationException",
+        ("ecs", _) => "InvalidParameterException",
         _ => "ValidationError",
     }
 }

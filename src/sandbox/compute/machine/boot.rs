@@ -46,6 +46,7 @@ pub fn start(
     let child = Command::new("/bin/sh")
         .args(["-c", include_str!("../boot.sh"), "boot"])
         .arg(user_data)
+        .args(&machine.command)
         .current_dir(shared.machine_root(&machine.id))
         .env_clear()
         .envs(environment(shared, machine))

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::super::super::api::Refusal;
+use super::super::super::ecs;
 use super::super::super::state::{Network, State};
 use super::super::InstanceState;
 use super::super::placement::Place;
@@ -17,6 +18,7 @@ fn in_use(state: &State, vpc: &str, address: Ipv4Addr) -> bool {
     let mut live = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
     (address.is_loopback() && address.octets()[2] == 255)
         || live.any(|one| one.private_address == address && one.vpc == vpc)
+        || ecs::holds(state, vpc, address)
 }
 
 /// A free address of the subnet, or the requested one. The first four and the last one are reserved (VPC user
@@ -55,8 +57,8 @@ pub fn take(state: &mut State, place: &Place, asked: Option<Ipv4Addr>) -> Result
     Ok(free)
 }
 
-/// A port of the shared address that no instance has, where an instance with this address needs one.
-pub fn take_port(state: &mut State, address: Ipv4Addr) -> Result<Option<u16>, Refusal> {
+/// A port of the shared address that nothing has, nor is in `taken`, where something with this address needs one.
+pub fn take_port(state: &mut State, address: Ipv4Addr, taken: &[u16]) -> Result<Option<u16>, Refusal> {
     if !state.network.shares(address) {
         return Ok(None);
     }
@@ -65,10 +67,12 @@ pub fn take_port(state: &mut State, address: Ipv4Addr) -> Result<Option<u16>, Re
         Network::Addresses { .. } => PORTS,
     };
     let live = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
-    let used: Vec<u16> = live.filter_map(|one| one.own_port).collect();
+    let used: Vec<u16> = live.filter_map(|one| one.own_port).chain(taken.iter().copied()).collect();
     let after = state.ec2.last_port.map_or(0, |last| last.saturating_sub(ports.start) + 1);
     let count = ports.end - ports.start;
-    let free = (0..count).map(|step| ports.start + (after + step) % count).find(|port| !used.contains(port));
+    let free = (0..count)
+        .map(|step| ports.start + (after + step) % count)
+        .find(|port| !used.contains(port) && !ecs::uses_port(state, *port));
     state.ec2.last_port = free.or(state.ec2.last_port);
     free.map(Some).ok_or_else(|| {
         Refusal::new("InsufficientInstanceCapacity", "The sandbox has no free port for an instance.")

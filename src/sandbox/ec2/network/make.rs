@@ -6,8 +6,8 @@ use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
 use super::super::super::api::{Call, Params, Refusal};
-use super::super::super::elbv2;
 use super::super::super::state::{State, new_id};
+use super::super::super::{ecs, elbv2};
 use super::super::{InstanceState, ids, tags};
 use super::vpcs::{shown_subnet, shown_vpc};
 use super::{Subnet, add_vpc, default_vpc};
@@ -200,7 +200,10 @@ pub fn delete_subnet(call: &mut Call) -> Result<Value, Refusal> {
         return Err(ids::not_found(&id));
     }
     let mut alive = state.ec2.instances.values().filter(|one| one.state != InstanceState::Terminated);
-    if alive.any(|instance| instance.subnet == id) || elbv2::placed_in(state, &id) {
+    if alive.any(|instance| instance.subnet == id)
+        || elbv2::placed_in(state, &id)
+        || ecs::placed_in(state, &id)
+    {
         return Err(dependencies("subnet", &id));
     }
     state.ec2.subnets.shift_remove(&id);

@@ -11,8 +11,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::super::api::{Actions, Refusal};
-use super::super::elbv2;
 use super::super::state::{State, new_id};
+use super::super::{ecs, elbv2};
 use super::{InstanceState, ids};
 pub use rules::{Rule, Source, no_name};
 
@@ -102,5 +102,6 @@ fn in_use(state: &State, id: &str) -> bool {
     };
     users(state, id).next().is_some()
         || elbv2::in_use_by_load_balancer(state, id)
+        || ecs::uses_group(state, id)
         || state.ec2.security_groups.values().any(named)
 }

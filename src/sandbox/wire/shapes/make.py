@@ -4,7 +4,7 @@
     python3 -m venv v && v/bin/pip install botocore && v/bin/python src/sandbox/wire/shapes/make.py
 
 The shapes come from the service models that botocore ships (Apache License 2.0); the actions from the
-`ACTIONS` lists in the folder of the service, which has the name that botocore has for it. `mod.rs` beside
+`ACTIONS` lists in the folder of the service, which has the name that botocore has for it (`_` for `-`). `mod.rs` beside
 this file reads the tables and says what their lines mean.
 """
 import gzip
@@ -22,7 +22,11 @@ KINDS = {"string": "text", "integer": "int", "long": "long", "float": "double", 
 # Which characters a text may have at all is checked for every text at once (wire/xml.rs).
 XML = "[\\u0020-\\uD7FF\\uE000-\\uFFFD\\uD800\\uDC00-\\uDBFF\\uDFFF\\r\\n\\t]*"
 # Rust's regex knows no lookahead.
-SAME = {r"^(?!\s*$).+": r"^.*\S.*$"}
+SAME = {
+    r"^(?!\s*$).+": r"^.*\S.*$",
+    r"(?!((^[ ]+.*)|(.*([\u0000-\u001f]|[\u007f-\u009f]|[:/|])+.*)|(.*[ ]+$))).+":
+        r"[^\x00-\x20\x7f-\x9f:/|]([^\x00-\x1f\x7f-\x9f:/|]*[^\x00-\x20\x7f-\x9f:/|])?",
+}
 # EC2 refuses these with a code of their own.
 OWN_CODE = {"LaunchTemplateName", "ImageNameRequest"}
 # Longer enumerations are catalogues, which the service keeps for itself: the types of instances.
@@ -39,19 +43,21 @@ DOCUMENTED = {
         "SetInstanceProtection.InstanceIds": "list ..50 XmlStringMaxLen19",
         "AdjustmentType": "enum ChangeInCapacity ExactCapacity PercentChangeInCapacity",
         "DefaultCooldown": "int 0..",
-        "DefaultInstanceWarmup": "int -1..21600",
+        "AlarmSpecification.Alarms": "list ..10 XmlStringMaxLen255",
+        # Users' guide, enable-default-instance-warmup.
+        "DefaultInstanceWarmup": "int -1..3600",
         "DefaultResult": "enum CONTINUE ABANDON",
-        **{f"{call}AutoScalingGroup.{size}": "int 0..10000"
+        **{f"{call}AutoScalingGroup.{size}": "int 0.."
            for call in ("Create", "Update") for size in ("MinSize", "MaxSize", "DesiredCapacity")},
-        "DesiredCapacity": "int -1..10000",
+        "DesiredCapacity": "int -1..",
         "HealthCheckGracePeriod": "int 0..",
         "HealthStatus": "enum Healthy Unhealthy",
         "HeartbeatTimeout": "int 30..7200",
         "LifecycleActionResult": "enum CONTINUE ABANDON",
         "LifecycleTransition": "enum autoscaling:EC2_INSTANCE_LAUNCHING autoscaling:EC2_INSTANCE_TERMINATING",
         "MaxRecords": "int 1..100",
-        "MaxSize": "int -1..10000",
-        "MinSize": "int -1..10000",
+        "MaxSize": "int -1..",
+        "MinSize": "int -1..",
         "PolicyType": "enum SimpleScaling StepScaling TargetTrackingScaling PredictiveScaling",
         "Tag.ResourceType": "enum auto-scaling-group",
     },
@@ -175,7 +181,10 @@ class Table:
 
 
 def main():
-    for folder in sorted(path.parent for path in SANDBOX.glob("*/mod.rs") if (MODELS / path.parent.name).is_dir()):
+    for folder in sorted(path.parent for path in SANDBOX.glob("*/mod.rs")):
+        name = folder.name.replace("_", "-")
+        if not (MODELS / name).is_dir():
+            continue
         actions = sorted({
             action
             for source in folder.rglob("*.rs")
@@ -183,9 +192,9 @@ def main():
             for action in re.findall(r'\("(\w+)",\s', listed)})
         if not actions:
             continue
-        with gzip.open(max((MODELS / folder.name).iterdir()) / "service-2.json.gz") as file:
+        with gzip.open(max((MODELS / name).iterdir()) / "service-2.json.gz") as file:
             model = json.load(file)
-        table, calls = Table(folder.name, model), []
+        table, calls = Table(name, model), []
         for action in actions:
             operation = model["operations"][action]
             shape = model["shapes"][operation["input"]["shape"]] if "input" in operation else {"members": {}}

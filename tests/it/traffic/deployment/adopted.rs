@@ -81,3 +81,48 @@ fn what_runs_is_adopted_under_load_with_no_failed_request() {
     assert_eq!(runtime.block_on(by_hand.instances()), instances, "blue stood by all the time");
     shop.run("destroy", "1.0").exits(0);
 }
+
+/// `self.target_group` is the group that was adopted, and then the new colour's own.
+#[test]
+fn what_is_adopted_scales_by_the_requests_of_its_own_target_group() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let shop = Shop { product: Product::on_sandbox(&[]) };
+    let by_hand = runtime.block_on(async {
+        let by_hand = ByHand::make(shop.product.cloud().await, IMAGE_OF_SANDBOX).await;
+        by_hand.until_healthy(3).await;
+        by_hand
+    });
+    let policy = "    tags     = { team = \"shop\" }\n\n    scaling_policy {\n      name              = \"requests\"\n      \
+                  predefined_metric = \"ALBRequestCountPerTarget\"\n      \
+                  resource_label    = \"${load_balancer.shop.arn_suffix}/${self.target_group.arn_suffix}\"\n      \
+                  target_value      = 100\n    }\n";
+    let text = by_hand.stack(IMAGE_OF_SANDBOX).replace("    tags     = { team = \"shop\" }\n", policy);
+    assert!(text.contains("self.target_group"));
+    let balancer = "\nexisting load_balancer \"shop\" {\n  name = \"shop\"\n}\n";
+    shop.product.write("shop.deploy", &format!("{text}{balancer}"));
+    let labels = || {
+        runtime.block_on(async {
+            let cloud = shop.product.cloud().await;
+            let groups = cloud.elbv2.describe_target_groups().send().await.expect("groups");
+            let policies = cloud.autoscaling.describe_policies().send().await.expect("policies");
+            let label = |policy: &aws_sdk_autoscaling::types::ScalingPolicy| {
+                let tracking = policy.target_tracking_configuration().expect("a target");
+                let metric = tracking.predefined_metric_specification().expect("a metric");
+                metric.resource_label().expect("a label").to_owned()
+            };
+            let mut labels: Vec<String> = policies.scaling_policies().iter().map(label).collect();
+            labels.sort();
+            (labels, groups.target_groups().len())
+        })
+    };
+    shop.run("apply", "1.0").exits(0);
+    shop.run("apply", "1.0").exits(0).says("Nothing to do");
+    // The idle colour's group is there, and has one of its own.
+    let (first, groups) = labels();
+    assert_eq!((first.len(), groups), (2, 2), "{first:?}");
+    let own = by_hand.targets.rsplit(":targetgroup/").next().expect("a suffix");
+    assert_eq!(first.iter().filter(|label| label.ends_with(own)).count(), 1, "{first:?}");
+    shop.run("apply", "2.0").exits(0).says("web: 2.0 is live on green.");
+    shop.run("apply", "2.0").exits(0).says("Nothing to do");
+    assert_eq!(labels().0, first);
+}

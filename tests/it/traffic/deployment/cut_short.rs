@@ -219,7 +219,10 @@ fn soak_time_served_counts() {
     under.until("green has 25% of the traffic");
     std::thread::sleep(Duration::from_secs(15));
     under.signal(Signal::TERM);
-    under.end().exits(4).says("web: 2.0 was interrupted; `bgform apply` goes on from this step");
+    under
+        .end()
+        .exits(4)
+        .says("web: 2.0 was interrupted; `bgform apply --var release=2.0` goes on from this step");
     let began = bgform::clock::monotonic();
     let mut under = scene.begin("2.0");
     under.until("green has 100% of the traffic");

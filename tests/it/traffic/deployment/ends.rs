@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_autoscaling::types::AutoScalingGroup;
-use aws_sdk_elasticloadbalancingv2::types::{Rule, TargetGroupTuple};
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, ForwardActionConfig, Rule, TargetGroupTuple,
+};
 use tokio::runtime::Runtime;
 
 use super::commands::{status, type_in};
@@ -69,6 +71,22 @@ fn sizes(product: &Product) -> [[i32; 2]; 2] {
         let group = &groups[colour];
         [group.min_size().unwrap_or_default(), group.desired_capacity().unwrap_or_default()]
     })
+}
+
+/// Moves the weights of the rule past bgform.
+pub(super) fn move_by_hand(product: &Product, blue: i32, green: i32) {
+    let (arn, groups) = rule_of(product);
+    let share = |colour: &str, weight: i32| {
+        TargetGroupTuple::builder().target_group_arn(&groups[colour]).weight(weight).build()
+    };
+    let forward = ForwardActionConfig::builder()
+        .target_groups(share("blue", blue))
+        .target_groups(share("green", green));
+    let action = Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward.build());
+    Runtime::new().expect("a runtime").block_on(async {
+        let cloud = product.cloud().await;
+        cloud.elbv2.modify_rule().rule_arn(&arn).actions(action.build()).send().await.expect("it is moved");
+    });
 }
 
 pub(super) fn with_group(
@@ -175,9 +193,24 @@ fn what_only_waits_ends_at_once() {
     product.run(&apply).exits(0).says("1.0 is live on blue");
 }
 
+/// Somebody gives weight to a colour that is still being raised: the way back takes it again, and empties the colour.
+fn a_way_back_overrules_weights_that_were_moved_by_hand() {
+    let scene = Scene::of(&canary(25, "1s"));
+    scene.fault("never-healthy=ship-web-green*");
+    let mut under = scene.begin("2.0");
+    under.until("updated autoscaling_group.web[\"green\"]");
+    under.signal(rustix::process::Signal::KILL);
+    under.end();
+    move_by_hand(&scene.product, 40, 60);
+    type_in(&scene, &["abort"]).exits(0).says("2.0 was taken back; 1.0 on blue carries all traffic");
+    assert_eq!((weight_of_blue(&scene.product), sizes(&scene.product)[1]), (100, [0, 0]));
+    scene.stands("1.0");
+}
+
 #[test]
 fn an_end_says_what_is_so() {
     side_by_side(&[
+        ("by hand", &a_way_back_overrules_weights_that_were_moved_by_hand),
         ("waits", &what_only_waits_ends_at_once),
         ("sizes", &the_sizes_of_the_file_stand_after_every_end),
         ("kept", &what_cannot_be_emptied_is_told),

@@ -177,6 +177,15 @@ fn the_next_plan_is_beside_what_is_live() {
     super::commands::type_in(&scene, &["rollback"]).exits(0);
     let plan = scene.product.run(&["plan", super::STACK, "--var", "release=4.0"]).exits(0);
     plan.says("(beside 1.0, which is live)").says("- echo 1.0 > release").says("+ echo 4.0 > release");
+    // The idle colour's target group is as its last release had it; beside the live one nothing changes.
+    scene.rewrite("deregistration_delay = 2s", "deregistration_delay = 3s");
+    scene.apply("4.0").exits(0);
+    let plan = scene.product.run(&["plan", super::STACK, "--var", "release=5.0", "--json"]).exits(0);
+    let plan: serde_json::Value = serde_json::from_str(&plan.out).expect("JSON");
+    let steps = plan["steps"].as_array().expect("steps");
+    let step = steps.iter().find(|step| step["kind"] == "target_group").expect("a target group's step");
+    assert!(step["changes"].as_array().is_some_and(|changes| !changes.is_empty()), "{step:#}");
+    assert_eq!(step["beside"], serde_json::json!({ "release": "4.0", "changes": [] }), "{step:#}");
 }
 
 #[test]

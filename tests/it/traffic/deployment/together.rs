@@ -70,7 +70,7 @@ fn held_where_it_failed() {
             .apply("2.0")
             .exits(6)
             .says("web: 2.0 is held where it is. Why: gate \"ready\" did not pass: `test` ended with exit status: 1")
-            .says("Traffic: 1.0 on blue 100%. `bgform apply` tries the failed step again, `bgform promote` goes on");
+            .says("Traffic: 1.0 on blue 100%. `bgform apply --var release=2.0` tries the failed step again, `bgform promote` goes on");
     }
     scene.product.write("ready", "");
     scene

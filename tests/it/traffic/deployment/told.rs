@@ -8,8 +8,9 @@ use bgform::state::{Change, Entry, Store};
 use rustix::process::{Pid, Signal, test_kill_process};
 
 use super::commands::{status, type_in};
-use super::ends::{rule_of, with_group};
-use super::{Scene, canary, side_by_side};
+use super::ends::{move_by_hand, with_group};
+use super::{Scene, canary, deployment, side_by_side};
+use crate::kit::product::Run;
 
 /// Puts this into the stack, before its strategy.
 fn with(scene: &Scene, text: &str) {
@@ -67,20 +68,7 @@ fn the_traffic_of_a_held_release_is_the_rules() {
     with(&scene, "  on_failure = \"hold\"\n");
     let mut under = scene.begin("2.0");
     under.until("green has 25% of the traffic");
-    let (arn, groups) = rule_of(&scene.product);
-    with_group(&scene.product, "blue", async |cloud, _| {
-        use aws_sdk_elasticloadbalancingv2::types::{
-            Action, ActionTypeEnum, ForwardActionConfig, TargetGroupTuple,
-        };
-        let share = |colour: &str, weight: i32| {
-            TargetGroupTuple::builder().target_group_arn(&groups[colour]).weight(weight).build()
-        };
-        let forward =
-            ForwardActionConfig::builder().target_groups(share("blue", 40)).target_groups(share("green", 60));
-        let action = Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward.build());
-        let call = cloud.elbv2.modify_rule().rule_arn(&arn).actions(action.build());
-        call.send().await.expect("it is moved");
-    });
+    move_by_hand(&scene.product, 40, 60);
     let run = under.end().exits(6).says("2.0 is held where it is").says("green 60%");
     assert!(run.out.contains("blue 40%"), "{}", run.out);
 }
@@ -170,7 +158,28 @@ fn a_label_alone() {
         .exits(0)
         .says("web: the file says release 9.9, and 1.0 is live on blue")
         .says("Nothing that ships differs from 1.0")
-        .says("`bgform plan --upgrade` looks again");
+        .says("`bgform plan --upgrade --var release=1.0` looks again");
+}
+
+/// Commands that are told run as they are told: with the deployment where there are several, and with the variables.
+fn commands_run_as_told() {
+    let standing = "  strategy \"blue_green\" {\n    retire_after = 10m\n  }\n";
+    let web = deployment("web", "var.release", "/*", 10, standing);
+    let api = deployment("api", "\"7\"", "/api", 20, standing);
+    let scene = Scene::with(&format!("{web}{api}"));
+    let run = scene.apply("2.0").exits(0);
+    let told = |run: &Run, name: &str| -> String {
+        let from = run.out.split(&format!("`bgform {name}")).nth(1).unwrap_or_else(|| panic!("{}", run.out));
+        format!("{name}{}", from.split('`').next().expect("its end"))
+    };
+    let back = told(&run, "rollback");
+    assert_eq!(back, "rollback --deployment web");
+    scene.product.run(&back.split(' ').collect::<Vec<_>>()).exits(0).says("web: 1.0 is live on blue");
+    let status = type_in(&scene, &["status"]).exits(0);
+    assert!(status.out.contains("(`bgform rollback --deployment web`)"), "{}", status.out);
+    type_in(&scene, &["promote", "--deployment", "web"])
+        .exits(1)
+        .says("`bgform status --deployment web` shows what is live");
 }
 
 /// How it ended, for the job that called it: shipped, taken back, refused, and killed.
@@ -210,6 +219,11 @@ fn the_result_is_in_a_file() {
         told["error"].as_str().is_some_and(|error| error.contains("3.0 of `web` is under way")),
         "{told:#}"
     );
+    // What does not even read leaves no older result behind.
+    apply("3.0", &["--var", "nonsense=1", "--result", "result.json"]).end().exits(2);
+    let told = result();
+    assert_eq!((&told["exit"], &told["rollouts"]), (&2.into(), &serde_json::json!([])), "{told:#}");
+    assert!(told["error"].as_str().is_some_and(|error| error.contains("nonsense")), "{told:#}");
     apply("3.0", &with).end().exits(0);
     scene.fault("never-healthy=ship-web-green*");
     scene.rewrite("= 25s", "= 8s");
@@ -230,6 +244,7 @@ fn what_is_said_is_what_is_so() {
         ("children", &a_command_ends_with_its_children),
         ("a CI", &a_ci_is_named_by_its_actor),
         ("a label", &a_label_alone),
+        ("commands", &commands_run_as_told),
         ("a result", &the_result_is_in_a_file),
     ]);
 }

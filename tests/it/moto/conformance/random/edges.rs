@@ -22,6 +22,7 @@ const BEYOND: &[(&str, &str)] = &[
         "autoscaling_group.instance_refresh",
         "API_RefreshPreferences, and `timeout` is ours; sent with a refresh",
     ),
+    ("autoscaling_group.max_size", "ours: no page has a largest size"),
     ("autoscaling_group.mixed_instances.instances_distribution", "API_InstancesDistribution"),
     ("autoscaling_group.ready_timeout", "ours: no setting of the group"),
     (

@@ -1,0 +1,111 @@
+//! Container images: folders by `repository:tag` and by digest, as a registry has them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::compute::{self, ImageSource, Report};
+use crate::state::State;
+
+/// The repository that is built in: the hello service, which answers with its tag as its release.
+const HELLO: &str = "bgform-hello";
+
+/// What the region's registry has.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Images {
+    /// By digest, such as `sha256:9f86d0...`.
+    pub all: BTreeMap<String, Image>,
+    /// The digest of each `repository:tag`.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Image {
+    pub from: ImageSource,
+    /// `RELEASE` in the environment of its containers, as an image may have an environment of its own.
+    pub release: Option<String>,
+    /// Whether compute has it, or why it has not.
+    pub made: Option<Result<(), String>>,
+}
+
+/// Puts an image in; a tag that is there moves to it.
+pub fn put(state: &mut State, tag: &str, digest: &str, from: ImageSource) {
+    let all = &mut state.ecs.images.all;
+    if !all.get(digest).is_some_and(|image| !matches!(image.made, Some(Err(_)))) {
+        all.insert(digest.to_owned(), Image { from, release: None, made: None });
+    }
+    state.ecs.images.tags.insert(tag.to_owned(), digest.to_owned());
+}
+
+/// Whether a name is one of a container image, and no AMI's: `repository:tag`.
+pub fn is_tag(name: &str) -> bool {
+    let plain = |text: &str, more: &str| {
+        !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter))
+    };
+    name.rsplit_once(':').is_some_and(|(name, tag)| plain(name, "-_./") && plain(tag, "-_."))
+}
+
+/// The name of an image's folder.
+pub fn folder(digest: &str) -> String {
+    digest.replace(':', "-")
+}
+
+/// The digest of an image that a container names. `Err`: why it cannot be pulled, as tasks tell it.
+pub fn resolve(state: &mut State, named: &str) -> Result<String, String> {
+    let own = format!("{}.dkr.ecr.{}.amazonaws.com/", state.account, state.region);
+    let short = named.strip_prefix(&own).unwrap_or(named);
+    let images = &mut state.ecs.images;
+    let found = match short.split_once('@') {
+        Some((_, digest)) => images.all.contains_key(digest).then(|| digest.to_owned()),
+        None => {
+            let at = short.rfind('/').map_or(0, |slash| slash + 1);
+            let tag = if short[at..].contains(':') { short.to_owned() } else { format!("{short}:latest") };
+            if let (None, Some((HELLO, release))) = (images.tags.get(&tag), tag.split_once(':')) {
+                let digest = digest_of([tag.as_bytes()]);
+                let from = ImageSource::Base("hello".to_owned());
+                let image = Image { from, release: Some(release.to_owned()), made: None };
+                images.all.insert(digest.clone(), image);
+                images.tags.insert(tag.clone(), digest);
+            }
+            images.tags.get(&tag).cloned()
+        }
+    };
+    found.ok_or_else(|| {
+        format!(
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {named}: \
+             {named}: not found"
+        )
+    })
+}
+
+/// The digest of parts that are hashed one after the other.
+pub fn digest_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// The images that compute should have.
+pub fn wanted(state: &State) -> impl Iterator<Item = compute::Image> {
+    // One that failed is made again when it is put again.
+    let all = state.ecs.images.all.iter().filter(|(_, image)| !matches!(image.made, Some(Err(_))));
+    all.map(|(digest, image)| compute::Image { id: folder(digest), from: image.from.clone() })
+}
+
+/// What compute reported of one.
+pub fn reported(state: &mut State, report: &Report) {
+    let (id, made) = match report {
+        Report::ImageMade { image } => (image, Ok(())),
+        Report::ImageFailed { image, why } => (image, Err(why.clone())),
+        _ => return,
+    };
+    if let Some(image) = state.ecs.images.all.get_mut(&id.replacen('-', ":", 1)) {
+        image.made = Some(made);
+    }
+}
