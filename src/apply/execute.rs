@@ -85,7 +85,8 @@ impl<'a> Shared<'a> {
         })?;
         let mut inputs = resolve(kind.schema(), &evaluated.inputs, &known);
         drop(known);
-        // What is ignored stays as the plan left it, and so does what a fleet that is gone launched, once it is known.
+        // Ignored attributes keep the plan's values, and so does the launch source of a missing fleet, once
+        // it is known.
         let is_known =
             |name: &&str| step.inputs.get(*name).is_none_or(|value| value.find_unknown().is_none());
         let kept = match step.action {

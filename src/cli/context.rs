@@ -307,7 +307,7 @@ fn options(args: &VariableArgs, secret: &Secret) -> String {
     args.var_file.iter().map(file).chain(args.var.iter().map(var)).collect()
 }
 
-/// What is given for a sensitive variable is hidden before anything is said of it.
+/// Hides values given for sensitive variables before anything is printed.
 fn keep_secrets(secret: &Secret, given: &BTreeMap<String, Vec<Given>>, sources: &Sources) {
     for given in secret.sensitive.iter().filter_map(|name| given.get(name)).flatten() {
         match given {

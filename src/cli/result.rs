@@ -67,7 +67,7 @@ fn begin(file: &Path) -> Result<(), CliError> {
     })
 }
 
-/// What could not be written changes nothing of what was done.
+/// Writes the result. A failed write does not change what was done.
 fn end(file: &Path, ended: &Result<(Exit, Option<Shipped>), CliError>) {
     let written = match ended {
         Ok((exit, None)) => write(file, Some(*exit), &Json::Null),

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// What time it was by the clock of somebody who knows better than this machine, and when that was.
+/// The time of a more reliable clock than this machine's, and when it was read.
 static SET_RIGHT: RwLock<Option<(Duration, Timestamp)>> = RwLock::new(None);
 
 /// The wall clock, for what is written down for people: never for waiting. It is the machine's until it is

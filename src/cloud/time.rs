@@ -1,5 +1,5 @@
-//! What time it is for AWS, which takes no call that was signed more than five minutes from now: the clock of a
-//! machine may be wrong, or jump in the middle of a run.
+//! AWS's time. AWS refuses a call that was signed more than five minutes from now, and the clock of a machine
+//! may be wrong, or jump in the middle of a run.
 
 use std::time::{Duration, SystemTime};
 

@@ -30,7 +30,7 @@ pub struct Lowered {
     pub routers: Vec<Address>,
     /// Attributes that keep their values on the resource at this address, if it exists.
     pub frozen: HashMap<Address, Vec<&'static str>>,
-    /// What the fleet of a colour with a release launches, where that stays as it is.
+    /// Launch attributes that keep their values on the fleet of a colour with a release.
     pub launched: HashMap<Address, Vec<&'static str>>,
     /// Attributes that scaling policies and retirements change: that they differ is no drift.
     pub others: HashMap<Address, Vec<&'static str>>,

@@ -259,7 +259,7 @@ pub trait Fleet: Send + Sync {
         source: &'a Record,
     ) -> Boxed<'a, Option<Object>>;
 
-    /// What instances of this version are launched from and is gone, in words; none where it is there.
+    /// The missing part of this version's launch source, in words; `None` if nothing is missing.
     fn gone<'a>(&'a self, cloud: &'a Cloud, version: &'a Template) -> Boxed<'a, Option<String>>;
 
     /// Waits until the wanted capacity is in service and every instance is a healthy target.

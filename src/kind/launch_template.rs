@@ -272,8 +272,8 @@ pub async fn at_version(
     Ok(Some(inputs))
 }
 
-/// What instances of a version are launched from and is gone: the version, or its image. None where both are there,
-/// or the image is a parameter's, which is looked up at the launch.
+/// The missing part of a version's launch source: the version, or its image. `None` if both exist, or the
+/// image is a parameter's, which is looked up at the launch.
 pub async fn gone(cloud: &Cloud, version: &super::fleet::Template) -> Result<Option<String>, Error> {
     let Some(number) = version.number().and_then(|number| i64::try_from(number).ok()) else {
         return Ok(None);

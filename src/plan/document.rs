@@ -1,10 +1,11 @@
-//! A plan as JSON, for programs: what `plan --json` and `show FILE --json` print. A plan, the snapshot
-//! that it was made from and its rollouts come in; one document goes out. No part of a sensitive value is ever in it.
+//! A plan as JSON, for programs: what `plan --json` and `show FILE --json` print. A plan, the snapshot that
+//! it was made from and its rollouts come in; one document goes out. No part of a sensitive value is ever in
+//! it.
 //!
-//! A reader should refuse a `format` or `version` that it does not know. Within a version, fields
-//! are added and never change their meaning. In values, durations are seconds, percents are
-//! numbers, and what is sensitive, or known only after apply, is null, also within lists and
-//! objects. Every field is there in every document; what does not apply is null or empty.
+//! A reader should refuse a `format` or `version` that it does not know. Within a version, fields are added
+//! and never change their meaning. In values, durations are seconds, percents are numbers, and what is
+//! sensitive, or known only after apply, is null, also within lists and objects. Every field is there in
+//! every document; what does not apply is null or empty.
 //!
 //! - `format`: always `bgform.plan`
 //! - `version`: of this format, 2
@@ -12,66 +13,64 @@
 //! - `stack`: its name
 //! - `account`: the AWS account
 //! - `region`: the AWS region
-//! - `endpoint`: what is spoken to instead of AWS, or null
-//! - `destroys`: whether the plan takes everything away
-//! - `resources`: how many were looked at
-//! - `summary`: how many of each sort
-//! - `summary.create`: resources that are made
+//! - `endpoint`: the endpoint used instead of AWS, or null
+//! - `destroys`: whether the plan deletes everything
+//! - `resources`: number of resources that were compared
+//! - `summary`: numbers of each sort
+//! - `summary.create`: resources that are created
 //! - `summary.update`: resources that are changed in place
-//! - `summary.replace`: resources that are made again; their deletes are not counted as such
-//! - `summary.delete`: resources that are taken away
-//! - `summary.forget`: records that are taken from the state only
+//! - `summary.replace`: resources that are replaced; their deletes are not counted
+//! - `summary.delete`: resources that are deleted
+//! - `summary.forget`: records that are removed from the state only
 //! - `summary.drift`: resources that were changed outside bgform
 //! - `summary.kept`: replaced resources that are still in use
 //! - `summary.outputs`: outputs that change
-//! - `drift`: what was changed outside bgform since the last apply
+//! - `drift`: changes made outside bgform since the last apply
 //! - `drift[].address`: of the resource
 //! - `drift[].kind`: its kind
 //! - `drift[].what`: `changed` or `gone`
 //! - `drift[].id`: the cloud's id or ARN, null where the state no longer has it
 //! - `drift[].traffic_moved`: whether somebody has moved a weight
-//! - `drift[].changes`: what differs from the last apply, fields as in `steps[].changes`
-//! - `steps`: what apply does, each after those it waits for
+//! - `drift[].changes`: differences from the last apply, fields as in `steps[].changes`
+//! - `steps`: the steps of apply, each after those it waits for
 //! - `steps[].index`: its place
 //! - `steps[].address`: of the resource
 //! - `steps[].kind`: its kind
 //! - `steps[].action`: `create`, `update`, `delete` or `forget`
-//! - `steps[].id`: the cloud's id or ARN of what is changed or goes; null for a create
-//! - `steps[].replaces`: of a create, the id or ARN of what it takes the place of
-//! - `steps[].replaced_by`: of a delete or forget, the index of the create that takes its place
-//! - `steps[].deposed`: whether what goes was replaced, rather than standing at the address
-//! - `steps[].forced_by`: the attributes that make an update impossible; empty for a replacement
-//!   that was asked for
+//! - `steps[].id`: the cloud's id or ARN of the changed or deleted resource; null for a create
+//! - `steps[].replaces`: of a create, the id or ARN of the resource that it replaces
+//! - `steps[].replaced_by`: of a delete or forget, the index of the create that replaces it
+//! - `steps[].deposed`: whether it deletes a replaced resource, not the current one at the address
+//! - `steps[].forced_by`: the attributes that make an update impossible; empty for a requested replacement
 //! - `steps[].finishes`: whether it ends an operation that was cut short
 //! - `steps[].why`: of a forget, its reason
-//! - `steps[].changes`: of a create, every attribute that is set, else what differs
+//! - `steps[].changes`: of a create, every attribute that is set, otherwise the differences
 //! - `steps[].changes[].path`: such as `health_check.interval`
-//! - `steps[].changes[].before`: null where there was nothing
-//! - `steps[].changes[].after`: null where there will be nothing
+//! - `steps[].changes[].before`: null if there was nothing
+//! - `steps[].changes[].after`: null if there will be nothing
 //! - `steps[].changes[].unknown`: whether a part of `after` is known only after apply
 //! - `steps[].changes[].sensitive`: whether a part of either is hidden
-//! - `steps[].changes[].replaces`: whether it makes a new resource
-//! - `steps[].beside`: what differs from the release that is live, where the resource was last at another one,
-//!   such as one that was taken back; null otherwise
+//! - `steps[].changes[].replaces`: whether it replaces the resource
+//! - `steps[].beside`: differences from the live release, if the resource was last at another one, such as
+//!   one that was taken back; null otherwise
 //! - `steps[].beside.release`: the label of the live release
 //! - `steps[].beside.changes`: fields as in `steps[].changes`
 //! - `steps[].after`: indexes of the steps that it waits for
-//! - `steps[].traffic`: what it does to traffic
+//! - `steps[].traffic`: its effect on traffic
 //! - `steps[].traffic.weights`: of each target group that it forwards to
-//! - `steps[].traffic.weights[].group`: the group's address, or its ARN if the stack has it not
+//! - `steps[].traffic.weights[].group`: the group's address, or its ARN if the stack does not have it
 //! - `steps[].traffic.weights[].before`: the weight now
-//! - `steps[].traffic.weights[].after`: the weight then
+//! - `steps[].traffic.weights[].after`: the weight afterwards
 //! - `steps[].traffic.serves`: target groups whose targets it provides
-//! - `rollouts`: what deployments are about to do, beside and after the steps; fields in
-//!   `src/rollout/document.rs`
-//! - `kept`: what was replaced and is not deleted yet
-//! - `kept[].address`: where it stood
+//! - `rollouts`: the rollouts of deployments, beside and after the steps; fields in `src/rollout/document.rs`
+//! - `kept`: replaced resources that are not deleted yet
+//! - `kept[].address`: its earlier address
 //! - `kept[].id`: the cloud's id or ARN
-//! - `kept[].by`: the address of what uses it
+//! - `kept[].by`: the address of the resource that uses it
 //! - `outputs`: the stack's outputs that change
 //! - `outputs[].name`: of the output
-//! - `outputs[].before`: null where there was none
-//! - `outputs[].after`: null where there will be none
+//! - `outputs[].before`: null if there was none
+//! - `outputs[].after`: null if there will be none
 //! - `outputs[].unknown`: whether a part of `after` is known only after apply
 //! - `outputs[].sensitive`: whether a part of either is hidden
 

@@ -154,7 +154,7 @@ fn is_of_one(had: &Value, now: Option<&Value>) -> bool {
     now.is_none_or(|now| id(had) == id(now))
 }
 
-/// What a command line's targets select of the stack; none where it has no targets.
+/// The addresses that the command line's targets select; `None` if it has no targets.
 pub fn targeted(program: &View<'_>, options: &Options) -> Option<BTreeSet<Address>> {
     if options.targets.is_empty() {
         return None;

@@ -1,5 +1,6 @@
-//! What a release changes beside the one that is live, where what it changes stands at another one: the source of
-//! instances, whose last release was taken back or gone back from, and the idle colour's target group. Reads only.
+//! The changes that a release brings besides the live release, if a changed resource is at another release:
+//! the fleet's launch source, whose last release was taken back or left, and the idle colour's target group.
+//! Reads only.
 
 use crate::address::Address;
 use crate::cloud::Cloud;

@@ -37,7 +37,7 @@ pub(super) struct Lowered {
     routers: HashMap<String, Vec<Address>>,
     /// Attributes of a deployment's colours that keep their values, by address.
     pub frozen: HashMap<Address, Vec<&'static str>>,
-    /// What fleets of colours with a release launch, where that stays as it is.
+    /// Launch attributes that keep their values on fleets of colours with a release.
     pub launched: HashMap<Address, Vec<&'static str>>,
     /// Attributes of theirs that scaling policies and retirements change.
     pub others: HashMap<Address, Vec<&'static str>>,

@@ -176,8 +176,8 @@ impl<'p> View<'p> {
         ignored.chain(self.lowered.frozen.get(address).into_iter().flatten().copied()).collect()
     }
 
-    /// What a colour's fleet launches, where that stays as it is: one that is gone is made again with what it had,
-    /// not with what the file says by now.
+    /// Launch attributes that keep their values on a colour's fleet: a missing fleet is created again with
+    /// its earlier values, not with the file's current ones.
     pub fn launched_again(&self, address: &Address) -> &[&'static str] {
         self.lowered.launched.get(address).map_or(&[], Vec::as_slice)
     }

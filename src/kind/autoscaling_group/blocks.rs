@@ -150,7 +150,7 @@ fn alarms(alarms: &Value) -> Vec<Wrong> {
 
 const TAKE: &str = "take some away, or combine them in a composite alarm";
 
-/// What bgform does with the group; the API does not know it.
+/// bgform's own settings for the group; the API does not have them.
 pub fn own() -> Vec<Attribute> {
     let percent = |min, max| Type::Percent { min, max };
     let refresh = vec![

@@ -122,7 +122,8 @@ fn never_retired(one: &Begins<'_>) -> Option<Finding> {
     })
 }
 
-/// What the colours launch from is there: the new one now, and the old one after its retirement.
+/// Checks that the launch sources of the colours exist: of the new one now, and of the old one after its
+/// retirement.
 ///
 /// # Errors
 /// When EC2 cannot be asked.

@@ -64,7 +64,7 @@ pub fn told_tags(attribute: &'static str, inputs: &Object) -> Option<Wrong> {
     Some((attribute, message, help.to_owned()))
 }
 
-/// What is wrong with one network interface ([model] InstanceNetworkInterfaceSpecification).
+/// Checks one network interface ([model] InstanceNetworkInterfaceSpecification).
 pub fn interface(one: &Value) -> Vec<Wrong> {
     let mut found = Vec::new();
     let number = |name: &str| one.get(name).as_number();

@@ -22,7 +22,7 @@ fn mistake(attribute: &'static str, message: impl Into<String>, help: impl Into<
     (attribute, message.into(), help.into())
 }
 
-/// What no single attribute's type shows.
+/// Checks for mistakes that no single attribute's type shows.
 pub(super) fn mistakes(inputs: &Object) -> Vec<Mistake> {
     let mut mistakes: Vec<_> = name_mistake(inputs).into_iter().collect();
     let word = |name: &str| inputs.get(name).and_then(Value::as_str);

@@ -177,8 +177,8 @@ pub fn way_back(of: &Setting<'_>, reached: usize, mut at: Point) -> Vec<(String,
     all
 }
 
-/// What it takes to give up the new colour: it has no weight, whoever gave it any; it is emptied, and the
-/// sizes of the old one are the file's.
+/// The effects of giving up the new colour: it has no weight, whatever the source of that weight; it is
+/// emptied, and the old one gets the sizes of the file.
 pub fn given_up(old: Colour, to: Colour) -> Vec<Effect> {
     vec![
         weights(to, 0),

@@ -1,4 +1,4 @@
-//! When a scheduled action runs: `at(...)`, `rate(...)`, `cron(...)` (API_PutScheduledAction).
+//! The schedule of a scheduled action: `at(...)`, `rate(...)`, `cron(...)` (API_PutScheduledAction).
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -16,7 +16,7 @@ pub enum Expression {
 }
 
 impl Expression {
-    /// None for what is no schedule.
+    /// Parses a schedule; `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once('(')?;
         let inside = rest.strip_suffix(')')?.trim();
@@ -52,7 +52,7 @@ impl Expression {
     }
 }
 
-/// Six fields: days of the week count from 1, a Sunday; `?` leaves a field of days out; any year.
+/// Six fields: days of the week count from 1, a Sunday; `?` leaves a day field out; any year.
 fn cron(text: &str) -> Option<Cron> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     let [minute, hour, day, month, weekday, "*"] = fields.as_slice() else { return None };

@@ -15,7 +15,7 @@ use super::state::State;
 pub use schedule::{Scheduled, tick};
 pub use targets::Scalable;
 
-/// What Application Auto Scaling remembers.
+/// The state of Application Auto Scaling.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ApplicationAutoScaling {
@@ -43,7 +43,7 @@ pub static SERVICE: Service = Service {
 /// The calls, by name.
 const ACTIONS: &[Actions] = &[schedule::ACTIONS, targets::ACTIONS];
 
-/// What is scaled: a resource of a service, and one of its dimensions.
+/// A scalable dimension of a service's resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
     pub namespace: String,
@@ -61,7 +61,7 @@ impl Resource {
         }
     }
 
-    /// As a message has it.
+    /// The form in messages.
     fn told(&self) -> String {
         format!(
             "service namespace: {}, resource ID: {}, scalable dimension: {}",
@@ -69,7 +69,7 @@ impl Resource {
         )
     }
 
-    /// The ARN of the ECS service that it is.
+    /// The ARN of its ECS service.
     fn service(&self, state: &State) -> Option<String> {
         (self.namespace == "ecs" && self.dimension == "ecs:service:DesiredCount")
             .then(|| state.arn("ecs", &self.id))
@@ -80,7 +80,7 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("ValidationException", message)
 }
 
-/// The items of a list that a call asks for: of its namespace, its resource and its dimension.
+/// The items of a list that a call selects, by namespace, resource and dimension.
 fn asked(params: &Params, resource: &Resource) -> bool {
     let fits = |name: &str, own: &str| params.given(name).is_none_or(|given| given == own);
     fits("ServiceNamespace", &resource.namespace)

@@ -28,7 +28,7 @@ pub struct Scheduled {
     pub least: Option<u32>,
     pub most: Option<u32>,
     pub created: Timestamp,
-    /// Up to then all runs are done.
+    /// All runs until then are done.
     pub done: Timestamp,
 }
 
@@ -37,10 +37,10 @@ impl Scheduled {
         self.zone.as_ref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
     }
 
-    /// When it runs next; None: never again.
+    /// The time of its next run; `None`: never again.
     fn next(&self) -> Option<Timestamp> {
         let from = self.start.unwrap_or(self.created);
-        // A run at the very start is one.
+        // A run exactly at the start counts.
         let after =
             self.start.map_or(self.done, |start| self.done.max(start - jiff::SignedDuration::from_secs(1)));
         let next = Expression::parse(&self.schedule)?.next(from, after, &self.zone())?;
@@ -134,7 +134,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     paged(call.params, "ScheduledActions", found.map(shown).collect())
 }
 
-/// Runs what is due; when the next is.
+/// Runs the actions that are due; returns when the next one is.
 pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     let mut due = None;
     for mut action in state.application_autoscaling.scheduled.clone() {
@@ -156,7 +156,7 @@ pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     due
 }
 
-/// The target gets the action's bounds; where only one is given, the other one gives way.
+/// Sets the target's bounds to the action's; if only one is given, the other gives way.
 fn run(state: &mut State, action: &Scheduled, target: Scalable) {
     if target.suspends("ScheduledScalingSuspended") {
         return;

@@ -1,4 +1,4 @@
-//! Scalable targets: resources with a least and a most.
+//! Scalable targets: resources with a minimum and a maximum.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ impl Scalable {
     }
 }
 
-/// The target that a resource is. `ObjectNotFoundException`.
+/// The scalable target of a resource. `ObjectNotFoundException`.
 pub fn find<'a>(state: &'a State, resource: &Resource) -> Result<&'a Scalable, Refusal> {
     let found = state.application_autoscaling.targets.iter().find(|one| one.resource == *resource);
     found.ok_or_else(|| {
@@ -109,7 +109,7 @@ pub fn put(state: &mut State, target: Scalable) {
     }
 }
 
-/// Its scheduled actions go with it.
+/// Deregisters a target; its scheduled actions are removed too.
 fn deregister(call: &mut Call) -> Result<Value, Refusal> {
     let resource = Resource::read(call.params);
     find(call.state, &resource)?;

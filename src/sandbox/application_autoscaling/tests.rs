@@ -1,4 +1,4 @@
-//! A service that is scaled by schedule, driven by hand.
+//! A service that is scaled by schedule, with a manual clock.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -193,7 +193,7 @@ fn named(config: &Config) -> HashMap<String, String> {
     named
 }
 
-/// Stands for a group that is not there: nothing is registered in it.
+/// A placeholder for a missing group: it has no targets.
 fn absent(arn: &str) -> config::Group {
     config::Group {
         arn: arn.to_owned(),

@@ -175,7 +175,7 @@ fn disable_alarm_actions(call: &mut Call) -> Result<Value, Refusal> {
 fn actions_enabled(call: &mut Call, enabled: bool) -> Result<Value, Refusal> {
     let now = call.now;
     for name in call.params.texts("AlarmNames") {
-        // These two calls have no error for an alarm that is not there.
+        // These two calls have no error for a missing alarm.
         let Some(alarm) = call.state.cloudwatch.alarms.get_mut(&name) else { continue };
         if alarm.settings.actions_enabled != enabled {
             alarm.settings.actions_enabled = enabled;

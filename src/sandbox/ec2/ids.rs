@@ -11,7 +11,7 @@ struct Kind {
     prefix: &'static str,
     /// As tags and tag specifications name it.
     resource_type: &'static str,
-    /// The code where an id is not there.
+    /// The error code of a missing id.
     code: &'static str,
     /// Its name in messages.
     what: &'static str,
@@ -123,7 +123,7 @@ pub fn refused(prefix: &str, id: &str) -> Refusal {
     }
 }
 
-/// The refusal of an id that is not there; `InvalidID` for an unknown prefix.
+/// The refusal of a missing id; `InvalidID` for an unknown prefix.
 pub fn not_found(id: &str) -> Refusal {
     match kind_of(id) {
         Some(kind) if kind.prefix == "lt" => {

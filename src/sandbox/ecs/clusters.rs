@@ -1,4 +1,4 @@
-//! Clusters: names that services and tasks are in.
+//! Clusters: the names that group services and tasks.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub const ACTIONS: Actions = &[
     ("UpdateClusterSettings", update),
 ];
 
-/// A cluster; one that was deleted can still be described.
+/// A cluster; a deleted one can still be described.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cluster {
     pub name: String,
@@ -40,7 +40,7 @@ fn not_found() -> Refusal {
     Refusal::new("ClusterNotFoundException", "Cluster not found.")
 }
 
-/// The cluster that a call names; `default` where it names none.
+/// The cluster that a call names; `default` if it names none.
 pub fn asked(state: &State, params: &Params) -> Result<Cluster, Refusal> {
     let named = params.given("cluster").unwrap_or_else(|| "default".to_owned());
     let cluster = find(state, &named).filter(|cluster| cluster.active);
@@ -78,7 +78,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
         return Err(invalid("Invalid cluster name."));
     }
     if let Some(there) = find(call.state, &name).filter(|cluster| cluster.active) {
-        // Made again, it stays as it is.
+        // A repeated creation leaves it unchanged.
         return Ok(json!({ "cluster": shown(call.state, there, &["TAGS".to_owned()]) }));
     }
     let (providers, strategy) = providers(params)?;

@@ -11,7 +11,7 @@ use super::{pairs, uuid_of};
 use crate::api::Params;
 use crate::state::{State, random_hex};
 
-/// A container of a task: what it runs, and how far it is.
+/// A container of a task: its command, and its stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Container {
     pub name: String,
@@ -21,11 +21,11 @@ pub struct Container {
     pub cpu: String,
     pub command: Vec<String>,
     pub environment: BTreeMap<String, String>,
-    /// Names of variables and of the parameters that have their values.
+    /// Names of variables, and of the parameters with their values.
     pub secrets: BTreeMap<String, String>,
     pub ports: Vec<u16>,
     pub stop_timeout: u64,
-    /// Containers, and what must hold of them before this one starts.
+    /// Other containers, and their required conditions before this one starts.
     pub depends: Vec<(String, String)>,
     pub check: Option<Check>,
     pub runtime: String,
@@ -34,12 +34,12 @@ pub struct Container {
     pub reason: Option<String>,
 }
 
-/// How far a container is.
+/// The stage of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Stage {
-    /// It waits for others.
+    /// It waits for other containers.
     Waiting,
-    /// Its process is to be there.
+    /// It should have a process.
     Wanted,
     Running,
     Ended,
@@ -55,7 +55,7 @@ pub struct Check {
     pub start_period: u64,
     pub health: Health,
     pub failures: u32,
-    /// How many checks there were; one is under way where `due` is None.
+    /// Number of checks so far; one is under way if `due` is `None`.
     pub number: u64,
     pub due: Option<Timestamp>,
 }
@@ -69,7 +69,7 @@ pub enum Health {
 }
 
 impl Container {
-    /// As a definition has it, and as a call changes it.
+    /// Merges a definition's container with a call's changes.
     pub fn of(given: &Params, change: Option<&Params>) -> Self {
         let pair = |one: &Params| pairs(&one.items("environment"), "name", "value");
         let mut environment = pair(given);
@@ -108,7 +108,7 @@ impl Container {
         format!("{task}-{}", self.name)
     }
 
-    /// As DescribeTasks shows it; `attachment`: the id of the task's network interface.
+    /// The form in DescribeTasks; `attachment` is the id of the task's network interface.
     pub fn shown(&self, state: &State, task: &Task, attachment: &str) -> Value {
         let status = match self.stage {
             Stage::Waiting | Stage::Wanted if task.status == Status::Stopped => "STOPPED",
@@ -136,7 +136,7 @@ impl Container {
 }
 
 impl Check {
-    /// None: `NONE`, which takes away an image's.
+    /// `None`: `NONE`, which disables an image's check.
     fn of(given: &Params) -> Option<Self> {
         let command = given.texts("command");
         let (how, words) = command.split_first()?;
@@ -144,7 +144,7 @@ impl Check {
             "NONE" => return None,
             "CMD-SHELL" => words.join(" "),
             "CMD" => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
-            // Docker takes it for the command itself.
+            // Docker reads it as the command itself.
             _ => command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
         };
         Some(Self {

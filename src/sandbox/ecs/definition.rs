@@ -1,4 +1,4 @@
-//! A task definition: read, completed and checked as RegisterTaskDefinition does it.
+//! A task definition: parsed, completed and checked like RegisterTaskDefinition does.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub struct TaskDefinition {
     pub registered: Timestamp,
     pub deregistered: Option<Timestamp>,
     pub delete_requested: Option<Timestamp>,
-    /// What was registered, completed: `containerDefinitions`, `cpu` and so on.
+    /// The registered parameters, completed: `containerDefinitions`, `cpu` and so on.
     pub body: Value,
 }
 
@@ -91,7 +91,7 @@ pub fn find<'a>(state: &'a State, named: &str) -> Option<&'a TaskDefinition> {
     (!named.starts_with("arn:") || found.arn == named).then_some(found)
 }
 
-/// One that new tasks may be of. `ClientException`.
+/// A revision that new tasks may use. `ClientException`.
 pub fn usable<'a>(state: &'a State, named: &str) -> Result<&'a TaskDefinition, Refusal> {
     let found = find(state, named).ok_or_else(|| client("TaskDefinition not found."))?;
     match found.status {
@@ -100,7 +100,7 @@ pub fn usable<'a>(state: &'a State, named: &str) -> Result<&'a TaskDefinition, R
     }
 }
 
-/// What a definition has by the parameters of RegisterTaskDefinition. `ClientException`.
+/// The body of a definition from the parameters of RegisterTaskDefinition. `ClientException`.
 pub fn read(params: &Params) -> Result<Value, Refusal> {
     let family = params.needed("family");
     let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
@@ -201,7 +201,7 @@ fn check_containers(containers: &[Params], sized: bool, awsvpc: bool) -> Result<
     Ok(())
 }
 
-/// A container as it is told, with what it has when nothing is said.
+/// A container in the form of answers, with its defaults.
 fn container(given: &Params, awsvpc: bool) -> Value {
     let mut one: Map<String, Value> = given.value().as_object().cloned().unwrap_or_default();
     for (name, value) in [

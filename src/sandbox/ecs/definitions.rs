@@ -74,7 +74,7 @@ fn list(call: &mut Call) -> Result<Value, Refusal> {
     paged(call.params, "taskDefinitionArns", found.iter().map(|one| json!(one.arn)).collect())
 }
 
-/// A family is active as long as one of its revisions is.
+/// A family is active while one of its revisions is.
 fn families(call: &mut Call) -> Result<Value, Refusal> {
     let prefix = call.params.given("familyPrefix").unwrap_or_default();
     let wanted = call.params.given("status").unwrap_or_else(|| "ALL".to_owned());
@@ -107,7 +107,7 @@ fn deregister(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "taskDefinition": found.shown() }))
 }
 
-/// Only what is deregistered is deleted; it stays until nothing is of it any more.
+/// Deletes deregistered revisions only; a revision stays until no task or deployment uses it.
 fn delete(call: &mut Call) -> Result<Value, Refusal> {
     let (mut gone, mut failures) = (Vec::new(), Vec::new());
     for named in call.params.texts("taskDefinitions") {
@@ -128,7 +128,7 @@ fn delete(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "taskDefinitions": gone, "failures": failures }))
 }
 
-/// Takes away deleted definitions that nothing is of any more.
+/// Removes deleted definitions that nothing uses any more.
 pub fn forget(state: &mut State) {
     let ecs = &mut state.ecs;
     let doomed = ecs.definitions.values().filter(|one| one.status == Status::DeleteInProgress);

@@ -1,4 +1,4 @@
-//! The calls about deployments of services and what they bring.
+//! The calls about deployments of services and their revisions.
 
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ fn list(call: &mut Call) -> Result<Value, Refusal> {
     paged(call.params, "serviceDeployments", all.map(|one| brief(call.state, service, one)).collect())
 }
 
-/// The deployments that ARNs of one kind name, each shown; the others are failures.
+/// The deployments that ARNs of one kind name, each in the form of answers; unknown ones are failures.
 fn named(
     call: &Call,
     member: &str,

@@ -1,19 +1,19 @@
-//! What Fargate offers: sizes of tasks, capacity providers, platform versions.
+//! Fargate's offers: sizes of tasks, capacity providers, platform versions.
 
 use serde_json::{Value, json};
 
 use super::{client, invalid};
 use crate::api::{Params, Refusal};
 
-/// The newest platform version, which `LATEST` is.
+/// The newest platform version, the meaning of `LATEST`.
 pub const PLATFORM: &str = "1.4.0";
 
-/// Whether this is a capacity provider of Fargate.
+/// Tells whether this is a capacity provider of Fargate.
 pub fn provides(name: &str) -> bool {
     matches!(name, "FARGATE" | "FARGATE_SPOT")
 }
 
-/// An item of a capacity provider strategy, with the weights that it has.
+/// An item of a capacity provider strategy, with its weights.
 pub fn strategy_item(item: &Params) -> Value {
     json!({
         "capacityProvider": item.needed("capacityProvider"),
@@ -22,7 +22,7 @@ pub fn strategy_item(item: &Params) -> Value {
     })
 }
 
-/// `PlatformUnknownException` for a version that there is not.
+/// `PlatformUnknownException` for an unknown version.
 pub fn platform(version: Option<String>) -> Result<String, Refusal> {
     match version.as_deref() {
         None | Some("LATEST") => Ok("LATEST".to_owned()),
@@ -56,7 +56,7 @@ fn units(text: &str, unit: &str, size: f64) -> Option<u32> {
     }
 }
 
-/// Whether there is a size with so many CPU units and MiB (API_RegisterTaskDefinition).
+/// Tells whether a size with this number of CPU units and MiB exists (API_RegisterTaskDefinition).
 pub fn has(cpu: u32, memory: u32) -> bool {
     let steps = |from: u32, to: u32, step: u32| {
         (from * 1024..=to * 1024).contains(&memory) && (memory - from * 1024).is_multiple_of(step * 1024)
@@ -73,8 +73,8 @@ pub fn has(cpu: u32, memory: u32) -> bool {
     }
 }
 
-/// How tasks are launched: the launch type and the capacity provider of each. `InvalidParameterException` for a
-/// strategy with a provider that the cluster has not.
+/// The launch of tasks: the launch type and the capacity provider of each. `InvalidParameterException` for a
+/// strategy with a provider that the cluster does not have.
 pub fn strategy(params: &Params, cluster: &super::Cluster) -> Result<(Option<String>, Value), Refusal> {
     let items = params.items("capacityProviderStrategy");
     let launch_type = params.given("launchType");

@@ -1,4 +1,4 @@
-//! Container images: folders by `repository:tag` and by digest, as a registry has them.
+//! Container images: folders by `repository:tag` and by digest, like a registry's.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use crate::compute::{self, ImageSource, Report};
 use crate::state::State;
 
-/// The repository that is built in: the hello service, which answers with its tag as its release.
+/// The built-in repository: the hello service, which answers with its tag as its release.
 const HELLO: &str = "bgform-hello";
 
-/// What the region's registry has.
+/// The content of the region's registry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Images {
@@ -25,13 +25,13 @@ pub struct Images {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Image {
     pub from: ImageSource,
-    /// `RELEASE` in the environment of its containers, as an image may have an environment of its own.
+    /// `RELEASE` in the environment of its containers, like an image's own environment.
     pub release: Option<String>,
-    /// Whether compute has it, or why it has not.
+    /// Whether compute has it, or why not.
     pub made: Option<Result<(), String>>,
 }
 
-/// Puts an image in; a tag that is there moves to it.
+/// Adds an image; an existing tag moves to it.
 pub fn put(state: &mut State, tag: &str, digest: &str, from: ImageSource) {
     let all = &mut state.ecs.images.all;
     if !all.get(digest).is_some_and(|image| !matches!(image.made, Some(Err(_)))) {
@@ -40,7 +40,7 @@ pub fn put(state: &mut State, tag: &str, digest: &str, from: ImageSource) {
     state.ecs.images.tags.insert(tag.to_owned(), digest.to_owned());
 }
 
-/// Whether a name is one of a container image, and no AMI's: `repository:tag`.
+/// Tells whether a name is a container image's, `repository:tag`, and no AMI's.
 pub fn is_tag(name: &str) -> bool {
     let plain = |text: &str, more: &str| {
         !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter))
@@ -53,7 +53,7 @@ pub fn folder(digest: &str) -> String {
     digest.replace(':', "-")
 }
 
-/// The digest of an image that a container names. `Err`: why it cannot be pulled, as tasks tell it.
+/// The digest of an image that a container names. `Err`: why it cannot be pulled, in the words of tasks.
 pub fn resolve(state: &mut State, named: &str) -> Result<String, String> {
     let own = format!("{}.dkr.ecr.{}.amazonaws.com/", state.account, state.region);
     let short = named.strip_prefix(&own).unwrap_or(named);
@@ -81,7 +81,7 @@ pub fn resolve(state: &mut State, named: &str) -> Result<String, String> {
     })
 }
 
-/// The digest of parts that are hashed one after the other.
+/// The digest of parts that are hashed one after another.
 pub fn digest_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -93,12 +93,12 @@ pub fn digest_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
 
 /// The images that compute should have.
 pub fn wanted(state: &State) -> impl Iterator<Item = compute::Image> {
-    // One that failed is made again when it is put again.
+    // A failed image is made again when it is put again.
     let all = state.ecs.images.all.iter().filter(|(_, image)| !matches!(image.made, Some(Err(_))));
     all.map(|(digest, image)| compute::Image { id: folder(digest), from: image.from.clone() })
 }
 
-/// What compute reported of one.
+/// Handles a report of compute about an image.
 pub fn reported(state: &mut State, report: &Report) {
     let (id, made) = match report {
         Report::ImageMade { image } => (image, Ok(())),

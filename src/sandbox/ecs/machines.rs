@@ -1,4 +1,4 @@
-//! What compute should run: a machine for each container.
+//! The machines that compute should run: one for each container.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +33,7 @@ fn machine(state: &State, task: &Task, container: &Container) -> Machine {
     ]);
     environment.extend(release.map(|release| (text("RELEASE"), release)));
     environment.extend(container.environment.clone());
-    // What the container is told to listen at, or its first port.
+    // The port in the container's `PORT`, or its first port.
     let told = container.environment.get("PORT").and_then(|port| port.parse().ok());
     let port = told.or(container.ports.first().copied()).unwrap_or(8080);
     Machine {

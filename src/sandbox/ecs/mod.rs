@@ -1,6 +1,7 @@
 //! Elastic Container Service: tasks whose containers are processes, and services that keep them.
 //!
-//! There is Fargate and no container instance. A task has an address of its own, as an instance has.
+//! Tasks run on Fargate; there are no container instances. A task has an address of its own, like an
+//! instance.
 
 mod clusters;
 mod container;
@@ -39,7 +40,7 @@ pub use service::Service;
 pub use services::{bound, is_active};
 pub use task::Task;
 
-/// What Elastic Container Service remembers.
+/// The state of Elastic Container Service.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ecs {
@@ -47,7 +48,7 @@ pub struct Ecs {
     pub clusters: BTreeMap<String, Cluster>,
     /// By `family:revision`, in the order in which they were registered.
     pub definitions: IndexMap<String, TaskDefinition>,
-    /// The last revision of each family, of those that are gone too.
+    /// The last revision of each family, including deleted ones.
     pub revisions: BTreeMap<String, u32>,
     /// By ARN.
     pub services: IndexMap<String, Service>,
@@ -85,24 +86,24 @@ const ACTIONS: &[Actions] = &[
     task_calls::ACTIONS,
 ];
 
-/// What the caller did wrong.
+/// The refusal of a caller's mistake.
 fn client(message: impl Into<String>) -> Refusal {
     Refusal::new("ClientException", message)
 }
 
-/// A parameter that cannot be so.
+/// The refusal of a wrong parameter.
 fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("InvalidParameterException", message)
 }
 
-/// A page of a list: `nextToken`, and 100 where the call does not say how many.
+/// A page of a list: `nextToken`, with 100 items by default.
 fn paged(params: &Params, list: &str, items: Vec<Value>) -> Result<Value, Refusal> {
     let bad = "InvalidParameterException";
     Paging { most: "maxResults", size: 100, token: "nextToken", next: "nextToken", bad }
         .answer(params, list, items)
 }
 
-/// The last part of an ARN or path: a name stays as it is.
+/// The last part of an ARN or path; a name is returned unchanged.
 pub fn last(text: &str) -> &str {
     text.rsplit('/').next().unwrap_or(text)
 }
@@ -115,7 +116,7 @@ fn after(since: Timestamp, by: std::time::Duration) -> Timestamp {
     since.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// The earlier of what is due.
+/// The earlier of two times.
 fn sooner(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     one.into_iter().chain(other).min()
 }
@@ -131,7 +132,7 @@ fn uuid_of(digits: &str) -> String {
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
-/// What is not named stays as it is: a failure of a call that answers for many (API_Failure).
+/// A failure in the answer of a call about several resources (API_Failure): the resource is missing.
 fn missing(arn: &str) -> Value {
     serde_json::json!({ "arn": arn, "reason": "MISSING" })
 }

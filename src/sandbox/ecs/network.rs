@@ -1,4 +1,4 @@
-//! Where tasks are: subnets, security groups, addresses and ports.
+//! The network of tasks: subnets, security groups, addresses and ports.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -28,12 +28,12 @@ pub struct Place {
     pub vpc: String,
     pub zone: String,
     pub address: Ipv4Addr,
-    /// The real port for each port of a container, where the address is shared with others.
+    /// The real port for each port of a container, if the address is shared.
     pub ports: BTreeMap<u16, u16>,
 }
 
 impl Network {
-    /// The configuration of a call; None where it has none. `InvalidParameterException`.
+    /// The configuration of a call; `None` if it has none. `InvalidParameterException`.
     pub fn read(state: &State, params: &Params) -> Result<Option<Self>, Refusal> {
         let given = params.child("networkConfiguration").and_then(|one| one.child("awsvpcConfiguration"));
         let Some(given) = given else { return Ok(None) };
@@ -71,7 +71,7 @@ impl Network {
         Ok(Some(network))
     }
 
-    /// What tasks of a definition need: a configuration with awsvpc, and none without it.
+    /// Checks that awsvpc tasks have a configuration, and others none.
     pub fn fits(network: Option<&Self>, definition: &TaskDefinition) -> Result<(), Refusal> {
         match (definition.is_awsvpc(), network) {
             (true, None) => {
@@ -84,7 +84,7 @@ impl Network {
         }
     }
 
-    /// A place in the subnet where the fewest of `others` are, for a task with these ports.
+    /// A place in the subnet with the fewest of `others`, for a task with these ports.
     pub fn place(&self, state: &mut State, others: &[String], ports: &[u16]) -> Result<Place, Refusal> {
         let load = |id: &&String| others.iter().filter(|other| other == id).count();
         let Some(subnet) = self.subnets.iter().min_by_key(load) else {
@@ -111,7 +111,7 @@ impl Network {
 }
 
 impl Place {
-    /// The port that is listened on for a port of a container.
+    /// The real port for a port of a container.
     pub fn served(&self, port: u16) -> u16 {
         self.ports.get(&port).copied().unwrap_or_else(|| served(port))
     }
@@ -121,28 +121,28 @@ fn live(state: &State) -> impl Iterator<Item = &Task> {
     state.ecs.tasks.values().filter(|task| task.status != super::task::Status::Stopped)
 }
 
-/// Whether a task in a VPC has this address.
+/// Tells whether a task in a VPC has this address.
 pub fn holds(state: &State, vpc: &str, address: Ipv4Addr) -> bool {
     live(state).any(|task| task.place.address == address && task.place.vpc == vpc)
 }
 
-/// Whether a task is in this subnet, so that it cannot be deleted.
+/// Tells whether a task is in this subnet, so that it cannot be deleted.
 pub fn placed_in(state: &State, subnet: &str) -> bool {
     live(state).any(|task| task.place.subnet == subnet)
 }
 
-/// Whether a task has this security group, so that it cannot be deleted.
+/// Tells whether a task has this security group, so that it cannot be deleted.
 pub fn uses_group(state: &State, group: &str) -> bool {
     live(state).any(|task| task.network.security_groups.iter().any(|own| own == group))
 }
 
-/// Whether a task has this port of the address that all share.
+/// Tells whether a task has this port of the shared address.
 pub fn uses_port(state: &State, port: u16) -> bool {
     live(state).any(|task| task.place.ports.values().any(|own| *own == port))
 }
 
-/// Where the task with this address is really reached, as host and the way from ports to ports, and the names
-/// that faults know it by; None: no task has it.
+/// The reachable host of the task with this address, its mapping of ports, and its names in faults; `None` if
+/// no task has the address.
 pub fn reached<'a>(state: &'a State, address: &str) -> Option<(IpAddr, &'a Place, Vec<String>)> {
     let address: Ipv4Addr = address.parse().ok()?;
     let task = live(state).find(|task| task.place.address == address)?;

@@ -12,7 +12,7 @@ use super::task::{Status, Task};
 use super::{at, fargate, tags, uuid};
 use crate::state::State;
 
-/// So many events are kept (developer guide, service-event-messages).
+/// Number of events that are kept (developer guide, service-event-messages).
 const EVENTS: usize = 100;
 
 /// A service.
@@ -24,7 +24,7 @@ pub struct Service {
     pub cluster: String,
     pub standing: Standing,
     pub created: Timestamp,
-    /// Since when it is inactive.
+    /// The time since which it is inactive.
     pub ended: Option<Timestamp>,
     pub desired: usize,
     /// `healthCheckGracePeriodSeconds`
@@ -34,13 +34,13 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// The newest first.
     pub events: Vec<Event>,
-    /// What is kept and shown, as it was given.
+    /// Settings that are kept and shown as given.
     pub more: Value,
-    /// What it was created with.
+    /// The parameters of its creation.
     pub request: Value,
-    /// Whether it said that it is in a steady state.
+    /// Whether its steady state was already reported.
     pub steady: bool,
-    /// Tasks that did not come to run, one after the other, and when the next one may start.
+    /// Tasks in a row that did not start, and when the next one may start.
     pub misses: u32,
     pub next_start: Option<Timestamp>,
 }
@@ -63,7 +63,7 @@ pub struct Rolling {
     pub shown: Value,
 }
 
-/// `deploymentCircuitBreaker`, where it is enabled.
+/// `deploymentCircuitBreaker`, if it is enabled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Breaker {
     pub rollback: bool,
@@ -73,7 +73,7 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// So many failures in a row end a deployment (API_ServiceDeploymentCircuitBreaker).
+    /// Number of failures in a row that end a deployment (API_ServiceDeploymentCircuitBreaker).
     pub fn threshold(&self, desired: usize) -> usize {
         let (kind, value) = &self.threshold;
         let percent = (desired * value).div_ceil(100);
@@ -85,7 +85,7 @@ impl Breaker {
     }
 }
 
-/// What a deployment brings: with another one, there is another deployment.
+/// The revision of a deployment: a different revision needs a new deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Revision {
     /// `family:revision`, and the ARN.
@@ -104,7 +104,7 @@ pub struct Balancer {
     pub group: String,
     pub container: String,
     pub port: u16,
-    /// As it was given.
+    /// The form in answers, as given.
     pub shown: Value,
 }
 
@@ -118,11 +118,11 @@ pub struct Deployment {
     pub rollout: Rollout,
     pub reason: String,
     pub failed: usize,
-    /// Whether it was completed once, so that it can be gone back to.
+    /// Whether it was completed once, so that it is a way back.
     pub completed: bool,
     pub created: Timestamp,
     pub updated: Timestamp,
-    /// The digest of each image, as its first task found it.
+    /// The digest of each image, as its first task resolved it.
     pub images: BTreeMap<String, String>,
 }
 
@@ -174,7 +174,7 @@ impl Deployment {
 }
 
 impl Service {
-    /// The way of an ARN to what belongs to it: `CLUSTER/NAME`.
+    /// The part of an ARN for subordinate resources: `CLUSTER/NAME`.
     pub fn path(&self) -> String {
         format!("{}/{}", self.cluster, self.name)
     }
@@ -187,7 +187,7 @@ impl Service {
         self.deployments.iter_mut().find(|one| one.id == id)
     }
 
-    /// A new deployment, which is the primary one from now on.
+    /// Adds a deployment, the primary one from now on.
     pub fn deploy(&mut self, revision: Revision, now: Timestamp) {
         for one in self.deployments.iter_mut().filter(|one| one.primary) {
             (one.primary, one.updated) = (false, now);
@@ -197,7 +197,7 @@ impl Service {
         self.steady = false;
     }
 
-    /// It is to have so many tasks.
+    /// Sets its wanted number of tasks.
     pub fn scale(&mut self, desired: usize) {
         if desired != self.desired {
             (self.desired, self.steady) = (desired, false);
@@ -205,7 +205,7 @@ impl Service {
         }
     }
 
-    /// It is inactive from now on, and shows what it last was.
+    /// Makes it inactive, and keeps its last description.
     pub fn retire(&mut self, now: Timestamp) {
         (self.standing, self.ended) = (Standing::Inactive, Some(now));
         if let Some(primary) = self.primary() {
@@ -215,19 +215,19 @@ impl Service {
         self.deployments.clear();
     }
 
-    /// Whether a deployment of an active service is of this definition.
+    /// Tells whether a deployment of an active service uses this definition.
     pub fn uses(&self, definition: &str) -> bool {
         self.standing != Standing::Inactive
             && self.deployments.iter().any(|one| one.revision.definition == definition)
     }
 
-    /// Its tasks, those that ended included.
+    /// Its tasks, including stopped ones.
     pub fn tasks<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a Task> {
         let ours = |task: &&Task| task.service.as_ref().is_some_and(|(service, _)| *service == self.arn);
         state.ecs.tasks.values().filter(ours)
     }
 
-    /// Says something: `(service web) ...`.
+    /// Adds an event: `(service web) ...`.
     pub fn say(&mut self, what: &str, now: Timestamp) {
         let message = format!("(service {}) {what}", self.name);
         self.events.insert(0, Event { id: uuid(), at: now, message });
@@ -294,7 +294,7 @@ impl Service {
     }
 }
 
-/// What a service and its deployments show of a revision.
+/// The members of a revision in answers about services and deployments.
 fn of_revision(revision: &Revision) -> Value {
     let fargate = revision.launch_type.as_deref() != Some("EC2");
     let strategy = revision.strategy.as_array().is_some_and(|items| !items.is_empty());

@@ -19,9 +19,9 @@ pub const ACTIONS: Actions = &[
     ("UpdateService", update),
 ];
 
-/// So many services a call describes at most.
+/// Maximum number of services in a describe call.
 const MOST: usize = 10;
-/// The members of a service that are kept and shown as they were given.
+/// The members of a service that are kept and shown as given.
 const KEPT: [&str; 10] = [
     "availabilityZoneRebalancing",
     "deploymentController",
@@ -48,7 +48,7 @@ pub fn find<'a>(state: &'a State, cluster: &Cluster, named: &str) -> Option<&'a 
     state.ecs.services.get(&arn).filter(|service| service.cluster == cluster.name)
 }
 
-/// What a deployment would bring by a call, where the call says nothing as `old` has it.
+/// The revision of a call's deployment, with missing parameters from `old`.
 fn revision(
     state: &State,
     params: &Params,
@@ -58,7 +58,7 @@ fn revision(
     let named = params.given("taskDefinition").or(old.map(|old| old.definition_arn.clone()));
     let Some(named) = named else { return Err(invalid("Task definition can not be blank.")) };
     let definition = match old.filter(|old| old.definition_arn == named) {
-        // What a service has stays usable for it.
+        // A service's own definition stays usable for it.
         Some(old) => state.ecs.definitions.get(&old.definition).cloned(),
         None => Some(definition::usable(state, &named)?.clone()),
     };
@@ -142,7 +142,7 @@ fn check_container(balancer: &Balancer, definition: &TaskDefinition) -> Result<(
     }
 }
 
-/// The way in which deployments are rolled, where the call says nothing as `old` has it.
+/// The rolling settings of a call, with missing parameters from `old`.
 fn rolling(params: &Params, old: Option<&Rolling>) -> Result<Rolling, Refusal> {
     let given = params.child("deploymentConfiguration").unwrap_or_default();
     let member = |name: &str| {
@@ -258,7 +258,7 @@ fn create(call: &mut Call) -> Result<Value, Refusal> {
     service.deploy(revision, call.now);
     tags::set(call.state, &arn, tags::read(params)?);
     let shown = service.shown(call.state, true);
-    // Its events are those of this one.
+    // Its events belong to the new service.
     call.state.ecs.services.insert(arn, service);
     Ok(json!({ "service": shown }))
 }
@@ -267,7 +267,7 @@ fn desired(params: &Params) -> Option<usize> {
     params.number("desiredCount")
 }
 
-/// Whether there is an active service with this ARN.
+/// Tells whether an active service with this ARN exists.
 pub fn is_active(state: &State, arn: &str) -> bool {
     state.ecs.services.get(arn).is_some_and(|service| service.standing == Standing::Active)
 }
@@ -351,7 +351,7 @@ fn describe(call: &mut Call) -> Result<Value, Refusal> {
     Ok(json!({ "services": found, "failures": failures }))
 }
 
-/// Only active ones are listed.
+/// Only active services are listed.
 fn list(call: &mut Call) -> Result<Value, Refusal> {
     let cluster = clusters::asked(call.state, call.params)?;
     let kind = call.params.given("launchType");

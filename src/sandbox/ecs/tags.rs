@@ -9,10 +9,10 @@ use crate::state::{State, Tags};
 /// The calls about tags, by name.
 pub const ACTIONS: Actions = &[("ListTagsForResource", list), ("TagResource", tag), ("UntagResource", untag)];
 
-/// A resource has at most so many (API_Tag).
+/// Maximum number of tags of a resource (API_Tag).
 const MOST: usize = 50;
 
-/// The tags that a call gives. `ClientException` where they are too many.
+/// The tags of a call. `ClientException` if there are too many.
 pub fn read(params: &Params) -> Result<Tags, Refusal> {
     let tags = pairs(&params.items("tags"), "key", "value");
     match tags.len() > MOST {
@@ -29,7 +29,7 @@ pub fn of(state: &State, arn: &str) -> Value {
     shown(state.ecs.tags.get(arn))
 }
 
-/// Sets the tags of what was just made.
+/// Sets the tags of a new resource.
 pub fn set(state: &mut State, arn: &str, tags: Tags) {
     match tags.is_empty() {
         true => state.ecs.tags.remove(arn),

@@ -26,13 +26,13 @@ pub struct Task {
     pub started_by: Option<String>,
     /// The ARN of its service, and the id of the deployment that started it.
     pub service: Option<(String, String)>,
-    /// Where it is registered.
+    /// Its registrations in target groups.
     pub balancers: Vec<Balancer>,
     pub status: Status,
-    /// Since when it is in its status.
+    /// The time since which it has its status.
     pub since: Timestamp,
     pub times: Times,
-    /// Why it ends: code and reason. None: it is to run.
+    /// Why it stops: code and reason. `None`: it should run.
     pub stop: Option<(StopCode, String)>,
     pub place: Place,
     pub network: Network,
@@ -40,14 +40,14 @@ pub struct Task {
     pub overrides: Value,
     pub cpu: String,
     pub memory: String,
-    /// None: it has a capacity provider.
+    /// `None`: it has a capacity provider.
     pub launch_type: Option<String>,
     pub provider: Option<String>,
     /// Whether its service has counted it as failed, or as healthy.
     pub judged: bool,
 }
 
-/// When a task came how far.
+/// The times of a task's progress.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Times {
     pub created: Timestamp,
@@ -78,7 +78,7 @@ impl Status {
         self < Status::Running
     }
 
-    /// As answers have it.
+    /// The name in answers.
     pub fn name(self) -> String {
         json!(self).as_str().unwrap_or_default().to_owned()
     }
@@ -93,7 +93,7 @@ pub enum StopCode {
     ServiceSchedulerInitiated,
 }
 
-/// What a task is started with.
+/// The parameters of a new task.
 #[derive(Debug)]
 pub struct Start<'a> {
     pub cluster: &'a str,
@@ -107,11 +107,11 @@ pub struct Start<'a> {
     pub launch_type: Option<String>,
     pub provider: Option<String>,
     pub tags: Tags,
-    /// The subnets of the tasks that it should not be beside.
+    /// The subnets of tasks that it should be placed apart from.
     pub others: Vec<String>,
 }
 
-/// Starts a task; its ARN.
+/// Starts a task; returns its ARN.
 pub fn start(state: &mut State, start: Start, now: Timestamp) -> Result<String, Refusal> {
     let overrides = Params::from_json(start.overrides.clone());
     let each = overrides.items("containerOverrides");
@@ -154,17 +154,17 @@ pub fn start(state: &mut State, start: Start, now: Timestamp) -> Result<String, 
 }
 
 impl Task {
-    /// Its status and since when.
+    /// Sets its status and time.
     pub fn enter(&mut self, status: Status, now: Timestamp) {
         (self.status, self.since) = (status, now);
     }
 
-    /// Whether it is to run.
+    /// Tells whether it should run.
     pub fn is_wanted(&self) -> bool {
         self.stop.is_none()
     }
 
-    /// Ends it, unless something ends it already.
+    /// Stops it, unless it is already stopping.
     pub fn end(&mut self, code: StopCode, reason: impl Into<String>, now: Timestamp) {
         if self.stop.is_none() {
             self.stop = Some((code, reason.into()));
@@ -172,7 +172,7 @@ impl Task {
         }
     }
 
-    /// Whether it may have processes.
+    /// Tells whether it may have processes.
     pub fn is_up(&self) -> bool {
         self.containers.iter().any(|one| one.stage == Stage::Running)
     }
@@ -191,7 +191,7 @@ impl Task {
         all.into_iter().flatten().chain(images).map(str::to_owned).collect()
     }
 
-    /// As its essential containers are that have a check: UNKNOWN where none has.
+    /// The health of its essential containers with a check; UNKNOWN if none has one.
     pub fn health(&self) -> Health {
         let checks = self.containers.iter().filter(|one| one.essential).filter_map(|one| one.check.as_ref());
         let all: Vec<Health> = checks.map(|check| check.health).collect();
@@ -204,7 +204,7 @@ impl Task {
         }
     }
 
-    /// Whether an essential container has a check.
+    /// Tells whether an essential container has a check.
     pub fn is_checked(&self) -> bool {
         self.containers.iter().any(|one| one.essential && one.check.is_some())
     }

@@ -12,7 +12,7 @@ use crate::state::{Repeat, State};
 pub const ACTIONS: Actions =
     &[("DescribeTasks", describe), ("ListTasks", list), ("RunTask", run), ("StopTask", stop)];
 
-/// So many tasks a call starts, and describes, at most.
+/// Maximum number of tasks in a start or describe call.
 const MOST_STARTED: usize = 10;
 const MOST_DESCRIBED: usize = 100;
 
@@ -43,7 +43,7 @@ fn run(call: &mut Call) -> Result<Value, Refusal> {
             let text = "The request could not be processed because of conflict in the current state of the resource.";
             return Err(Refusal::new("ConflictException", text));
         }
-        // As they are now.
+        // In their current state.
         let arns = repeat.answer.as_array().into_iter().flatten().filter_map(Value::as_str);
         let tasks =
             arns.filter_map(|arn| call.state.ecs.tasks.get(arn)).map(|task| task.shown(call.state, true));
@@ -93,7 +93,7 @@ fn run(call: &mut Call) -> Result<Value, Refusal> {
         );
         match started {
             Ok(arn) => arns.push(arn),
-            // What is not placed is told, and no error (API_RunTask).
+            // A task that cannot be placed is a failure in the answer, and no error (API_RunTask).
             Err(refusal) => failures.push(json!({ "reason": "RESOURCE:ENI", "detail": refusal.message })),
         }
     }

@@ -1,4 +1,4 @@
-//! What tasks and services do over time, driven by hand: processes and health checks are told.
+//! Tasks and services over time, with a manual clock and simulated processes and health checks.
 
 mod kit;
 mod rolling;

@@ -307,8 +307,8 @@ pub fn sticky_mistakes(attribute: &'static str, inputs: &Object, is_network: boo
     sticky.filter(wrong).map(|_| (attribute, message.to_owned(), help.to_owned())).collect()
 }
 
-/// What the targets of a group may speak behind a listener (CreateTargetGroup; Network Load Balancers guide,
-/// load-balancer-target-groups, routing configuration).
+/// Checks the protocol of a group's targets behind a listener (CreateTargetGroup; Network Load Balancers
+/// guide, load-balancer-target-groups, routing configuration).
 pub fn beside(attribute: &'static str, protocol: &str, inputs: &Object, named: Named<'_>) -> Option<Wrong> {
     let behind: &[&str] = match protocol {
         "HTTP" | "HTTPS" => &["HTTP", "HTTPS"],

@@ -158,7 +158,7 @@ fn sources(
     Ok(sources)
 }
 
-/// The refusal of a group name that is not there.
+/// The refusal of a missing group name.
 pub fn no_name(state: &State, name: &str) -> Refusal {
     let vpc = network::default_vpc(state).map_or("", |vpc| vpc.id.as_str());
     Refusal::new(

@@ -9,14 +9,14 @@ use crate::ecs::after;
 use crate::ecs::container::{Check, Container, Health, Stage};
 use crate::ecs::task::Task;
 
-/// The first check comes an interval after the start, as Docker has it.
+/// Begins health checks: the first one comes an interval after the start, like Docker's.
 pub fn begin(container: &mut Container, now: Timestamp) {
     if let Some(check) = &mut container.check {
         check.due = Some(after(now, Duration::from_secs(check.interval)));
     }
 }
 
-/// Starts the checks that are due; when the next one is.
+/// Starts the checks that are due; returns when the next one is.
 pub fn tick(task: &mut Task, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
     for container in task.containers.iter_mut().filter(|one| one.stage == Stage::Running) {
@@ -52,8 +52,8 @@ pub fn wanted(task: &Task) -> impl Iterator<Item = CommandToRun> {
     })
 }
 
-/// A check has ended: with 0 the container is healthy; `retries` failures in a row make it unhealthy, but not in
-/// its start period.
+/// Records the end of a check: with 0 the container is healthy; `retries` failures in a row make it
+/// unhealthy, but not in its start period.
 pub fn ended(container: &mut Container, id: &str, exit: Option<i32>, now: Timestamp) {
     let Some(check) = &mut container.check else { return };
     if check.due.is_some() || !id.ends_with(&format!(".check{}", check.number)) {

@@ -1,4 +1,4 @@
-//! How a task of a service is, and whether the service has to do something about it.
+//! Judges a task of a service, and decides whether the service must react.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,14 +9,14 @@ use crate::ecs::task::{Status, Task};
 use crate::elbv2::targets::{self, HealthState};
 use crate::state::State;
 
-/// A task as its service sees it.
+/// The state of a task for its service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does not count yet; until then at the latest, where time alone decides.
+    /// It does not count yet; at most until then, if only time decides.
     Coming(Option<Timestamp>),
     /// It counts towards the minimum (API_DeploymentConfiguration).
     Healthy,
-    /// Why it is to be replaced: as the task tells it, and as the service does.
+    /// Why it must be replaced: in the words of the task, and of the service.
     Unhealthy(String, String),
 }
 
@@ -55,7 +55,7 @@ pub fn judge(state: &State, service: &Service, task: &Task, now: Timestamp) -> V
     if coming {
         return Verdict::Coming(until);
     }
-    // Without a check of any kind it counts after a while.
+    // Without any check it counts after a while.
     let settled = after(started, state.pace.task_settles);
     match task.balancers.is_empty() && !task.is_checked() && settled > now {
         true => Verdict::Coming(Some(settled)),

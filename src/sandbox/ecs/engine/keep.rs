@@ -1,4 +1,4 @@
-//! What a service does: failures counted, tasks replaced, deployments ended.
+//! The upkeep of a service: counts failures, replaces tasks, ends deployments.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::ecs::service::{Rollout, Service, Standing};
 use crate::ecs::task::{Status, StopCode, Task};
 use crate::state::State;
 
-/// A turn of a service; when to look again.
+/// A turn of a service; returns when to call it again.
 pub fn turn(state: &mut State, service: &mut Service, now: Timestamp) -> Option<Timestamp> {
     match service.standing {
         Standing::Inactive => return None,
@@ -25,7 +25,7 @@ pub fn turn(state: &mut State, service: &mut Service, now: Timestamp) -> Option<
     due
 }
 
-/// All tasks end; then it is inactive (API_DeleteService).
+/// Ends all tasks; the service is then inactive (API_DeleteService).
 fn drain(state: &mut State, service: &mut Service, now: Timestamp) {
     let primary = service.primary().map(|one| one.id.clone()).unwrap_or_default();
     let live: Vec<String> =
@@ -72,9 +72,9 @@ fn count(state: &mut State, service: &mut Service, now: Timestamp) {
     }
 }
 
-/// The service waits longer after each task that did not come to run (developer guide, service-throttle-logic).
+/// The service waits longer after each task that did not start (developer guide, service-throttle-logic).
 pub fn miss(service: &mut Service, now: Timestamp) {
-    /// Not before so many.
+    /// Number of such tasks before the first wait.
     const FREE: u32 = 3;
     /// Seconds: the first wait, and the longest, of 27 minutes.
     const WAITS: (u64, u64) = (15, 27 * 60);
@@ -116,7 +116,7 @@ fn breaks(service: &mut Service, now: Timestamp) {
             let why = format!("ECS deployment circuit breaker: rolling back to deploymentId {back}.");
             one.enter(Rollout::InProgress, why, now);
         }
-        // The primary one is the first.
+        // The primary deployment first.
         service.deployments.sort_by_key(|one| !one.primary);
         (service.misses, service.next_start) = (0, None);
     }
@@ -132,7 +132,7 @@ fn completes(state: &State, service: &mut Service, now: Timestamp) {
     let all = wanted().filter(own).filter(healthy).count() == service.desired
         && wanted().count() == service.desired;
     let left = service.tasks(state).any(|task| !own(&task) && task.status != Status::Stopped);
-    // What began and came to nothing is no way back.
+    // A deployment that never succeeded is no way back.
     let tasks: Vec<String> = service
         .tasks(state)
         .filter(|task| task.status != Status::Stopped)
@@ -158,7 +158,7 @@ fn completes(state: &State, service: &mut Service, now: Timestamp) {
     }
 }
 
-/// The due times of the tasks that are coming.
+/// The due times of pending tasks.
 pub fn due(verdicts: &[(Task, Verdict)]) -> Option<Timestamp> {
     verdicts.iter().fold(None, |due, (_, verdict)| match verdict {
         Verdict::Coming(until) => sooner(due, *until),

@@ -10,7 +10,7 @@ use crate::elbv2::targets::{self, HealthState};
 use crate::ssm;
 use crate::state::State;
 
-/// A task as far as it gets now; when it gets on.
+/// Advances a task as far as possible now; returns when it can go on.
 pub fn advance(state: &mut State, arn: &str, now: Timestamp) -> Option<Timestamp> {
     let mut task = state.ecs.tasks.get(arn).cloned()?;
     let due = loop {
@@ -59,7 +59,7 @@ fn step(state: &mut State, task: &mut Task, now: Timestamp) -> Option<Timestamp>
                 register(state, task, now);
                 task.enter(Status::Activating, now);
             }
-            // What others wait for may have a check.
+            // A container that others wait for may have a check.
             return checks::tick(task, now);
         }
         Status::Activating => {
@@ -100,7 +100,7 @@ fn prepare(state: &mut State, task: &mut Task) -> Result<(), String> {
     });
     let mut known = known.unwrap_or_default();
     for container in &mut task.containers {
-        // A tag is looked up once for all tasks of a deployment.
+        // A tag is resolved once for all tasks of a deployment.
         let digest = match known.get(&container.image) {
             Some(digest) => digest.clone(),
             None => images::resolve(state, &container.image)
@@ -130,7 +130,7 @@ fn prepare(state: &mut State, task: &mut Task) -> Result<(), String> {
     Ok(())
 }
 
-/// Starts the containers for which all is there that they depend on (API_ContainerDependency).
+/// Starts the containers whose dependencies are met (API_ContainerDependency).
 fn start_containers(task: &mut Task) {
     let ready = |one: &Container| {
         one.depends.iter().all(|(name, condition)| {
@@ -154,7 +154,7 @@ fn start_containers(task: &mut Task) {
 fn register(state: &mut State, task: &Task, now: Timestamp) {
     let address = task.place.address.to_string();
     for one in &task.balancers {
-        // A target group that is gone has no targets.
+        // A missing target group has no targets.
         if targets::register(state, &one.group, &address, Some(one.port), now).is_ok()
             && let Some(service) = task.service.as_ref().and_then(|(arn, _)| state.ecs.services.get_mut(arn))
         {
@@ -163,7 +163,7 @@ fn register(state: &mut State, task: &Task, now: Timestamp) {
     }
 }
 
-/// Deregisters a task; whether requests may still be under way to it.
+/// Deregisters a task; returns whether requests may still be under way to it.
 fn drains(state: &mut State, task: &Task, now: Timestamp) -> bool {
     let address = task.place.address.to_string();
     let mut drains = false;
@@ -174,6 +174,6 @@ fn drains(state: &mut State, task: &Task, now: Timestamp) -> bool {
         }
         drains |= health(state).is_some();
     }
-    // Nothing is under way to processes that are gone.
+    // Stopped processes have no requests under way.
     drains && task.containers.iter().any(|one| one.stage < Stage::Ended)
 }

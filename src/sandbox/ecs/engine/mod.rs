@@ -1,4 +1,4 @@
-//! What happens in Elastic Container Service as time passes, and what compute has to say.
+//! Elastic Container Service's changes as time passes, and on compute's reports.
 
 pub mod checks;
 mod judge;
@@ -15,10 +15,10 @@ use super::{after, definitions, images, sooner};
 use crate::compute::Report;
 use crate::state::State;
 
-/// So many stopped tasks are remembered at most.
+/// Maximum number of stopped tasks that are kept.
 const STOPPED: usize = 200;
 
-/// Makes what is due by `now` happen; when to look again.
+/// Carries out everything due by `now`; returns when to call it again.
 pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     let mut due = None;
     let stopped = state.ecs.tasks.values().filter(|task| task.status == Status::Stopped);
@@ -49,7 +49,7 @@ pub fn tick(state: &mut State, now: Timestamp) -> Option<Timestamp> {
     due
 }
 
-/// What compute reported.
+/// Handles a report of compute.
 pub fn reported(state: &mut State, report: &Report, now: Timestamp) {
     images::reported(state, report);
     match report {
@@ -90,7 +90,7 @@ fn ended(task: &mut Task, at: usize, code: Option<i32>, now: Timestamp) {
     }
 }
 
-/// Does something to the container that is this machine.
+/// Changes the container of this machine.
 fn on(state: &mut State, machine: &str, work: impl FnOnce(&mut Task, usize)) {
     let Some((id, name)) = machine.split_once('-') else { return };
     let Some(task) = state.ecs.tasks.values_mut().find(|task| task.id == id) else { return };

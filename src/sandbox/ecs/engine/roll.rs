@@ -1,4 +1,4 @@
-//! How many tasks of which deployment there are: started and stopped within the percentages
+//! The number of tasks of each deployment: starts and stops them within the percentages
 //! (API_DeploymentConfiguration).
 
 use jiff::Timestamp;
@@ -10,15 +10,15 @@ use crate::ecs::service::{Deployment, Rollout, Service};
 use crate::ecs::task::{self, Start, StopCode, Task};
 use crate::state::{State, Tags};
 
-/// So many tasks are started in one turn at most.
+/// Maximum number of tasks that are started in one turn.
 const BATCH: usize = 10;
 
-/// Why the scheduler stops a task that it has no need of.
+/// The reason of a task that the scheduler stops as surplus.
 pub fn scaling(deployment: &str) -> String {
     format!("Scaling activity initiated by (deployment {deployment})")
 }
 
-/// Starts and stops what is to be started and stopped now; when to look again.
+/// Starts and stops tasks that are due now; returns when to call it again.
 pub fn roll(state: &mut State, service: &mut Service, now: Timestamp) -> Option<Timestamp> {
     let primary = service.primary().cloned()?;
     let wanted = service.tasks(state).filter(|task| task.is_wanted()).cloned().collect::<Vec<Task>>();
@@ -36,7 +36,7 @@ pub fn roll(state: &mut State, service: &mut Service, now: Timestamp) -> Option<
     let ill = |one: &&&(Task, Verdict)| matches!(one.1, Verdict::Unhealthy(..));
     let halted = primary.rollout == Rollout::Failed;
 
-    // Of the primary deployment: what is ill is replaced before it is stopped.
+    // In the primary deployment, unhealthy tasks are replaced before they are stopped.
     let sound = own.iter().filter(|one| !ill(one)).count();
     let lacking = if halted { 0 } else { desired.saturating_sub(sound) };
     let room = most.saturating_sub(all.len());
@@ -45,7 +45,7 @@ pub fn roll(state: &mut State, service: &mut Service, now: Timestamp) -> Option<
         None => start(state, service, &primary, lacking.min(room).min(BATCH), now),
     };
 
-    // What is ill goes when others are there, or one by one where there is no room for others.
+    // Unhealthy tasks stop when others are there, or one by one if there is no room for others.
     let healthy = own.iter().filter(well).count();
     let replaced = (healthy + own.iter().filter(ill).count()).saturating_sub(desired);
     let stuck = lacking > room && room == 0;
@@ -57,7 +57,7 @@ pub fn roll(state: &mut State, service: &mut Service, now: Timestamp) -> Option<
         }
     }
 
-    // What is too many of the primary one: the least far first, then where most are.
+    // Surplus tasks of the primary deployment: the least advanced first, then those in the fullest place.
     let surplus = sound.saturating_sub(desired);
     let mut sorted: Vec<&&(Task, Verdict)> = own.iter().filter(|one| !ill(one)).collect();
     let beside =
@@ -66,12 +66,13 @@ pub fn roll(state: &mut State, service: &mut Service, now: Timestamp) -> Option<
     let surplus: Vec<String> = sorted.iter().take(surplus).map(|(task, _)| task.arn.clone()).collect();
     stop(state, service, &surplus, &scaling(&primary.id), now);
 
-    // Of the others: what is not healthy is no loss, and of the healthy ones as many as the minimum lets go.
+    // Other deployments: unhealthy tasks are no loss, and of the healthy ones as many stop as the minimum
+    // allows.
     let serving = healthy + others.iter().filter(well).count();
-    // The old ones that a failed deployment leaves are all that serves.
+    // The old tasks that a failed deployment leaves are the only ones that serve.
     let free = if halted { serving.saturating_sub(desired) } else { serving.saturating_sub(least) };
     let unwell = others.iter().filter(|one| !well(one)).filter(|_| !halted || serving >= desired);
-    // As long as too few serve, what may become healthy stays.
+    // While too few tasks serve, those that may become healthy stay.
     let unwell: Vec<String> =
         unwell.filter(|one| ill(one) || serving >= least).map(|(task, _)| task.arn.clone()).collect();
     let old = others.iter().filter(well).take(free).map(|(task, _)| task.arn.clone());
@@ -83,7 +84,7 @@ pub fn roll(state: &mut State, service: &mut Service, now: Timestamp) -> Option<
     due
 }
 
-/// Stops tasks, and says so.
+/// Stops tasks, with an event.
 pub fn stop(state: &mut State, service: &mut Service, arns: &[String], why: &str, now: Timestamp) {
     let mut stopped = Vec::new();
     for arn in arns {
@@ -105,7 +106,7 @@ pub fn stop(state: &mut State, service: &mut Service, arns: &[String], why: &str
     }
 }
 
-/// Starts tasks of a deployment; whether any was started.
+/// Starts tasks of a deployment; returns whether any was started.
 fn start(
     state: &mut State,
     service: &mut Service,

@@ -1,4 +1,4 @@
-//! A region whose processes and health checks are told by the test.
+//! A region whose processes and health checks are simulated by the test.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::pace::Pace;
 use crate::state::{Network, State};
 use crate::{ec2, ecs, elbv2};
 
-/// The seconds for which the target group drains.
+/// Deregistration delay of the target group in seconds.
 pub const DRAINS: i64 = 20;
 
 pub struct World {
@@ -28,9 +28,9 @@ pub struct World {
     pub exits: BTreeMap<String, i32>,
     /// Images whose targets fail health checks.
     pub sick: Vec<String>,
-    /// The tasks whose containers fail their own health checks; with None, all do.
+    /// The tasks whose containers fail their own health checks; `None`: all.
     pub ill: Vec<Option<String>>,
-    /// What must hold after every step.
+    /// An invariant that is checked after every step.
     pub always: fn(&World),
 }
 
@@ -91,7 +91,7 @@ impl World {
         format!("{}: {}", refusal.code, refusal.message)
     }
 
-    /// Registers a definition `web` for Fargate with a container `web` of an image and more; its ARN.
+    /// Registers a definition `web` for Fargate with a container `web` of an image and more; returns its ARN.
     pub fn define(&mut self, image: &str, more: &Value) -> String {
         let mut container =
             json!({ "name": "web", "image": image, "portMappings": [{ "containerPort": 8080 }] });
@@ -123,7 +123,7 @@ impl World {
         self.call("CreateService", params);
     }
 
-    /// A release: a definition of this image, and the service is to be of it.
+    /// Ships a release: registers a definition of this image, and updates the service to it.
     pub fn release(&mut self, image: &str) {
         let definition = self.define(image, &json!({}));
         self.call("UpdateService", json!({ "service": "web", "taskDefinition": definition }));
@@ -133,13 +133,13 @@ impl World {
         self.call("DescribeServices", json!({ "services": ["web"] }))["services"][0].clone()
     }
 
-    /// What the service said, the oldest first, without what is random.
+    /// The service's events, the oldest first, without random parts.
     pub fn said(&mut self) -> Vec<String> {
         let events = self.web()["events"].as_array().unwrap().clone();
         events.iter().rev().map(|event| text(&event["message"])).collect()
     }
 
-    /// Tasks that are to run.
+    /// Tasks that should run.
     pub fn live(&self) -> Vec<Task> {
         self.state.ecs.tasks.values().filter(|task| task.is_wanted()).cloned().collect()
     }
@@ -166,14 +166,14 @@ impl World {
         self.call("DescribeTasks", json!({ "tasks": [arn] }))["tasks"][0].clone()
     }
 
-    /// A container ends by itself.
+    /// Ends a container by itself.
     pub fn exits(&mut self, machine: &str, code: i32) {
         let report = Report::Exited { machine: machine.to_owned(), why: String::new(), code: Some(code) };
         ecs::reported(&mut self.state, &report, self.now);
         self.settle();
     }
 
-    /// Everything that is due now.
+    /// Does everything that is due now.
     pub fn settle(&mut self) {
         for _ in 0..200 {
             let before = self.state.clone();
@@ -189,7 +189,7 @@ impl World {
         panic!("it never settles");
     }
 
-    /// What compute would do.
+    /// Simulates compute.
     fn processes(&mut self) {
         let mut wanted = Wanted::default();
         ecs::wanted(&self.state, &mut wanted);
@@ -215,7 +215,7 @@ impl World {
         }
     }
 
-    /// What the balancer would see.
+    /// Simulates the balancer.
     fn checks(&mut self) {
         let tasks: Vec<Task> = self.state.ecs.tasks.values().cloned().collect();
         for task in tasks {
@@ -236,12 +236,12 @@ impl World {
         }
     }
 
-    /// Time passes, second by second.
+    /// Lets time pass, second by second.
     pub fn pass(&mut self, seconds: i64) {
         self.pass_by(1, seconds);
     }
 
-    /// Time passes in so many steps of so many seconds.
+    /// Lets time pass in steps of this many seconds.
     pub fn pass_by(&mut self, seconds: i64, steps: i64) {
         for _ in 0..steps {
             self.now += SignedDuration::from_secs(seconds);

@@ -152,7 +152,7 @@ fn without_a_way_back_a_failed_deployment_starts_nothing_more_and_the_old_tasks_
         stopped
     );
     assert_eq!(world.live().len(), 2);
-    // A release that is well ends it.
+    // A healthy release ends it.
     world.release(NEW);
     world.pass(DRAINS + 10);
     assert_eq!(world.serving(), [NEW, NEW]);

@@ -1,4 +1,4 @@
-//! Tasks: their lives, their containers, and what is refused.
+//! Tasks: their lives, their containers, and refusals.
 
 use serde_json::json;
 
@@ -258,7 +258,7 @@ fn a_definition_is_deregistered_then_deleted_when_nothing_is_of_it() {
         "INACTIVE"
     );
     assert_eq!(world.call("ListTaskDefinitions", json!({}))["taskDefinitionArns"], json!([]));
-    // What runs is replaced all the same.
+    // A running task is replaced all the same.
     let task = world.live()[0].clone();
     world.exits(&task.containers[0].machine(&task.id), 1);
     world.pass(4);
