@@ -296,7 +296,6 @@ fn agreed(ask: &Ask, plan: &crate::plan::Plan, options: &Options) -> Result<(), 
     }
 }
 
-/// Asks at the terminal.
 pub fn ask_at_terminal() -> Result<(), CliError> {
     report::out("\nDo this? Only `yes` is a yes: ");
     let mut answer = String::new();

@@ -534,12 +534,10 @@ pub fn find_existing(kind: &str) -> Option<&'static dyn AnyExisting> {
     existing().iter().copied().find(|one| one.schema().kind == kind)
 }
 
-/// The router of a kind.
 pub fn router(kind: &str) -> Option<&'static dyn Router> {
     find_managed(kind)?.router()
 }
 
-/// The fleet of a kind.
 pub fn fleet(kind: &str) -> Option<&'static dyn Fleet> {
     find_managed(kind)?.fleet()
 }

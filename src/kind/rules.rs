@@ -57,7 +57,6 @@ pub fn is_codes(text: &str, least: u16, most: u16) -> bool {
     })
 }
 
-/// Tells whether a text is a port.
 pub fn is_port(text: &str) -> bool {
     text.parse::<u16>().is_ok_and(|port| port > 0)
 }

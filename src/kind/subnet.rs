@@ -11,7 +11,6 @@ use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 use crate::value::Object;
 
-/// One subnet.
 pub struct ExistingSubnet;
 
 /// All subnets that match, sorted by zone, then id.

@@ -57,7 +57,6 @@ fn coded_after(before: usize, text: &str) -> String {
     all.chars().take(own).skip((before * 8).div_ceil(6)).collect()
 }
 
-/// The texts under marks.
 fn marked(value: &Value, under: bool, texts: &mut Vec<String>) {
     match value {
         Value::Sensitive(inner) => marked(inner, true, texts),

@@ -14,7 +14,6 @@ use crate::rollout::decide::{Intent, What};
 use crate::rollout::standing::{Back, NoWay, back, intent};
 use crate::state::Snapshot;
 
-/// An order.
 #[derive(Debug, Clone)]
 pub enum Order {
     /// Back to the release before, or to the release `to` if it is named. `raise` agrees to launch instances

@@ -8,7 +8,6 @@ use super::seen::{Counts, Seen};
 use crate::facts::{Colour, Course, Deployment, Rollout, Stage};
 use crate::kind::name_in;
 
-/// The lines of one deployment.
 pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec<String> {
     let live = facts.live.and_then(|live| Some(format!("{} on {live}", facts.releases.get(&live)?.label)));
     let mut lines = vec![match (&live, &facts.rollout) {

@@ -26,7 +26,6 @@ use crate::state::{Change, Entry, Journal, LockGuard, Snapshot, StateError};
 pub struct Shipped {
     /// The outcome of the resources.
     pub outcome: Outcome,
-    /// The ends of the rollouts.
     pub rollouts: Vec<Ended>,
     /// The state after the run.
     pub snapshot: Snapshot,

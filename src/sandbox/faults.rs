@@ -13,7 +13,6 @@ mod throttle;
 pub use parse::{KINDS, NoFault};
 use throttle::Bucket;
 
-/// One fault.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
     /// `latency=elbv2:200ms`, `latency=all:50ms`: every call waits.

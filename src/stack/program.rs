@@ -147,12 +147,10 @@ impl Program {
         self.view(&IndexMap::new())
     }
 
-    /// The `deployment` blocks, by name.
     pub fn deployments(&self) -> &IndexMap<String, (Name, Block)> {
         &self.declarations.deployments
     }
 
-    /// The `variable` blocks, by name.
     pub fn variable_blocks(&self) -> &IndexMap<String, (Name, Block)> {
         &self.declarations.variables
     }

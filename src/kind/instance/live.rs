@@ -22,7 +22,6 @@ pub fn root(instance: &t::Instance) -> Option<(&str, bool)> {
     Some((ebs.volume_id()?, ebs.delete_on_termination().unwrap_or_default()))
 }
 
-/// Volumes by id.
 pub async fn volumes(cloud: &Cloud, ids: &[&str]) -> Result<BTreeMap<String, t::Volume>, Error> {
     let mut volumes = BTreeMap::new();
     for some in ids.chunks(FILTER_VALUES) {

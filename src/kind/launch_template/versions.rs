@@ -14,7 +14,6 @@ use crate::kind::operation::{Operation, Poll};
 
 const VISIBLE: Duration = Duration::from_secs(300);
 
-/// All versions of one template.
 pub async fn all(cloud: &Cloud, id: &str) -> Result<Vec<LaunchTemplateVersion>, Error> {
     pages(|token| async move {
         let send = || {

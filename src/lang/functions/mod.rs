@@ -59,7 +59,6 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
     TABLES.iter().flat_map(|table| table.iter())
 }
 
-/// The function of that name.
 pub fn find(name: &str) -> Option<&'static Function> {
     all().find(|function| function.name == name)
 }

@@ -21,7 +21,6 @@ pub struct Announced {
 pub enum Carries {
     /// The weights and the previews.
     Router,
-    /// The sizes of a colour.
     Sizes(Colour),
 }
 

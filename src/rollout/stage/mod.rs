@@ -134,7 +134,6 @@ fn by_weight(of: &Setting<'_>, place: usize, weight: u8) -> String {
     text.to_owned()
 }
 
-/// Returns the act of a stage.
 pub fn of(stage: &Stage) -> Box<dyn Act> {
     match stage {
         Stage::Gate { name } => Box::new(gate::Gate { name: name.clone() }),

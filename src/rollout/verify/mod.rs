@@ -71,7 +71,6 @@ pub struct Move {
     pub after: Vec<usize>,
 }
 
-/// One fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Fleet {
     pub size: u32,

@@ -85,7 +85,6 @@ impl Service {
         self.wire.name
     }
 
-    /// The handler of an action.
     fn handler(&self, action: &str) -> Result<Handler, Refusal> {
         let mut all = self.actions.iter().copied().flatten();
         let found = all.find(|(name, _)| *name == action);
@@ -110,7 +109,6 @@ impl PartialEq for Service {
     }
 }
 
-/// Tells whether an action only reads.
 pub fn only_reads(action: &str) -> bool {
     ["Describe", "Get", "List", "Search"].iter().any(|verb| action.starts_with(verb))
 }

@@ -14,7 +14,6 @@ pub const ACTIONS: Actions = &[("DescribeScalingActivities", describe)];
 /// Number of activities that are kept; AWS keeps those of six weeks.
 const KEPT: usize = 2000;
 
-/// One activity.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Activity {

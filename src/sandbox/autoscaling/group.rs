@@ -181,7 +181,6 @@ impl Member {
 }
 
 impl Group {
-    /// Tells whether a process runs.
     pub fn runs(&self, process: &str) -> bool {
         !self.suspended.contains_key(process)
     }

@@ -27,7 +27,6 @@ const MOST: usize = 50;
 /// However often a heartbeat comes (API_PutLifecycleHook): 48 hours, or 100 timeouts.
 const LONGEST: i64 = 172_800;
 
-/// A hook.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hook {

@@ -9,7 +9,6 @@ pub fn subnet_zone(state: &State, subnet: &str) -> Option<String> {
     state.ec2.subnets.get(subnet).map(|subnet| subnet.zone.clone())
 }
 
-/// The default subnet of a zone.
 pub fn default_subnet(state: &State, zone: &str) -> Option<String> {
     network::default_subnet(state, Some(zone)).map(|subnet| subnet.id.clone())
 }

@@ -35,7 +35,6 @@ const KEPT: &[&str] = &[
     "PredictiveScalingConfiguration",
 ];
 
-/// A policy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {

@@ -123,7 +123,6 @@ impl World {
         self.call(action, params)
     }
 
-    /// Ids in a state.
     fn ids(&self, state: Lifecycle) -> Vec<String> {
         let members = self.state.autoscaling.groups["web"].instances.values();
         members.filter(|member| member.state == state).map(|member| member.id.clone()).collect()

@@ -136,7 +136,6 @@ fn change(plane: &Plane, group: &Group, target: &Target, condition: Condition) {
     group.refresh();
 }
 
-/// Checks once.
 async fn once(plane: &Plane, target: &Target, check: &HealthCheck) -> Found {
     if plane.faults.never_healthy(&target.labels) {
         return Found::Failed;

@@ -17,7 +17,6 @@ pub struct Traffic {
     pub groups: BTreeMap<String, GroupTraffic>,
 }
 
-/// The traffic of a listener.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListenerTraffic {
     /// Requests that are over, however.

@@ -91,7 +91,6 @@ impl StateValue {
         }
     }
 
-    /// By its name.
     pub fn named(name: &str) -> Self {
         let all = [StateValue::Ok, StateValue::Alarm];
         all.into_iter().find(|value| value.name() == name).unwrap_or(StateValue::InsufficientData)

@@ -31,7 +31,6 @@ pub struct Status {
     pub regions: Vec<RegionStatus>,
 }
 
-/// One region.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RegionStatus {
     pub name: String,

@@ -21,7 +21,6 @@ pub struct Images {
     pub tags: BTreeMap<String, String>,
 }
 
-/// An image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Image {
     pub from: ImageSource,

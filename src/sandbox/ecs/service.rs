@@ -15,7 +15,6 @@ use crate::state::State;
 /// Number of events that are kept (developer guide, service-event-messages).
 const EVENTS: usize = 100;
 
-/// A service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     pub name: String,
@@ -108,7 +107,6 @@ pub struct Balancer {
     pub shown: Value,
 }
 
-/// A deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deployment {
     /// `ecs-svc/` and digits.

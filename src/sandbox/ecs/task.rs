@@ -12,7 +12,6 @@ use super::{TaskDefinition, at, tags, uuid_of};
 use crate::api::{Params, Refusal};
 use crate::state::{State, Tags, random_hex};
 
-/// A task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     pub id: String,

@@ -168,7 +168,6 @@ pub fn of_target_group(protocol: &str, target_type: &str) -> Vec<Known> {
     known
 }
 
-/// Of a listener with this protocol.
 pub fn of_listener(protocol: &str) -> Vec<Known> {
     match protocol {
         "HTTP" => APPLICATION_LISTENER.to_vec(),

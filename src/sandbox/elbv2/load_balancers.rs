@@ -18,7 +18,6 @@ use super::{limits, tags};
 pub const ACTIONS: Actions =
     &[("CreateLoadBalancer", create), ("DeleteLoadBalancer", delete), ("DescribeLoadBalancers", describe)];
 
-/// A load balancer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadBalancer {
     pub arn: String,

@@ -21,7 +21,6 @@ pub const ACTIONS: Actions = &[
     ("DescribeTargetGroups", describe),
 ];
 
-/// A target group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetGroup {
     pub arn: String,

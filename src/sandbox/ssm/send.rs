@@ -10,7 +10,6 @@ use super::command::{Command, DOCUMENT, Invocation, Target};
 use super::input::lists;
 use super::instances::online;
 
-/// Sending commands.
 pub const ACTIONS: Actions = &[("SendCommand", send)];
 
 /// API_SendCommand: `InvalidDocument`, `InvalidParameters`, `InvalidInstanceId`,

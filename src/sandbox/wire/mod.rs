@@ -69,7 +69,6 @@ impl Wire {
         self.query == Some(Protocol::Ec2)
     }
 
-    /// Its refusal of an unknown action.
     pub fn unknown(&self, action: &str) -> Refusal {
         match self.query {
             None => Refusal::new("UnknownOperationException", ""),

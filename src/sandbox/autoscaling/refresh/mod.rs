@@ -16,7 +16,6 @@ pub use calls::ACTIONS;
 pub use preferences::Preferences;
 pub use run::tick;
 
-/// A refresh.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Refresh {

@@ -28,7 +28,6 @@ pub const ACTIONS: Actions = &[
     ("DescribeLaunchTemplateVersions", describe::describe_launch_template_versions),
 ];
 
-/// A launch template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LaunchTemplate {
     pub id: String,

@@ -50,7 +50,6 @@ pub struct Vpc {
     pub dhcp_options: String,
 }
 
-/// A subnet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Subnet {
     pub id: String,
@@ -108,7 +107,6 @@ fn add_vpc(state: &mut State, cidr: String, dhcp_options: Option<String>) -> Str
     id
 }
 
-/// The default VPC.
 pub fn default_vpc(state: &State) -> Option<&Vpc> {
     state.ec2.vpcs.values().find(|vpc| vpc.is_default)
 }

@@ -31,7 +31,6 @@ pub const ACTIONS: Actions = &[
     ("UpdateSecurityGroupRuleDescriptionsEgress", |call| change::describe_anew(call, true)),
 ];
 
-/// A security group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SecurityGroup {
     pub id: String,
@@ -71,12 +70,10 @@ pub fn furnish(state: &mut State, vpc: &str) {
     state.ec2.security_groups.insert(group.id.clone(), group);
 }
 
-/// The default group of a VPC.
 pub fn default_of<'a>(state: &'a State, vpc: &str) -> Option<&'a SecurityGroup> {
     named(state, vpc, "default")
 }
 
-/// A group of a VPC by its name.
 pub fn named<'a>(state: &'a State, vpc: &str, name: &str) -> Option<&'a SecurityGroup> {
     state.ec2.security_groups.values().find(|group| group.vpc == vpc && group.name == name)
 }
