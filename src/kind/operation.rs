@@ -335,9 +335,9 @@ impl Operation<'_> {
         self.reporter.progress(self.address, text);
     }
 
-    /// Calls `look` repeatedly, soon at first and then less often (at least every 10 s), until it returns
-    /// ready, gone or failed, or `limit` has passed. A NotFound from `look` itself counts as not yet for the
-    /// first minute, since EC2 is eventually consistent.
+    /// Calls `look` repeatedly, soon at first and then less often (at intervals of up to 10 s), until it
+    /// returns ready, gone or failed, or `limit` has passed. A NotFound from `look` itself counts as not yet
+    /// for the first minute, since EC2 is eventually consistent.
     pub async fn wait<T, F, Fut>(&self, until: &str, limit: Duration, mut look: F) -> Result<T, Error>
     where
         F: FnMut() -> Fut,

@@ -1,9 +1,9 @@
-//! What bgform remembers of a stack: a snapshot, its history, a journal of what is under way, and
-//! the lock that makes one process its writer.
+//! The state of a stack: a snapshot, its history, a journal of operations, and the lock that makes one
+//! process its writer.
 //!
-//! In: changes and operations from apply, recovery and the `state` commands. Out: the state, which
-//! is the snapshot plus a fold of the journal's later records, and the operations left open. It
-//! never calls the cloud and never decides what to do about an open operation.
+//! In: changes and operations from apply, recovery and the `state` commands. Out: the state, which is the
+//! snapshot with the journal's later records folded in, and the open operations. It never calls the cloud
+//! and never decides about an open operation.
 //!
 //! A session, from the first line to the last:
 //!

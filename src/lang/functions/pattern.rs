@@ -43,7 +43,7 @@ fn pattern(call: &Call<'_>, index: usize, text: &str) -> Result<Regex, Fault> {
     })
 }
 
-/// Tells whether the groups have names; mixed ones are a fault.
+/// The pattern, and whether its groups have names; a mix is a fault.
 fn with_groups(call: &Call<'_>) -> Result<(Regex, bool), Fault> {
     let regex = pattern(call, 0, &call.text(0)?)?;
     let named = regex.capture_names().skip(1).filter(Option::is_some).count();

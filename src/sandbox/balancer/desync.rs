@@ -1,8 +1,8 @@
 //! The compliance of a request with HTTP, and the handling of one that does not comply: the limits of heads
 //! (application, troubleshooting) and the classes of the desync mitigation mode (application,
 //! edit-load-balancer-attributes and load-balancer-access-logs, classification reasons). Requests that hyper
-//! does not parse never come here. With a length beside a transfer encoding, hyper ends the connection in
-//! every mode.
+//! does not parse never come here, nor do those with a length beside a transfer encoding, after which hyper
+//! ends the connection in every mode.
 
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 use hyper::http::request::Parts;

@@ -11,7 +11,7 @@ use crate::autoscaling::group::Group;
 #[serde(default)]
 pub struct Preferences {
     pub min_healthy: i64,
-    /// Without it, an instance is terminated and its replacement launched at once; that differs from 100.
+    /// `None` differs from 100: an instance is terminated and its replacement launched at once.
     pub max_healthy: Option<i64>,
     /// Seconds, as all times here.
     pub warmup: Option<i64>,

@@ -1,5 +1,5 @@
-//! Input shapes: what the parameters of each action are by AWS's service models, and what is wrong with
-//! parameters that are not so.
+//! Input shapes: the parameters of each action in AWS's service models, and the check of a request against
+//! them.
 //!
 //! A table (`shapes.txt` of a service, made by `make.py` beside this file) has a line for each action and
 //! for each shape that says more than its type; a line that begins with a space goes on with the one
