@@ -4,9 +4,9 @@
 //! text ─ scan, cut ─▶ statements ─ parse ─▶ syntax ─ declare ─▶ declarations ─ evaluate ─▶ values
 //! ```
 //!
-//! It knows no resource kind and does no I/O: kinds are asked for through [`declare::Kinds`], names and
-//! files through [`evaluate::Scope`]. What everybody says with it stands here too: values, addresses,
-//! mistakes with their places, texts that are shown nowhere.
+//! It knows no resource kind and does no I/O: it asks for kinds through [`declare::Kinds`], for names and
+//! files through [`evaluate::Scope`]. The vocabulary of every room is here too: values, addresses, mistakes
+//! with their places, secret texts.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod address;
