@@ -97,14 +97,8 @@ pub trait Router: Send + Sync {
         None
     }
 
-    /// Why it cannot forward to the deployment's target groups, and the remedy, from the file's inputs of
-    /// both.
-    fn does_not_take(&self, _inputs: &Object, _targets: &Object) -> Option<(String, String)> {
-        None
-    }
-
-    /// The priority of the preview's rule: free on the router's listener, not in `chosen`, and as near above
-    /// the router as possible.
+    /// The priority of the preview's rule: free on the router's listener, none of `chosen`, and as near
+    /// above the router as there is one.
     fn preview<'a>(
         &'a self,
         cloud: &'a Cloud,

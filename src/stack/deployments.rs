@@ -172,38 +172,28 @@ impl View<'_> {
             {
                 if declaration.preview.is_some() {
                     self.check_previews(&name.text, mistakes);
+                    self.check_routers(&name.text, mistakes);
                 }
-                self.check_routers(&name.text, declaration.preview.is_some(), mistakes);
                 self.check_batches(&name.text, &declaration, mistakes);
                 declaration.check(name.span, mistakes);
             }
         }
     }
 
-    /// Checks that each router takes the deployment's target groups, and can show a preview if there is one.
-    fn check_routers(&self, deployment: &str, preview: bool, mistakes: &mut Vec<Mistake>) {
+    /// Each router can show a preview.
+    fn check_routers(&self, deployment: &str, mistakes: &mut Vec<Mistake>) {
         let Some((name, block)) = self.declarations.deployments.get(deployment) else { return };
-        let written = |keyword: &str| {
-            let block = block.body.blocks.iter().find(|one| one.keyword.text == keyword);
-            block.map_or(name.span, |one| one.keyword.span)
-        };
-        let colour = Address::new("target_group", deployment).with_key(Colour::Blue.name());
-        let targets = offline(self, &colour).unwrap_or_default();
+        let preview = block.body.blocks.iter().find(|one| one.keyword.text == "preview");
+        let written = preview.map_or(name.span, |one| one.keyword.span);
         for address in self.routers_of(deployment) {
             let Some(router) = kind::router(&address.kind) else { continue };
-            let Some(inputs) = offline(self, &address) else { continue };
-            let said = self.declared_at(&address).unwrap_or(name.span);
-            let mut wrong = |keyword: &str, (message, help): (String, String)| {
-                let mistake = Mistake::new("bgform::lang::does_not_fit", message);
-                let mistake = mistake.at(written(keyword), "this cannot be");
-                mistakes.push(mistake.at(said, format!("`{address}` divides the traffic")).help(help));
+            let Some((message, help)) = offline(self, &address).and_then(|inputs| router.no_preview(&inputs))
+            else {
+                continue;
             };
-            if let Some(why) = router.no_preview(&inputs).filter(|_| preview) {
-                wrong("preview", why);
-            }
-            if let Some(why) = router.does_not_take(&inputs, &targets) {
-                wrong("target_group", why);
-            }
+            let said = self.declared_at(&address).unwrap_or(name.span);
+            let mistake = Mistake::new("bgform::lang::does_not_fit", message).at(written, "this cannot be");
+            mistakes.push(mistake.at(said, format!("`{address}` divides the traffic")).help(help));
         }
     }
 

@@ -19,18 +19,7 @@ use crate::value::{Object, Value};
 /// One more than the highest priority number of a rule (API_CreateRule): the default action is tried last.
 const LAST: u32 = 50_001;
 
-/// The target group protocols that each listener protocol accepts (Application and Network Load Balancers
-/// guides, create-target-group).
-const TAKEN: [(&str, &[&str]); 6] = [
-    ("HTTP", &["HTTP", "HTTPS"]),
-    ("HTTPS", &["HTTP", "HTTPS"]),
-    ("TCP", &["TCP", "TCP_UDP"]),
-    ("TLS", &["TCP", "TLS"]),
-    ("UDP", &["UDP", "TCP_UDP"]),
-    ("TCP_UDP", &["TCP_UDP"]),
-];
-
-/// The remedy if no request can select the new colour.
+/// What to do where no request can ask for the new colour.
 const INSTEAD: &str = "take `preview` away and let a gate ask the instances (`remote`), or ship behind a \
                        `listener_rule` of an Application Load Balancer";
 
@@ -53,19 +42,6 @@ impl Router for Listener {
     fn no_preview(&self, inputs: &Object) -> Option<(String, String)> {
         let protocol = inputs.get("protocol")?.as_str()?;
         (!matches!(protocol, "HTTP" | "HTTPS")).then(|| (reads_no_headers(protocol), INSTEAD.to_owned()))
-    }
-
-    fn does_not_take(&self, inputs: &Object, targets: &Object) -> Option<(String, String)> {
-        let protocol = |of: &Object| of.get("protocol").and_then(Value::as_str).map(str::to_owned);
-        let (speaks, group) = (protocol(inputs)?, protocol(targets)?);
-        let (_, taken) = TAKEN.iter().find(|(listener, _)| *listener == speaks)?;
-        (!taken.contains(&group.as_str())).then(|| {
-            let taken: Vec<String> = taken.iter().map(|one| format!("\"{one}\"")).collect();
-            (
-                format!("a listener that speaks {speaks} forwards to no target group that speaks {group}"),
-                format!("write protocol = {} in the target group", taken.join(" or ")),
-            )
-        })
     }
 
     fn preview<'a>(

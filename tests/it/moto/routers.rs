@@ -362,36 +362,12 @@ fn the_target_group_speaks_what_the_listener_forwards() {
     bgform::lang::does_not_fit
 
       × a listener that speaks TCP forwards to no target group that speaks HTTP
-        ╭─[tcp.deploy:31:10]
-     30 │ 
-     31 │ listener "tcp" {
-        ·          ──┬──
-        ·            ╰── `listener.tcp` divides the traffic
-     32 │   load_balancer = load_balancer.edge
-     33 │   port          = 80
-     34 │   protocol      = "TCP"
-     35 │ }
-     36 │ 
-     37 │ deployment "web" {
-     38 │   release = var.release
-     39 │ 
-     40 │   launch_template {
-     41 │     image         = image.hello
-     42 │     instance_type = "t3.micro"
-     43 │     user_data     = "#!/bin/sh\necho ${var.release} > release\n"
-     44 │   }
-     45 │ 
-     46 │   autoscaling_group {
-     47 │     subnets  = subnets.all
-     48 │     min_size = 2
-     49 │     max_size = 6
-     50 │   }
-     51 │ 
-     52 │   # A network load balancer's targets are checked by TCP unless another protocol is written.
-     53 │   target_group {
-        ·   ──────┬─────
-        ·         ╰── this cannot be
-     54 │     vpc      = vpc.main
+        ╭─[tcp.deploy:67:3]
+     66 │ 
+     67 │   listener {
+        ·   ────┬───
+        ·       ╰── this
+     68 │     listener = listener.tcp
         ╰────
       help: write protocol = "TCP" or "TCP_UDP" in the target group
 

@@ -321,8 +321,9 @@ pub fn beside(attribute: &'static str, protocol: &str, inputs: &Object, named: N
     forwards(inputs.get(attribute)).iter().find_map(|(group, _)| {
         let spoken = named(group)?.get("protocol")?.as_str().filter(|one| !behind.contains(one))?.to_owned();
         let message =
-            format!("targets that speak {spoken} do not stand behind a listener that speaks {protocol}");
-        let help = format!("name a target group whose protocol is {}", behind.join(" or "));
+            format!("a listener that speaks {protocol} forwards to no target group that speaks {spoken}");
+        let behind: Vec<String> = behind.iter().map(|one| format!("\"{one}\"")).collect();
+        let help = format!("write protocol = {} in the target group", behind.join(" or "));
         Some((attribute, message, help))
     })
 }
