@@ -97,8 +97,8 @@ pub trait Router: Send + Sync {
         None
     }
 
-    /// The priority of the preview's rule: free on the router's listener, none of `chosen`, and as near
-    /// above the router as there is one.
+    /// The priority of the preview's rule: free on the router's listener, not in `chosen`, and as near above
+    /// the router as possible.
     fn preview<'a>(
         &'a self,
         cloud: &'a Cloud,

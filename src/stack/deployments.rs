@@ -180,7 +180,7 @@ impl View<'_> {
         }
     }
 
-    /// Each router can show a preview.
+    /// Checks that each router can show a preview.
     fn check_routers(&self, deployment: &str, mistakes: &mut Vec<Mistake>) {
         let Some((name, block)) = self.declarations.deployments.get(deployment) else { return };
         let preview = block.body.blocks.iter().find(|one| one.keyword.text == "preview");

@@ -19,7 +19,7 @@ use crate::value::{Object, Value};
 /// One more than the highest priority number of a rule (API_CreateRule): the default action is tried last.
 const LAST: u32 = 50_001;
 
-/// What to do where no request can ask for the new colour.
+/// The remedy if no request can select the new colour.
 const INSTEAD: &str = "take `preview` away and let a gate ask the instances (`remote`), or ship behind a \
                        `listener_rule` of an Application Load Balancer";
 
