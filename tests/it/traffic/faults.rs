@@ -204,7 +204,7 @@ fn what_never_gets_healthy_gets_no_request() {
         .says("it did not come within 30s; last seen: i-")
         .says("is unhealthy (Target.FailedHealthChecks: Health checks failed) in target group `hello-hello-green-")
         .says("not done: update listener_rule.hello, which waits for autoscaling_group.hello[\"green\"]")
-        .says("mend the cause and run `bgform apply` again: it goes on from here");
+        .says("mend the cause and run `bgform apply --var green=2.0 --var live=green` again: it goes on from here");
     assert!(tally.failed.is_empty() && only("1.0", &tally.releases), "{tally:?}");
     assert_eq!(outcomes(&product, "ModifyRule", "ok"), 0);
 

@@ -153,7 +153,11 @@ fn what_shows_late_and_is_wanted_otherwise_by_then_is_not_made_twice() {
     killed_at(&product, "RunInstances");
     let changed_by = &["--var", "type=t3.small"];
     let changed = [APPLY, changed_by].concat();
-    product.run(&changed).exits(6).says("shows itself only now").says("run `bgform apply` again");
+    product
+        .run(&changed)
+        .exits(6)
+        .says("shows itself only now")
+        .says("run `bgform apply --var type=t3.small` again");
     product.local.as_ref().unwrap().faults.clear();
     product.run(&changed).exits(0);
     stands_once(&product, &before, &["instances"], changed_by);
@@ -172,7 +176,7 @@ fn what_shows_late_is_destroyed_with_the_stack() {
 /// It is not the first one that stands then.
 #[test]
 fn what_shows_itself_after_it_was_made_anew_is_deleted() {
-    let (product, before) = on(Product::on_fast_sandbox(3.0, &["eventual=80s"]), "");
+    let (product, before) = on(Product::on_fast_sandbox(3.0, &["eventual=10m"]), "");
     killed_at(&product, "RunInstances");
     let changed_by = &["--var", "type=t3.small"];
     let changed = [APPLY, changed_by].concat();
