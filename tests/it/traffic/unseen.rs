@@ -176,7 +176,7 @@ fn what_shows_late_is_destroyed_with_the_stack() {
 /// It is not the first one that stands then.
 #[test]
 fn what_shows_itself_after_it_was_made_anew_is_deleted() {
-    let (product, before) = on(Product::on_fast_sandbox(3.0, &["eventual=10m"]), "");
+    let (product, before) = on(Product::on_fast_sandbox(4.0, &["eventual=140s"]), "");
     killed_at(&product, "RunInstances");
     let changed_by = &["--var", "type=t3.small"];
     let changed = [APPLY, changed_by].concat();
