@@ -453,7 +453,7 @@ fn a_listener_speaks_what_its_load_balancer_does_and_has_rules_where_there_are_s
     says(&stack("network", "HTTP", false), "does_not_fit", "\"HTTP\"", "type = \"application\"");
     // Targets speak what the listener does.
     let mixed = stack("network", "TLS", false).replacen("\"TLS\"", "\"TCP\"", 1);
-    says(&mixed, "does_not_fit", "default_action", "protocol is TCP or TCP_UDP");
+    says(&mixed, "does_not_fit", "default_action", "write protocol = \"TCP\" or \"TCP_UDP\"");
     let plain = stack("application", "HTTP", true)
         .replace("port = 80\n  protocol = \"HTTP\"\n}", "port = 80\n  protocol = \"TCP\"\n}");
     let (_, twice) = load(&format!("{HEAD}{plain}"), &[]);
