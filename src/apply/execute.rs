@@ -404,7 +404,7 @@ impl<'a> Shared<'a> {
                 None if late => return Err(StepError::Vanished),
                 _ => {}
             }
-            self.context.reporter.progress(address, "waiting until AWS shows what was done");
+            self.context.reporter.progress(address, "waiting until AWS shows the change");
             clock.sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(4));
         }

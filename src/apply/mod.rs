@@ -83,14 +83,12 @@ pub enum StepError {
     #[error("`{attribute}` is {found} now, and the plan was made for {planned}")]
     NotAsPlanned { attribute: String, planned: String, found: String },
     #[error(
-        "it was changed by somebody else since the plan was made: `{attribute}` is {found}, and was {planned}"
+        "it was changed from outside since the plan was made: `{attribute}` is {found}, and was {planned}"
     )]
     ChangedMeanwhile { attribute: String, planned: String, found: String },
     #[error("it has vanished since the plan was made")]
     Vanished,
-    #[error(
-        "an earlier run was cut short in making it from other inputs, and what that made shows itself only now"
-    )]
+    #[error("an interrupted run created it from other inputs, and AWS shows that resource only now")]
     ShownLate,
     #[error("its inputs cannot be evaluated: {0}")]
     Evaluate(String),
@@ -106,10 +104,9 @@ impl StepError {
     pub fn help(&self, address: &Address) -> Option<String> {
         match self {
             Self::Kind(error) => error.help(Some(address)),
-            Self::NotAsPlanned { .. } | Self::ChangedMeanwhile { .. } | Self::Vanished => Some(
-                "nothing was changed by this step; run `bgform plan` and look at what is there now"
-                    .to_owned(),
-            ),
+            Self::NotAsPlanned { .. } | Self::ChangedMeanwhile { .. } | Self::Vanished => {
+                Some("this step changed nothing; run `bgform plan` to see the present state".to_owned())
+            }
             Self::ShownLate => Some(
                 "it is in the state; run `bgform apply` again, and it becomes what the stack says".to_owned(),
             ),

@@ -93,7 +93,7 @@ pub(super) async fn shows_itself(
 }
 
 const ADOPTED: &str = "it had been made, and is adopted";
-const GONE: &str = "what it had made is gone again";
+const GONE: &str = "its new resource is gone again";
 
 /// The time limits of a look for an unseen resource.
 #[derive(Clone, Copy)]
@@ -241,7 +241,7 @@ async fn created(
     match snapshot.resources.get(address) {
         // It was created again meanwhile, or adopted as it was.
         Some(there) if there.generation > begin.generation => {
-            let mut found = "what it had made is in the state";
+            let mut found = "its new resource is in the state";
             if there.id != record.id {
                 let change = Change::Leftover { address: address.clone(), record };
                 journal.append(Entry::Fact { change }).await?;

@@ -93,7 +93,7 @@ fn of(address: &Address, error: StepError) -> StepError {
         }
         StepError::Vanished => StepError::Kind(Error::failed(
             format!("`{address}`, which is to change together with it, has vanished since the plan was made"),
-            "nothing was changed by this step; run `bgform plan` and look at what is there now",
+            "this step changed nothing; run `bgform plan` to see the present state",
         )),
         other => other,
     }

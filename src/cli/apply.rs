@@ -285,7 +285,7 @@ fn agreed(ask: &Ask, plan: &crate::plan::Plan, options: &Options) -> Result<(), 
         Some(address) if !ask.accept_drift && !options.destroy => Err(CliError::Refused {
             code: "bgform::apply::weights_moved",
             message: format!(
-                "somebody has moved the traffic of `{address}`, and this plan would move it back"
+                "the traffic of `{address}` was moved from outside, and this plan would move it back"
             ),
             help:
                 "nothing was changed. If the stack is right, pass --accept-drift. If they are, write their \
@@ -356,7 +356,7 @@ fn tell(shipped: &Shipped, was_empty: bool, colour: bool) -> Exit {
         for ended in rolled {
             outln!("{}", about(&ended.name, &rollout_ended(ended)));
         }
-        outln!("What was done is in the state; `bgform apply` goes on from here.");
+        outln!("The finished steps are in the state; `bgform apply` continues from here.");
         return if outcome.failed.is_empty() { Exit::Interrupted } else { Exit::Stopped };
     }
     for ended in rolled {

@@ -113,9 +113,7 @@ fn declared<'a>(program: &'a View<'a>, address: &Address) -> Result<&'a Node, Cl
             format!("nothing was changed. It has `for_each`, write one of {}", instances.join(", "))
         }
         ([], Some(guess)) => format!("nothing was changed. Did you mean `{guess}`?"),
-        ([], None) => {
-            "nothing was changed. Write it into the stack as it is to be, then import it".to_owned()
-        }
+        ([], None) => "nothing was changed. Write its block into the stack first, then import it".to_owned(),
     };
     let stack = &program.settings.name;
     Err(CliError::usage(
@@ -132,7 +130,9 @@ fn not_in_state(snapshot: &Snapshot, address: &Address, id: &str) -> Result<(), 
         return refused(
             "bgform::import::in_state",
             format!("`{address}` is in the state already, as {}", record.id),
-            format!("nothing was changed. To let go of that one first: bgform state rm '{address}'"),
+            format!(
+                "nothing was changed. To take the other one out of the state first: bgform state rm '{address}'"
+            ),
         );
     }
     let other = snapshot.resources.iter().find(|(one, record)| one.kind == address.kind && record.id == id);

@@ -141,7 +141,7 @@ pub async fn run(global: &Global, args: RehearseArgs) -> Result<Exit, CliError> 
     // Other commands reach the rehearsal by this folder, as they reach the daemon.
     let home = Home { folder: folder.path().to_owned() };
     let held = home.hold().await?.ok_or_else(|| {
-        refused("bgform::rehearse::folder", "somebody else has the folder to rehearse in", "see TMPDIR")
+        refused("bgform::rehearse::folder", "another process holds the folder to rehearse in", "see TMPDIR")
     })?;
     let (key, started) = (held.key()?, clock::now());
     let clock = Clock::scaled_since(args.speed, started);

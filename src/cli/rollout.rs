@@ -199,8 +199,9 @@ impl Reach {
 
     /// From now on an interrupt ends the work under way.
     pub fn listen(&self) {
-        self.shutdown
-            .listen(|_| errln!("\nInterrupted: what is under way is ended; the same command goes on."));
+        self.shutdown.listen(|_| {
+            errln!("\nInterrupted: the calls under way are finished. The same command continues.")
+        });
     }
 }
 

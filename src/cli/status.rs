@@ -66,7 +66,7 @@ pub async fn run(global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
                 let told = seen.iter().map(|(name, facts, seen)| {
                     let mut all = lines(name, facts, seen, now);
                     if facts.rollout.is_some() && driver.is_none() {
-                        all.push("  nobody goes on with it now: `bgform apply` does".to_owned());
+                        all.push("  no process drives it now; `bgform apply` continues it".to_owned());
                     }
                     about(name, &all.join("\n")).into_owned() + "\n"
                 });

@@ -83,7 +83,7 @@ fn unfit(
                 "bgform::lang::not_here",
                 format!("`{address}` is not this stack's: it is read and never changed"),
             )
-            .at(span, format!("what it does by default would be changed with every release of `{deployment}`"))
+            .at(span, format!("every release of `{deployment}` would change its default action"))
             .at(declared.name.span, "it is read here")
             .help(format!(
                 "write a rule in the deployment instead: listener_rule {{ listener = {address} ... }}; or take the \
@@ -126,7 +126,7 @@ fn twice(address: &Address, deployments: [&Name; 2], spans: [Span; 2]) -> Mistak
     let message = match first == second {
         true => format!("deployment \"{first}\" names `{address}` twice"),
         false => {
-            format!("deployments \"{first}\" and \"{second}\" both take what `{address}` does by default")
+            format!("deployments \"{first}\" and \"{second}\" both take the default action of `{address}`")
         }
     };
     let help = match first == second {

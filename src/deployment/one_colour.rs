@@ -114,7 +114,7 @@ fn not_ours(group: &mut Block, strategy: &str, ours: &[&str], mistakes: &mut Vec
                 format!("strategy \"{strategy}\" sets `{}` of its groups itself", name.text),
             )
             .at(name.span, "leave this out")
-            .help("what the strategy says of it is in its own block"),
+            .help("write the strategy's setting for it in the strategy's block"),
         );
     }
     group.body.attributes.retain(|one| !ours.contains(&one.name.text.as_str()));

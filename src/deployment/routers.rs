@@ -109,7 +109,7 @@ impl Lowering<'_> {
             let (message, help) = match other.text == router.forward() {
                 true => (
                     "a deployment forwards to its colours itself".to_owned(),
-                    "leave it out: what the listener does by default is the deployment's".to_owned(),
+                    "leave it out: the listener's default action is the deployment's".to_owned(),
                 ),
                 false => (
                     format!(

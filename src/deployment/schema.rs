@@ -17,21 +17,19 @@ pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
         attribute(
             "release",
             Type::String { max: 128 },
-            "What the release is called, in plans, `status` and `history`.",
+            "The release's name in plans, `status` and `history`.",
         )
         .required(),
         attribute(
             "on_failure",
             Type::Choice(&["rollback", "hold"]),
-            "What a failed gate or an unhealthy fleet leads to: the traffic goes back to the old colour, or \
-             everything stays as it is for a person to look at.",
+            "The answer to a failed gate or an unhealthy fleet: the traffic goes back to the old colour, or everything stays as it is for a person to look at.",
         )
         .default("rollback"),
         attribute(
             "settle",
             Type::Duration { min: 0, max: 3600 },
-            "How long a colour keeps its instances at least after it has lost its weight, watched all the time: a \
-             load balancer's nodes learn of a rule change one after the other.",
+            "The least time that a colour keeps its instances after it has lost its weight. It is watched all the while: the nodes of a load balancer learn of a rule change one after the other.",
         )
         .default_seconds(slowest().as_secs()),
         attribute("strategy", strategies(), "How a release takes over.").required(),
@@ -42,7 +40,7 @@ pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
                     .map(|fleet| attribute(fleet.kind(), Type::String { max: 255 }, fleet.adopts()).required())
                     .collect(),
             ),
-            "What runs already and becomes the blue colour, live, without being touched.",
+            "A running service that becomes the blue colour, live and untouched.",
         ),
         attribute(
             "preview",
@@ -59,7 +57,7 @@ pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
         attribute(
             "gate",
             Type::Blocks { attributes: gate(), ordered: true, max: 50 },
-            "What must pass before a rollout goes on.",
+            "A check that must pass before the rollout continues.",
         ),
     ]
 });
@@ -208,7 +206,7 @@ fn gate() -> Vec<Attribute> {
                 attribute(
                     "attempts",
                     Type::Integer { min: 1, max: 1000 },
-                    "After so many that did not pass it fails.",
+                    "The number of failed checks after which it fails.",
                 )
                 .default(5.0),
                 attribute(

@@ -153,7 +153,7 @@ pub fn typed<T: DeserializeOwned>(schema: &Schema, filters: &Object) -> Result<T
     serde_json::from_value(canonical.to_plain_json()).map_err(|mismatch| {
         Error::failed(
             format!("the filters of `existing {}` do not fit: {mismatch}", schema.kind),
-            "this is a fault of bgform; report it with the block as it is written",
+            "this is a bug in bgform; report it with the block as it is written",
         )
     })
 }

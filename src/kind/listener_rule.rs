@@ -391,7 +391,7 @@ impl Router for ListenerRule {
                     format!(
                         "no priority above {own} is free on the listener, and the preview of `{address}` needs one"
                     ),
-                    "give the deployment's rule a larger number, so that one is free before it",
+                    "give the deployment's rule a larger number, so that the number before it is free",
                 )
             })
         })

@@ -333,7 +333,7 @@ pub fn typed<K: Kind>(kind: &K, inputs: &Object) -> Result<K::Spec, Error> {
     let canonical = Value::Object(kind.schema().canonical(inputs));
     serde_json::from_value(canonical.to_plain_json()).map_err(|mismatch| Error::Failed {
         message: format!("the inputs of this `{}` do not fit its spec: {mismatch}", kind.schema().kind),
-        help: "this is a fault of bgform; report it with the block as it is written".to_owned(),
+        help: "this is a bug in bgform; report it with the block as it is written".to_owned(),
     })
 }
 

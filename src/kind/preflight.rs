@@ -113,12 +113,9 @@ impl Count {
             refuses: true,
             message: match there {
                 0 => format!("{added} {what} are more than the account's quota of {most}"),
-                _ => format!(
-                    "there are {there} {what}, {added} more are to be made, and the account's quota is {most}"
-                ),
+                _ => format!("the account has {there} {what} and the plan adds {added}; the quota is {most}"),
             },
-            help: "take away what nobody uses, or ask AWS for a higher quota (Service Quotas console)"
-                .to_owned(),
+            help: "delete unused ones, or ask AWS for a higher quota (Service Quotas console)".to_owned(),
             page,
         })
     }
@@ -142,7 +139,7 @@ mod tests {
         let found = count(2999, 2).exceeds(Some(3000)).unwrap();
         assert_eq!(
             found.message,
-            "there are 2999 target groups in the region, 2 more are to be made, and the account's quota is 3000"
+            "the account has 2999 target groups in the region and the plan adds 2; the quota is 3000"
         );
         assert!(found.refuses);
     }

@@ -131,7 +131,7 @@ impl<'a> Cutter<'a> {
         {
             let mut mistake = Mistake::new("bgform::lang::unclosed_brace", "this `{` is never closed")
                 .at(*first, "opened here")
-                .help("write `}` where what it holds ends");
+                .help("write `}` at the end of its content");
             for other in others {
                 mistake = mistake.at(*other, "nor is this one");
             }

@@ -251,7 +251,7 @@ a = 25 %
 a = 5 % 3
   syntax: there is no modulo operator
   `%` not an operator
-  -> a percent is written `25%`; `a - floor(a / b) * b` is what is left of a division
+  -> a percent is written `25%`; `a - floor(a / b) * b` is the remainder
 a = 5%3
   bad_number: not a number: `5%3`
   `5%3` here
@@ -259,7 +259,7 @@ a = 5%3
 a = b % c
   syntax: there is no modulo operator
   `%` not an operator
-  -> a percent is written `25%`; `a - floor(a / b) * b` is what is left of a division
+  -> a percent is written `25%`; `a - floor(a / b) * b` is the remainder
 a = .5
   syntax: a number begins with a digit
   `.` expected a value here
@@ -465,7 +465,7 @@ bgform::lang::unclosed_brace
    ·              ╰── opened here
  2 │   region = "us-east-1"
    ╰────
-  help: write `}` where what it holds ends
+  help: write `}` at the end of its content
 "#);
 }
 

@@ -81,7 +81,7 @@ pub enum PlanError {
     Read { address: Address, error: Error },
     #[error("`existing {address}` is looked up by `{needs}`, which does not exist yet")]
     ExistingUnknown { address: Address, needs: Address },
-    #[error("`{address}` is to be {what}, and its `lifecycle` says prevent_destroy")]
+    #[error("the plan has `{address}` {what}, and its `lifecycle` says prevent_destroy")]
     Prevented { address: Address, what: &'static str },
     #[error("`{address}` would be changed while its targets carry traffic: {reason}")]
     UnderTraffic { address: Address, reason: String, help: String },

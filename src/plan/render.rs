@@ -124,7 +124,7 @@ fn nothing_to_do(plan: &Plan, snapshot: &Snapshot) -> String {
     match (plan.resources, plan.drift.is_empty()) {
         (0, _) => format!("Nothing to do: stack \"{stack}\" has no resources."),
         (_, false) => format!(
-            "Nothing to do: what was changed outside is what stack \"{stack}\" now says, or what it ignores."
+            "Nothing to do: the changes from outside match stack \"{stack}\" now, or it ignores them."
         ),
         (1, true) => format!("Nothing to do: the resource of stack \"{stack}\" is as the stack says."),
         (n, true) => format!("Nothing to do: the {n} resources of stack \"{stack}\" are as the stack says."),

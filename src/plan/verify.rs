@@ -172,7 +172,7 @@ fn takes_away(
         Some(group) if !carried.clone().any(|group| whole.homes.contains(group.as_str())) => {
             Err(PlanError::UnderTraffic {
                 address: step.address.clone(),
-                reason: format!("it is to be deleted, and nothing else would forward to `{group}`"),
+                reason: format!("the plan deletes it, and nothing else forwards to `{group}`"),
                 help:
                     "if it has only been renamed, `bgform state mv` its old address to the new one; if its \
                    requests are to go unanswered, pass --allow-outage; `bgform destroy` takes all away"

@@ -74,7 +74,7 @@ pub enum What {
 /// Why a deployment cannot go where its file says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    #[error("release {under_way} of `{deployment}` is under way, and this is {wanted}")]
+    #[error("`{deployment}` is still shipping {under_way}, and the file says {wanted}")]
     UnderWay { deployment: String, under_way: String, wanted: String },
     #[error("`{deployment}` is on its way back to {under_way}, and this is {wanted}")]
     GoesBack { deployment: String, under_way: String, wanted: String },
@@ -113,7 +113,7 @@ impl Refused {
     pub fn help(&self) -> String {
         match self {
             Self::JudgedOtherwise { strategy, .. } => format!(
-                "ship this one with strategy \"blue_green\", which gives it the idle colour's target group, and the \
+                "ship this release with strategy \"blue_green\", which gives it the idle colour's target group, and the \
                  next one with \"{strategy}\" again; or leave port, protocol and health check as they were"
             ),
             Self::UnderWay { under_way, .. } => format!(

@@ -37,7 +37,7 @@ pub async fn ill(
     // An instance that is launching or draining is no failing target; with weighted instance types, fewer
     // instances have the capacity.
     let judged = (healthy + failing.len()).max(1);
-    #[allow(clippy::cast_precision_loss, reason = "no fleet has so many instances")]
+    #[allow(clippy::cast_precision_loss, reason = "no fleet has that many instances")]
     let left = f64::from(fleet.capacity_in_service()) * healthy as f64 / judged as f64;
     if healthy > 0 && left >= f64::from(least.max(1)) * share / 100.0 {
         return Ok(None);

@@ -112,7 +112,8 @@ pub async fn recover(engine: &Engine<'_>, lock: &LockGuard, destroys: bool) -> R
     let account = engine.cloud.account().await?;
     same_account(engine.realm, engine.cloud, &account, engine.program, Some(&loaded.snapshot))?;
     let journal = engine.store.begin_session(lock, loaded.snapshot)?;
-    let cut_short = || engine.reporter.say("An earlier run was cut short; looking at what it left:");
+    let cut_short =
+        || engine.reporter.say("An earlier run was interrupted. Looking for its unfinished work:");
     let is_open = !loaded.open.is_empty();
     if is_open {
         cut_short();

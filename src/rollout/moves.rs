@@ -234,7 +234,7 @@ async fn adoptions(
 fn not_adopted(deployment: &str, reason: &str, help: &str) -> Error {
     Error::refused(
         "bgform::plan::not_adopted",
-        format!("`{deployment}` cannot adopt what runs: {reason}"),
+        format!("`{deployment}` cannot adopt the running service: {reason}"),
         format!("nothing was changed. To adopt it: {help}"),
     )
 }

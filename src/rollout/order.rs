@@ -109,7 +109,7 @@ fn abort(name: &str, facts: Deployment, about: Option<&Release>, to: Option<&str
     {
         return Err(Error::Senseless {
             code: "bgform::deployment::no_way_back",
-            message: format!("what is under way goes back to {old}, and not to {wanted}"),
+            message: format!("the rollout under way goes back to {old}, and not to {wanted}"),
             help: format!("nothing was changed. `bgform abort` goes back to {old}"),
         });
     }

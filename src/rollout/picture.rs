@@ -48,7 +48,7 @@ pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec
         if moved {
             let [blue, green] = Colour::BOTH.map(|colour| facts.weight(colour));
             lines.push(format!(
-                "  state has blue {blue}%, green {green}%: the rule is being changed, or somebody else did it"
+                "  state has blue {blue}%, green {green}%: the rule is being changed now, or was changed from outside"
             ));
         }
     }

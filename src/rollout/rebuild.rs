@@ -296,7 +296,7 @@ fn divided(name: &str, weights: &BTreeMap<Colour, u8>) -> Error {
     let shares: Vec<String> = weights.iter().map(|(colour, weight)| format!("{colour} {weight}%")).collect();
     Error::refused(
         "bgform::state::divided",
-        format!("nobody can tell which colour of `{name}` is live: {}", shares.join(", ")),
+        format!("the live colour of `{name}` cannot be found out: {}", shares.join(", ")),
         "nothing was changed. A release was under way when the state was lost. Give the colour that is to be live all \
          of the weight in AWS's console or with its CLI, and do this again",
     )

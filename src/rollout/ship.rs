@@ -288,7 +288,7 @@ async fn retire(run: &Run<'_>, intent: &Intent) -> Result<Ended, Error> {
     let was_empty = standing::retire(run, intent).await.map_err(|failure| Error::Refused {
         code: "bgform::deployment::retire",
         message: format!("{colour} of `{}` could not be emptied: {failure}", intent.name),
-        help: "what was done is in the state; run the same command again".to_owned(),
+        help: "the finished steps are in the state; run the same command again".to_owned(),
     })?;
     Ok(Ended::of(run, &intent.name, End::Retired { release, colour, was_empty }).await)
 }

@@ -24,7 +24,7 @@ pub enum NoWay {
     Irreversible { deployment: String, release: String, gate: String },
     #[error("`{deployment}` cannot go back to {wanted}: neither colour has it")]
     Unknown { deployment: String, wanted: String, there: String },
-    #[error("{release} is what `{deployment}` runs already, on {colour}")]
+    #[error("`{deployment}` already runs {release}, on {colour}")]
     Live { deployment: String, release: String, colour: Colour },
 }
 

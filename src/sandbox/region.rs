@@ -377,7 +377,7 @@ pub enum OpenError {
     State { path: PathBuf, reason: String },
     #[error("`{name}` is no region's name")]
     NoRegion { name: String },
-    #[error("the sandbox in {folder} has addresses that another one uses now")]
+    #[error("the sandbox in {folder} has addresses that another sandbox uses now")]
     Network { folder: PathBuf },
 }
 

@@ -418,7 +418,7 @@ impl Check<'_> {
             (Type::Ref { kinds, .. }, Value::String(text)) => {
                 let kind = kinds.first().copied().unwrap_or("vpc");
                 Some(format!(
-                    "declare what it names, as in existing {kind} \"main\" {{ id = \"{text}\" }}, and write {kind}.main"
+                    "declare it, as in existing {kind} \"main\" {{ id = \"{text}\" }}, and write {kind}.main"
                 ))
             }
             (Type::Ref { .. }, Value::Object(members)) => match members.first() {

@@ -134,7 +134,7 @@ impl View<'_> {
                     "`release` is sensitive, and everybody is shown what a release is called",
                 )
                 .at(name.span, "this one")
-                .help("call it by something that anybody may see"),
+                .help("give it a name that is not secret"),
             );
         }
         if let Some(Value::String(label)) = inputs.get("release") {
@@ -154,7 +154,7 @@ impl View<'_> {
                         format!("this deployment cannot be read: {mismatch}"),
                     )
                     .at(name.span, "this one")
-                    .help("this is a fault of bgform; report it with the block as it is written"),
+                    .help("this is a bug in bgform; report it with the block as it is written"),
                 );
                 None
             }
@@ -268,7 +268,7 @@ fn without_unknown(members: Object) -> Object {
 fn unfit(label: &str) -> Option<Mistake> {
     const CODE: &str = "bgform::lang::bad_release";
     if label.trim().is_empty() {
-        let help = "call it by what is shipped, such as a version or a commit";
+        let help = "name the release after its content, such as a version or a commit";
         return Some(Mistake::new(CODE, "`release` is empty").help(help));
     }
     let acts = label.chars().find(|c| terminal::acts(*c))?;

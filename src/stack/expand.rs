@@ -181,7 +181,7 @@ fn keys(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<V
     };
     if sensitive {
         mistakes
-            .push(wrong("this is sensitive, and keys are shown".to_owned(), "use keys that anybody may see"));
+            .push(wrong("this is sensitive, and keys are shown".to_owned(), "use keys that are not secret"));
         return None;
     }
     match plain {

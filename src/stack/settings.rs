@@ -41,7 +41,7 @@ impl View<'_> {
         {
             mistakes.push(
                 Mistake::new("bgform::lang::bad_name", "a stack's name is letters, digits, `-` and `_`")
-                    .at(name.span, "it is part of the names of what is made"),
+                    .at(name.span, "it is part of the resources' names"),
             );
         }
         let known = Known::new();

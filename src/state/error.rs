@@ -157,7 +157,7 @@ pub enum StateError {
     #[error("there is no serial {serial} in `{}`", path.display())]
     #[diagnostic(
         code(bgform::state::no_such_serial),
-        help("`bgform state history` lists what is kept: the last {kept}")
+        help("`bgform state history` lists the kept ones: the last {kept}")
     )]
     NoSuchSerial { path: PathBuf, serial: u64, kept: usize },
 
@@ -186,7 +186,7 @@ pub enum StateError {
     )]
     Full { path: PathBuf },
 
-    #[error("{what} cannot be kept, as it would not read back: {reason}")]
+    #[error("{what} cannot be saved, as it could not be read again: {reason}")]
     #[diagnostic(
         code(bgform::state::not_storable),
         help(

@@ -177,7 +177,7 @@ pub async fn told(error: StartError) -> CliError {
         StartError::Open(OpenError::State { .. }) => refused(
             "bgform::sandbox::state",
             message,
-            "put back what was there, or begin anew: `bgform sandbox reset` removes it",
+            "restore the file, or begin anew: `bgform sandbox reset` removes it",
         ),
         StartError::Open(OpenError::NoRegion { .. }) => refused(
             "bgform::sandbox::state",

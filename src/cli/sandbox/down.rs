@@ -21,7 +21,7 @@ pub async fn down(home: &Home) -> Result<Exit, CliError> {
     if let Standing::Runs(record) = standing {
         standing = end(home, &record).await?;
         if standing == Standing::Down {
-            report::out("The sandbox is down; `bgform sandbox up` goes on from its state.\n");
+            report::out("The sandbox is down; `bgform sandbox up` continues from its state.\n");
             return Ok(Exit::Done);
         }
     }
@@ -32,7 +32,7 @@ pub async fn down(home: &Home) -> Result<Exit, CliError> {
                 held.forget()?;
             }
             report::out(
-                "The sandbox was killed; what it left is cleaned up. `bgform sandbox up` goes on from its state.\n",
+                "The sandbox was killed. Its processes are cleaned up, and `bgform sandbox up` continues from its state.\n",
             );
         }
         Standing::Starts | Standing::Runs(_) => {

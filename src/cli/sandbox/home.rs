@@ -366,7 +366,7 @@ mod tests {
         open(0o600);
         std::fs::rename(home.key_file(), home.folder.join("other")).unwrap();
         std::os::unix::fs::symlink(home.folder.join("other"), home.key_file()).unwrap();
-        assert!(home.key().is_err(), "a link leads to a file that somebody else may have made");
+        assert!(home.key().is_err(), "a link may lead to another user's file");
     }
 
     #[test]

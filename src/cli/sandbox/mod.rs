@@ -198,7 +198,7 @@ async fn fault(args: FaultCommand) -> Result<Exit, CliError> {
     };
     let armed = calls.await.map_err(|error| told(&record, error))?;
     match armed.is_empty() {
-        true => report::out("Nothing goes wrong on purpose.\n"),
+        true => report::out("No fault is set.\n"),
         false => report::out(&armed.iter().map(|fault| format!("{fault}\n")).collect::<String>()),
     }
     Ok(Exit::Done)

@@ -75,7 +75,7 @@ pub async fn run(args: UpArgs) -> Result<Exit, CliError> {
 fn was_killed(home: &Home) -> String {
     match home.standing() {
         Standing::Killed(_) => {
-            "The last sandbox here was killed; this one goes on from its state.\n".to_owned()
+            "The last sandbox here was killed. This one continues from its state.\n".to_owned()
         }
         _ => String::new(),
     }
@@ -179,7 +179,7 @@ async fn background(start: &Start) -> Result<Record, CliError> {
             // No process is left behind: neither a hanging one nor one that is no longer awaited.
             let _ = child.kill().await;
             let message = "the sandbox ended or hung before it answered";
-            Err(refused("bgform::sandbox::start", message, format!("what it said is in {}", log.display())))
+            Err(refused("bgform::sandbox::start", message, format!("its output is in {}", log.display())))
         }
     }
 }

@@ -14,7 +14,9 @@ pub enum SavedPlanError {
         help("give the variable a type, such as `type = list(string)`, and plan again")
     )]
     Variable { name: String },
-    #[error("the plan needs {names} as when it was made, and keeps only a fingerprint of what is sensitive")]
+    #[error(
+        "the plan needs {names} with the values of when it was made; of sensitive values it keeps only a fingerprint"
+    )]
     #[diagnostic(
         code(bgform::plan::saved_sensitive),
         help(
@@ -37,21 +39,21 @@ pub enum SavedPlanError {
         help("use the credentials that it was made with, or plan again here: bgform plan --out FILE")
     )]
     Account { planned: String, now: String },
-    #[error("the stack is not what it was when the plan was made: {what}")]
+    #[error("the stack has changed since the plan was made: {what}")]
     #[diagnostic(
         code(bgform::plan::saved_stack),
-        help("plan again and look at what it says: bgform plan --out FILE")
+        help("make a new plan and review it: bgform plan --out FILE")
     )]
     Stack { what: String },
     #[error("the state has moved on since the plan was made: {what}")]
     #[diagnostic(
         code(bgform::plan::saved_state),
         help(
-            "somebody has applied since, or this plan was applied already; plan again: bgform plan --out FILE"
+            "the state has changed since, or this plan was applied already; make a new plan: bgform plan --out FILE"
         )
     )]
     State { what: String },
-    #[error("the rollout of `{deployment}` would not be the one now that was agreed to")]
+    #[error("the rollout of `{deployment}` has changed since the plan was made")]
     #[diagnostic(
         code(bgform::plan::saved_rollout),
         help(
@@ -66,7 +68,7 @@ pub enum SavedPlanError {
     )]
     #[diagnostic(
         code(bgform::plan::saved_steps),
-        help("plan again and look at what it says: bgform plan --out FILE")
+        help("make a new plan and review it: bgform plan --out FILE")
     )]
     Steps,
 }

@@ -25,7 +25,7 @@ pub struct MvArgs {
 pub async fn run(global: &Global, args: MvArgs) -> Result<Exit, CliError> {
     let MvArgs { from, to, stack } = args;
     if from == to {
-        let message = format!("`{from}` is to be moved to itself");
+        let message = format!("`{from}` cannot be moved to itself");
         return Err(CliError::usage("bgform::state::same_address", message, "name another address after it"));
     }
     if from.kind != to.kind {
@@ -43,7 +43,7 @@ pub async fn run(global: &Global, args: MvArgs) -> Result<Exit, CliError> {
             "bgform::state::address_taken",
             format!("`{to}` stands for {} already", there.id),
             format!(
-                "nothing was changed. Move that one out of the way first, or let go of it: bgform state rm '{to}'"
+                "nothing was changed. Move that resource first, or take it out of the state: bgform state rm '{to}'"
             ),
         ));
     }

@@ -35,7 +35,7 @@ pub(super) async fn run(global: &Global, args: RebuildArgs) -> Result<Exit, CliE
     if asks && !std::io::stdin().is_terminal() {
         return Err(CliError::usage(
             "bgform::cli::no_terminal",
-            format!("`{COMMAND}` asks before it keeps what it has found, and there is no terminal to ask at"),
+            format!("`{COMMAND}` asks before it keeps the rebuilt state, and there is no terminal to ask at"),
             "pass --auto-approve",
         ));
     }
@@ -69,7 +69,7 @@ pub(super) async fn run(global: &Global, args: RebuildArgs) -> Result<Exit, CliE
         return Err(CliError::Refused {
             code: "bgform::state::changed",
             message: "the state was changed while this one was being built".to_owned(),
-            help: "nothing was kept. Look with `bgform state list`; to add what is not in it, do this again"
+            help: "nothing was kept. `bgform state list` shows the state; to add missing resources, run this again"
                 .to_owned(),
         });
     }

@@ -62,7 +62,7 @@ pub async fn run(global: &Global, args: RestoreArgs) -> Result<Exit, CliError> {
         records => text.push_str(&format!(", with {records} later records of the journal.\n")),
     }
     for copy in &restored.aside {
-        text.push_str(&format!("What was there is in `{copy}`.\n"));
+        text.push_str(&format!("The former content is in `{copy}`.\n"));
     }
     text.push_str("`bgform plan` shows what differs from the cloud.\n");
     report::out(&text);

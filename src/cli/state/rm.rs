@@ -43,7 +43,7 @@ pub async fn run(global: &Global, args: RmArgs) -> Result<Exit, CliError> {
             if !changes.contains(&change) {
                 let (address, id) = (&old.address, &old.record.id);
                 lines.push(format!(
-                    "Forgot what `{address}` was before: {id} stays, and is no longer to be deleted."
+                    "Forgot the former resource of `{address}`: {id} stays and will not be deleted."
                 ));
                 changes.push(change);
             }

@@ -25,7 +25,7 @@ pub fn run(global: &Global, args: UnlockArgs) -> Result<Exit, CliError> {
     let store = locate::store_at(global, args.stack.stack.as_deref())?;
     let mut contender = contend(&store, "bgform state unlock");
     let Some(holder) = contender.holder()? else {
-        report::out(&format!("Nobody has the lock of the state in `{}`.\n", store.place().display()));
+        report::out(&format!("The state in `{}` is not locked.\n", store.place().display()));
         return Ok(Exit::Done);
     };
     outln!("The state in `{}` is in use by {holder}.", store.place().display());

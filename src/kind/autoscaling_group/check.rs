@@ -45,7 +45,7 @@ pub fn check(inputs: &Object) -> Vec<Mistake> {
     if get("health_check_type").as_str() == Some("ELB") && get("target_groups").as_list() == Some(&[]) {
         mistakes.push((
             "health_check_type",
-            "the group is to be judged by its target groups and has none".to_owned(),
+            "its health_check_type is ELB, and it has no target group".to_owned(),
             "write `target_groups = [target_group.NAME]`, or leave health_check_type out".to_owned(),
         ));
     }
@@ -189,7 +189,7 @@ fn pools(distribution: &Value, mistakes: &mut Vec<Mistake>) {
     {
         mistakes.push((
             "mixed_instances",
-            format!("spot_instance_pools is for the strategy lowest-price, and this one is {strategy}"),
+            format!("spot_instance_pools needs the strategy lowest-price, and the strategy is {strategy}"),
             "take spot_instance_pools away".to_owned(),
         ));
     }

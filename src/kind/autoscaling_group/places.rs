@@ -109,7 +109,7 @@ fn addresses(one: &Begins<'_>, subnets: &Subnets) -> Option<Finding> {
         address: one.fleet.address.clone(),
         refuses: true,
         message: format!(
-            "its subnets have {free} free addresses, and {wanted} instances are to be launched beside those that run"
+            "its subnets have {free} free addresses, and {wanted} instances will be launched beside the running ones"
         ),
         help: "give it larger subnets, or scale the live colour in before".to_owned(),
         page: "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html",
@@ -147,7 +147,7 @@ fn zones(
                 format!("{types} is not offered in {lacking}, and the group keeps its zones balanced")
             }
             _ => format!(
-                "{types} is not offered in {lacking}: what is launched there fails first, and goes elsewhere"
+                "{types} is not offered in {lacking}: launches fail there first, and then go to another zone"
             ),
         },
         help: format!("leave out the subnets in {lacking}, or choose a type that is offered there"),

@@ -48,8 +48,10 @@ pub async fn roll(
     loop {
         if fleet.template.as_ref() != Some(template) {
             return Err(Error::failed(
-                format!("somebody has pinned `{group}` to another version while its instances were replaced"),
-                "run `bgform plan` to see what it is now",
+                format!(
+                    "`{group}` was pinned to another version from outside while its instances were replaced"
+                ),
+                "run `bgform plan` to see its present state",
             ));
         }
         let (id, left) = match next(&fleet, &old) {

@@ -136,7 +136,10 @@ pub async fn pin(op: &Operation<'_>, group: &str, spec: &Spec) -> Result<(), Err
 
 async fn there(op: &Operation<'_>, group: &str) -> Result<Group, Error> {
     observe_one(op.cloud, group).await?.ok_or_else(|| {
-        Error::failed(format!("the group `{group}` is gone"), "somebody has deleted it; run `bgform plan`")
+        Error::failed(
+            format!("the group `{group}` is gone"),
+            "it was deleted from outside; run `bgform plan`",
+        )
     })
 }
 

@@ -38,7 +38,7 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
     let fleet = observe_one(op.cloud, group).await?.filter(|fleet| !fleet.deleting).ok_or_else(|| {
         Error::failed(
             format!("the group `{group}` is gone"),
-            "somebody has deleted it; run `bgform plan`, which makes it again",
+            "it was deleted from outside; run `bgform plan`, which creates it again",
         )
     })?;
     let replace = update.touches("launch_template") && after.outdated_instances == Outdated::Replace;
@@ -89,7 +89,10 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
 /// When the group is gone, or the call fails.
 pub async fn pin_to(op: &Operation<'_>, group: &str, template: &Template) -> Result<(), Error> {
     let fleet = observe_one(op.cloud, group).await?.filter(|fleet| !fleet.deleting).ok_or_else(|| {
-        Error::failed(format!("the group `{group}` is gone"), "somebody has deleted it; run `bgform plan`")
+        Error::failed(
+            format!("the group `{group}` is gone"),
+            "it was deleted from outside; run `bgform plan`",
+        )
     })?;
     if fleet.template.as_ref() == Some(template) {
         return Ok(());

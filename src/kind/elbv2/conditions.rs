@@ -93,8 +93,8 @@ pub fn attribute_of_conditions() -> Attribute {
                 let fits = |block: &str| block.parse::<ipnet::IpNet>().is_ok() && !none(block);
                 some("address block", blocks, fits, "write one such as `10.0.0.0/8`")
             }),
-        attribute("http_header", Type::Block(header), "A header and what it may be."),
-        attribute("query_string", pairs, "A parameter of the query and what it may be."),
+        attribute("http_header", Type::Block(header), "A header and its accepted values."),
+        attribute("query_string", pairs, "A query parameter and its accepted values."),
     ];
     attribute(
         "condition",

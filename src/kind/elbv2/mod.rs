@@ -88,7 +88,7 @@ pub fn ids(wanted: &[Wanted<'_>]) -> Vec<String> {
 /// The error of a creating call that succeeded without an id.
 pub fn unanswered(action: &str) -> Error {
     Error::failed(
-        format!("{SERVICE} {action} succeeded and did not say what it made"),
+        format!("{SERVICE} {action} succeeded, but its answer has no id"),
         "run `bgform apply` again: it looks for it first",
     )
 }

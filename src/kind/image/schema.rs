@@ -6,7 +6,8 @@ use crate::kind::schema::{NOT_AT_CREATE, Schema, Type, attribute, output, tags_a
 
 const DAY: u64 = 86_400;
 
-pub static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
+pub static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    Schema {
     kind: "image",
     doc: "An image baked from an instance: started if it is stopped, updated by commands through Systems \
           Manager, stopped again, copied. What was baked once from the same source in the same way is not \
@@ -19,7 +20,7 @@ pub static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
         attribute(
             "name",
             Type::String { max: 119 },
-            "The name's beginning; it ends in the hash of what is baked, since EC2 has no two of one name.",
+            "The beginning of the name. It ends in the hash of the baked content, since EC2 takes each name once.",
         )
         .required()
         .replaces(),
@@ -78,4 +79,5 @@ pub static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
         ("snapshot_location", "for sources in a local zone or on an Outpost"),
     ],
     unique: &[],
+}
 });

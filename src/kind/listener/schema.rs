@@ -113,7 +113,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 
 pub(super) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema {
     kind: "listener",
-    doc: "A port of a load balancer, and what is done with requests that no rule is for.",
+    doc: "A port of a load balancer, and its answer to requests that match no rule.",
     attributes: attributes(),
     outputs: outputs(),
     not_offered: &[],

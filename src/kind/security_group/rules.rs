@@ -322,7 +322,7 @@ fn first_wrong(block: &Value) -> Option<Wrong> {
         |name: &&str| block.get(name).is_null() || block.get(name).as_list().is_some_and(<[_]>::is_empty);
     if sources.iter().all(none) && block.get("self").as_bool() == Some(false) {
         return wrong(
-            "a rule needs somebody to allow".into(),
+            "a rule needs a source or destination".into(),
             "write `cidr = [\"10.0.0.0/8\"]`, `security_groups = [...]` or `self = true`",
         );
     }
@@ -416,7 +416,7 @@ mod tests {
         );
         assert_eq!(
             message(object! { "protocol" => "tcp", "port" => 1, "self" => false }),
-            "a rule needs somebody to allow"
+            "a rule needs a source or destination"
         );
         assert_eq!(
             message(object! { "protocol" => "all", "cidr" => vec!["10.0.0.1/8"] }),

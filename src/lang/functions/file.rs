@@ -90,7 +90,7 @@ fn templatefile(call: &Call<'_>) -> Outcome {
 /// A mistake in a template, shown at the call: the template is no file of the stack.
 fn in_template(call: &Call<'_>, path: &str, text: &str, mistake: Option<&Mistake>) -> Fault {
     let Some(mistake) = mistake else {
-        return call.fault(0, "the template uses what is broken elsewhere", "this template");
+        return call.fault(0, "the template uses a value that is broken elsewhere", "this template");
     };
     let before = mistake.labels.first().and_then(|(span, _)| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;

@@ -12,14 +12,14 @@ pub(super) const TABLE: &[Function] = &[
     row(
         "cidrsubnet",
         "cidrsubnet(block, new_bits, number)",
-        "One of the parts of a block whose prefix is longer by so many bits",
+        "A part of a block, with a prefix longer by this number of bits",
         (3, 3),
         Body::Known(cidrsubnet),
     ),
     variadic(
         "cidrsubnets",
         "cidrsubnets(block, new_bits, ...)",
-        "Parts of a block one after the other, each with a prefix longer by so many bits",
+        "Consecutive parts of a block, each with a prefix longer by its number of bits",
         1,
         Body::Known(cidrsubnets),
     ),

@@ -52,7 +52,7 @@ fn lookup(call: &Call<'_>) -> Outcome {
         None if call.count() == 3 => Ok(call.get(2).clone()),
         None => Err(call
             .fault(1, format!("the object has no key {}", call.quote(&key)), "no such key")
-            .help("a third argument is what it gives instead")),
+            .help("a third argument is its result instead")),
     }
 }
 

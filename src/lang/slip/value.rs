@@ -198,7 +198,7 @@ impl Slip<'_> {
                     false => self.here(
                         "there is no modulo operator",
                         "not an operator",
-                        "a percent is written `25%`; `a - floor(a / b) * b` is what is left of a division",
+                        "a percent is written `25%`; `a - floor(a / b) * b` is the remainder",
                     ),
                 }
             }

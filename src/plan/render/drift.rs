@@ -34,8 +34,8 @@ pub(super) fn drift(
             }
             DriftKind::Changed { changes, weights } => {
                 let moved = match (weights, back == Some(address)) {
-                    (true, true) => "  somebody has moved traffic, and this plan moves it again",
-                    (true, false) => "  somebody has moved traffic",
+                    (true, true) => "  the traffic was moved from outside, and this plan moves it again",
+                    (true, false) => "  the traffic was moved from outside",
                     (false, _) => "",
                 };
                 let moved = style.paint(Meaning::Warning, moved);

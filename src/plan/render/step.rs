@@ -57,8 +57,8 @@ impl Steps<'_> {
         let beside = self.plan.beside.get(&step.address);
         let live = beside.map(|beside| format!("beside {}, which is live", beside.release));
         let note = match (unfinished, step.changes.is_empty()) {
-            (true, true) => "finish what was cut short",
-            (true, false) => "and finish what was cut short",
+            (true, true) => "finish the interrupted change",
+            (true, false) => "and finish the interrupted change",
             (false, _) => live.as_deref().unwrap_or_default(),
         };
         self.head("  ~", Meaning::Changed, "update", step, note, out);

@@ -288,7 +288,7 @@ fn drift_stands_first_and_says_who_has_moved_what() {
     insta::assert_snapshot!(shown(&plan), @r#"
     Changed outside bgform since the last apply:
 
-      ~ listener_rule.shop  somebody has moved traffic, and this plan moves it again
+      ~ listener_rule.shop  the traffic was moved from outside, and this plan moves it again
           traffic: target_group.shop["blue"] 100 → 50, target_group.shop["green"] 0 → 50
           ~ priority = 10 → 11
       - image.shop["green"] is gone (ami-0123456789abcdef0)
@@ -424,7 +424,7 @@ fn what_was_cut_short_is_finished() {
     let mut step = step("load_balancer.edge", Action::Update, Vec::new());
     step.record = Some(Record { unfinished: true, ..record("arn:edge", object! {}) });
     let text = shown(&plan(vec![step]));
-    assert!(text.contains("~ update load_balancer.edge (finish what was cut short)"), "{text}");
+    assert!(text.contains("~ update load_balancer.edge (finish the interrupted change)"), "{text}");
 }
 
 #[test]

@@ -219,7 +219,7 @@ impl Taking<'_> {
                     name_in(arn),
                     fleet.name
                 ),
-                "the next release would be too small by what that one serves: attach it to the group, or deregister it",
+                "the next release would lack its capacity: attach it to the group, or deregister it",
             );
         }
         let healthy = health.iter().filter(|(_, healthy)| *healthy).count();

@@ -91,11 +91,11 @@ fn default_of<'r>(
     let there = routes.iter().find(|route| route.is_default() && route.names(group));
     match (record, there) {
         (None, Some(route)) => refused(
-            format!("`{address}` is not in the state, and the deployment changes what it does by default"),
+            format!("`{address}` is not in the state, and the deployment changes its default action"),
             format!("run bgform import {address} {}, then plan again", route.listener),
         ),
         _ => refused(
-            format!("target group {} has no traffic from what `{address}` does by default", name_in(group)),
+            format!("target group {} gets no traffic from the default action of `{address}`", name_in(group)),
             "name the listener whose default action forwards to it",
         ),
     }

@@ -159,11 +159,11 @@ pub enum Failure {
     Cloud(#[from] Error),
     #[error("gate \"{gate}\" did not pass: {reason}")]
     Gate { gate: String, reason: String },
-    #[error("{colour} does not hold what it was given: {reason}")]
+    #[error("{colour} is not healthy under its share of the traffic: {reason}")]
     Unhealthy { colour: Colour, reason: String },
-    #[error("{reason}; another rule, or somebody who knows its address, sends them")]
+    #[error("{reason}; they come from another rule, or from a client that uses its address directly")]
     Stray { colour: Colour, reason: String },
-    #[error("it is to have no instance, and {running} run on: {reason}")]
+    #[error("{running} instances still run, and none should: {reason}")]
     Kept { colour: Colour, running: usize, reason: String },
     #[error("{reason}")]
     Asked { reason: String },
@@ -176,7 +176,7 @@ pub enum Failure {
     )]
     Moved { address: Address, colour: Colour, found: u8, planned: u8 },
     /// The code differs from the effects that the proof was made from.
-    #[error("{0}; the change was not made, and this is a fault of bgform")]
+    #[error("{0}. The change was not made. This is a bug in bgform")]
     Unannounced(#[from] Unannounced),
     #[error("interrupted")]
     Interrupted,

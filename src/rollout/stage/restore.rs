@@ -65,7 +65,7 @@ impl Act for Restore {
             if standing.as_ref() == Some(&Template::from(&origin)) {
                 return Err(Failure::Cloud(Error::failed(
                     format!("{live} has gone back already"),
-                    "`bgform rollback` ends it; then ship what is wanted with `bgform apply`",
+                    "`bgform rollback` ends it; then ship the release with `bgform apply`",
                 )));
             }
             let address = rolling.fleet_of(live);

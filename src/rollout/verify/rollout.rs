@@ -75,7 +75,7 @@ pub(super) fn moves(before: &Deployment, of: &Setting<'_>, start: Point) -> Vec<
         let [blue, green] = Colour::BOTH.map(|colour| of.facts.weight(colour));
         let effect = Effect::Weights(blue, green);
         point = point.after(effect);
-        all.push(("giving up what is under way".to_owned(), effect, of.rollout.at));
+        all.push(("giving up the rollout under way".to_owned(), effect, of.rollout.at));
     }
     for (place, stage) in of.rollout.stages.iter().enumerate().skip(of.rollout.at) {
         for effect in (of.acts)(stage).effects(of, &point) {

@@ -32,7 +32,7 @@ pub struct Client {
 pub enum CallError {
     #[error("nothing answers at 127.0.0.1:{port}: {reason}")]
     Silent { port: u16, reason: String },
-    #[error("what answers at 127.0.0.1:{port} is no sandbox")]
+    #[error("the server at 127.0.0.1:{port} is no sandbox")]
     Stranger { port: u16 },
     /// The sandbox's own words.
     #[error("{text}")]

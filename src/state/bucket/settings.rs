@@ -71,7 +71,9 @@ impl BucketSettings {
                         _ => return Err(format!("lease is a time from 1s to 10m, not `{value}`")),
                     }
                 }
-                other => return Err(format!("`{other}` is no setting of a place in S3: there are {KNOWN}")),
+                other => {
+                    return Err(format!("`{other}` is no setting of a place in S3; the settings are {KNOWN}"));
+                }
             }
         }
         match (&settings.kms_key_id, settings.sse.as_deref()) {
@@ -109,7 +111,7 @@ impl BucketSettings {
         }
         if endpoint.starts_with("http://") {
             lines.push(format!(
-                "The state goes to {endpoint} over plain HTTP: whoever is on the way can read and change it, with \
+                "The state goes to {endpoint} over plain HTTP: anyone on the network path can read and change it, with \
                  all that is secret in it. Name the server with https:// if it has that."
             ));
         }

@@ -145,7 +145,7 @@ async fn what_would_not_read_back_is_refused_and_harms_nothing_else() {
     let error = journal.append(done("a", Change::Put { address: odd, record: record("ami-1") })).await;
     insta::assert_snapshot!(told(&store, &error.unwrap_err()), @"
     bgform::state::not_storable
-    done a cannot be kept, as it would not read back: `deployment.web.green.image` is not an address at line 1 column 153
+    done a cannot be saved, as it could not be read again: `deployment.web.green.image` is not an address at line 1 column 153
     help: nothing was written and no call was made for it. A value nested deeper than 100 does this: make it flatter. Anything else is a mistake in bgform: please report it with this text
     ");
     let deep = (0..200).fold(Value::Null, |inner, _| Value::List(vec![inner]));
@@ -161,6 +161,6 @@ fn a_serial_that_is_not_kept_is_told() {
     insta::assert_snapshot!(told(&store, &store.load_serial(7).unwrap_err()), @"
     bgform::state::no_such_serial
     there is no serial 7 in `DIR/history`
-    help: `bgform state history` lists what is kept: the last 50
+    help: `bgform state history` lists the kept ones: the last 50
     ");
 }

@@ -319,9 +319,9 @@ async fn another_release_waits_for_the_one_under_way_unless_it_supersedes_it() {
     service
         .run("apply", "3.0", &[])
         .exits(1)
-        .says("release 2.0 of `web` is under way, and this is 3.0")
+        .says("`web` is still shipping 2.0, and the file says 3.0")
         .says("or pass --supersede: the traffic goes back to the old colour first, and 2.0 is given up");
-    service.run("apply", "1.0", &[]).exits(1).says("release 2.0 of `web` is under way");
+    service.run("apply", "1.0", &[]).exits(1).says("`web` is still shipping 2.0");
     service
         .run("apply", "1.0", &["--supersede"])
         .exits(0)
@@ -350,7 +350,7 @@ async fn weights_moved_by_hand_are_shown_and_asked_about() {
     service
         .run("apply", "1.0", &[])
         .exits(1)
-        .says("somebody has moved the traffic of `listener_rule.web`, and this plan would move it back");
+        .says("the traffic of `listener_rule.web` was moved from outside, and this plan would move it back");
     assert_eq!(service.weights().await, [60, 40]);
     service.run("apply", "1.0", &["--accept-drift"]).exits(0);
     assert_eq!(service.weights().await, [100, 0]);
@@ -359,7 +359,10 @@ async fn weights_moved_by_hand_are_shown_and_asked_about() {
     service.says(&[ASKS]);
     service.interrupted_at("2.0", "waiting for approval");
     service.move_weights(30, 70).await;
-    service.run("apply", "2.0", &[]).exits(1).says("somebody has moved the traffic of `listener_rule.web`");
+    service
+        .run("apply", "2.0", &[])
+        .exits(1)
+        .says("the traffic of `listener_rule.web` was moved from outside");
     assert_eq!(service.weights().await, [30, 70]);
     service.says(&[]);
     service.run("destroy", "2.0", &[]).exits(0);
@@ -539,7 +542,7 @@ async fn a_saved_plan_holds_its_rollout_and_is_refused_when_that_would_be_anothe
     product
         .run(&["apply", "second.bgplan"])
         .exits(1)
-        .says("the rollout of `web` would not be the one now that was agreed to")
+        .says("the rollout of `web` has changed since the plan was made")
         .says("bgform::plan::saved_rollout");
     assert_eq!(service.weights().await, [100, 0]);
     service.run("plan", "2.0", &["--out", "third.bgplan"]).exits(0).says("raise green to 3 instances of 2.0");

@@ -175,7 +175,7 @@ async fn the_explicit_stack_lives_its_whole_life() {
         .run(&["plan", STACK, "--detailed-exitcode"])
         .exits(3)
         .says("Changed outside bgform")
-        .says("moved traffic");
+        .says("the traffic was moved from outside");
     product.run(&["apply", STACK, "--auto-approve"]).exits(1).says("--accept-drift");
     product.run(&["apply", STACK, "--auto-approve", "--accept-drift"]).exits(0);
     assert_eq!(weights(&cloud).await, BTreeMap::from([("blue".to_owned(), 100), ("green".to_owned(), 0)]));

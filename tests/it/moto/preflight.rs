@@ -72,7 +72,7 @@ async fn the_looks_are_few_and_made_only_when_a_rollout_begins() {
 async fn a_zone_without_the_instance_type_is_told_and_a_group_with_no_other_zone_is_refused() {
     let beside = Beside::new().await;
     let note =
-        "t3.micro is not offered in us-east-1e: what is launched there fails first, and goes elsewhere";
+        "t3.micro is not offered in us-east-1e: launches fail there first, and then go to another zone";
     beside.run("plan", "1.0").exits(0).says(note).says("leave out the subnets in us-east-1e");
     let balanced =
         [("    min_size = 2", "    min_size = 2\n    availability_zone_distribution = \"balanced-only\"")];
@@ -124,7 +124,7 @@ async fn rules_are_counted_with_those_that_the_plan_adds() {
         beside.by_hand.rule_at(priority, &format!("/{priority}/*"), plain(&beside.by_hand.targets)).await;
     }
     let run = beside.run("apply", "1.0").exits(1);
-    run.says("`listener_rule.web`: there are 100 rules of load balancer shop, 1 more are to be made, and the account's quota is 100")
+    run.says("`listener_rule.web`: the account has 100 rules of load balancer shop and the plan adds 1; the quota is 100")
         .says("ask AWS for a higher quota")
         .says("load-balancer-limits.html");
     assert!(!beside.product.path("state").exists());
@@ -149,7 +149,7 @@ async fn auto_scaling_groups_are_counted_with_those_that_the_plan_adds() {
     beside.run("plan", "1.0").exits(0).says("web: first release 1.0 on blue");
     beside.product.wire.fault_once("DescribeAccountLimits", 0, answer(499));
     let run = beside.run("apply", "1.0").exits(1);
-    run.says("there are 499 Auto Scaling groups in the region, 2 more are to be made, and the account's quota is 500")
+    run.says("the account has 499 Auto Scaling groups in the region and the plan adds 2; the quota is 500")
         .says("Service Quotas console");
     assert!(!beside.product.path("state").exists());
 }

@@ -146,7 +146,7 @@ fn the_listener_leaves_its_default_action_to_the_deployment() {
         ·            ╰── leave this out
      72 │   }
         ╰────
-      help: leave it out: what the listener does by default is the deployment's
+      help: leave it out: the listener's default action is the deployment's
 
     1 mistake in the stack; no API call was made
     "##);
@@ -222,7 +222,7 @@ fn the_listener_is_one_of_this_stack() {
      67 │   listener {
      68 │     listener = listener.tcp
         ·                ──────┬─────
-        ·                      ╰── what it does by default would be changed with every release of `web`
+        ·                      ╰── every release of `web` would change its default action
      69 │   }
         ╰────
       help: write a rule in the deployment instead: listener_rule { listener = listener.tcp ... }; or
@@ -242,7 +242,7 @@ fn a_listener_is_of_one_deployment() {
     insta::assert_snapshot!(refused(&product, &[("output", &second)]), @r##"
     bgform::lang::duplicate
 
-      × deployments "web" and "api" both take what `listener.tcp` does by default
+      × deployments "web" and "api" both take the default action of `listener.tcp`
          ╭─[tcp.deploy:69:16]
       68 │   listener {
       69 │     listener = listener.tcp

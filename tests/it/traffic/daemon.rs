@@ -64,7 +64,7 @@ fn it_is_started_once_and_ended() {
     product.sandbox(&["up", "--port", "1"]).exits(1).says("already, at http://127.0.0.1:");
     assert_eq!(product.pid(), pid, "it is still the first one");
     product.sandbox(&["fault", "eventual=5s", "lost=CreateRule:1"]).exits(0).says("lost=CreateRule:1");
-    product.sandbox(&["fault", "--clear"]).exits(0).says("Nothing goes wrong");
+    product.sandbox(&["fault", "--clear"]).exits(0).says("No fault is set");
     product.sandbox(&["fault", "late=5s"]).exits(2).says("there are latency, throttle");
     product.sandbox(&["crash", "i-1"]).exits(1).says("there is no instance i-1");
     product.sandbox(&["down"]).exits(0).says("The sandbox is down");
@@ -83,11 +83,11 @@ fn a_killed_one_is_known_and_gone_on_from() {
         }
     };
     kill();
-    product.sandbox(&["status"]).exits(1).says("was killed").says("goes on from its state");
+    product.sandbox(&["status"]).exits(1).says("was killed").says("continues from its state");
     product.sandbox(&["crash", "i-1"]).exits(1).says("was killed");
-    product.sandbox(&["up", "--port", "0"]).exits(0).says("this one goes on from its state");
+    product.sandbox(&["up", "--port", "0"]).exits(0).says("This one continues from its state");
     kill();
-    product.sandbox(&["down"]).exits(0).says("what it left is cleaned up");
+    product.sandbox(&["down"]).exits(0).says("Its processes are cleaned up");
     product.sandbox(&["status"]).exits(1).says("No sandbox runs in");
 }
 

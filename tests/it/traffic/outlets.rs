@@ -88,7 +88,7 @@ fn every_command_ends_as_it_does_whoever_reads_it() {
             let (code, said) = ended(&product, &arguments, outlet);
             codes.push(code);
             let known = code.is_some_and(|code| (0..=6).contains(&code));
-            if !known || codes[0] != code || said.contains("panicked") || said.contains("a fault of bgform") {
+            if !known || codes[0] != code || said.contains("panicked") || said.contains("a bug in bgform") {
                 wrong.push(format!(
                     "{arguments:?} {outlet:?}: {code:?}, and {:?} with a reader: {said}",
                     codes[0]

@@ -181,7 +181,7 @@ fn a_rule_that_somebody_has_moved_since_the_plan_stays_where_it_is() {
         assert_eq!(
             errors,
             [
-                "it was changed by somebody else since the plan was made: `listener_rule.b.priority` is 25, and was 20"
+                "it was changed from outside since the plan was made: `listener_rule.b.priority` is 25, and was 20"
             ]
         );
         let there = placed(&inside.cloud).await;

@@ -156,7 +156,7 @@ fn what_shows_late_and_is_wanted_otherwise_by_then_is_not_made_twice() {
     product
         .run(&changed)
         .exits(6)
-        .says("shows itself only now")
+        .says("shows that resource only now")
         .says("run `bgform apply --var type=t3.small` again");
     product.local.as_ref().unwrap().faults.clear();
     product.run(&changed).exits(0);
@@ -222,7 +222,7 @@ fn an_instance_that_ec2_ended_after_the_kill_is_made_anew() {
         let id = there.reservations()[0].instances()[0].instance_id().unwrap();
         cloud.ec2.terminate_instances().instance_ids(id).send().await.unwrap();
     });
-    product.run(APPLY).exits(0).says("what it had made is gone again");
+    product.run(APPLY).exits(0).says("its new resource is gone again");
     stands_once(&product, &before, &["instances"], &[]);
 }
 
@@ -240,6 +240,6 @@ fn an_image_that_ec2_could_not_copy_after_the_kill_is_baked_anew() {
     );
     // The first one finds it by its tag, the second one waits for it.
     product.wire.fault_once("DescribeImages", 1, Fault::Answer(200, failed));
-    product.run(APPLY).exits(0).says("what it had made is gone again");
+    product.run(APPLY).exits(0).says("its new resource is gone again");
     stands_once(&product, &before, &["images"], &[]);
 }

@@ -341,7 +341,7 @@ fn broken(run: &Run, hangs: bool) -> Option<(Fault, String)> {
     if hangs {
         return Some((Fault::Hang, "it makes calls and calls, or none".to_owned()));
     }
-    let texts = ["panicked", "a fault of bgform", "bgform::state::"];
+    let texts = ["panicked", "a bug in bgform", "bgform::state::"];
     let said = texts.iter().find(|text| run.err.contains(**text) || run.out.contains(**text));
     let code = run.code;
     match said {

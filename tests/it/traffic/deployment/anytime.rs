@@ -60,7 +60,7 @@ fn runs(seed: u64, next: &AtomicUsize, count: usize, table: &Mutex<Table>) {
         under.signal(signal);
         let run = under.end();
         let (code, text) = (run.code, format!("{}\n{}", run.out, run.err));
-        assert!(!text.contains("panicked") && !text.contains("a fault of bgform"), "{point}\n{text}");
+        assert!(!text.contains("panicked") && !text.contains("a bug in bgform"), "{point}\n{text}");
         {
             let mut table = table.lock().expect("no panic");
             match (code, signal) {

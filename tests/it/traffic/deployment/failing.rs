@@ -49,7 +49,7 @@ fn answers_500() {
     let scene = Scene::of(&canary(20, "1m"));
     scene.fault("fails=ship-web-green*:200");
     let (run, tally) = fails(&scene);
-    run.says("green does not hold what it was given:")
+    run.says("green is not healthy under its share of the traffic:")
         .says("of 2 targets are healthy, i-")
         .says("is unhealthy (Target.ResponseCodeMismatch: Health checks failed with these codes: [500])");
     assert!(tally.failed.iter().all(|why| why == "500") && !tally.failed.is_empty(), "{tally:?}");
@@ -60,7 +60,7 @@ fn dies_in_the_middle() {
     let scene = Scene::of(&canary(20, "1m"));
     scene.fault("dies=ship-web-green*:9s");
     let (run, tally) = fails(&scene);
-    run.says("green has 20% of the traffic").says("green does not hold what it was given:");
+    run.says("green has 20% of the traffic").says("green is not healthy under its share of the traffic:");
     assert!(!tally.failed.is_empty(), "{tally:?}");
     at_most(&tally, 20);
 }

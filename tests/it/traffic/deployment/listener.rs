@@ -148,13 +148,13 @@ fn weights_of_a_listener_that_somebody_moved_are_shown_and_stop_the_release() {
     let scene = over_tcp(&super::canary(25, "8s"));
     scene.apply("2.0").exits(0);
     scene.move_weights(40, 60);
-    scene.run("status", &[]).exits(0).says("40%").says("somebody else did it");
+    scene.run("status", &[]).exits(0).says("40%").says("was changed from outside");
     let plan = ["--var", "release=2.0"];
     scene
         .run("plan", &plan)
         .exits(0)
-        .says("~ listener.http  somebody has moved traffic, and this plan moves it again");
-    scene.apply("2.0").exits(1).says("somebody has moved the traffic of `listener.http`");
+        .says("~ listener.http  the traffic was moved from outside, and this plan moves it again");
+    scene.apply("2.0").exits(1).says("the traffic of `listener.http` was moved from outside");
     let accept = [Scene::arguments("2.0").as_slice(), &["--accept-drift".to_owned()]].concat();
     scene.product.run(&accept.iter().map(String::as_str).collect::<Vec<_>>()).exits(0);
     assert_eq!(scene.releases(), ["2.0"]);

@@ -83,7 +83,7 @@ fn who_drives_is_told() {
     under.signal(Signal::KILL);
     under.end();
     assert_eq!(status(&scene)["rollout"]["driver"], serde_json::Value::Null);
-    type_in(&scene, &["status"]).exits(0).says("nobody goes on with it");
+    type_in(&scene, &["status"]).exits(0).says("no process drives it");
 }
 
 /// A run whose clock was a day ahead makes nobody wait for a day.

@@ -24,7 +24,7 @@ fn rolling_falls_ill() {
     let scene = rolling();
     scene.rewrite("checkpoint_delay = 1s", "checkpoint_delay = 2m");
     let (run, tally) = ships(&scene, "flaky", 5, "1.0");
-    let run = run.says("blue does not hold what it was given: i-");
+    let run = run.says("blue is not healthy under its share of the traffic: i-");
     assert!(why(&run.out).contains("is unhealthy ("), "{}", run.out);
     assert_eq!(scene.calls("RollbackInstanceRefresh"), 1);
     // Half of the instances had it.
@@ -70,7 +70,7 @@ fn in_place_falls_ill() {
                /dev/null 2>&1 & fi";
     let scene = with_commands(shared.path(), &[slow, ill]);
     let (run, tally) = ships(&scene, "flaky", 5, "1.0");
-    run.says("blue does not hold what it was given: i-").says("is unhealthy (");
+    run.says("blue is not healthy under its share of the traffic: i-").says("is unhealthy (");
     println!("{} of {} requests failed", tally.failed.len(), tally.sent);
     assert!(tally.failed.len() * 2 <= tally.sent, "{} of {}", tally.failed.len(), tally.sent);
 }
