@@ -292,7 +292,7 @@ pub fn tell_panics() {
 fn panicked(said: &str, place: &str) -> String {
     format!(
         "\nbgform has a fault, and this part of it has stopped: {}\n  at {place}, in bgform {}\n  \
-         What was done is in the state: `bgform plan` shows what is left, and `bgform apply` goes on. Please report \
+         The finished steps are in the state: `bgform plan` shows what is left, and `bgform apply` goes on. Please report \
          this text and what you did at {}\n",
         hidden(said),
         env!("CARGO_PKG_VERSION"),

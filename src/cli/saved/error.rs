@@ -57,7 +57,7 @@ pub enum SavedPlanError {
     #[diagnostic(
         code(bgform::plan::saved_rollout),
         help(
-            "nothing was changed; `bgform show FILE` shows what was agreed to. Plan again and look at what it says: \
+            "nothing was changed; `bgform show FILE` shows what was agreed to. Make a new plan and review it: \
              bgform plan --out FILE"
         )
     )]

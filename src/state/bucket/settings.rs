@@ -72,7 +72,9 @@ impl BucketSettings {
                     }
                 }
                 other => {
-                    return Err(format!("`{other}` is no setting of a place in S3; the settings are {KNOWN}"));
+                    return Err(format!(
+                        "`{other}` is no setting of a place in S3; the settings are {KNOWN}"
+                    ));
                 }
             }
         }
@@ -193,7 +195,7 @@ mod tests {
         assert_eq!(told("s3://acme?sse=yes"), "sse is AES256, aws:kms or aws:kms:dsse, not `yes`");
         assert!(
             told("s3://acme?regoin=x")
-                .starts_with("`regoin` is no setting of a place in S3: there are region,")
+                .starts_with("`regoin` is no setting of a place in S3; the settings are region,")
         );
         assert_eq!(told("s3://acme?endpoint=minio:9000"), "endpoint is a URL, and `minio:9000` is none");
         assert_eq!(

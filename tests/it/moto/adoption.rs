@@ -405,7 +405,11 @@ async fn what_cannot_be_adopted_without_touching_traffic_is_refused_with_the_rea
     let shop = Shop::new().await;
     let refused = |changes: &[(&str, &str)], reason: &str, help: &str| {
         shop.says(changes);
-        shop.run("apply", "1.0").exits(1).says("`web` cannot adopt the running service").says(reason).says(help);
+        shop.run("apply", "1.0")
+            .exits(1)
+            .says("`web` cannot adopt the running service")
+            .says(reason)
+            .says(help);
     };
     refused(&[("shop-prod\"", "shop-live\"")], "there is no Auto Scaling group `shop-live`", "check `adopt`");
     refused(&[("max_size = 6", "max_size = 2")], "max_size = 2 would end some", "write max_size = 6 or more");

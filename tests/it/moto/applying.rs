@@ -211,7 +211,7 @@ fn a_rule_that_carries_traffic_is_not_deleted_unasked() {
     product
         .run(&["plan", "explicit.deploy"])
         .exits(1)
-        .says("nothing else would forward to")
+        .says("nothing else forwards to")
         .says("--allow-outage");
     product.run(&["plan", "explicit.deploy", "--allow-outage"]).exits(0).says("- delete listener_rule.shop");
 }

@@ -375,7 +375,7 @@ async fn a_deployment_taken_out_of_the_file_goes_with_its_facts() {
     service.ships("2.0");
     let without = &SERVICE[..SERVICE.find("deployment").unwrap()];
     service.product.write("service.deploy", without);
-    service.run("apply", "2.0", &[]).exits(1).says("nothing else would forward to").says("--allow-outage");
+    service.run("apply", "2.0", &[]).exits(1).says("nothing else forwards to").says("--allow-outage");
     service.run("apply", "2.0", &["--allow-outage"]).exits(0).says("6 deleted");
     assert!(service.state().to_string().contains("load_balancer.edge"));
     assert!(!service.state().to_string().contains("fingerprint"), "{:#}", service.state());

@@ -210,7 +210,7 @@ fn a_saved_plan_asks_again_for_what_is_sensitive() {
     one(&product, &format!("{variable}{group}"));
     product.run(&["plan", "--var", "key=quay-mole-20", "--out", "a.bgplan"]).exits(0);
     assert!(!std::fs::read_to_string(product.path("a.bgplan")).unwrap().contains("quay-mole-20"));
-    let asks = "the plan needs `key` as when it was made";
+    let asks = "the plan needs `key` with the values of when it was made";
     product.run(&["apply", "a.bgplan"]).exits(1).says(asks).says("BGFORM_VAR_key");
     product.run(&["apply", "a.bgplan", "--var", "key=another"]).exits(1).says(asks);
     product

@@ -122,7 +122,7 @@ async fn stopped(in_s3: bool) {
     std::thread::sleep(Duration::from_secs(1));
     let patient = [&APPLY[..], &["--lock-timeout", "2m"]].concat();
     let second = scene.run(&patient).exits(0).says("Took over the lock of `bgform apply`");
-    second.says("has shown no life").says("An earlier run was cut short");
+    second.says("has shown no life").says("An earlier run was interrupted");
     assert_eq!(groups(&scene.product).await, GROUPS);
     scene.product.wire.take();
     let before = scene.kept();
@@ -157,7 +157,7 @@ async fn a_lock_that_is_taken_from_the_living_says_whose_it_was() {
         let unlocked = scene.run(&["state", "unlock", "--auto-approve"]).exits(0);
         unlocked.says("is in use by `bgform apply`").says("Its next write is refused");
         first.end().exits(6).says("was taken over by `bgform state unlock`");
-        scene.run(&["state", "unlock"]).exits(0).says("Nobody has the lock");
+        scene.run(&["state", "unlock"]).exits(0).says("is not locked");
         scene.product.wire.take();
         scene.run(&APPLY).exits(0);
         assert_eq!(groups(&scene.product).await, GROUPS);

@@ -40,7 +40,7 @@ async fn what_is_removed_from_state_stays_in_the_account() {
         .exits(0)
         .says("Forgot `security_group.web`: sg-2 stays, and is no longer managed")
         .says("arn:blue stays")
-        .says("arn:old stays, and is no longer to be deleted");
+        .says("arn:old stays and will not be deleted");
     let after = store.load().unwrap().unwrap().snapshot;
     assert_eq!(after.resources.keys().map(ToString::to_string).collect::<Vec<_>>(), ["security_group.edge"]);
     assert!(after.deposed.is_empty());

@@ -216,7 +216,7 @@ fn the_result_is_in_a_file() {
     let told = result();
     assert_eq!(told["exit"], 1);
     assert!(
-        told["error"].as_str().is_some_and(|error| error.contains("3.0 of `web` is under way")),
+        told["error"].as_str().is_some_and(|error| error.contains("`web` is still shipping 3.0")),
         "{told:#}"
     );
     // What does not even read leaves no older result behind.
