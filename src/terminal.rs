@@ -193,7 +193,10 @@ fn commands<'a>(text: &'a str, told: impl Fn(&str) -> String) -> Cow<'a, str> {
 const COMMAND: &str = "`bgform ";
 
 /// Text with bgform's own colours; other control characters are made visible.
-pub fn painted(text: &str) -> String {
+pub fn painted(text: &str) -> Cow<'_, str> {
+    if !text.contains("\x1b[") {
+        return shown(text);
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("\x1b[") {
@@ -208,7 +211,7 @@ pub fn painted(text: &str) -> String {
         rest = after;
     }
     out.push_str(&shown(rest));
-    out
+    Cow::Owned(out)
 }
 
 /// The length of the colour sequence at the beginning of the text (SGR, ECMA-48 8.3.117).

@@ -70,6 +70,8 @@ pub fn declare(files: Files, kinds: &dyn Kinds, mistakes: &mut Vec<Mistake>) -> 
     for block in files.blocks {
         declare.block(block);
     }
+    // They are kept for as long as the stack is.
+    declare.out.resources.shrink_to_fit();
     declare.out
 }
 

@@ -21,6 +21,7 @@ mod expression;
 pub mod format;
 pub mod functions;
 pub mod literal;
+mod object;
 pub mod parse;
 mod place;
 mod plain;

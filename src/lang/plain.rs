@@ -177,6 +177,7 @@ impl Plain<'_, '_> {
                 self.next();
             }
         }
+        members.shrink_to_fit();
         let span = open.span(self.reader.file).to(self.next()?.span(self.reader.file));
         Some(Expr { node: Node::Object(members), span })
     }

@@ -6,16 +6,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::address::Address;
+pub use crate::object::Object;
 
 /// The text shown for a sensitive value.
 pub const SENSITIVE: &str = "(sensitive)";
-
-/// An object's members, in the order of the source.
-pub type Object = IndexMap<String, Value>;
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value {

@@ -194,7 +194,10 @@ fn step(plan: &Plan, snapshot: &Snapshot, index: usize, step: &Step, role: Role)
         "finishes": matches!(step.action, Action::Update)
             && step.record.as_ref().is_some_and(|record| record.unfinished),
         "why": reason,
-        "changes": changes(&step.changes, record),
+        "changes": match role {
+            Role::Create => changes(&step.sets(), record),
+            _ => changes(&step.changes, record),
+        },
         "beside": beside.map(|one| json!({ "release": one.release, "changes": changes(&one.changes, record) })),
         "after": step.after,
         "traffic": {

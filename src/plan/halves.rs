@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::diff::AttributeChange;
 use super::order::Loose;
 use super::step::{Action, Half, Step, TrafficChange};
 use crate::kind;
@@ -31,14 +32,21 @@ pub fn begins_to_name(step: &Step) -> impl Iterator<Item = &str> {
 /// The attribute changed by a step that AWS accepts only after the routers.
 fn late(step: &Step) -> Option<&'static str> {
     let name = kind::find_managed(&step.address.kind)?.after_routers(&step.inputs)?;
-    let mut changed = step.changes.iter().map(|change| change.attribute());
-    (!step.action.is_delete() && changed.any(|one| one == name)).then_some(name)
+    let is_set = match step.action {
+        Action::Create { .. } => step.inputs.contains_key(name),
+        Action::Update => step.changes.iter().any(|change| change.attribute() == name),
+        Action::Delete { .. } | Action::Forget { .. } => false,
+    };
+    is_set.then_some(name)
 }
 
 fn halves(one: Loose, name: &'static str) -> impl Iterator<Item = Loose> {
     let Loose { mut step, depends_on } = one;
-    let (last, rest): (Vec<_>, Vec<_>) =
-        step.changes.into_iter().partition(|change| change.attribute() == name);
+    let is_last = |change: &AttributeChange| change.attribute() == name;
+    let last = match step.changes.iter().any(is_last) {
+        true => step.changes.extract_if(.., |change| is_last(change)).collect(),
+        false => step.sets().into_iter().filter(is_last).collect(),
+    };
     let after = Step {
         address: step.address.clone(),
         action: Action::Update,
@@ -56,7 +64,6 @@ fn halves(one: Loose, name: &'static str) -> impl Iterator<Item = Loose> {
         Some(live) => step.inputs.insert(name.to_owned(), live.clone()),
         None => step.inputs.shift_remove(name),
     };
-    step.changes = rest;
     step.half = Some(Half::Without(name));
     // The other changes come first; if there are none, one step is enough.
     let is_needed = !step.changes.is_empty() || !matches!(step.action, Action::Update);

@@ -431,12 +431,10 @@ impl Decide<'_> {
         replaces: Option<(&Record, Vec<AttributeChange>)>,
         generation: u32,
     ) -> Object {
-        let (replaces, mut changes) = match replaces {
+        let (replaces, changes) = match replaces {
             Some((record, changes)) => (Some(record.id.clone()), changes),
-            None => (None, diff(kind.schema(), &Object::new(), &inputs, &Object::new())),
+            None => (None, Vec::new()),
         };
-        changes.retain(|change| change.before != change.after);
-        changes.shrink_to_fit();
         let traffic = self.traffic_change(kind, &Object::new(), Some(&evaluated.inputs));
         self.decided.push(Loose {
             step: Step {

@@ -29,6 +29,7 @@ use crate::state::Snapshot;
 pub fn render(plan: &Plan, snapshot: &Snapshot, style: &Style) -> String {
     let names = Names::new(plan, snapshot);
     let roles = roles(plan);
+    let mut text = String::new();
     let mut out = Vec::new();
     if !plan.drift.is_empty() {
         heading("Changed outside bgform since the last apply:", *style, &mut out);
@@ -42,34 +43,34 @@ pub fn render(plan: &Plan, snapshot: &Snapshot, style: &Style) -> String {
         };
         heading(said, *style, &mut out);
         let steps = Steps { plan, snapshot, names: &names, style: *style };
-        let mut told: Vec<Vec<String>> = Vec::new();
-        for (step, role) in plan.steps.iter().zip(&roles) {
-            let mut lines = Vec::new();
-            steps.step(step, *role, &mut lines);
-            told.push(lines);
+        // A plan may have many steps, and a line is no longer needed once it is in the text.
+        let mut several = false;
+        for (index, (step, role)) in plan.steps.iter().zip(&roles).enumerate() {
+            let heading = out.len();
+            steps.step(step, *role, &mut out);
+            let lines = out.len() - heading;
+            // Steps of one line stand without a gap, longer ones apart.
+            if index > 0 && (several || lines > 1) {
+                out.insert(heading, String::new());
+            }
+            several = lines > 1;
+            flush(&mut out, &mut text);
         }
-        out.extend(apart(told));
         out.push(String::new());
     }
     kept(plan, *style, &mut out);
     outputs(plan, &names, *style, &mut out);
     out.push(style.paint(Meaning::Heading, &last_line(plan, snapshot, &roles)));
-    out.push(String::new());
-    out.join("\n")
+    flush(&mut out, &mut text);
+    text
 }
 
-/// Joins steps: those of one line without a gap, longer ones apart.
-fn apart(steps: Vec<Vec<String>>) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut several = false;
-    for lines in steps {
-        if !out.is_empty() && (several || lines.len() > 1) {
-            out.push(String::new());
-        }
-        several = lines.len() > 1;
-        out.extend(lines);
+/// Moves the lines into the text, each with its newline.
+fn flush(lines: &mut Vec<String>, text: &mut String) {
+    for line in lines.drain(..) {
+        text.push_str(&line);
+        text.push('\n');
     }
-    out
 }
 
 fn heading(text: &str, style: Style, out: &mut Vec<String>) {

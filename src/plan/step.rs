@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::address::Address;
-use crate::kind::{Live, Traffic};
+use crate::kind::{self, Live, Traffic};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
-use super::diff::AttributeChange;
+use super::diff::{AttributeChange, diff};
 
 /// The action on one resource.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +52,8 @@ impl Action {
 pub struct Step {
     pub address: Address,
     pub action: Action,
-    /// For a create, every attribute that is set; for a replacement and an update, the differences.
+    /// For a replacement and an update, the differences. Empty for a plain create, which sets all of its
+    /// inputs ([`Step::sets`]).
     pub changes: Vec<AttributeChange>,
     /// Steps that must be done before, by their place in the plan.
     pub after: Vec<usize>,
@@ -69,6 +70,15 @@ pub struct Step {
     pub live: Option<Live>,
     /// Its effect on traffic, with target groups named by [`super::order::group_name`].
     pub traffic: TrafficChange,
+}
+
+impl Step {
+    /// Every attribute that its inputs set.
+    pub fn sets(&self) -> Vec<AttributeChange> {
+        let nothing = Object::new();
+        let kind = kind::find_managed(&self.address.kind);
+        kind.map(|kind| diff(kind.schema(), &nothing, &self.inputs, &nothing)).unwrap_or_default()
+    }
 }
 
 /// One of the two steps of a resource with an attribute that AWS accepts only after another resource exists.

@@ -49,7 +49,7 @@ impl Steps<'_> {
     fn create(&self, step: &Step, out: &mut Vec<String>) {
         self.head("  +", Meaning::Added, "create", step, "", out);
         self.traffic(&step.traffic, out);
-        self.draw().attributes(&self.shown(&step.address, &step.changes, None), INDENT, out);
+        self.draw().attributes(&self.shown(&step.address, &step.sets(), None), INDENT, out);
     }
 
     fn update(&self, step: &Step, out: &mut Vec<String>) {

@@ -86,8 +86,10 @@ fn step(at: &str, action: Action, changes: Vec<AttributeChange>) -> Step {
     }
 }
 
-fn create(at: &str, changes: Vec<AttributeChange>) -> Step {
-    step(at, Action::Create { generation: 0, replaces: None }, changes)
+const CREATE: Action = Action::Create { generation: 0, replaces: None };
+
+fn create(at: &str, inputs: Value) -> Step {
+    Step { inputs: inputs.as_object().cloned().unwrap_or_default(), ..step(at, CREATE, Vec::new()) }
 }
 
 fn weights(blue: (u32, u32), green: (u32, u32)) -> TrafficChange {
@@ -142,47 +144,50 @@ fn a_create_shows_what_is_declared_with_references_as_addresses() {
         "path" => "/healthz", "interval" => Duration::from_secs(5), "timeout" => Duration::from_secs(2),
         "healthy_threshold" => 2, "unhealthy_threshold" => 2,
     };
-    let step = create(
-        "autoscaling_group.shop[\"green\"]",
-        vec![
-            change(
-                "launch_template",
-                Value::Null,
-                object! {
-                    "id" => Value::unknown(&address("launch_template.shop[\"green\"]"), "id"),
-                    "latest_version" => Value::unknown(&address("launch_template.shop[\"green\"]"), "latest_version"),
+    let template = address("launch_template.shop[\"green\"]");
+    let steps = vec![
+        create("target_group.shop[\"green\"]", object! { "health_check" => health }),
+        create("launch_template.shop", object! { "user_data" => "#!/bin/sh\necho \x1b[31mhello\n" }),
+        create(
+            "autoscaling_group.shop[\"green\"]",
+            object! {
+                "launch_template" => object! {
+                    "id" => Value::unknown(&template, "id"),
+                    "latest_version" => Value::unknown(&template, "latest_version"),
                 },
-            ),
-            change("target_groups", Value::Null, vec![GREEN]),
-            change("health_check", Value::Null, health),
-            change("grace", Value::Null, Duration::from_secs(60)),
-            change("share", Value::Null, Value::Percent(25.0)),
-            change("user_data", Value::Null, "#!/bin/sh\necho \x1b[31mhello\n"),
-        ],
-    );
-    insta::assert_snapshot!(shown(&plan(vec![step])), @r#"
+                "target_groups" => vec![GREEN],
+                "health_check_grace_period" => Duration::from_secs(60),
+                "instance_refresh" => object! { "min_healthy" => Value::Percent(25.0) },
+            },
+        ),
+    ];
+    insta::assert_snapshot!(shown(&plan(steps)), @r#"
     To be done, in this order:
 
-      + create autoscaling_group.shop["green"]
-          launch_template = {
-            id             = launch_template.shop["green"] (known after apply)
-            latest_version = (known after apply)
-          }
-          target_groups   = [target_group.shop["green"]]
-          health_check    = {
+      + create target_group.shop["green"]
+          health_check = {
             path                = "/healthz"
             interval            = 5s
             timeout             = 2s
             healthy_threshold   = 2
             unhealthy_threshold = 2
           }
-          grace           = 1m
-          share           = 25%
+
+      + create launch_template.shop
           user_data <<
               #!/bin/sh
               echo \u001b[31mhello
 
-    Plan: 1 to create.
+      + create autoscaling_group.shop["green"]
+          launch_template           = {
+            id             = launch_template.shop["green"] (known after apply)
+            latest_version = (known after apply)
+          }
+          target_groups             = [target_group.shop["green"]]
+          health_check_grace_period = 1m
+          instance_refresh          = { min_healthy = 25% }
+
+    Plan: 3 to create.
     "#);
 }
 
@@ -249,7 +254,7 @@ fn a_replacement_that_deletes_first_says_so_in_both_places() {
     let mut old =
         step("listener_rule.shop", Action::Delete { id: "arn:rule".to_owned(), deposed: false }, Vec::new());
     old.traffic = weights((100, 0), (0, 0));
-    let mut new = create("listener_rule.shop", vec![forcing("listener", "arn:old", "arn:new")]);
+    let mut new = step("listener_rule.shop", CREATE, vec![forcing("listener", "arn:old", "arn:new")]);
     new.traffic = weights((0, 100), (0, 0));
     insta::assert_snapshot!(shown(&plan(vec![old, new])), @r#"
     To be done, in this order:
@@ -366,10 +371,10 @@ fn no_part_of_a_sensitive_value_is_shown() {
     let mut plan = plan(vec![
         create(
             "launch_template.shop",
-            vec![
-                change("user_data", Value::Null, secret("hunter2\nhunter2\n")),
-                change("env", Value::Null, object! { "list" => vec![secret("hunter2"), "open".into()] }),
-            ],
+            object! {
+                "user_data" => secret("hunter2\nhunter2\n"),
+                "security_groups" => vec![secret("hunter2"), "open".into()],
+            },
         ),
         step(
             "launch_template.web",
