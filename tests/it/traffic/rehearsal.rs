@@ -171,7 +171,7 @@ fn both_serve(told: &Value) -> bool {
 }
 
 #[test]
-fn a_rehearsal_of_every_stack_with_a_deployment_goes_through_the_stages_of_an_apply() {
+fn every_stack_with_a_deployment_is_a_case() {
     let with_deployment = std::fs::read_dir(stacks()).expect("the stacks").filter_map(|entry| {
         let path = entry.expect("an entry").path();
         let is_stack = path.extension().is_some_and(|extension| extension == "deploy");
@@ -183,26 +183,51 @@ fn a_rehearsal_of_every_stack_with_a_deployment_goes_through_the_stages_of_an_ap
         has.then(|| path.file_name().expect("a name").to_string_lossy().into_owned())
     });
     let mut with_deployment: Vec<_> = with_deployment.collect();
-    let mut cases = CASES.map(|case| case.stack).to_vec();
+    let mut cases: Vec<_> = CASES.iter().map(|case| case.stack).collect();
     with_deployment.sort();
     cases.sort_unstable();
     assert_eq!(with_deployment, cases);
+    let mut named = NAMED.to_vec();
+    named.sort_unstable();
+    assert_eq!(named, cases, "each has a test below");
+}
+
+/// The rehearsal of a stack goes through the stages of its apply.
+fn goes_through_the_stages_of_an_apply(stack: &str) {
+    let case = CASES.iter().find(|case| case.stack == stack).expect("a case");
     let product = product();
-    for case in &CASES {
-        let (applied, (run, told)) = std::thread::scope(|scope| {
-            // As a process has: without optimization the engine's futures are large.
-            let applied = std::thread::Builder::new().stack_size(8 << 20);
-            let applied = applied.spawn_scoped(scope, || case.applied()).expect("a thread");
-            let rehearsed = case.rehearse(&product, &[]);
-            (applied.join().expect("it is applied"), rehearsed)
-        });
-        let run = run.exits(0);
-        assert_eq!((&told["passed"], &told["requests"]["failed"]), (&true.into(), &0.into()), "{}", run.err);
-        assert!(both_serve(&told), "{}: {told:#}", case.stack);
-        let stages = told["stages"].as_array().expect("stages");
-        assert!(stages.iter().any(|one| one["stage"]["shift"]["new"] == 100), "{stages:?}");
-        assert_eq!(*stages, applied, "{}", case.stack);
-    }
+    let (applied, (run, told)) = std::thread::scope(|scope| {
+        // As a process has: without optimization the engine's futures are large.
+        let applied = std::thread::Builder::new().stack_size(8 << 20);
+        let applied = applied.spawn_scoped(scope, || case.applied()).expect("a thread");
+        let rehearsed = case.rehearse(&product, &[]);
+        (applied.join().expect("it is applied"), rehearsed)
+    });
+    let run = run.exits(0);
+    assert_eq!((&told["passed"], &told["requests"]["failed"]), (&true.into(), &0.into()), "{}", run.err);
+    assert!(both_serve(&told), "{}: {told:#}", case.stack);
+    let stages = told["stages"].as_array().expect("stages");
+    assert!(stages.iter().any(|one| one["stage"]["shift"]["new"] == 100), "{stages:?}");
+    assert_eq!(*stages, applied, "{}", case.stack);
+}
+
+macro_rules! cases {
+    ($($name:ident: $stack:literal,)*) => {
+        const NAMED: &[&str] = &[$($stack),*];
+        $(
+            #[test]
+            fn $name() {
+                goes_through_the_stages_of_an_apply($stack);
+            }
+        )*
+    };
+}
+
+cases! {
+    a_rehearsal_of_release_goes_through_the_stages_of_its_apply: "release.deploy",
+    a_rehearsal_of_shop_goes_through_the_stages_of_its_apply: "shop.deploy",
+    a_rehearsal_of_canary_goes_through_the_stages_of_its_apply: "canary.deploy",
+    a_rehearsal_of_tcp_goes_through_the_stages_of_its_apply: "tcp.deploy",
 }
 
 #[test]
