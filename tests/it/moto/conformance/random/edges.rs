@@ -193,6 +193,7 @@ async fn edges_are_awss(kind: &str) {
     let mut found = Vec::new();
     rows(&kind.schema().attributes, "", &mut found);
     let (all, _) = cases(kind.schema().kind);
+    let told = |name: &str| BEYOND.iter().any(|(entry, _)| is_of(entry, name));
     let (mut refused, mut taken) = (BTreeMap::new(), BTreeSet::new());
     for (case, number) in all.iter().zip(71..) {
         let mut fuzz = Fuzz::of(kind, case, &[], number).await;
@@ -201,7 +202,8 @@ async fn edges_are_awss(kind: &str) {
             for edge in beyond(ty) {
                 let shown: String = edge.to_plain_json().to_string().chars().take(12).collect();
                 let name = format!("{}.{path}", kind.schema().kind);
-                if refused.contains_key(&(name.clone(), shown.clone())) {
+                let edge_of = (name.clone(), shown.clone());
+                if refused.contains_key(&edge_of) || (told(&name) && taken.contains(&edge_of)) {
                     continue;
                 }
                 match fuzz.answer(&pool, path, &edge).await {
@@ -218,7 +220,6 @@ async fn edges_are_awss(kind: &str) {
     taken.retain(|one| !refused.contains_key(one));
     println!("{} edges refused, {} taken", refused.len(), taken.len());
     assert!(!refused.is_empty(), "no edge was tried");
-    let told = |name: &str| BEYOND.iter().any(|(entry, _)| is_of(entry, name));
     let untold: BTreeSet<_> = taken.iter().map(|(name, _)| name).filter(|name| !told(name)).collect();
     assert!(untold.is_empty(), "{} rows refuse what AWS takes:\n{untold:#?}", untold.len());
     let own = format!("{}.", kind.schema().kind);
