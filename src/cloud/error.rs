@@ -20,6 +20,8 @@ pub enum Service {
     Ssm,
     Sts,
     CloudWatch,
+    Ecs,
+    ApplicationAutoScaling,
 }
 
 impl fmt::Display for Service {
@@ -31,6 +33,8 @@ impl fmt::Display for Service {
             Self::Ssm => "Systems Manager",
             Self::Sts => "STS",
             Self::CloudWatch => "CloudWatch",
+            Self::Ecs => "ECS",
+            Self::ApplicationAutoScaling => "Application Auto Scaling",
         })
     }
 }
@@ -115,7 +119,7 @@ const CREDENTIALS: [&str; 10] = [
     "MissingAuthenticationToken",
     "IncompleteSignature",
 ];
-const IN_USE: [&str; 7] = [
+const IN_USE: [&str; 12] = [
     "ResourceInUse",
     "ResourceInUseFault",
     "ResourceInUseException",
@@ -123,6 +127,11 @@ const IN_USE: [&str; 7] = [
     "ResourceContention",
     "ScalingActivityInProgress",
     "OperationNotPermitted",
+    "ClusterContainsServicesException",
+    "ClusterContainsTasksException",
+    "ClusterContainsContainerInstancesException",
+    "UpdateInProgressException",
+    "ConcurrentUpdateException",
 ];
 const NOT_FOUND_BESIDE_SUFFIX: [&str; 3] =
     ["InvalidAMIID.Unavailable", "InvalidInstanceId", "InvocationDoesNotExist"];

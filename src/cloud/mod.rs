@@ -44,6 +44,8 @@ pub struct Cloud {
     pub ssm: aws_sdk_ssm::Client,
     pub sts: aws_sdk_sts::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub ecs: aws_sdk_ecs::Client,
+    pub application_autoscaling: aws_sdk_applicationautoscaling::Client,
     pub region: String,
     /// The endpoint that replaces AWS's own, if one is set.
     pub endpoint: Option<String>,
@@ -104,6 +106,8 @@ impl Cloud {
             ssm: aws_sdk_ssm::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+            ecs: aws_sdk_ecs::Client::new(&config),
+            application_autoscaling: aws_sdk_applicationautoscaling::Client::new(&config),
             region,
             endpoint,
             clock,

@@ -22,6 +22,13 @@ pub struct Declaration {
     pub preview: Option<Preview>,
     #[serde(default)]
     pub gate: Vec<Gate>,
+    /// The word for what runs in its fleets.
+    #[serde(skip, default = "instances")]
+    pub members: &'static str,
+}
+
+fn instances() -> &'static str {
+    "instances"
 }
 
 impl Declaration {
@@ -32,6 +39,17 @@ impl Declaration {
                 Mistake::new("bgform::lang::does_not_fit", message).at(at, "this deployment").help(help),
             );
         };
+        match self.adopt.as_ref().map(BTreeMap::len) {
+            None | Some(1) => {}
+            Some(0) => wrong(
+                "`adopt` names nothing to adopt".to_owned(),
+                "name the fleet that runs, or take it away",
+            ),
+            Some(_) => wrong(
+                "`adopt` names several fleets".to_owned(),
+                "name one of them: a deployment has one kind of fleet",
+            ),
+        }
         if let Strategy::Canary { steps, .. } = &self.strategy
             && (steps.is_empty() || steps.windows(2).any(|pair| pair[0] >= pair[1]))
         {

@@ -40,12 +40,15 @@ pub struct Lowered {
 pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<Mistake>) -> Lowered {
     let mut lowered = Lowered::default();
     let seam = fleet_of(block);
-    one_colour::check(block, mistakes);
+    one_colour::check(block, seam, mistakes);
     for (kind, many) in nested() {
         let (kind, many) = (*kind, *many);
         let written: Vec<&Block> = block.body.blocks.iter().filter(|one| one.keyword.text == kind).collect();
         if kind::router(kind).is_some() || parts(seam).contains(&kind) {
             check(name, block, kind, many, &written, mistakes);
+        } else {
+            mistakes.extend(written.iter().map(|other| of_another(other, seam)));
+            continue;
         }
         for nested in written.iter().take(if many { usize::MAX } else { 1 }) {
             ours(nested, seam, mistakes);
@@ -113,6 +116,17 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
         }
     }
     lowered
+}
+
+/// A block that belongs to another kind of fleet.
+fn of_another(block: &Block, seam: &dyn Fleet) -> Mistake {
+    let kind = &block.keyword.text;
+    let message = format!("`{kind}` is of another fleet than `{}`, and a deployment has one", seam.kind());
+    Mistake::new("bgform::lang::not_here", message).at(block.keyword.span, "not beside it").help(format!(
+        "keep the `{}` and the `{}`, or take them away for this one",
+        seam.source(),
+        seam.kind()
+    ))
 }
 
 /// The attributes of a kind that reach an instance, or say how it is reached and judged.

@@ -47,7 +47,8 @@ pub fn parts(seam: &dyn Fleet) -> [&'static str; 3] {
 /// The kind of fleet in a deployment's block; the first of all kinds if it has none.
 pub fn fleet_of(block: &Block) -> &'static dyn Fleet {
     let is_written = |kind: &str| block.body.blocks.iter().any(|one| one.keyword.text == kind);
-    let written = |seam: &&'static dyn Fleet| is_written(seam.kind()) || is_written(seam.source());
+    let itself = kind::fleets().find(|seam| is_written(seam.kind()));
+    let found = itself.or_else(|| kind::fleets().find(|seam| is_written(seam.source())));
     // INVARIANT: the registry has a kind of fleet.
-    kind::fleets().find(written).or_else(|| kind::fleets().next()).expect("a kind of fleet")
+    found.or_else(|| kind::fleets().next()).expect("a kind of fleet")
 }

@@ -55,8 +55,35 @@ fn turns_back(deployment: &Block, span: Span) -> Expr {
     }
 }
 
-/// Reports names in a gate that do not exist while one colour has both releases.
-pub fn check(deployment: &Block, mistakes: &mut Vec<Mistake>) {
+/// Reports what the fleet cannot do, and names in a gate that do not exist while one colour has both releases.
+pub fn check(deployment: &Block, seam: &dyn Fleet, mistakes: &mut Vec<Mistake>) {
+    for (name, can) in [("rolling", seam.replaced().is_some()), ("in_place", seam.rested().is_some())] {
+        if let Some(block) = strategy(deployment, name).filter(|_| !can) {
+            let label = block.labels.first().map_or(block.keyword.span, |label| label.span);
+            let (reason, help) = seam.keeps_to_itself().unwrap_or_default();
+            let message = format!("strategy \"{name}\" is not for `{}`: {reason}", seam.kind());
+            mistakes.push(
+                Mistake::new("bgform::lang::does_not_fit", message).at(label, "not this one").help(help),
+            );
+        }
+    }
+    if let Some((reason, _)) = seam.keeps_to_itself() {
+        let gates = deployment.body.blocks.iter().filter(|block| block.keyword.text == "gate");
+        for remote in gates.flat_map(|gate| &gate.body.attributes).filter(|one| one.name.text == "remote") {
+            mistakes.push(
+                Mistake::new(
+                    "bgform::lang::not_here",
+                    format!(
+                        "a gate runs no commands in the {} of `{}`: {reason}",
+                        seam.members(),
+                        seam.kind()
+                    ),
+                )
+                .at(remote.name.span, "not here")
+                .help("write `command = [...]`, which runs where bgform runs, or an `http` check"),
+            );
+        }
+    }
     let strategies = deployment.body.blocks.iter().filter(|block| block.keyword.text == "strategy");
     let labels = strategies.filter_map(|block| block.labels.first());
     let Some(kept) =

@@ -37,7 +37,7 @@ pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
             "adopt",
             Type::Block(
                 kind::fleets()
-                    .map(|fleet| attribute(fleet.kind(), Type::String { max: 255 }, fleet.adopts()).required())
+                    .map(|fleet| attribute(fleet.kind(), Type::string(), fleet.adopts()))
                     .collect(),
             ),
             "A running service that becomes the blue colour, live and untouched.",

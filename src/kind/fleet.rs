@@ -1,4 +1,4 @@
-//! The seam between a rollout and a kind whose instances carry a colour. A rollout uses a fleet only through
+//! The seam between a rollout and a kind whose members carry a colour. A rollout uses a fleet only through
 //! this trait, and finds it through the registry. The fleet does not decide when it changes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use super::operation::Operation;
 use crate::cloud::Cloud;
 use crate::facts::{Origin, Sizing};
 use crate::state::Record;
-use crate::value::Object;
+use crate::value::{Object, Value};
 
 /// A reason, and the remedy.
 pub type Refusal = (String, String);
@@ -37,10 +37,26 @@ impl From<&Origin> for Template {
     }
 }
 
-/// One instance of a fleet.
+/// The part of a member in the traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// On its way to serve.
+    Coming,
+    /// It takes traffic, healthy or not.
+    Serving,
+    /// Out of the traffic for a time, or on its way there or back.
+    Resting,
+    /// It is leaving the fleet.
+    Leaving,
+}
+
+/// One member of a fleet: an instance, a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     pub id: String,
+    /// Its id as a target of a target group.
+    pub target: String,
+    pub phase: Phase,
     /// The state in the API's terms, such as `InService` or `Pending:Wait`.
     pub state: String,
     /// The fleet's own view of its health.
@@ -59,21 +75,25 @@ impl Member {
 
     /// Tells whether it takes traffic, healthy or not.
     pub fn serves(&self) -> bool {
-        self.state == "InService"
+        self.phase == Phase::Serving
     }
 
-    /// Tells whether it is on standby, or on its way there or back.
+    /// Tells whether it is out of the traffic for a time, or on its way there or back.
     pub fn on_standby(&self) -> bool {
-        self.state.contains("Standby")
+        self.phase == Phase::Resting
     }
 
     /// Tells whether it is leaving the fleet.
     pub fn leaving(&self) -> bool {
-        ["Terminat", "Detach"].iter().any(|start| self.state.starts_with(start))
+        self.phase == Phase::Leaving
     }
 }
 
-/// A fleet as last observed: its sizes and its instances.
+/// Processes without which a fleet is not emptied: those of Auto Scaling, and scheduled scaling of Application Auto
+/// Scaling.
+const HALTING: [&str; 3] = ["Terminate", "ScheduledActions", "ScheduledScaling"];
+
+/// A fleet as last observed: its sizes and its members.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing {
     pub name: String,
@@ -85,17 +105,12 @@ pub struct Standing {
     /// The currently wanted capacity, whoever set it.
     pub desired: i32,
     pub members: Vec<Member>,
-    /// The version that new instances are launched from.
+    /// The version that new members are launched from.
     pub template: Option<Template>,
     /// Target group ARNs.
     pub target_groups: BTreeSet<String>,
-    /// Whether the fleet terminates instances that its target groups find unhealthy.
-    pub judged_by_targets: bool,
+    /// The names of the fleet's processes that are suspended.
     pub suspended: BTreeSet<String>,
-    pub metrics: BTreeSet<String>,
-    /// Keys and values, including bgform's own.
-    pub tags: BTreeMap<String, String>,
-    pub deletion_protection: Option<String>,
 }
 
 impl Standing {
@@ -104,7 +119,7 @@ impl Standing {
         self.members.iter().filter(|member| ids.contains(&member.id))
     }
 
-    /// The number of instances that are in service and, according to the fleet, healthy.
+    /// The number of members that are in service and, according to the fleet, healthy.
     pub fn in_service(&self) -> usize {
         self.members.iter().filter(|member| member.in_service()).count()
     }
@@ -132,8 +147,7 @@ impl Standing {
     /// Why its instances would stay if it were emptied, at once or by a schedule: `its process Terminate is
     /// suspended`.
     pub fn kept(&self) -> Option<String> {
-        let halted =
-            ["Terminate", "ScheduledActions"].into_iter().find(|name| self.suspended.contains(*name));
+        let halted = HALTING.into_iter().find(|name| self.suspended.contains(*name));
         let protected = self.members.iter().filter(|member| member.protected).count();
         match halted {
             Some(process) => Some(format!("its process {process} is suspended")),
@@ -158,7 +172,7 @@ impl Standing {
     pub fn summary(&self) -> String {
         let mut states: BTreeMap<&str, usize> = BTreeMap::new();
         for member in self.members.iter().filter(|member| !member.in_service()) {
-            let state = if member.state == "InService" { "unhealthy" } else { member.state.as_str() };
+            let state = if member.serves() { "unhealthy" } else { member.state.as_str() };
             *states.entry(state).or_default() += 1;
         }
         let rest: String = states.iter().map(|(state, count)| format!(", {count} {state}")).collect();
@@ -205,47 +219,98 @@ pub struct Shape {
     pub source: &'static str,
     /// The attribute that lists its target groups.
     pub targets: &'static str,
-    /// Minimum, maximum and wanted number of instances.
+    /// Minimum, maximum and wanted capacity.
     pub sizes: [&'static str; 3],
-    /// The other attributes that decide what runs on its instances, and so ship with a release.
+    /// The other attributes that decide what its members run, and so ship with a release.
     pub ships: &'static [&'static str],
     /// The values of a colour's fleet that its author does not declare.
     pub defaults: &'static [(&'static str, &'static str)],
 }
 
-/// A kind whose instances carry a colour.
+/// The sizes of a fleet's inputs, by the names in its shape.
+fn size(inputs: &Object, name: &str) -> Option<u32> {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds sizes")]
+    inputs.get(name).and_then(Value::as_number).map(|size| size as u32)
+}
+
+/// A kind whose members carry a colour.
 pub trait Fleet: Send + Sync {
     fn kind(&self) -> &'static str;
 
     /// The cloud's name for such a fleet: `Auto Scaling group`.
     fn noun(&self) -> &'static str;
 
+    /// The word for its members: `instances`.
+    fn members(&self) -> &'static str;
+
     /// The kind of its launch source.
     fn source(&self) -> &'static str;
 
-    /// The kind through which its instances get requests and are judged.
+    /// The kind through which its members get requests and are judged.
     fn targets(&self) -> &'static str;
 
     /// The attributes of its block that a deployment reads and writes.
     fn shape(&self) -> &'static Shape;
 
-    /// Tells whether an attribute decides what runs on its instances.
+    /// Tells whether an attribute decides what its members run.
     fn is_launched(&self, attribute: &str) -> bool {
         let shape = self.shape();
         attribute == shape.source || shape.ships.contains(&attribute)
     }
 
     /// The minimum and maximum in these inputs.
-    fn bounds(&self, inputs: &Object) -> Option<[u32; 2]>;
+    fn bounds(&self, inputs: &Object) -> Option<[u32; 2]> {
+        let [min, max, _] = self.shape().sizes;
+        Some([size(inputs, min)?, size(inputs, max)?])
+    }
 
-    /// The initial number of instances in these inputs.
-    fn wanted(&self, inputs: &Object) -> Option<u32>;
+    /// The initial capacity in these inputs.
+    fn wanted(&self, inputs: &Object) -> Option<u32> {
+        let [min, _, desired] = self.shape().sizes;
+        size(inputs, desired).or_else(|| size(inputs, min))
+    }
 
     /// Returns the inputs with other sizes; `bounds` are the file's minimum and maximum, if they are known.
-    fn sized(&self, inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object;
+    fn sized(&self, mut inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object {
+        let names = self.shape().sizes;
+        let [min_name, max_name, desired_name] = names;
+        let now = |name: &str| inputs.get(name).and_then(Value::as_number).unwrap_or_default();
+        let [least, most] = bounds.unwrap_or_default();
+        let pinned = |n: u32| (now(min_name).max(n.max(least).into()), now(max_name).max(n.max(most).into()));
+        let (min, max, desired) = match sizing {
+            // Members on standby belong to the run that put them there.
+            Sizing::Left | Sizing::Standby(_) => return inputs,
+            Sizing::File => match bounds {
+                None => return inputs,
+                // A plan of the file corrects a maximum that is higher there now.
+                Some([min, max]) => {
+                    let desired = now(desired_name).max(min.into());
+                    (min.into(), desired.max(max.into()), desired)
+                }
+            },
+            Sizing::AtLeast(n) => {
+                let (min, max) = pinned(n);
+                (min, max, now(desired_name).max(n.into()))
+            }
+            Sizing::Raised(n) => {
+                let (min, max) = pinned(n);
+                (min, max, n.into())
+            }
+            Sizing::Empty => (0.0, 0.0, 0.0),
+        };
+        for (name, size) in names.into_iter().zip([min, max, desired]) {
+            inputs.insert(name.to_owned(), Value::Number(size));
+        }
+        inputs
+    }
 
-    /// Maximum time for an instance to come into service.
-    fn ready_timeout(&self, inputs: &Object) -> Duration;
+    /// Maximum time for a member to come into service.
+    fn ready_timeout(&self, inputs: &Object) -> Duration {
+        match inputs.get("ready_timeout") {
+            Some(Value::Duration(limit)) => *limit,
+            _ => Duration::from_secs(600),
+        }
+    }
 
     /// Observes fleets by id; a missing fleet is left out.
     fn observe<'a>(&'a self, cloud: &'a Cloud, ids: &'a [&'a str]) -> Boxed<'a, BTreeMap<String, Standing>>;
@@ -262,7 +327,7 @@ pub trait Fleet: Send + Sync {
     /// The missing part of this version's launch source, in words; `None` if nothing is missing.
     fn gone<'a>(&'a self, cloud: &'a Cloud, version: &'a Template) -> Boxed<'a, Option<String>>;
 
-    /// Waits until the wanted capacity is in service and every instance is a healthy target.
+    /// Waits until the wanted capacity is in service and every member is a healthy target.
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()>;
 
     /// The reference's text about `adopt` for this fleet.
@@ -273,10 +338,10 @@ pub trait Fleet: Send + Sync {
     fn adoptable<'a>(&'a self, cloud: &'a Cloud, fleet: &'a Standing)
     -> Boxed<'a, Result<Template, Refusal>>;
 
-    /// Why adoption would launch or terminate instances, from the live inputs and the file's.
+    /// Why adoption would launch or end members, from the live inputs and the file's.
     fn not_untouched(&self, fleet: &Standing, live: &Object, said: &Object) -> Option<Refusal>;
 
-    /// Makes the fleet launch this version from now on, by id alone; running instances stay.
+    /// Makes the fleet launch this version from now on, by id alone; running members stay.
     fn hold_at<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, to: &'a Template) -> Boxed<'a, ()>;
 
     /// Schedules AWS to empty the fleet at this time, without a process of ours. A later call moves the time.
@@ -288,13 +353,19 @@ pub trait Fleet: Send + Sync {
     /// Calls off [`Fleet::retire_at`].
     fn keep<'a>(&'a self, op: &'a Operation<'a>, id: &'a str) -> Boxed<'a, ()>;
 
-    /// The fleet's replacement of instances in place; `None` if it has none.
+    /// The fleet's replacement of members in place; `None` if it has none.
     fn replaced(&self) -> Option<&'static dyn Replaced> {
         None
     }
 
-    /// The fleet's way to take instances out of the traffic and back; `None` if it has none.
+    /// The fleet's way to take members out of the traffic and back; `None` if it has none.
     fn rested(&self) -> Option<&'static dyn Rested> {
+        None
+    }
+
+    /// Why no release can be given to running members (`strategy "in_place"`, a gate's `remote`), and the remedy;
+    /// `None` if it can.
+    fn keeps_to_itself(&self) -> Option<Refusal> {
         None
     }
 }

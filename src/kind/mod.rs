@@ -17,6 +17,9 @@ use crate::value::{Object, Value};
 
 pub mod autoscaling_group;
 mod ec2;
+mod ecs;
+pub mod ecs_cluster;
+pub mod ecs_service;
 pub mod elbv2;
 pub use elbv2::{health as targets, name_in, routes};
 pub mod existing_load_balancing;
@@ -37,6 +40,7 @@ pub mod shell;
 pub mod shutdown;
 pub mod subnet;
 pub mod target_group;
+pub mod task_definition;
 pub mod terraform;
 pub mod together;
 pub mod vpc;
@@ -232,6 +236,12 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
+    /// The attribute with target groups that AWS takes only once a router names them, with or without weight:
+    /// the resource comes after the routers then. `None` if it comes before them.
+    fn joins_after_routers(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Why this change must not be made while the resource's targets carry traffic, and the remedy; `None` if
     /// it may be made.
     fn refused_under_traffic(
@@ -321,6 +331,7 @@ pub trait AnyKind: Send + Sync {
     fn fleet(&self) -> Option<&'static dyn Fleet>;
     fn together(&self) -> Option<&'static dyn Together>;
     fn after_routers(&self, inputs: &Object) -> Option<&'static str>;
+    fn joins_after_routers(&self) -> Option<&'static str>;
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)>;
     fn is_its_inputs(&self) -> bool;
     fn turn(&self, inputs: &Object) -> Option<String>;
@@ -432,6 +443,10 @@ impl<K: Kind> AnyKind for K {
         Kind::after_routers(self, inputs)
     }
 
+    fn joins_after_routers(&self) -> Option<&'static str> {
+        Kind::joins_after_routers(self)
+    }
+
     fn refused_under_traffic(&self, changed: &BTreeSet<String>, after: &Object) -> Option<(String, String)> {
         Kind::refused_under_traffic(self, changed, after)
     }
@@ -508,6 +523,9 @@ pub fn managed() -> &'static [&'static dyn AnyKind] {
         &target_group::TargetGroup,
         &listener::Listener,
         &listener_rule::ListenerRule,
+        &ecs_cluster::EcsCluster,
+        &task_definition::TaskDefinition,
+        &ecs_service::EcsService,
     ]
 }
 

@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::state::Record;
-use crate::value::{Object, Value};
+use crate::value::{Object, Value, format_duration};
 
 /// A finding for a person before the rollout begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,26 @@ pub fn seconds(value: &Value) -> Option<u64> {
     }
 }
 
+/// Checks that a target can pass its health checks in time; it is healthy after a number of checks in a row.
+pub fn never_healthy_in_time(address: &Address, fleet: &Object, targets: &Object) -> Option<Finding> {
+    let check = targets.get("health_check")?;
+    let interval = seconds(check.get("interval"))?;
+    let threshold = check.get("healthy_threshold").as_number().unwrap_or(5.0);
+    let least = Duration::from_secs_f64(interval as f64 * (threshold - 1.0).max(0.0));
+    let limit = Duration::from_secs(fleet.get("ready_timeout").and_then(seconds).unwrap_or(600));
+    (least >= limit).then(|| Finding {
+        address: address.clone(),
+        refuses: true,
+        message: format!(
+            "no target can be healthy within its `ready_timeout` of {}: the health check takes {} at least",
+            format_duration(limit),
+            format_duration(least)
+        ),
+        help: "shorten the health check's interval or threshold, or raise `ready_timeout`".to_owned(),
+        page: "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
+    })
+}
+
 /// Returns `None` if the server does not know the call: an emulator may not have it.
 ///
 /// # Errors
@@ -124,6 +144,19 @@ impl Count {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object;
+
+    #[test]
+    fn a_health_check_has_to_fit_into_the_time_to_be_ready() {
+        let address = Address::new("autoscaling_group", "web").with_key("green");
+        let members = |value: Value| value.as_object().cloned().unwrap_or_default();
+        let seconds = |seconds| Value::Duration(Duration::from_secs(seconds));
+        let check = object! { "interval" => seconds(60), "healthy_threshold" => 10.0 };
+        let targets = members(object! { "health_check" => check });
+        let fleet = |limit| members(object! { "ready_timeout" => seconds(limit) });
+        assert!(never_healthy_in_time(&address, &fleet(540), &targets).is_some());
+        assert!(never_healthy_in_time(&address, &fleet(541), &targets).is_none());
+    }
 
     #[test]
     fn what_exists_and_what_is_added_are_held_against_the_quota() {

@@ -4,7 +4,7 @@
 use super::{find_existing, find_managed};
 
 /// Resource types and data sources, by the corresponding kind.
-const KINDS: [(&str, &[&str]); 12] = [
+const KINDS: [(&str, &[&str]); 15] = [
     ("instance", &["aws_instance", "aws_instances"]),
     ("image", &["aws_ami", "aws_ami_from_instance", "aws_ami_ids"]),
     ("security_group", &["aws_security_group", "aws_default_security_group", "aws_security_groups"]),
@@ -14,13 +14,16 @@ const KINDS: [(&str, &[&str]); 12] = [
     ("target_group", &["aws_lb_target_group", "aws_alb_target_group"]),
     ("listener", &["aws_lb_listener", "aws_alb_listener"]),
     ("listener_rule", &["aws_lb_listener_rule", "aws_alb_listener_rule"]),
+    ("ecs_cluster", &["aws_ecs_cluster"]),
+    ("task_definition", &["aws_ecs_task_definition"]),
+    ("ecs_service", &["aws_ecs_service"]),
     ("vpc", &["aws_vpc", "aws_default_vpc", "aws_vpcs"]),
     ("subnet", &["aws_subnet", "aws_default_subnet"]),
     ("subnets", &["aws_subnets", "aws_subnet_ids"]),
 ];
 
 /// Resource types that are a block or an attribute of a kind.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 12] = [
     ("aws_security_group_rule", "write `ingress` and `egress` blocks in the `security_group`"),
     ("aws_vpc_security_group_ingress_rule", "write `ingress` blocks in the `security_group`"),
     ("aws_vpc_security_group_egress_rule", "write `egress` blocks in the `security_group`"),
@@ -29,6 +32,9 @@ const PARTS: [(&str, &str); 9] = [
     ("aws_autoscaling_attachment", "write `target_groups = [...]` in the `autoscaling_group`"),
     ("aws_lb_target_group_attachment", "write `target_groups = [...]` in the `autoscaling_group`"),
     ("aws_lb_listener_certificate", "write `certificates = [...]` in the `listener`"),
+    ("aws_ecs_cluster_capacity_providers", "write `capacity_providers = [...]` in the `ecs_cluster`"),
+    ("aws_appautoscaling_target", "write `min_count` and `max_count` in the `ecs_service`"),
+    ("aws_ecs_task_set", "write a `deployment` block: a service in two colours"),
     ("aws_codedeploy_deployment_group", "write a `deployment` block: a service in two colours"),
 ];
 

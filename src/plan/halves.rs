@@ -23,6 +23,16 @@ pub fn in_halves(loose: Vec<Loose>) -> Vec<Loose> {
     all
 }
 
+/// Tells whether AWS makes this change only once a router names the step's target groups.
+pub fn joins_late(step: &Step) -> bool {
+    let late = kind::find_managed(&step.address.kind).and_then(|kind| kind.joins_after_routers());
+    late.is_some_and(|name| match step.action {
+        Action::Create { .. } => true,
+        Action::Update => step.changes.iter().any(|change| change.attribute() == name),
+        Action::Delete { .. } | Action::Forget { .. } => false,
+    })
+}
+
 /// Target groups that a router may name for the first time.
 pub fn begins_to_name(step: &Step) -> impl Iterator<Item = &str> {
     let weights = step.traffic.weights.iter().filter(|_| !step.action.is_delete());

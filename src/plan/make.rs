@@ -407,6 +407,7 @@ impl Decide<'_> {
             after.map(|after| named_traffic(&kind.traffic(after), &name)).unwrap_or_default();
         serves.extend(serves_after.into_iter().filter(|group| !serves.contains(group)).collect::<Vec<_>>());
         let groups: BTreeSet<String> = old.keys().chain(new.keys()).cloned().collect();
+        let named = new.keys().filter(|group| !old.contains_key(*group)).cloned().collect();
         let weight =
             |weights: &BTreeMap<String, u32>, group: &str| weights.get(group).copied().unwrap_or_default();
         let weights = groups
@@ -419,7 +420,7 @@ impl Decide<'_> {
         let now = kind.capacity(before, None);
         let then = after.map_or(Some(0), |after| kind.capacity(after, now).or(now));
         let targets = (now.unwrap_or_default(), then.unwrap_or_default());
-        TrafficChange { weights, serves, targets, relieves: false }
+        TrafficChange { weights, named, serves, targets, relieves: false }
     }
 
     fn create(

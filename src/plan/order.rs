@@ -8,7 +8,8 @@
 //! - Targets are added to a group before others are removed from it.
 //! - If one router takes over a target group's traffic from another, it has the traffic before the other
 //!   loses it.
-//! - An attribute that AWS accepts only once something forwards to a target group is set after that forward.
+//! - An attribute that AWS accepts only once something forwards to a target group is set after that forward, and so
+//!   is a whole resource that AWS makes only then: the router begins to name a group without targets.
 //! - An exclusive value is free before another resource takes it. Updates that exchange values in one call do
 //!   so with the first of them.
 
@@ -23,7 +24,7 @@ use crate::state::Record;
 use crate::value::Value;
 
 use super::PlanError;
-use super::halves::{begins_to_name, waits_for};
+use super::halves::{begins_to_name, joins_late, waits_for};
 use super::held::{change_together, freed, held, takes_the_place_of};
 use super::resolve::ids_named;
 use super::step::{Action, Half, Step};
@@ -328,7 +329,9 @@ fn traffic(loose: &[Loose], places: &Places<'_>, wait: &mut dyn FnMut(usize, usi
             for index in places.serves.get(group.as_str()).into_iter().flatten().copied() {
                 let Some(one) = loose.get(index).filter(|_| index != router_index) else { continue };
                 let goes = one.step.action.is_delete();
-                if after > before && !goes {
+                if router.step.traffic.named.contains(group) && joins_late(&one.step) {
+                    wait(index, router_index);
+                } else if after > before && !goes {
                     wait(router_index, index);
                 } else if after < before && *after == 0 && (goes || matches!(one.step.action, Action::Update))
                 {

@@ -1,6 +1,6 @@
 //! The data of a plan: ordered steps, each with its changes and the steps that it waits for.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::address::Address;
 use crate::kind::{self, Live, Traffic};
@@ -95,6 +95,8 @@ pub enum Half {
 pub struct TrafficChange {
     /// Weight before and after, for each target group that the resource forwards to.
     pub weights: BTreeMap<String, (u32, u32)>,
+    /// Target groups that the resource forwards to for the first time, with or without weight.
+    pub named: BTreeSet<String>,
     /// Target groups whose targets it provides.
     pub serves: Vec<String>,
     /// The number of targets that it provides, before and after.

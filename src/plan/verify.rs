@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::diff::changed_attributes;
+use super::halves::joins_late;
 use super::held::only_moves;
 use super::observe::overlaid;
 use super::order::group_name;
@@ -35,6 +36,7 @@ pub fn verify(
             leaves(&whole, addresses, step)?;
             makes_room(&whole, place, step)?;
             takes_away(&whole, snapshot, &idle, step)?;
+            outruns(&whole, &idle, step)?;
         }
         // The other half has its effect on traffic.
         for group in step.traffic.serves.iter().filter(|_| !matches!(step.half, Some(Half::Only(_)))) {
@@ -83,6 +85,8 @@ struct Whole<'a> {
     adding: HashMap<&'a str, Vec<&'a Step>>,
     /// The number of a group's targets that are deleted with their whole resource, by the group.
     emptied: HashMap<&'a str, u32>,
+    /// Groups whose targets come after the routers that name them.
+    late: HashSet<&'a str>,
 }
 
 impl<'a> Whole<'a> {
@@ -95,6 +99,8 @@ impl<'a> Whole<'a> {
         let mut replacements: HashMap<&Address, Vec<&Step>> = HashMap::new();
         let mut adding: HashMap<&str, Vec<&Step>> = HashMap::new();
         let mut emptied: HashMap<&str, u32> = HashMap::new();
+        let late = plan.steps.iter().filter(|step| joins_late(step)).flat_map(|step| &step.traffic.serves);
+        let late = late.map(String::as_str).collect();
         for step in &plan.steps {
             for group in step.traffic.serves.iter().filter(|_| step.traffic.adds() > 0) {
                 adding.entry(group).or_default().push(step);
@@ -118,6 +124,7 @@ impl<'a> Whole<'a> {
             replacements,
             adding,
             emptied,
+            late,
         }
     }
 
@@ -180,6 +187,25 @@ fn takes_away(
             })
         }
         _ => Ok(()),
+    }
+}
+
+/// Refuses to give traffic of others to a target group whose targets come only after its router.
+fn outruns(whole: &Whole<'_>, idle: &BTreeSet<String>, step: &Step) -> Result<(), PlanError> {
+    let carries = step.traffic.weights.values().any(|(before, _)| *before > 0);
+    let given = step.traffic.named.iter().filter(|group| {
+        let weight = step.traffic.weights.get(*group).map_or(0, |(_, after)| *after);
+        weight > 0 && whole.late.contains(group.as_str()) && !idle.contains(*group)
+    });
+    match given.filter(|_| carries && matches!(step.action, Action::Update)).next() {
+        None => Ok(()),
+        Some(group) => Err(PlanError::UnderTraffic {
+            address: step.address.clone(),
+            reason: format!("it would send requests to `{group}`, whose targets AWS registers only once a rule names it"),
+            help: "write `weight = 0` for it and apply that; then give it weight in another apply; with an outage in \
+                   mind, pass --allow-outage"
+                .to_owned(),
+        }),
     }
 }
 

@@ -52,6 +52,7 @@ fn rollouts() -> Rollouts {
         adopt: None,
         preview: None,
         gate: vec![gate()],
+        members: "instances",
     };
     let note = Finding {
         address: Address::new("target_group", "web"),

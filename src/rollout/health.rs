@@ -77,9 +77,12 @@ impl Served {
         new: &BTreeSet<String>,
     ) -> Result<Unfit, Error> {
         let (mut fell_ill, mut not_yet) = (BTreeSet::new(), BTreeSet::new());
+        let ids: std::collections::BTreeMap<&str, &str> =
+            fleet.of(new).map(|member| (member.target.as_str(), member.id.as_str())).collect();
         for target_group in &fleet.target_groups {
             for target in targets(cloud, target_group).await? {
-                let Some(id) = target.id.filter(|id| new.contains(id)) else { continue };
+                let Some(id) = target.id.as_deref().and_then(|id| ids.get(id)) else { continue };
+                let id = (*id).to_owned();
                 match target.health {
                     Health::Healthy => {
                         self.0.insert(id);
@@ -88,7 +91,7 @@ impl Served {
                         let ill = if self.0.contains(&id) { &mut fell_ill } else { &mut not_yet };
                         ill.insert(target.told);
                     }
-                    Health::Draining | Health::Other => {}
+                    Health::Draining | Health::Unused | Health::Other => {}
                 }
             }
         }

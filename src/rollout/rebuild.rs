@@ -192,7 +192,7 @@ impl Building<'_> {
             facts.releases.insert(*colour, release);
             self.rebuilt.lines.push(match *colour == live {
                 true => format!("{name}: {label} on {colour} is live and has all traffic"),
-                false => format!("{name}: {label} on {colour} stands by with {count} instances"),
+                false => format!("{name}: {label} on {colour} stands by with {count} {}", seam.members()),
             });
             if *colour != live {
                 facts.size(*colour, Sizing::Left);

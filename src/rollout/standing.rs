@@ -119,6 +119,8 @@ pub fn intent(name: &str, facts: Deployment) -> Intent {
         adopt: None,
         preview: None,
         gate: Vec::new(),
+        // Nobody reads a plan of it.
+        members: "instances",
     };
     Intent { name: name.to_owned(), declaration, what: What::GoOn, facts }
 }

@@ -145,8 +145,8 @@ impl View<'_> {
         // Marks end here: a secret in a gate or a strategy is hidden by its text.
         secrets::keep_all(&inputs);
         let plain = Value::Object(without_unknown(inputs)).to_plain_json();
-        match serde_json::from_value(plain) {
-            Ok(declaration) => Some(declaration),
+        match serde_json::from_value::<Declaration>(plain) {
+            Ok(declaration) => Some(Declaration { members: fleet_of(block).members(), ..declaration }),
             Err(mismatch) => {
                 mistakes.push(
                     Mistake::new(

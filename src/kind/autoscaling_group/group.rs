@@ -1,7 +1,7 @@
 //! An Auto Scaling group as last observed: its sizes and its instances. Other modules read from it the number
 //! of instances in service and the wanted capacity. Changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use aws_sdk_autoscaling::types::{
@@ -11,7 +11,7 @@ use aws_sdk_autoscaling::types::{
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 use crate::kind::ec2::pages;
-use crate::kind::fleet::{Member, Standing, Template};
+use crate::kind::fleet::{Member, Phase, Standing, Template};
 use crate::kind::operation::{STACK_TAG, Tagged};
 
 /// Maximum number of names and groups in a call (API_DescribeAutoScalingGroups, MaxRecords).
@@ -21,6 +21,12 @@ const PAGE: usize = 100;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     pub standing: Standing,
+    /// Whether the group terminates instances that its target groups find unhealthy.
+    pub judged_by_targets: bool,
+    pub metrics: BTreeSet<String>,
+    /// Keys and values, including bgform's own.
+    pub tags: BTreeMap<String, String>,
+    pub deletion_protection: Option<String>,
     pub mixed: Option<MixedInstancesPolicy>,
 }
 
@@ -67,12 +73,15 @@ impl Group {
             members: group.instances().iter().map(|one| member(one, &weights)).collect(),
             template: pinned.and_then(Template::from_sdk),
             target_groups: group.target_group_arns().iter().cloned().collect(),
-            judged_by_targets: group.health_check_type().is_some_and(|kinds| kinds.contains("ELB")),
             suspended: group
                 .suspended_processes()
                 .iter()
                 .filter_map(|one| one.process_name().map(str::to_owned))
                 .collect(),
+        };
+        Self {
+            standing,
+            judged_by_targets: group.health_check_type().is_some_and(|kinds| kinds.contains("ELB")),
             metrics: group
                 .enabled_metrics()
                 .iter()
@@ -80,8 +89,18 @@ impl Group {
                 .collect(),
             tags: group.tags().iter().map(|tag| (owned(tag.key()), owned(tag.value()))).collect(),
             deletion_protection: group.deletion_protection().map(|level| level.as_str().to_owned()),
-        };
-        Self { standing, mixed: mixed.cloned() }
+            mixed: mixed.cloned(),
+        }
+    }
+}
+
+/// The phase of a lifecycle state (user guide, ec2-auto-scaling-lifecycle).
+pub fn phase(state: &str) -> Phase {
+    match state {
+        "InService" => Phase::Serving,
+        _ if state.contains("Standby") => Phase::Resting,
+        _ if ["Terminat", "Detach"].iter().any(|start| state.starts_with(start)) => Phase::Leaving,
+        _ => Phase::Coming,
     }
 }
 
@@ -90,9 +109,12 @@ fn member(instance: &Instance, weights: &BTreeMap<&str, &str>) -> Member {
     let weight = instance
         .weighted_capacity()
         .or_else(|| instance.instance_type().and_then(|kind| weights.get(kind).copied()));
+    let state = instance.lifecycle_state().map(|state| state.as_str().to_owned()).unwrap_or_default();
     Member {
         id: owned(instance.instance_id()),
-        state: instance.lifecycle_state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        target: owned(instance.instance_id()),
+        phase: phase(&state),
+        state,
         healthy: instance.health_status() == Some("Healthy"),
         template: instance.launch_template().and_then(Template::from_sdk),
         units: weight.and_then(|weight| weight.parse().ok()).unwrap_or(1),

@@ -2,15 +2,14 @@
 //! back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::places;
 use crate::address::Address;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::image::usable;
-use crate::kind::preflight::{Begins, Count, Finding, Ground, Said, known, seconds};
-use crate::value::{Object, Value, format_duration};
+use crate::kind::preflight::{Begins, Count, Finding, Ground, Said, known, never_healthy_in_time};
+use crate::value::Value;
 
 const PROCESSES: &str =
     "https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-suspend-resume-processes.html";
@@ -42,26 +41,6 @@ pub(super) async fn look(ground: &Ground<'_>) -> Result<Vec<Finding>, Error> {
     )?;
     found.extend(places.into_iter().chain(images).chain(groups));
     Ok(found)
-}
-
-/// Checks that a target can pass its health checks in time; it is healthy after a number of checks in a row.
-fn never_healthy_in_time(address: &Address, fleet: &Object, targets: &Object) -> Option<Finding> {
-    let check = targets.get("health_check")?;
-    let interval = seconds(check.get("interval"))?;
-    let threshold = check.get("healthy_threshold").as_number().unwrap_or(5.0);
-    let least = Duration::from_secs_f64(interval as f64 * (threshold - 1.0).max(0.0));
-    let limit = Duration::from_secs(fleet.get("ready_timeout").and_then(seconds).unwrap_or(600));
-    (least >= limit).then(|| Finding {
-        address: address.clone(),
-        refuses: true,
-        message: format!(
-            "no target can be healthy within its `ready_timeout` of {}: the health check takes {} at least",
-            format_duration(limit),
-            format_duration(least)
-        ),
-        help: "shorten the health check's interval or threshold, or raise `ready_timeout`".to_owned(),
-        page: "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
-    })
 }
 
 /// Checks that the groups of both colours launch instances and register them. The plan resumes processes
@@ -212,22 +191,4 @@ async fn groups(ground: &Ground<'_>) -> Result<Option<Finding>, Error> {
         page: "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html",
     };
     Ok(count.exceeds(count_of(answer.max_number_of_auto_scaling_groups())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::object;
-
-    #[test]
-    fn a_health_check_has_to_fit_into_the_time_to_be_ready() {
-        let address = Address::new("autoscaling_group", "web").with_key("green");
-        let members = |value: Value| value.as_object().cloned().unwrap_or_default();
-        let seconds = |seconds| Value::Duration(Duration::from_secs(seconds));
-        let check = object! { "interval" => seconds(60), "healthy_threshold" => 10.0 };
-        let targets = members(object! { "health_check" => check });
-        let fleet = |limit| members(object! { "ready_timeout" => seconds(limit) });
-        assert!(never_healthy_in_time(&address, &fleet(540), &targets).is_some());
-        assert!(never_healthy_in_time(&address, &fleet(541), &targets).is_none());
-    }
 }

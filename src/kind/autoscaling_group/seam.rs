@@ -10,13 +10,12 @@ use super::ready::{Wanted, ready};
 use super::spec::{Refresh, Spec};
 use super::{adoption, group, pin_to, refresh, retirement, roll, standby};
 use crate::cloud::Cloud;
-use crate::facts::Sizing;
 use crate::kind::Boxed;
 use crate::kind::fleet::{Fleet, Pace, Refusal, Replaced, Rested, Shape, Standing, Template};
 use crate::kind::launch_template;
 use crate::kind::operation::Operation;
 use crate::state::Record;
-use crate::value::{Object, Value};
+use crate::value::Object;
 
 pub struct Groups;
 
@@ -29,11 +28,6 @@ const SHAPE: Shape = Shape {
     defaults: &[("health_check_type", "ELB")],
 };
 
-fn size(inputs: &Object, name: &str) -> Option<u32> {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds sizes")]
-    inputs.get(name).and_then(Value::as_number).map(|size| size as u32)
-}
-
 impl Fleet for Groups {
     fn kind(&self) -> &'static str {
         super::KIND
@@ -41,6 +35,10 @@ impl Fleet for Groups {
 
     fn noun(&self) -> &'static str {
         "Auto Scaling group"
+    }
+
+    fn members(&self) -> &'static str {
+        "instances"
     }
 
     fn source(&self) -> &'static str {
@@ -53,55 +51,6 @@ impl Fleet for Groups {
 
     fn shape(&self) -> &'static Shape {
         &SHAPE
-    }
-
-    fn bounds(&self, inputs: &Object) -> Option<[u32; 2]> {
-        Some([size(inputs, "min_size")?, size(inputs, "max_size")?])
-    }
-
-    fn wanted(&self, inputs: &Object) -> Option<u32> {
-        size(inputs, "desired_capacity").or_else(|| size(inputs, "min_size"))
-    }
-
-    fn sized(&self, mut inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object {
-        let now = |name: &str| inputs.get(name).and_then(Value::as_number).unwrap_or_default();
-        let [least, most] = bounds.unwrap_or_default();
-        let pinned =
-            |n: u32| (now("min_size").max(n.max(least).into()), now("max_size").max(n.max(most).into()));
-        let (min, max, desired) = match sizing {
-            // Instances on standby belong to the run that put them there.
-            Sizing::Left | Sizing::Standby(_) => return inputs,
-            Sizing::File => match bounds {
-                None => return inputs,
-                // A plan of the file corrects a maximum that is higher there now.
-                Some([min, max]) => {
-                    let desired = now("desired_capacity").max(min.into());
-                    (min.into(), desired.max(max.into()), Some(desired))
-                }
-            },
-            Sizing::AtLeast(n) => {
-                let (min, max) = pinned(n);
-                (min, max, Some(now("desired_capacity").max(n.into())))
-            }
-            Sizing::Raised(n) => {
-                let (min, max) = pinned(n);
-                (min, max, Some(n.into()))
-            }
-            Sizing::Empty => (0.0, 0.0, Some(0.0)),
-        };
-        inputs.insert("min_size".to_owned(), Value::Number(min));
-        inputs.insert("max_size".to_owned(), Value::Number(max));
-        if let Some(desired) = desired {
-            inputs.insert("desired_capacity".to_owned(), Value::Number(desired));
-        }
-        inputs
-    }
-
-    fn ready_timeout(&self, inputs: &Object) -> Duration {
-        match inputs.get("ready_timeout") {
-            Some(Value::Duration(limit)) => *limit,
-            _ => Duration::from_secs(600),
-        }
     }
 
     fn observe<'a>(&'a self, cloud: &'a Cloud, ids: &'a [&'a str]) -> Boxed<'a, BTreeMap<String, Standing>> {
@@ -281,7 +230,9 @@ impl Rested for Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Sizing;
     use crate::object;
+    use crate::value::Value;
 
     #[test]
     fn sizes_are_pinned_upwards_and_come_back_to_the_file() {

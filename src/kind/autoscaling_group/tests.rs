@@ -15,6 +15,8 @@ pub fn template(version: u64) -> Template {
 pub fn fleet(desired: i32, members: &[(&str, &str, u64)]) -> Group {
     let member = |(id, state, version): &(&str, &str, u64)| Member {
         id: (*id).to_owned(),
+        target: (*id).to_owned(),
+        phase: super::group::phase(state),
         state: (*state).to_owned(),
         healthy: true,
         template: Some(template(*version)),
@@ -31,13 +33,16 @@ pub fn fleet(desired: i32, members: &[(&str, &str, u64)]) -> Group {
         members: members.iter().map(member).collect(),
         template: Some(template(2)),
         target_groups: BTreeSet::new(),
-        judged_by_targets: false,
         suspended: BTreeSet::new(),
+    };
+    Group {
+        standing,
+        judged_by_targets: false,
         metrics: BTreeSet::new(),
         tags: BTreeMap::new(),
         deletion_protection: None,
-    };
-    Group { standing, mixed: None }
+        mixed: None,
+    }
 }
 
 #[test]

@@ -23,7 +23,9 @@ pub enum Health {
     Unhealthy,
     /// It was deregistered and finishes its requests.
     Draining,
-    /// Unused, not checked yet, or unknown.
+    /// No listener or rule forwards to the group, so that nothing is checked.
+    Unused,
+    /// Not checked yet, or unknown.
     Other,
 }
 
@@ -43,6 +45,7 @@ impl Target {
         let health = match state {
             Some(TargetHealthStateEnum::Healthy) => Health::Healthy,
             Some(TargetHealthStateEnum::Draining) => Health::Draining,
+            Some(TargetHealthStateEnum::Unused) => Health::Unused,
             Some(state) if state.as_str().starts_with("unhealthy") => Health::Unhealthy,
             _ => Health::Other,
         };

@@ -211,7 +211,7 @@ impl Taking<'_> {
     /// Checks that every target is an instance of the group, since the next release is as large as the group.
     async fn targets(&self, fleet: &Standing, arn: &str) -> Result<String, Stop> {
         let health = health(self.cloud, arn).await?;
-        let foreign = health.iter().find(|(id, _)| !fleet.members.iter().any(|member| member.id == *id));
+        let foreign = health.iter().find(|(id, _)| !fleet.members.iter().any(|member| member.target == *id));
         if let Some((id, _)) = foreign {
             return refused(
                 format!(

@@ -127,7 +127,8 @@ impl Rolling<'_> {
     /// Raises a colour that is empty or too small to `capacity` healthy instances.
     pub async fn raise_to(&self, colour: Colour, capacity: u32) -> Result<(), Failure> {
         self.call_off(colour).await?;
-        self.tell(&format!("{colour} is raised to {capacity} instances again before it gets traffic"));
+        let members = self.seam().members();
+        self.tell(&format!("{colour} is raised to {capacity} {members} again before it gets traffic"));
         self.change_facts(|facts| facts.size(colour, Sizing::Raised(capacity))).await?;
         self.agree(&self.groups()).await?;
         self.healthy(colour).await?;

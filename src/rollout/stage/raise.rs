@@ -14,7 +14,8 @@ impl Act for Raise {
         let (to, label) = (of.to(), &of.rollout.release.label);
         match (of.old(), of.capacity) {
             (Some(old), Some(n)) => {
-                format!("raise  {to} to {n} instances of {label}, as many as {old} has; all healthy")
+                let members = of.declaration.members;
+                format!("raise  {to} to {n} {members} of {label}, as many as {old} has; all healthy")
             }
             _ => format!("raise  {to} with {label}; all healthy"),
         }

@@ -128,7 +128,8 @@ impl Shift {
                 |fleet: &Option<Standing>| fleet.as_ref().map_or(0, |fleet| fleet.desired.unsigned_abs());
             if desired(&there) > desired(&here) {
                 let capacity = desired(&there);
-                rolling.tell(&format!("{to} grows to {capacity} instances, as many as {old} has by now"));
+                let members = rolling.seam().members();
+                rolling.tell(&format!("{to} grows to {capacity} {members}, as many as {old} has by now"));
                 rolling.change_facts(|facts| facts.raise(Some(capacity))).await?;
                 rolling.agree(&rolling.groups()).await?;
                 rolling.healthy(to).await?;

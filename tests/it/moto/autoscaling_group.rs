@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{Filter, InstanceType, RequestLaunchTemplateData};
 use bgform::address::Address;
 use bgform::cloud::error::Error;
-use bgform::kind::autoscaling_group::group::observe_one;
-use bgform::kind::fleet::Standing;
+use bgform::kind::autoscaling_group::group::{Group as Observed, observe_one};
 use bgform::kind::schema::Schema;
 use bgform::kind::{self, AnyKind, Live, Wanted};
 use bgform::object;
@@ -114,8 +113,8 @@ impl<'a> Group<'a> {
         kind().delete(&self.world.operation(&self.address, "delete"), &record).await
     }
 
-    async fn fleet(&self, id: &str) -> Standing {
-        observe_one(&self.world.cloud, id).await.expect("it is read").expect("it is there").standing
+    async fn fleet(&self, id: &str) -> Observed {
+        observe_one(&self.world.cloud, id).await.expect("it is read").expect("it is there")
     }
 
     /// State and type of each instance that the group has launched, by id.
@@ -140,7 +139,7 @@ impl<'a> Group<'a> {
     }
 }
 
-fn ids(fleet: &Standing) -> BTreeSet<String> {
+fn ids(fleet: &Observed) -> BTreeSet<String> {
     fleet.members.iter().map(|member| member.id.clone()).collect()
 }
 
@@ -258,7 +257,7 @@ async fn an_instance_refresh_replaces_every_instance_and_pins_the_version() {
     let fleet = group.fleet(&id).await;
     assert_eq!(fleet.in_service(), 2);
     assert!(ids(&fleet).is_disjoint(&old));
-    assert_eq!(fleet.template.map(|pinned| pinned.version), Some("2".to_owned()));
+    assert_eq!(fleet.template.as_ref().map(|pinned| &*pinned.version), Some("2"));
     let refreshes = world.cloud.autoscaling.describe_instance_refreshes().auto_scaling_group_name(&id);
     let refreshes = refreshes.send().await.unwrap().instance_refreshes.unwrap_or_default();
     let ends: Vec<_> = refreshes.iter().filter_map(|one| one.status()).map(|one| one.as_str()).collect();
@@ -275,7 +274,7 @@ async fn without_instances_a_new_version_is_only_a_setting_even_with_an_instance
     let id = group.create("create").await.unwrap();
     group.update(&id, object! { "launch_template" => version(&template, 2) }).await.unwrap();
     let fleet = group.fleet(&id).await;
-    assert_eq!(fleet.template.map(|pinned| pinned.version), Some("2".to_owned()));
+    assert_eq!(fleet.template.as_ref().map(|pinned| &*pinned.version), Some("2"));
     assert!(fleet.members.is_empty());
 }
 

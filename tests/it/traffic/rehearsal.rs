@@ -30,7 +30,7 @@ struct Case {
     url: Option<&'static str>,
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 5] = [
     Case { stack: "release.deploy", releases: ["1.0", "2.0"], more: &[], prepare: None, url: None },
     Case {
         stack: "shop.deploy",
@@ -48,6 +48,7 @@ const CASES: [Case; 4] = [
         url: Some("http://checkout.example.com/pay/"),
     },
     Case { stack: "tcp.deploy", releases: ["1.0", "2.0"], more: &[], prepare: None, url: None },
+    Case { stack: "ecs.deploy", releases: ["1.0", "2.0"], more: &[], prepare: None, url: None },
 ];
 
 fn stacks() -> PathBuf {

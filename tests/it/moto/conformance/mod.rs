@@ -16,6 +16,8 @@ use bgform::state::Record;
 use bgform::value::{Object, Value};
 
 mod autoscaling_group;
+mod ecs_cluster;
+mod ecs_service;
 mod fields;
 mod image;
 mod instance;
@@ -26,6 +28,7 @@ mod load_balancer;
 mod random;
 mod security_group;
 mod target_group;
+mod task_definition;
 mod trial;
 mod world;
 

@@ -13,6 +13,7 @@ mod clocks;
 mod commands;
 mod cut_short;
 mod deleted;
+mod ecs;
 mod ends;
 mod expired;
 mod failing;
