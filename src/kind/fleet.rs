@@ -244,6 +244,11 @@ pub trait Fleet: Send + Sync {
     /// Returns the inputs with other sizes; `bounds` are the file's minimum and maximum, if they are known.
     fn sized(&self, inputs: Object, sizing: Sizing, bounds: Option<[u32; 2]>) -> Object;
 
+    /// The version in these inputs that instances are launched from, if it is known.
+    fn launches(&self, _inputs: &Object) -> Option<Template> {
+        None
+    }
+
     /// Maximum time for an instance to come into service.
     fn ready_timeout(&self, inputs: &Object) -> Duration;
 
@@ -264,6 +269,12 @@ pub trait Fleet: Send + Sync {
 
     /// Waits until the wanted capacity is in service and every instance is a healthy target.
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()>;
+
+    /// Finds instances in service that get no request, because somebody has taken them out of the fleet's
+    /// target groups: the reason, and the command that puts them back. `None` if all are there.
+    fn unregistered<'a>(&'a self, _: &'a Cloud, _: &'a Standing) -> Boxed<'a, Option<Refusal>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// The reference's text about `adopt` for this fleet.
     fn adopts(&self) -> &'static str;

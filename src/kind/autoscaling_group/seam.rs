@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::ready::{Wanted, ready};
 use super::spec::{Refresh, Spec};
-use super::{adoption, group, pin_to, refresh, retirement, roll, standby};
+use super::{adoption, group, pin_to, ready, refresh, retirement, roll, standby};
 use crate::cloud::Cloud;
 use crate::facts::Sizing;
 use crate::kind::Boxed;
@@ -97,6 +97,10 @@ impl Fleet for Groups {
         inputs
     }
 
+    fn launches(&self, inputs: &Object) -> Option<Template> {
+        Spec::of(inputs).ok()?.template().ok()
+    }
+
     fn ready_timeout(&self, inputs: &Object) -> Duration {
         match inputs.get("ready_timeout") {
             Some(Value::Duration(limit)) => *limit,
@@ -126,6 +130,14 @@ impl Fleet for Groups {
 
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()> {
         Box::pin(async move { ready(op, id, Wanted::HealthyTargets, limit).await.map(drop) })
+    }
+
+    fn unregistered<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        fleet: &'a Standing,
+    ) -> Boxed<'a, Option<Refusal>> {
+        Box::pin(ready::unregistered(cloud, fleet))
     }
 
     fn adopts(&self) -> &'static str {

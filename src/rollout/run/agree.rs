@@ -132,6 +132,7 @@ impl Rolling<'_> {
             shutdown,
             parallelism: self.run.parallelism,
             way_back,
+            unawaited: names::under_way(&self.run.journal.snapshot()),
         };
         let mut outcome = apply::apply(&context, known).await?;
         self.run.made.lock().unwrap_or_else(PoisonError::into_inner).append(&mut outcome.done);

@@ -168,6 +168,13 @@ impl Rolling<'_> {
         }
     }
 
+    /// Has AWS empty the colour at its time again, where the schedule was deleted.
+    pub async fn schedule_again(&self, due: &Retirement) -> Result<(), Failure> {
+        let address = self.fleet_of(due.colour);
+        let op = self.changes(Effect::Scheduled(due.colour), &address)?;
+        Ok(self.seam().retire_at(&op, &self.group(due.colour), due.at).await?)
+    }
+
     /// Calls off the retirement of the colour at AWS.
     pub async fn call_off(&self, colour: Colour) -> Result<(), Failure> {
         if self.facts().retirement.is_none_or(|one| one.colour != colour) {

@@ -221,7 +221,6 @@ impl Operator {
 
     /// Gives the command until there is nothing to do, with what its messages ask for.
     fn converges(&mut self) -> Result<(), (Fault, String)> {
-        self.runtime.block_on(hands::register_again(&self.cloud));
         let release = self.release.clone();
         let mut flags: Vec<&str> = Vec::new();
         for _ in 0..PATIENCE {
@@ -230,6 +229,10 @@ impl Operator {
             // Messages are wrapped.
             let said = format!("{} {}", run.out, run.err);
             let said = said.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+            let registered = self.runtime.block_on(hands::register_as_told(&self.cloud, &said));
+            if run.code == 0 && registered {
+                continue;
+            }
             if run.code == 0 {
                 flags.clear();
                 let plan = ["plan", STACK, "--detailed-exitcode", "--var", &format!("release={release}")];

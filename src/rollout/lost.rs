@@ -1,0 +1,128 @@
+//! Finds losses of a deployment that no step of a plan mends: a way back whose fleet was deleted and whose
+//! launch source is gone, and instances that were taken out of the traffic. Reads only.
+
+use crate::address::Address;
+use crate::cloud::Cloud;
+use crate::cloud::error::Error;
+use crate::deployment::names;
+use crate::facts::{Colour, Deployment};
+use crate::kind::preflight::Finding;
+use crate::rollout::decide::Intent;
+use crate::state::Snapshot;
+
+/// The page about what becomes of instances and groups whose image is deregistered.
+const PAGE: &str = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html";
+
+/// The page about the registration of a group's instances.
+const REGISTERED: &str =
+    "https://docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html";
+
+/// A deployment without a way back, as it stands from now on.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub name: String,
+    pub facts: Deployment,
+    pub finding: Finding,
+}
+
+/// Looks for a lost way back in each deployment that `goes` accepts and that ships nothing now. Asks for the
+/// launch source only where a fleet is missing.
+///
+/// # Errors
+/// When AWS cannot be asked.
+pub(super) async fn lost(
+    cloud: &Cloud,
+    snapshot: &Snapshot,
+    goes: &dyn Fn(&str) -> bool,
+) -> Result<Vec<Lost>, Error> {
+    let mut all = Vec::new();
+    for (name, facts) in snapshot.deployments.iter().filter(|(name, _)| goes(name)) {
+        let Some(idle) = facts.live.map(Colour::other) else { continue };
+        if facts.rollout.is_some() || !facts.stands_by(idle) || facts.has_retired(idle, cloud.clock.now()) {
+            continue;
+        }
+        let seam = names::fleet(snapshot, name);
+        let address = Address::new(seam.kind(), name).with_key(idle.name());
+        let Some(record) = snapshot.resources.get(&address) else { continue };
+        let Some(version) = seam.launches(&record.inputs) else { continue };
+        let seen = seam.observe(cloud, &[&record.id]).await?;
+        if seen.get(&record.id).is_some_and(|fleet| !fleet.deleting) {
+            continue;
+        }
+        let Some(gone) = seam.gone(cloud, &version).await? else { continue };
+        let mut facts = facts.clone();
+        facts.retired(idle);
+        facts.retirement = None;
+        let release = facts.releases.remove(&idle);
+        let release = release.map_or_else(|| "what stood by".to_owned(), |release| release.label);
+        let finding = Finding {
+            address,
+            refuses: false,
+            message: format!("it was deleted, and {gone} is gone: there is no way back to {release} any more"),
+            help: format!("it is made again without instances; to have {release} again, ship it anew"),
+            page: PAGE,
+        };
+        all.push(Lost { name: name.clone(), facts, finding });
+    }
+    Ok(all)
+}
+
+/// Tells whether the colour of a deployment stands by and nothing empties it at AWS when its time comes: the
+/// schedule was deleted, alone or with its fleet.
+///
+/// # Errors
+/// When AWS cannot be asked.
+pub(super) async fn unscheduled(cloud: &Cloud, snapshot: &Snapshot, intent: &Intent) -> Result<bool, Error> {
+    let facts = &intent.facts;
+    let Some(due) = facts.due().filter(|one| !facts.has_retired(one.colour, cloud.clock.now())) else {
+        return Ok(false);
+    };
+    let seam = names::fleet(snapshot, &intent.name);
+    let address = Address::new(seam.kind(), &intent.name).with_key(due.colour.name());
+    let Some(record) = snapshot.resources.get(&address) else { return Ok(true) };
+    match seam.retires(cloud, &record.id).await {
+        Ok(at) => Ok(at.is_none()),
+        // Its fleet is gone too, and is made again first.
+        Err(error) if error.is_not_found() || error.is_invalid() => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks, in each deployment that `goes` accepts, for instances of a colour with traffic that get no request.
+///
+/// # Errors
+/// When AWS cannot be asked.
+pub(super) async fn unregistered(
+    cloud: &Cloud,
+    snapshot: &Snapshot,
+    goes: &dyn Fn(&str) -> bool,
+) -> Result<Vec<Finding>, Error> {
+    let mut all = Vec::new();
+    for (name, facts) in snapshot.deployments.iter().filter(|(name, _)| goes(name)) {
+        let seam = names::fleet(snapshot, name);
+        let of = |colour: Colour| {
+            let address = Address::new(seam.kind(), name).with_key(colour.name());
+            let record = snapshot.resources.get(&address)?;
+            Some((address, record.id.as_str()))
+        };
+        let carries = |colour: &Colour| facts.live.is_some() && facts.weight(*colour) > 0;
+        let fleets: Vec<_> = Colour::BOTH.into_iter().filter(carries).filter_map(of).collect();
+        if fleets.is_empty() {
+            continue;
+        }
+        let ids: Vec<&str> = fleets.iter().map(|(_, id)| *id).collect();
+        let seen = seam.observe(cloud, &ids).await?;
+        for (address, id) in fleets {
+            let Some(fleet) = seen.get(id) else { continue };
+            let found = seam.unregistered(cloud, fleet).await?;
+            all.extend(found.map(|(message, help)| Finding {
+                address,
+                refuses: false,
+                message,
+                help,
+                page: REGISTERED,
+            }));
+        }
+    }
+    Ok(all)
+}
