@@ -249,6 +249,11 @@ pub trait Fleet: Send + Sync {
         None
     }
 
+    /// Returns the inputs with this version in place of the one that instances are launched from.
+    fn launching(&self, inputs: Object, _version: &Template) -> Object {
+        inputs
+    }
+
     /// Maximum time for an instance to come into service.
     fn ready_timeout(&self, inputs: &Object) -> Duration;
 

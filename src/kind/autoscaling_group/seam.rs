@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::ready::{Wanted, ready};
 use super::spec::{Refresh, Spec};
-use super::{adoption, group, pin_to, ready, refresh, retirement, roll, standby};
+use super::{adoption, group, pin_to, read, ready, refresh, retirement, roll, standby};
 use crate::cloud::Cloud;
 use crate::facts::Sizing;
 use crate::kind::Boxed;
@@ -99,6 +99,11 @@ impl Fleet for Groups {
 
     fn launches(&self, inputs: &Object) -> Option<Template> {
         Spec::of(inputs).ok()?.template().ok()
+    }
+
+    fn launching(&self, mut inputs: Object, version: &Template) -> Object {
+        inputs.insert(SHAPE.source.to_owned(), read::template_value(version.clone()));
+        inputs
     }
 
     fn ready_timeout(&self, inputs: &Object) -> Duration {

@@ -68,14 +68,21 @@ impl Rolling<'_> {
         let course = Course::Back { reason: reason.to_owned(), asked: ending == Ending::Aborted };
         self.change(|_, rollout| rollout.course = course).await?;
         let in_one_colour = facts.live == Some(rollout.to);
-        if in_one_colour && rollout.origin.is_some() {
+        let origin = rollout.origin.as_ref().filter(|_| in_one_colour);
+        if origin.is_some() {
             self.tell(&format!("{} goes back to the release that it had: {reason}", rollout.to));
         }
-        for (place, stage) in rollout.stages.iter().enumerate().take(rollout.at + 1).rev() {
+        // Of a fleet that somebody has deleted, nothing runs that could be undone.
+        let lost = match origin {
+            Some(origin) if self.fleet(rollout.to).await?.is_none() => Some(origin),
+            _ => None,
+        };
+        let begun = rollout.stages.iter().enumerate().take(rollout.at + 1);
+        for (place, stage) in begun.rev().filter(|_| lost.is_none()) {
             self.undo(stage, place).await?;
         }
         match in_one_colour {
-            true => self.end_in_one_colour(rollout.to, reason, ending).await,
+            true => self.end_in_one_colour(rollout.to, lost, reason, ending).await,
             false => self.end_of_two(reason, ending).await,
         }
     }
@@ -124,10 +131,22 @@ impl Rolling<'_> {
     }
 
     /// Ends the way back of a release in the same colour, once the live colour launches its earlier release
-    /// again.
-    async fn end_in_one_colour(&self, live: Colour, reason: &str, ending: Ending) -> Result<(), Failure> {
+    /// again. `lost` is its earlier launch source if its fleet is gone.
+    async fn end_in_one_colour(
+        &self,
+        live: Colour,
+        lost: Option<&Origin>,
+        reason: &str,
+        ending: Ending,
+    ) -> Result<(), Failure> {
         self.announce("the way back", vec![Effect::Replaced(live)]);
-        self.learn_what_launches(live).await?;
+        match lost {
+            None => self.learn_what_launches(live).await?,
+            Some(origin) => {
+                self.tell(&format!("{live} is gone; the next apply makes it again with that release"));
+                self.launches_again(live, origin).await?;
+            }
+        }
         self.change_facts(|facts| {
             facts.size(live, Sizing::File);
             facts.give_up(ending, Some(reason.to_owned()));

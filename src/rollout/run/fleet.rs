@@ -79,10 +79,11 @@ impl Rolling<'_> {
         self.seam().ready_timeout(&self.record(colour).map(|record| record.inputs).unwrap_or_default())
     }
 
-    /// The colour's fleet as AWS shows it now; `None` if it is gone.
+    /// The colour's fleet as AWS shows it now; `None` if it is gone or takes no more changes.
     pub async fn fleet(&self, colour: Colour) -> Result<Option<Standing>, Failure> {
         let Some(record) = self.record(colour) else { return Ok(None) };
-        Ok(self.seam().observe(self.run.cloud, &[&record.id]).await?.remove(&record.id))
+        let mut seen = self.seam().observe(self.run.cloud, &[&record.id]).await?;
+        Ok(seen.remove(&record.id).filter(|fleet| !fleet.deleting))
     }
 
     /// The fleet's id.

@@ -10,8 +10,9 @@ use rustix::process::Signal;
 
 use super::{begun, in_place, in_place_slowly, none_failed, rolling, rolling_slowly, side_by_side};
 use crate::kit::wire::Moment;
-use crate::traffic::deployment::Scene;
 use crate::traffic::deployment::cut_short::{Cut, SIGNALS, cut, goes_on};
+use crate::traffic::deployment::ends::{rule_of, with_group};
+use crate::traffic::deployment::{STACK, Scene};
 
 /// Ships a release after the other, each cut short at another point.
 fn converges(scene: &Scene, points: &[Cut]) {
@@ -148,5 +149,36 @@ fn a_way_back_on_the_live_colour_that_is_cut_short_is_gone_to_its_end() {
         ("rolling interrupted", &|| ends(rolling_slowly(), turned, Signal::INT)),
         ("in place killed", &|| ends(in_place_slowly(), back, Signal::KILL)),
         ("in place interrupted", &|| ends(in_place_slowly(), back, Signal::TERM)),
+    ]);
+}
+
+/// Nothing is left to be turned round where the group was deleted: the release before is launched again.
+#[test]
+fn a_live_group_that_was_deleted_holds_no_way_back_up() {
+    let goes = |scene: Scene, abort: bool| {
+        let under = begun(&scene);
+        under.signal(Signal::KILL);
+        under.end();
+        let (rule, _) = rule_of(&scene.product);
+        with_group(&scene.product, "blue", async |cloud, name| {
+            cloud.elbv2.delete_rule().rule_arn(&rule).send().await.expect("it is deleted");
+            let delete = cloud.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(name);
+            delete.force_delete(true).send().await.expect("it is deleted");
+        });
+        if abort {
+            let run = scene.product.run(&["abort", STACK]);
+            println!("{}{}", run.out, run.err);
+            run.exits(0).says("2.0 was taken back");
+            scene.apply("1.0").exits(0);
+            scene.stands("1.0");
+        } else {
+            scene.apply("2.0").exits(0);
+            scene.stands("2.0");
+        }
+    };
+    side_by_side(&[
+        ("rolling, back", &|| goes(rolling_slowly(), true)),
+        ("in place, back", &|| goes(in_place_slowly(), true)),
+        ("rolling, on", &|| goes(rolling_slowly(), false)),
     ]);
 }
