@@ -6,6 +6,7 @@ use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::deployment::names;
 use crate::facts::{Colour, Deployment};
+use crate::kind::fleet::Template;
 use crate::kind::preflight::Finding;
 use crate::rollout::decide::Intent;
 use crate::state::Snapshot;
@@ -65,6 +66,29 @@ pub(super) async fn lost(
         all.push(Lost { name: name.clone(), facts, finding });
     }
     Ok(all)
+}
+
+/// Takes the way back away from the releases under way on a live colour whose earlier launch source is gone, so
+/// that another release may take their place.
+///
+/// # Errors
+/// When AWS cannot be asked.
+pub(super) async fn without_origin(
+    cloud: &Cloud,
+    snapshot: &mut Snapshot,
+    goes: &dyn Fn(&str) -> bool,
+) -> Result<(), Error> {
+    let mut all = Vec::new();
+    for (name, facts) in snapshot.deployments.iter().filter(|(name, _)| goes(name)) {
+        let origin = facts.rollout.as_ref().filter(|one| facts.live == Some(one.to));
+        let Some(origin) = origin.and_then(|one| one.origin.as_ref()) else { continue };
+        if names::fleet(snapshot, name).gone(cloud, &Template::from(origin)).await?.is_some() {
+            all.push(name.clone());
+        }
+    }
+    let facts = snapshot.deployments.iter_mut().filter(|(name, _)| all.contains(name));
+    facts.filter_map(|(_, facts)| facts.rollout.as_mut()).for_each(|rollout| rollout.origin = None);
+    Ok(())
 }
 
 /// Tells whether the colour of a deployment stands by and nothing empties it at AWS when its time comes: the

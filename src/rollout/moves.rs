@@ -15,7 +15,7 @@ use crate::kind::{self, fleet::Standing};
 use crate::plan::{self, Basis, Made, Options, PlanError};
 use crate::rollout::adopt::{Adoption, NotAdopted, adopt};
 use crate::rollout::decide::{Intent, What, Wrong, decide};
-use crate::rollout::lost::{lost, unregistered, unscheduled};
+use crate::rollout::lost::{lost, unregistered, unscheduled, without_origin};
 use crate::rollout::preflight::{self, Ground};
 use crate::rollout::stage::{Acts, Setting};
 use crate::rollout::story::story;
@@ -127,6 +127,9 @@ pub(super) async fn moves(
         false => lost(cloud, &snapshot, &|name| goes(&program, name)).await?,
     };
     snapshot.deployments.extend(lost.iter().map(|one| (one.name.clone(), one.facts.clone())));
+    if options.supersede {
+        without_origin(cloud, &mut snapshot, &|name| goes(&program, name)).await?;
+    }
     let snapshot = &snapshot;
     if !adopted.is_empty() || !lost.is_empty() {
         program = stack.view(&snapshot.deployments);

@@ -107,8 +107,19 @@ where
         write(named).await?;
     }
     let first = was.values().all(|weight| *weight == 0);
+    if op.unawaited && !serves(op, &was).await? {
+        op.progress("no group with weight has a healthy target: no request is lost by the shift");
+        return finally(after.to_vec()).await;
+    }
     wait_until_healthy(op, &gaining, first).await.map_err(nothing_shifted)?;
     finally(after.to_vec()).await
+}
+
+/// Tells whether a group with weight has a healthy target.
+async fn serves(op: &Operation<'_>, weights: &Weights) -> Result<bool, Error> {
+    let weighted = weights.iter().filter(|(_, weight)| **weight > 0);
+    let all = try_join_all(weighted.map(|(arn, _)| targets(op, arn))).await?;
+    Ok(all.iter().flatten().any(Target::is_healthy))
 }
 
 /// Adds to the error of a wait before the shift what serves the requests now.

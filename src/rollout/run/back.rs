@@ -6,6 +6,7 @@ use super::{End, Failure, Rolling};
 use crate::address::Address;
 use crate::deployment::declaration::OnFailure;
 use crate::facts::{Colour, Course, Ending, Origin, Sizing, Stage};
+use crate::kind::fleet::Template;
 use crate::kind::shutdown::Shutdown;
 use crate::rollout::stage::{given_up, is_nobodys};
 use crate::rollout::verify::{Effect, Point};
@@ -25,7 +26,12 @@ impl Rolling<'_> {
             }
             None => reason,
         };
-        if self.stays(&failure) {
+        let no_origin = self.no_origin().await;
+        let reason = match &no_origin {
+            Some(gone) => format!("{reason}; there is no way back: {gone} is gone"),
+            None => reason,
+        };
+        if self.stays(&failure) || no_origin.is_some() {
             let held = Course::Held { reason: reason.clone() };
             return match self.change(|_, rollout| rollout.course = held).await {
                 Ok(()) => End::Held { release, reason },
@@ -37,6 +43,25 @@ impl Rolling<'_> {
             Err(Failure::Interrupted) => End::Interrupted { release },
             Err(error) => End::Stuck { release, error },
         }
+    }
+
+    /// The missing part of the launch source that the live colour would go back to, in words; `None` if there
+    /// is none, or no instance has to be launched from it. An answer that cannot be had changes nothing.
+    async fn no_origin(&self) -> Option<String> {
+        let (facts, _) = self.rollout().filter(|(_, rollout)| !rollout.is_back())?;
+        let (live, origin) = self.origin().filter(|(to, _)| facts.live == Some(*to))?;
+        let fleet = self.fleet(live).await.ok()?;
+        let origin = Template::from(&origin);
+        let stands = fleet.is_some_and(|fleet| {
+            let mut running = fleet.members.iter().filter(|member| !member.leaving());
+            fleet.template.as_ref() == Some(&origin)
+                && fleet.capacity_in_service() >= fleet.desired
+                && running.all(|member| member.template.as_ref() == Some(&origin))
+        });
+        if stands {
+            return None;
+        }
+        self.seam().gone(self.run.cloud, &origin).await.ok()?
     }
 
     /// Tells whether everything stays as it is after this failure, for a person to look at.

@@ -20,7 +20,7 @@ use crate::kit::wall_clock::WallClock;
 use crate::kit::wire::Wire;
 use crate::moto::lifecycle::everything;
 
-const STACK: &str = "ship.deploy";
+pub const STACK: &str = "ship.deploy";
 /// A command that makes more calls than this hangs.
 const MOST_CALLS: usize = 3000;
 /// One that makes none hangs too: on a machine however busy, it would have ended by then.
@@ -31,7 +31,7 @@ const PATIENCE: usize = 12;
 const FLAGS: [&str; 4] = ["--supersede", "--accept-drift", "--allow-outage", "--upgrade"];
 
 pub struct Operator {
-    product: Product,
+    pub product: Product,
     cloud: Cloud,
     runtime: tokio::runtime::Runtime,
     clock: WallClock,
@@ -217,6 +217,21 @@ impl Operator {
         self.kills += usize::from(killed && !hangs);
         self.cancels += usize::from(run.code == 4);
         broken(&run, hangs)
+    }
+
+    /// The command that ships another release, which is the one that is to be from then on.
+    pub fn next_release(&mut self) -> Vec<String> {
+        self.typed(Verb::Ship)
+    }
+
+    /// The same command again until the release is at its end; what is wrong then.
+    pub fn ends_well(&mut self) -> Option<String> {
+        self.told.clear();
+        let wrong = match self.converges() {
+            Ok(()) => self.judged().into_iter().next(),
+            Err(wrong) => Some(wrong),
+        };
+        wrong.map(|(fault, text)| format!("{fault:?}: {text}\n{}", self.said()))
     }
 
     /// Gives the command until there is nothing to do, with what its messages ask for.
