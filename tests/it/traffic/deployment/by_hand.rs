@@ -1,8 +1,9 @@
 //! What somebody changes past bgform holds no release up, and is told as long as it is there.
 
+use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use bgform::cloud::Cloud;
 
-use super::ends::with_group;
+use super::ends::{move_by_hand, with_group};
 use super::gone::Shop;
 use super::{Scene, canary, side_by_side};
 
@@ -37,11 +38,26 @@ fn a_colour_whose_instances_are_replaced() {
     wounded("  strategy \"rolling\" {\n    min_healthy = 50%\n  }\n");
 }
 
+/// Nobody answers: 1.0 has no instance and no image, and somebody has given weight to the empty colour.
+fn a_colour_that_serves_nobody() {
+    let (shop, own) = Shop::first("  strategy \"rolling\" {\n    min_healthy = 50%\n  }\n");
+    shop.deregister(&own);
+    with_group(&shop.product, "blue", async |cloud, name| {
+        for id in in_service(cloud, name).await {
+            cloud.ec2.terminate_instances().instance_ids(id).send().await.expect("it ends");
+        }
+    });
+    move_by_hand(&shop.product, 25, 75);
+    shop.apply_with("2.0", &shop.base, &["--accept-drift"]).exits(0).says("2.0 is live on");
+    shop.apply("2.0", &shop.base).exits(0).says("Nothing to do");
+}
+
 #[test]
 fn a_live_colour_that_cannot_come_up_again_holds_no_release_up() {
     side_by_side(&[
         ("left", &a_colour_that_is_left),
         ("replaced", &a_colour_whose_instances_are_replaced),
+        ("nobody", &a_colour_that_serves_nobody),
     ]);
 }
 
@@ -90,7 +106,7 @@ fn a_target_that_was_deregistered_is_told_until_it_is_registered_again() {
         let groups = cloud.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(name).send();
         let groups = groups.await.expect("groups");
         let arn = groups.auto_scaling_groups()[0].target_group_arns()[0].clone();
-        let target = aws_sdk_elasticloadbalancingv2::types::TargetDescription::builder().id(&id).build();
+        let target = TargetDescription::builder().id(&id).build();
         let gone = cloud.elbv2.deregister_targets().target_group_arn(&arn).targets(target).send();
         gone.await.expect("it is deregistered");
         command = format!("aws elbv2 register-targets --target-group-arn {arn} --targets Id={id}");
@@ -101,7 +117,7 @@ fn a_target_that_was_deregistered_is_told_until_it_is_registered_again() {
     let words: Vec<&str> = command.split_whitespace().collect();
     let (arn, id) = (words[4], words[6].trim_start_matches("Id="));
     with_group(&scene.product, "blue", async |cloud, _| {
-        let target = aws_sdk_elasticloadbalancingv2::types::TargetDescription::builder().id(id).build();
+        let target = TargetDescription::builder().id(id).build();
         let again = cloud.elbv2.register_targets().target_group_arn(arn).targets(target).send();
         again.await.expect("it is registered");
     });
@@ -126,7 +142,9 @@ fn a_retirement_that_was_deleted_is_scheduled_again() {
     };
     let [at] = actions()[..] else { panic!("one retirement") };
     let again = || {
-        scene.apply("2.0").exits(0).says("nothing empties blue, which stands by; it is scheduled again for");
+        let says = "nothing empties blue, which stands by; it is scheduled again for";
+        let run = scene.apply("2.0").exits(0).says(says);
+        assert!(!run.out.contains("Nothing to do"), "{}", run.out);
         assert_eq!(actions(), [at]);
         scene.stands("2.0");
     };

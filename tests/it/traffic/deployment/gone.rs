@@ -50,6 +50,10 @@ impl Shop {
     }
 
     pub fn apply(&self, release: &str, image: &str) -> Run {
+        self.apply_with(release, image, &[])
+    }
+
+    pub fn apply_with(&self, release: &str, image: &str, flags: &[&str]) -> Run {
         let images = "existing image \"hello\" {\n  owners      = [\"amazon\"]\n  name        = \"bgform-hello-*\"\n  \
                       most_recent = true\n}";
         assert!(GROUND.contains(images));
@@ -59,7 +63,9 @@ impl Shop {
         let web = web.replace("    health_check_grace_period = 5m\n", "    default_instance_warmup   = 0s\n");
         assert!(web.contains("warmup"));
         self.product.write(STACK, &format!("{ground}{web}"));
-        self.product.run(&["apply", STACK, "--auto-approve", "--var", &format!("release={release}")])
+        let release = format!("release={release}");
+        let words = ["apply", STACK, "--auto-approve", "--var", &release];
+        self.product.run(&[&words[..], flags].concat())
     }
 
     pub fn deregister(&self, image: &str) {

@@ -182,3 +182,39 @@ fn a_live_group_that_was_deleted_holds_no_way_back_up() {
         ("rolling, on", &|| goes(rolling_slowly(), false)),
     ]);
 }
+
+/// The version that the live colour would go back to was deleted: the release goes on, or another takes its
+/// place.
+#[test]
+fn a_release_without_a_way_back_goes_on_or_is_superseded() {
+    let without = || {
+        let scene = rolling_slowly();
+        let under = begun(&scene);
+        under.signal(Signal::KILL);
+        under.end();
+        with_group(&scene.product, "blue", async |cloud, _| {
+            let templates = cloud.ec2.describe_launch_templates().send().await.expect("templates");
+            let id = templates.launch_templates()[0].launch_template_id().expect("an id");
+            let delete = cloud.ec2.delete_launch_template_versions().launch_template_id(id).versions("1");
+            delete.send().await.expect("it is deleted");
+        });
+        scene
+    };
+    let goes_on = || {
+        let scene = without();
+        let run = scene.product.run(&["abort", STACK]);
+        println!("{}{}", run.out, run.err);
+        run.exits(6).says("there is no way back: version 1 of its launch template is gone");
+        scene.apply("2.0").exits(0);
+        scene.stands("2.0");
+    };
+    let is_superseded = || {
+        let scene = without();
+        scene.apply("3.0").exits(1).says("pass --supersede");
+        let words = Scene::arguments("3.0");
+        let words: Vec<&str> = words.iter().map(String::as_str).chain(["--supersede"]).collect();
+        scene.product.run(&words).exits(0).says("3.0 is live on blue");
+        scene.stands("3.0");
+    };
+    side_by_side(&[("on", &goes_on), ("superseded", &is_superseded)]);
+}
