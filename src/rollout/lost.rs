@@ -1,5 +1,5 @@
 //! Finds losses of a deployment that no step of a plan mends: a way back whose fleet was deleted and whose
-//! launch source is gone, and instances that were taken out of the traffic. Reads only.
+//! launch source is gone, and instances that get no traffic or cannot be launched again. Reads only.
 
 use crate::address::Address;
 use crate::cloud::Cloud;
@@ -59,7 +59,9 @@ pub(super) async fn lost(
         let finding = Finding {
             address,
             refuses: false,
-            message: format!("it was deleted, and {gone} is gone: there is no way back to {release} any more"),
+            message: format!(
+                "it was deleted, and {gone} is gone: there is no way back to {release} any more"
+            ),
             help: format!("it is made again without instances; to have {release} again, ship it anew"),
             page: PAGE,
         };
@@ -112,32 +114,51 @@ pub(super) async fn unscheduled(cloud: &Cloud, snapshot: &Snapshot, intent: &Int
     }
 }
 
-/// Looks, in each deployment that `goes` accepts, for instances of a colour with traffic that get no request.
+/// Looks for instances of a colour with traffic that get no request, and for a live colour that nothing is
+/// going to replace and that cannot launch the instances that it lacks.
 ///
 /// # Errors
 /// When AWS cannot be asked.
-pub(super) async fn unregistered(
+pub(super) async fn under_traffic(
     cloud: &Cloud,
     snapshot: &Snapshot,
-    goes: &dyn Fn(&str) -> bool,
+    intents: &[Intent],
 ) -> Result<Vec<Finding>, Error> {
     let mut all = Vec::new();
-    for (name, facts) in snapshot.deployments.iter().filter(|(name, _)| goes(name)) {
+    for Intent { name, facts, .. } in intents {
         let seam = names::fleet(snapshot, name);
         let of = |colour: Colour| {
             let address = Address::new(seam.kind(), name).with_key(colour.name());
             let record = snapshot.resources.get(&address)?;
-            Some((address, record.id.as_str()))
+            Some((colour, address, record.id.as_str()))
         };
-        let carries = |colour: &Colour| facts.live.is_some() && facts.weight(*colour) > 0;
+        let carries = |colour: &Colour| {
+            facts.live == Some(*colour) || (facts.live.is_some() && facts.weight(*colour) > 0)
+        };
         let fleets: Vec<_> = Colour::BOTH.into_iter().filter(carries).filter_map(of).collect();
         if fleets.is_empty() {
             continue;
         }
-        let ids: Vec<&str> = fleets.iter().map(|(_, id)| *id).collect();
+        let ids: Vec<&str> = fleets.iter().map(|(.., id)| *id).collect();
         let seen = seam.observe(cloud, &ids).await?;
-        for (address, id) in fleets {
+        for (colour, address, id) in fleets {
             let Some(fleet) = seen.get(id) else { continue };
+            let lacks = facts.rollout.is_none() && fleet.capacity_in_service() < fleet.desired;
+            if lacks
+                && facts.live == Some(colour)
+                && let Some(version) = &fleet.template
+                && let Some(gone) = seam.gone(cloud, version).await?
+            {
+                all.push(Finding {
+                    address: address.clone(),
+                    refuses: false,
+                    message: format!("{}, and {gone} is gone, so that it launches none", fleet.summary()),
+                    help: "ship a release from an image that is there; an `existing image` with `most_recent` is looked \
+                           up again with --upgrade"
+                        .to_owned(),
+                    page: PAGE,
+                });
+            }
             let found = seam.unregistered(cloud, fleet).await?;
             all.extend(found.map(|(message, help)| Finding {
                 address,

@@ -15,7 +15,7 @@ use crate::kind::{self, fleet::Standing};
 use crate::plan::{self, Basis, Made, Options, PlanError};
 use crate::rollout::adopt::{Adoption, NotAdopted, adopt};
 use crate::rollout::decide::{Intent, What, Wrong, decide};
-use crate::rollout::lost::{lost, unregistered, unscheduled, without_origin};
+use crate::rollout::lost::{lost, under_traffic, unscheduled, without_origin};
 use crate::rollout::preflight::{self, Ground};
 use crate::rollout::stage::{Acts, Setting};
 use crate::rollout::story::story;
@@ -50,7 +50,9 @@ impl Rollouts {
     /// Tells whether a deployment has work to do.
     pub(super) fn goes(intent: &Intent) -> bool {
         let pins = intent.facts.adopted.as_ref().is_some_and(|adopted| adopted.pin.is_some());
-        intent.facts.rollout.is_some() || matches!(intent.what, What::GiveUp | What::Adopt | What::Schedule) || pins
+        intent.facts.rollout.is_some()
+            || matches!(intent.what, What::GiveUp | What::Adopt | What::Schedule)
+            || pins
     }
 
     /// Tells whether a rollout begins by launching instances, because the release before has none left.
@@ -155,7 +157,8 @@ pub(super) async fn moves(
         {
             intent.raise_first();
         }
-        if intent.what == What::Nothing && !options.no_refresh && unscheduled(cloud, snapshot, intent).await? {
+        if intent.what == What::Nothing && !options.no_refresh && unscheduled(cloud, snapshot, intent).await?
+        {
             intent.what = What::Schedule;
         }
         idle.extend(seen.map(|seen| (intent.name.clone(), seen)));
@@ -198,7 +201,7 @@ pub(super) async fn moves(
     let mut findings = preflight::look(&ground, &intents).await?;
     findings.extend(lost.into_iter().map(|one| one.finding));
     if !options.no_refresh {
-        findings.extend(unregistered(cloud, snapshot, &goes).await?);
+        findings.extend(under_traffic(cloud, snapshot, &intents).await?);
     }
     if let Some(refusing) = findings.iter().find(|finding| finding.refuses) {
         let Finding { address, message, help, page, .. } = refusing;

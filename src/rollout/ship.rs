@@ -138,7 +138,10 @@ impl Work<'_> {
         for intent in ready.iter().filter(|intent| intent.what == What::Schedule) {
             let failed = |failure| Error::Refused {
                 code: "bgform::deployment::retire",
-                message: format!("the end of what stands by in `{}` was not scheduled: {failure}", intent.name),
+                message: format!(
+                    "the end of what stands by in `{}` was not scheduled: {failure}",
+                    intent.name
+                ),
                 help: "run the same command again".to_owned(),
             };
             standing::schedule_again(&stages, intent).await.map_err(failed)?;

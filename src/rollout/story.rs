@@ -157,7 +157,8 @@ fn without_rollout(intent: &Intent) -> Vec<String> {
     }
     if let (What::Schedule, Some(due)) = (intent.what, intent.facts.due()) {
         let (name, colour, at) = (&intent.name, due.colour, due.at);
-        let line = format!("{name}: nothing empties {colour}, which stands by; it is scheduled again for {at:.0}");
+        let line =
+            format!("{name}: nothing empties {colour}, which stands by; it is scheduled again for {at:.0}");
         return vec![line, String::new()];
     }
     let (declared, live) = (&intent.declaration.release, intent.facts.live);

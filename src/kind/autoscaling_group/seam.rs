@@ -137,11 +137,7 @@ impl Fleet for Groups {
         Box::pin(async move { ready(op, id, Wanted::HealthyTargets, limit).await.map(drop) })
     }
 
-    fn unregistered<'a>(
-        &'a self,
-        cloud: &'a Cloud,
-        fleet: &'a Standing,
-    ) -> Boxed<'a, Option<Refusal>> {
+    fn unregistered<'a>(&'a self, cloud: &'a Cloud, fleet: &'a Standing) -> Boxed<'a, Option<Refusal>> {
         Box::pin(ready::unregistered(cloud, fleet))
     }
 

@@ -227,6 +227,8 @@ impl Operator {
     /// The same command again until the release is at its end; what is wrong then.
     pub fn ends_well(&mut self) -> Option<String> {
         self.told.clear();
+        // Somebody may have paused it.
+        let _ = self.product.run(&["promote", STACK]);
         let wrong = match self.converges() {
             Ok(()) => self.judged().into_iter().next(),
             Err(wrong) => Some(wrong),

@@ -69,9 +69,9 @@ fn a_way_back_that_was_deleted_with_its_image_is_told_and_fails_no_apply() {
         delete.force_delete(true).send().await.expect("it is deleted");
     });
     shop.deregister(&own);
-    shop.apply("2.0", &shop.base).exits(0).says(&format!(
-        "it was deleted, and its image {own} is gone: there is no way back to 1.0 any more"
-    ));
+    shop.apply("2.0", &shop.base)
+        .exits(0)
+        .says(&format!("it was deleted, and its image {own} is gone: there is no way back to 1.0 any more"));
     shop.apply("2.0", &shop.base).exits(0).says("Nothing to do");
     shop.product.run(&["rollback", super::STACK]).exits(2).says("has had no release before 2.0");
     shop.apply("3.0", &shop.base).exits(0).says("3.0 is live on blue");
@@ -84,7 +84,8 @@ fn a_health_check_that_was_changed_by_hand_is_shown_and_put_back() {
     with_group(&scene.product, "blue", async |cloud, _| {
         let groups = cloud.elbv2.describe_target_groups().send().await.expect("groups");
         for group in groups.target_groups() {
-            let modify = cloud.elbv2.modify_target_group().target_group_arn(group.target_group_arn().unwrap());
+            let modify =
+                cloud.elbv2.modify_target_group().target_group_arn(group.target_group_arn().unwrap());
             modify.healthy_threshold_count(3).send().await.expect("it is changed");
         }
     });
@@ -158,4 +159,26 @@ fn a_retirement_that_was_deleted_is_scheduled_again() {
         delete.force_delete(true).send().await.expect("it is deleted");
     });
     again();
+}
+
+/// The release is live and its image gone: what lacks an instance is told with what mends it.
+#[test]
+fn a_live_release_that_cannot_be_launched_again_is_told() {
+    let (shop, own) = Shop::first("  strategy \"blue_green\" {\n    retire_after = 10m\n  }\n");
+    shop.apply("1.0", "own").exits(0).says("Nothing to do");
+    shop.deregister(&own);
+    with_group(&shop.product, "blue", async |cloud, name| {
+        let ids = in_service(cloud, name).await;
+        cloud.ec2.terminate_instances().instance_ids(&ids[0]).send().await.expect("it ends");
+        while in_service(cloud, name).await.contains(&ids[0]) {
+            bgform::clock::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    });
+    let gone = format!("and its image {own} is gone, so that it launches none");
+    shop.apply("1.0", "own")
+        .exits(0)
+        .says("1 of 2 in service")
+        .says(&gone)
+        .says("looked up again with --upgrade");
+    shop.apply("1.0", &shop.base).exits(0).says("1.0 is live on green");
 }

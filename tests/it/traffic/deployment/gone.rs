@@ -49,6 +49,7 @@ impl Shop {
         (shop, own)
     }
 
+    /// With this image, or the newest of the account's own as it was found at first.
     pub fn apply(&self, release: &str, image: &str) -> Run {
         self.apply_with(release, image, &[])
     }
@@ -57,7 +58,9 @@ impl Shop {
         let images = "existing image \"hello\" {\n  owners      = [\"amazon\"]\n  name        = \"bgform-hello-*\"\n  \
                       most_recent = true\n}";
         assert!(GROUND.contains(images));
-        let ground = GROUND.replace(images, &format!("existing image \"hello\" {{\n  id = \"{image}\"\n}}"));
+        let own = "  owners      = [\"self\"]\n  name        = \"own*\"\n  most_recent = true";
+        let which = if image == "own" { own.to_owned() } else { format!("  id = \"{image}\"") };
+        let ground = GROUND.replace(images, &format!("existing image \"hello\" {{\n{which}\n}}"));
         let web = deployment("web", "var.release", "/*", 10, self.strategy);
         // A refresh waits for no warm-up.
         let web = web.replace("    health_check_grace_period = 5m\n", "    default_instance_warmup   = 0s\n");
