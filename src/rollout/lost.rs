@@ -153,7 +153,7 @@ pub(super) async fn under_traffic(
                     address: address.clone(),
                     refuses: false,
                     message: format!("{}, and {gone} is gone, so that it launches none", fleet.summary()),
-                    help: "ship a release from an image that is there; an `existing image` with `most_recent` is looked \
+                    help: "ship another release, from an image that is there; an `existing image` with `most_recent` is looked \
                            up again with --upgrade"
                         .to_owned(),
                     page: PAGE,

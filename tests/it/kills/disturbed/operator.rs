@@ -238,7 +238,7 @@ impl Operator {
 
     /// Gives the command until there is nothing to do, with what its messages ask for.
     fn converges(&mut self) -> Result<(), (Fault, String)> {
-        let release = self.release.clone();
+        let mut release = self.release.clone();
         let mut flags: Vec<&str> = Vec::new();
         for _ in 0..PATIENCE {
             let (run, hangs) = self.give(&Self::apply(&release, &flags), Cut::Not, None);
@@ -248,6 +248,15 @@ impl Operator {
             let said = said.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
             let registered = self.runtime.block_on(hands::register_as_told(&self.cloud, &said));
             if run.code == 0 && registered {
+                continue;
+            }
+            // Another image, and where that is not it, another release.
+            if run.code == 0 && said.contains("so that it launches none") {
+                if flags.contains(&"--upgrade") {
+                    self.next_release();
+                    release.clone_from(&self.release);
+                }
+                flags = vec!["--upgrade"];
                 continue;
             }
             if run.code == 0 {
