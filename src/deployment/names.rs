@@ -50,14 +50,17 @@ pub fn fleet(snapshot: &Snapshot, deployment: &str) -> &'static dyn Fleet {
     kind::fleets().find(is_there).or_else(|| kind::fleets().next()).expect("a kind of fleet")
 }
 
-/// The live fleets and the routers of the rollouts under way. The stages of a rollout wait for the instances
-/// that it needs; those of the live fleet may never come up again, and must not hold up the release that
-/// replaces them.
+/// The fleets and the routers of the rollouts under way, first releases apart. The stages of a rollout wait
+/// for the instances that it needs; those of an earlier release may never come up again, and must not hold up
+/// the release that replaces them.
 pub fn under_way(snapshot: &Snapshot) -> BTreeSet<Address> {
     let mut all = BTreeSet::new();
     for (name, facts) in snapshot.deployments.iter().filter(|(_, facts)| facts.rollout.is_some()) {
-        let Some(live) = facts.live else { continue };
-        all.insert(Address::new(fleet(snapshot, name).kind(), name).with_key(live.name()));
+        if facts.live.is_none() {
+            continue;
+        }
+        let kind = fleet(snapshot, name).kind();
+        all.extend(Colour::BOTH.map(|colour| Address::new(kind, name).with_key(colour.name())));
         all.extend(routers(snapshot, name).into_iter().map(|(address, ..)| address.clone()));
     }
     all

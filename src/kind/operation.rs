@@ -114,8 +114,8 @@ pub struct Operation<'a> {
     pub way_back: bool,
     /// Whether other targets leave once those that it adds exist, which must be healthy by then.
     pub relieves: bool,
-    /// Whether the caller waits for instances itself, where it needs them: a change of a fleet's size does
-    /// not, nor does a shift of traffic that nobody serves.
+    /// Whether the caller waits for instances itself, where it needs them: a fleet that is made or whose size
+    /// changes does not, nor does a shift of traffic that nobody serves.
     pub unawaited: bool,
     /// Whether the previous operation on the same resource was cut short, and so were its waits.
     pub resumes: bool,

@@ -182,3 +182,30 @@ fn a_live_release_that_cannot_be_launched_again_is_told() {
         .says("looked up again with --upgrade");
     shop.apply("1.0", &shop.base).exits(0).says("1.0 is live on green");
 }
+
+/// 2.0 was cut short while it was raised, and its group deleted, and its image: 3.0 does not wait for it.
+#[test]
+fn a_release_that_was_given_up_and_deleted_holds_the_next_one_up_by_nothing() {
+    let (shop, own) = Shop::first("  strategy \"blue_green\" {\n    retire_after = 10m\n  }\n");
+    shop.write(&own);
+    let mut under = shop.product.begin(&["apply", super::STACK, "--auto-approve", "--var", "release=2.0"]);
+    let wanted = || {
+        let mut wanted = 0;
+        with_group(&shop.product, "green", async |cloud, name| {
+            let groups = cloud.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(name);
+            let groups = groups.send().await.expect("groups");
+            wanted = groups.auto_scaling_groups()[0].desired_capacity().unwrap_or_default();
+        });
+        wanted
+    };
+    under.until_so("a raise", || wanted() == 2);
+    under.signal(rustix::process::Signal::KILL);
+    under.end();
+    with_group(&shop.product, "green", async |cloud, name| {
+        let delete = cloud.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(name);
+        delete.force_delete(true).send().await.expect("it is deleted");
+    });
+    shop.deregister(&own);
+    shop.apply_with("3.0", &shop.base, &["--supersede"]).exits(0).says("3.0 is live on green");
+    shop.apply("3.0", &shop.base).exits(0).says("Nothing to do");
+}

@@ -55,6 +55,14 @@ impl Shop {
     }
 
     pub fn apply_with(&self, release: &str, image: &str, flags: &[&str]) -> Run {
+        self.write(image);
+        let release = format!("release={release}");
+        let words = ["apply", STACK, "--auto-approve", "--var", &release];
+        self.product.run(&[&words[..], flags].concat())
+    }
+
+    /// The stack with this image.
+    pub fn write(&self, image: &str) {
         let images = "existing image \"hello\" {\n  owners      = [\"amazon\"]\n  name        = \"bgform-hello-*\"\n  \
                       most_recent = true\n}";
         assert!(GROUND.contains(images));
@@ -66,9 +74,6 @@ impl Shop {
         let web = web.replace("    health_check_grace_period = 5m\n", "    default_instance_warmup   = 0s\n");
         assert!(web.contains("warmup"));
         self.product.write(STACK, &format!("{ground}{web}"));
-        let release = format!("release={release}");
-        let words = ["apply", STACK, "--auto-approve", "--var", &release];
-        self.product.run(&[&words[..], flags].concat())
     }
 
     pub fn deregister(&self, image: &str) {
