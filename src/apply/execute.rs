@@ -183,11 +183,12 @@ impl<'a> Shared<'a> {
         });
         let (operation, generation) = (begin.operation.clone(), begin.generation);
         self.append(Entry::Begin(begin)).await?;
-        let (Context { cloud, reporter, journal, way_back, shutdown, .. }, address) =
+        let (Context { cloud, reporter, journal, way_back, shutdown, unawaited, .. }, address) =
             (self.context, &step.address);
         Ok(Operation::new(cloud, address, operation, &self.stack, &self.lineage, *reporter)
             .of_generation(generation)
             .on_the_way_back(*way_back)
+            .awaited_by_the_caller(unawaited.contains(address))
             .relieving(step.traffic.relieves)
             .until(shutdown)
             .after_one_cut_short(step.record.as_ref().is_some_and(|record| record.unfinished))

@@ -7,6 +7,7 @@ mod recover;
 mod schedule;
 mod together;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::address::Address;
@@ -34,6 +35,9 @@ pub struct Context<'a> {
     pub parallelism: usize,
     /// Traffic leaves a failing group: it goes to another as soon as one of its targets is healthy.
     pub way_back: bool,
+    /// Fleets and routers whose instances the caller waits for itself, where it needs them: a fleet that is
+    /// made or whose size changes does not, nor does a shift of traffic that nobody serves.
+    pub unawaited: BTreeSet<Address>,
 }
 
 /// A step that was carried out.

@@ -123,12 +123,22 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, CliError> {
 /// Prints a whole plan for people: the rollouts, then the steps.
 pub fn print_plan(plan: &Plan, style: &Style) {
     report::out(&plan.rollouts.story());
-    out_painted(&render(&plan.resources, &plan.basis(), style));
+    out_painted(&resources(plan, style));
 }
 
 /// The same as a text without colours.
 pub fn text(plan: &Plan) -> String {
-    format!("{}{}", plan.rollouts.story(), render(&plan.resources, &plan.basis(), &Style { colour: false }))
+    format!("{}{}", plan.rollouts.story(), resources(plan, &Style { colour: false }))
+}
+
+/// The plan of the resources; nothing if only a deployment has work to do.
+fn resources(plan: &Plan, style: &Style) -> String {
+    let resources = &plan.resources;
+    let is_told = plan.rollouts.any() && resources.is_empty();
+    match is_told && resources.drift.is_empty() && resources.kept.is_empty() {
+        true => String::new(),
+        false => render(resources, &plan.basis(), style),
+    }
 }
 
 /// Operations that an earlier apply left open.

@@ -30,6 +30,8 @@ pub struct Lowered {
     pub routers: Vec<Address>,
     /// Attributes that keep their values on the resource at this address, if it exists.
     pub frozen: HashMap<Address, Vec<&'static str>>,
+    /// Those of them that keep the applied values: a live value that differs is somebody else's.
+    pub applied: HashMap<Address, Vec<&'static str>>,
     /// Launch attributes that keep their values on the fleet of a colour with a release.
     pub launched: HashMap<Address, Vec<&'static str>>,
     /// Attributes that scaling policies and retirements change: that they differ is no drift.
@@ -99,7 +101,9 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
         lowered.frozen.insert(at(seam.kind()), frozen);
         // A target group that carries traffic keeps its settings, whatever the strategy.
         if !follows || facts.live == Some(colour) {
-            lowered.frozen.insert(at(seam.targets()), settings_of(seam.targets()));
+            let settings = settings_of(seam.targets());
+            lowered.applied.insert(at(seam.targets()), settings.clone());
+            lowered.frozen.insert(at(seam.targets()), settings);
         }
     }
     let source = Address::new(seam.source(), &name.text);

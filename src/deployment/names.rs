@@ -50,6 +50,22 @@ pub fn fleet(snapshot: &Snapshot, deployment: &str) -> &'static dyn Fleet {
     kind::fleets().find(is_there).or_else(|| kind::fleets().next()).expect("a kind of fleet")
 }
 
+/// The fleets and the routers of the rollouts under way, first releases apart. The stages of a rollout wait
+/// for the instances that it needs; those of an earlier release may never come up again, and must not hold up
+/// the release that replaces them.
+pub fn under_way(snapshot: &Snapshot) -> BTreeSet<Address> {
+    let mut all = BTreeSet::new();
+    for (name, facts) in snapshot.deployments.iter().filter(|(_, facts)| facts.rollout.is_some()) {
+        if facts.live.is_none() {
+            continue;
+        }
+        let kind = fleet(snapshot, name).kind();
+        all.extend(Colour::BOTH.map(|colour| Address::new(kind, name).with_key(colour.name())));
+        all.extend(routers(snapshot, name).into_iter().map(|(address, ..)| address.clone()));
+    }
+    all
+}
+
 /// Tells whether the kind at an address can be a router.
 pub fn is_router(address: &Address) -> bool {
     kind::router(&address.kind).is_some()

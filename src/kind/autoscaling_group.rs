@@ -128,7 +128,9 @@ impl Kind for AutoscalingGroup {
             }
         }
         complete(op, &name, &spec).await?;
-        ready::ready(op, &name, ready::Wanted::of(op), spec.ready_timeout()).await?;
+        if !op.unawaited {
+            ready::ready(op, &name, ready::Wanted::of(op), spec.ready_timeout()).await?;
+        }
         Ok(name)
     }
 

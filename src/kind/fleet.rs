@@ -304,6 +304,12 @@ pub trait Fleet: Send + Sync {
         inputs
     }
 
+    /// The version in these inputs that members are launched from, if it is known.
+    fn launches(&self, inputs: &Object) -> Option<Template>;
+
+    /// Returns the inputs with this version in place of the one that members are launched from.
+    fn launching(&self, inputs: Object, version: &Template) -> Object;
+
     /// Maximum time for a member to come into service.
     fn ready_timeout(&self, inputs: &Object) -> Duration {
         match inputs.get("ready_timeout") {
@@ -329,6 +335,12 @@ pub trait Fleet: Send + Sync {
 
     /// Waits until the wanted capacity is in service and every member is a healthy target.
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()>;
+
+    /// Finds instances in service that get no request, because somebody has taken them out of the fleet's
+    /// target groups: the reason, and the command that puts them back. `None` if all are there.
+    fn unregistered<'a>(&'a self, _: &'a Cloud, _: &'a Standing) -> Boxed<'a, Option<Refusal>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// The reference's text about `adopt` for this fleet.
     fn adopts(&self) -> &'static str;

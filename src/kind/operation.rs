@@ -114,6 +114,9 @@ pub struct Operation<'a> {
     pub way_back: bool,
     /// Whether other targets leave once those that it adds exist, which must be healthy by then.
     pub relieves: bool,
+    /// Whether the caller waits for instances itself, where it needs them: a fleet that is made or whose size
+    /// changes does not, nor does a shift of traffic that nobody serves.
+    pub unawaited: bool,
     /// Whether the previous operation on the same resource was cut short, and so were its waits.
     pub resumes: bool,
     /// Ends its waits; `None` if the caller ends them.
@@ -170,6 +173,7 @@ impl<'a> Operation<'a> {
             reporter,
             way_back: false,
             relieves: false,
+            unawaited: false,
             resumes: false,
             shutdown: None,
             with: Vec::new(),
@@ -206,6 +210,11 @@ impl<'a> Operation<'a> {
     #[must_use]
     pub fn relieving(self, relieves: bool) -> Self {
         Self { relieves, ..self }
+    }
+
+    #[must_use]
+    pub fn awaited_by_the_caller(self, unawaited: bool) -> Self {
+        Self { unawaited, ..self }
     }
 
     #[must_use]

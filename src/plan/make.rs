@@ -369,11 +369,14 @@ impl Decide<'_> {
         Ok(outputs)
     }
 
-    /// Gives an ignored attribute its live value if it was ever declared. Otherwise it is the API's own
-    /// choice, and must not look later like one that the author removed.
+    /// Gives an ignored attribute its live value, or the applied one, if it was ever declared. Otherwise it is
+    /// the API's own choice, and must not look later like one that the author removed.
     fn ignore_changes(&self, address: &Address, record: &Record, before: &Object, inputs: &mut Object) {
         for name in self.program.kept_attributes(address) {
             match record.inputs.get(name).zip(before.get(name)) {
+                Some((declared, _)) if self.program.stays_as_applied(address, name) => {
+                    inputs.insert(name.to_owned(), declared.clone())
+                }
                 Some((declared, now)) => inputs.insert(name.to_owned(), declared_part(now, declared)),
                 None => inputs.shift_remove(name),
             };

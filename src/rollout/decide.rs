@@ -69,6 +69,8 @@ pub enum What {
     Abort,
     /// The standby colour is emptied before its time.
     Retire,
+    /// The standby colour's retirement is scheduled again: nothing empties it at AWS.
+    Schedule,
 }
 
 /// Why a deployment cannot go where its file says.

@@ -7,8 +7,9 @@
 //! - `deployment`: its name
 //! - `what`: `adopt` (what runs becomes its first release), `first`, `ship`, `back_to_standing` (the
 //!   release that stands by), `go_on`, `give_up` (the release under way goes back, since the live one
-//!   was planned), `pin` (what was adopted is to launch what it launches)
-//! - `release`: the label of the release on its way, null for `adopt` and `pin`
+//!   was planned), `pin` (what was adopted is to launch what it launches), `schedule` (the retirement
+//!   of the colour that stands by is scheduled again)
+//! - `release`: the label of the release on its way, null for `adopt`, `pin` and `schedule`
 //! - `to`: the colour that it goes to
 //! - `old`: what has the traffic now, or null
 //! - `old.release`: its label
@@ -135,6 +136,7 @@ fn what(intent: &Intent) -> &'static str {
         What::GiveUp => "give_up",
         What::Abort => "abort",
         What::Retire => "retire",
+        What::Schedule => "schedule",
     }
 }
 

@@ -13,6 +13,7 @@ mod document;
 mod fingerprint;
 pub mod gate;
 mod health;
+mod lost;
 pub mod mailbox;
 mod moves;
 mod order;

@@ -15,6 +15,7 @@ use crate::kind::{self, fleet::Standing};
 use crate::plan::{self, Basis, Made, Options, PlanError};
 use crate::rollout::adopt::{Adoption, NotAdopted, adopt};
 use crate::rollout::decide::{Intent, What, Wrong, decide};
+use crate::rollout::lost::{lost, under_traffic, unscheduled, without_origin};
 use crate::rollout::preflight::{self, Ground};
 use crate::rollout::stage::{Acts, Setting};
 use crate::rollout::story::story;
@@ -49,7 +50,9 @@ impl Rollouts {
     /// Tells whether a deployment has work to do.
     pub(super) fn goes(intent: &Intent) -> bool {
         let pins = intent.facts.adopted.as_ref().is_some_and(|adopted| adopted.pin.is_some());
-        intent.facts.rollout.is_some() || matches!(intent.what, What::GiveUp | What::Adopt) || pins
+        intent.facts.rollout.is_some()
+            || matches!(intent.what, What::GiveUp | What::Adopt | What::Schedule)
+            || pins
     }
 
     /// Tells whether a rollout begins by launching instances, because the release before has none left.
@@ -120,8 +123,17 @@ pub(super) async fn moves(
     };
     let mut adopted = adoptions(cloud, &program, snapshot, &known).await?;
     adopted.retain(|adoption| goes(&program, &adoption.name));
-    let snapshot = &with_adopted(snapshot, &adopted);
-    if !adopted.is_empty() {
+    let mut snapshot = with_adopted(snapshot, &adopted);
+    let lost = match options.no_refresh {
+        true => Vec::new(),
+        false => lost(cloud, &snapshot, &|name| goes(&program, name)).await?,
+    };
+    snapshot.deployments.extend(lost.iter().map(|one| (one.name.clone(), one.facts.clone())));
+    if options.supersede {
+        without_origin(cloud, &mut snapshot, &|name| goes(&program, name)).await?;
+    }
+    let snapshot = &snapshot;
+    if !adopted.is_empty() || !lost.is_empty() {
         program = stack.view(&snapshot.deployments);
         known.extend(plan::remembered_outputs(snapshot));
     }
@@ -144,6 +156,10 @@ pub(super) async fn moves(
             && healthy < carries.desired.unsigned_abs()
         {
             intent.raise_first();
+        }
+        if intent.what == What::Nothing && !options.no_refresh && unscheduled(cloud, snapshot, intent).await?
+        {
+            intent.what = What::Schedule;
         }
         idle.extend(seen.map(|seen| (intent.name.clone(), seen)));
         fleets.extend(carries.map(|fleet| (intent.name.clone(), fleet)));
@@ -182,7 +198,11 @@ pub(super) async fn moves(
     let known = &made.known;
     let steps = &made.plan.steps;
     let ground = Ground { cloud, program: &program, snapshot, known, steps, fleets: &fleets };
-    let findings = preflight::look(&ground, &intents).await?;
+    let mut findings = preflight::look(&ground, &intents).await?;
+    findings.extend(lost.into_iter().map(|one| one.finding));
+    if !options.no_refresh {
+        findings.extend(under_traffic(cloud, snapshot, &intents).await?);
+    }
     if let Some(refusing) = findings.iter().find(|finding| finding.refuses) {
         let Finding { address, message, help, page, .. } = refusing;
         return Err(Error::refused(

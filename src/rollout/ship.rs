@@ -135,6 +135,17 @@ impl Work<'_> {
                 None => ready.push(intent),
             }
         }
+        for intent in ready.iter().filter(|intent| intent.what == What::Schedule) {
+            let failed = |failure| Error::Refused {
+                code: "bgform::deployment::retire",
+                message: format!(
+                    "the end of what stands by in `{}` was not scheduled: {failure}",
+                    intent.name
+                ),
+                help: "run the same command again".to_owned(),
+            };
+            standing::schedule_again(&stages, intent).await.map_err(failed)?;
+        }
         ended.extend(run(&stages, &ready).await);
         for (intent, needs) in waiting {
             let under_way = self.journal.snapshot().deployments.get(&intent.name).cloned();
@@ -245,6 +256,7 @@ impl Work<'_> {
             shutdown: self.engine.shutdown,
             parallelism: self.engine.parallelism,
             way_back: false,
+            unawaited: names::under_way(&self.journal.snapshot()),
         };
         apply::apply(&context, known).await
     }

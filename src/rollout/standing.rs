@@ -151,6 +151,17 @@ pub async fn pause(run: &Run<'_>, intent: &Intent) -> Result<bool, Failure> {
     Ok(refreshes)
 }
 
+/// Has AWS empty the standby colour at its time again.
+///
+/// # Errors
+/// When the call fails, or the state cannot be written.
+pub async fn schedule_again(run: &Run<'_>, intent: &Intent) -> Result<(), Failure> {
+    let rolling = Rolling::new(run, &intent.name, &intent.declaration);
+    let Some(due) = rolling.facts().due().cloned() else { return Ok(()) };
+    rolling.announce("schedule", vec![Effect::Scheduled(due.colour)]);
+    rolling.schedule_again(&due).await
+}
+
 /// Empties the standby colour now. Returns whether it was empty already, judged by its running instances,
 /// since the facts may hold a retirement that failed or was cut short.
 ///

@@ -155,6 +155,12 @@ fn without_rollout(intent: &Intent) -> Vec<String> {
         );
         return vec![line, String::new()];
     }
+    if let (What::Schedule, Some(due)) = (intent.what, intent.facts.due()) {
+        let (name, colour, at) = (&intent.name, due.colour, due.at);
+        let line =
+            format!("{name}: nothing empties {colour}, which stands by; it is scheduled again for {at:.0}");
+        return vec![line, String::new()];
+    }
     let (declared, live) = (&intent.declaration.release, intent.facts.live);
     let label = live.and_then(|live| Some((live, &intent.facts.releases.get(&live)?.label)));
     if let (What::Nothing, Some((colour, label))) = (intent.what, label)

@@ -37,6 +37,8 @@ pub(super) struct Lowered {
     routers: HashMap<String, Vec<Address>>,
     /// Attributes of a deployment's colours that keep their values, by address.
     pub frozen: HashMap<Address, Vec<&'static str>>,
+    /// Those of them that keep the applied values, and not the live ones.
+    pub applied: HashMap<Address, Vec<&'static str>>,
     /// Launch attributes that keep their values on fleets of colours with a release.
     pub launched: HashMap<Address, Vec<&'static str>>,
     /// Attributes of theirs that scaling policies and retirements change.
@@ -68,6 +70,7 @@ impl Lowered {
             given.extend(lowered.given.into_iter().map(|given| (name.clone(), given)));
             all.routers.insert(text.clone(), lowered.routers);
             all.frozen.extend(lowered.frozen);
+            all.applied.extend(lowered.applied);
             all.launched.extend(lowered.launched);
             all.others.extend(lowered.others);
         }

@@ -176,6 +176,15 @@ impl<'p> View<'p> {
         ignored.chain(self.lowered.frozen.get(address).into_iter().flatten().copied()).collect()
     }
 
+    /// Tells whether a kept attribute keeps the applied value: the author ignores no changes of it, and nobody
+    /// but bgform changes it rightly.
+    pub fn stays_as_applied(&self, address: &Address, attribute: &str) -> bool {
+        let declared = self.resource(address);
+        let mut ignored = declared.into_iter().flat_map(|one| &one.ignore_changes);
+        let mut applied = self.lowered.applied.get(address).into_iter().flatten();
+        applied.any(|name| *name == attribute) && !ignored.any(|name| name.text == attribute)
+    }
+
     /// Launch attributes that keep their values on a colour's fleet: a missing fleet is created again with
     /// its earlier values, not with the file's current ones.
     pub fn launched_again(&self, address: &Address) -> &[&'static str] {

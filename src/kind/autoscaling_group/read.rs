@@ -129,7 +129,7 @@ fn seconds(seconds: Option<i32>) -> Value {
 }
 
 /// A template in the form of a resolved reference: its `id` and `latest_version`.
-fn template_value(template: Template) -> Value {
+pub(super) fn template_value(template: Template) -> Value {
     let version = match template.number() {
         Some(number) => Value::Number(number as f64),
         None => Value::string(template.version),

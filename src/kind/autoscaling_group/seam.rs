@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::ready::{Wanted, ready};
 use super::spec::{Refresh, Spec};
-use super::{adoption, group, pin_to, refresh, retirement, roll, standby};
+use super::{adoption, group, pin_to, read, ready, refresh, retirement, roll, standby};
 use crate::cloud::Cloud;
 use crate::kind::Boxed;
 use crate::kind::fleet::{Fleet, Pace, Refusal, Replaced, Rested, Shape, Standing, Template};
@@ -53,6 +53,15 @@ impl Fleet for Groups {
         &SHAPE
     }
 
+    fn launches(&self, inputs: &Object) -> Option<Template> {
+        Spec::of(inputs).ok()?.template().ok()
+    }
+
+    fn launching(&self, mut inputs: Object, version: &Template) -> Object {
+        inputs.insert(SHAPE.source.to_owned(), read::template_value(version.clone()));
+        inputs
+    }
+
     fn observe<'a>(&'a self, cloud: &'a Cloud, ids: &'a [&'a str]) -> Boxed<'a, BTreeMap<String, Standing>> {
         Box::pin(async move {
             let groups = group::observe(cloud, ids).await?;
@@ -75,6 +84,10 @@ impl Fleet for Groups {
 
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()> {
         Box::pin(async move { ready(op, id, Wanted::HealthyTargets, limit).await.map(drop) })
+    }
+
+    fn unregistered<'a>(&'a self, cloud: &'a Cloud, fleet: &'a Standing) -> Boxed<'a, Option<Refusal>> {
+        Box::pin(ready::unregistered(cloud, fleet))
     }
 
     fn adopts(&self) -> &'static str {

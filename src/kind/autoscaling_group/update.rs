@@ -77,7 +77,7 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
         None if replace => roll::roll(op, group, &after.template()?, after.ready_timeout()).await?,
         None => {}
     }
-    if update.touches_any(SIZES) || (op.resumes && !op.way_back) {
+    if !op.unawaited && (update.touches_any(SIZES) || (op.resumes && !op.way_back)) {
         ready(op, group, Wanted::of(op), after.ready_timeout()).await?;
     }
     Ok(())

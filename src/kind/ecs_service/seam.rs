@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::ready::{Wanted, ready};
-use super::{scaling, service, update};
+use super::spec::Spec;
+use super::{read, scaling, service, update};
 use crate::cloud::Cloud;
 use crate::kind::Boxed;
 use crate::kind::fleet::{Fleet, Refusal, Shape, Standing, Template};
@@ -59,6 +60,15 @@ impl Fleet for Services {
 
     fn shape(&self) -> &'static Shape {
         &SHAPE
+    }
+
+    fn launches(&self, inputs: &Object) -> Option<Template> {
+        Spec::of(inputs).ok().map(|spec| spec.template())
+    }
+
+    fn launching(&self, mut inputs: Object, version: &Template) -> Object {
+        inputs.insert(SHAPE.source.to_owned(), read::template_value(version.clone()));
+        inputs
     }
 
     fn observe<'a>(&'a self, cloud: &'a Cloud, ids: &'a [&'a str]) -> Boxed<'a, BTreeMap<String, Standing>> {

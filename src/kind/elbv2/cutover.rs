@@ -107,8 +107,15 @@ where
         write(named).await?;
     }
     let first = was.values().all(|weight| *weight == 0);
-    wait_until_healthy(op, &gaining, first).await.map_err(nothing_shifted)?;
+    wait_until_healthy(op, &gaining, first, Some(&was)).await.map_err(nothing_shifted)?;
     finally(after.to_vec()).await
+}
+
+/// Tells whether a group with weight has a healthy target.
+async fn serves(op: &Operation<'_>, weights: &Weights) -> Result<bool, Error> {
+    let weighted = weights.iter().filter(|(_, weight)| **weight > 0);
+    let all = try_join_all(weighted.map(|(arn, _)| targets(op, arn))).await?;
+    Ok(all.iter().flatten().any(Target::is_healthy))
 }
 
 /// Adds to the error of a wait before the shift what serves the requests now.
@@ -128,21 +135,33 @@ fn nothing_shifted(error: Error) -> Error {
 pub async fn wait_for_first(op: &Operation<'_>, actions: &[Action]) -> Result<(), Error> {
     let groups = weights(actions);
     let groups: Vec<_> = groups.into_iter().filter(|(_, weight)| *weight > 0).map(|(arn, _)| arn).collect();
-    wait_until_healthy(op, &groups, true).await
+    wait_until_healthy(op, &groups, true, None).await
 }
 
 /// Waits until every registered target of each group is healthy. A group without targets is an error, unless
 /// this is `first`, when no client is served yet. On the way back one healthy target is enough: the requests
-/// come from a group in worse health.
-async fn wait_until_healthy(op: &Operation<'_>, groups: &[String], first: bool) -> Result<(), Error> {
+/// come from a group in worse health. If the caller waits itself, and no group with weight in `was` has a
+/// healthy target, no request is lost by a shift now.
+async fn wait_until_healthy(
+    op: &Operation<'_>,
+    groups: &[String],
+    first: bool,
+    was: Option<&Weights>,
+) -> Result<(), Error> {
     if groups.is_empty() {
         return Ok(());
     }
+    let is_free = || async {
+        match was.filter(|_| op.unawaited) {
+            Some(was) => Ok(!serves(op, was).await?),
+            None => Ok::<_, Error>(false),
+        }
+    };
     let look = || async {
         let all = try_join_all(groups.iter().map(|arn| targets(op, arn))).await?;
         let mut waiting = Vec::new();
         for (arn, targets) in groups.iter().zip(all) {
-            if targets.is_empty() && !first {
+            if targets.is_empty() && !first && !is_free().await? {
                 return Err(Error::failed(
                     format!("target group `{}` is to get traffic and has no targets", name_in(arn)),
                     "attach an Auto Scaling group with a capacity of at least 1 to it, or register its instances \
@@ -156,6 +175,7 @@ async fn wait_until_healthy(op: &Operation<'_>, groups: &[String], first: bool) 
         }
         Ok(match waiting.as_slice() {
             [] => Poll::Ready(()),
+            _ if is_free().await? => Poll::Ready(()),
             waiting => Poll::Pending(waiting.join("; ")),
         })
     };

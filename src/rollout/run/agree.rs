@@ -9,14 +9,15 @@ use super::{Failure, Rolling, Run};
 use crate::address::Address;
 use crate::apply::{self, Context};
 use crate::deployment::names;
-use crate::facts::Colour;
+use crate::facts::{Colour, Origin};
+use crate::kind::fleet::Template;
 use crate::kind::operation::Operation;
 use crate::kind::shutdown::Shutdown;
 use crate::plan::{self, Basis, Options, Part};
 use crate::rollout::records;
 use crate::rollout::verify::Effect;
 use crate::stack::{Known, View};
-use crate::state::{Change, Entry};
+use crate::state::{Change, Entry, Record};
 
 impl Rolling<'_> {
     /// Makes these resources agree with the facts.
@@ -27,6 +28,15 @@ impl Rolling<'_> {
     /// The same. `acting` says whether the caller is a stage that changes the live colour.
     pub async fn agree_as(&self, addresses: &BTreeSet<Address>, acting: bool) -> Result<(), Failure> {
         self.agree_under(addresses, self.run.shutdown, false, acting).await
+    }
+
+    /// Enters the origin as the launch source of the colour's group in the state: the group is gone, and is
+    /// made again with the release that it had.
+    pub async fn launches_again(&self, colour: Colour, origin: &Origin) -> Result<(), Failure> {
+        let (address, Some(record)) = (self.fleet_of(colour), self.record(colour)) else { return Ok(()) };
+        let inputs = self.seam().launching(record.inputs.clone(), &Template::from(origin));
+        let change = Change::Put { address, record: Record { inputs, ..record } };
+        Ok(self.run.journal.append(Entry::Fact { change }).await?)
     }
 
     /// Enters the current launch source of the colour's group in the state, after a way back that went past
@@ -132,6 +142,7 @@ impl Rolling<'_> {
             shutdown,
             parallelism: self.run.parallelism,
             way_back,
+            unawaited: names::under_way(&self.run.journal.snapshot()),
         };
         let mut outcome = apply::apply(&context, known).await?;
         self.run.made.lock().unwrap_or_else(PoisonError::into_inner).append(&mut outcome.done);

@@ -6,6 +6,7 @@ use super::{End, Failure, Rolling};
 use crate::address::Address;
 use crate::deployment::declaration::OnFailure;
 use crate::facts::{Colour, Course, Ending, Origin, Sizing, Stage};
+use crate::kind::fleet::Template;
 use crate::kind::shutdown::Shutdown;
 use crate::rollout::stage::{given_up, is_nobodys};
 use crate::rollout::verify::{Effect, Point};
@@ -25,7 +26,12 @@ impl Rolling<'_> {
             }
             None => reason,
         };
-        if self.stays(&failure) {
+        let no_origin = self.no_origin().await;
+        let reason = match &no_origin {
+            Some(gone) => format!("{reason}; there is no way back: {gone} is gone"),
+            None => reason,
+        };
+        if self.stays(&failure) || no_origin.is_some() {
             let held = Course::Held { reason: reason.clone() };
             return match self.change(|_, rollout| rollout.course = held).await {
                 Ok(()) => End::Held { release, reason },
@@ -37,6 +43,25 @@ impl Rolling<'_> {
             Err(Failure::Interrupted) => End::Interrupted { release },
             Err(error) => End::Stuck { release, error },
         }
+    }
+
+    /// The missing part of the launch source that the live colour would go back to, in words; `None` if there
+    /// is none, or no instance has to be launched from it. An answer that cannot be had changes nothing.
+    async fn no_origin(&self) -> Option<String> {
+        let (facts, _) = self.rollout().filter(|(_, rollout)| !rollout.is_back())?;
+        let (live, origin) = self.origin().filter(|(to, _)| facts.live == Some(*to))?;
+        let fleet = self.fleet(live).await.ok()?;
+        let origin = Template::from(&origin);
+        let stands = fleet.is_some_and(|fleet| {
+            let mut running = fleet.members.iter().filter(|member| !member.leaving());
+            fleet.template.as_ref() == Some(&origin)
+                && fleet.capacity_in_service() >= fleet.desired
+                && running.all(|member| member.template.as_ref() == Some(&origin))
+        });
+        if stands {
+            return None;
+        }
+        self.seam().gone(self.run.cloud, &origin).await.ok()?
     }
 
     /// Tells whether everything stays as it is after this failure, for a person to look at.
@@ -68,14 +93,21 @@ impl Rolling<'_> {
         let course = Course::Back { reason: reason.to_owned(), asked: ending == Ending::Aborted };
         self.change(|_, rollout| rollout.course = course).await?;
         let in_one_colour = facts.live == Some(rollout.to);
-        if in_one_colour && rollout.origin.is_some() {
+        let origin = rollout.origin.as_ref().filter(|_| in_one_colour);
+        if origin.is_some() {
             self.tell(&format!("{} goes back to the release that it had: {reason}", rollout.to));
         }
-        for (place, stage) in rollout.stages.iter().enumerate().take(rollout.at + 1).rev() {
+        // Of a fleet that somebody has deleted, nothing runs that could be undone.
+        let lost = match origin {
+            Some(origin) if self.fleet(rollout.to).await?.is_none() => Some(origin),
+            _ => None,
+        };
+        let begun = rollout.stages.iter().enumerate().take(rollout.at + 1);
+        for (place, stage) in begun.rev().filter(|_| lost.is_none()) {
             self.undo(stage, place).await?;
         }
         match in_one_colour {
-            true => self.end_in_one_colour(rollout.to, reason, ending).await,
+            true => self.end_in_one_colour(rollout.to, lost, reason, ending).await,
             false => self.end_of_two(reason, ending).await,
         }
     }
@@ -124,10 +156,22 @@ impl Rolling<'_> {
     }
 
     /// Ends the way back of a release in the same colour, once the live colour launches its earlier release
-    /// again.
-    async fn end_in_one_colour(&self, live: Colour, reason: &str, ending: Ending) -> Result<(), Failure> {
+    /// again. `lost` is its earlier launch source if its fleet is gone.
+    async fn end_in_one_colour(
+        &self,
+        live: Colour,
+        lost: Option<&Origin>,
+        reason: &str,
+        ending: Ending,
+    ) -> Result<(), Failure> {
         self.announce("the way back", vec![Effect::Replaced(live)]);
-        self.learn_what_launches(live).await?;
+        match lost {
+            None => self.learn_what_launches(live).await?,
+            Some(origin) => {
+                self.tell(&format!("{live} is gone; the next apply makes it again with that release"));
+                self.launches_again(live, origin).await?;
+            }
+        }
         self.change_facts(|facts| {
             facts.size(live, Sizing::File);
             facts.give_up(ending, Some(reason.to_owned()));

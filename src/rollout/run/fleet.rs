@@ -79,10 +79,11 @@ impl Rolling<'_> {
         self.seam().ready_timeout(&self.record(colour).map(|record| record.inputs).unwrap_or_default())
     }
 
-    /// The colour's fleet as AWS shows it now; `None` if it is gone.
+    /// The colour's fleet as AWS shows it now; `None` if it is gone or takes no more changes.
     pub async fn fleet(&self, colour: Colour) -> Result<Option<Standing>, Failure> {
         let Some(record) = self.record(colour) else { return Ok(None) };
-        Ok(self.seam().observe(self.run.cloud, &[&record.id]).await?.remove(&record.id))
+        let mut seen = self.seam().observe(self.run.cloud, &[&record.id]).await?;
+        Ok(seen.remove(&record.id).filter(|fleet| !fleet.deleting))
     }
 
     /// The fleet's id.
@@ -167,6 +168,13 @@ impl Rolling<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Has AWS empty the colour at its time again, where the schedule was deleted.
+    pub async fn schedule_again(&self, due: &Retirement) -> Result<(), Failure> {
+        let address = self.fleet_of(due.colour);
+        let op = self.changes(Effect::Scheduled(due.colour), &address)?;
+        Ok(self.seam().retire_at(&op, &self.group(due.colour), due.at).await?)
     }
 
     /// Calls off the retirement of the colour at AWS.

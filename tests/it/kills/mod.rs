@@ -8,6 +8,7 @@
 //! | `BGFORM_KILLS=all cargo test --test it kills:: -- --nocapture` | every call at all three moments |
 //! | `BGFORM_KILLS=seed:42:2000 cargo test --test it kills::seeded -- --nocapture` | 2000 kills in stories that the seed makes: several in a row, with faults on top; a fourth number is the story to begin with |
 //! | `BGFORM_KILLS=seed:42:1000 cargo test --test it kills::disturbed -- --nocapture` | the same of releases, with changes by hand, deletions and a clock that jumps between the kills |
+//! | `BGFORM_KILLS=seed:42:200 cargo test --test it kills::unheard -- --nocapture` | 200 canaries with another command in the middle, signals, and outputs that nobody reads |
 
 use crate::kit::wire::Moment;
 
@@ -19,6 +20,7 @@ mod neighbours;
 mod region;
 mod seeded;
 mod story;
+mod unheard;
 
 const MOMENTS: [Moment; 3] = [Moment::BeforeIt, Moment::BeforeItsAnswer, Moment::AfterItsAnswer];
 

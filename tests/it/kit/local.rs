@@ -12,6 +12,8 @@ use bgform::sandbox::state::{Network, State};
 use bgform::sandbox::{Options, Sandbox};
 use tokio::sync::oneshot;
 
+use crate::kit::product::program;
+
 /// The key of the tests' sandboxes, which moto takes too.
 pub fn key() -> Key {
     Key::new("test", "test")
@@ -61,7 +63,7 @@ impl Local {
             clock,
             pace: Pace::default(),
             faults: faults.clone(),
-            program: PathBuf::from(env!("CARGO_BIN_EXE_bgform")),
+            program: program(),
             key: key(),
         };
         let (started, endpoint) = mpsc::channel();

@@ -16,6 +16,12 @@ use crate::kit::local::{Local, key};
 use crate::kit::moto::Moto;
 use crate::kit::wire::{Counted, Moment, Wire};
 
+/// The binary that is tried: the one beside the tests, or a copy that no build takes away.
+pub fn program() -> PathBuf {
+    let other = std::env::var_os("BGFORM_TRIED").map(PathBuf::from);
+    other.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_bgform")))
+}
+
 /// How a run of the binary ended.
 #[derive(Debug)]
 pub struct Run {
@@ -151,7 +157,7 @@ impl Product {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bgform"));
+        let mut command = Command::new(program());
         command
             .args(args)
             .current_dir(self.folder.path())

@@ -2,15 +2,16 @@
 //! ends as it does with a reader, and without a panic.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use clap::CommandFactory;
 
 use super::daemon::Sandboxed;
+use crate::kit::product::Product;
 
 /// Where the output of a command goes.
 #[derive(Debug, Clone, Copy)]
-enum Outlet {
+pub enum Outlet {
     Read,
     /// `>&-`
     Closed,
@@ -21,7 +22,7 @@ enum Outlet {
 }
 
 /// The commands that a person can type, each with what it needs: arguments that clap requires are `x`.
-fn leaves(command: &clap::Command, path: &[String], found: &mut Vec<Vec<String>>) {
+pub fn leaves(command: &clap::Command, path: &[String], found: &mut Vec<Vec<String>>) {
     let inner: Vec<_> = command.get_subcommands().filter(|one| !one.is_hide_set()).collect();
     for one in &inner {
         leaves(one, &[path, &[one.get_name().to_owned()]].concat(), found);
@@ -35,27 +36,37 @@ fn leaves(command: &clap::Command, path: &[String], found: &mut Vec<Vec<String>>
     }
 }
 
-/// How it ended, and what it said on the other outlet.
-fn ended(product: &Sandboxed, arguments: &[&str], outlet: Outlet) -> (Option<i32>, String) {
-    let mut command = product.0.command(arguments);
+/// The command under way, with this outlet.
+pub fn begun(product: &Product, arguments: &[&str], outlet: Outlet, errors: Stdio) -> Child {
+    let mut command = product.command(arguments);
     if matches!(outlet, Outlet::Closed) {
         let mut shell = Command::new("sh");
         shell.args(["-c", "exec \"$0\" \"$@\" >&-"]).arg(command.get_program()).args(arguments).env_clear();
         shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        shell.current_dir(product.0.folder.path()).stdin(Stdio::null());
+        shell.current_dir(product.folder.path()).stdin(Stdio::null());
         command = shell;
     }
     let out = match outlet {
         Outlet::Full => Stdio::from(std::fs::File::options().write(true).open("/dev/full").expect("Linux")),
-        _ => Stdio::piped(),
+        Outlet::Closed => Stdio::null(),
+        Outlet::Read | Outlet::OneLine => Stdio::piped(),
     };
-    let mut child = command.stdout(out).stderr(Stdio::piped()).spawn().expect("it runs");
-    if let (Outlet::OneLine, Some(out)) =
-        (outlet, child.stdout.take_if(|_| matches!(outlet, Outlet::OneLine)))
-    {
-        let _ = BufReader::with_capacity(1, out).read_line(&mut String::new());
+    let mut child = command.stdout(out).stderr(errors).spawn().expect("it runs");
+    if let Some(mut out) = child.stdout.take() {
+        // The pipe breaks where the reader has had its line.
+        std::thread::spawn(move || match outlet {
+            Outlet::OneLine => {
+                let _ = BufReader::with_capacity(1, out).read_line(&mut String::new());
+            }
+            _ => drop(std::io::copy(&mut out, &mut std::io::sink())),
+        });
     }
-    let output = child.wait_with_output().expect("it ends");
+    child
+}
+
+/// How it ended, and what it said on the other outlet.
+fn ended(product: &Sandboxed, arguments: &[&str], outlet: Outlet) -> (Option<i32>, String) {
+    let output = begun(&product.0, arguments, outlet, Stdio::piped()).wait_with_output().expect("it ends");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 

@@ -191,23 +191,25 @@ pub async fn change(cloud: &Cloud, hand: Hand, number: u32) -> Option<String> {
     }
 }
 
-/// Whoever deregistered a target registers it again: nothing else does.
-pub async fn register_again(cloud: &Cloud) {
-    let there = There::now(cloud).await;
-    for group in &there.groups {
-        let in_service = group
-            .instances()
-            .iter()
-            .filter(|one| one.lifecycle_state().is_some_and(|state| state.as_str() == "InService"));
-        let targets: Vec<_> = in_service
-            .map(|one| TargetDescription::builder().set_id(one.instance_id().map(str::to_owned)).build())
-            .collect();
-        for arn in group.target_group_arns().iter().filter(|_| !targets.is_empty()) {
-            let register = cloud.elbv2.register_targets().target_group_arn(arn);
+/// Registers targets again as the text says it: whether it says so.
+pub async fn register_as_told(cloud: &Cloud, said: &str) -> bool {
+    let mut told = false;
+    for command in said.split("aws elbv2 register-targets ").skip(1) {
+        let mut words = command.split(['`', ';']).next().unwrap_or_default().split_whitespace();
+        let (Some("--target-group-arn"), Some(arn), Some("--targets")) =
+            (words.next(), words.next(), words.next())
+        else {
+            panic!("no command: {command}");
+        };
+        let ids = words.filter_map(|word| word.strip_prefix("Id="));
+        for id in ids {
+            let target = TargetDescription::builder().id(id).build();
             // An instance may be ending by now.
-            let _ = register.set_targets(Some(targets.clone())).send().await;
+            let _ = cloud.elbv2.register_targets().target_group_arn(arn).targets(target).send().await;
+            told = true;
         }
     }
+    told
 }
 
 /// An image of the account's own.

@@ -116,7 +116,7 @@ fn idle(group: &AutoScalingGroup, actions: &[&ScheduledUpdateGroupAction], now: 
     }
 }
 
-/// Tags are those of the file. Health checks are a part of a release: those of a live colour stay as they are.
+/// Tags and health checks are those of the file, which every release has.
 async fn settings(cloud: &Cloud, there: &There, wrong: &mut Complaints) {
     for group in &there.targets {
         let arn = group.target_group_arn().unwrap_or_default();
@@ -125,6 +125,10 @@ async fn settings(cloud: &Cloud, there: &There, wrong: &mut Complaints) {
         let service = tags.iter().find(|tag| tag.key() == Some("service")).and_then(|tag| tag.value());
         if service != Some("ship") || !tags.iter().any(|tag| tag.key() == Some("bgform:stack")) {
             wrong.push((Fault::Wrong, format!("{arn} is tagged {tags:?}")));
+        }
+        let check = (group.healthy_threshold_count(), group.health_check_interval_seconds());
+        if check != (Some(2), Some(5)) {
+            wrong.push((Fault::Wrong, format!("{arn} is checked {check:?}")));
         }
     }
 }

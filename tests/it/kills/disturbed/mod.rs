@@ -7,10 +7,10 @@ use std::sync::Mutex;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-mod acts;
+pub(super) mod acts;
 mod hands;
 mod judge;
-mod operator;
+pub(super) mod operator;
 
 use super::life::SPEED;
 use super::seeded::{Told, stories};

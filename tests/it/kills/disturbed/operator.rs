@@ -20,7 +20,7 @@ use crate::kit::wall_clock::WallClock;
 use crate::kit::wire::Wire;
 use crate::moto::lifecycle::everything;
 
-const STACK: &str = "ship.deploy";
+pub const STACK: &str = "ship.deploy";
 /// A command that makes more calls than this hangs.
 const MOST_CALLS: usize = 3000;
 /// One that makes none hangs too: on a machine however busy, it would have ended by then.
@@ -31,7 +31,7 @@ const PATIENCE: usize = 12;
 const FLAGS: [&str; 4] = ["--supersede", "--accept-drift", "--allow-outage", "--upgrade"];
 
 pub struct Operator {
-    product: Product,
+    pub product: Product,
     cloud: Cloud,
     runtime: tokio::runtime::Runtime,
     clock: WallClock,
@@ -219,10 +219,26 @@ impl Operator {
         broken(&run, hangs)
     }
 
+    /// The command that ships another release, which is the one that is to be from then on.
+    pub fn next_release(&mut self) -> Vec<String> {
+        self.typed(Verb::Ship)
+    }
+
+    /// The same command again until the release is at its end; what is wrong then.
+    pub fn ends_well(&mut self) -> Option<String> {
+        self.told.clear();
+        // Somebody may have paused it.
+        let _ = self.product.run(&["promote", STACK]);
+        let wrong = match self.converges() {
+            Ok(()) => self.judged().into_iter().next(),
+            Err(wrong) => Some(wrong),
+        };
+        wrong.map(|(fault, text)| format!("{fault:?}: {text}\n{}", self.said()))
+    }
+
     /// Gives the command until there is nothing to do, with what its messages ask for.
     fn converges(&mut self) -> Result<(), (Fault, String)> {
-        self.runtime.block_on(hands::register_again(&self.cloud));
-        let release = self.release.clone();
+        let mut release = self.release.clone();
         let mut flags: Vec<&str> = Vec::new();
         for _ in 0..PATIENCE {
             let (run, hangs) = self.give(&Self::apply(&release, &flags), Cut::Not, None);
@@ -230,6 +246,19 @@ impl Operator {
             // Messages are wrapped.
             let said = format!("{} {}", run.out, run.err);
             let said = said.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+            let registered = self.runtime.block_on(hands::register_as_told(&self.cloud, &said));
+            if run.code == 0 && registered {
+                continue;
+            }
+            // Another image, and where that is not it, another release.
+            if run.code == 0 && said.contains("so that it launches none") {
+                if flags.contains(&"--upgrade") {
+                    self.next_release();
+                    release.clone_from(&self.release);
+                }
+                flags = vec!["--upgrade"];
+                continue;
+            }
             if run.code == 0 {
                 flags.clear();
                 let plan = ["plan", STACK, "--detailed-exitcode", "--var", &format!("release={release}")];

@@ -6,17 +6,26 @@ use super::{GROUND, STACK, deployment};
 use crate::kit::product::{Product, Run};
 use crate::kit::wire::is_read;
 
-struct Shop {
-    product: Product,
+pub(super) struct Shop {
+    pub product: Product,
     runtime: tokio::runtime::Runtime,
     strategy: &'static str,
+    /// The region's image.
+    pub base: String,
 }
 
 impl Shop {
     /// 1.0 from an image of its own, and 2.0 from the region's.
-    fn of(strategy: &'static str) -> (Self, String) {
+    pub fn of(strategy: &'static str) -> (Self, String) {
+        let (shop, own) = Self::first(strategy);
+        shop.apply("2.0", &shop.base).exits(0);
+        (shop, own)
+    }
+
+    /// 1.0 alone.
+    pub fn first(strategy: &'static str) -> (Self, String) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let shop = Self { product: Product::on_sandbox(&[]), runtime, strategy };
+        let mut shop = Self { product: Product::on_sandbox(&[]), runtime, strategy, base: String::new() };
         let (base, own) = shop.runtime.block_on(async {
             let ec2 = shop.product.cloud().await.ec2;
             let images = ec2.describe_images().owners("amazon").send().await.expect("images");
@@ -35,25 +44,39 @@ impl Shop {
             }
             (base, own)
         });
+        shop.base = base;
         shop.apply("1.0", &own).exits(0);
-        shop.apply("2.0", &base).exits(0);
         (shop, own)
     }
 
-    fn apply(&self, release: &str, image: &str) -> Run {
+    /// With this image, or the newest of the account's own as it was found at first.
+    pub fn apply(&self, release: &str, image: &str) -> Run {
+        self.apply_with(release, image, &[])
+    }
+
+    pub fn apply_with(&self, release: &str, image: &str, flags: &[&str]) -> Run {
+        self.write(image);
+        let release = format!("release={release}");
+        let words = ["apply", STACK, "--auto-approve", "--var", &release];
+        self.product.run(&[&words[..], flags].concat())
+    }
+
+    /// The stack with this image.
+    pub fn write(&self, image: &str) {
         let images = "existing image \"hello\" {\n  owners      = [\"amazon\"]\n  name        = \"bgform-hello-*\"\n  \
                       most_recent = true\n}";
         assert!(GROUND.contains(images));
-        let ground = GROUND.replace(images, &format!("existing image \"hello\" {{\n  id = \"{image}\"\n}}"));
+        let own = "  owners      = [\"self\"]\n  name        = \"own*\"\n  most_recent = true";
+        let which = if image == "own" { own.to_owned() } else { format!("  id = \"{image}\"") };
+        let ground = GROUND.replace(images, &format!("existing image \"hello\" {{\n{which}\n}}"));
         let web = deployment("web", "var.release", "/*", 10, self.strategy);
         // A refresh waits for no warm-up.
         let web = web.replace("    health_check_grace_period = 5m\n", "    default_instance_warmup   = 0s\n");
         assert!(web.contains("warmup"));
         self.product.write(STACK, &format!("{ground}{web}"));
-        self.product.run(&["apply", STACK, "--auto-approve", "--var", &format!("release={release}")])
     }
 
-    fn deregister(&self, image: &str) {
+    pub fn deregister(&self, image: &str) {
         self.runtime.block_on(async {
             let ec2 = self.product.cloud().await.ec2;
             ec2.deregister_image().image_id(image).send().await.expect("it goes");

@@ -9,6 +9,7 @@ use crate::kit::product::{Product, Run, Under};
 mod adopted;
 mod anytime;
 mod asked;
+mod by_hand;
 mod clocks;
 mod commands;
 mod cut_short;

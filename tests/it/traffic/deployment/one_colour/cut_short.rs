@@ -10,8 +10,9 @@ use rustix::process::Signal;
 
 use super::{begun, in_place, in_place_slowly, none_failed, rolling, rolling_slowly, side_by_side};
 use crate::kit::wire::Moment;
-use crate::traffic::deployment::Scene;
 use crate::traffic::deployment::cut_short::{Cut, SIGNALS, cut, goes_on};
+use crate::traffic::deployment::ends::{rule_of, with_group};
+use crate::traffic::deployment::{STACK, Scene};
 
 /// Ships a release after the other, each cut short at another point.
 fn converges(scene: &Scene, points: &[Cut]) {
@@ -149,4 +150,71 @@ fn a_way_back_on_the_live_colour_that_is_cut_short_is_gone_to_its_end() {
         ("in place killed", &|| ends(in_place_slowly(), back, Signal::KILL)),
         ("in place interrupted", &|| ends(in_place_slowly(), back, Signal::TERM)),
     ]);
+}
+
+/// Nothing is left to be turned round where the group was deleted: the release before is launched again.
+#[test]
+fn a_live_group_that_was_deleted_holds_no_way_back_up() {
+    let goes = |scene: Scene, abort: bool| {
+        let under = begun(&scene);
+        under.signal(Signal::KILL);
+        under.end();
+        let (rule, _) = rule_of(&scene.product);
+        with_group(&scene.product, "blue", async |cloud, name| {
+            cloud.elbv2.delete_rule().rule_arn(&rule).send().await.expect("it is deleted");
+            let delete = cloud.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(name);
+            delete.force_delete(true).send().await.expect("it is deleted");
+        });
+        if abort {
+            let run = scene.product.run(&["abort", STACK]);
+            println!("{}{}", run.out, run.err);
+            run.exits(0).says("2.0 was taken back");
+            scene.apply("1.0").exits(0);
+            scene.stands("1.0");
+        } else {
+            scene.apply("2.0").exits(0);
+            scene.stands("2.0");
+        }
+    };
+    side_by_side(&[
+        ("rolling, back", &|| goes(rolling_slowly(), true)),
+        ("in place, back", &|| goes(in_place_slowly(), true)),
+        ("rolling, on", &|| goes(rolling_slowly(), false)),
+    ]);
+}
+
+/// The version that the live colour would go back to was deleted: the release goes on, or another takes its
+/// place.
+#[test]
+fn a_release_without_a_way_back_goes_on_or_is_superseded() {
+    let without = || {
+        let scene = rolling_slowly();
+        let under = begun(&scene);
+        under.signal(Signal::KILL);
+        under.end();
+        with_group(&scene.product, "blue", async |cloud, _| {
+            let templates = cloud.ec2.describe_launch_templates().send().await.expect("templates");
+            let id = templates.launch_templates()[0].launch_template_id().expect("an id");
+            let delete = cloud.ec2.delete_launch_template_versions().launch_template_id(id).versions("1");
+            delete.send().await.expect("it is deleted");
+        });
+        scene
+    };
+    let goes_on = || {
+        let scene = without();
+        let run = scene.product.run(&["abort", STACK]);
+        println!("{}{}", run.out, run.err);
+        run.exits(6).says("there is no way back: version 1 of its launch template is gone");
+        scene.apply("2.0").exits(0);
+        scene.stands("2.0");
+    };
+    let is_superseded = || {
+        let scene = without();
+        scene.apply("3.0").exits(1).says("pass --supersede");
+        let words = Scene::arguments("3.0");
+        let words: Vec<&str> = words.iter().map(String::as_str).chain(["--supersede"]).collect();
+        scene.product.run(&words).exits(0).says("3.0 is live on blue");
+        scene.stands("3.0");
+    };
+    side_by_side(&[("on", &goes_on), ("superseded", &is_superseded)]);
 }
