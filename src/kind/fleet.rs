@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Boxed;
+use super::elbv2;
 use super::operation::Operation;
 use crate::cloud::Cloud;
 use crate::facts::{Origin, Sizing};
@@ -336,10 +337,10 @@ pub trait Fleet: Send + Sync {
     /// Waits until the wanted capacity is in service and every member is a healthy target.
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()>;
 
-    /// Finds instances in service that get no request, because somebody has taken them out of the fleet's
+    /// Finds members in service that get no request, because somebody has taken them out of the fleet's
     /// target groups: the reason, and the command that puts them back. `None` if all are there.
-    fn unregistered<'a>(&'a self, _: &'a Cloud, _: &'a Standing) -> Boxed<'a, Option<Refusal>> {
-        Box::pin(std::future::ready(Ok(None)))
+    fn unregistered<'a>(&'a self, cloud: &'a Cloud, fleet: &'a Standing) -> Boxed<'a, Option<Refusal>> {
+        Box::pin(elbv2::health::unregistered(cloud, fleet, self.members()))
     }
 
     /// The reference's text about `adopt` for this fleet.

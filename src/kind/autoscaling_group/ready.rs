@@ -10,9 +10,8 @@ use aws_sdk_autoscaling::types::{Activity, ScalingActivityStatusCode};
 use super::group::{Group, observe_one};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
-use crate::kind::elbv2::health::{Health, targets, told};
+use crate::kind::elbv2::health::told;
 use crate::kind::elbv2::name_in;
-use crate::kind::fleet::{Refusal, Standing};
 use crate::kind::operation::{Operation, Poll};
 
 /// Failed launches since the wait began after which the wait fails.
@@ -168,34 +167,6 @@ pub async fn unhealthy_targets(
     let more = unfit.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
     Ok((!unfit.is_empty()).then(|| format!("{shown}{more} in target group `{}`", name_in(arn))))
-}
-
-/// Finds in-service instances that somebody has deregistered from the group's target groups. The group
-/// registers an instance once, when it enters service, and neither registers it again nor replaces it
-/// (<https://docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html>).
-pub async fn unregistered(cloud: &Cloud, fleet: &Standing) -> Result<Option<Refusal>, Error> {
-    let (mut told, mut commands) = (Vec::new(), Vec::new());
-    for arn in &fleet.target_groups {
-        let registered = match targets(cloud, arn).await {
-            Err(error) if error.is_not_found() => continue,
-            answer => answer?,
-        };
-        let is_there = |id: &str| {
-            registered.iter().any(|one| one.id.as_deref() == Some(id) && one.health != Health::Draining)
-        };
-        let serving = fleet.members.iter().filter(|member| member.in_service());
-        let left: Vec<&str> = serving.map(|member| member.id.as_str()).filter(|id| !is_there(id)).collect();
-        if left.is_empty() {
-            continue;
-        }
-        told.push(format!("{} in target group `{}`", left.join(", "), name_in(arn)));
-        let ids: String = left.iter().map(|id| format!(" Id={id}")).collect();
-        commands.push(format!("`aws elbv2 register-targets --target-group-arn {arn} --targets{ids}`"));
-    }
-    Ok((!told.is_empty()).then(|| {
-        let message = format!("no request reaches instances that were deregistered: {}", told.join("; "));
-        (message, format!("to register them again: {}", commands.join(" and ")))
-    }))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::ready::{Wanted, ready};
 use super::spec::{Refresh, Spec};
-use super::{adoption, group, pin_to, read, ready, refresh, retirement, roll, standby};
+use super::{adoption, group, pin_to, read, refresh, retirement, roll, standby};
 use crate::cloud::Cloud;
 use crate::kind::Boxed;
 use crate::kind::fleet::{Fleet, Pace, Refusal, Replaced, Rested, Shape, Standing, Template};
@@ -84,10 +84,6 @@ impl Fleet for Groups {
 
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()> {
         Box::pin(async move { ready(op, id, Wanted::HealthyTargets, limit).await.map(drop) })
-    }
-
-    fn unregistered<'a>(&'a self, cloud: &'a Cloud, fleet: &'a Standing) -> Boxed<'a, Option<Refusal>> {
-        Box::pin(ready::unregistered(cloud, fleet))
     }
 
     fn adopts(&self) -> &'static str {

@@ -77,7 +77,7 @@ fn live(one: &t::Service, bounds: Option<Bounds>, wanted: &Wanted<'_>) -> Live {
 }
 
 /// A revision in the form of a resolved reference: `id` and `revision`.
-fn template_value(template: Template) -> Value {
+pub(super) fn template_value(template: Template) -> Value {
     let number = template.number().map_or(Value::Null, |number| Value::Number(number as f64));
     crate::object! { "id" => template.id, "revision" => number }
 }

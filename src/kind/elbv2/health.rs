@@ -2,9 +2,10 @@
 
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
 
-use super::SERVICE;
+use super::{SERVICE, name_in};
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
+use crate::kind::fleet::{Refusal, Standing};
 
 /// One registered target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,35 @@ pub async fn targets(cloud: &Cloud, target_group: &str) -> Result<Vec<Target>, E
     let send = || cloud.elbv2.describe_target_health().target_group_arn(target_group).send();
     let answer = cloud.read(SERVICE, "DescribeTargetHealth", send).await?;
     Ok(answer.target_health_descriptions().iter().map(Target::of).collect())
+}
+
+/// Finds in-service members that somebody has deregistered from the fleet's target groups. An Auto Scaling
+/// group registers an instance once, when it enters service, and neither registers it again nor replaces it
+/// (<https://docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html>).
+pub async fn unregistered(cloud: &Cloud, fleet: &Standing, members: &str) -> Result<Option<Refusal>, Error> {
+    let (mut told, mut commands) = (Vec::new(), Vec::new());
+    for arn in &fleet.target_groups {
+        let registered = match targets(cloud, arn).await {
+            Err(error) if error.is_not_found() => continue,
+            answer => answer?,
+        };
+        let is_there = |id: &str| {
+            registered.iter().any(|one| one.id.as_deref() == Some(id) && one.health != Health::Draining)
+        };
+        let serving = fleet.members.iter().filter(|member| member.in_service());
+        let left: Vec<&str> =
+            serving.map(|member| member.target.as_str()).filter(|id| !is_there(id)).collect();
+        if left.is_empty() {
+            continue;
+        }
+        told.push(format!("{} in target group `{}`", left.join(", "), name_in(arn)));
+        let ids: String = left.iter().map(|id| format!(" Id={id}")).collect();
+        commands.push(format!("`aws elbv2 register-targets --target-group-arn {arn} --targets{ids}`"));
+    }
+    Ok((!told.is_empty()).then(|| {
+        let message = format!("no request reaches {members} that were deregistered: {}", told.join("; "));
+        (message, format!("to register them again: {}", commands.join(" and ")))
+    }))
 }
 
 impl Target {

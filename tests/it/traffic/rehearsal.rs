@@ -229,6 +229,7 @@ cases! {
     a_rehearsal_of_shop_goes_through_the_stages_of_its_apply: "shop.deploy",
     a_rehearsal_of_canary_goes_through_the_stages_of_its_apply: "canary.deploy",
     a_rehearsal_of_tcp_goes_through_the_stages_of_its_apply: "tcp.deploy",
+    a_rehearsal_of_ecs_goes_through_the_stages_of_its_apply: "ecs.deploy",
 }
 
 #[test]
