@@ -77,15 +77,14 @@ pub async fn ready(op: &Operation<'_>, arn: &str, wanted: Wanted, limit: Duratio
     .await
 }
 
-/// Why the deployment will not succeed, if that is known.
+/// Why the deployment will not succeed, if that is known. A service that is to be empty needs no deployment.
 fn broken(service: &Service, failed: &[String]) -> Option<String> {
-    let primary = service.primary()?;
-    let state = primary.rollout_state().map(t::DeploymentRolloutState::as_str).unwrap_or_default();
+    let primary = service.primary().filter(|_| service.desired > 0)?;
     let told = |count: usize| {
         let last = failed.last().map(|last| format!("; the last one: {last}")).unwrap_or_default();
         format!("{}, and {count} tasks ended{last}", service.summary())
     };
-    if state == "FAILED" {
+    if service.has_failed() {
         let reason = primary.rollout_state_reason().unwrap_or("no reason was given");
         return Some(format!(
             "{}; {reason}",

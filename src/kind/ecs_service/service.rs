@@ -60,6 +60,11 @@ impl Service {
     pub fn primary(&self) -> Option<&t::Deployment> {
         self.described.deployments().iter().find(|one| one.status() == Some("PRIMARY"))
     }
+
+    /// Tells whether the circuit breaker has ended its newest deployment.
+    pub fn has_failed(&self) -> bool {
+        self.primary().and_then(t::Deployment::rollout_state) == Some(&t::DeploymentRolloutState::Failed)
+    }
 }
 
 /// `family:revision` in the ARN of a revision.

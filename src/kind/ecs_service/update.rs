@@ -59,7 +59,9 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
     }
     let deployed = update.touches_any(DEPLOYED);
     if deployed || update.touches_any(SETTINGS) || count != service.desired {
-        change(op, &update, count).await?;
+        // A deployment that the circuit breaker has ended starts no task any more, whatever the count (developer
+        // guide, deployment-circuit-breaker).
+        change(op, &update, count, service.has_failed() && count > 0).await?;
     }
     if grows {
         bounds().await?;
@@ -86,7 +88,12 @@ async fn there(op: &Operation<'_>, arn: &str) -> Result<Service, Error> {
     })
 }
 
-async fn change(op: &Operation<'_>, update: &Update<'_, Spec>, count: i32) -> Result<(), Error> {
+async fn change(
+    op: &Operation<'_>,
+    update: &Update<'_, Spec>,
+    count: i32,
+    anew: bool,
+) -> Result<(), Error> {
     let (arn, after) = (update.id, &update.after);
     let touches = |name: &str| update.touches(name);
     let (network, strategy) = (after.network()?, after.strategy()?);
@@ -102,7 +109,7 @@ async fn change(op: &Operation<'_>, update: &Update<'_, Spec>, count: i32) -> Re
         .set_task_definition(touches("task_definition").then(|| after.task_definition.named()))
         .set_capacity_provider_strategy(provides.then_some(strategy))
         // A strategy alone begins no deployment ([model] UpdateServiceRequest, capacityProviderStrategy).
-        .set_force_new_deployment(provides.then_some(true))
+        .set_force_new_deployment((provides || anew).then_some(true))
         .set_platform_version(
             touches("platform_version").then(|| after.platform_version().unwrap_or("LATEST").to_owned()),
         )

@@ -131,7 +131,7 @@ fn what_cannot_be_emptied_is_told() {
     for _ in 0..2 {
         type_in(&scene, &["retire", "--now"])
             .exits(6)
-            .says("and 2 run on: its process Terminate is suspended");
+            .says("2 instances still run, and none should: its process Terminate is suspended");
         type_in(&scene, &["status"])
             .exits(0)
             .says("was to be retired, 2 still run")
