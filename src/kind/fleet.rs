@@ -8,6 +8,8 @@ use jiff::Timestamp;
 
 use super::Boxed;
 use super::operation::Operation;
+use super::preflight::Finding;
+use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::facts::{Origin, Sizing};
 use crate::state::Record;
@@ -276,8 +278,13 @@ pub trait Fleet: Send + Sync {
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()>;
 
     /// Finds instances in service that get no request, because somebody has taken them out of the fleet's
-    /// target groups: the reason, and the command that puts them back. `None` if all are there.
-    fn unregistered<'a>(&'a self, _: &'a Cloud, _: &'a Standing) -> Boxed<'a, Option<Refusal>> {
+    /// target groups; the help is the command that puts them back. `None` if all are there.
+    fn unregistered<'a>(
+        &'a self,
+        _: &'a Cloud,
+        _: &'a Standing,
+        _at: &'a Address,
+    ) -> Boxed<'a, Option<Finding>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 

@@ -8,15 +8,20 @@ use std::time::Duration;
 use aws_sdk_autoscaling::types::{Activity, ScalingActivityStatusCode};
 
 use super::group::{Group, observe_one};
+use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::{Error, Service};
 use crate::kind::elbv2::health::{Health, targets, told};
 use crate::kind::elbv2::name_in;
-use crate::kind::fleet::{Refusal, Standing};
+use crate::kind::fleet::Standing;
 use crate::kind::operation::{Operation, Poll};
+use crate::kind::preflight::Finding;
 
 /// Failed launches since the wait began after which the wait fails.
 const FAILURES: usize = 3;
+/// The page about the registration of a group's instances.
+const REGISTERED: &str =
+    "https://docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html";
 /// Targets that are listed in a message.
 const SHOWN: usize = 5;
 
@@ -179,8 +184,8 @@ pub async fn unhealthy_targets(
 
 /// Finds in-service instances that somebody has deregistered from the group's target groups. The group
 /// registers an instance once, when it enters service, and neither registers it again nor replaces it
-/// (<https://docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html>).
-pub async fn unregistered(cloud: &Cloud, fleet: &Standing) -> Result<Option<Refusal>, Error> {
+/// ([`REGISTERED`]).
+pub async fn unregistered(cloud: &Cloud, fleet: &Standing, at: &Address) -> Result<Option<Finding>, Error> {
     let (mut told, mut commands) = (Vec::new(), Vec::new());
     for arn in &fleet.target_groups {
         let registered = match targets(cloud, arn).await {
@@ -199,9 +204,12 @@ pub async fn unregistered(cloud: &Cloud, fleet: &Standing) -> Result<Option<Refu
         let ids: String = left.iter().map(|id| format!(" Id={id}")).collect();
         commands.push(format!("`aws elbv2 register-targets --target-group-arn {arn} --targets{ids}`"));
     }
-    Ok((!told.is_empty()).then(|| {
-        let message = format!("no request reaches instances that were deregistered: {}", told.join("; "));
-        (message, format!("to register them again: {}", commands.join(" and ")))
+    Ok((!told.is_empty()).then(|| Finding {
+        address: at.clone(),
+        refuses: false,
+        message: format!("no request reaches instances that were deregistered: {}", told.join("; ")),
+        help: format!("to register them again: {}", commands.join(" and ")),
+        page: REGISTERED,
     }))
 }
 

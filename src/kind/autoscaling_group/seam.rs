@@ -9,12 +9,14 @@ use jiff::Timestamp;
 use super::ready::{Wanted, ready};
 use super::spec::{Refresh, Spec};
 use super::{adoption, group, pin_to, read, ready, refresh, retirement, roll, standby};
+use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::facts::Sizing;
 use crate::kind::Boxed;
 use crate::kind::fleet::{Fleet, Pace, Refusal, Replaced, Rested, Shape, Standing, Template};
 use crate::kind::launch_template;
 use crate::kind::operation::Operation;
+use crate::kind::preflight::Finding;
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -137,8 +139,13 @@ impl Fleet for Groups {
         Box::pin(async move { ready(op, id, Wanted::HealthyTargets, limit).await.map(drop) })
     }
 
-    fn unregistered<'a>(&'a self, cloud: &'a Cloud, fleet: &'a Standing) -> Boxed<'a, Option<Refusal>> {
-        Box::pin(ready::unregistered(cloud, fleet))
+    fn unregistered<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        fleet: &'a Standing,
+        at: &'a Address,
+    ) -> Boxed<'a, Option<Finding>> {
+        Box::pin(ready::unregistered(cloud, fleet, at))
     }
 
     fn adopts(&self) -> &'static str {
