@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use super::Boxed;
 use super::elbv2;
 use super::operation::Operation;
+use super::preflight::Finding;
+use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::facts::{Origin, Sizing};
 use crate::state::Record;
@@ -338,9 +340,14 @@ pub trait Fleet: Send + Sync {
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()>;
 
     /// Finds members in service that get no request, because somebody has taken them out of the fleet's
-    /// target groups: the reason, and the command that puts them back. `None` if all are there.
-    fn unregistered<'a>(&'a self, cloud: &'a Cloud, fleet: &'a Standing) -> Boxed<'a, Option<Refusal>> {
-        Box::pin(elbv2::health::unregistered(cloud, fleet, self.members()))
+    /// target groups; the help is the command that puts them back. `None` if all are there.
+    fn unregistered<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        fleet: &'a Standing,
+        at: &'a Address,
+    ) -> Boxed<'a, Option<Finding>> {
+        Box::pin(elbv2::health::unregistered(cloud, fleet, self.members(), at))
     }
 
     /// The reference's text about `adopt` for this fleet.

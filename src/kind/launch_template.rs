@@ -225,8 +225,10 @@ async fn live_template(cloud: &Cloud, template: &Template, one: &Wanted<'_>) -> 
         last.outputs.get("latest_version") == Some(&Value::from(latest))
             && last.outputs.contains_key("versions")
     });
-    let (mut inputs, versions) = match known {
-        Some(last) => (last.inputs.clone(), last.outputs.get("versions").cloned().unwrap_or_default()),
+    let (mut inputs, latest, versions) = match known {
+        Some(last) => {
+            (last.inputs.clone(), latest, last.outputs.get("versions").cloned().unwrap_or_default())
+        }
         None => {
             let mut versions = versions::all(cloud, id).await?;
             versions.sort_by_key(LaunchTemplateVersion::version_number);
@@ -235,7 +237,9 @@ async fn live_template(cloud: &Cloud, template: &Template, one: &Wanted<'_>) -> 
             // bgform's own setting; the default if the state does not have it.
             inputs.insert("keep_versions".to_owned(), 5.into());
             carry_over(&mut inputs, one, &["keep_versions"]);
-            (inputs, Value::List(versions.iter().map(version_output).collect()))
+            // The newest one may have been deleted, and nothing can be launched from it.
+            let there = versions.last().and_then(LaunchTemplateVersion::version_number);
+            (inputs, there.unwrap_or(latest), Value::List(versions.iter().map(version_output).collect()))
         }
     };
     inputs.insert("name".to_owned(), template.launch_template_name().into());

@@ -14,10 +14,6 @@ use crate::state::Snapshot;
 /// The page about what becomes of instances and groups whose image is deregistered.
 const PAGE: &str = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html";
 
-/// The page about the registration of a group's instances.
-const REGISTERED: &str =
-    "https://docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html";
-
 /// A deployment without a way back, as it stands from now on.
 #[derive(Debug)]
 pub(super) struct Lost {
@@ -159,14 +155,7 @@ pub(super) async fn under_traffic(
                     page: PAGE,
                 });
             }
-            let found = seam.unregistered(cloud, fleet).await?;
-            all.extend(found.map(|(message, help)| Finding {
-                address,
-                refuses: false,
-                message,
-                help,
-                page: REGISTERED,
-            }));
+            all.extend(seam.unregistered(cloud, fleet, &address).await?);
         }
     }
     Ok(all)

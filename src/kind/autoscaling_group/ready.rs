@@ -79,7 +79,9 @@ pub async fn ready(
             && (fleet.judged_by_targets || judged_anyway)
         {
             for target_group in &fleet.target_groups {
-                if let Some(seen) = unhealthy_targets(op.cloud, &fleet, target_group, beside).await? {
+                if let Some(seen) =
+                    unhealthy_targets(op.cloud, &fleet, target_group, beside, op.way_back).await?
+                {
                     if seen.contains(" unhealthy ") {
                         why().clone_from(&seen);
                     }
@@ -139,12 +141,14 @@ async fn failed_activities(cloud: &Cloud, name: &str) -> Result<Vec<(String, Str
 }
 
 /// The in-service instances that are not healthy targets, one after another. A target group that no listener
-/// uses checks no target (`unused`), and so delays nothing.
+/// uses checks no target (`unused`), and so delays nothing. On the `way_back`, one that somebody has
+/// deregistered delays nothing either: nothing but a person registers it again.
 pub async fn unhealthy_targets(
     cloud: &Cloud,
     fleet: &Group,
     arn: &str,
     beside: &BTreeSet<String>,
+    way_back: bool,
 ) -> Result<Option<String>, Error> {
     let answer = cloud
         .read(Service::Elbv2, "DescribeTargetHealth", || {
@@ -158,7 +162,10 @@ pub async fn unhealthy_targets(
         let health = target(id).and_then(|target| target.target_health());
         matches!(health.and_then(|health| health.state()), Some(state) if ["healthy", "unused"].contains(&state.as_str()))
     };
-    let judged = fleet.members.iter().filter(|member| member.in_service() && !beside.contains(&member.id));
+    let judged = fleet.members.iter().filter(|member| {
+        let is_judged = !way_back || target(&member.id).is_some();
+        member.in_service() && !beside.contains(&member.id) && is_judged
+    });
     let unfit: Vec<String> = judged
         .filter(|member| !fit(&member.id))
         .map(|member| target(&member.id).map_or_else(|| format!("{} is not registered", member.id), told))

@@ -77,7 +77,7 @@ pub async fn exit(
         let others =
             fleet.members.iter().map(|member| member.id.clone()).filter(|id| !ids.contains(id)).collect();
         for target_group in &fleet.target_groups {
-            if let Some(seen) = unhealthy_targets(op.cloud, &fleet, target_group, &others).await? {
+            if let Some(seen) = unhealthy_targets(op.cloud, &fleet, target_group, &others, false).await? {
                 return Ok(Poll::Pending(seen));
             }
         }

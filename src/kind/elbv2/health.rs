@@ -3,9 +3,15 @@
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
 
 use super::{SERVICE, name_in};
+use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::kind::fleet::{Refusal, Standing};
+use crate::kind::fleet::Standing;
+use crate::kind::preflight::Finding;
+
+/// The page about targets that no request reaches any more.
+const DEREGISTERED: &str =
+    "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeregisterTargets.html";
 
 /// One registered target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,9 +69,12 @@ pub async fn unregistered(cloud: &Cloud, fleet: &Standing, members: &str) -> Res
         let ids: String = left.iter().map(|id| format!(" Id={id}")).collect();
         commands.push(format!("`aws elbv2 register-targets --target-group-arn {arn} --targets{ids}`"));
     }
-    Ok((!told.is_empty()).then(|| {
-        let message = format!("no request reaches {members} that were deregistered: {}", told.join("; "));
-        (message, format!("to register them again: {}", commands.join(" and ")))
+    Ok((!told.is_empty()).then(|| Finding {
+        address: at.clone(),
+        refuses: false,
+        message: format!("no request reaches {members} that were deregistered: {}", told.join("; ")),
+        help: format!("to register them again: {}", commands.join(" and ")),
+        page: DEREGISTERED,
     }))
 }
 

@@ -6,7 +6,7 @@ use super::{Failure, LOOK, Rolling};
 use crate::address::Address;
 use crate::cloud::error::Error;
 use crate::deployment::names;
-use crate::facts::{Colour, Retirement, Sizing};
+use crate::facts::{Colour, Course, Retirement, Sizing};
 use crate::kind::fleet::{Fleet, Standing};
 use crate::rollout::seen;
 use crate::rollout::verify::{Effect, least};
@@ -59,7 +59,8 @@ impl Rolling<'_> {
     pub async fn healthy(&self, colour: Colour) -> Result<(), Failure> {
         let Some(record) = self.record(colour) else { return Ok(()) };
         let (address, seam) = (self.fleet_of(colour), self.seam());
-        let op = self.asks(&address);
+        let goes_back = self.rollout().is_some_and(|(_, one)| matches!(one.course, Course::Back { .. }));
+        let op = self.asks(&address).on_the_way_back(goes_back);
         let mut waits = seam.ready(&op, &record.id, self.limit(colour));
         loop {
             tokio::select! {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::{begun, in_place, in_place_slowly, none_failed, rolling, rolling_slowly, side_by_side};
-use crate::kit::wire::Moment;
+use crate::kit::wire::{Counted, Moment};
 use crate::traffic::deployment::cut_short::{Cut, SIGNALS, cut, goes_on};
 use crate::traffic::deployment::ends::{rule_of, with_group};
 use crate::traffic::deployment::{STACK, Scene};
@@ -217,4 +217,28 @@ fn a_release_without_a_way_back_goes_on_or_is_superseded() {
         scene.stands("3.0");
     };
     side_by_side(&[("on", &goes_on), ("superseded", &is_superseded)]);
+}
+
+/// An instance that somebody has taken out of the target group is told by the next plan, and is no reason to stay
+/// half-way.
+#[test]
+fn a_target_that_was_deregistered_holds_no_way_back_up() {
+    let scene = rolling_slowly();
+    let words = Scene::arguments("2.0");
+    let under = scene.begin_with(&words.each_ref().map(String::as_str));
+    let refresh = Counted::Of("StartInstanceRefresh".to_owned());
+    let killed = scene.product.wire.kill_around(under.child, refresh, 0, Moment::BeforeIt);
+    killed.expect("it comes to the refresh");
+    with_group(&scene.product, "blue", async |cloud, name| {
+        let groups = cloud.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(name).send();
+        let groups = groups.await.expect("groups");
+        let group = &groups.auto_scaling_groups()[0];
+        let id = group.instances()[0].instance_id().expect("an instance");
+        let target = aws_sdk_elasticloadbalancingv2::types::TargetDescription::builder().id(id).build();
+        let arn = group.target_group_arns()[0].clone();
+        let gone = cloud.elbv2.deregister_targets().target_group_arn(arn).targets(target).send();
+        gone.await.expect("it is deregistered");
+    });
+    scene.product.run(&["abort", STACK]).exits(0).says("2.0 was taken back");
+    scene.apply("1.0").exits(0).says("aws elbv2 register-targets");
 }
