@@ -15,6 +15,7 @@ use crate::state::Record;
 use crate::value::{Object, Value};
 
 mod check;
+mod job;
 mod preflight;
 mod read;
 mod ready;

@@ -233,8 +233,49 @@ fn what_tasks_cannot_do_is_told_by_validate() {
         "  strategy \"in_place\" {\n    run = [\"true\"]\n  }\n",
         "strategy \"in_place\" is not for `ecs_service`: a task runs the image",
     );
+    told(
+        "  strategy \"rolling\" {\n    min_healthy = 50%\n  }\n",
+        "strategy \"rolling\" is not for `ecs_service`: a deployment does not turn",
+    );
     let remote = "\n  gate \"look\" {\n    at     = \"after_shift\"\n    remote = [\"true\"]\n  }\n";
     told(&(canary(25, "1s") + remote), "a gate runs no commands in the tasks of `ecs_service`");
+    let gate = "\n  gate \"go\" {\n    at = \"before_launch\"\n    task {\n      container = \"app\"\n      command = [\"true\"]\n    }\n  }\n";
+    let of_instances = super::deployment("web", "var.release", "/*", 10, &(canary(25, "1s") + gate));
+    product.write(STACK, &format!("{}{of_instances}", super::GROUND));
+    product
+        .run(&["validate", STACK])
+        .exits(2)
+        .says("a `task` is one run of a container, and `autoscaling_group`");
     let other = "\n  launch_template {\n    instance_type = \"t3.micro\"\n  }\n";
     told(&(canary(25, "1s") + other), "`launch_template` is of another fleet than `ecs_service`");
+}
+
+/// A migration runs as a task of the new release before it is launched: once, whatever happens to bgform meanwhile, and
+/// its exit code decides.
+#[test]
+fn a_task_of_the_new_release_is_a_gate_that_runs_once() {
+    let gate = r#"
+  gate "migrate" {
+    at = "before_launch"
+    task {
+      container = "app"
+      command   = ["sh", "-c", "test $BGFORM_RELEASE != 3.0 || exit 7; test $BGFORM_RELEASE != 4.0 || sleep 4"]
+    }
+  }
+"#;
+    let scene = scene(&(gate.to_owned() + &canary(25, "1s")));
+    let load = scene.load();
+    scene.apply("2.0").exits(0).says("gate \"migrate\" passed");
+    assert_eq!(scene.calls("RunTask"), 2);
+    let run =
+        scene.apply("3.0").exits(5).says("web: 3.0 was taken back; 2.0 on green carries all traffic. Why:");
+    run.says("gate \"migrate\" did not pass").says("app ended with 7");
+    let mut under = scene.begin("4.0");
+    under.until_so("the task", || scene.calls("RunTask") == 4);
+    under.signal(rustix::process::Signal::KILL);
+    under.end();
+    scene.apply("4.0").exits(0).says("gate \"migrate\" passed");
+    assert_eq!(scene.calls("RunTask"), 4, "the task of the killed run was found again");
+    scene.stands("4.0");
+    none_failed(&load.end());
 }
