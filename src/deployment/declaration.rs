@@ -115,7 +115,7 @@ impl Declaration {
                 1 => {}
                 0 => wrong(
                     format!("gate \"{}\" checks nothing", gate.name),
-                    "write one of http, alarm, metric, command, remote or approval in it",
+                    "write one of http, alarm, metric, command, remote, task or approval in it",
                 ),
                 _ => wrong(
                     format!("gate \"{}\" checks more than one thing", gate.name),
@@ -156,13 +156,14 @@ impl Gate {
     }
 
     fn checks(&self) -> usize {
-        let Self { http, alarm, metric, command, remote, approval, .. } = self;
+        let Self { http, alarm, metric, command, remote, task, approval, .. } = self;
         let given = [
             http.is_some(),
             alarm.is_some(),
             metric.is_some(),
             command.is_some(),
             remote.is_some(),
+            task.is_some(),
             approval.is_some(),
         ];
         given.into_iter().filter(|given| *given).count()
@@ -300,6 +301,8 @@ pub struct Gate {
     #[serde(default)]
     pub remote: Option<Vec<String>>,
     #[serde(default)]
+    pub task: Option<Task>,
+    #[serde(default)]
     pub approval: Option<Approval>,
 }
 
@@ -331,6 +334,13 @@ pub struct Metric {
     pub max: Option<f64>,
     #[serde(default)]
     pub min: Option<f64>,
+}
+
+/// One run of the new release, with another command.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Task {
+    pub container: String,
+    pub command: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -109,7 +109,8 @@ pub fn lower(name: &Name, block: &Block, facts: &Deployment, mistakes: &mut Vec<
     let source = Address::new(seam.source(), &name.text);
     // A version is made for a colour that is raised. After a way back, the newest version has no colour, and
     // it is not made again.
-    if !Colour::BOTH.into_iter().any(|colour| facts.follows_file(colour)) {
+    let registered = facts.rollout.as_ref().is_some_and(|rollout| rollout.registered);
+    if !registered && !Colour::BOTH.into_iter().any(|colour| facts.follows_file(colour)) {
         lowered.frozen.insert(source.clone(), settings_of(seam.source()));
     }
     if facts.adopted.is_some() {

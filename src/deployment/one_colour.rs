@@ -4,7 +4,7 @@
 
 use super::syntax::{at, attribute, nested_block, text};
 use crate::diagnostic::{Mistake, Span};
-use crate::kind::fleet::Fleet;
+use crate::kind::fleet::{Fleet, Refusal};
 use crate::lang::ast::{Binary, Block, Body, Expr, Name, Node};
 
 /// The attributes of `strategy "rolling"` that are also in the block of [`Fleet::replaced`].
@@ -57,13 +57,36 @@ fn turns_back(deployment: &Block, span: Span) -> Expr {
 
 /// Reports what the fleet cannot do, and names in a gate that do not exist while one colour has both releases.
 pub fn check(deployment: &Block, seam: &dyn Fleet, mistakes: &mut Vec<Mistake>) {
-    for (name, can) in [("rolling", seam.replaced().is_some()), ("in_place", seam.rested().is_some())] {
+    let rolls = || {
+        let reason = format!("a deployment does not turn round an update of its {} halfway", seam.members());
+        (
+            reason,
+            "write strategy \"canary\", \"linear\" or \"blue_green\": a release gets a colour of its own"
+                .to_owned(),
+        )
+    };
+    let rests = || seam.keeps_to_itself().unwrap_or_default();
+    let strategies: [(&str, bool, &dyn Fn() -> Refusal); 2] =
+        [("rolling", seam.replaced().is_some(), &rolls), ("in_place", seam.rested().is_some(), &rests)];
+    for (name, can, why) in strategies {
         if let Some(block) = strategy(deployment, name).filter(|_| !can) {
             let label = block.labels.first().map_or(block.keyword.span, |label| label.span);
-            let (reason, help) = seam.keeps_to_itself().unwrap_or_default();
+            let (reason, help) = why();
             let message = format!("strategy \"{name}\" is not for `{}`: {reason}", seam.kind());
             mistakes.push(
                 Mistake::new("bgform::lang::does_not_fit", message).at(label, "not this one").help(help),
+            );
+        }
+    }
+    let gates = deployment.body.blocks.iter().filter(|block| block.keyword.text == "gate");
+    for task in gates.flat_map(|gate| &gate.body.blocks).filter(|one| one.keyword.text == "task") {
+        if seam.runs().is_none() {
+            let message =
+                format!("a `task` is one run of a container, and `{}` has {}", seam.kind(), seam.members());
+            mistakes.push(
+                Mistake::new("bgform::lang::not_here", message)
+                    .at(task.keyword.span, "not here")
+                    .help("write `command = [...]`, which runs where bgform runs, or `remote = [...]`"),
             );
         }
     }

@@ -261,6 +261,21 @@ fn gate() -> Vec<Attribute> {
              `in_place` of the live one, once all have the release.",
         ),
         attribute(
+            "task",
+            Type::Block(vec![
+                attribute("container", Type::String { max: 255 }, "The container whose command is another one.")
+                    .required(),
+                attribute(
+                    "command",
+                    Type::String { max: 65_536 }.list(),
+                    "That command; it passes with exit code 0.",
+                )
+                .required(),
+            ]),
+            "One task of the new release, of an `ecs_service`: run to its end where the service's tasks run, with the \
+             variables that a `command` has.",
+        ),
+        attribute(
             "approval",
             Type::Block(vec![attribute("message", Type::string(), "What is asked.").default("")]),
             "Waits for `bgform approve`.",

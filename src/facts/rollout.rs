@@ -141,6 +141,9 @@ pub struct Rollout {
     pub origin: Option<Origin>,
     #[serde(default)]
     pub batches: Batches,
+    /// Whether the launch source has the release already, since a gate before the launch runs it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub registered: bool,
     /// Whether a stage that changes the live colour is being performed or shown. Preparations before it must
     /// not do the stage's work.
     #[serde(skip)]
@@ -184,6 +187,7 @@ impl Rollout {
             course: Course::Forward,
             origin: None,
             batches: Batches::default(),
+            registered: false,
             acting: false,
         }
     }

@@ -15,6 +15,7 @@ use crate::state::Record;
 use crate::value::{Object, Value};
 
 mod check;
+mod job;
 mod preflight;
 mod read;
 mod ready;
@@ -30,6 +31,8 @@ use spec::Spec;
 
 /// Maximum time until tasks are gone: longer than the longest deregistration delay (3600 s).
 const DELETE_LIMIT: Duration = Duration::from_secs(75 * 60);
+/// Maximum time until a new service is described.
+const VISIBLE: Duration = Duration::from_secs(60);
 /// Maximum length of a client token ([model] CreateService).
 const TOKEN: usize = 36;
 const KIND: &str = "ecs_service";
@@ -267,7 +270,14 @@ async fn create(op: &Operation<'_>, name: &str, spec: &Spec) -> Result<String, E
         .propagate_tags(spec.propagation())
         .set_tags(Some(ecs::sdk_tags(&op.tags(&spec.tags))));
     let answer = op.call(SERVICE, "CreateService", Repeat::Safe, || create.clone().send()).await?;
-    Ok(answer.service.and_then(|one| one.service_arn).unwrap_or_default())
+    let arn = answer.service.and_then(|one| one.service_arn).unwrap_or_default();
+    // What asks for it next would take a service that is not visible yet for one that is gone.
+    op.wait(&format!("`{name}` is visible"), VISIBLE, || async {
+        let there = service::described(op.cloud, &[&arn]).await?;
+        Ok(if there.is_empty() { Poll::Pending("not yet".to_owned()) } else { Poll::Ready(()) })
+    })
+    .await?;
+    Ok(arn)
 }
 
 /// Waits until the last tasks of a deleted service have stopped: their addresses hold subnets and security groups.

@@ -383,11 +383,56 @@ pub trait Fleet: Send + Sync {
         None
     }
 
+    /// The newest version of a launch source, from its record.
+    fn newest(&self, _source: &Record) -> Option<Template> {
+        None
+    }
+
+    /// The fleet's way to run a version once beside its members; `None` if it has none.
+    fn runs(&self) -> Option<&'static dyn Runs> {
+        None
+    }
+
     /// Why no release can be given to running members (`strategy "in_place"`, a gate's `remote`), and the remedy;
     /// `None` if it can.
     fn keeps_to_itself(&self) -> Option<Refusal> {
         None
     }
+}
+
+/// One run of a version beside the members of a fleet.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The container whose command is another one.
+    pub container: &'a str,
+    pub command: &'a [String],
+    /// Variables beside its own.
+    pub environment: &'a [(String, String)],
+    pub limit: Duration,
+}
+
+/// The end of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobEnd {
+    Succeeded,
+    /// Why not, with the exit code.
+    Failed(String),
+}
+
+/// A fleet that can run a version once.
+pub trait Runs: Send + Sync {
+    /// The IAM actions that this needs.
+    fn permissions(&self) -> &'static [&'static str];
+
+    /// Runs the job where the members of a fleet with these inputs run, and waits for its end. A repeat of the same
+    /// operation finds the run that was started.
+    fn run<'a>(
+        &'a self,
+        op: &'a Operation<'a>,
+        fleet: &'a Object,
+        version: &'a Template,
+        job: &'a Job<'a>,
+    ) -> Boxed<'a, JobEnd>;
 }
 
 /// A fleet that replaces its instances itself, a few at a time. The way forward is an update of the resource;

@@ -193,11 +193,11 @@ fn takes_away(
 /// Refuses to give traffic of others to a target group whose targets come only after its router.
 fn outruns(whole: &Whole<'_>, idle: &BTreeSet<String>, step: &Step) -> Result<(), PlanError> {
     let carries = step.traffic.weights.values().any(|(before, _)| *before > 0);
-    let given = step.traffic.named.iter().filter(|group| {
+    let mut given = step.traffic.named.iter().filter(|group| {
         let weight = step.traffic.weights.get(*group).map_or(0, |(_, after)| *after);
         weight > 0 && whole.late.contains(group.as_str()) && !idle.contains(*group)
     });
-    match given.filter(|_| carries && matches!(step.action, Action::Update)).next() {
+    match given.find(|_| carries && matches!(step.action, Action::Update)) {
         None => Ok(()),
         Some(group) => Err(PlanError::UnderTraffic {
             address: step.address.clone(),

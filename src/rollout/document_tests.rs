@@ -21,6 +21,7 @@ fn gate() -> Gate {
         metric: None,
         command: Some(vec!["./smoke.sh".to_owned()]),
         remote: None,
+        task: None,
         approval: None,
     }
 }

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::deployment::declaration::Gate;
-use crate::kind::fleet::Fleet;
+use crate::kind::fleet::{Fleet, Template};
 use crate::kind::router::Router;
 use crate::state::{Journal, Record};
+use crate::value::Object;
 
 /// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,12 @@ pub struct Ground<'a> {
     pub seam: &'static dyn Fleet,
     /// The new colour's fleet, by id.
     pub group: Option<String>,
+    /// The inputs of the new colour's fleet in the file.
+    pub inputs: Option<Object>,
+    /// The version of the launch source that the new colour launches, or will.
+    pub newest: Option<Template>,
+    /// The release under way, unlike every other one.
+    pub release: String,
     /// The time when the new colour was last taken from another release. Earlier measurements belong to that
     /// release.
     pub since: Option<jiff::Timestamp>,
@@ -60,6 +67,9 @@ pub async fn check(gate: &Gate, ground: &Ground<'_>) -> Result<Verdict, Error> {
     }
     if let Some(commands) = &gate.remote {
         return super::remote::run(ground, commands, gate.timeout).await;
+    }
+    if let Some(task) = &gate.task {
+        return super::task::run(ground, &gate.name, task, gate.timeout).await;
     }
     Ok(Verdict::NotYet("waiting for approval".to_owned()))
 }

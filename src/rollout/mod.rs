@@ -33,6 +33,7 @@ pub mod stage;
 pub mod standing;
 mod steer;
 pub mod story;
+mod task;
 pub mod tell;
 pub mod verify;
 mod watch;

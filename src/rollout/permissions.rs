@@ -42,21 +42,22 @@ pub fn needed(name: &str, declaration: &Declaration, seam: &dyn Fleet, routers: 
     let first = routers.first().and_then(|router| kind::router(&router.kind));
     let doors = first.map(|router| router.door_permissions()).unwrap_or_default();
     all.extend(
-        declaration
-            .gate
-            .iter()
-            .map(|gate| Needed { actions: of_gate(gate, doors), whom: format!("gate \"{}\"", gate.name) }),
+        declaration.gate.iter().map(|gate| Needed {
+            actions: of_gate(gate, doors, seam),
+            whom: format!("gate \"{}\"", gate.name),
+        }),
     );
     all
 }
 
-fn of_gate(gate: &Gate, doors: &'static [&'static str]) -> &'static [&'static str] {
+fn of_gate(gate: &Gate, doors: &'static [&'static str], seam: &dyn Fleet) -> &'static [&'static str] {
     // `command` and `approval` need nothing from AWS.
     match gate {
         Gate { http: Some(_), .. } => doors,
         Gate { alarm: Some(_), .. } => &metrics::ALARMS,
         Gate { metric: Some(_), .. } => &metrics::POINTS,
         Gate { remote: Some(_), .. } => &shell::ACTIONS,
+        Gate { task: Some(_), .. } => seam.runs().map(|runs| runs.permissions()).unwrap_or_default(),
         _ => &[],
     }
 }

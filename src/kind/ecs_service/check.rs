@@ -69,9 +69,19 @@ pub fn check(inputs: &Object) -> Vec<Wrong> {
         Value::Percent(percent) => Some(*percent),
         _ => None,
     };
-    if percent("min_healthy") == Some(100.0) && percent("max_healthy") == Some(100.0) {
-        let message = "with 100% at least and at most, no task can be replaced".to_owned();
-        wrong("rolling_update", message, "write `max_healthy = 200%`, or a lower `min_healthy`");
+    let count =
+        get("desired_count").as_number().or(get("min_count").as_number()).filter(|count| *count > 0.0);
+    // The least is rounded up and the most down ([model] DeploymentConfiguration).
+    if let (Some(count), Some(least), Some(most)) = (count, percent("min_healthy"), percent("max_healthy"))
+        && (count * least / 100.0).ceil() >= count
+        && (count * most / 100.0).floor() <= count
+    {
+        let count = format_number(count);
+        wrong(
+            "rolling_update",
+            format!("of {count} tasks none can end before another one runs, and none can run beside them"),
+            "write `max_healthy = 200%`, or a lower `min_healthy`",
+        );
     }
     for constraint in get("placement_constraint").as_list().unwrap_or_default() {
         let member = constraint.get("type").as_str() == Some("memberOf");

@@ -194,7 +194,7 @@ fn has_failed(task: &t::Task) -> bool {
 }
 
 /// `Essential container in task exited: app ended with 1`
-fn told(task: &t::Task) -> String {
+pub fn told(task: &t::Task) -> String {
     let reason = task.stopped_reason().or(task.stop_code().map(t::TaskStopCode::as_str));
     let reason = reason.unwrap_or("no reason was given");
     // Containers that ECS stops end too, and not of themselves.

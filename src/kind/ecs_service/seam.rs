@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::ready::{Wanted, ready};
 use super::spec::Spec;
-use super::{read, scaling, service, update};
+use super::{job, read, scaling, service, update};
 use crate::cloud::Cloud;
 use crate::kind::Boxed;
-use crate::kind::fleet::{Fleet, Refusal, Shape, Standing, Template};
+use crate::kind::fleet::{Fleet, Job, JobEnd, Refusal, Runs, Shape, Standing, Template};
 use crate::kind::operation::Operation;
 use crate::kind::task_definition;
 use crate::state::Record;
@@ -151,11 +151,36 @@ impl Fleet for Services {
         Box::pin(scaling::keep(op, id))
     }
 
+    fn newest(&self, source: &Record) -> Option<Template> {
+        let version = source.outputs.get("revision").and_then(Value::as_number)?;
+        Some(Template { id: source.id.clone(), version: format!("{version:.0}") })
+    }
+
+    fn runs(&self) -> Option<&'static dyn Runs> {
+        Some(&Self)
+    }
+
     fn keeps_to_itself(&self) -> Option<Refusal> {
         Some((
             "a task runs the image that it was started with, and nothing is put into it afterwards"
                 .to_owned(),
             "ship the release as an image, with strategy \"blue_green\", \"canary\" or \"linear\"".to_owned(),
         ))
+    }
+}
+
+impl Runs for Services {
+    fn permissions(&self) -> &'static [&'static str] {
+        &["ecs:DescribeTasks", "ecs:ListTasks", "ecs:RunTask", "ecs:StopTask", "iam:PassRole"]
+    }
+
+    fn run<'a>(
+        &'a self,
+        op: &'a Operation<'a>,
+        fleet: &'a Object,
+        version: &'a Template,
+        job: &'a Job<'a>,
+    ) -> Boxed<'a, JobEnd> {
+        Box::pin(job::run(op, fleet, version, job))
     }
 }

@@ -215,8 +215,9 @@ impl Taking<'_> {
         if let Some((id, _)) = foreign {
             return refused(
                 format!(
-                    "{id} is registered with target group {} and is no instance of `{}`",
+                    "{id} is registered with target group {} and is none of the {} of `{}`",
                     name_in(arn),
+                    self.seam.members(),
                     fleet.name
                 ),
                 "the next release would lack its capacity: attach it to the group, or deregister it",
@@ -231,13 +232,14 @@ impl Taking<'_> {
         let name =
             self.taken.first().and_then(|taken| taken.live.outputs.get("name")).and_then(Value::as_str);
         let name = name.unwrap_or(&template.id);
+        let what = self.seam.source().replace('_', " ");
         match template.number().is_none().then(|| self.newest(template)).flatten() {
             Some(Origin { version, .. }) => format!(
-                "launch template {name}; the group is pinned to its version {version} where it says {}, since the \
+                "{what} {name}; the group is pinned to its version {version} where it says {}, since the \
                  next release makes another one",
                 template.version
             ),
-            None => format!("launch template {name}, version {}", template.version),
+            None => format!("{what} {name}, version {}", template.version),
         }
     }
 

@@ -8,7 +8,10 @@ use crate::deployment::declaration::Gate;
 use crate::deployment::names;
 use crate::deployment::sides::Sides;
 use crate::facts::Colour;
+use crate::kind;
+use crate::plan::resolve::resolve;
 use crate::rollout::gate::{self, Verdict};
+use crate::value::Object;
 
 impl Rolling<'_> {
     /// Passes a gate once; a gate that was passed is not checked again.
@@ -26,7 +29,10 @@ impl Rolling<'_> {
                 let reason = "it is no longer in the stack".to_owned();
                 return Err(Failure::Gate { gate: name.to_owned(), reason });
             };
-            let acts = gate.command.is_some() || gate.remote.is_some();
+            let acts = gate.command.is_some() || gate.remote.is_some() || gate.task.is_some();
+            if gate.task.is_some() {
+                self.register().await?;
+            }
             if gate.irreversible && acts && !rollout.has_reached(name) {
                 // If the gate fails half way, going back does not undo that half.
                 self.change(|facts, rollout| {
@@ -83,6 +89,26 @@ impl Rolling<'_> {
         }
     }
 
+    /// Brings the launch source to the release in the file, before a colour is raised from it.
+    async fn register(&self) -> Result<(), Failure> {
+        let registered = self.rollout().is_none_or(|(_, rollout)| rollout.registered || rollout.has_raised());
+        if !registered {
+            self.change(|_, rollout| rollout.registered = true).await?;
+            let source = Address::new(self.seam().source(), self.name);
+            self.agree(&[source].into()).await?;
+        }
+        Ok(())
+    }
+
+    /// The inputs of a resource of the deployment in the file.
+    fn in_the_file(&self, address: &Address) -> Option<Object> {
+        let (program, known) = (self.run.program, self.known());
+        let node = program.nodes.iter().find(|node| node.address == *address)?;
+        let evaluated = program.evaluate(node, &known, &mut Vec::new())?;
+        let schema = kind::find_managed(&address.kind)?.schema();
+        Some(resolve(schema, &evaluated.inputs, &known))
+    }
+
     /// The gate with the values known now.
     pub fn evaluated(&self, name: &str) -> Option<Gate> {
         let (facts, rollout) = self.rollout()?;
@@ -121,6 +147,14 @@ impl Rolling<'_> {
             deployment: format!("{}.{}", snapshot.lineage, self.name),
             seam: self.seam(),
             group: group.map(|record| record.id.clone()),
+            inputs: self.in_the_file(&self.fleet_of(to)),
+            newest: snapshot
+                .resources
+                .get(&Address::new(self.seam().source(), self.name))
+                .and_then(|source| self.seam().newest(source)),
+            release: rollout
+                .map(|one| format!("{}/{}", one.release.fingerprint, one.release.began))
+                .unwrap_or_default(),
             since: facts.history.iter().rev().find(|one| one.colour == to).map(|one| one.ended),
             router: names::routers(&snapshot, self.name)
                 .first()

@@ -35,6 +35,7 @@ pub fn looks(gate: &declaration::Gate) -> String {
         declaration::Gate { metric: Some(metric), .. } => format!("{} within its bounds", metric.name),
         declaration::Gate { command: Some(command), .. } => command.join(" "),
         declaration::Gate { remote: Some(_), .. } => "commands on an instance".to_owned(),
+        declaration::Gate { task: Some(task), .. } => format!("task: {}", task.command.join(" ")),
         _ => "somebody approves".to_owned(),
     }
 }

@@ -16,6 +16,7 @@ pub async fn region(cloud: &Cloud) -> Region {
     let mut region: Region = kinds.into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect();
     let ended = machines(cloud, &mut region).await;
     groups(cloud, &mut region).await;
+    containers(cloud, &mut region).await;
     balancing(cloud, &mut region).await;
     targets(cloud, &mut region, &ended).await;
     region
@@ -109,6 +110,42 @@ async fn groups(cloud: &Cloud, region: &mut Region) {
     for action in actions.scheduled_update_group_actions() {
         let group = stem(action.auto_scaling_group_name().unwrap()).to_owned();
         count(region, format!("scheduled actions of {group}"));
+    }
+}
+
+async fn containers(cloud: &Cloud, region: &mut Region) {
+    use aws_sdk_applicationautoscaling::types::ServiceNamespace;
+    let ecs = &cloud.ecs;
+    let clusters = ecs.list_clusters().send().await.unwrap();
+    for cluster in clusters.cluster_arns() {
+        count(region, "clusters".to_owned());
+        let arns = ecs.list_services().cluster(cluster).max_results(100).send().await.unwrap();
+        for some in arns.service_arns().chunks(10) {
+            let describe = ecs.describe_services().cluster(cluster).set_services(Some(some.to_vec()));
+            for service in describe.send().await.unwrap().services() {
+                let name = stem(service.service_name().unwrap());
+                let [desired, running] = [service.desired_count(), service.running_count()];
+                let revision = service.task_definition().unwrap().rsplit(':').next().unwrap();
+                count(region, format!("service {name} {desired} wanted, {running} run, revision {revision}"));
+                service.deployments().iter().for_each(|_| count(region, format!("deployments of {name}")));
+            }
+        }
+    }
+    let revisions = ecs.list_task_definitions().send().await.unwrap();
+    for arn in revisions.task_definition_arns() {
+        let family = arn.rsplit('/').next().unwrap().split(':').next().unwrap();
+        count(region, format!("revisions of {}", stem(family)));
+    }
+    let scaling = &cloud.application_autoscaling;
+    let scaled = scaling.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs).send().await;
+    for target in scaled.unwrap().scalable_targets() {
+        let name = stem(target.resource_id().rsplit('/').next().unwrap());
+        count(region, format!("bounds of {name} {} {}", target.min_capacity(), target.max_capacity()));
+    }
+    let actions = scaling.describe_scheduled_actions().service_namespace(ServiceNamespace::Ecs).send().await;
+    for action in actions.unwrap().scheduled_actions() {
+        let name = stem(action.resource_id().rsplit('/').next().unwrap());
+        count(region, format!("scheduled actions of {name}"));
     }
 }
 

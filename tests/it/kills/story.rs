@@ -84,11 +84,13 @@ pub struct Outcome {
     pub wrong: Vec<String>,
 }
 
-/// Where the state of a life is.
+/// Where the state of a life is, and whose life.
 #[derive(Clone, Copy)]
 pub enum Place<'a> {
     /// Beside the stack.
     Folder,
+    /// The same, of the stack of containers.
+    Containers,
     /// In the bucket [`BUCKET`] of this server, whose calls are as many boundaries.
     Bucket(&'a Moto),
 }
@@ -105,7 +107,10 @@ struct Life {
 impl Life {
     fn on(wire: &Wire, speed: f64, place: Place) -> Self {
         let product = Product::behind(wire, Local::with(&[], Clock::scaled(speed)));
-        let mut stack = include_str!("life.deploy").to_owned();
+        let mut stack = match place {
+            Place::Containers => include_str!("containers.deploy").to_owned(),
+            Place::Folder | Place::Bucket(_) => include_str!("life.deploy").to_owned(),
+        };
         if let Place::Bucket(moto) = place {
             wire.s3_at(&moto.endpoint);
             let own = hex::encode(rand::random::<[u8; 4]>());

@@ -233,8 +233,163 @@ fn what_tasks_cannot_do_is_told_by_validate() {
         "  strategy \"in_place\" {\n    run = [\"true\"]\n  }\n",
         "strategy \"in_place\" is not for `ecs_service`: a task runs the image",
     );
+    told(
+        "  strategy \"rolling\" {\n    min_healthy = 50%\n  }\n",
+        "strategy \"rolling\" is not for `ecs_service`: a deployment does not turn",
+    );
     let remote = "\n  gate \"look\" {\n    at     = \"after_shift\"\n    remote = [\"true\"]\n  }\n";
     told(&(canary(25, "1s") + remote), "a gate runs no commands in the tasks of `ecs_service`");
+    let gate = "\n  gate \"go\" {\n    at = \"before_launch\"\n    task {\n      container = \"app\"\n      command = [\"true\"]\n    }\n  }\n";
+    let of_instances = super::deployment("web", "var.release", "/*", 10, &(canary(25, "1s") + gate));
+    product.write(STACK, &format!("{}{of_instances}", super::GROUND));
+    product
+        .run(&["validate", STACK])
+        .exits(2)
+        .says("a `task` is one run of a container, and `autoscaling_group`");
     let other = "\n  launch_template {\n    instance_type = \"t3.micro\"\n  }\n";
     told(&(canary(25, "1s") + other), "`launch_template` is of another fleet than `ecs_service`");
+}
+
+/// A migration runs as a task of the new release before it is launched: once, whatever happens to bgform meanwhile, and
+/// its exit code decides.
+#[test]
+fn a_task_of_the_new_release_is_a_gate_that_runs_once() {
+    let gate = r#"
+  gate "migrate" {
+    at = "before_launch"
+    task {
+      container = "app"
+      command   = ["sh", "-c", "test $BGFORM_RELEASE != 3.0 || exit 7; test $BGFORM_RELEASE != 4.0 || sleep 4"]
+    }
+  }
+"#;
+    let scene = scene(&(gate.to_owned() + &canary(25, "1s")));
+    let load = scene.load();
+    scene.apply("2.0").exits(0).says("gate \"migrate\" passed");
+    assert_eq!(scene.calls("RunTask"), 2);
+    let run =
+        scene.apply("3.0").exits(5).says("web: 3.0 was taken back; 2.0 on green carries all traffic. Why:");
+    run.says("gate \"migrate\" did not pass").says("app ended with 7");
+    let mut under = scene.begin("4.0");
+    under.until_so("the task", || scene.calls("RunTask") == 4);
+    under.signal(rustix::process::Signal::KILL);
+    under.end();
+    scene.apply("4.0").exits(0).says("gate \"migrate\" passed");
+    assert_eq!(scene.calls("RunTask"), 4, "the task of the killed run was found again");
+    scene.stands("4.0");
+    none_failed(&load.end());
+}
+
+/// A plan that changes nothing asks for each thing once.
+#[test]
+fn a_plan_of_containers_without_changes_makes_few_calls() {
+    let scene = scene(&canary(25, "1s"));
+    let calls = || scene.product.local.as_ref().expect("a sandbox").calls().lines().count();
+    let before = calls();
+    scene.product.run(&["plan", STACK, "--detailed-exitcode", "--var", "release=1.0"]).exits(0);
+    let made = calls() - before;
+    assert!(made <= 16, "{made} calls");
+}
+
+/// After it the live release stays live, and the one that stands by is gone back to.
+#[test]
+fn a_lost_state_of_containers_is_built_again_from_the_account() {
+    let scene = scene(&canary(25, "1s"));
+    scene.apply("2.0").exits(0);
+    std::fs::remove_dir_all(scene.product.path("state")).expect("a state");
+    scene.apply("2.0").exits(1).says("there is no state for stack `ship`").says("`bgform state rebuild`");
+    let load = scene.load();
+    let rebuild = ["state", "rebuild", STACK, "--var", "release=2.0", "--auto-approve"];
+    let run = scene.product.run(&rebuild).exits(0).says("web: 2.0 on green is live and has all traffic");
+    run.says("blue runs another release than the file's 2.0, which differs in task_definition.container")
+        .says("web: version-1 on blue stands by with 2 tasks");
+    scene.stands("2.0");
+    scene.product.run(&["rollback", STACK, "--auto-approve"]).exits(0).says("version-1 is live on blue");
+    assert_eq!(scene.releases(), ["1.0"]);
+    none_failed(&load.end());
+}
+
+/// A service that runs becomes the first colour without a task that is started or ended, and the next release ships
+/// beside it.
+#[test]
+fn a_service_that_runs_is_adopted_as_it_is() {
+    let plain = r#"
+task_definition "web" {
+  name   = "theirs"
+  cpu    = 256
+  memory = 512
+
+  container {
+    name  = "app"
+    image = "bgform-hello:1.0"
+
+    port {
+      container_port = 8080
+    }
+  }
+}
+
+target_group "web" {
+  name                 = "theirs"
+  vpc                  = vpc.main
+  port                 = 8080
+  protocol             = "HTTP"
+  target_type          = "ip"
+  deregistration_delay = 2s
+
+  health_check {
+    path                = "/healthz"
+    interval            = 5s
+    timeout             = 2s
+    healthy_threshold   = 2
+    unhealthy_threshold = 2
+  }
+}
+
+ecs_service "web" {
+  name            = "theirs"
+  cluster         = ecs_cluster.main
+  task_definition = task_definition.web
+  launch_type     = "FARGATE"
+  subnets         = subnets.all
+  min_count       = 2
+  max_count       = 6
+  target_groups   = [target_group.web]
+  container       = "app"
+  container_port  = 8080
+}
+
+listener_rule "web" {
+  listener = listener.http
+  priority = 10
+
+  condition {
+    path_pattern = ["/*"]
+  }
+
+  action "forward" {
+    group = target_group.web
+  }
+}
+
+output "service" {
+  value = ecs_service.web.arn
+}
+"#;
+    let scene = Scene::on(&ground(), plain);
+    let told = scene.product.run(&["show", STACK, "--json"]).exits(0);
+    let arn = told.out.split('"').find(|part| part.contains(":service/")).expect("an ARN").to_owned();
+    for kind in ["listener_rule", "ecs_service", "target_group", "task_definition"] {
+        scene.product.run(&["state", "rm", &format!("{kind}.web"), STACK]).exits(0);
+    }
+    let load = scene.load();
+    let adopt = format!("\n  adopt {{\n    ecs_service = \"{arn}\"\n  }}\n");
+    scene.product.write(STACK, &format!("{}{}", ground(), containers(&(canary(25, "1s") + &adopt))));
+    scene.apply("1.0").exits(0).says("task definition theirs, version 1");
+    let tasks = scene.calls("UpdateService");
+    scene.stands("1.0");
+    scene.apply("2.0").exits(0).says("2.0 is live on green");
+    assert!(tasks == 0, "{tasks} updates of the service that was adopted");
+    scene.stands("2.0");
+    none_failed(&load.end());
 }
