@@ -34,7 +34,46 @@ impl ReadFile for Disk {
             Err(error) => Err(reason(&error)),
         }
     }
+
+    fn exists(&self, path: &Path) -> Result<bool, String> {
+        match std::fs::metadata(path) {
+            Ok(meta) => Ok(meta.is_file()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(reason(&error)),
+        }
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<String>, String> {
+        let mut files = Vec::new();
+        let mut open = vec![PathBuf::new()];
+        while let Some(inner) = open.pop() {
+            for entry in std::fs::read_dir(folder.join(&inner)).map_err(|error| reason(&error))? {
+                let entry = entry.map_err(|error| reason(&error))?;
+                let path = inner.join(entry.file_name());
+                // A link to a folder is not followed: it may lead back.
+                let kind = entry.file_type().map_err(|error| reason(&error))?;
+                if kind.is_dir() {
+                    open.push(path);
+                } else if entry.path().is_file()
+                    && let Some(text) = path.to_str()
+                {
+                    files.push(text.to_owned());
+                }
+                if files.len() + open.len() > MOST_FILES {
+                    return Err(format!("there are more than {MOST_FILES} files in it"));
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    fn home(&self) -> Option<String> {
+        std::env::home_dir()?.to_str().filter(|home| !home.is_empty()).map(str::to_owned)
+    }
 }
+
+/// Maximum number of files and folders that are listed in a folder.
+const MOST_FILES: usize = 100_000;
 
 /// Reads a file up to the limit, since it may have no end.
 fn bounded(path: &Path) -> Result<Vec<u8>, String> {

@@ -2,6 +2,7 @@
 //! call.
 
 use super::{find_existing, find_managed};
+use crate::lang::functions::LEFT_OUT;
 
 /// Resource types and data sources, by the corresponding kind.
 const KINDS: [(&str, &[&str]); 12] = [
@@ -51,11 +52,12 @@ const BLOCKS: [(&str, &str); 10] = [
 
 /// Words in the block of a resource.
 const INSIDE: [(&str, &str); 9] = [
-    ("count", "write `for_each = toset([\"a\", \"b\"])` for several; the block sees `each.key`"),
     (
-        "dynamic",
-        "write each block out: a block is not made by a loop; for several resources there is `for_each`",
+        "count",
+        "write `enabled = condition` for one or none, `for_each = toset([\"a\", \"b\"])` for several, which sees \
+         `each.key`",
     ),
+    ("dynamic", "write `for_each = [...]` in the block itself, which then sees `each.key` and `each.value`"),
     ("provider", "a stack has one region and one profile: write them in the `stack` block"),
     ("provisioner", "write what an instance runs in `user_data`, or in the `run` of an `image`"),
     ("connection", "leave it out: commands reach an instance by Systems Manager"),
@@ -127,7 +129,8 @@ pub fn table() -> Vec<(String, String)> {
     let words = [&BLOCKS[..], &INSIDE, &PARTS].concat();
     let references = REFERENCES.iter().map(|(word, here)| (format!("`{word}.`"), (*here).to_owned()));
     let words = words.into_iter().map(|(word, here)| (format!("`{word}`"), here.to_owned()));
-    kinds.chain(words).chain(references).collect()
+    let functions = LEFT_OUT.iter().map(|(name, here)| (format!("`{name}(...)`"), (*here).to_owned()));
+    kinds.chain(words).chain(references).chain(functions).collect()
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub struct Declarations {
     pub resources: IndexMap<Address, Declared>,
     pub outputs: IndexMap<String, (Name, Block)>,
     pub deployments: IndexMap<String, (Name, Block)>,
+    /// The `enabled` of each deployment that has one.
+    pub switches: IndexMap<String, Expr>,
     /// `(category, name)` of declarations whose block holds a syntax mistake. The category is `var`, `local`
     /// or a kind.
     pub broken: BTreeSet<(String, String)>,
@@ -53,6 +55,8 @@ pub struct Declared {
     pub managed: bool,
     pub name: Name,
     pub block: Block,
+    /// Whether there is such a resource at all.
+    pub enabled: Option<Expr>,
     pub for_each: Option<Expr>,
     pub depends_on: Vec<Expr>,
     pub prevent_destroy: Option<Expr>,
@@ -153,6 +157,10 @@ impl Declare<'_> {
                 match first {
                     Some(first) => self.duplicate("deployment", &name, first),
                     None => {
+                        let mut block = block;
+                        if let Some(enabled) = take(&mut block.body, "enabled") {
+                            self.out.switches.insert(name.text.clone(), enabled);
+                        }
                         self.out.deployments.insert(name.text.clone(), (name, block));
                     }
                 }
@@ -200,12 +208,8 @@ impl Declare<'_> {
             let first = first.name.span;
             return self.duplicate(&address.kind.clone(), &name, first);
         }
-        let mut take = |wanted: &str| {
-            let at = block.body.attributes.iter().position(|attribute| attribute.name.text == wanted)?;
-            Some(block.body.attributes.remove(at).value)
-        };
-        let for_each = take("for_each");
-        let depends_on = match take("depends_on") {
+        let (enabled, for_each) = (take(&mut block.body, "enabled"), take(&mut block.body, "for_each"));
+        let depends_on = match take(&mut block.body, "depends_on") {
             None => Vec::new(),
             Some(Expr { node: Node::List(items), .. }) => items,
             Some(other) => {
@@ -220,6 +224,7 @@ impl Declare<'_> {
         let mut declared = Declared {
             managed,
             name,
+            enabled,
             for_each,
             depends_on,
             prevent_destroy: None,
@@ -228,13 +233,6 @@ impl Declare<'_> {
         };
         if managed {
             self.lifecycle(&mut declared);
-        } else if let Some(each) = &declared.for_each {
-            self.mistakes.push(
-                Mistake::new("bgform::lang::unknown_attribute", "an `existing` block takes no `for_each`")
-                    .at(each.span, "not here")
-                    .help("write one block for each, or a plural kind such as `subnets`"),
-            );
-            declared.for_each = None;
         }
         self.out.resources.insert(address, declared);
     }
@@ -406,6 +404,12 @@ impl Declare<'_> {
         };
         self.mistakes.push(mistake);
     }
+}
+
+/// Takes an attribute out of a body.
+pub fn take(body: &mut Body, wanted: &str) -> Option<Expr> {
+    let at = body.attributes.iter().position(|attribute| attribute.name.text == wanted)?;
+    Some(body.attributes.remove(at).value)
 }
 
 /// The mistake of a name that a block of bgform's own does not have.

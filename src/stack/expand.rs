@@ -16,7 +16,7 @@ use crate::lang::declare::{Declarations, Declared, Kinds};
 use crate::lang::evaluate::{Mentioned, Scope, describe, evaluate, references};
 use crate::value::Value;
 
-/// The instances of a block with `for_each`.
+/// The instances of a block with `for_each`, or of one that is disabled: there are none.
 #[derive(Default)]
 pub(super) struct Instances {
     /// The instances by key.
@@ -25,6 +25,8 @@ pub(super) struct Instances {
     each: Vec<Arc<(Value, Value)>>,
     /// Whether a mistake hides them.
     pub failed: bool,
+    /// The condition of a block that is disabled and has no `for_each`.
+    pub disabled: Option<Span>,
 }
 
 impl Instances {
@@ -41,7 +43,7 @@ impl Instances {
 }
 
 impl View<'_> {
-    /// The instances of the blocks that have `for_each`.
+    /// The instances of the blocks that have `for_each`, and those of disabled blocks.
     pub(super) fn expand(
         &self,
         blocks: &IndexMap<Address, Declared>,
@@ -50,10 +52,23 @@ impl View<'_> {
         let known = Known::new();
         let mut expanded = HashMap::new();
         for (address, declared) in blocks {
-            let Some(for_each) = &declared.for_each else { continue };
-            let instances = match keys(for_each, &Names::new(self, &known, None), mistakes) {
-                Some(pairs) => Instances::new(address, pairs),
-                None => Instances { failed: true, ..Instances::default() },
+            let names = Names::new(self, &known, None);
+            let failed = || Instances { failed: true, ..Instances::default() };
+            let enabled = match &declared.enabled {
+                None => Some(true),
+                Some(condition) => switch(condition, &names, mistakes),
+            };
+            let instances = match (enabled, &declared.for_each, &declared.enabled) {
+                (None, ..) => failed(),
+                (Some(true), None, _) => continue,
+                (Some(true), Some(for_each), _) => match keys(for_each, &names, mistakes) {
+                    Some(pairs) => Instances::new(address, pairs),
+                    None => failed(),
+                },
+                (Some(false), Some(_), _) => Instances::default(),
+                (Some(false), None, condition) => {
+                    Instances { disabled: condition.as_ref().map(|one| one.span), ..Instances::default() }
+                }
             };
             expanded.insert(address.clone(), instances);
         }
@@ -103,7 +118,7 @@ impl Program {
         let mut visit = |expr: &Expr| self.mentions(expr, &mut locals, &mut found);
         expressions(&declared.block.body, &mut visit);
         declared.depends_on.iter().for_each(&mut visit);
-        declared.for_each.iter().for_each(&mut visit);
+        declared.enabled.iter().chain(&declared.for_each).for_each(&mut visit);
         found
     }
 
@@ -124,6 +139,27 @@ impl Program {
                 _ => {}
             }
         }
+    }
+
+    /// The place where an expression, or a local that it mentions, names the `stack`.
+    pub(super) fn names_stack(&self, expr: &Expr) -> Option<Span> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![expr]);
+        while let Some(expr) = open.pop() {
+            for mention in references(expr, &|word| Registry.is_kind(word)) {
+                match mention.what {
+                    Mentioned::Word(word, _) if word == "stack" => return Some(mention.span),
+                    Mentioned::Local(name) => {
+                        if let Some(local) = self.declarations.locals.get(&name)
+                            && seen.insert(name)
+                        {
+                            open.push(&local.value);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        None
     }
 
     /// The locals that an expression mentions and that can be evaluated, and whether it mentions a resource.
@@ -168,6 +204,27 @@ fn expressions(body: &Body, visit: &mut dyn FnMut(&Expr)) {
     for block in &body.blocks {
         expressions(&block.body, visit);
     }
+}
+
+/// The value of an `enabled`, which is known before any call.
+pub(super) fn switch(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<bool> {
+    let value = evaluate(expr, scope, mistakes)?;
+    if let (Value::Bool(enabled), false) = value.unmark() {
+        return Some(*enabled);
+    }
+    let mistake = Mistake::new("bgform::lang::enabled", "`enabled` is true or false");
+    mistakes.push(match value.unmark() {
+        (_, true) => mistake
+            .at(expr.span, "this is sensitive, and everybody sees what there is")
+            .help("decide it by something that anybody may see"),
+        (other, _) if other.find_unknown().is_some() => mistake
+            .at(expr.span, "this is known only after apply")
+            .help("use variables, locals and functions only: what there is must be known before any call"),
+        (other, _) => mistake
+            .at(expr.span, format!("this is {}", describe(other)))
+            .help("compare it, as in enabled = var.stage == \"prod\""),
+    });
+    None
 }
 
 /// `each.key` and `each.value` of a `for_each`: an object's members, or a set of strings.

@@ -4,6 +4,7 @@
 
 mod check;
 mod deployments;
+mod each;
 mod expand;
 pub mod notation;
 mod program;
@@ -17,6 +18,8 @@ pub use scope::{Facts, Known, Names};
 pub use settings::Settings;
 pub use view::{Evaluated, Node, View};
 
+#[cfg(test)]
+mod block_tests;
 #[cfg(test)]
 mod fuzz_tests;
 #[cfg(test)]

@@ -11,10 +11,11 @@ use sha2::{Digest, Sha256};
 
 use super::Settings;
 use super::deployments::Lowered;
-use super::expand::{Instances, break_cycles_of_locals};
+use super::expand::{Instances, break_cycles_of_locals, switch};
 use super::scope::{Known, Names};
 use super::view::View;
 use crate::address::Address;
+use crate::deployment::nested::nested;
 use crate::diagnostic::{Mistake, Sources, Span};
 use crate::facts::Deployment;
 use crate::kind;
@@ -28,6 +29,15 @@ use crate::value::Value;
 pub trait ReadFile: Send + Sync {
     /// Returns the content, or why there is none: `there is no such file`.
     fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
+
+    /// Tells whether a plain file is there, or why that is not known.
+    fn exists(&self, path: &Path) -> Result<bool, String>;
+
+    /// The plain files in a folder and in the folders in it, relative to it, with `/`.
+    fn list(&self, folder: &Path) -> Result<Vec<String>, String>;
+
+    /// The home folder of the person who runs bgform.
+    fn home(&self) -> Option<String>;
 }
 
 /// A stack, ready to be viewed.
@@ -41,6 +51,8 @@ pub struct Program {
     pub(super) instances: HashMap<Address, Instances>,
     /// The addresses that each of the author's blocks mentions, with the places.
     pub(super) mentions: IndexMap<Address, Vec<(Address, Span)>>,
+    /// The deployments that are disabled, with the place of the condition.
+    disabled: HashMap<String, Span>,
     /// The locals that name no resource.
     pub(super) constants: HashMap<String, Value>,
     /// Number of sources that are the stack's own files.
@@ -114,15 +126,18 @@ impl Program {
             variables,
             instances: HashMap::new(),
             mentions: IndexMap::new(),
+            disabled: HashMap::new(),
             constants: HashMap::new(),
             own: input.own,
             files: input.reader,
             read: Mutex::default(),
         };
+        program.settings = View::unexpanded(&program, Lowered::default()).settings(mistakes);
+        program.validate(mistakes);
         let written = View::unexpanded(&program, Lowered::default());
         let constants = Names::new(&written, &Known::new(), None).constants();
         program.constants = constants;
-        program.settings = View::unexpanded(&program, Lowered::default()).settings(mistakes);
+        program.switch_deployments(mistakes);
         let view = View::unexpanded(&program, Lowered::new(&program, &IndexMap::new(), mistakes));
         let instances = view.expand(&program.declarations.resources, mistakes);
         let lowered = view.lowered;
@@ -130,6 +145,37 @@ impl Program {
         program.mentions = program.mentions_of_all(&program.declarations.resources);
         View::new(&program, lowered, mistakes).check(mistakes);
         program
+    }
+
+    /// Holds variables against their validations.
+    fn validate(&mut self, mistakes: &mut Vec<Mistake>) {
+        let view = View::unexpanded(self, Lowered::default());
+        let known = Known::new();
+        let names = Names::new(&view, &known, None);
+        let broken = variable::validate(&self.declarations, &self.variables, &names, mistakes);
+        for name in broken {
+            self.variables.shift_remove(&name);
+            self.declarations.broken.insert(("var".to_owned(), name));
+        }
+    }
+
+    /// Takes away the deployments that are disabled.
+    fn switch_deployments(&mut self, mistakes: &mut Vec<Mistake>) {
+        let switches = std::mem::take(&mut self.declarations.switches);
+        for (name, condition) in switches {
+            let view = View::unexpanded(self, Lowered::default());
+            let enabled = switch(&condition, &Names::new(&view, &Known::new(), None), mistakes);
+            if enabled == Some(false) {
+                self.declarations.deployments.shift_remove(&name);
+                self.disabled.insert(name, condition.span);
+            }
+        }
+    }
+
+    /// The condition that disables the deployment of this name, if a resource of this kind would be its own.
+    pub(super) fn disabled_deployment(&self, kind: &str, name: &str) -> Option<Span> {
+        let is_nested = || nested().iter().any(|(nested, _)| *nested == kind);
+        self.disabled.get(name).copied().filter(|_| is_nested())
     }
 
     /// The program with these facts of deployments; a deployment without facts is as before its first
@@ -180,12 +226,37 @@ impl Program {
     }
 
     pub fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String> {
-        let folder = self.sources.path(span.file).parent().unwrap_or(Path::new("")).to_path_buf();
-        let content = self.files.read(&folder.join(path))?;
-        if let Ok(mut read) = self.read.lock() {
-            read.insert(PathBuf::from(path), Sha256::digest(&content).into());
-        }
+        let content = self.files.read(&self.beside(span, path))?;
+        self.has_read(path, &content);
         Ok(content)
+    }
+
+    pub fn file_exists(&self, span: Span, path: &str) -> Result<bool, String> {
+        let exists = self.files.exists(&self.beside(span, path))?;
+        self.has_read(&format!("{path} exists"), &[u8::from(exists)]);
+        Ok(exists)
+    }
+
+    pub fn files_in(&self, span: Span, folder: &str) -> Result<Vec<String>, String> {
+        let mut files = self.files.list(&self.beside(span, folder))?;
+        files.sort();
+        self.has_read(&format!("{folder} has"), files.join("\0").as_bytes());
+        Ok(files)
+    }
+
+    pub fn home(&self) -> Option<String> {
+        self.files.home()
+    }
+
+    /// The path of what a stack file names.
+    fn beside(&self, span: Span, path: &str) -> PathBuf {
+        self.sources.path(span.file).parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    fn has_read(&self, what: &str, content: &[u8]) {
+        if let Ok(mut read) = self.read.lock() {
+            read.insert(PathBuf::from(what), Sha256::digest(content).into());
+        }
     }
 
     /// The folder of the stack's first file.

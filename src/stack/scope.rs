@@ -143,6 +143,14 @@ impl Scope for Names<'_> {
         self.each.map(|(key, value)| (key, value))
     }
 
+    fn word(&self, word: &str) -> Option<Value> {
+        (word == "stack").then(|| self.view.settings.as_value())
+    }
+
+    fn words(&self) -> Vec<String> {
+        vec!["stack".to_owned()]
+    }
+
     fn is_kind(&self, word: &str) -> bool {
         kind::find_managed(word).is_some() || kind::find_existing(word).is_some()
     }
@@ -163,12 +171,18 @@ impl Scope for Names<'_> {
             if instances.failed {
                 return Found::Broken;
             }
+            if let Some(condition) = instances.disabled {
+                return Found::Disabled(condition, self.view.sources.slice(condition).to_owned());
+            }
             let member =
                 |(key, address): (&String, &Address)| (key.clone(), Value::Ref(address.clone().into()));
             return Found::Value(Value::Object(instances.addresses.iter().map(member).collect()));
         }
         if self.view.is_broken(kind, name) {
             return Found::Broken;
+        }
+        if let Some(condition) = self.view.disabled_deployment(kind, name) {
+            return Found::Disabled(condition, self.view.sources.slice(condition).to_owned());
         }
         match self.view.resource(&address).is_some() {
             true => Found::Value(Value::Ref(address.into())),
@@ -194,7 +208,7 @@ impl Scope for Names<'_> {
 
     fn instances(&self, kind: &str, name: &str) -> Option<&IndexMap<String, Address>> {
         let instances = self.view.instances(&Address::new(kind, name))?;
-        (!instances.failed).then_some(&instances.addresses)
+        (!instances.failed && instances.disabled.is_none()).then_some(&instances.addresses)
     }
 
     fn attribute(&self, reference: &Reference, name: &str) -> Found {
@@ -246,5 +260,17 @@ impl Scope for Names<'_> {
 
     fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String> {
         self.view.read_file(span, path)
+    }
+
+    fn file_exists(&self, span: Span, path: &str) -> Result<bool, String> {
+        self.view.file_exists(span, path)
+    }
+
+    fn files_in(&self, span: Span, folder: &str) -> Result<Vec<String>, String> {
+        self.view.files_in(span, folder)
+    }
+
+    fn home(&self) -> Option<String> {
+        self.view.home()
     }
 }

@@ -15,12 +15,12 @@ use crate::diagnostic::{Mistake, Span};
 use crate::kind;
 use crate::kind::schema::{Attribute, Schema, Type};
 use crate::lang::declare::{Declared, unknown_member};
-use crate::lang::evaluate::{Scope, describe, evaluate};
+use crate::lang::evaluate::{DISABLED, STATIC, Scope, describe, evaluate};
 use crate::value::{Object, Value};
 
 /// Attributes of every block, and those of every resource.
-const OF_EVERY_BLOCK: [&str; 1] = ["depends_on"];
-const OF_EVERY_RESOURCE: [&str; 3] = ["for_each", "depends_on", "lifecycle"];
+const OF_EVERY_BLOCK: [&str; 3] = ["for_each", "enabled", "depends_on"];
+const OF_EVERY_RESOURCE: [&str; 4] = ["for_each", "enabled", "depends_on", "lifecycle"];
 
 /// A program with given facts. It derefs to the program.
 pub struct View<'p> {
@@ -131,9 +131,30 @@ impl<'p> View<'p> {
                 }
             }
         }
+        self.check_absent(mistakes);
         self.check_beside(&beside, mistakes);
         self.check_deployments(mistakes);
         self.outputs(&known, mistakes);
+    }
+
+    /// Checks the blocks without an instance for mistakes that no other value avoids: a misspelt name is one
+    /// whether the block is enabled or not.
+    fn check_absent(&self, mistakes: &mut Vec<Mistake>) {
+        for (address, declared) in self.resources() {
+            let Some(instances) = self.instances(address) else { continue };
+            if instances.failed || !instances.addresses.is_empty() {
+                continue;
+            }
+            let each = || Value::unknown(address, "each");
+            let each = declared.for_each.is_some().then(|| Arc::new((each(), each())));
+            let node = Node { address: address.clone(), managed: declared.managed, each };
+            let mut here = Vec::new();
+            self.evaluate(&node, &Known::new(), &mut here);
+            let is_static = |mistake: &Mistake| {
+                STATIC.contains(&mistake.code) || mistake.code == "bgform::lang::unknown_block"
+            };
+            mistakes.extend(here.into_iter().filter(is_static));
+        }
     }
 
     /// Checks resources against each other, as far as the files tell.
@@ -247,7 +268,14 @@ impl<'p> View<'p> {
     ) -> Option<BTreeSet<Address>> {
         let mut found = BTreeSet::new();
         for expr in &declared.depends_on {
-            let value = evaluate(expr, scope, mistakes)?;
+            let mut here = Vec::new();
+            let value = evaluate(expr, scope, &mut here);
+            // A disabled block need not be waited for.
+            if !here.is_empty() && here.iter().all(|mistake| mistake.code == DISABLED) {
+                continue;
+            }
+            mistakes.append(&mut here);
+            let value = value?;
             let before = found.len();
             mentioned_in(&value, &mut found);
             if found.len() == before && !matches!(value, Value::Ref(_) | Value::Object(_)) {

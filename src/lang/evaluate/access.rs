@@ -114,7 +114,8 @@ impl<'a> Evaluator<'a> {
     fn output(&mut self, reference: &Reference, name: &Name) -> Option<Value> {
         let known = match self.scope.attribute(reference, &name.text) {
             Found::Value(value) => return Some(value),
-            Found::Broken => return None,
+            // A reference to a disabled block has no value.
+            Found::Broken | Found::Disabled(..) => return None,
             Found::Missing(known) => known,
         };
         let plural = reference.index.is_none() && self.scope.members(reference) != Members::NotPlural;

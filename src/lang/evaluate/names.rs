@@ -65,6 +65,9 @@ impl Evaluator<'_> {
         let known = match found {
             Found::Value(value) => return Some(value),
             Found::Broken => return None,
+            Found::Disabled(place, condition) => {
+                return self.fail(disabled(&format!("{head}.{}", name.text), span, place, &condition));
+            }
             Found::Missing(known) => known,
         };
         let mistake = Mistake::new(code, format!("there is no {what} `{}`", name.text));
@@ -149,6 +152,17 @@ fn not_here(name: &str, span: Span, only: &str) -> Mistake {
         .at(span, "not known yet")
         .help(only)
 }
+
+/// The mistake of a reference to a block that is disabled.
+pub(super) fn disabled(name: &str, span: Span, place: Span, condition: &str) -> Mistake {
+    Mistake::new(DISABLED, format!("`{name}` is disabled"))
+        .at(span, "there is none")
+        .at(place, "this is false")
+        .help(format!("ask before it is named: `{condition} ? {name} : null`, or try({name}, null)"))
+}
+
+/// The code of the mistake of a reference to a block that is disabled.
+pub const DISABLED: &str = "bgform::lang::disabled";
 
 /// `help` for a name that is not in `known`; `written` gives the nearest one's form in the source.
 pub(super) fn nearest(name: &str, known: &[String], written: impl Fn(&str) -> String) -> Option<String> {

@@ -139,6 +139,18 @@ impl ReadFile for Nothing {
     fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
         Err("there is no such file".to_owned())
     }
+
+    fn exists(&self, _: &Path) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    fn list(&self, _: &Path) -> Result<Vec<String>, String> {
+        Err("there is no such folder".to_owned())
+    }
+
+    fn home(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The stages that were entered, as a rehearsal tells them.
