@@ -34,7 +34,7 @@ const PARTS: [(&str, &str); 9] = [
 ];
 
 /// Top-level blocks.
-const BLOCKS: [(&str, &str); 10] = [
+const BLOCKS: [(&str, &str); 9] = [
     ("resource", "a resource's block begins with its kind, as in target_group \"web\" {"),
     ("data", "what is read and never changed is an `existing` block, as in existing vpc \"main\" {"),
     (
@@ -42,7 +42,6 @@ const BLOCKS: [(&str, &str); 10] = [
         "write the region and the profile in the `stack` block: stack \"shop\" { region = \"us-east-1\" }",
     ),
     ("terraform", "bgform has no such block: where the state is kept is `state = ...` in the `stack` block"),
-    ("module", "modules are not there yet: write the resources out, as in stacks/explicit.deploy"),
     ("moved", "run bgform state mv ADDRESS ADDRESS"),
     ("removed", "run bgform state rm ADDRESS"),
     ("import", "run bgform import ADDRESS ID"),
@@ -63,14 +62,13 @@ const INSIDE: [(&str, &str); 9] = [
     ("connection", "leave it out: commands reach an instance by Systems Manager"),
     ("create_before_destroy", "leave it out: a replacement is made before the old one is taken away"),
     ("replace_triggered_by", "leave it out: what names a resource follows when it is replaced"),
-    ("precondition", "write a `validation` in the variable, or a `gate` in the deployment"),
+    ("precondition", "write it in the `lifecycle` block: lifecycle { precondition { condition, message } }"),
     ("postcondition", "write a `gate` in the deployment"),
 ];
 
 /// The first word of a reference.
-const REFERENCES: [(&str, &str); 5] = [
+const REFERENCES: [(&str, &str); 4] = [
     ("data", "write what is read by its kind and name, as in `vpc.main`"),
-    ("module", "modules are not there yet: name the resource itself"),
     ("count", "write `each.key`, in a block with `for_each`"),
     ("path", "files are named relative to the file that names them, as in `file(\"setup.sh\")`"),
     ("terraform", "write a variable in its place: variable \"stage\" { type = string }"),

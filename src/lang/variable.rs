@@ -7,10 +7,10 @@ use indexmap::IndexMap;
 
 use super::ast::{Attribute, Block, Expr, Name, Node};
 use super::declare::{Declarations, unknown_member};
-use super::evaluate::{Found, Scope, describe, evaluate};
+use super::evaluate::{Found, Members, Scope, describe, evaluate};
 use super::functions::identity;
 use crate::diagnostic::{Mistake, Span, did_you_mean};
-use crate::value::{Object, Value};
+use crate::value::{Object, Reference, Value};
 
 /// The `type` of a variable.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,13 +36,16 @@ pub enum Given {
     Expr(Expr),
 }
 
+/// The code of the mistake of a validation that names what is known only after apply.
+pub const UNDECIDED: &str = "bgform::lang::undecided";
+
 /// The code of the mistake that a variable has neither a value nor a default.
 pub const NO_VALUE: &str = "bgform::lang::no_value";
 
 const NAMES: [&str; 6] = ["any", "string", "number", "bool", "duration", "percent"];
 
 impl VariableType {
-    fn parse(expr: &Expr, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+    pub fn parse(expr: &Expr, mistakes: &mut Vec<Mistake>) -> Option<Self> {
         let unknown = |mistakes: &mut Vec<Mistake>, word: &str| {
             let mistake = Mistake::new("bgform::lang::unknown_type", format!("`{word}` is no type"))
                 .at(expr.span, "not known");
@@ -114,11 +117,11 @@ impl VariableType {
         }
     }
 
-    /// The value if it fits this type; numbers and bools become strings if a string is wanted.
-    fn fit(&self, value: Value) -> Option<Value> {
+    /// The value if it fits this type. A value that is known only after apply fits every type.
+    pub fn fit(&self, value: Value) -> Option<Value> {
         let (value, sensitive) = value.into_unmarked();
         let fitted = match (self, value) {
-            (Self::Any, value) | (_, value @ Value::Null) => value,
+            (Self::Any, value) | (_, value @ (Value::Null | Value::Unknown(_))) => value,
             (Self::String, value @ Value::String(_))
             | (Self::Number, value @ Value::Number(_))
             | (Self::Bool, value @ Value::Bool(_))
@@ -366,7 +369,7 @@ fn validate_one(label: &Name, block: &Block, value: &Value, scope: &dyn Scope, m
             );
         }
         None if holds.find_unknown().is_some() => mistakes.push(
-            Mistake::new("bgform::lang::not_here", "a validation is decided before any call")
+            Mistake::new(UNDECIDED, "a validation is decided before any call")
                 .at(condition.value.span, "this is known only after apply")
                 .help(ONLY_IN_VALIDATION),
         ),
@@ -406,6 +409,15 @@ impl Scope for Validation<'_> {
 
     fn words(&self) -> Vec<String> {
         self.0.words()
+    }
+
+    /// Of a reference that a variable of a module has.
+    fn attribute(&self, reference: &Reference, name: &str) -> Found {
+        self.0.attribute(reference, name)
+    }
+
+    fn members(&self, reference: &Reference) -> Members {
+        self.0.members(reference)
     }
 
     fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String> {

@@ -244,7 +244,7 @@ fn a_validation_names_other_variables_and_locals() {
     };
     says(&condition("vpc.main.id != null"), "not_here", "vpc", "names variables, locals made of them");
     let later = format!("locals {{\n  id = vpc.main.id\n}}\n{}", condition("local.id == \"vpc-1\""));
-    says(&later, "not_here", "local.id == \"vpc-1\"", "names variables, locals made of them");
+    says(&later, "undecided", "local.id == \"vpc-1\"", "names variables, locals made of them");
 }
 
 #[test]
@@ -272,5 +272,44 @@ fn a_disabled_deployment_leaves_nothing_behind() {
     assert!(
         told_of_name.iter().any(|one| one.contains("`target_group.") && one.contains("is disabled")),
         "{told:?} {told_of_name:?}"
+    );
+}
+
+#[test]
+fn a_precondition_that_does_not_hold_says_its_message() {
+    let with = |condition: &str| {
+        group(&format!(
+            "lifecycle {{\n  precondition {{\n    condition = {condition}\n    message = \"not in ${{stack.name}}\"\n  }}\n}}"
+        ))
+    };
+    says(&with("stack.name == \"other\""), "precondition", "stack.name == \"other\"", "");
+    assert!(read(&format!("{HEAD}{}", with("stack.name == \"s\"")), &[]).1.is_empty());
+    // It is known at apply, and what it names is waited for.
+    let (program, mistakes) = load(&format!("{HEAD}{}", with("length(subnets.all) > 1")), &[]);
+    assert!(mistakes.is_empty(), "{mistakes:?}");
+    let view = program.unreleased();
+    let node = view.nodes.iter().find(|node| node.managed).unwrap();
+    let known = Known::from([(
+        "subnets.all".parse().unwrap(),
+        super::Facts { members: Some(Vec::new()), ..super::Facts::default() },
+    )]);
+    let mut told = Vec::new();
+    assert!(view.evaluate(node, &known, &mut told).is_none());
+    assert_eq!(
+        told.iter().map(|one| one.message.as_str()).collect::<Vec<_>>(),
+        ["`target_group.web`: not in s"]
+    );
+    says(&with("3"), "wrong_type", "3", "");
+    says(
+        &group("lifecycle {\n  precondition {\n    condition = true\n  }\n}"),
+        "missing_attribute",
+        "precondition",
+        "",
+    );
+    says(
+        &group("lifecycle {\n  postcondition {\n  }\n}"),
+        "unknown_attribute",
+        "postcondition",
+        "did you mean `precondition`?",
     );
 }

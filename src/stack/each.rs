@@ -141,6 +141,14 @@ impl Scope for Within<'_> {
         self.outer.resource(kind, name)
     }
 
+    fn module(&self, name: &str) -> Found {
+        self.outer.module(name)
+    }
+
+    fn output(&self, module: &str, key: Option<&str>, output: &str) -> Option<Found> {
+        self.outer.output(module, key, output)
+    }
+
     fn instances(&self, kind: &str, name: &str) -> Option<&IndexMap<String, Address>> {
         self.outer.instances(kind, name)
     }

@@ -6,6 +6,8 @@ mod check;
 mod deployments;
 mod each;
 mod expand;
+pub mod modules;
+mod named;
 pub mod notation;
 mod program;
 pub mod reference;
@@ -22,5 +24,7 @@ pub use view::{Evaluated, Node, View};
 mod block_tests;
 #[cfg(test)]
 mod fuzz_tests;
+#[cfg(test)]
+mod module_tests;
 #[cfg(test)]
 pub(crate) mod program_tests;

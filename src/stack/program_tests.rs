@@ -12,7 +12,7 @@ use crate::lang::parse::{parse, parse_attributes};
 use crate::lang::variable::Given;
 use crate::value::Value;
 
-struct NoFiles;
+pub(super) struct NoFiles;
 
 impl ReadFile for NoFiles {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
@@ -50,7 +50,8 @@ pub(crate) fn load(text: &str, vars: &[(&str, &str)]) -> (Program, Vec<Mistake>)
         let file = texts.add(origin, format!("value = {text}"));
         parse_attributes(file, texts.text(file), &mut Vec::new()).attributes.pop().map(|one| one.value)
     };
-    let input = Input { sources, own: 1, files, given, reader: Arc::new(NoFiles) };
+    let input =
+        Input { sources, own: 1, files, folders: Default::default(), given, reader: Arc::new(NoFiles) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
     (program, mistakes)
 }
@@ -353,7 +354,6 @@ fn who_comes_from_terraform_is_told_what_it_is_called_here() {
     block("resource \"aws_s3_bucket\" \"web\"", "no kind for `aws_s3_bucket` yet");
     block("provider \"aws\"", "`stack` block");
     block("terraform", "`stack` block");
-    block("module \"web\"", "not there yet");
     block("moved", "bgform state mv");
     says(
         "existing aws_subnets \"web\" {\n}\n",
@@ -366,7 +366,7 @@ fn who_comes_from_terraform_is_told_what_it_is_called_here() {
     let output = |value: &str| format!("output \"o\" {{\n  value = {value}\n}}\n");
     says(&output("aws_lb.web.arn"), "unknown_name", "aws_lb", "write `load_balancer.web`");
     says(&output("data.aws_vpc.main.id"), "unknown_name", "data", "write `vpc.NAME`");
-    says(&output("module.web.url"), "unknown_name", "module", "not there yet");
+    says(&output("module.web.url"), "unknown_module", "web", "module \"web\" { source =");
     says(&output("\"${path.module}/x\""), "unknown_name", "path", "relative to the file");
 }
 

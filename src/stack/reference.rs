@@ -67,7 +67,7 @@ fn all_kinds() -> String {
         "# Kinds\n\n\
          `bgform help target_group` prints the attributes and outputs of that kind.\n\n\
          {}\n\
-         Each of these kinds also takes `for_each`, `depends_on`, and `lifecycle {{ prevent_destroy, ignore_changes }}`. \
+         Each of these kinds also takes `for_each`, `enabled`, `depends_on`, and `lifecycle {{ prevent_destroy, ignore_changes, precondition }}`. \
          AWS chooses the value of an attribute that has no default and is not written, and bgform leaves that value \
          alone.\n\n\
          ## Existing kinds\n\n\

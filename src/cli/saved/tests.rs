@@ -79,7 +79,8 @@ fn program(text: &str, given: &[&str], from_file: Option<&str>) -> Program {
         let given = Given::Text { text: value.to_owned(), origin: format!("--var {name}") };
         all.entry(name.to_owned()).or_default().push(given);
     }
-    let input = Input { sources, own: 1, files, given: all, reader: Arc::new(Nothing) };
+    let input =
+        Input { sources, own: 1, files, folders: Default::default(), given: all, reader: Arc::new(Nothing) };
     let mut of_texts = Sources::default();
     let mut parse_text = |text: &str, origin: &str| -> Option<Expr> {
         let file = of_texts.add(origin, format!("value = {text}"));

@@ -11,10 +11,11 @@ use super::names::nearest;
 use super::{Evaluator, Members, describe};
 
 /// Mistakes that no other value could avoid: `try` and `can` do not hide them.
-pub const STATIC: [&str; 9] = [
+pub const STATIC: [&str; 10] = [
     "bgform::lang::unknown_name",
     "bgform::lang::unknown_variable",
     "bgform::lang::unknown_local",
+    "bgform::lang::unknown_module",
     "bgform::lang::unknown_resource",
     "bgform::lang::unknown_attribute",
     "bgform::lang::unknown_function",

@@ -95,6 +95,16 @@ pub trait Scope {
         Found::Missing(Vec::new())
     }
 
+    /// `module.NAME`: its outputs, or an object of them by key if its block has `for_each`.
+    fn module(&self, _name: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
+
+    /// One output of a module, so that no other is computed; `None` if there is no such module, key or output.
+    fn output(&self, _module: &str, _key: Option<&str>, _output: &str) -> Option<Found> {
+        None
+    }
+
     /// A borrowed `var.NAME`, `local.NAME` or `each.NAME`, so that one part can be taken without a copy of
     /// all. `None` if there is no such value, or it would have to be computed first.
     fn standing(&self, _head: &str, _name: &str) -> Option<&Value> {
