@@ -38,7 +38,7 @@ impl View<'_> {
                 mistakes.push(
                     Mistake::new("bgform::lang::no_stack", "there is no `stack` block")
                         .at(Span::new(file, 0, 0), "a stack begins with one")
-                        .help("write stack \"shop\" { region = \"us-east-1\" }"),
+                        .help("write stack \"shop\" { region = \"us-east-1\" }; a module is checked in a stack that calls it"),
                 );
             }
             return Settings::default();

@@ -86,7 +86,8 @@ fn a_deployment_of_a_module_is_shipped_and_taken_back_for_one_call_alone() {
 
     let target = ["plan", "shops.deploy", "--var", "us=3.0", "--target", "module.shop[\"eu\"]"];
     product.run(&target).exits(0).says("Nothing to do");
-    let gone = run("apply", &["--var", "eu=false"]).exits(0);
+    run("apply", &["--var", "eu=false"]).exits(1).says("bgform::plan::under_traffic");
+    let gone = run("apply", &["--var", "eu=false", "--allow-outage"]).exits(0);
     assert!(!gone.out.contains("shop[\"us\"].load_balancer"), "{}", gone.out);
     let left = addresses(&product, "shops.deploy");
     assert!(!left.is_empty() && left.iter().all(|one| one.starts_with("module.shop[\"us\"].")), "{left:?}");
@@ -113,10 +114,15 @@ fn a_resource_moves_into_a_module_without_a_step() {
         .run(&["state", "mv", "security_group.web", "module.net.security_group.web", "moves.deploy"])
         .exits(0);
     product.run(&["plan", "moves.deploy"]).exits(0).says("Nothing to do");
-    product
-        .run(&["destroy", "moves.deploy", "--auto-approve"])
-        .exits(0)
-        .says("module.net.security_group.web");
+    let keyed = format!(
+        "{head}module \"net\" {{\n  source   = \"./net\"\n  for_each = toset([\"a\"])\n  vpc      = vpc.main\n}}\n"
+    );
+    product.write("moves.deploy", &keyed);
+    product.run(&["state", "mv", "module.nat", "module.net[a]", "moves.deploy"]).exits(2).says("module.nat");
+    product.run(&["state", "mv", "module.net", "module.net[a]", "moves.deploy"]).exits(0).says("1 addresses");
+    product.run(&["plan", "moves.deploy"]).exits(0).says("Nothing to do");
+    let gone = product.run(&["destroy", "moves.deploy", "--auto-approve"]).exits(0);
+    gone.says("module.net[\"a\"].security_group.web");
 }
 
 #[test]
@@ -223,6 +229,6 @@ fn the_files_beside_a_module_are_found_from_it_and_their_change_is_one_of_the_pl
     product.run(&["plan", "files.deploy", "--out", "saved"]).exits(0);
     product.write("edge/more.txt", "");
     // A saved plan is of the files that it was made from.
-    product.run(&["apply", "saved"]).exits(2);
-    product.run(&["plan", "files.deploy"]).exits(0).says("motd.txt,more.txt");
+    product.run(&["apply", "saved"]).exits(1).says("bgform::plan::saved_stack");
+    product.run(&["plan", "files.deploy"]).exits(0).says("more.txt,motd.txt");
 }

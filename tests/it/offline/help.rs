@@ -233,7 +233,8 @@ fn a_command_that_is_a_topic_too_has_both_pages() {
 fn a_topic_that_is_none_is_told_with_the_nearest_one_and_the_list() {
     let product = Product::alone();
     let told = product.run(&["help", "recovry"]).exits(2);
-    let told = told.says("there is no command, topic or kind `recovry`").says("`bgform help recovery`");
+    let told =
+        told.says("there is no command, topic, kind or function `recovry`").says("`bgform help recovery`");
     told.says("language, deployments, strategies, gates").says("`bgform help` lists");
     product.run(&["help", "existing", "vpcs"]).exits(2).says("`bgform help existing vpc`");
 }
