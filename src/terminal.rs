@@ -136,7 +136,7 @@ fn typed<'a>(text: &'a str, given: &Given) -> Cow<'a, str> {
             && !words.contains("--deployment")
         {
             out.push_str(" --deployment ");
-            out.push_str(deployment);
+            out.push_str(&quoted(deployment));
         }
         out
     })
@@ -154,7 +154,7 @@ fn of_one<'a>(deployment: &str, text: &'a str) -> Cow<'a, str> {
     commands(text, |words| {
         let is_of_one = words.split(' ').next().is_some_and(|name| OF_A_DEPLOYMENT.contains(&name));
         match is_of_one && !words.contains("--deployment") {
-            true => format!(" {words} --deployment {deployment}"),
+            true => format!(" {words} --deployment {}", quoted(deployment)),
             false => format!(" {words}"),
         }
     })

@@ -25,7 +25,7 @@ pub struct ApproveArgs {
     #[arg(value_name = "STACK")]
     stack: Option<PathBuf>,
     /// The deployment; left out, the stack's only one.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = super::rollout::named)]
     deployment: Option<String>,
 }
 

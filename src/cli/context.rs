@@ -1,6 +1,6 @@
 //! The common start of most commands: reads the stack, finds its state, connects to AWS.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::lang::parse::{parse, parse_attributes};
 use crate::lang::variable::{Given, NO_VALUE};
 use crate::rollout::Realm;
 use crate::secrets;
-use crate::stack::{Input, Program, ReadFile};
+use crate::stack::{Input, Program, ReadFile, modules};
 use crate::terminal::{quoted, tell_with_deployments, tell_with_stack, tell_with_variables};
 
 pub use super::locate::store;
@@ -34,7 +34,46 @@ impl ReadFile for Disk {
             Err(error) => Err(reason(&error)),
         }
     }
+
+    fn exists(&self, path: &Path) -> Result<bool, String> {
+        match std::fs::metadata(path) {
+            Ok(meta) => Ok(meta.is_file()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(reason(&error)),
+        }
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<String>, String> {
+        let mut files = Vec::new();
+        let mut open = vec![PathBuf::new()];
+        while let Some(inner) = open.pop() {
+            for entry in std::fs::read_dir(folder.join(&inner)).map_err(|error| reason(&error))? {
+                let entry = entry.map_err(|error| reason(&error))?;
+                let path = inner.join(entry.file_name());
+                // A link to a folder is not followed: it may lead back.
+                let kind = entry.file_type().map_err(|error| reason(&error))?;
+                if kind.is_dir() {
+                    open.push(path);
+                } else if entry.path().is_file()
+                    && let Some(text) = path.to_str()
+                {
+                    files.push(text.to_owned());
+                }
+                if files.len() + open.len() > MOST_FILES {
+                    return Err(format!("there are more than {MOST_FILES} files in it"));
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    fn home(&self) -> Option<String> {
+        std::env::home_dir()?.to_str().filter(|home| !home.is_empty()).map(str::to_owned)
+    }
 }
+
+/// Maximum number of files and folders that are listed in a folder.
+const MOST_FILES: usize = 100_000;
 
 /// Reads a file up to the limit, since it may have no end.
 fn bounded(path: &Path) -> Result<Vec<u8>, String> {
@@ -191,6 +230,8 @@ pub fn read_program(
         files.blocks.extend(parsed.blocks);
         files.broken.extend(parsed.broken);
     }
+    let folders = read_modules(&files, &mut sources, &mut mistakes);
+    let own = sources.iter().count();
     if files.blocks.iter().filter(|block| block.keyword.text == "deployment").count() > 1 {
         tell_with_deployments();
     }
@@ -203,17 +244,81 @@ pub fn read_program(
     keep_secrets(&secret, &given, &sources);
     let mut of_texts = Sources::default();
     let mut parse_text = |text: &str, origin: &str| parse_value(&mut of_texts, text, origin);
-    let input = Input { sources, own: paths.len(), files, given, reader: Arc::new(Disk) };
+    let input = Input { sources, own, files, folders, given, reader: Arc::new(Disk) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
+    if program.deployments().len() > 1 {
+        tell_with_deployments();
+    }
     program.variables.values().for_each(secrets::keep);
     // A mistake may name a word of a given value.
-    for (file, _, text) in program.sources.iter().skip(paths.len()) {
+    for (file, _, text) in program.sources.iter().skip(own) {
         if mistakes.iter().flat_map(|mistake| &mistake.labels).any(|(span, _)| span.file == file) {
             secret.keep_in(text, true);
         }
     }
     mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(span, _)| (span.file, span.start)));
     Ok((program, mistakes))
+}
+
+/// Reads the folders of the modules that files call, and of those that these call.
+fn read_modules(
+    files: &Files,
+    sources: &mut Sources,
+    mistakes: &mut Vec<Mistake>,
+) -> HashMap<PathBuf, Files> {
+    let mut folders: HashMap<PathBuf, Files> = HashMap::new();
+    let mut open: Vec<Expr> = modules::sources_of(files).cloned().collect();
+    while let Some(source) = open.pop() {
+        let folder = match modules::folder_of(&source, sources) {
+            Ok(folder) if folders.contains_key(&folder) => continue,
+            Ok(folder) => folder,
+            Err(mistake) => {
+                mistakes.push(mistake);
+                continue;
+            }
+        };
+        match read_folder(&folder, sources, mistakes) {
+            Ok(read) => {
+                open.extend(modules::sources_of(&read).cloned());
+                folders.insert(folder, read);
+            }
+            Err(why) => mistakes.push(
+                Mistake::new(
+                    modules::NO_FOLDER,
+                    format!("the module `{}` cannot be read: {why}", folder.display()),
+                )
+                .at(source.span, "this folder")
+                .help("a source is relative to the file that names it, and its folder holds .deploy files"),
+            ),
+        }
+    }
+    folders
+}
+
+fn read_folder(folder: &Path, sources: &mut Sources, mistakes: &mut Vec<Mistake>) -> Result<Files, String> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such folder".to_owned(),
+        _ => reason(&error),
+    })? {
+        let path = entry.map_err(|error| reason(&error))?.path();
+        if path.extension().is_some_and(|extension| extension == "deploy") && path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    if paths.is_empty() {
+        return Err("no .deploy file is in it".to_owned());
+    }
+    let mut files = Files::default();
+    for path in paths {
+        let text = read_text(&path).map_err(|error| error.to_string())?;
+        let file = sources.add(path, text);
+        let parsed = parse(file, sources.text(file), mistakes);
+        files.blocks.extend(parsed.blocks);
+        files.broken.extend(parsed.broken);
+    }
+    Ok(files)
 }
 
 /// The variables that may be shown: those that a parsed block declares and that are not sensitive.

@@ -1,12 +1,14 @@
 //! Shared by the commands about deployments: finds the deployment without any variable, sends a message to
 //! the running apply, or, without one, sets up the engine to do it here.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::progress::Progress;
 use super::{CliError, Exit, Global, context, locate, lock};
+use crate::address::Address;
 use crate::clock;
 use crate::cloud::Cloud;
 use crate::diagnostic::did_you_mean;
@@ -18,7 +20,7 @@ use crate::rollout::tell::tell;
 use crate::rollout::{Answer, Engine, Order, Plan, Realm, Shipped, order, recover, ship, stage};
 use crate::stack::Program;
 use crate::state::{LockGuard, Snapshot, StateError, Store};
-use crate::terminal::{about, errln, outln, tell_with_deployment, tell_with_deployments};
+use crate::terminal::{about, errln, outln, quoted, tell_with_deployment, tell_with_deployments};
 
 /// Which deployment a command is about.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,8 +29,20 @@ pub struct Which {
     #[arg(value_name = "STACK")]
     pub stack: Option<PathBuf>,
     /// The deployment; left out, the stack's only one.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = named)]
     pub deployment: Option<String>,
+}
+
+/// The deployment that a word of the command line names: `web`, or in a module `module.shop["eu"].web` or
+/// `module.shop["eu"].deployment.web`. A shell may have removed the quotes.
+pub fn named(text: &str) -> Result<String, Infallible> {
+    let is_deployment = |address: &Address| address.kind == "deployment" && address.key.is_none();
+    let address = |text: &str| text.parse::<Address>().ok().filter(is_deployment);
+    let in_module = || {
+        let (module, label) = text.rsplit_once('.')?;
+        address(&format!("{module}.deployment.{label}"))
+    };
+    Ok(address(text).or_else(in_module).map_or_else(|| text.to_owned(), |found| found.name.clone()))
 }
 
 /// A stack with its state, found by its `stack` block.
@@ -90,7 +104,8 @@ impl Site {
     pub fn one(&self, snapshot: &Snapshot) -> Result<(String, Deployment), CliError> {
         let mut all = self.all(snapshot)?;
         if all.len() > 1 {
-            let names: Vec<_> = all.iter().map(|(name, _)| format!("--deployment {name}")).collect();
+            let names: Vec<_> =
+                all.iter().map(|(name, _)| format!("--deployment {}", quoted(name))).collect();
             return Err(CliError::usage(
                 "bgform::deployment::several",
                 format!("stack `{}` has {} deployments", snapshot.stack, all.len()),

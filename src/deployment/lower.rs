@@ -205,6 +205,16 @@ fn is_ours(kind: &str, attribute: &str, seam: &dyn Fleet) -> bool {
 fn ours(nested: &Block, seam: &dyn Fleet, mistakes: &mut Vec<Mistake>) {
     for attribute in &nested.body.attributes {
         let kind = nested.keyword.text.as_str();
+        if attribute.name.text == "enabled" {
+            mistakes.push(
+                Mistake::new(
+                    "bgform::lang::not_here",
+                    format!("a `{kind}` of a deployment has no `enabled` of its own"),
+                )
+                .at(attribute.name.span, "not here")
+                .help("write it in the deployment, which is there as a whole or not at all"),
+            );
+        }
         if is_ours(kind, &attribute.name.text, seam) {
             mistakes.push(
                 Mistake::new(
@@ -222,7 +232,7 @@ fn ours(nested: &Block, seam: &dyn Fleet, mistakes: &mut Vec<Mistake>) {
 pub(super) fn named(nested: &Block, name: &Name, seam: &dyn Fleet) -> Block {
     let mut block = Block { labels: vec![name.clone()], ..nested.clone() };
     let kind = nested.keyword.text.as_str();
-    block.body.attributes.retain(|one| !is_ours(kind, &one.name.text, seam));
+    block.body.attributes.retain(|one| one.name.text != "enabled" && !is_ours(kind, &one.name.text, seam));
     block
 }
 

@@ -34,7 +34,7 @@ pub fn preview_of_default(deployment: &str, listener: &str) -> String {
 pub fn preview_address(router: &Address, deployment: &str) -> Address {
     match kind::router(&router.kind) {
         Some(seam) if seam.named_by().is_some() => {
-            Address::new(seam.preview_kind(), preview_of_default(deployment, &router.name))
+            Address::new(seam.preview_kind(), preview_of_default(deployment, router.label()))
         }
         _ => Address::new(&router.kind, preview(&router.name)),
     }

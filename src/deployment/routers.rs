@@ -6,7 +6,7 @@ use super::lower::{Lowered, misspelt, named};
 use super::names;
 use super::nested::nested;
 use super::syntax::{at, attribute, nested_block, number, of_colour};
-use crate::address::Address;
+use crate::address::{Address, qualified, split};
 use crate::diagnostic::{Mistake, Span};
 use crate::facts::{Colour, Deployment};
 use crate::kind;
@@ -147,7 +147,7 @@ impl Lowering<'_> {
                 return;
             }
         };
-        let address = Address::new(kind, &name.text);
+        let address = Address::new(kind, qualified(split(&self.name.text).0, &name.text));
         let block = self.forward(router.forward(), span);
         let preview =
             Name { text: names::preview_of_default(&self.name.text, &name.text), span: written.value.span };

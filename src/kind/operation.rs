@@ -235,7 +235,9 @@ impl Operation<'_> {
         let identity = format!("{}/{}/{}", self.lineage, self.address, self.generation);
         let hash = hex::encode(&Sha256::digest(identity.as_bytes())[..4]);
         let key = self.address.key.as_deref().map(|key| format!("-{key}")).unwrap_or_default();
-        let words: String = format!("{}-{}{key}", self.stack, self.address.name)
+        // `module.edge["a"].web` is `edge-a-web`.
+        let label = self.address.name.replace("module.", "").replace(['"', ']'], "");
+        let words: String = format!("{}-{label}{key}", self.stack)
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .take(max.saturating_sub(hash.len() + 1))

@@ -2,6 +2,7 @@
 //! call.
 
 use super::{find_existing, find_managed};
+use crate::lang::functions::LEFT_OUT;
 
 /// Resource types and data sources, by the corresponding kind.
 const KINDS: [(&str, &[&str]); 15] = [
@@ -39,7 +40,7 @@ const PARTS: [(&str, &str); 12] = [
 ];
 
 /// Top-level blocks.
-const BLOCKS: [(&str, &str); 10] = [
+const BLOCKS: [(&str, &str); 9] = [
     ("resource", "a resource's block begins with its kind, as in target_group \"web\" {"),
     ("data", "what is read and never changed is an `existing` block, as in existing vpc \"main\" {"),
     (
@@ -47,7 +48,6 @@ const BLOCKS: [(&str, &str); 10] = [
         "write the region and the profile in the `stack` block: stack \"shop\" { region = \"us-east-1\" }",
     ),
     ("terraform", "bgform has no such block: where the state is kept is `state = ...` in the `stack` block"),
-    ("module", "modules are not there yet: write the resources out, as in stacks/explicit.deploy"),
     ("moved", "run bgform state mv ADDRESS ADDRESS"),
     ("removed", "run bgform state rm ADDRESS"),
     ("import", "run bgform import ADDRESS ID"),
@@ -57,24 +57,24 @@ const BLOCKS: [(&str, &str); 10] = [
 
 /// Words in the block of a resource.
 const INSIDE: [(&str, &str); 9] = [
-    ("count", "write `for_each = toset([\"a\", \"b\"])` for several; the block sees `each.key`"),
     (
-        "dynamic",
-        "write each block out: a block is not made by a loop; for several resources there is `for_each`",
+        "count",
+        "write `enabled = condition` for one or none, `for_each = toset([\"a\", \"b\"])` for several, which sees \
+         `each.key`",
     ),
+    ("dynamic", "write `for_each = [...]` in the block itself, which then sees `each.key` and `each.value`"),
     ("provider", "a stack has one region and one profile: write them in the `stack` block"),
     ("provisioner", "write what an instance runs in `user_data`, or in the `run` of an `image`"),
     ("connection", "leave it out: commands reach an instance by Systems Manager"),
     ("create_before_destroy", "leave it out: a replacement is made before the old one is taken away"),
     ("replace_triggered_by", "leave it out: what names a resource follows when it is replaced"),
-    ("precondition", "write a `validation` in the variable, or a `gate` in the deployment"),
+    ("precondition", "write it in the `lifecycle` block: lifecycle { precondition { condition, message } }"),
     ("postcondition", "write a `gate` in the deployment"),
 ];
 
 /// The first word of a reference.
-const REFERENCES: [(&str, &str); 5] = [
+const REFERENCES: [(&str, &str); 4] = [
     ("data", "write what is read by its kind and name, as in `vpc.main`"),
-    ("module", "modules are not there yet: name the resource itself"),
     ("count", "write `each.key`, in a block with `for_each`"),
     ("path", "files are named relative to the file that names them, as in `file(\"setup.sh\")`"),
     ("terraform", "write a variable in its place: variable \"stage\" { type = string }"),
@@ -133,7 +133,8 @@ pub fn table() -> Vec<(String, String)> {
     let words = [&BLOCKS[..], &INSIDE, &PARTS].concat();
     let references = REFERENCES.iter().map(|(word, here)| (format!("`{word}.`"), (*here).to_owned()));
     let words = words.into_iter().map(|(word, here)| (format!("`{word}`"), here.to_owned()));
-    kinds.chain(words).chain(references).collect()
+    let functions = LEFT_OUT.iter().map(|(name, here)| (format!("`{name}(...)`"), (*here).to_owned()));
+    kinds.chain(words).chain(references).chain(functions).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
-//! The name of a resource in a stack: `kind.name` or `kind.name["key"]`.
+//! The name of a resource in a stack: `kind.name` or `kind.name["key"]`, and before it the modules that it is
+//! in: `module.edge["a"].kind.name`.
+//!
+//! A name is *qualified* by the path of its module: `web` in `module.edge` is `module.edge.web`. A name of the
+//! stack itself is as it is written.
 //!
 //! An [`Address`] is ours and logical; ids and ARNs are the cloud's and are plain strings
 //! that end in `_id` or `_arn`. The two never mix.
@@ -21,7 +25,7 @@ pub struct Address(Arc<Parts>);
 pub struct Parts {
     /// The resource kind, such as `autoscaling_group`.
     pub kind: String,
-    /// The label in the stack file.
+    /// The label in the stack file, qualified by its module.
     pub name: String,
     /// The `for_each` key, if the block has one.
     pub key: Option<String>,
@@ -52,9 +56,24 @@ impl Address {
         self.block.as_ref().unwrap_or(self).clone()
     }
 
-    /// Tells whether `self`, from a command line, selects `other`: the same address, or an instance of it.
+    /// The module that holds it, such as `module.edge["a"]`; empty for the stack itself.
+    pub fn module(&self) -> &str {
+        split(&self.name).0
+    }
+
+    /// The label in its file.
+    pub fn label(&self) -> &str {
+        split(&self.name).1
+    }
+
+    /// Tells whether `self`, from a command line, selects `other`: the same address, an instance of it, or
+    /// what is in the module that it names.
     pub fn selects(&self, other: &Address) -> bool {
-        self == other || other.block.as_ref() == Some(self)
+        let is_within = || {
+            let rest = other.name.strip_prefix(&self.to_string());
+            rest.is_some_and(|rest| rest.starts_with('.') || (self.key.is_none() && rest.starts_with('[')))
+        };
+        self == other || other.block.as_ref() == Some(self) || (self.kind == MODULE && is_within())
     }
 }
 
@@ -144,9 +163,11 @@ impl fmt::Debug for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.kind, self.name)?;
+        let (module, label) = split(&self.name);
+        let dot = if module.is_empty() { "" } else { "." };
+        write!(f, "{module}{dot}{}.{label}", self.kind)?;
         match &self.key {
-            Some(key) => write!(f, "[{}]", serde_json::Value::from(key.as_str())),
+            Some(key) => f.write_str(&in_brackets(key)),
             None => Ok(()),
         }
     }
@@ -165,6 +186,48 @@ pub struct InvalidAddress {
     pub text: String,
 }
 
+/// The word before the name of a module.
+pub const MODULE: &str = "module";
+
+/// A key as it stands after a name: `["a"]`.
+pub fn in_brackets(key: &str) -> String {
+    format!("[{}]", serde_json::Value::from(key))
+}
+
+/// The module of a qualified name, and the name in it.
+pub fn split(name: &str) -> (&str, &str) {
+    let mut rest = name;
+    while let Some(after) = after_module(rest) {
+        rest = after;
+    }
+    let module = name.get(..name.len() - rest.len()).unwrap_or_default();
+    (module.trim_end_matches('.'), rest)
+}
+
+/// The text after `module.NAME.` or `module.NAME["key"].`
+fn after_module(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix(MODULE)?.strip_prefix('.')?;
+    let end = rest.find(['.', '['])?;
+    let rest = rest.get(end..)?;
+    match rest.strip_prefix('[') {
+        None => rest.strip_prefix('.'),
+        Some(keyed) => {
+            // The key is JSON: it ends at the first quote that is not escaped.
+            let mut read = serde_json::Deserializer::from_str(keyed).into_iter::<String>();
+            read.next()?.ok()?;
+            keyed.get(read.byte_offset()..)?.strip_prefix("].")
+        }
+    }
+}
+
+/// A name as it is known outside its module; a name that is qualified stays as it is.
+pub fn qualified(module: &str, name: &str) -> String {
+    match module.is_empty() || name.contains('.') {
+        true => name.to_owned(),
+        false => format!("{module}.{name}"),
+    }
+}
+
 /// Tells whether a text is a `name` of the language's grammar.
 pub fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
@@ -177,29 +240,61 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidAddress { text: text.to_owned() };
-        let (kind, rest) = text.split_once('.').ok_or_else(invalid)?;
-        let (name, key) = match rest.split_once('[') {
-            None => (rest, None),
-            Some((name, key)) => {
-                let key = key.strip_suffix(']').ok_or_else(invalid)?;
-                // A shell may have removed the quotes.
-                let key = match serde_json::from_str::<String>(key) {
-                    Ok(key) => key,
-                    Err(_) if !key.contains('"') => key.to_owned(),
-                    Err(_) => return Err(invalid()),
-                };
-                (name, Some(key))
+        let mut module = String::new();
+        let mut rest = text;
+        loop {
+            let (part, after) = part(rest).ok_or_else(invalid)?;
+            match after {
+                None => {
+                    let block = Self::new(part.kind, qualified(&module, part.name));
+                    return Ok(match part.key {
+                        Some(key) => block.with_key(key),
+                        None => block,
+                    });
+                }
+                Some(after) if part.kind == MODULE => {
+                    let dot = if module.is_empty() { "" } else { "." };
+                    let key = part.key.map(|key| in_brackets(&key)).unwrap_or_default();
+                    module = format!("{module}{dot}{MODULE}.{}{key}", part.name);
+                    rest = after;
+                }
+                Some(_) => return Err(invalid()),
+            }
+        }
+    }
+}
+
+/// `kind.name` or `kind.name["key"]` in an address.
+struct Part<'a> {
+    kind: &'a str,
+    name: &'a str,
+    key: Option<String>,
+}
+
+/// The first part of an address, and the text after its dot, if there is more.
+fn part(text: &str) -> Option<(Part<'_>, Option<&str>)> {
+    let (kind, rest) = text.split_once('.')?;
+    let end = rest.find(['.', '[']).unwrap_or(rest.len());
+    let (name, mut rest) = rest.split_at(end);
+    let mut key = None;
+    if let Some(keyed) = rest.strip_prefix('[') {
+        let mut read = serde_json::Deserializer::from_str(keyed).into_iter::<String>();
+        let (found, after) = match read.next() {
+            Some(Ok(found)) => (found, keyed.get(read.byte_offset()..)?),
+            // A shell may have removed the quotes.
+            _ => {
+                let (found, _) = keyed.split_once(']').filter(|(found, _)| !found.contains('"'))?;
+                (found.to_owned(), keyed.get(found.len()..)?)
             }
         };
-        if !is_name(kind) || !is_name(name) {
-            return Err(invalid());
-        }
-        let block = Self::new(kind, name);
-        Ok(match key {
-            Some(key) => block.with_key(key),
-            None => block,
-        })
+        key = Some(found);
+        rest = after.strip_prefix(']')?;
     }
+    let after = match rest {
+        "" => None,
+        rest => Some(rest.strip_prefix('.')?),
+    };
+    (is_name(kind) && is_name(name)).then_some((Part { kind, name, key }, after))
 }
 
 impl Serialize for Address {
@@ -220,15 +315,57 @@ mod tests {
 
     #[test]
     fn an_address_reads_back_as_it_prints() {
-        for text in ["vpc.main", r#"image.shop["blue"]"#, r#"image.shop["a\"b]"]"#] {
+        for text in [
+            "vpc.main",
+            r#"image.shop["blue"]"#,
+            r#"image.shop["a\"b]"]"#,
+            "module.edge.vpc.main",
+            r#"module.edge["a.b"].module.inner.image.shop["c]."]"#,
+            r#"module.edge["a\"]."].vpc.main"#,
+            "module.edge",
+            r#"module.edge["a"].module.inner["b"]"#,
+        ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
     }
 
     #[test]
+    fn an_address_in_a_module_knows_its_module_and_its_label() {
+        let inner: Address = r#"module.edge["a.b"].module.inner.image.shop["c"]"#.parse().unwrap();
+        assert_eq!((inner.module(), inner.label()), (r#"module.edge["a.b"].module.inner"#, "shop"));
+        assert_eq!(inner.kind, "image");
+        let plain: Address = "image.module".parse().unwrap();
+        assert_eq!((plain.module(), plain.label()), ("", "module"));
+        assert_eq!(qualified("module.a", "web"), "module.a.web");
+        assert_eq!(qualified("module.a", "module.b.web"), "module.b.web");
+    }
+
+    #[test]
+    fn a_module_selects_what_is_in_it() {
+        let selects = |target: &str, other: &str| {
+            target.parse::<Address>().unwrap().selects(&other.parse::<Address>().unwrap())
+        };
+        for inside in ["module.edge[\"a\"].vpc.x", "module.edge[\"a\"].module.b.vpc.x[\"k\"]"] {
+            assert!(selects("module.edge", inside) && selects("module.edge[a]", inside), "{inside}");
+        }
+        for outside in
+            ["module.edges.vpc.x", "module.edge[\"ab\"].vpc.x", "vpc.edge", "module.b.module.edge.vpc.x"]
+        {
+            assert!(!selects("module.edge[\"a\"]", outside), "{outside}");
+        }
+        assert!(!selects("module.edge", "module.edges.vpc.x") && selects("module.edge", "module.edge.vpc.x"));
+    }
+
+    #[test]
     fn an_address_whose_quotes_a_shell_ate_is_understood() {
         assert_eq!("image.shop[blue]".parse::<Address>().unwrap().key.as_deref(), Some("blue"));
-        for text in ["", "image", "image.", ".x", "image.shop[", "1.x"] {
+        assert_eq!(
+            "module.edge[a].image.shop[blue]".parse::<Address>().unwrap().to_string(),
+            r#"module.edge["a"].image.shop["blue"]"#
+        );
+        for text in
+            ["", "image", "image.", ".x", "image.shop[", "1.x", "image.a.b", "module.a.", "image.a[\"k\"]x"]
+        {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
     }

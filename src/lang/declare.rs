@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use super::ast::{Attribute, Block, Body, Expr, Files, Name, Node};
-use crate::address::{Address, is_name};
+use crate::address::{Address, is_name, split};
 use crate::diagnostic::{Mistake, Span, did_you_mean};
 
 /// The kinds that blocks may name, from the caller's registry.
@@ -41,10 +41,23 @@ pub struct Declarations {
     /// changes no other line.
     pub resources: IndexMap<Address, Declared>,
     pub outputs: IndexMap<String, (Name, Block)>,
+    pub modules: IndexMap<String, Module>,
     pub deployments: IndexMap<String, (Name, Block)>,
+    /// The `enabled` of each deployment that has one.
+    pub switches: IndexMap<String, Expr>,
     /// `(category, name)` of declarations whose block holds a syntax mistake. The category is `var`, `local`
     /// or a kind.
     pub broken: BTreeSet<(String, String)>,
+}
+
+/// A `module` block. What is left in its body are the inputs.
+#[derive(Debug, Clone)]
+pub struct Module {
+    pub name: Name,
+    pub block: Block,
+    pub source: Option<Expr>,
+    pub enabled: Option<Expr>,
+    pub for_each: Option<Expr>,
 }
 
 /// One resource or `existing` block.
@@ -53,13 +66,26 @@ pub struct Declared {
     pub managed: bool,
     pub name: Name,
     pub block: Block,
+    /// Whether there is such a resource at all.
+    pub enabled: Option<Expr>,
     pub for_each: Option<Expr>,
     pub depends_on: Vec<Expr>,
     pub prevent_destroy: Option<Expr>,
     pub ignore_changes: Vec<Name>,
+    pub preconditions: Vec<Condition>,
 }
 
-const KEYWORDS: [&str; 6] = ["stack", "variable", "locals", "existing", "output", "deployment"];
+/// What has to hold, and what is said if it does not.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    pub condition: Expr,
+    pub message: Expr,
+}
+
+/// What a `lifecycle` block holds.
+const LIFECYCLE: [&str; 3] = ["prevent_destroy", "ignore_changes", "precondition"];
+
+const KEYWORDS: [&str; 7] = ["stack", "variable", "locals", "existing", "output", "deployment", "module"];
 
 /// Sorts `files`; a block that cannot be sorted is a mistake.
 pub fn declare(files: Files, kinds: &dyn Kinds, mistakes: &mut Vec<Mistake>) -> Declarations {
@@ -104,6 +130,7 @@ impl Declare<'_> {
         };
         match labels {
             [keyword, name, ..] if keyword == "variable" => add("var", name),
+            [keyword, name, ..] if keyword == "module" => add("module", name),
             [keyword, kind, name, ..] if keyword == "existing" => add(kind, name),
             [kind, name, ..] => add(kind, name),
             [_] | [] => {}
@@ -155,10 +182,15 @@ impl Declare<'_> {
                 match first {
                     Some(first) => self.duplicate("deployment", &name, first),
                     None => {
+                        let mut block = block;
+                        if let Some(enabled) = take(&mut block.body, "enabled") {
+                            self.out.switches.insert(name.text.clone(), enabled);
+                        }
                         self.out.deployments.insert(name.text.clone(), (name, block));
                     }
                 }
             }
+            "module" => self.module(block),
             "existing" => {
                 let Some((kind, name)) = self.two_labels(&block) else { return };
                 if !self.kinds.is_existing(&kind.text) {
@@ -173,6 +205,32 @@ impl Declare<'_> {
             }
             _ => self.unknown_kind(&block.keyword, &block.labels, false),
         }
+    }
+
+    fn module(&mut self, mut block: Block) {
+        let Some(name) = self.named(&block, "module", "module \"edge\" {") else { return };
+        if let Some(first) = self.out.modules.get(&name.text).map(|first| first.name.span) {
+            return self.duplicate("module", &name, first);
+        }
+        self.no_blocks(&block.body, "module");
+        if let Some(waits) = take(&mut block.body, "depends_on") {
+            self.mistakes.push(
+                Mistake::new("bgform::lang::unknown_attribute", "a `module` block takes no `depends_on`")
+                    .at(waits.span, "not here")
+                    .help("write it in the resource of the module that has to wait, with a variable for it"),
+            );
+        }
+        let [source, enabled, for_each] =
+            ["source", "enabled", "for_each"].map(|word| take(&mut block.body, word));
+        if source.is_none() && !block.broken {
+            self.mistakes.push(
+                Mistake::new("bgform::lang::missing_attribute", "`module` needs `source`")
+                    .at(name.span, "`source` is not written here")
+                    .help(format!("write source = \"./modules/{}\", a folder beside this file", name.text)),
+            );
+        }
+        let module = Module { name: name.clone(), block, source, enabled, for_each };
+        self.out.modules.insert(name.text, module);
     }
 
     fn locals(&mut self, block: Block) {
@@ -202,12 +260,8 @@ impl Declare<'_> {
             let first = first.name.span;
             return self.duplicate(&address.kind.clone(), &name, first);
         }
-        let mut take = |wanted: &str| {
-            let at = block.body.attributes.iter().position(|attribute| attribute.name.text == wanted)?;
-            Some(block.body.attributes.remove(at).value)
-        };
-        let for_each = take("for_each");
-        let depends_on = match take("depends_on") {
+        let (enabled, for_each) = (take(&mut block.body, "enabled"), take(&mut block.body, "for_each"));
+        let depends_on = match take(&mut block.body, "depends_on") {
             None => Vec::new(),
             Some(Expr { node: Node::List(items), .. }) => items,
             Some(other) => {
@@ -222,21 +276,16 @@ impl Declare<'_> {
         let mut declared = Declared {
             managed,
             name,
+            enabled,
             for_each,
             depends_on,
             prevent_destroy: None,
             ignore_changes: Vec::new(),
+            preconditions: Vec::new(),
             block,
         };
         if managed {
             self.lifecycle(&mut declared);
-        } else if let Some(each) = &declared.for_each {
-            self.mistakes.push(
-                Mistake::new("bgform::lang::unknown_attribute", "an `existing` block takes no `for_each`")
-                    .at(each.span, "not here")
-                    .help("write one block for each, or a plural kind such as `subnets`"),
-            );
-            declared.for_each = None;
         }
         self.out.resources.insert(address, declared);
     }
@@ -250,7 +299,12 @@ impl Declare<'_> {
             blocks.into_iter().partition(|block| block.keyword.text == "lifecycle");
         declared.block.body.blocks = rest;
         for block in lifecycle {
-            self.no_blocks(&block.body, "lifecycle");
+            for inner in &block.body.blocks {
+                match inner.keyword.text.as_str() {
+                    "precondition" => declared.preconditions.extend(self.condition(inner)),
+                    _ => self.mistakes.push(unknown_member(&inner.keyword, "lifecycle", &LIFECYCLE)),
+                }
+            }
             for attribute in block.body.attributes {
                 match attribute.name.text.as_str() {
                     "prevent_destroy" => declared.prevent_destroy = Some(attribute.value),
@@ -281,14 +335,33 @@ impl Declare<'_> {
                             .help("write ignore_changes = [desired_capacity]"),
                         ),
                     },
-                    _ => self.mistakes.push(unknown_member(
-                        &attribute.name,
-                        "lifecycle",
-                        &["prevent_destroy", "ignore_changes"],
-                    )),
+                    _ => self.mistakes.push(unknown_member(&attribute.name, "lifecycle", &LIFECYCLE)),
                 }
             }
         }
+    }
+
+    /// `condition` and `message` of a block.
+    fn condition(&mut self, block: &Block) -> Option<Condition> {
+        self.no_blocks(&block.body, &block.keyword.text);
+        let mut body = block.body.clone();
+        let found = take(&mut body, "condition").zip(take(&mut body, "message"));
+        for unknown in &body.attributes {
+            if found.is_some() {
+                let known = ["condition", "message"];
+                self.mistakes.push(unknown_member(&unknown.name, &block.keyword.text, &known));
+            }
+        }
+        if found.is_none() && !block.broken {
+            self.mistakes.push(
+                Mistake::new(
+                    "bgform::lang::missing_attribute",
+                    format!("`{}` needs `condition` and `message`", block.keyword.text),
+                )
+                .at(block.keyword.span, "one of them is not written here"),
+            );
+        }
+        found.map(|(condition, message)| Condition { condition, message })
     }
 
     fn no_blocks(&mut self, body: &Body, what: &str) {
@@ -328,7 +401,9 @@ impl Declare<'_> {
     /// Tells whether expressions, addresses and the state can hold this name. `kind.a.b` and `kind.a["k"]`
     /// would mean an attribute and an instance of another.
     fn is_name(&mut self, category: &str, name: &Name) -> bool {
-        if is_name(&name.text) {
+        // A block of a deployment in a module has a name that is qualified already.
+        let label = if self.written.is_some() { split(&name.text).1 } else { &name.text };
+        if is_name(label) {
             return true;
         }
         let sayable = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -408,6 +483,12 @@ impl Declare<'_> {
         };
         self.mistakes.push(mistake);
     }
+}
+
+/// Takes an attribute out of a body.
+pub fn take(body: &mut Body, wanted: &str) -> Option<Expr> {
+    let at = body.attributes.iter().position(|attribute| attribute.name.text == wanted)?;
+    Some(body.attributes.remove(at).value)
 }
 
 /// The mistake of a name that a block of bgform's own does not have.

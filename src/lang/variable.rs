@@ -7,10 +7,10 @@ use indexmap::IndexMap;
 
 use super::ast::{Attribute, Block, Expr, Name, Node};
 use super::declare::{Declarations, unknown_member};
-use super::evaluate::{Found, Scope, describe, evaluate};
+use super::evaluate::{Found, Members, Scope, describe, evaluate};
 use super::functions::identity;
-use crate::diagnostic::{Mistake, did_you_mean};
-use crate::value::{Object, Value};
+use crate::diagnostic::{Mistake, Span, did_you_mean};
+use crate::value::{Object, Reference, Value};
 
 /// The `type` of a variable.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,13 +36,16 @@ pub enum Given {
     Expr(Expr),
 }
 
+/// The code of the mistake of a validation that names what is known only after apply.
+pub const UNDECIDED: &str = "bgform::lang::undecided";
+
 /// The code of the mistake that a variable has neither a value nor a default.
 pub const NO_VALUE: &str = "bgform::lang::no_value";
 
 const NAMES: [&str; 6] = ["any", "string", "number", "bool", "duration", "percent"];
 
 impl VariableType {
-    fn parse(expr: &Expr, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+    pub fn parse(expr: &Expr, mistakes: &mut Vec<Mistake>) -> Option<Self> {
         let unknown = |mistakes: &mut Vec<Mistake>, word: &str| {
             let mistake = Mistake::new("bgform::lang::unknown_type", format!("`{word}` is no type"))
                 .at(expr.span, "not known");
@@ -114,11 +117,11 @@ impl VariableType {
         }
     }
 
-    /// The value if it fits this type; numbers and bools become strings if a string is wanted.
-    fn fit(&self, value: Value) -> Option<Value> {
+    /// The value if it fits this type. A value that is known only after apply fits every type.
+    pub fn fit(&self, value: Value) -> Option<Value> {
         let (value, sensitive) = value.into_unmarked();
         let fitted = match (self, value) {
-            (Self::Any, value) | (_, value @ Value::Null) => value,
+            (Self::Any, value) | (_, value @ (Value::Null | Value::Unknown(_))) => value,
             (Self::String, value @ Value::String(_))
             | (Self::Number, value @ Value::Number(_))
             | (Self::Bool, value @ Value::Bool(_))
@@ -226,7 +229,7 @@ fn one(
         Some(attribute) => VariableType::parse(&attribute.value, mistakes)?,
         None => VariableType::Any,
     };
-    let scope = Variables { values: known, this: None };
+    let scope = Variables { values: known };
     let sensitive = match find("sensitive").map(|attribute| evaluate(&attribute.value, &scope, mistakes)) {
         None => false,
         Some(value) => value?.as_bool().unwrap_or_default(),
@@ -249,12 +252,8 @@ fn one(
         }
     };
     let value = value.marked_if(sensitive);
-    for validation in &block.body.blocks {
-        if validation.keyword.text != "validation" {
-            mistakes.push(unknown_member(&validation.keyword, "variable", &["validation"]));
-            continue;
-        }
-        validate(label, validation, &value, known, sensitive, mistakes);
+    for unknown in block.body.blocks.iter().filter(|one| one.keyword.text != "validation") {
+        mistakes.push(unknown_member(&unknown.keyword, "variable", &["validation"]));
     }
     (mistakes.len() == before).then_some(value)
 }
@@ -313,14 +312,30 @@ fn from_text(
     value
 }
 
-fn validate(
-    label: &Name,
-    block: &Block,
-    value: &Value,
-    known: &IndexMap<String, Value>,
-    sensitive: bool,
+/// Holds the values of variables against their validations, which may name every variable and local of
+/// `scope`. A variable whose value will not do becomes broken, and has no value.
+pub fn validate(
+    declarations: &Declarations,
+    values: &IndexMap<String, Value>,
+    scope: &dyn Scope,
     mistakes: &mut Vec<Mistake>,
-) {
+) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (name, (label, block)) in &declarations.variables {
+        let Some(value) = values.get(name) else { continue };
+        let before = mistakes.len();
+        for validation in block.body.blocks.iter().filter(|one| one.keyword.text == "validation") {
+            validate_one(label, validation, value, &Validation(scope), mistakes);
+        }
+        if mistakes.len() > before {
+            broken.push(name.clone());
+        }
+    }
+    broken
+}
+
+fn validate_one(label: &Name, block: &Block, value: &Value, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) {
+    let sensitive = value.has_sensitive();
     let find = |name: &str| block.body.attributes.iter().find(|attribute| attribute.name.text == name);
     let (Some(condition), Some(message)) = (find("condition"), find("message")) else {
         if !block.broken {
@@ -334,9 +349,8 @@ fn validate(
         }
         return;
     };
-    let scope = Variables { values: known, this: Some((&label.text, value)) };
-    let Some(holds) = evaluate(&condition.value, &scope, mistakes) else { return };
-    let text = evaluate(&message.value, &scope, mistakes);
+    let Some(holds) = evaluate(&condition.value, scope, mistakes) else { return };
+    let text = evaluate(&message.value, scope, mistakes);
     match holds.as_bool() {
         Some(true) => {}
         Some(false) => {
@@ -354,6 +368,11 @@ fn validate(
                 .at(condition.value.span, "this does not hold"),
             );
         }
+        None if holds.find_unknown().is_some() => mistakes.push(
+            Mistake::new(UNDECIDED, "a validation is decided before any call")
+                .at(condition.value.span, "this is known only after apply")
+                .help(ONLY_IN_VALIDATION),
+        ),
         None => mistakes.push(
             Mistake::new("bgform::lang::wrong_type", "a condition must be true or false")
                 .at(condition.value.span, format!("this is {}", describe(&holds))),
@@ -361,24 +380,77 @@ fn validate(
     }
 }
 
-/// The scope of a default or a validation: the variables declared before, and this one.
+const ONLY_IN_VALIDATION: &str =
+    "a variable's validation names variables, locals made of them, `stack`, and functions";
+
+/// The scope of a validation: another one without its resources.
+struct Validation<'a>(&'a dyn Scope);
+
+impl Scope for Validation<'_> {
+    fn only(&self) -> Option<&'static str> {
+        Some(ONLY_IN_VALIDATION)
+    }
+
+    fn variable(&self, name: &str) -> Found {
+        self.0.variable(name)
+    }
+
+    fn local(&self, name: &str) -> Found {
+        self.0.local(name)
+    }
+
+    fn is_local(&self, name: &str) -> bool {
+        self.0.is_local(name)
+    }
+
+    fn word(&self, word: &str) -> Option<Value> {
+        self.0.word(word)
+    }
+
+    fn words(&self) -> Vec<String> {
+        self.0.words()
+    }
+
+    /// Of a reference that a variable of a module has.
+    fn attribute(&self, reference: &Reference, name: &str) -> Found {
+        self.0.attribute(reference, name)
+    }
+
+    fn members(&self, reference: &Reference) -> Members {
+        self.0.members(reference)
+    }
+
+    fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String> {
+        self.0.read_file(span, path)
+    }
+
+    fn file_exists(&self, span: Span, path: &str) -> Result<bool, String> {
+        self.0.file_exists(span, path)
+    }
+
+    fn files_in(&self, span: Span, folder: &str) -> Result<Vec<String>, String> {
+        self.0.files_in(span, folder)
+    }
+
+    fn home(&self) -> Option<String> {
+        self.0.home()
+    }
+}
+
+/// The scope of a default: the variables declared before.
 struct Variables<'a> {
     values: &'a IndexMap<String, Value>,
-    this: Option<(&'a str, &'a Value)>,
 }
 
 impl Scope for Variables<'_> {
     fn only(&self) -> Option<&'static str> {
-        Some(
-            "a variable's default and validation name this variable, those declared before it, and functions",
-        )
+        Some("a variable's default names the variables declared before it, and functions")
     }
 
     fn variable(&self, name: &str) -> Found {
-        match (self.this, self.values.get(name)) {
-            (Some((this, value)), _) if this == name => Found::Value(value.clone()),
-            (_, Some(value)) => Found::Value(value.clone()),
-            (_, None) => Found::Missing(self.values.keys().cloned().collect()),
+        match self.values.get(name) {
+            Some(value) => Found::Value(value.clone()),
+            None => Found::Missing(self.values.keys().cloned().collect()),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process_group};
+use sha2::{Digest, Sha256};
 
 use super::gate::{Ground, Verdict};
 use crate::deployment::declaration::Gate;
@@ -33,7 +34,12 @@ impl Turn {
         let states = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
         let folder = states.ok_or(io::ErrorKind::NotFound)?.join("bgform/gates");
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        let path = folder.join(deployment);
+        // The keys of modules may hold any character.
+        let plain = deployment.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let path = folder.join(match plain {
+            true => deployment.to_owned(),
+            false => hex::encode(Sha256::digest(deployment)),
+        });
         loop {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(false).mode(0o600);

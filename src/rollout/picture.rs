@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::seen::{Counts, Seen};
 use crate::facts::{Colour, Course, Deployment, Rollout, Stage};
 use crate::kind::name_in;
+use crate::terminal::quoted;
 
 pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec<String> {
     let live = facts.live.and_then(|live| Some(format!("{} on {live}", facts.releases.get(&live)?.label)));
@@ -34,7 +35,8 @@ pub fn lines(name: &str, facts: &Deployment, seen: &Seen, now: Timestamp) -> Vec
         let Counts { running, kept, .. } = seen.fleet(colour);
         if let (Some(kept), true, 1..) = (kept, facts.has_retired(colour, now), running) {
             lines.push(format!(
-                "  {colour}: {kept}, so they run on and cost on; take that away, then `bgform retire --deployment {name} --now`"
+                "  {colour}: {kept}, so they run on and cost on; take that away, then `bgform retire --deployment {} --now`",
+                quoted(name)
             ));
         }
     }

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use super::each::{Within, elements, for_each};
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Sources, Span, did_you_mean};
 use crate::kind::schema::{Attribute, Type, Wrong, canonical_members, references_to};
 use crate::kind::terraform;
 use crate::lang::ast::{Block, Body, Expr, Name, Node};
+use crate::lang::declare::take;
 use crate::lang::evaluate::{Scope, describe, evaluate};
 use crate::lang::literal;
 use crate::stack::program::schema_of;
@@ -24,6 +26,13 @@ pub struct Check<'a> {
     /// The source text, for help that repeats it.
     pub sources: &'a Sources,
     pub mistakes: &'a mut Vec<Mistake>,
+}
+
+/// The values of a block that may have `for_each`.
+enum Repeated {
+    Blocks(Vec<Value>),
+    /// The number of blocks is known only after apply.
+    Unknown(Value),
 }
 
 /// The checked block, in the words of a mistake.
@@ -125,9 +134,94 @@ impl Check<'_> {
                 .at(first.keyword.span, "the first one"),
             );
         }
-        let values: Vec<_> = written.iter().map(|block| self.ruled_block(attribute, block, &what)).collect();
-        let mut values = values.into_iter().collect::<Option<Vec<_>>>()?;
-        if single { values.pop() } else { Some(Value::List(values)) }
+        let mut values = Vec::new();
+        let (mut unknown, mut failed) = (None, false);
+        for block in written {
+            match self.repeated(attribute, block, &what) {
+                Some(Repeated::Blocks(all)) => values.extend(all),
+                Some(Repeated::Unknown(value)) => unknown = unknown.or(Some(value)),
+                None => failed = true,
+            }
+        }
+        match (failed, unknown) {
+            (true, _) => None,
+            (false, Some(unknown)) => Some(unknown),
+            (false, None) => self.counted(attribute, values, single, place, written),
+        }
+    }
+
+    /// The values of the blocks of one attribute, after those with `for_each` were repeated.
+    fn counted(
+        &mut self,
+        attribute: &Attribute,
+        mut values: Vec<Value>,
+        single: bool,
+        place: Place<'_>,
+        written: &[&Block],
+    ) -> Option<Value> {
+        let repeats = written.iter().find(|block| for_each(attribute, block).is_some());
+        let most = match attribute.ty {
+            Type::Blocks { max, .. } => max,
+            _ if single => 1,
+            _ => usize::MAX,
+        };
+        if let Some(block) = repeats.filter(|_| values.len() > most) {
+            let message = format!("`{}` takes at most {most} `{}` blocks", place.what, attribute.name);
+            self.mistakes.push(
+                Mistake::new("bgform::lang::too_many", message)
+                    .at(block.keyword.span, format!("there are {}", values.len()))
+                    .help("its `for_each` has too many elements"),
+            );
+            return None;
+        }
+        match single {
+            // As if it were not written.
+            _ if values.is_empty() && (single || attribute.required) => Some(Value::Null),
+            true => values.pop(),
+            false => Some(Value::List(values)),
+        }
+    }
+
+    /// The values of a block: of one with `for_each`, a value for each element.
+    fn repeated(&mut self, attribute: &Attribute, block: &Block, what: &str) -> Option<Repeated> {
+        let Some(each) = for_each(attribute, block) else {
+            return Some(Repeated::Blocks(vec![self.ruled_block(attribute, block, what)?]));
+        };
+        let mut plain = block.clone();
+        take(&mut plain.body, "for_each");
+        let value = evaluate(&each.value, self.scope, self.mistakes)?;
+        let pairs = match elements(value, each.value.span, self.scope, self.mistakes)? {
+            Ok(pairs) => pairs,
+            Err(unknown) => {
+                // Its mistakes do not depend on the elements.
+                self.ruled_once(attribute, &plain, what, (&unknown, &unknown))?;
+                return Some(Repeated::Unknown(unknown));
+            }
+        };
+        let mut values = Vec::new();
+        for (key, value) in &pairs {
+            // The first element's mistakes are enough.
+            values.push(self.ruled_once(attribute, &plain, what, (key, value))?);
+        }
+        Some(Repeated::Blocks(values))
+    }
+
+    fn ruled_once(
+        &mut self,
+        attribute: &Attribute,
+        block: &Block,
+        what: &str,
+        each: (&Value, &Value),
+    ) -> Option<Value> {
+        let scope = Within { outer: self.scope, each };
+        let mut check = Check {
+            scope: &scope,
+            member_kind: self.member_kind,
+            declared_at: self.declared_at,
+            sources: self.sources,
+            mistakes: self.mistakes,
+        };
+        check.ruled_block(attribute, block, what)
     }
 
     fn ruled_block(&mut self, attribute: &Attribute, block: &Block, what: &str) -> Option<Value> {

@@ -8,7 +8,7 @@ use super::check::{Check, Place};
 use super::program::{Program, Registry, member_kind};
 use super::scope::{Known, Names};
 use super::view::View;
-use crate::address::Address;
+use crate::address::{Address, split};
 use crate::deployment::given::give;
 use crate::deployment::lower::lower;
 use crate::deployment::names;
@@ -118,7 +118,7 @@ impl View<'_> {
     ) -> Option<Declaration> {
         let (name, block) = self.declarations.deployments.get(text)?;
         let body = own_body(block, sides);
-        let scope = Names::new(self, known, None);
+        let scope = Names::new(self, known, None).within(split(text).0);
         let declared_at = |address: &Address| self.declared_at(address);
         let mut check = Check {
             scope: &scope,

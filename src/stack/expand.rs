@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::program::{Program, Registry};
+use super::program::Program;
 use super::scope::{Known, Names};
 use super::view::{Node, View};
 use crate::address::Address;
 use crate::diagnostic::{Mistake, Span};
 use crate::graph;
 use crate::lang::ast::{Body, Expr};
-use crate::lang::declare::{Declarations, Declared, Kinds};
-use crate::lang::evaluate::{Mentioned, Scope, describe, evaluate, references};
+use crate::lang::declare::Declared;
+use crate::lang::evaluate::{Scope, describe, evaluate};
 use crate::value::Value;
 
-/// The instances of a block with `for_each`.
+/// The instances of a block with `for_each`, or of one that is disabled: there are none.
 #[derive(Default)]
 pub(super) struct Instances {
     /// The instances by key.
@@ -25,6 +25,8 @@ pub(super) struct Instances {
     each: Vec<Arc<(Value, Value)>>,
     /// Whether a mistake hides them.
     pub failed: bool,
+    /// The condition of a block that is disabled and has no `for_each`.
+    pub disabled: Option<Span>,
 }
 
 impl Instances {
@@ -41,7 +43,7 @@ impl Instances {
 }
 
 impl View<'_> {
-    /// The instances of the blocks that have `for_each`.
+    /// The instances of the blocks that have `for_each`, and those of disabled blocks.
     pub(super) fn expand(
         &self,
         blocks: &IndexMap<Address, Declared>,
@@ -50,11 +52,27 @@ impl View<'_> {
         let known = Known::new();
         let mut expanded = HashMap::new();
         for (address, declared) in blocks {
-            let Some(for_each) = &declared.for_each else { continue };
-            let instances = match keys(for_each, &Names::new(self, &known, None), mistakes) {
-                Some(pairs) => Instances::new(address, pairs),
-                None => Instances { failed: true, ..Instances::default() },
+            let names = Names::new(self, &known, None).within(address.module());
+            let mut here = Vec::new();
+            let failed = || Instances { failed: true, ..Instances::default() };
+            let enabled = match &declared.enabled {
+                None => Some(true),
+                Some(condition) => switch(condition, &names, &mut here),
             };
+            let instances = match (enabled, &declared.for_each, &declared.enabled) {
+                (None, ..) => failed(),
+                (Some(true), None, _) => continue,
+                (Some(true), Some(for_each), _) => match keys(for_each, &names, &mut here) {
+                    Some(pairs) => Instances::new(address, pairs),
+                    None => failed(),
+                },
+                (Some(false), Some(_), _) => Instances::default(),
+                (Some(false), None, condition) => {
+                    Instances { disabled: condition.as_ref().map(|one| one.span), ..Instances::default() }
+                }
+            };
+            self.tell_calls(address.module(), &mut here);
+            mistakes.append(&mut here);
             expanded.insert(address.clone(), instances);
         }
         expanded
@@ -94,54 +112,24 @@ impl Program {
         &self,
         blocks: &IndexMap<Address, Declared>,
     ) -> IndexMap<Address, Vec<(Address, Span)>> {
-        blocks.iter().map(|(address, declared)| (address.clone(), self.mentioned_by(declared))).collect()
+        let mentioned = |(address, declared): (&Address, &Declared)| {
+            (address.clone(), self.mentioned_by(address.module(), declared))
+        };
+        blocks.iter().map(mentioned).collect()
     }
 
-    fn mentioned_by(&self, declared: &Declared) -> Vec<(Address, Span)> {
+    fn mentioned_by(&self, within: &str, declared: &Declared) -> Vec<(Address, Span)> {
         let mut found = Vec::new();
-        let mut locals = BTreeSet::new();
-        let mut visit = |expr: &Expr| self.mentions(expr, &mut locals, &mut found);
+        let mut seen = BTreeSet::new();
+        let mut visit = |expr: &Expr| self.mentions(expr, within, &mut seen, &mut found);
         expressions(&declared.block.body, &mut visit);
         declared.depends_on.iter().for_each(&mut visit);
-        declared.for_each.iter().for_each(&mut visit);
+        for one in &declared.preconditions {
+            visit(&one.condition);
+            visit(&one.message);
+        }
+        declared.enabled.iter().chain(&declared.for_each).for_each(&mut visit);
         found
-    }
-
-    /// Depth first, without recursion: locals may refer to each other in a long chain.
-    fn mentions(&self, expr: &Expr, locals: &mut BTreeSet<String>, found: &mut Vec<(Address, Span)>) {
-        let mentions_of = |expr: &Expr| references(expr, &|word| Registry.is_kind(word)).into_iter();
-        let mut open = vec![mentions_of(expr)];
-        while let Some(innermost) = open.last_mut() {
-            let Some(mention) = innermost.next() else {
-                open.pop();
-                continue;
-            };
-            match mention.what {
-                Mentioned::Resource(address) => found.push((address, mention.span)),
-                Mentioned::Local(name) if locals.insert(name.clone()) => {
-                    open.extend(self.declarations.locals.get(&name).map(|local| mentions_of(&local.value)));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The locals that an expression mentions and that can be evaluated, and whether it mentions a resource.
-    pub(super) fn mentions_of_local(&self, expr: &Expr) -> (Vec<String>, bool) {
-        let mut locals = Vec::new();
-        let mut resources = false;
-        for mention in references(expr, &|word| Registry.is_kind(word)) {
-            match mention.what {
-                Mentioned::Local(name) => locals.push(name),
-                Mentioned::Resource(_) => resources = true,
-                _ => {}
-            }
-        }
-        locals.retain(|name| {
-            self.declarations.locals.contains_key(name)
-                && !self.declarations.broken.contains(&("local".to_owned(), name.clone()))
-        });
-        (locals, resources)
     }
 }
 
@@ -170,8 +158,33 @@ fn expressions(body: &Body, visit: &mut dyn FnMut(&Expr)) {
     }
 }
 
+/// The value of an `enabled`, which is known before any call.
+pub(super) fn switch(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<bool> {
+    let value = evaluate(expr, scope, mistakes)?;
+    if let (Value::Bool(enabled), false) = value.unmark() {
+        return Some(*enabled);
+    }
+    let mistake = Mistake::new("bgform::lang::enabled", "`enabled` is true or false");
+    mistakes.push(match value.unmark() {
+        (_, true) => mistake
+            .at(expr.span, "this is sensitive, and everybody sees what there is")
+            .help("decide it by something that anybody may see"),
+        (other, _) if other.find_unknown().is_some() => mistake
+            .at(expr.span, "this is known only after apply")
+            .help("use variables, locals and functions only: what there is must be known before any call"),
+        (other, _) => mistake
+            .at(expr.span, format!("this is {}", describe(other)))
+            .help("compare it, as in enabled = var.stage == \"prod\""),
+    });
+    None
+}
+
 /// `each.key` and `each.value` of a `for_each`: an object's members, or a set of strings.
-fn keys(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<Vec<(Value, Value)>> {
+pub(super) fn keys(
+    expr: &Expr,
+    scope: &dyn Scope,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Vec<(Value, Value)>> {
     let value = evaluate(expr, scope, mistakes)?;
     let (plain, sensitive) = value.unmark();
     let wrong = |what: String, help: &str| {
@@ -221,55 +234,5 @@ fn keys(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<V
             ));
             None
         }
-    }
-}
-
-/// Reports locals that depend on each other, and marks them as broken.
-pub(super) fn break_cycles_of_locals(declarations: &mut Declarations, mistakes: &mut Vec<Mistake>) {
-    let edges: IndexMap<String, Vec<(String, Span)>> = declarations
-        .locals
-        .iter()
-        .map(|(name, local)| {
-            let mentions = references(&local.value, &|word| Registry.is_kind(word));
-            let locals = mentions.into_iter().filter_map(|mention| match mention.what {
-                Mentioned::Local(other) if declarations.locals.contains_key(&other) => {
-                    Some((other, mention.span))
-                }
-                _ => None,
-            });
-            (name.clone(), locals.collect())
-        })
-        .collect();
-    let Err(cycle) = graph::order(&edges) else { return };
-    let names: Vec<_> = cycle.iter().map(|(name, _)| format!("local.{name}")).collect();
-    let mut mistake = Mistake::new(
-        "bgform::lang::cycle",
-        format!(
-            "these locals depend on each other: {} → {}",
-            names.join(" → "),
-            names.first().map_or("", |n| n)
-        ),
-    );
-    for (name, span) in &cycle {
-        mistake = mistake.at(*span, format!("in local.{name}"));
-        declarations.broken.insert(("local".to_owned(), name.clone()));
-    }
-    mistakes.push(mistake);
-    // A run reports one cycle; locals that depend on it must not recurse.
-    while let Err(cycle) = graph::order::<_, _, Vec<_>>(
-        &edges
-            .iter()
-            .filter(|(name, _)| !declarations.broken.contains(&("local".to_owned(), (*name).clone())))
-            .map(|(name, edges)| {
-                let kept = edges
-                    .iter()
-                    .filter(|(other, _)| !declarations.broken.contains(&("local".to_owned(), other.clone())))
-                    .cloned()
-                    .collect();
-                (name.clone(), kept)
-            })
-            .collect(),
-    ) {
-        declarations.broken.extend(cycle.into_iter().map(|(name, _)| ("local".to_owned(), name)));
     }
 }

@@ -4,7 +4,10 @@
 
 mod check;
 mod deployments;
+mod each;
 mod expand;
+pub mod modules;
+mod named;
 pub mod notation;
 mod program;
 pub mod reference;
@@ -18,6 +21,10 @@ pub use settings::Settings;
 pub use view::{Evaluated, Node, View};
 
 #[cfg(test)]
+mod block_tests;
+#[cfg(test)]
 mod fuzz_tests;
+#[cfg(test)]
+mod module_tests;
 #[cfg(test)]
 pub(crate) mod program_tests;

@@ -2,7 +2,7 @@
 //! block. Texts come in; an immutable [`Program`] goes out. The parts that depend on the facts of deployments
 //! are in its [`View`](super::View).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -11,15 +11,18 @@ use sha2::{Digest, Sha256};
 
 use super::Settings;
 use super::deployments::Lowered;
-use super::expand::{Instances, break_cycles_of_locals};
+use super::expand::{Instances, switch};
+use super::modules::{Call, Folder, Place, folders};
+use super::named::{Named, key};
 use super::scope::{Known, Names};
 use super::view::View;
-use crate::address::Address;
+use crate::address::{Address, split};
+use crate::deployment::nested::nested;
 use crate::diagnostic::{Mistake, Sources, Span};
 use crate::facts::Deployment;
 use crate::kind;
 use crate::kind::schema::Schema;
-use crate::lang::ast::{Block, Expr, Files, Name};
+use crate::lang::ast::{Attribute, Block, Expr, Files, Name};
 use crate::lang::declare::{Declarations, Kinds, declare};
 use crate::lang::variable::{self, Given};
 use crate::value::Value;
@@ -28,6 +31,15 @@ use crate::value::Value;
 pub trait ReadFile: Send + Sync {
     /// Returns the content, or why there is none: `there is no such file`.
     fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
+
+    /// Tells whether a plain file is there, or why that is not known.
+    fn exists(&self, path: &Path) -> Result<bool, String>;
+
+    /// The plain files in a folder and in the folders in it, relative to it, with `/`.
+    fn list(&self, folder: &Path) -> Result<Vec<String>, String>;
+
+    /// The home folder of the person who runs bgform.
+    fn home(&self) -> Option<String>;
 }
 
 /// A stack, ready to be viewed.
@@ -41,8 +53,18 @@ pub struct Program {
     pub(super) instances: HashMap<Address, Instances>,
     /// The addresses that each of the author's blocks mentions, with the places.
     pub(super) mentions: IndexMap<Address, Vec<(Address, Span)>>,
-    /// The locals that name no resource.
+    /// The deployments that are disabled, with the place of the condition.
+    disabled: HashMap<String, Span>,
+    /// Locals, and inputs and outputs of modules, by [`key`](super::named::key).
+    pub(super) named: IndexMap<String, Named>,
+    /// Those of them whose declaration holds a mistake that has been reported.
+    pub(super) broken_names: HashSet<String>,
+    /// Those of them that name no resource, with their values.
     pub(super) constants: HashMap<String, Value>,
+    /// The `module` blocks, by their path without a key.
+    pub(super) calls: HashMap<String, Call>,
+    /// The modules, by their path.
+    pub(super) places: BTreeMap<Arc<str>, Place>,
     /// Number of sources that are the stack's own files.
     own: usize,
     files: Arc<dyn ReadFile>,
@@ -83,9 +105,11 @@ impl Kinds for Registry {
 pub struct Input {
     /// The stack's own files come first, then those with values of variables.
     pub sources: Sources,
-    /// Number of sources that are the stack's own.
+    /// Number of sources that are the stack's own, or of its modules.
     pub own: usize,
     pub files: Files,
+    /// The folders of modules, as [`folder_of`](super::modules::folder_of) names them.
+    pub folders: HashMap<PathBuf, Files>,
     pub given: BTreeMap<String, Vec<Given>>,
     pub reader: Arc<dyn ReadFile>,
 }
@@ -106,7 +130,12 @@ impl Program {
     ) -> Self {
         let mut declarations = declare(input.files, &Registry, mistakes);
         let variables = variable::resolve(&mut declarations, &input.given, parse_text, mistakes);
-        break_cycles_of_locals(&mut declarations, mistakes);
+        let folders = folders(input.folders, mistakes);
+        let local = |(name, local): (&String, &Attribute)| {
+            let named = Named { expr: local.value.clone(), within: Arc::from(""), each: None, input: None };
+            (key("", "local", name), named)
+        };
+        let named = declarations.locals.iter().map(local).collect();
         let mut program = Self {
             sources: input.sources,
             settings: Settings::default(),
@@ -114,22 +143,69 @@ impl Program {
             variables,
             instances: HashMap::new(),
             mentions: IndexMap::new(),
+            disabled: HashMap::new(),
+            named,
+            broken_names: HashSet::new(),
             constants: HashMap::new(),
+            calls: HashMap::new(),
+            places: BTreeMap::new(),
             own: input.own,
             files: input.reader,
             read: Mutex::default(),
         };
+        program.settings = View::unexpanded(&program, Lowered::default()).settings(mistakes);
+        program.add_modules(&folders, mistakes);
+        program.break_cycles(mistakes);
+        program.validate(&folders, mistakes);
         let written = View::unexpanded(&program, Lowered::default());
         let constants = Names::new(&written, &Known::new(), None).constants();
         program.constants = constants;
-        program.settings = View::unexpanded(&program, Lowered::default()).settings(mistakes);
+        program.switch_deployments(mistakes);
         let view = View::unexpanded(&program, Lowered::new(&program, &IndexMap::new(), mistakes));
         let instances = view.expand(&program.declarations.resources, mistakes);
         let lowered = view.lowered;
         program.instances = instances;
         program.mentions = program.mentions_of_all(&program.declarations.resources);
         View::new(&program, lowered, mistakes).check(mistakes);
+        program.once(mistakes);
         program
+    }
+
+    /// Holds variables against their validations.
+    fn validate(&mut self, folders: &HashMap<PathBuf, Arc<Folder>>, mistakes: &mut Vec<Mistake>) {
+        let view = View::unexpanded(self, Lowered::default());
+        let known = Known::new();
+        let names = Names::new(&view, &known, None);
+        let broken = variable::validate(&self.declarations, &self.variables, &names, mistakes);
+        let broken_inputs = self.validate_modules(folders, mistakes);
+        self.broken_names.extend(broken_inputs);
+        for name in broken {
+            self.variables.shift_remove(&name);
+            self.declarations.broken.insert(("var".to_owned(), name));
+        }
+    }
+
+    /// Takes away the deployments that are disabled.
+    fn switch_deployments(&mut self, mistakes: &mut Vec<Mistake>) {
+        let switches = std::mem::take(&mut self.declarations.switches);
+        for (name, condition) in switches {
+            let view = View::unexpanded(self, Lowered::default());
+            let (known, mut here) = (Known::new(), Vec::new());
+            let within = split(&name).0;
+            let enabled = switch(&condition, &Names::new(&view, &known, None).within(within), &mut here);
+            self.tell_calls(within, &mut here);
+            mistakes.append(&mut here);
+            if enabled == Some(false) {
+                self.declarations.deployments.shift_remove(&name);
+                self.disabled.insert(name, condition.span);
+            }
+        }
+    }
+
+    /// The condition that disables the deployment of this name, if a resource of this kind would be its own.
+    pub(super) fn disabled_deployment(&self, kind: &str, name: &str) -> Option<Span> {
+        let is_nested = || nested().iter().any(|(nested, _)| *nested == kind);
+        self.disabled.get(name).copied().filter(|_| is_nested())
     }
 
     /// The program with these facts of deployments; a deployment without facts is as before its first
@@ -180,12 +256,37 @@ impl Program {
     }
 
     pub fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String> {
-        let folder = self.sources.path(span.file).parent().unwrap_or(Path::new("")).to_path_buf();
-        let content = self.files.read(&folder.join(path))?;
-        if let Ok(mut read) = self.read.lock() {
-            read.insert(PathBuf::from(path), Sha256::digest(&content).into());
-        }
+        let content = self.files.read(&self.beside(span, path))?;
+        self.has_read(path, &content);
         Ok(content)
+    }
+
+    pub fn file_exists(&self, span: Span, path: &str) -> Result<bool, String> {
+        let exists = self.files.exists(&self.beside(span, path))?;
+        self.has_read(&format!("{path} exists"), &[u8::from(exists)]);
+        Ok(exists)
+    }
+
+    pub fn files_in(&self, span: Span, folder: &str) -> Result<Vec<String>, String> {
+        let mut files = self.files.list(&self.beside(span, folder))?;
+        files.sort();
+        self.has_read(&format!("{folder} has"), files.join("\0").as_bytes());
+        Ok(files)
+    }
+
+    pub fn home(&self) -> Option<String> {
+        self.files.home()
+    }
+
+    /// The path of what a stack file names.
+    fn beside(&self, span: Span, path: &str) -> PathBuf {
+        self.sources.path(span.file).parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    fn has_read(&self, what: &str, content: &[u8]) {
+        if let Ok(mut read) = self.read.lock() {
+            read.insert(PathBuf::from(what), Sha256::digest(content).into());
+        }
     }
 
     /// The folder of the stack's first file.

@@ -12,7 +12,7 @@ use crate::lang::parse::{parse, parse_attributes};
 use crate::lang::variable::Given;
 use crate::value::Value;
 
-struct NoFiles;
+pub(super) struct NoFiles;
 
 impl ReadFile for NoFiles {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
@@ -20,6 +20,18 @@ impl ReadFile for NoFiles {
             true => Ok(b"hello".to_vec()),
             false => Err("there is no such file".to_owned()),
         }
+    }
+
+    fn exists(&self, _: &Path) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    fn list(&self, _: &Path) -> Result<Vec<String>, String> {
+        Err("there is no such folder".to_owned())
+    }
+
+    fn home(&self) -> Option<String> {
+        None
     }
 }
 
@@ -38,12 +50,13 @@ pub(crate) fn load(text: &str, vars: &[(&str, &str)]) -> (Program, Vec<Mistake>)
         let file = texts.add(origin, format!("value = {text}"));
         parse_attributes(file, texts.text(file), &mut Vec::new()).attributes.pop().map(|one| one.value)
     };
-    let input = Input { sources, own: 1, files, given, reader: Arc::new(NoFiles) };
+    let input =
+        Input { sources, own: 1, files, folders: Default::default(), given, reader: Arc::new(NoFiles) };
     let program = Program::new(input, &mut parse_text, &mut mistakes);
     (program, mistakes)
 }
 
-const HEAD: &str = "stack \"s\" {\n}\nexisting vpc \"main\" {\n  default = true\n}\nexisting subnets \"all\" {\n  vpc = vpc.main\n}\n";
+pub(super) const HEAD: &str = "stack \"s\" {\n}\nexisting vpc \"main\" {\n  default = true\n}\nexisting subnets \"all\" {\n  vpc = vpc.main\n}\n";
 
 /// The one mistake of a stack that begins with [`HEAD`]: its code, underlined text and help.
 #[track_caller]
@@ -58,13 +71,13 @@ fn one(text: &str) -> (String, String, String) {
 }
 
 #[track_caller]
-fn says(text: &str, code: &str, underlined: &str, help: &str) {
+pub(super) fn says(text: &str, code: &str, underlined: &str, help: &str) {
     let found = one(text);
     assert_eq!((found.0.as_str(), found.1.as_str()), (code, underlined), "{found:?}");
     assert!(found.2.contains(help), "{found:?}");
 }
 
-fn group(attributes: &str) -> String {
+pub(super) fn group(attributes: &str) -> String {
     format!(
         "target_group \"web\" {{\n  vpc = vpc.main\n  port = 80\n  protocol = \"HTTP\"\n{attributes}\n}}\n"
     )
@@ -112,7 +125,7 @@ fn an_unknown_word_is_met_with_the_nearest_known_one() {
     says(&group("lifecyle {\n}"), "unknown_block", "lifecyle", "did you mean `lifecycle`?");
     says(&group("vpc_id = 1"), "unknown_attribute", "vpc_id", "did you mean `vpc`?");
     says(&group("wheels = 4"), "unknown_attribute", "wheels", "tags");
-    says(&group("wheels = 4"), "unknown_attribute", "wheels", "for_each, depends_on, lifecycle");
+    says(&group("wheels = 4"), "unknown_attribute", "wheels", "for_each, enabled, depends_on, lifecycle");
     says("existing vpcs \"web\" {\n}\n", "unknown_kind", "vpcs", "did you mean `vpc`?");
     says(
         "variable \"x\" {\n  type = strng\n  default = 1\n}\n",
@@ -341,7 +354,6 @@ fn who_comes_from_terraform_is_told_what_it_is_called_here() {
     block("resource \"aws_s3_bucket\" \"web\"", "no kind for `aws_s3_bucket` yet");
     block("provider \"aws\"", "`stack` block");
     block("terraform", "`stack` block");
-    block("module \"web\"", "not there yet");
     block("moved", "bgform state mv");
     says(
         "existing aws_subnets \"web\" {\n}\n",
@@ -350,11 +362,11 @@ fn who_comes_from_terraform_is_told_what_it_is_called_here() {
         "write existing subnets \"web\" {",
     );
     says(&group("count = 2"), "unknown_attribute", "count", "for_each");
-    says(&group("dynamic \"health_check\" {\n}"), "unknown_block", "dynamic", "write each block out");
+    says(&group("dynamic \"health_check\" {\n}"), "unknown_block", "dynamic", "in the block itself");
     let output = |value: &str| format!("output \"o\" {{\n  value = {value}\n}}\n");
     says(&output("aws_lb.web.arn"), "unknown_name", "aws_lb", "write `load_balancer.web`");
     says(&output("data.aws_vpc.main.id"), "unknown_name", "data", "write `vpc.NAME`");
-    says(&output("module.web.url"), "unknown_name", "module", "not there yet");
+    says(&output("module.web.url"), "unknown_module", "web", "module \"web\" { source =");
     says(&output("\"${path.module}/x\""), "unknown_name", "path", "relative to the file");
 }
 
@@ -591,8 +603,8 @@ fn a_validation_says_what_may_be_named_in_it() {
             "locals {{\n  all = [1]\n}}\nvariable \"n\" {{\n  type = number\n  default = 1\n  validation {{\n    condition = {condition}\n    message = \"m\"\n  }}\n}}\n"
         )
     };
-    says(&variable("contains(local.all, var.n)"), "not_here", "local.all", "those declared before it");
-    says(&variable("vpc.main.id == \"x\""), "not_here", "vpc", "those declared before it");
+    says(&variable("subnets.all[0].id == \"x\""), "not_here", "subnets", "locals made of them");
+    says(&variable("vpc.main.id == \"x\""), "not_here", "vpc", "locals made of them");
 }
 
 #[test]

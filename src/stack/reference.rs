@@ -8,7 +8,7 @@ use crate::deployment::nested::nested;
 use crate::deployment::schema::ATTRIBUTES;
 use crate::kind;
 use crate::kind::schema::{Attribute, OnChange, Output, Schema, Type};
-use crate::lang::functions;
+use crate::lang::functions::{self, Function};
 use crate::value::Value;
 
 /// A page of the help.
@@ -67,7 +67,7 @@ fn all_kinds() -> String {
         "# Kinds\n\n\
          `bgform help target_group` prints the attributes and outputs of that kind.\n\n\
          {}\n\
-         Each of these kinds also takes `for_each`, `depends_on`, and `lifecycle {{ prevent_destroy, ignore_changes }}`. \
+         Each of these kinds also takes `for_each`, `enabled`, `depends_on`, and `lifecycle {{ prevent_destroy, ignore_changes, precondition }}`. \
          AWS chooses the value of an attribute that has no default and is not written, and bgform leaves that value \
          alone.\n\n\
          ## Existing kinds\n\n\
@@ -91,11 +91,34 @@ fn terraform() -> String {
 }
 
 fn functions() -> String {
-    let mut text = "# Functions\n\n| function | result |\n|---|---|\n".to_owned();
+    let mut text = "# Functions\n\n\
+         `bgform help cidrsubnet` prints one of them with an example. None tells the time or what chance gives, so \
+         that a plan is the same whenever it is made.\n\n\
+         | function | result |\n|---|---|\n"
+        .to_owned();
+    for function in by_name() {
+        let _ = writeln!(text, "| {} | {} |", code(function.signature), cell(function.doc));
+    }
+    text
+}
+
+fn by_name() -> Vec<&'static Function> {
     let mut all: Vec<_> = functions::all().collect();
     all.sort_by_key(|function| function.name);
-    for function in all {
-        let _ = writeln!(text, "| {} | {} |", code(function.signature), cell(function.doc));
+    all
+}
+
+/// A page for each function, which is no file of the reference: the page of all functions has its line.
+pub fn each_function() -> Vec<Page> {
+    let page =
+        |function: &'static Function| Page::new(function.name, function.doc, || one_function(function));
+    by_name().into_iter().map(page).collect()
+}
+
+fn one_function(function: &Function) -> String {
+    let mut text = format!("# `{}`\n\n{}.\n", function.signature, cell(function.doc));
+    if let Some((written, value)) = functions::example(function.name) {
+        let _ = write!(text, "\n```deploy\n{written}\n```\n\ngives\n\n```deploy\n{value}\n```\n");
     }
     text
 }

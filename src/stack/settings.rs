@@ -8,6 +8,7 @@ use crate::diagnostic::{Mistake, Span};
 use crate::kind::schema::{self, Type};
 use crate::lang::declare::unknown_member;
 use crate::lang::evaluate::{describe, evaluate};
+use crate::object;
 use crate::stack::Known;
 use crate::stack::check::{Check, does_not_fit};
 use crate::value::{Object, Value};
@@ -23,6 +24,13 @@ pub struct Settings {
     pub tags: Object,
 }
 
+impl Settings {
+    /// The meaning of `stack` in an expression; an unwritten setting is null.
+    pub(super) fn as_value(&self) -> Value {
+        object! { "name" => self.name.as_str(), "region" => self.region.clone(), "account" => self.account.clone() }
+    }
+}
+
 impl View<'_> {
     pub(super) fn settings(&self, mistakes: &mut Vec<Mistake>) -> Settings {
         let Some((name, block)) = &self.declarations.stack else {
@@ -30,7 +38,7 @@ impl View<'_> {
                 mistakes.push(
                     Mistake::new("bgform::lang::no_stack", "there is no `stack` block")
                         .at(Span::new(file, 0, 0), "a stack begins with one")
-                        .help("write stack \"shop\" { region = \"us-east-1\" }"),
+                        .help("write stack \"shop\" { region = \"us-east-1\" }; a module is checked in a stack that calls it"),
                 );
             }
             return Settings::default();
@@ -47,6 +55,19 @@ impl View<'_> {
         let known = Known::new();
         let scope = Names::new(self, &known, None);
         for attribute in &block.body.attributes {
+            if let Some(span) = self.names_stack(&attribute.value) {
+                let name = &attribute.name.text;
+                mistakes.push(
+                    Mistake::new(
+                        "bgform::lang::cycle",
+                        format!("`{name}` of the stack names the stack itself"),
+                    )
+                    .at(attribute.value.span, "this needs what it says")
+                    .at(span, "by this name")
+                    .help("write the value out, or make it of variables"),
+                );
+                continue;
+            }
             let text = |mistakes: &mut Vec<Mistake>| {
                 let value = evaluate(&attribute.value, &scope, mistakes)?;
                 match value.unmark().0 {

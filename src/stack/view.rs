@@ -1,7 +1,7 @@
 //! A program with the facts of its deployments: the author's resources, and those of deployments. Evaluates
 //! blocks one by one, offline (`validate`) or with known facts of the cloud.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use crate::address::Address;
 use crate::diagnostic::{Mistake, Span};
 use crate::kind;
 use crate::kind::schema::{Attribute, Schema, Type};
-use crate::lang::declare::{Declared, unknown_member};
-use crate::lang::evaluate::{Scope, describe, evaluate};
+use crate::lang::declare::{Condition, Declared, unknown_member};
+use crate::lang::evaluate::{DISABLED, STATIC, Scope, describe, evaluate};
 use crate::value::{Object, Value};
 
 /// Attributes of every block, and those of every resource.
-const OF_EVERY_BLOCK: [&str; 1] = ["depends_on"];
-const OF_EVERY_RESOURCE: [&str; 3] = ["for_each", "depends_on", "lifecycle"];
+const OF_EVERY_BLOCK: [&str; 3] = ["for_each", "enabled", "depends_on"];
+const OF_EVERY_RESOURCE: [&str; 4] = ["for_each", "enabled", "depends_on", "lifecycle"];
 
 /// A program with given facts. It derefs to the program.
 pub struct View<'p> {
@@ -100,6 +100,11 @@ impl<'p> View<'p> {
         all.any(|broken| broken.contains(&(category.to_owned(), name.to_owned())))
     }
 
+    /// Tells whether a name is a local of the stack whose declaration holds a mistake.
+    fn is_broken_local(&self, key: &str) -> bool {
+        key.strip_prefix("local.").is_some_and(|name| self.is_broken("local", name))
+    }
+
     pub(super) fn declared_at(&self, address: &Address) -> Option<Span> {
         self.resource(address).map(|declared| declared.name.span)
     }
@@ -108,10 +113,16 @@ impl<'p> View<'p> {
     pub(super) fn check(&self, mistakes: &mut Vec<Mistake>) {
         let known = Known::new();
         let names = Names::new(self, &known, None);
-        for local in self.declarations.locals.values() {
-            if !self.is_broken("local", &local.name.text) {
-                evaluate(&local.value, &names, mistakes);
-            }
+        let written = self.named.iter().filter(|(key, _)| !self.broken_names.contains(*key));
+        let mut told = HashSet::new();
+        for (_, named) in written.filter(|(key, _)| !self.is_broken_local(key)) {
+            let mut here = Vec::new();
+            let scope = names.within(&named.within).with_each(named.each.as_deref());
+            named.evaluate(&scope, &mut here);
+            // The instances of a module share the mistakes of its inputs.
+            here.retain(|mistake| told.insert((mistake.code, mistake.labels.first().map(|(span, _)| *span))));
+            self.tell_calls(&named.within, &mut here);
+            mistakes.append(&mut here);
         }
         let mut told = HashMap::new();
         let mut beside = Known::new();
@@ -131,9 +142,30 @@ impl<'p> View<'p> {
                 }
             }
         }
+        self.check_absent(mistakes);
         self.check_beside(&beside, mistakes);
         self.check_deployments(mistakes);
         self.outputs(&known, mistakes);
+    }
+
+    /// Checks the blocks without an instance for mistakes that no other value avoids: a misspelt name is one
+    /// whether the block is enabled or not.
+    fn check_absent(&self, mistakes: &mut Vec<Mistake>) {
+        for (address, declared) in self.resources() {
+            let Some(instances) = self.instances(address) else { continue };
+            if instances.failed || !instances.addresses.is_empty() {
+                continue;
+            }
+            let each = || Value::unknown(address, "each");
+            let each = declared.for_each.is_some().then(|| Arc::new((each(), each())));
+            let node = Node { address: address.clone(), managed: declared.managed, each };
+            let mut here = Vec::new();
+            self.evaluate(&node, &Known::new(), &mut here);
+            let is_static = |mistake: &Mistake| {
+                STATIC.contains(&mistake.code) || mistake.code == "bgform::lang::unknown_block"
+            };
+            mistakes.extend(here.into_iter().filter(is_static));
+        }
     }
 
     /// Checks resources against each other, as far as the files tell.
@@ -198,9 +230,17 @@ impl<'p> View<'p> {
 
     /// Evaluates one block with the known facts; `None` if there was a mistake.
     pub fn evaluate(&self, node: &Node, known: &Known, mistakes: &mut Vec<Mistake>) -> Option<Evaluated> {
+        let mut here = Vec::new();
+        let evaluated = self.evaluate_block(node, known, &mut here);
+        self.tell_calls(node.address.module(), &mut here);
+        mistakes.append(&mut here);
+        evaluated
+    }
+
+    fn evaluate_block(&self, node: &Node, known: &Known, mistakes: &mut Vec<Mistake>) -> Option<Evaluated> {
         let declared = self.resource(&node.address)?;
         let schema = schema_of(&node.address.kind, node.managed)?;
-        let scope = Names::new(self, known, node.each.as_deref());
+        let scope = Names::new(self, known, node.each.as_deref()).within(node.address.module());
         let place = Place {
             what: &node.address.kind,
             span: declared.name.span,
@@ -221,13 +261,14 @@ impl<'p> View<'p> {
             Some(expr) => check.expression(&Type::Bool, expr, "prevent_destroy").and_then(|v| v.as_bool()),
         };
         let explicit = self.explicit_dependencies(declared, &scope, mistakes);
+        let holds = declared.preconditions.iter().all(|one| hold(&node.address, one, &scope, mistakes));
         for name in &declared.ignore_changes {
             if schema.attribute(&name.text).is_none() {
                 let known: Vec<_> = schema.attributes.iter().map(|attribute| attribute.name).collect();
                 mistakes.push(unknown_member(name, schema.kind, &known));
             }
         }
-        let mut inputs = inputs?;
+        let mut inputs = inputs.filter(|_| holds)?;
         if let (true, Some(tags)) = (node.managed, inputs.get_mut("tags")) {
             *tags = with_stack_tags(&self.settings.tags, std::mem::take(tags));
         }
@@ -256,7 +297,14 @@ impl<'p> View<'p> {
     ) -> Option<BTreeSet<Address>> {
         let mut found = BTreeSet::new();
         for expr in &declared.depends_on {
-            let value = evaluate(expr, scope, mistakes)?;
+            let mut here = Vec::new();
+            let value = evaluate(expr, scope, &mut here);
+            // A disabled block need not be waited for.
+            if !here.is_empty() && here.iter().all(|mistake| mistake.code == DISABLED) {
+                continue;
+            }
+            mistakes.append(&mut here);
+            let value = value?;
             let before = found.len();
             mentioned_in(&value, &mut found);
             if found.len() == before && !matches!(value, Value::Ref(_) | Value::Object(_)) {
@@ -309,6 +357,32 @@ impl<'p> View<'p> {
             outputs.insert(name.clone(), evaluated.marked_if(declared));
         }
         outputs
+    }
+}
+
+/// Tells whether a precondition holds; one that is known only after apply may, and is asked again there.
+fn hold(address: &Address, one: &Condition, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> bool {
+    let Some(value) = evaluate(&one.condition, scope, mistakes) else { return false };
+    let message = evaluate(&one.message, scope, mistakes);
+    let place = one.condition.span;
+    match value.unmark().0 {
+        Value::Unknown(_) | Value::Bool(true) => true,
+        Value::Bool(false) => {
+            let said = message.as_ref().filter(|text| !text.has_sensitive()).and_then(Value::as_str);
+            let said = said.unwrap_or("a precondition does not hold");
+            mistakes.push(
+                Mistake::new("bgform::lang::precondition", format!("`{address}`: {said}"))
+                    .at(place, "this does not hold"),
+            );
+            false
+        }
+        other => {
+            mistakes.push(
+                Mistake::new("bgform::lang::wrong_type", "a condition must be true or false")
+                    .at(place, format!("this is {}", describe(other))),
+            );
+            false
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `bgform help`: a command, a topic or a kind. Topics are the Markdown files of `src/help`; the pages of
+//! `bgform help`: a command, a topic, a kind or a function. Topics are the Markdown files of `src/help`; the pages of
 //! kinds and functions are made from their schemas.
 
 mod markdown;
@@ -20,10 +20,11 @@ use crate::terminal::out_painted;
                         bgform help sandbox up\n  \
                         bgform help recovery\n  \
                         bgform help target_group\n  \
+                        bgform help cidrsubnet\n  \
                         bgform help existing vpc | less")]
 pub struct HelpArgs {
-    /// A command, a topic or a kind; left out, all of them are listed.
-    #[arg(value_name = "COMMAND|TOPIC|KIND")]
+    /// A command, a topic, a kind or a function; left out, all but the functions are listed.
+    #[arg(value_name = "COMMAND|TOPIC|KIND|FUNCTION")]
     words: Vec<String>,
 }
 
@@ -115,7 +116,10 @@ pub fn run(global: &Global, args: &HelpArgs) -> Result<Exit, CliError> {
 /// The page of a name, however its words are joined.
 fn page(asked: &str) -> Option<Page> {
     let plain = |name: &str| name.to_lowercase().replace(['-', '_'], " ");
-    pages().into_iter().find(|page| plain(&page.name) == plain(asked))
+    let all = pages().into_iter().chain(reference::each_function());
+    // A kind and a function may have one name: the kind is meant.
+    let mut named = all.filter(|page| plain(&page.name) == plain(asked.trim_end_matches("()")));
+    named.next()
 }
 
 fn is_command(words: &[String]) -> bool {
@@ -134,12 +138,13 @@ fn unknown(asked: &str) -> CliError {
     let names: Vec<String> = topics.collect();
     let top = Args::command();
     let commands = top.get_subcommands().map(|command| command.get_name().to_owned());
-    let known: Vec<String> = commands.chain(pages().into_iter().map(|page| page.name)).collect();
+    let named = pages().into_iter().chain(reference::each_function()).map(|page| page.name);
+    let known: Vec<String> = commands.chain(named).collect();
     let guess = did_you_mean(asked, known.iter().map(String::as_str));
     let guess = guess.map(|name| format!("did you mean `bgform help {name}`?\n")).unwrap_or_default();
     CliError::usage(
         "bgform::cli::help",
-        format!("there is no command, topic or kind `{asked}`"),
+        format!("there is no command, topic, kind or function `{asked}`"),
         format!(
             "{guess}the topics are {}; `bgform help` lists the commands and the kinds too",
             names.join(", ")

@@ -21,6 +21,18 @@ impl ReadFile for Nothing {
     fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
         Err("there is no such file".to_owned())
     }
+
+    fn exists(&self, _: &Path) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    fn list(&self, _: &Path) -> Result<Vec<String>, String> {
+        Err("there is no such folder".to_owned())
+    }
+
+    fn home(&self) -> Option<String> {
+        None
+    }
 }
 
 const STACK: &str = r#"
@@ -67,7 +79,8 @@ fn program(text: &str, given: &[&str], from_file: Option<&str>) -> Program {
         let given = Given::Text { text: value.to_owned(), origin: format!("--var {name}") };
         all.entry(name.to_owned()).or_default().push(given);
     }
-    let input = Input { sources, own: 1, files, given: all, reader: Arc::new(Nothing) };
+    let input =
+        Input { sources, own: 1, files, folders: Default::default(), given: all, reader: Arc::new(Nothing) };
     let mut of_texts = Sources::default();
     let mut parse_text = |text: &str, origin: &str| -> Option<Expr> {
         let file = of_texts.add(origin, format!("value = {text}"));

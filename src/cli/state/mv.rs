@@ -2,15 +2,16 @@
 //! again.
 
 use super::{Hand, StackArg, tell};
-use crate::address::Address;
-use crate::cli::show::known;
+use crate::address::{Address, MODULE};
+use crate::cli::show::{known, unknown};
 use crate::cli::{CliError, Exit, Global};
-use crate::state::Change;
+use crate::state::{Change, Snapshot};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Rename it in the stack file first; both addresses are of one kind.\n\n\
                         Examples:\n  bgform state mv target_group.web target_group.shop\n  \
-                        bgform state mv target_group.web 'target_group.shop[\"blue\"]' stacks/explicit.deploy")]
+                        bgform state mv target_group.web 'target_group.shop[\"blue\"]' stacks/explicit.deploy\n  \
+                        bgform state mv module.edge 'module.edge[\"shop\"]'")]
 pub struct MvArgs {
     /// The address that the state has.
     #[arg(value_name = "FROM")]
@@ -36,6 +37,9 @@ pub async fn run(global: &Global, args: MvArgs) -> Result<Exit, CliError> {
         ));
     }
     let hand = Hand::on(global, stack.stack.as_deref(), "bgform state mv").await?;
+    if from.kind == MODULE {
+        return of_module(hand, &from, &to).await;
+    }
     let (_, record) = known(&hand.snapshot, &from)?;
     let id = record.id.clone();
     if let Some(there) = hand.snapshot.resources.get(&to) {
@@ -51,4 +55,92 @@ pub async fn run(global: &Global, args: MvArgs) -> Result<Exit, CliError> {
     let snapshot = hand.keep(vec![change]).await?;
     tell(&[format!("`{from}` is now `{to}` ({id}); nothing in the account was changed.")], &snapshot);
     Ok(Exit::Done)
+}
+
+/// Moves everything that is in a module: resources, answers and deployments.
+async fn of_module(hand: Hand, from: &Address, to: &Address) -> Result<Exit, CliError> {
+    let snapshot = &hand.snapshot;
+    let renamed = |name: &str| rename(name, from, to);
+    let addresses: Vec<Address> = snapshot
+        .resources
+        .keys()
+        .chain(snapshot.existing.keys())
+        .chain(snapshot.deposed.iter().map(|old| &old.address))
+        .filter(|address| from.selects(address))
+        .cloned()
+        .collect();
+    let deployments: Vec<String> =
+        snapshot.deployments.keys().filter(|name| renamed(name).is_some()).cloned().collect();
+    if addresses.is_empty() && deployments.is_empty() {
+        return Err(unknown(snapshot, from));
+    }
+    if let Some(name) = deployments.iter().find(|name| is_moving(snapshot, name)) {
+        return Err(CliError::Refused {
+            code: "bgform::state::rollout",
+            message: format!("a release of `{name}` is under way, and its module cannot be moved"),
+            help: "nothing was changed. Let it end, or run `bgform abort`, and move it then".to_owned(),
+        });
+    }
+    let mut changes = Vec::new();
+    let mut moved = std::collections::BTreeSet::new();
+    for address in addresses {
+        let Some(name) = renamed(&address.name) else { continue };
+        let block = Address::new(&address.kind, name);
+        let new = address.key.as_ref().map_or(block.clone(), |key| block.with_key(key));
+        if snapshot.resources.contains_key(&new) {
+            return Err(CliError::usage(
+                "bgform::state::address_taken",
+                format!("`{new}` is in the state already"),
+                format!(
+                    "nothing was changed. Move it out of the way first, or let go of it: bgform state rm '{new}'"
+                ),
+            ));
+        }
+        if moved.insert(address.clone()) {
+            changes.push(Change::Move { from: address, to: new });
+        }
+    }
+    for name in deployments {
+        let (Some(new), Some(facts)) = (renamed(&name), snapshot.deployments.get(&name)) else { continue };
+        changes.push(Change::Deployment { name: new, facts: Some(Box::new(facts.clone())) });
+        changes.push(Change::Deployment { name, facts: None });
+    }
+    let told =
+        format!("`{from}` is now `{to}`: {} addresses; nothing in the account was changed.", moved.len());
+    let snapshot = hand.keep(changes).await?;
+    tell(&[told], &snapshot);
+    Ok(Exit::Done)
+}
+
+fn is_moving(snapshot: &Snapshot, deployment: &str) -> bool {
+    snapshot.deployments.get(deployment).is_some_and(|facts| facts.rollout.is_some())
+}
+
+/// The name of what is in one module as if it were in the other; `None` if it is not in it.
+fn rename(name: &str, from: &Address, to: &Address) -> Option<String> {
+    let rest = name.strip_prefix(&from.to_string())?;
+    let is_within = rest.starts_with('.') || (from.key.is_none() && rest.starts_with('['));
+    is_within.then(|| format!("{to}{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_a_module_is_renamed_and_nothing_else() {
+        let renamed = |name: &str, from: &str, to: &str| {
+            rename(name, &from.parse::<Address>().unwrap(), &to.parse::<Address>().unwrap())
+        };
+        for (name, from, to, new) in [
+            ("module.a.web", "module.a", "module.b", Some("module.b.web")),
+            ("module.a[\"k\"].web", "module.a", "module.b", Some("module.b[\"k\"].web")),
+            ("module.a.web", "module.a", "module.a[k]", Some("module.a[\"k\"].web")),
+            ("module.a.module.c.web", "module.a.module.c", "module.c", Some("module.c.web")),
+            ("module.ab.web", "module.a", "module.b", None),
+            ("web", "module.a", "module.b", None),
+        ] {
+            assert_eq!(renamed(name, from, to).as_deref(), new, "{name}");
+        }
+    }
 }

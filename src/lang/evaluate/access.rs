@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::address::Address;
+use crate::address::{Address, MODULE};
 use crate::diagnostic::{Mistake, Span};
 use crate::value::{Object, Reference, Unknown, Value, format_number};
 
@@ -26,6 +26,11 @@ impl<'a> Evaluator<'a> {
         {
             return self.qualified(head, target.span, name);
         }
+        match self.output_of_module(target, name) {
+            Some(Found::Value(value)) => return Some(value),
+            Some(Found::Broken) => return None,
+            _ => {}
+        }
         if let Some(Value::Object(members)) = self.standing(target)
             && let Some(member) = members.get(&name.text)
         {
@@ -33,6 +38,32 @@ impl<'a> Evaluator<'a> {
         }
         let value = self.value(target)?;
         self.member(value, name, target.span)
+    }
+
+    /// `module.NAME.output` or `module.NAME["key"].output`, if there is one.
+    fn output_of_module(&mut self, target: &Expr, name: &Name) -> Option<Found> {
+        let (of, index) = match &target.node {
+            Node::Index(of, index) => (of.as_ref(), Some(index)),
+            _ => (target, None),
+        };
+        let Node::Attribute(word, module) = &of.node else { return None };
+        if !matches!(&word.node, Node::Name(word) if word == MODULE) || self.loop_variable(MODULE).is_some() {
+            return None;
+        }
+        // A mistake in the key is told when the whole is evaluated.
+        let key = match index {
+            None => None,
+            Some(index) => {
+                let before = self.mistakes.len();
+                let key = self.value(index);
+                self.mistakes.truncate(before);
+                match key {
+                    Some(Value::String(key)) => Some(key),
+                    _ => return None,
+                }
+            }
+        };
+        self.scope.output(&module.text, key.as_deref(), &name.text)
     }
 
     /// The value of a chain of names, if it can be borrowed whole and no part of it is marked.
@@ -114,7 +145,8 @@ impl<'a> Evaluator<'a> {
     fn output(&mut self, reference: &Reference, name: &Name) -> Option<Value> {
         let known = match self.scope.attribute(reference, &name.text) {
             Found::Value(value) => return Some(value),
-            Found::Broken => return None,
+            // A reference to a disabled block has no value.
+            Found::Broken | Found::Disabled(..) => return None,
             Found::Missing(known) => known,
         };
         let plural = reference.index.is_none() && self.scope.members(reference) != Members::NotPlural;

@@ -11,10 +11,11 @@ use super::names::nearest;
 use super::{Evaluator, Members, describe};
 
 /// Mistakes that no other value could avoid: `try` and `can` do not hide them.
-const STATIC: [&str; 9] = [
+pub const STATIC: [&str; 10] = [
     "bgform::lang::unknown_name",
     "bgform::lang::unknown_variable",
     "bgform::lang::unknown_local",
+    "bgform::lang::unknown_module",
     "bgform::lang::unknown_resource",
     "bgform::lang::unknown_attribute",
     "bgform::lang::unknown_function",
@@ -75,7 +76,9 @@ impl Evaluator<'_> {
         let mistake =
             Mistake::new("bgform::lang::unknown_function", format!("there is no function `{}`", name.text))
                 .at(name.span, "unknown function");
-        self.fail(match nearest(&name.text, &known, str::to_owned) {
+        let left_out = functions::LEFT_OUT.iter().find(|(left_out, _)| *left_out == name.text);
+        let help = left_out.map(|(_, remedy)| (*remedy).to_owned());
+        self.fail(match help.or_else(|| nearest(&name.text, &known, str::to_owned)) {
             Some(help) => mistake.help(help),
             None => mistake,
         })

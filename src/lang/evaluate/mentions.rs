@@ -1,6 +1,6 @@
 //! The names that an expression mentions, without evaluating it: the edges of a dependency graph.
 
-use crate::address::Address;
+use crate::address::{Address, MODULE};
 use crate::diagnostic::Span;
 
 use super::super::ast::{Access, Expr, For, Name, Node, Part};
@@ -22,8 +22,14 @@ pub enum Mentioned {
     Each,
     /// `kind.name`, the whole block: the address has no key.
     Resource(Address),
-    /// Any other bare word that is no loop variable, such as `new`, and the word after it: `module.web.url`
-    /// is `module` and `web`.
+    /// `module.NAME.output` or `module.NAME["key"].output`: the module's name, its key if it is written as a
+    /// string, and the output, if one is named. Without them, all are meant.
+    Output {
+        module: String,
+        key: Option<String>,
+        output: Option<String>,
+    },
+    /// Any other bare word that is no loop variable, such as `new`, and the word after it.
     Word(String, Option<String>),
 }
 
@@ -67,10 +73,7 @@ impl Walk<'_> {
                 }
             }
             Node::Name(word) => self.word(word, None, expr.span),
-            Node::Attribute(target, name) => match &target.node {
-                Node::Name(word) => self.word(word, Some(name), target.span),
-                _ => self.expr(target),
-            },
+            Node::Attribute(target, name) => self.attribute(target, name, expr.span),
             Node::Index(target, index) => {
                 self.expr(target);
                 self.expr(index);
@@ -114,6 +117,39 @@ impl Walk<'_> {
         self.loops.truncate(outer);
     }
 
+    fn attribute(&mut self, target: &Expr, name: &Name, span: Span) {
+        if let Node::Name(word) = &target.node {
+            return self.word(word, Some(name), target.span);
+        }
+        if let Some(module) = self.module(target) {
+            return self.output(module, None, Some(name), span);
+        }
+        if let Node::Index(of, index) = &target.node
+            && let Some(module) = self.module(of)
+        {
+            self.expr(index);
+            let key = match &index.node {
+                Node::String(key) => Some(key.clone()),
+                _ => None,
+            };
+            return self.output(module, key, Some(name), span);
+        }
+        self.expr(target);
+    }
+
+    /// The name of the module that an expression names: `module.NAME`.
+    fn module<'e>(&self, expr: &'e Expr) -> Option<&'e str> {
+        let Node::Attribute(target, name) = &expr.node else { return None };
+        let is_module = matches!(&target.node, Node::Name(word) if word == MODULE);
+        (is_module && !self.loops.iter().any(|loop_variable| loop_variable == MODULE)).then_some(&name.text)
+    }
+
+    fn output(&mut self, module: &str, key: Option<String>, output: Option<&Name>, span: Span) {
+        let output = output.map(|name| name.text.clone());
+        let what = Mentioned::Output { module: module.to_owned(), key, output };
+        self.mentions.push(Mention { what, span });
+    }
+
     fn word(&mut self, word: &str, name: Option<&Name>, span: Span) {
         if self.loops.iter().any(|loop_variable| loop_variable == word) {
             return;
@@ -122,6 +158,7 @@ impl Walk<'_> {
             ("each", _) => Mentioned::Each,
             ("var", Some(name)) => Mentioned::Variable(name.text.clone()),
             ("local", Some(name)) => Mentioned::Local(name.text.clone()),
+            (MODULE, Some(name)) => Mentioned::Output { module: name.text.clone(), key: None, output: None },
             (kind, Some(name)) if (self.is_kind)(kind) => Mentioned::Resource(Address::new(kind, &name.text)),
             _ => Mentioned::Word(word.to_owned(), name.map(|name| name.text.clone())),
         };

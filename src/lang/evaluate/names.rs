@@ -1,5 +1,6 @@
 //! Names: `var.x`, `local.x`, `each.key`, `kind.name`, loop variables, and the mistakes of unknown ones.
 
+use crate::address::MODULE;
 use crate::diagnostic::{Mistake, Span, did_you_mean};
 use crate::value::Value;
 
@@ -25,6 +26,7 @@ impl Evaluator<'_> {
             "var" => incomplete("the variable's name", "write `var.NAME`".to_owned()),
             "local" => incomplete("the local's name", "write `local.NAME`".to_owned()),
             "each" => incomplete("`key` or `value`", "write `each.key` or `each.value`".to_owned()),
+            MODULE => incomplete("the module's name", "write `module.NAME.OUTPUT`".to_owned()),
             _ => match self.scope.word(word) {
                 Some(value) => return Some(value),
                 None if self.scope.is_kind(word) => {
@@ -38,7 +40,7 @@ impl Evaluator<'_> {
 
     /// Tells whether a bare word has a meaning here, alone or with an attribute.
     pub(super) fn knows(&self, word: &str) -> bool {
-        matches!(word, "var" | "local" | "each")
+        matches!(word, "var" | "local" | "each" | MODULE)
             || self.loop_variable(word).is_some()
             || self.scope.word(word).is_some()
             || self.scope.is_kind(word)
@@ -51,6 +53,7 @@ impl Evaluator<'_> {
             "var" => (self.scope.variable(&name.text), "bgform::lang::unknown_variable", "variable"),
             "local" => (self.scope.local(&name.text), "bgform::lang::unknown_local", "local"),
             "each" => return self.each(name, span),
+            MODULE => (self.scope.module(&name.text), "bgform::lang::unknown_module", MODULE),
             _ => match self.scope.word(head) {
                 Some(value) => return self.member(value, name, head_span),
                 None if self.scope.is_kind(head) => {
@@ -65,6 +68,9 @@ impl Evaluator<'_> {
         let known = match found {
             Found::Value(value) => return Some(value),
             Found::Broken => return None,
+            Found::Disabled(place, condition) => {
+                return self.fail(disabled(&format!("{head}.{}", name.text), span, place, &condition));
+            }
             Found::Missing(known) => known,
         };
         let mistake = Mistake::new(code, format!("there is no {what} `{}`", name.text));
@@ -72,6 +78,7 @@ impl Evaluator<'_> {
         let declare = match what {
             "variable" => format!("declare it: `variable \"{}\" {{ }}`", name.text),
             "local" => format!("declare it: `locals {{ {} = ... }}`", name.text),
+            MODULE => format!("declare it: `module \"{}\" {{ source = \"./folder\" }}`", name.text),
             _ => format!("declare it: `{head} \"{0}\" {{ }}` or `existing {head} \"{0}\" {{ }}`", name.text),
         };
         let near = nearest(&name.text, &known, |near| format!("{head}.{near}"));
@@ -138,7 +145,7 @@ impl Evaluator<'_> {
         let mut words: Vec<_> = self.loops.iter().map(|(name, _)| name.clone()).collect();
         words.extend(self.scope.words());
         words.extend(self.scope.kinds());
-        words.extend(["var", "local", "each"].map(str::to_owned));
+        words.extend(["var", "local", "each", MODULE].map(str::to_owned));
         words
     }
 }
@@ -149,6 +156,17 @@ fn not_here(name: &str, span: Span, only: &str) -> Mistake {
         .at(span, "not known yet")
         .help(only)
 }
+
+/// The mistake of a reference to a block that is disabled.
+pub(super) fn disabled(name: &str, span: Span, place: Span, condition: &str) -> Mistake {
+    Mistake::new(DISABLED, format!("`{name}` is disabled"))
+        .at(span, "there is none")
+        .at(place, "this is false")
+        .help(format!("ask before it is named: `{condition} ? {name} : null`, or try({name}, null)"))
+}
+
+/// The code of the mistake of a reference to a block that is disabled.
+pub const DISABLED: &str = "bgform::lang::disabled";
 
 /// `help` for a name that is not in `known`; `written` gives the nearest one's form in the source.
 pub(super) fn nearest(name: &str, known: &[String], written: impl Fn(&str) -> String) -> Option<String> {

@@ -13,6 +13,8 @@ pub enum Found {
     /// It is declared, but its declaration holds a mistake that has been reported: expressions that use it
     /// fail silently.
     Broken,
+    /// It is declared, and its block says `enabled = false`. Holds the place of that condition, and its text.
+    Disabled(Span, String),
     /// It is not declared. Holds the declared names, for a did-you-mean.
     Missing(Vec<String>),
 }
@@ -93,6 +95,16 @@ pub trait Scope {
         Found::Missing(Vec::new())
     }
 
+    /// `module.NAME`: its outputs, or an object of them by key if its block has `for_each`.
+    fn module(&self, _name: &str) -> Found {
+        Found::Missing(Vec::new())
+    }
+
+    /// One output of a module, so that no other is computed; `None` if there is no such module, key or output.
+    fn output(&self, _module: &str, _key: Option<&str>, _output: &str) -> Option<Found> {
+        None
+    }
+
     /// A borrowed `var.NAME`, `local.NAME` or `each.NAME`, so that one part can be taken without a copy of
     /// all. `None` if there is no such value, or it would have to be computed first.
     fn standing(&self, _head: &str, _name: &str) -> Option<&Value> {
@@ -119,6 +131,22 @@ pub trait Scope {
     /// no such file`.
     fn read_file(&self, _span: Span, _path: &str) -> Result<Vec<u8>, String> {
         Err("no file can be read here".to_owned())
+    }
+
+    /// Tells whether there is a file at a path relative to the stack file of `span`, or why nobody knows.
+    fn file_exists(&self, _span: Span, _path: &str) -> Result<bool, String> {
+        Err("no file can be read here".to_owned())
+    }
+
+    /// The files in a folder and in the folders in it, relative to that folder, with `/`; or why they cannot
+    /// be listed.
+    fn files_in(&self, _span: Span, _folder: &str) -> Result<Vec<String>, String> {
+        Err("no folder can be read here".to_owned())
+    }
+
+    /// The home folder of the person who runs this.
+    fn home(&self) -> Option<String> {
+        None
     }
 }
 

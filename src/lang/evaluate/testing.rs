@@ -145,6 +145,23 @@ impl Scope for Stack {
             _ => Err("there is no such file".to_owned()),
         }
     }
+
+    fn file_exists(&self, _: Span, path: &str) -> Result<bool, String> {
+        Ok(matches!(path, "hello.txt" | "blob" | "web.sh"))
+    }
+
+    fn files_in(&self, _: Span, folder: &str) -> Result<Vec<String>, String> {
+        match folder {
+            "site" => {
+                Ok(["index.html", "css/a.css", "css/b.css", "js/deep/c.js"].map(str::to_owned).to_vec())
+            }
+            _ => Err("there is no such folder".to_owned()),
+        }
+    }
+
+    fn home(&self) -> Option<String> {
+        Some("/home/ann".to_owned())
+    }
 }
 
 /// The expression in a file of its own.

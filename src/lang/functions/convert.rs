@@ -37,6 +37,13 @@ pub(super) const TABLE: &[Function] = &[
         (1, 1),
         Body::Any(nonsensitive),
     ),
+    row(
+        "issensitive",
+        "issensitive(value)",
+        "Whether the value, or a part of it, is sensitive",
+        (1, 1),
+        Body::Any(issensitive),
+    ),
     variadic(
         "coalesce",
         "coalesce(value, ...)",
@@ -106,6 +113,10 @@ fn sensitive(call: &Call<'_>) -> Outcome {
 
 fn nonsensitive(call: &Call<'_>) -> Outcome {
     Ok(call.get(0).clone().into_unmarked().0)
+}
+
+fn issensitive(call: &Call<'_>) -> Outcome {
+    Ok(Value::Bool(call.get(0).has_sensitive()))
 }
 
 fn coalesce(call: &Call<'_>) -> Outcome {

@@ -1,8 +1,7 @@
-//! Base64, JSON, digests.
+//! Base64, JSON, and texts in URLs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
 
 use crate::value::Value;
 
@@ -38,13 +37,12 @@ pub(super) const TABLE: &[Function] = &[
         (1, 1),
         Body::Known(urlencode),
     ),
-    row("sha256", "sha256(string)", "The SHA-256 digest in hexadecimal", (1, 1), Body::Known(sha256)),
     row(
-        "base64sha256",
-        "base64sha256(string)",
-        "The SHA-256 digest in base64",
+        "urldecode",
+        "urldecode(string)",
+        "The text that was escaped for a query in a URL",
         (1, 1),
-        Body::Known(base64sha256),
+        Body::Known(urldecode),
     ),
 ];
 
@@ -120,10 +118,25 @@ fn urlencode(call: &Call<'_>) -> Outcome {
     Ok(Value::String(encoded))
 }
 
-fn sha256(call: &Call<'_>) -> Outcome {
-    Ok(Value::String(hex::encode(Sha256::digest(call.text(0)?))))
-}
-
-fn base64sha256(call: &Call<'_>) -> Outcome {
-    Ok(Value::String(STANDARD.encode(Sha256::digest(call.text(0)?))))
+fn urldecode(call: &Call<'_>) -> Outcome {
+    let text = call.text(0)?;
+    let wrong =
+        || call.fault(0, "the string is not escaped for a URL", "a `%` without two hexadecimal digits");
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        match first {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let (digits, after) = rest.split_at_checked(2).ok_or_else(wrong)?;
+                bytes.extend(hex::decode(digits).map_err(|_| wrong())?);
+                rest = after;
+            }
+            other => bytes.push(*other),
+        }
+    }
+    String::from_utf8(bytes)
+        .map(Value::String)
+        .map_err(|_| call.fault(0, "the decoded bytes are not UTF-8 text", "not text"))
 }

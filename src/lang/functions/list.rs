@@ -45,6 +45,20 @@ pub(super) const TABLE: &[Function] = &[
         Body::Partial(flatten),
     ),
     row("distinct", "distinct(list)", "Each element once, where it was first", (1, 1), Body::Known(distinct)),
+    variadic(
+        "coalescelist",
+        "coalescelist(list, ...)",
+        "The first list that is neither null nor empty",
+        1,
+        Body::Partial(coalescelist),
+    ),
+    row(
+        "matchkeys",
+        "matchkeys(values, keys, wanted)",
+        "The values whose key, at the same place, is among those wanted",
+        (3, 3),
+        Body::Partial(matchkeys),
+    ),
     row("compact", "compact(list)", "Without nulls and empty strings", (1, 1), Body::Known(compact)),
     row("reverse", "reverse(list)", "The elements in reverse", (1, 1), Body::Partial(reverse)),
     row(
@@ -147,6 +161,32 @@ fn one(call: &Call<'_>) -> Outcome {
             Err(call.fault(0, "the list must have one element or none", format!("it has {}", items.len())))
         }
     }
+}
+
+fn coalescelist(call: &Call<'_>) -> Outcome {
+    for argument in 0..call.count() {
+        if !call.get(argument).is_null() && !call.list(argument)?.is_empty() {
+            return Ok(call.get(argument).clone());
+        }
+    }
+    Err(call.fault(0, "every list is null or empty", "nothing to take"))
+}
+
+fn matchkeys(call: &Call<'_>) -> Outcome {
+    let (values, keys, wanted) = (call.list(0)?, call.list(1)?, call.list(2)?);
+    if values.len() != keys.len() {
+        let label = format!("{} keys and {} values", keys.len(), values.len());
+        return Err(call.fault(1, "there must be as many keys as values", label));
+    }
+    let mut all = keys.iter().chain(wanted);
+    let marked = all.any(Value::has_sensitive);
+    if let Some(unknown) = keys.iter().chain(wanted).find_map(Value::find_unknown) {
+        return Ok(Value::Unknown(unknown.clone()).marked_if(marked));
+    }
+    let wanted: HashSet<String> = wanted.iter().map(|key| identity(&key.without_marks())).collect();
+    let fits = |(_, key): &(&Value, &Value)| wanted.contains(&identity(&key.without_marks()));
+    let matched = values.iter().zip(keys).filter(fits).map(|(value, _)| value.clone());
+    Ok(Value::List(matched.collect()).marked_if(marked))
 }
 
 fn concat(call: &Call<'_>) -> Outcome {

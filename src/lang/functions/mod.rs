@@ -4,19 +4,25 @@
 
 mod arguments;
 mod convert;
+mod date;
+mod digest;
+mod document;
 mod encoding;
+mod examples;
 mod file;
 mod format;
 mod list;
 mod network;
 mod number;
 mod object;
+mod path;
 mod pattern;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub(crate) use arguments::{Call, Fault};
+pub use examples::example;
 
 pub(super) use list::identity;
 
@@ -63,12 +69,35 @@ pub fn find(name: &str) -> Option<&'static Function> {
     all().find(|function| function.name == name)
 }
 
-const TABLES: [&[Function]; 11] = [
+/// Functions of Terraform that bgform leaves out, and the remedy.
+pub const LEFT_OUT: [(&str, &str); 12] = [
+    ("timestamp", NO_NOW),
+    ("plantimestamp", NO_NOW),
+    ("uuid", "it would be another one in each plan: write `uuidv5(\"dns\", \"shop.example\")`"),
+    ("bcrypt", "it would be another one in each plan: give the hash as a variable"),
+    ("abspath", "a path is relative to the file that names it: write it without `abspath`"),
+    ("rsadecrypt", "give what it decrypts as a variable with `sensitive = true`"),
+    ("base64gzip", "what it gives changes with the compressor: write `base64encode(...)`"),
+    ("textencodebase64", "texts are UTF-8: write `base64encode(...)`"),
+    ("textdecodebase64", "texts are UTF-8: write `base64decode(...)`"),
+    ("list", "write `[a, b]`"),
+    ("map", "write `{ name = value }`"),
+    ("type", "a variable says its own: variable \"port\" { type = number }"),
+];
+
+const NO_NOW: &str = "a plan is the same whenever it is made: give the time as a variable, as in \
+                      --var now=\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"";
+
+const TABLES: [&[Function]; 15] = [
     SPECIAL,
     text::TABLE,
     pattern::TABLE,
     format::TABLE,
     encoding::TABLE,
+    document::TABLE,
+    digest::TABLE,
+    date::TABLE,
+    path::TABLE,
     file::TABLE,
     convert::TABLE,
     list::TABLE,

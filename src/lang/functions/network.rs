@@ -37,6 +37,13 @@ pub(super) const TABLE: &[Function] = &[
         (1, 1),
         Body::Known(cidrnetmask),
     ),
+    row(
+        "cidrcontains",
+        "cidrcontains(block, address)",
+        "Whether an address, or a whole block, is in a block",
+        (2, 2),
+        Body::Known(cidrcontains),
+    ),
 ];
 
 /// A block of addresses as a number.
@@ -49,17 +56,21 @@ struct Network {
 }
 
 impl Network {
-    fn read(call: &Call<'_>) -> Result<Self, Fault> {
-        let text = call.text(0)?;
+    fn read(call: &Call<'_>, argument: usize) -> Result<Self, Fault> {
+        let text = call.text(argument)?;
         let net: IpNet = text.parse().map_err(|_| {
-            call.fault(0, format!("{} is no address block", call.quote(&text)), "not a block")
+            call.fault(argument, format!("{} is no address block", call.quote(&text)), "not a block")
                 .help("a block is written as in `10.0.0.0/16` or `fd00::/56`")
         })?;
+        Ok(Self::of(net))
+    }
+
+    fn of(net: IpNet) -> Self {
         let (base, width) = match net.network() {
             IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
             IpAddr::V6(address) => (u128::from(address), 128),
         };
-        Ok(Self { base, prefix: net.prefix_len().into(), width })
+        Self { base, prefix: net.prefix_len().into(), width }
     }
 
     fn address(self, number: u128) -> IpAddr {
@@ -91,7 +102,7 @@ impl Network {
 }
 
 fn cidrsubnet(call: &Call<'_>) -> Outcome {
-    let network = Network::read(call)?;
+    let network = Network::read(call, 0)?;
     let prefix = network.longer_prefix(call, 1)?;
     let number = call.whole(2)?;
     let bits = prefix - network.prefix;
@@ -108,7 +119,7 @@ fn cidrsubnet(call: &Call<'_>) -> Outcome {
 }
 
 fn cidrsubnets(call: &Call<'_>) -> Outcome {
-    let network = Network::read(call)?;
+    let network = Network::read(call, 0)?;
     let mut parts = Vec::new();
     let mut next = Some(network.base);
     let last = match network.step(network.prefix) {
@@ -134,7 +145,7 @@ fn cidrsubnets(call: &Call<'_>) -> Outcome {
 }
 
 fn cidrhost(call: &Call<'_>) -> Outcome {
-    let network = Network::read(call)?;
+    let network = Network::read(call, 0)?;
     let number = call.whole(1)?;
     let last = match network.step(network.prefix) {
         0 => u128::MAX,
@@ -152,7 +163,7 @@ fn cidrhost(call: &Call<'_>) -> Outcome {
 }
 
 fn cidrnetmask(call: &Call<'_>) -> Outcome {
-    let network = Network::read(call)?;
+    let network = Network::read(call, 0)?;
     match network.width {
         32 => {
             let mask = u32::MAX.checked_shl(32 - network.prefix).unwrap_or(0);
@@ -160,4 +171,18 @@ fn cidrnetmask(call: &Call<'_>) -> Outcome {
         }
         _ => Err(call.fault(0, "an IPv6 block has no netmask", "an IPv6 block")),
     }
+}
+
+fn cidrcontains(call: &Call<'_>) -> Outcome {
+    let network = Network::read(call, 0)?;
+    let text = call.text(1)?;
+    let inner = match text.parse::<IpAddr>() {
+        Ok(address) => Network::of(IpNet::from(address)),
+        Err(_) => Network::read(call, 1)?,
+    };
+    let contains = network.width == inner.width
+        && network.prefix <= inner.prefix
+        // A shift by the whole width leaves nothing to compare.
+        && (network.base ^ inner.base).checked_shr(network.width - network.prefix).unwrap_or(0) == 0;
+    Ok(Value::Bool(contains))
 }

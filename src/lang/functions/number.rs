@@ -11,6 +11,8 @@ pub(super) const TABLE: &[Function] = &[
     row("ceil", "ceil(number)", "The next whole number upwards", (1, 1), Body::Known(ceil)),
     row("floor", "floor(number)", "The next whole number downwards", (1, 1), Body::Known(floor)),
     row("pow", "pow(number, exponent)", "The number to a power", (2, 2), Body::Known(pow)),
+    row("log", "log(number, base)", "The logarithm to a base", (2, 2), Body::Known(log)),
+    row("signum", "signum(number)", "-1, 0 or 1, as the number's sign is", (1, 1), Body::Known(signum)),
     row("sum", "sum(list)", "The numbers added up", (1, 1), Body::Known(sum)),
     row(
         "parseint",
@@ -44,6 +46,15 @@ fn floor(call: &Call<'_>) -> Outcome {
 
 fn pow(call: &Call<'_>) -> Outcome {
     finite(call, call.number(0)?.powf(call.number(1)?))
+}
+
+fn log(call: &Call<'_>) -> Outcome {
+    finite(call, call.number(0)?.ln() / call.number(1)?.ln())
+}
+
+fn signum(call: &Call<'_>) -> Outcome {
+    let number = call.number(0)?;
+    finite(call, if number == 0.0 { 0.0 } else { number.signum() })
 }
 
 fn sum(call: &Call<'_>) -> Outcome {

@@ -1,5 +1,7 @@
 //! Functions of objects.
 
+use indexmap::IndexMap;
+
 use crate::value::{Object, Value};
 
 use super::super::evaluate::{describe, to_text};
@@ -28,6 +30,13 @@ pub(super) const TABLE: &[Function] = &[
         "An object of two lists of the same length",
         (2, 2),
         Body::Partial(zipmap),
+    ),
+    row(
+        "transpose",
+        "transpose(object)",
+        "An object of lists turned over: each element becomes a key, with the keys that had it",
+        (1, 1),
+        Body::Known(transpose),
     ),
 ];
 
@@ -86,4 +95,24 @@ fn zipmap(call: &Call<'_>) -> Outcome {
         }
     }
     Ok(Value::Object(zipped).marked_if(marked))
+}
+
+fn transpose(call: &Call<'_>) -> Outcome {
+    let mut turned: IndexMap<String, Vec<String>> = IndexMap::new();
+    for (key, texts) in sorted(call)? {
+        let Value::List(texts) = texts else {
+            return Err(call.fault(0, "this must be an object of lists", format!("`{key}` is no list")));
+        };
+        for text in texts {
+            let text = to_text(&text).ok_or_else(|| {
+                call.fault(0, "the lists must hold strings", format!("an element is {}", describe(&text)))
+            })?;
+            let keys = turned.entry(text).or_default();
+            if !keys.contains(&key) {
+                keys.push(key.clone());
+            }
+        }
+    }
+    turned.sort_keys();
+    Ok(Value::Object(turned.into_iter().map(|(text, keys)| (text, Value::from(keys))).collect()))
 }

@@ -127,7 +127,8 @@ pub fn program(path: &Path, text: String, given: &[&str]) -> Program {
         (name.to_owned(), vec![given])
     });
     let given: BTreeMap<String, Vec<Given>> = given.collect();
-    let input = Input { sources, own: 1, files, given, reader: Arc::new(Nothing) };
+    let input =
+        Input { sources, own: 1, files, folders: Default::default(), given, reader: Arc::new(Nothing) };
     let program = Program::new(input, &mut |_, _| None, &mut mistakes);
     assert!(mistakes.is_empty(), "{mistakes:?}");
     program
@@ -138,6 +139,18 @@ struct Nothing;
 impl ReadFile for Nothing {
     fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
         Err("there is no such file".to_owned())
+    }
+
+    fn exists(&self, _: &Path) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    fn list(&self, _: &Path) -> Result<Vec<String>, String> {
+        Err("there is no such folder".to_owned())
+    }
+
+    fn home(&self) -> Option<String> {
+        None
     }
 }
 

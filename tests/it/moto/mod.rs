@@ -14,6 +14,7 @@ pub mod import;
 pub mod lifecycle;
 pub mod load_balancing;
 pub mod mishaps;
+pub mod modules;
 pub mod names;
 pub mod preflight;
 pub mod reliable;

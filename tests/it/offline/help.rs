@@ -96,7 +96,8 @@ fn files(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
 
 #[test]
 fn every_page_that_is_named_somewhere_is_there() {
-    let names: BTreeSet<String> = pages().into_iter().map(|page| page.name).collect();
+    let functions = bgform::stack::reference::each_function();
+    let names: BTreeSet<String> = pages().into_iter().chain(functions).map(|page| page.name).collect();
     let commands = bgform::cli::Args::command();
     let mut paths = vec![root().join("README.md")];
     for folder in ["src", "stacks"] {
@@ -232,7 +233,8 @@ fn a_command_that_is_a_topic_too_has_both_pages() {
 fn a_topic_that_is_none_is_told_with_the_nearest_one_and_the_list() {
     let product = Product::alone();
     let told = product.run(&["help", "recovry"]).exits(2);
-    let told = told.says("there is no command, topic or kind `recovry`").says("`bgform help recovery`");
+    let told =
+        told.says("there is no command, topic, kind or function `recovry`").says("`bgform help recovery`");
     told.says("language, deployments, strategies, gates").says("`bgform help` lists");
     product.run(&["help", "existing", "vpcs"]).exits(2).says("`bgform help existing vpc`");
 }
@@ -282,6 +284,12 @@ fn every_stack_in_a_page_is_valid_and_formatted() {
     let product = Product::alone();
     let mut seen = 0;
     for (page, text) in texts() {
+        // A module's first line is a comment with its path.
+        for module in blocks(&text, "module") {
+            let path = module.lines().next().and_then(|line| line.strip_prefix("# ")).expect("a path");
+            product.write(path, &module);
+            product.run(&["fmt", "--check", path]).exits(0);
+        }
         for text in blocks(&text, "deploy") {
             let name = format!("{}-{seen}.deploy", page.replace('.', "-"));
             product.write(&name, &text);
