@@ -49,7 +49,12 @@ pub async fn targets(cloud: &Cloud, target_group: &str) -> Result<Vec<Target>, E
 /// Finds in-service members that somebody has deregistered from the fleet's target groups. An Auto Scaling
 /// group registers an instance once, when it enters service, and neither registers it again nor replaces it
 /// (<https://docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html>).
-pub async fn unregistered(cloud: &Cloud, fleet: &Standing, members: &str) -> Result<Option<Refusal>, Error> {
+pub async fn unregistered(
+    cloud: &Cloud,
+    fleet: &Standing,
+    members: &str,
+    at: &Address,
+) -> Result<Option<Finding>, Error> {
     let (mut told, mut commands) = (Vec::new(), Vec::new());
     for arn in &fleet.target_groups {
         let registered = match targets(cloud, arn).await {
