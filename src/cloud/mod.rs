@@ -44,6 +44,12 @@ pub struct Cloud {
     pub ssm: aws_sdk_ssm::Client,
     pub sts: aws_sdk_sts::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub acm: aws_sdk_acm::Client,
+    pub ecr: aws_sdk_ecr::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub route53: aws_sdk_route53::Client,
+    pub secretsmanager: aws_sdk_secretsmanager::Client,
     pub region: String,
     /// The endpoint that replaces AWS's own, if one is set.
     pub endpoint: Option<String>,
@@ -104,6 +110,12 @@ impl Cloud {
             ssm: aws_sdk_ssm::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+            acm: aws_sdk_acm::Client::new(&config),
+            ecr: aws_sdk_ecr::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            route53: aws_sdk_route53::Client::new(&config),
+            secretsmanager: aws_sdk_secretsmanager::Client::new(&config),
             region,
             endpoint,
             clock,
@@ -138,6 +150,15 @@ impl Cloud {
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("BGFORM_SANDBOX", "1"),
         ]);
+    }
+
+    /// The first part of ARNs in this region (AWS General Reference, aws-arns-and-namespaces).
+    pub fn partition(&self) -> &'static str {
+        match self.region.split('-').next() {
+            Some("cn") => "aws-cn",
+            _ if self.region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
     }
 
     /// Number of requests sent so far, including repeats.

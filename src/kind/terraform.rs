@@ -4,7 +4,7 @@
 use super::{find_existing, find_managed};
 
 /// Resource types and data sources, by the corresponding kind.
-const KINDS: [(&str, &[&str]); 12] = [
+const KINDS: [(&str, &[&str]); 25] = [
     ("instance", &["aws_instance", "aws_instances"]),
     ("image", &["aws_ami", "aws_ami_from_instance", "aws_ami_ids"]),
     ("security_group", &["aws_security_group", "aws_default_security_group", "aws_security_groups"]),
@@ -14,13 +14,26 @@ const KINDS: [(&str, &[&str]); 12] = [
     ("target_group", &["aws_lb_target_group", "aws_alb_target_group"]),
     ("listener", &["aws_lb_listener", "aws_alb_listener"]),
     ("listener_rule", &["aws_lb_listener_rule", "aws_alb_listener_rule"]),
+    ("route53_record", &["aws_route53_record"]),
+    ("log_group", &["aws_cloudwatch_log_group", "aws_cloudwatch_log_groups"]),
     ("vpc", &["aws_vpc", "aws_default_vpc", "aws_vpcs"]),
     ("subnet", &["aws_subnet", "aws_default_subnet"]),
     ("subnets", &["aws_subnets", "aws_subnet_ids"]),
+    ("key_pair", &["aws_key_pair"]),
+    ("elastic_ip", &["aws_eip", "aws_eips"]),
+    ("availability_zones", &["aws_availability_zones", "aws_availability_zone"]),
+    ("hosted_zone", &["aws_route53_zone", "aws_route53_zones"]),
+    ("certificate", &["aws_acm_certificate"]),
+    ("iam_role", &["aws_iam_role", "aws_iam_roles"]),
+    ("instance_profile", &["aws_iam_instance_profile", "aws_iam_instance_profiles"]),
+    ("container_image", &["aws_ecr_image"]),
+    ("parameter", &["aws_ssm_parameter", "aws_ssm_parameters_by_path"]),
+    ("secret", &["aws_secretsmanager_secret", "aws_secretsmanager_secret_version"]),
+    ("caller", &["aws_caller_identity"]),
 ];
 
 /// Resource types that are a block or an attribute of a kind.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 11] = [
     ("aws_security_group_rule", "write `ingress` and `egress` blocks in the `security_group`"),
     ("aws_vpc_security_group_ingress_rule", "write `ingress` blocks in the `security_group`"),
     ("aws_vpc_security_group_egress_rule", "write `egress` blocks in the `security_group`"),
@@ -29,6 +42,8 @@ const PARTS: [(&str, &str); 9] = [
     ("aws_autoscaling_attachment", "write `target_groups = [...]` in the `autoscaling_group`"),
     ("aws_lb_target_group_attachment", "write `target_groups = [...]` in the `autoscaling_group`"),
     ("aws_lb_listener_certificate", "write `certificates = [...]` in the `listener`"),
+    ("aws_iam_role_policy", "write `inline_policies = { ... }` in the `iam_role`"),
+    ("aws_iam_role_policy_attachment", "write `managed_policies = [...]` in the `iam_role`"),
     ("aws_codedeploy_deployment_group", "write a `deployment` block: a service in two colours"),
 ];
 

@@ -2,6 +2,7 @@
 
 pub mod adoption;
 pub mod applying;
+pub mod around;
 pub mod autoscaling_group;
 pub mod backend;
 pub mod conformance;
@@ -16,6 +17,7 @@ pub mod load_balancing;
 pub mod mishaps;
 pub mod names;
 pub mod preflight;
+pub mod records;
 pub mod reliable;
 pub mod retiring;
 pub mod routers;
