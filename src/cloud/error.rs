@@ -22,6 +22,12 @@ pub enum Service {
     CloudWatch,
     Ecs,
     ApplicationAutoScaling,
+    Acm,
+    Ecr,
+    Iam,
+    Logs,
+    Route53,
+    SecretsManager,
 }
 
 impl fmt::Display for Service {
@@ -35,6 +41,12 @@ impl fmt::Display for Service {
             Self::CloudWatch => "CloudWatch",
             Self::Ecs => "ECS",
             Self::ApplicationAutoScaling => "Application Auto Scaling",
+            Self::Acm => "Certificate Manager",
+            Self::Ecr => "ECR",
+            Self::Iam => "IAM",
+            Self::Logs => "CloudWatch Logs",
+            Self::Route53 => "Route 53",
+            Self::SecretsManager => "Secrets Manager",
         })
     }
 }
@@ -93,7 +105,10 @@ impl fmt::Display for CloudError {
 
 impl std::error::Error for CloudError {}
 
-const THROTTLED: [&str; 10] = [
+/// Answers after which the same call may be sent again: nothing was carried out. Among them are those to calls
+/// that met another one of the same resource (IAM and CloudWatch Logs API references, common errors of
+/// changing calls).
+const THROTTLED: [&str; 12] = [
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
@@ -104,6 +119,8 @@ const THROTTLED: [&str; 10] = [
     "EC2ThrottledException",
     "SlowDown",
     "PriorRequestNotComplete",
+    "ConcurrentModification",
+    "OperationAbortedException",
 ];
 const DENIED: [&str; 5] =
     ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired"];
@@ -119,7 +136,7 @@ const CREDENTIALS: [&str; 10] = [
     "MissingAuthenticationToken",
     "IncompleteSignature",
 ];
-const IN_USE: [&str; 12] = [
+const IN_USE: [&str; 13] = [
     "ResourceInUse",
     "ResourceInUseFault",
     "ResourceInUseException",
@@ -132,15 +149,23 @@ const IN_USE: [&str; 12] = [
     "ClusterContainsContainerInstancesException",
     "UpdateInProgressException",
     "ConcurrentUpdateException",
+    "DeleteConflict",
 ];
-const NOT_FOUND_BESIDE_SUFFIX: [&str; 3] =
-    ["InvalidAMIID.Unavailable", "InvalidInstanceId", "InvocationDoesNotExist"];
-const EXISTS_BESIDE_SUFFIX: [&str; 5] = [
+const NOT_FOUND_BESIDE_SUFFIX: [&str; 6] = [
+    "InvalidAMIID.Unavailable",
+    "InvalidInstanceId",
+    "InvocationDoesNotExist",
+    "NoSuchEntity",
+    "NoSuchHostedZone",
+    "NoSuchChange",
+];
+const EXISTS_BESIDE_SUFFIX: [&str; 6] = [
     "DuplicateLoadBalancerName",
     "DuplicateTargetGroupName",
     "DuplicateListener",
     "PriorityInUse",
     "AlreadyExistsFault",
+    "EntityAlreadyExists",
 ];
 
 /// The class of a service's error code, or of an HTTP status if there is none.
@@ -384,6 +409,10 @@ mod tests {
             (Some("InvalidLaunchTemplateName.AlreadyExistsException"), Some(400), Class::AlreadyExists),
             (Some("InvalidGroup.Duplicate"), Some(400), Class::AlreadyExists),
             (Some("DependencyViolation"), Some(400), Class::InUse),
+            (Some("NoSuchEntity"), Some(404), Class::NotFound),
+            (Some("EntityAlreadyExists"), Some(409), Class::AlreadyExists),
+            (Some("DeleteConflict"), Some(409), Class::InUse),
+            (Some("OperationAbortedException"), Some(400), Class::Throttled),
             (Some("UnauthorizedOperation"), Some(403), Class::Denied),
             (Some("AuthFailure"), Some(401), Class::Credentials),
             (Some("InternalError"), Some(500), Class::InDoubt),

@@ -46,6 +46,12 @@ pub struct Cloud {
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub ecs: aws_sdk_ecs::Client,
     pub application_autoscaling: aws_sdk_applicationautoscaling::Client,
+    pub acm: aws_sdk_acm::Client,
+    pub ecr: aws_sdk_ecr::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub route53: aws_sdk_route53::Client,
+    pub secretsmanager: aws_sdk_secretsmanager::Client,
     pub region: String,
     /// The endpoint that replaces AWS's own, if one is set.
     pub endpoint: Option<String>,
@@ -108,6 +114,12 @@ impl Cloud {
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             ecs: aws_sdk_ecs::Client::new(&config),
             application_autoscaling: aws_sdk_applicationautoscaling::Client::new(&config),
+            acm: aws_sdk_acm::Client::new(&config),
+            ecr: aws_sdk_ecr::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            route53: aws_sdk_route53::Client::new(&config),
+            secretsmanager: aws_sdk_secretsmanager::Client::new(&config),
             region,
             endpoint,
             clock,
@@ -142,6 +154,15 @@ impl Cloud {
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("BGFORM_SANDBOX", "1"),
         ]);
+    }
+
+    /// The first part of ARNs in this region (AWS General Reference, aws-arns-and-namespaces).
+    pub fn partition(&self) -> &'static str {
+        match self.region.split('-').next() {
+            Some("cn") => "aws-cn",
+            _ if self.region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
     }
 
     /// Number of requests sent so far, including repeats.

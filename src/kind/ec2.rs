@@ -1,20 +1,18 @@
-//! Shared by the EC2 kinds: filters, tags, pages and the shapes of values. Converts SDK types to [`Value`]s
+//! Shared by the EC2 kinds: filters, tags, ids and the shapes of values. Converts SDK types to [`Value`]s
 //! and back. Knows no kind.
 //!
 //! Reads use filters (`instance-id`, `group-id`) and not the id parameters. With those, one missing id fails
 //! the whole call (API_DescribeInstances); with a filter it is simply absent.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
-use serde::de::DeserializeOwned;
 
+pub use super::answers::{Members, list, outputs, pages, strings, typed};
 use super::{Tags, Wanted};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::operation::{OPERATION_TAG, Operation, STACK_TAG, Tagged, is_reserved_tag};
-use crate::kind::schema::Schema;
 use crate::value::{Object, Value};
 
 /// A filter takes at most 200 values (EC2 user guide, Using_Filtering).
@@ -47,24 +45,6 @@ pub fn made_by(op: &Operation<'_>) -> Vec<Filter> {
 /// The ids in batches that fit one filter.
 pub fn portions<'a>(wanted: &'a [Wanted<'_>]) -> Vec<Vec<&'a str>> {
     wanted.chunks(FILTER_VALUES).map(|some| some.iter().map(|one| one.id).collect()).collect()
-}
-
-/// Reads all pages. `page` takes a page token, and returns that page's items and the next token.
-pub async fn pages<T, F, Fut>(mut page: F) -> Result<Vec<T>, Error>
-where
-    F: FnMut(Option<String>) -> Fut,
-    Fut: Future<Output = Result<(Option<Vec<T>>, Option<String>), Error>>,
-{
-    let mut all = Vec::new();
-    let mut token = None;
-    loop {
-        let (items, next) = page(token).await?;
-        all.extend(items.unwrap_or_default());
-        token = next.filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(all);
-        }
-    }
 }
 
 fn sdk_tag(key: &str, value: &str) -> Tag {
@@ -107,11 +87,6 @@ pub fn is_ours(op: &Operation<'_>, tags: Option<&[Tag]>) -> bool {
     tag(tags, STACK_TAG) == Some(op.stack)
 }
 
-/// An object of strings.
-pub fn strings(members: impl IntoIterator<Item = (String, String)>) -> Value {
-    Value::Object(members.into_iter().map(|(key, value)| (key, Value::String(value))).collect())
-}
-
 /// Sets and removes tags until the declared ones equal `after`. Reserved tags are left alone.
 pub async fn update_tags(op: &Operation<'_>, id: &str, before: &Tags, after: &Tags) -> Result<(), Error> {
     let ec2 = &op.cloud.ec2;
@@ -147,66 +122,9 @@ pub async fn set_tags(op: &Operation<'_>, id: &str, tags: &Tags) -> Result<(), E
     Ok(())
 }
 
-/// The filters of an `existing` block in their typed form.
-pub fn typed<T: DeserializeOwned>(schema: &Schema, filters: &Object) -> Result<T, Error> {
-    let canonical = Value::Object(schema.canonical(filters));
-    serde_json::from_value(canonical.to_plain_json()).map_err(|mismatch| {
-        Error::failed(
-            format!("the filters of `existing {}` do not fit: {mismatch}", schema.kind),
-            "this is a bug in bgform; report it with the block as it is written",
-        )
-    })
-}
-
 /// `arn:aws:ec2:region:account:kind/id`, for resources whose ARN EC2 does not answer.
 pub fn arn(cloud: &Cloud, owner: &str, what: &str) -> String {
-    let partition = match cloud.region.split('-').next() {
-        Some("cn") => "aws-cn",
-        _ if cloud.region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    };
-    format!("arn:{partition}:ec2:{}:{owner}:{what}", cloud.region)
-}
-
-/// Builds an object without the members that are not set.
-#[derive(Default)]
-pub struct Members(Object);
-
-impl Members {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds `value` unless it is `None` or null.
-    pub fn set(&mut self, name: &str, value: impl Into<Value>) -> &mut Self {
-        let value = value.into();
-        if !value.is_null() {
-            self.0.insert(name.to_owned(), value);
-        }
-        self
-    }
-
-    pub fn take(&mut self) -> Object {
-        std::mem::take(&mut self.0)
-    }
-
-    /// The object, or null if nothing was set.
-    pub fn value(&mut self) -> Value {
-        match self.0.is_empty() {
-            true => Value::Null,
-            false => Value::Object(self.take()),
-        }
-    }
-}
-
-/// Outputs from a list of pairs; every output is present, null if EC2 answered nothing.
-pub fn outputs<const N: usize>(members: [(&str, Value); N]) -> Object {
-    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-/// Ids as a list value.
-pub fn list(items: impl IntoIterator<Item = impl Into<String>>) -> Value {
-    Value::List(items.into_iter().map(|item| Value::String(item.into())).collect())
+    format!("arn:{}:ec2:{}:{owner}:{what}", cloud.partition(), cloud.region)
 }
 
 /// Copies attributes that no API answers (timeouts, the number of versions to keep) from the state, so that

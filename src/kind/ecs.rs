@@ -33,7 +33,7 @@ pub fn built<T>(value: Result<T, BuildError>) -> Result<T, Error> {
     value.map_err(|error| {
         Error::failed(
             format!("the request to {SERVICE} lacks something: {error}"),
-            "this is a fault of bgform; report it with the block as it is written",
+            "this is a bug in bgform; report it with the block as it is written",
         )
     })
 }

@@ -21,12 +21,14 @@ use crate::value::{Object, Value};
 
 pub(super) mod check;
 pub(super) mod data;
+mod existing;
 mod live;
 pub(super) mod schema;
 mod versions;
 pub(super) mod volume;
 
 use data::Spec;
+pub use existing::ExistingLaunchTemplate;
 use schema::{BESIDE_DATA, SCHEMA};
 
 pub struct LaunchTemplate;

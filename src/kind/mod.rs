@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 
+use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 
 use crate::address::Address;
@@ -15,26 +16,41 @@ use crate::kind::operation::{Operation, Tagged};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
+mod answers;
 pub mod autoscaling_group;
+pub mod availability_zones;
+pub mod caller;
+pub mod certificate;
+pub mod container_image;
 mod ec2;
 mod ecs;
 pub mod ecs_cluster;
 pub mod ecs_service;
+pub mod elastic_ip;
 pub mod elbv2;
 pub use elbv2::{health as targets, name_in, routes};
 pub mod existing_load_balancing;
 pub mod fleet;
+pub mod hosted_zone;
+mod iam_policy;
+pub mod iam_role;
 pub mod image;
 pub mod instance;
+pub mod instance_profile;
+pub mod key_pair;
 pub mod launch_template;
 pub mod listener;
 pub mod listener_rule;
 pub mod load_balancer;
+pub mod log_group;
 pub mod operation;
+pub mod parameter;
 pub mod preflight;
+pub mod route53_record;
 pub mod router;
 pub mod rules;
 pub mod schema;
+pub mod secret;
 pub mod security_group;
 pub mod shell;
 pub mod shutdown;
@@ -204,6 +220,12 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
+    /// Whether a replacement cannot be made while the resource that it replaces stands, beyond what
+    /// [`Schema::unique`] tells.
+    fn in_the_way(&self, _before: &Object, _after: &Object) -> bool {
+        false
+    }
+
     /// Finds faults that would stop a rollout that is about to begin.
     fn before<'a>(&'a self, _ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>> {
         Box::pin(async { Ok(Vec::new()) })
@@ -213,6 +235,12 @@ pub trait Kind: Send + Sync + 'static {
     /// may be part of, for APIs without another search.
     fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str, within: &'a [String])
     -> Boxed<'a, Vec<Tagged>>;
+
+    /// Whether [`Kind::tagged`] reads everything of its kind in the account. `state rebuild` does so; the look
+    /// for a lost state, before the first apply of every stack, does not.
+    fn searches_all(&self) -> bool {
+        false
+    }
 
     /// The kind as a router, which divides traffic among the colours of a deployment; `None` if it is not
     /// one.
@@ -298,6 +326,20 @@ pub trait Existing: Send + Sync + 'static {
         cloud: &Cloud,
         filters: &Object,
     ) -> impl Future<Output = Result<Vec<Object>, Error>> + Send;
+
+    /// Answers several blocks, in their order. A kind whose API reads several at once does so here.
+    ///
+    /// # Errors
+    /// The place of a block that was not read, and why.
+    fn read_many(
+        &self,
+        cloud: &Cloud,
+        blocks: &[&Object],
+    ) -> impl Future<Output = Result<Vec<Vec<Object>>, (usize, Error)>> + Send {
+        let read =
+            |(place, filters)| async move { self.read(cloud, filters).await.map_err(|error| (place, error)) };
+        try_join_all(blocks.iter().copied().enumerate().map(read))
+    }
 }
 
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -324,9 +366,11 @@ pub trait AnyKind: Send + Sync {
     fn traffic(&self, inputs: &Object) -> Traffic;
     fn capacity(&self, inputs: &Object, now: Option<u32>) -> Option<u32>;
     fn not_in_place(&self, attribute: &str, before: &Object, after: &Object) -> Option<Made>;
+    fn in_the_way(&self, before: &Object, after: &Object) -> bool;
     fn before<'a>(&'a self, ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>>;
     fn tagged<'a>(&'a self, cloud: &'a Cloud, stack: &'a str, within: &'a [String])
     -> Boxed<'a, Vec<Tagged>>;
+    fn searches_all(&self) -> bool;
     fn router(&self) -> Option<&'static dyn Router>;
     fn fleet(&self) -> Option<&'static dyn Fleet>;
     fn together(&self) -> Option<&'static dyn Together>;
@@ -414,6 +458,10 @@ impl<K: Kind> AnyKind for K {
         Kind::not_in_place(self, attribute, before, after)
     }
 
+    fn in_the_way(&self, before: &Object, after: &Object) -> bool {
+        Kind::in_the_way(self, before, after)
+    }
+
     fn before<'a>(&'a self, ground: &'a preflight::Ground<'a>) -> Boxed<'a, Vec<preflight::Finding>> {
         Kind::before(self, ground)
     }
@@ -425,6 +473,10 @@ impl<K: Kind> AnyKind for K {
         within: &'a [String],
     ) -> Boxed<'a, Vec<Tagged>> {
         Kind::tagged(self, cloud, stack, within)
+    }
+
+    fn searches_all(&self) -> bool {
+        Kind::searches_all(self)
     }
 
     fn router(&self) -> Option<&'static dyn Router> {
@@ -487,7 +539,11 @@ pub trait AnyExisting: Send + Sync {
     fn member_kind(&self) -> Option<&'static str>;
     fn moves(&self, filters: &Object) -> bool;
     fn read<'a>(&'a self, cloud: &'a Cloud, filters: &'a Object) -> Boxed<'a, Vec<Object>>;
+    fn read_many<'a>(&'a self, cloud: &'a Cloud, blocks: &'a [&'a Object]) -> Answers<'a>;
 }
+
+/// See [`Existing::read_many`].
+pub type Answers<'a> = Pin<Box<dyn Future<Output = Result<Vec<Vec<Object>>, (usize, Error)>> + Send + 'a>>;
 
 impl<E: Existing> AnyExisting for E {
     fn schema(&self) -> &'static Schema {
@@ -509,6 +565,10 @@ impl<E: Existing> AnyExisting for E {
     fn read<'a>(&'a self, cloud: &'a Cloud, filters: &'a Object) -> Boxed<'a, Vec<Object>> {
         Box::pin(Existing::read(self, cloud, filters))
     }
+
+    fn read_many<'a>(&'a self, cloud: &'a Cloud, blocks: &'a [&'a Object]) -> Answers<'a> {
+        Box::pin(Existing::read_many(self, cloud, blocks))
+    }
 }
 
 /// Every managed kind, in the order of the reference.
@@ -526,6 +586,10 @@ pub fn managed() -> &'static [&'static dyn AnyKind] {
         &ecs_cluster::EcsCluster,
         &task_definition::TaskDefinition,
         &ecs_service::EcsService,
+        &route53_record::Route53Record,
+        &log_group::LogGroup,
+        &iam_role::IamRole,
+        &instance_profile::InstanceProfile,
     ]
 }
 
@@ -541,6 +605,18 @@ pub fn existing() -> &'static [&'static dyn AnyExisting] {
         &existing_load_balancing::LoadBalancer,
         &existing_load_balancing::Listener,
         &existing_load_balancing::TargetGroup,
+        &launch_template::ExistingLaunchTemplate,
+        &key_pair::ExistingKeyPair,
+        &elastic_ip::ExistingElasticIp,
+        &availability_zones::ExistingAvailabilityZones,
+        &hosted_zone::ExistingHostedZone,
+        &certificate::ExistingCertificate,
+        &iam_role::ExistingIamRole,
+        &instance_profile::ExistingInstanceProfile,
+        &container_image::ExistingContainerImage,
+        &parameter::ExistingParameter,
+        &secret::ExistingSecret,
+        &caller::ExistingCaller,
     ]
 }
 

@@ -5,7 +5,7 @@ use super::{find_existing, find_managed};
 use crate::lang::functions::LEFT_OUT;
 
 /// Resource types and data sources, by the corresponding kind.
-const KINDS: [(&str, &[&str]); 15] = [
+const KINDS: [(&str, &[&str]); 28] = [
     ("instance", &["aws_instance", "aws_instances"]),
     ("image", &["aws_ami", "aws_ami_from_instance", "aws_ami_ids"]),
     ("security_group", &["aws_security_group", "aws_default_security_group", "aws_security_groups"]),
@@ -18,13 +18,26 @@ const KINDS: [(&str, &[&str]); 15] = [
     ("ecs_cluster", &["aws_ecs_cluster"]),
     ("task_definition", &["aws_ecs_task_definition"]),
     ("ecs_service", &["aws_ecs_service"]),
+    ("route53_record", &["aws_route53_record"]),
+    ("log_group", &["aws_cloudwatch_log_group", "aws_cloudwatch_log_groups"]),
     ("vpc", &["aws_vpc", "aws_default_vpc", "aws_vpcs"]),
     ("subnet", &["aws_subnet", "aws_default_subnet"]),
     ("subnets", &["aws_subnets", "aws_subnet_ids"]),
+    ("key_pair", &["aws_key_pair"]),
+    ("elastic_ip", &["aws_eip", "aws_eips"]),
+    ("availability_zones", &["aws_availability_zones", "aws_availability_zone"]),
+    ("hosted_zone", &["aws_route53_zone", "aws_route53_zones"]),
+    ("certificate", &["aws_acm_certificate"]),
+    ("iam_role", &["aws_iam_role", "aws_iam_roles"]),
+    ("instance_profile", &["aws_iam_instance_profile", "aws_iam_instance_profiles"]),
+    ("container_image", &["aws_ecr_image"]),
+    ("parameter", &["aws_ssm_parameter", "aws_ssm_parameters_by_path"]),
+    ("secret", &["aws_secretsmanager_secret", "aws_secretsmanager_secret_version"]),
+    ("caller", &["aws_caller_identity"]),
 ];
 
 /// Resource types that are a block or an attribute of a kind.
-const PARTS: [(&str, &str); 12] = [
+const PARTS: [(&str, &str); 14] = [
     ("aws_security_group_rule", "write `ingress` and `egress` blocks in the `security_group`"),
     ("aws_vpc_security_group_ingress_rule", "write `ingress` blocks in the `security_group`"),
     ("aws_vpc_security_group_egress_rule", "write `egress` blocks in the `security_group`"),
@@ -36,6 +49,8 @@ const PARTS: [(&str, &str); 12] = [
     ("aws_ecs_cluster_capacity_providers", "write `capacity_providers = [...]` in the `ecs_cluster`"),
     ("aws_appautoscaling_target", "write `min_count` and `max_count` in the `ecs_service`"),
     ("aws_ecs_task_set", "write a `deployment` block: a service in two colours"),
+    ("aws_iam_role_policy", "write `inline_policies = { ... }` in the `iam_role`"),
+    ("aws_iam_role_policy_attachment", "write `managed_policies = [...]` in the `iam_role`"),
     ("aws_codedeploy_deployment_group", "write a `deployment` block: a service in two colours"),
 ];
 

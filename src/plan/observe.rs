@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
 
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
 use crate::diagnostic::Mistake;
-use crate::kind::{self, Live, Wanted};
+use crate::kind::{self, AnyExisting, Live, Wanted};
 use crate::stack::{Facts, Known, Node, View};
 use crate::state::{Record, Snapshot};
 use crate::value::{Object, Value};
@@ -115,30 +115,57 @@ pub async fn read_existing(
                 None => Ok(answers),
             };
         }
-        let reads = ready.iter().map(|(node, kind, _, filters)| {
-            let remembered = (kind.moves(filters) && !upgrade)
-                .then(|| snapshot.existing.get(&node.address))
-                .flatten()
-                .and_then(|value| answer_to(value, filters));
-            async move {
-                match remembered {
-                    Some(members) => Ok((members, true)),
-                    None => kind.read(cloud, filters).await.map(|members| (members, false)),
+        let kept: Vec<_> = ready
+            .iter()
+            .map(|(node, kind, _, filters)| {
+                let kept = (kind.moves(filters) && !upgrade).then(|| snapshot.existing.get(&node.address));
+                kept.flatten().and_then(|value| answer_to(value, filters))
+            })
+            .collect();
+        let asked = ready.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
+        let mut read =
+            read_by_kind(cloud, asked.map(|((node, kind, _, filters), _)| (&node.address, *kind, filters)))
+                .await?;
+        for ((node, kind, inputs, filters), kept) in ready.iter().zip(kept) {
+            let members = match (kept, read.remove(&node.address)) {
+                (Some(members), _) => members,
+                (None, found) => {
+                    let members = found.unwrap_or_default();
+                    if kind.moves(filters) {
+                        answers.push((node.address.clone(), answer(filters, &members)));
+                    }
+                    members
                 }
-            }
-        });
-        for ((node, kind, inputs, filters), found) in ready.iter().zip(join_all(reads).await) {
-            let (members, remembered) =
-                found.map_err(|error| PlanError::Read { address: node.address.clone(), error })?;
-            if kind.moves(filters) && !remembered {
-                answers.push((node.address.clone(), answer(filters, &members)));
-            }
+            };
             let facts = facts_of(program, node, inputs, members, kind.member_kind().is_some())?;
             known.insert(node.address.clone(), facts);
         }
         waiting = blocked.into_iter().map(|(node, _)| node).collect();
     }
     Ok(answers)
+}
+
+/// The answers to `existing` blocks by their filters; those of a kind are read together.
+async fn read_by_kind<'a>(
+    cloud: &Cloud,
+    asked: impl Iterator<Item = (&'a Address, &'static dyn AnyExisting, &'a Object)>,
+) -> Result<BTreeMap<&'a Address, Vec<Object>>, PlanError> {
+    let mut by_kind: BTreeMap<&str, (&'static dyn AnyExisting, Vec<_>, Vec<_>)> = BTreeMap::new();
+    for (address, kind, filters) in asked {
+        let (_, addresses, blocks) =
+            by_kind.entry(&address.kind).or_insert_with(|| (kind, Vec::new(), Vec::new()));
+        addresses.push(address);
+        blocks.push(filters);
+    }
+    let reads = by_kind.into_values().map(|(kind, addresses, blocks)| async move {
+        let found = kind.read_many(cloud, &blocks).await.map_err(|(place, error)| {
+            let address = addresses.get(place).or(addresses.first()).map(|address| (*address).clone());
+            (address.unwrap_or_else(|| Address::new(kind.schema().kind, "?")), error)
+        })?;
+        Ok(addresses.into_iter().zip(found))
+    });
+    let found = try_join_all(reads).await.map_err(|(address, error)| PlanError::Read { address, error })?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn facts_of(

@@ -89,6 +89,7 @@ pub struct Around<'a> {
 impl Replaced<'_> {
     pub fn goes_first(&self, around: &Around<'_>) -> bool {
         self.holds_what_stays()
+            || self.kind.in_the_way(self.before, self.inputs)
             || self.goes_with_its_holder(around.decided)
             || self.takes_groups_along(around)
     }

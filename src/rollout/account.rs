@@ -77,7 +77,8 @@ pub fn same_account(
 /// everything again. Searches for our tags in the services that allow it.
 pub(super) async fn nothing_tagged(cloud: &Cloud, program: &Program) -> Result<(), Error> {
     let stack = &program.settings.name;
-    let all = kind::managed().iter().map(|kind| kind.tagged(cloud, stack, &[]));
+    let searched = kind::managed().iter().filter(|kind| !kind.searches_all());
+    let all = searched.map(|kind| kind.tagged(cloud, stack, &[]));
     let found = try_join_all(all).await?.concat();
     if found.is_empty() {
         return Ok(());

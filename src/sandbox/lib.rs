@@ -16,6 +16,7 @@
 
 use bgform_clock as clock;
 
+pub mod acm;
 pub mod api;
 pub mod application_autoscaling;
 pub mod autoscaling;
@@ -26,15 +27,20 @@ mod connections;
 pub mod control;
 pub mod door;
 pub mod ec2;
+pub mod ecr;
 pub mod ecs;
 pub mod elbv2;
 pub mod faults;
 pub mod hello;
+pub mod iam;
 pub mod key;
 pub mod log;
+pub mod logs;
 mod network;
 pub mod pace;
 pub mod region;
+pub mod route53;
+pub mod secretsmanager;
 pub mod server;
 pub mod ssm;
 pub mod state;

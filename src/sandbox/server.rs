@@ -300,7 +300,7 @@ async fn answer(
     if let Some(path) = head.uri.path().strip_prefix(control::PREFIX) {
         return Ok(control::answer(&shared, &head.method, path, head.uri.query(), &body).await);
     }
-    api::answer(&shared, &head.headers, &head.uri, &body).await.ok_or(Silence)
+    api::answer(&shared, &head.method, &head.headers, &head.uri, &body).await.ok_or(Silence)
 }
 
 pub(super) fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

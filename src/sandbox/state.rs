@@ -8,13 +8,18 @@ use jiff::Timestamp;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::acm::Acm;
 use super::application_autoscaling::ApplicationAutoScaling;
 use super::autoscaling::AutoScaling;
 use super::cloudwatch::CloudWatch;
 use super::ec2::Ec2;
 use super::ecs::Ecs;
 use super::elbv2::Elbv2;
+use super::iam::Iam;
+use super::logs::Logs;
 use super::pace::Pace;
+use super::route53::Route53;
+use super::secretsmanager::SecretsManager;
 use super::ssm::Ssm;
 
 /// Tags as AWS keeps them: a value for each key, in no order.
@@ -40,6 +45,16 @@ pub struct State {
     pub ecs: Ecs,
     #[serde(default)]
     pub application_autoscaling: ApplicationAutoScaling,
+    #[serde(default)]
+    pub route53: Route53,
+    #[serde(default)]
+    pub iam: Iam,
+    #[serde(default)]
+    pub acm: Acm,
+    #[serde(default)]
+    pub logs: Logs,
+    #[serde(default)]
+    pub secretsmanager: SecretsManager,
 }
 
 /// The answer of a call with a client token, for its repeat.
@@ -112,6 +127,11 @@ impl State {
             cloudwatch: CloudWatch::default(),
             ecs: Ecs::default(),
             application_autoscaling: ApplicationAutoScaling::default(),
+            route53: Route53::default(),
+            iam: Iam::default(),
+            acm: Acm::default(),
+            logs: Logs::default(),
+            secretsmanager: SecretsManager::default(),
         };
         super::ec2::furnish(&mut state, now);
         state

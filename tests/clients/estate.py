@@ -10,6 +10,7 @@ botocore knows, and calls that were refused otherwise than AWS refuses them. Exi
 
 import sys
 
+import around
 import compute
 import containers
 import refusals
@@ -21,7 +22,7 @@ from walk import Walk
 STEPS = [compute.look_around, compute.network, compute.launch_template, compute.instance,
          compute.commands, compute.image, traffic.load_balancer, traffic.fleet,
          containers.cluster, containers.task, containers.service, containers.schedule, watch.metrics,
-         watch.describe_all]
+         around.names, around.roles, around.kept, watch.describe_all]
 
 
 def main():

@@ -128,6 +128,9 @@ class Answer:
             for child in children if shape is None else []:
                 self.problem(child.tag, "is unknown")
             return
+        if self.protocol == "rest-xml":
+            self.structure(list(root), shape, "answer")
+            return
         if root.find("ResponseMetadata/RequestId") is None:
             self.problem("answer", "has no ResponseMetadata")
         result = root.find(f"{name}Result")
@@ -162,7 +165,8 @@ class Answer:
             else:
                 self.xml(child, member, f"{path}.{name}")
         for name in set(shape.required_members) - seen:
-            self.problem(f"{path}.{name}", "is required and missing")
+            if shape.members[name].serialization.get("location") != "header":
+                self.problem(f"{path}.{name}", "is required and missing")
 
     def xml(self, element, shape, path):
         kind = shape.type_name

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{HeaderMap, Response, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Response, StatusCode, Uri};
 use serde_json::Value;
 
 use super::{Call, Handler, Params, Protocol, Refusal, SERVICES, Service, only_reads};
@@ -28,14 +28,16 @@ pub(super) enum Outcome {
 /// Answers one HTTP request; `None` ends the connection without an answer.
 pub(crate) async fn answer(
     shared: &Shared,
+    method: &Method,
     headers: &HeaderMap,
     uri: &Uri,
     body: &[u8],
 ) -> Option<Response<Full<Bytes>>> {
-    let request = match wire::read(headers, uri, body, SERVICES.iter().map(|service| &service.wire)) {
-        Ok(request) => request,
-        Err(reason) => return Some(plain(StatusCode::BAD_REQUEST, &reason)),
-    };
+    let request =
+        match wire::read(method, headers, uri, body, SERVICES.iter().map(|one| (&one.wire, &one.shapes))) {
+            Ok(request) => request,
+            Err(reason) => return Some(plain(StatusCode::BAD_REQUEST, &reason)),
+        };
     let id = request_id();
     let Some(service) = request.wire.and_then(|wire| Service::named(wire.name)) else {
         let message = format!("The sandbox has no service with an action {}.", request.action);

@@ -19,7 +19,10 @@ pub use super::wire::{
     Filters, Known, Page, Paging, Params, Protocol, Refusal, Shapes, Wire, map, tag_values, timestamp,
     wildcard,
 };
-use super::{application_autoscaling, autoscaling, cloudwatch, ec2, ecs, elbv2, ssm, sts};
+use super::{
+    acm, application_autoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53,
+    secretsmanager, ssm, sts,
+};
 pub use calls::Calls;
 pub(super) use dispatch::answer;
 pub use dispatch::ask;
@@ -28,7 +31,7 @@ pub(super) use distrust::distrusted;
 pub use tests::direct;
 
 /// All services of a region, in the order in which time passes in them.
-pub static SERVICES: [&Service; 8] = [
+pub static SERVICES: [&Service; 14] = [
     &ec2::SERVICE,
     &ssm::SERVICE,
     &autoscaling::SERVICE,
@@ -36,6 +39,12 @@ pub static SERVICES: [&Service; 8] = [
     &ecs::SERVICE,
     &elbv2::SERVICE,
     &cloudwatch::SERVICE,
+    &route53::SERVICE,
+    &iam::SERVICE,
+    &acm::SERVICE,
+    &ecr::SERVICE,
+    &logs::SERVICE,
+    &secretsmanager::SERVICE,
     &sts::SERVICE,
 ];
 

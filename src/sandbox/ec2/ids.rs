@@ -80,6 +80,12 @@ const KINDS: &[Kind] = &[
     kind("acl", "network-acl", "InvalidNetworkAclID.NotFound", "networkAcl ID", |state, id| {
         state.ec2.vpcs.values().any(|vpc| vpc.network_acl == id)
     }),
+    kind("key", "key-pair", "InvalidKeyPair.NotFound", "key pair", |state, id| {
+        state.ec2.key_pairs.contains_key(id)
+    }),
+    kind("eipalloc", "elastic-ip", "InvalidAllocationID.NotFound", "allocation ID", |state, id| {
+        state.ec2.addresses.contains_key(id)
+    }),
     kind("dopt", "dhcp-options", "InvalidDhcpOptionID.NotFound", "dhcpOption ID", |state, id| {
         state.ec2.vpcs.values().any(|vpc| vpc.dhcp_options == id)
     }),

@@ -1,9 +1,11 @@
 //! EC2: the network, instances, images and their snapshots, security groups, launch templates.
 
+pub mod addresses;
 mod ids;
 pub mod images;
 pub mod instance_types;
 pub mod instances;
+pub mod key_pairs;
 pub mod launch;
 pub mod launch_templates;
 mod list;
@@ -46,6 +48,8 @@ pub struct Ec2 {
     pub deregistered: BTreeSet<String>,
     pub snapshots: IndexMap<String, snapshots::Snapshot>,
     pub volumes: IndexMap<String, volumes::Volume>,
+    pub key_pairs: IndexMap<String, key_pairs::KeyPair>,
+    pub addresses: IndexMap<String, addresses::Address>,
     /// The address that was given out last in each subnet, so that one is not given again at once.
     pub last_address: BTreeMap<String, u32>,
     pub last_port: Option<u16>,
@@ -78,9 +82,11 @@ pub static SERVICE: Service = Service {
 
 /// The calls, by name.
 const ACTIONS: &[Actions] = &[
+    addresses::ACTIONS,
     images::ACTIONS,
     instance_types::ACTIONS,
     instances::ACTIONS,
+    key_pairs::ACTIONS,
     launch_templates::ACTIONS,
     network::ACTIONS,
     profiles::ACTIONS,

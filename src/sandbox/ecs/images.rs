@@ -9,7 +9,7 @@ use crate::compute::{self, ImageSource, Report};
 use crate::state::State;
 
 /// The built-in repository: the hello service, which answers with its tag as its release.
-const HELLO: &str = "bgform-hello";
+pub const HELLO: &str = "bgform-hello";
 
 /// The content of the region's registry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -58,12 +58,21 @@ pub fn resolve(state: &mut State, named: &str) -> Result<String, String> {
     let short = named.strip_prefix(&own).unwrap_or(named);
     let images = &mut state.ecs.images;
     let found = match short.split_once('@') {
-        Some((_, digest)) => images.all.contains_key(digest).then(|| digest.to_owned()),
+        Some((name, digest)) => {
+            // One that was only looked up is made at its first use.
+            let release =
+                (name == HELLO && !images.all.contains_key(digest)).then(|| released(digest)).flatten();
+            if let Some(release) = release {
+                let from = ImageSource::Base("hello".to_owned());
+                images.all.insert(digest.to_owned(), Image { from, release: Some(release), made: None });
+            }
+            images.all.contains_key(digest).then(|| digest.to_owned())
+        }
         None => {
             let at = short.rfind('/').map_or(0, |slash| slash + 1);
             let tag = if short[at..].contains(':') { short.to_owned() } else { format!("{short}:latest") };
-            if let (None, Some((HELLO, release))) = (images.tags.get(&tag), tag.split_once(':')) {
-                let digest = digest_of([tag.as_bytes()]);
+            if let (None, Some(digest)) = (images.tags.get(&tag), hello(&tag)) {
+                let release = tag.rsplit(':').next().unwrap_or_default();
                 let from = ImageSource::Base("hello".to_owned());
                 let image = Image { from, release: Some(release.to_owned()), made: None };
                 images.all.insert(digest.clone(), image);
@@ -78,6 +87,24 @@ pub fn resolve(state: &mut State, named: &str) -> Result<String, String> {
              {named}: not found"
         )
     })
+}
+
+/// The digest of a tag of the built-in repository; `None` for another one. It is the release itself in
+/// hexadecimal digits, so that it can be looked up by a call that only reads.
+pub fn hello(tag: &str) -> Option<String> {
+    let (HELLO, release) = tag.split_once(':')? else { return None };
+    let fits = (1..=32).contains(&release.len()) && release.bytes().all(|byte| byte.is_ascii_graphic());
+    let hex: String = release.bytes().map(|byte| format!("{byte:02x}")).collect();
+    fits.then(|| format!("sha256:{hex:0<64}"))
+}
+
+/// The release in such a digest.
+fn released(digest: &str) -> Option<String> {
+    let hex = digest.strip_prefix("sha256:").filter(|hex| hex.len() == 64)?;
+    let bytes = (0..32).map(|at| u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok());
+    let bytes: Option<Vec<u8>> = bytes.collect();
+    let release = String::from_utf8(bytes?).ok()?.trim_end_matches('\0').to_owned();
+    (hello(&format!("{HELLO}:{release}")).as_deref() == Some(digest)).then_some(release)
 }
 
 /// The digest of parts that are hashed one after another.

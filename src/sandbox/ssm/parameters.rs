@@ -1,5 +1,7 @@
-//! Parameter Store, for texts only. The region has no key to encrypt a SecureString.
+//! Parameter Store. A SecureString is kept as it is, and answered in a form of its own unless it is decrypted.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,8 @@ pub const ACTIONS: Actions = &[
     ("PutParameter", put),
 ];
 
+/// The type whose values are encrypted.
+const SECURE: &str = "SecureString";
 /// The largest value of a standard parameter, in bytes.
 const LARGEST: usize = 4096;
 /// The deepest name: levels.
@@ -27,7 +31,7 @@ const DEEPEST: usize = 15;
 /// A parameter with all its versions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {
-    /// `String` or `StringList`.
+    /// `String`, `StringList` or `SecureString`.
     pub kind: String,
     /// The first is version 1.
     pub values: Vec<(String, Timestamp)>,
@@ -94,12 +98,6 @@ fn put(call: &mut Call) -> Result<Value, Refusal> {
     }
     let kind = params.text("Type").or_else(|| old.map(|old| old.kind.clone()));
     let kind = kind.ok_or_else(|| invalid("A parameter type is required when you create a parameter."))?;
-    if !["String", "StringList"].contains(&kind.as_str()) {
-        return Err(Refusal::new(
-            "UnsupportedParameterType",
-            format!("The sandbox has no parameters of type {kind}."),
-        ));
-    }
     if old.is_some_and(|old| old.kind != kind) {
         return Err(Refusal::new(
             "HierarchyTypeMismatchException",
@@ -159,6 +157,11 @@ fn find(call: &Call, asked: &str) -> Result<Value, Refusal> {
             format!("Systems Manager could not find version {} of {name}.", version.unwrap_or_default());
         Refusal::new("ParameterVersionNotFound", message)
     })?;
+    let is_hidden = parameter.kind == SECURE && call.params.flag("WithDecryption") != Some(true);
+    let value = match is_hidden {
+        true => &(STANDARD.encode(format!("encrypted:{}", value.0)), value.1),
+        false => value,
+    };
     let mut shown = shown(state, name, &parameter.kind, value, number, &parameter.data_type);
     if let (Some(version), Value::Object(shown)) = (version, &mut shown) {
         shown.insert("Selector".to_owned(), json!(format!(":{version}")));

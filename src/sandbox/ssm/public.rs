@@ -10,6 +10,7 @@ pub const RESERVED: &str = "/aws/";
 const FOLDER: &str = "/aws/service/ami-amazon-linux-latest/";
 /// Names below that folder, and the names of the images that they stand for: patterns.
 const NAMES: &[(&str, &str)] = &[
+    ("al2023-ami-kernel-default-x86_64", "al2023-ami-2023.*-kernel-6.1-x86_64"),
     ("al2023-ami-kernel-6.1-x86_64", "al2023-ami-2023.*-kernel-6.1-x86_64"),
     ("amzn2-ami-hvm-x86_64-gp2", "amzn2-ami-hvm-*-x86_64-gp2"),
 ];

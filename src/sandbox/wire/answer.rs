@@ -38,6 +38,8 @@ pub(super) fn seconds(at: &Value) -> f64 {
 pub enum Protocol {
     Ec2,
     Query,
+    /// Methods, paths and XML.
+    RestXml,
     /// JSON 1.0 or 1.1: the content type to answer with.
     Json(&'static str),
     /// Smithy RPC v2: CBOR.
@@ -47,7 +49,7 @@ pub enum Protocol {
 impl Protocol {
     pub fn content_type(self) -> &'static str {
         match self {
-            Protocol::Ec2 | Protocol::Query => "text/xml;charset=UTF-8",
+            Protocol::Ec2 | Protocol::Query | Protocol::RestXml => "text/xml;charset=UTF-8",
             Protocol::Json(content_type) => content_type,
             Protocol::Cbor => "application/cbor",
         }
@@ -71,6 +73,10 @@ impl Protocol {
                 let _ =
                     write!(xml, "<{action}Response xmlns=\"{}\"><requestId>{id}</requestId>", wire.namespace);
                 element_content(&mut xml, result, "item");
+            }
+            Protocol::RestXml => {
+                let _ = write!(xml, "<{action}Response xmlns=\"{}\">", wire.namespace);
+                element_content(&mut xml, result, SINGULAR);
             }
             Protocol::Query => {
                 let _ = write!(xml, "<{action}Response xmlns=\"{}\"><{action}Result>", wire.namespace);
@@ -96,7 +102,7 @@ impl Protocol {
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code>\
                  <Message>{message}</Message></Error></Errors><RequestID>{id}</RequestID></Response>"
             ),
-            Protocol::Query => {
+            Protocol::Query | Protocol::RestXml => {
                 let whose = if refusal.status < 500 { "Sender" } else { "Receiver" };
                 format!(
                     "<ErrorResponse xmlns=\"{}\"><Error><Type>{whose}</Type><Code>{code}</Code>\
@@ -139,6 +145,9 @@ fn plain_json(value: &Value) -> Value {
     }
 }
 
+/// The items of a list are named after it, without its last letter: `Tag` of `Tags`.
+const SINGULAR: &str = "";
+
 fn element_content(xml: &mut String, value: &Value, item: &str) {
     match value {
         Value::Null => {}
@@ -163,7 +172,16 @@ fn element_content(xml: &mut String, value: &Value, item: &str) {
 
 fn element(xml: &mut String, name: &str, value: &Value, item: &str) {
     let _ = write!(xml, "<{name}>");
-    element_content(xml, value, if of_group_ids(name, value) { "groupId" } else { item });
+    let own = match (item, value) {
+        _ if of_group_ids(name, value) => "groupId",
+        (SINGULAR, Value::Array(_)) => name.strip_suffix('s').unwrap_or(name),
+        _ => item,
+    };
+    // An item of a list is named after the list, and what is in it after itself.
+    match (item, value) {
+        (SINGULAR, Value::Array(items)) => items.iter().for_each(|value| element(xml, own, value, SINGULAR)),
+        _ => element_content(xml, value, own),
+    }
     let _ = write!(xml, "</{name}>");
 }
 

@@ -1,9 +1,11 @@
 //! A request, read from HTTP: which service, region and action, and the parameters.
 
-use hyper::{HeaderMap, Uri};
+use std::sync::LazyLock;
+
+use hyper::{HeaderMap, Method, Uri};
 
 use super::answer::Protocol;
-use super::{Params, Wire, cbor};
+use super::{Params, Shapes, Wire, cbor};
 
 /// The value of `smithy-protocol` for CBOR.
 const CBOR: &str = "rpc-v2-cbor";
@@ -20,13 +22,18 @@ pub struct Request {
     pub params: Params,
 }
 
+/// A service as requests are read to it: its wire format and the shapes of its parameters.
+pub type Spoken = (&'static Wire, &'static LazyLock<Shapes>);
+
 /// Reads a request to one of these services. `Err`: not one of any protocol that is spoken here; why.
 pub fn read(
+    method: &Method,
     headers: &HeaderMap,
     uri: &Uri,
     body: &[u8],
-    wires: impl Iterator<Item = &'static Wire> + Clone,
+    services: impl Iterator<Item = Spoken> + Clone,
 ) -> Result<Request, String> {
+    let wires = services.clone().map(|(wire, _)| wire);
     let header = |name: &str| header(headers, name);
     let region = scope(headers).map(|[region, _]| region.to_owned());
     let named = |target: &str| wires.clone().find(|wire| wire.target == Some(target));
@@ -47,6 +54,13 @@ pub fn read(
         let (wire, action, params) = (named(target), action.to_owned(), Params::from_json(params));
         return Ok(Request { region, wire, action, protocol: Protocol::Cbor, params });
     }
+    let rest = services
+        .clone()
+        .find(|(wire, _)| wire.query == Some(Protocol::RestXml) && signed_for(headers) == Some(wire.signed));
+    if let Some((wire, shapes)) = rest {
+        let (action, params) = routed(shapes, method, uri, body)?;
+        return Ok(Request { region, wire: Some(wire), action, protocol: Protocol::RestXml, params });
+    }
     let mut pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
     if let Some(query) = uri.query() {
         pairs.extend(form_urlencoded::parse(query.as_bytes()).into_owned());
@@ -63,6 +77,20 @@ pub fn read(
     let given = pairs.iter().filter(|(key, _)| key != "Action" && key != "Version");
     let params = Params::from_query(given.map(|(key, value)| (key.as_str(), value.as_str())))?;
     Ok(Request { region, wire, action, protocol, params })
+}
+
+/// The action and the parameters of a method, a path, a query and a body.
+fn routed(shapes: &Shapes, method: &Method, uri: &Uri, body: &[u8]) -> Result<(String, Params), String> {
+    let Some((action, mut members)) = shapes.routed(method.as_str(), uri.path()) else {
+        return Ok((format!("{method} {}", uri.path()), Params::default()));
+    };
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned();
+    members.extend(query.map(|(name, value)| (name, value.into())));
+    if !body.is_empty() {
+        let body = std::str::from_utf8(body).map_err(|error| format!("the body is no XML: {error}"))?;
+        members.extend(shapes.read_xml(action, body)?);
+    }
+    Ok((action.to_owned(), Params::from_json(members.into())))
 }
 
 /// The protocol that a request is written in, by its headers.

@@ -4,9 +4,11 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, FixedResponseActionConfig, LoadBalancerTypeEnum, ProtocolEnum,
 };
+use aws_sdk_ssm::types::ParameterType;
 use bgform::cloud::Cloud;
 
-/// A load balancer with a listener, a target group and an instance that runs, all called `theirs`.
+/// A load balancer with a listener, a target group and an instance that runs, all called `theirs`; a hosted zone
+/// and a parameter.
 pub async fn move_in(cloud: &Cloud) {
     let (ec2, elbv2) = (&cloud.ec2, &cloud.elbv2);
     let subnets = ec2.describe_subnets().send().await.expect("subnets");
@@ -22,6 +24,11 @@ pub async fn move_in(cloud: &Cloud) {
     create.send().await.expect("a listener");
     let create = elbv2.create_target_group().name("theirs").port(8080).protocol(ProtocolEnum::Http);
     create.vpc_id(vpc).send().await.expect("a target group");
+
+    let zone = cloud.route53.create_hosted_zone().name("life.example").caller_reference("theirs");
+    zone.send().await.expect("a hosted zone");
+    let parameter = cloud.ssm.put_parameter().name("/life/days").value("14").r#type(ParameterType::String);
+    parameter.send().await.expect("a parameter");
 
     let filter = Filter::builder().name("name").values("bgform-hello-*").build();
     let images = ec2.describe_images().filters(filter).send().await.expect("images");

@@ -19,6 +19,7 @@ pub async fn region(cloud: &Cloud) -> Region {
     containers(cloud, &mut region).await;
     balancing(cloud, &mut region).await;
     targets(cloud, &mut region, &ended).await;
+    around(cloud, &mut region).await;
     region
 }
 
@@ -174,6 +175,34 @@ async fn balancing(cloud: &Cloud, region: &mut Region) {
                 count(region, format!("rules {port} {} {weights:?}", rule.priority().unwrap()));
             }
         }
+    }
+}
+
+/// Records, roles with their policies, profiles and log groups.
+async fn around(cloud: &Cloud, region: &mut Region) {
+    let zones = cloud.route53.list_hosted_zones().send().await.unwrap();
+    for zone in zones.hosted_zones() {
+        let sets = cloud.route53.list_resource_record_sets().hosted_zone_id(&zone.id).send().await.unwrap();
+        for set in sets.resource_record_sets() {
+            let (identifier, weight) = (set.set_identifier().unwrap_or_default(), set.weight());
+            count(region, format!("record {} {} {identifier} {weight:?}", set.name(), set.r#type()));
+        }
+    }
+    let roles = cloud.iam.get_account_authorization_details().send().await.unwrap();
+    for role in roles.role_detail_list() {
+        let name = stem(role.role_name().unwrap()).to_owned();
+        let policies = (role.role_policy_list().len(), role.attached_managed_policies().len());
+        count(region, format!("role {name} with {policies:?} policies"));
+    }
+    let profiles = cloud.iam.list_instance_profiles().send().await.unwrap();
+    for profile in profiles.instance_profiles() {
+        let name = stem(profile.instance_profile_name()).to_owned();
+        count(region, format!("profile {name} of {} roles", profile.roles().len()));
+    }
+    let groups = cloud.logs.describe_log_groups().send().await.unwrap();
+    for group in groups.log_groups() {
+        let name = stem(group.log_group_name().unwrap()).to_owned();
+        count(region, format!("log group {name} for {:?} days", group.retention_in_days()));
     }
 }
 

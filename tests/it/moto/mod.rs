@@ -2,6 +2,7 @@
 
 pub mod adoption;
 pub mod applying;
+pub mod around;
 pub mod autoscaling_group;
 pub mod backend;
 pub mod conformance;
@@ -17,6 +18,7 @@ pub mod mishaps;
 pub mod modules;
 pub mod names;
 pub mod preflight;
+pub mod records;
 pub mod reliable;
 pub mod retiring;
 pub mod routers;

@@ -7,8 +7,8 @@ use crate::ecs::container::{Container, Health, Stage};
 use crate::ecs::task::{Status, StopCode, Task};
 use crate::ecs::{after, images};
 use crate::elbv2::targets::{self, HealthState};
-use crate::ssm;
 use crate::state::State;
+use crate::{secretsmanager, ssm};
 
 /// Advances a task as far as possible now; returns when it can go on.
 pub fn advance(state: &mut State, arn: &str, now: Timestamp) -> Option<Timestamp> {
@@ -109,6 +109,10 @@ fn prepare(state: &mut State, task: &mut Task) -> Result<(), String> {
         known.insert(container.image.clone(), digest.clone());
         container.digest = Some(digest);
         for (variable, from) in &container.secrets {
+            if let Some(value) = secretsmanager::value(state, from) {
+                container.environment.insert(variable.clone(), value);
+                continue;
+            }
             let name = from.split_once(":parameter").map_or(from.as_str(), |(_, path)| path);
             let value =
                 ssm::parameter(state, name).or_else(|| ssm::parameter(state, name.trim_start_matches('/')));

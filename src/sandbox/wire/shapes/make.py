@@ -26,6 +26,8 @@ SAME = {
     r"^(?!\s*$).+": r"^.*\S.*$",
     r"(?!((^[ ]+.*)|(.*([\u0000-\u001f]|[\u007f-\u009f]|[:/|])+.*)|(.*[ ]+$))).+":
         r"[^\x00-\x20\x7f-\x9f:/|]([^\x00-\x1f\x7f-\x9f:/|]*[^\x00-\x20\x7f-\x9f:/|])?",
+    r"(\*\.)?(((?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9])\.)+((?!-)[A-Za-z0-9-]{1,62}[A-Za-z0-9])":
+        r"(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]",
 }
 # EC2 refuses these with a code of their own.
 OWN_CODE = {"LaunchTemplateName", "ImageNameRequest"}
@@ -157,7 +159,7 @@ class Table:
         """The word for a shape; its line is written where it has one."""
         shape = self.shapes[name]
         kind, bounds = shape["type"], f"{shape.get('min', '')}..{shape.get('max', '')}"
-        pattern = SAME.get(shape.get("pattern"), shape.get("pattern", "")).replace(XML, "")
+        pattern = SAME.get(shape.get("pattern"), shape.get("pattern", "")).replace(XML, "").replace(" ", r"\x20")
         if kind == "list":
             item = self.type(shape["member"]["shape"])
             if bounds == "..":
@@ -201,6 +203,8 @@ def main():
             # The errors that an operation declares tell how it refuses parameters (CloudWatch).
             errors = {error["shape"] for error in operation.get("errors", [])}
             manner = "own" if "MissingRequiredParameterException" in errors else "plain"
+            if model["metadata"]["protocol"] == "rest-xml":
+                manner = f"rest {operation['http']['method']} {operation['http']['requestUri']}"
             calls.append(f"{action} {manner} {table.members(action, shape)}")
         assert not set(table.documented) - table.said, set(table.documented) - table.said
         lines = calls + [f"{name} {line}" for name, line in sorted(table.lines.items())]

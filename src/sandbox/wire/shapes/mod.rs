@@ -8,6 +8,7 @@
 //! ```text
 //! ACTION plain MEMBER...          refused with the service's validation error
 //! ACTION own MEMBER...            refused with the errors for parameters that the action declares
+//! ACTION rest METHOD PATH MEMBER...  named by method and path, as plain otherwise
 //! SHAPE struct MEMBER...
 //! SHAPE list LEAST..MOST TYPE
 //! SHAPE map LEAST..MOST TYPE TYPE
@@ -20,6 +21,7 @@
 
 mod check;
 mod refuse;
+mod rest;
 #[cfg(test)]
 pub mod tests;
 
@@ -41,6 +43,8 @@ pub struct Shapes {
 struct Action {
     /// Whether it declares its own errors for wrong parameters.
     own: bool,
+    /// The method and the path, with `{NAME}` for a member's value, that name it.
+    route: Option<(&'static str, &'static str)>,
     members: Vec<Member>,
 }
 
@@ -125,9 +129,10 @@ impl Shapes {
             }
         }
         let shape = match kind {
-            "plain" | "own" => {
+            "plain" | "own" | "rest" => {
+                let route = if kind == "rest" { Some((words.next()?, words.next()?)) } else { None };
                 let members = words.filter_map(Member::parse).collect();
-                self.actions.insert(name, Action { own: kind == "own", members });
+                self.actions.insert(name, Action { own: kind == "own", route, members });
                 return Some(());
             }
             "struct" => Shape::Struct(words.filter_map(Member::parse).collect()),

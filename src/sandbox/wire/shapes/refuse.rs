@@ -14,6 +14,7 @@ pub fn refuse(found: &[Violation], protocol: Protocol, own: bool, invalid: &str)
     let unread = found.iter().find(|violation| matches!(violation.must, Constraint::Type(_)));
     match (found, unread, protocol) {
         ([first, ..], unread, Protocol::Ec2) => ec2(unread.unwrap_or(first)),
+        (_, Some(unread), Protocol::RestXml) => Refusal::new(invalid, not_read(unread)),
         (_, Some(unread), Protocol::Query) => Refusal::new("MalformedInput", not_read(unread)),
         (_, Some(unread), _) => Refusal::new("SerializationException", not_converted(unread)),
         ([first, ..], None, _) if own => of_parameter(first),

@@ -37,7 +37,7 @@ pub struct Form {
 }
 
 /// Texts of which one satisfies each pattern of the tables.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 19] = [
     "a",
     "1",
     "200",
@@ -50,6 +50,13 @@ const TEXTS: [&str; 12] = [
     "ipv4pool-coip-1",
     "$LATEST",
     "10%",
+    "/",
+    "a.example.com",
+    "123456789012",
+    "00000000-0000-0000-0000-000000000000",
+    "arn:aws:acm:us-east-1:123456789012:certificate/1",
+    "arn:aws:acm-pca:us-east-1:123456789012:certificate-authority/1",
+    "sha256:0000000000000000000000000000000000000000000000000000000000000000",
 ];
 
 impl Shapes {
@@ -232,11 +239,9 @@ impl Shapes {
                     // A text of maximum length that does not match its pattern is another case.
                     if let Some(pattern) = pattern {
                         let length = usize::try_from(bounds.0.unwrap_or(1).max(1)).unwrap();
-                        let texts = ["\u{7f}", " ", ":"].map(|text| text.repeat(length));
-                        push(
-                            Wrong::NoMatch,
-                            json!(texts.iter().find(|text| !pattern.matches(text)).unwrap()),
-                        );
+                        let texts = ["\u{7f}", " ", ":", "\u{2603}"].map(|text| text.repeat(length));
+                        let text = texts.iter().find(|text| !pattern.matches(text));
+                        push(Wrong::NoMatch, json!(text.unwrap_or_else(|| panic!("{of} takes every text"))));
                     }
                     let text = |count: i64| json!("1".repeat(usize::try_from(count).unwrap()));
                     lengths(*bounds, |wrong, count| {

@@ -49,8 +49,30 @@ pub fn action(head: &str, body: &[u8]) -> String {
     if let Some((_, action)) = path.split_once("/operation/") {
         return action.to_owned();
     }
+    if let Some(action) = rest(head, body) {
+        return action;
+    }
     let body = String::from_utf8_lossy(body);
     body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or("?").to_owned()
+}
+
+/// What a call to Route 53 is: its body's element, or its path.
+fn rest(head: &str, body: &[u8]) -> Option<String> {
+    let target = head.split_whitespace().nth(1)?;
+    let path = target.split('?').next()?.strip_prefix("/2013-04-01/")?;
+    let body = String::from_utf8_lossy(body);
+    if let Some((element, _)) = body.rsplit_once("Request>") {
+        return element.rsplit_once("</").map(|(_, action)| action.to_owned());
+    }
+    let action = match path.split('/').collect::<Vec<_>>()[..] {
+        ["change", _] => "GetChange",
+        ["hostedzone"] => "ListHostedZones",
+        ["hostedzone", _] => "GetHostedZone",
+        ["hostedzone", _, "rrset"] => "ListResourceRecordSets",
+        ["hostedzonesbyname"] => "ListHostedZonesByName",
+        _ => "?",
+    };
+    Some(action.to_owned())
 }
 
 /// What a call to S3 is, and the last part of the key without its number: `PutObject snapshot.json`,

@@ -19,13 +19,17 @@ mod autoscaling_group;
 mod ecs_cluster;
 mod ecs_service;
 mod fields;
+mod iam_role;
 mod image;
 mod instance;
+mod instance_profile;
 mod launch_template;
 mod listener;
 mod listener_rule;
 mod load_balancer;
+mod log_group;
 mod random;
+mod route53_record;
 mod security_group;
 mod target_group;
 mod task_definition;
@@ -187,10 +191,18 @@ impl Proof<'_> {
 
     async fn is_found_by_its_operation_only(&self, address: &Address, id: &str) {
         let inputs = self.schema.canonical(&self.trial.base);
-        for (operation, expected) in [("create", Some(id)), ("another", None)] {
+        // What has no mark is found by what it is.
+        let another = self.trial.found_as_it_stands.map(|_| id);
+        for (operation, expected) in [("create", Some(id)), ("another", another)] {
             let op = self.world.operation(address, operation);
             let found = self.done(self.kind.find(&op, &inputs), "find").await;
             assert_eq!(found.as_deref(), expected, "{}: found by `{operation}`", self.case);
+        }
+        for change in self.trial.changes.iter().filter(|change| matches!(change.how, How::Update)) {
+            let inputs = self.schema.canonical(&self.with(&change.set));
+            let op = self.world.operation(address, "another");
+            let found = self.done(self.kind.find(&op, &inputs), "find").await;
+            assert_eq!(found, None, "{}: found with another `{}`", self.case, change.attribute);
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Trial {
     pub outputs_untold: Vec<(&'static str, &'static str)>,
     /// Attributes that only state remembers, since no API answers them.
     pub in_state: Vec<&'static str>,
+    /// Why nothing in it tells which operation made it.
+    pub found_as_it_stands: Option<&'static str>,
 }
 
 /// Another value for one attribute.
@@ -66,6 +68,7 @@ impl Trial {
             twin: Some(Object::new()),
             outputs_untold: Vec::new(),
             in_state: Vec::new(),
+            found_as_it_stands: None,
         }
     }
 
@@ -126,6 +129,12 @@ impl Trial {
 
     pub fn in_state(mut self, attributes: &[&'static str]) -> Self {
         self.in_state.extend(attributes);
+        self
+    }
+
+    pub fn found_as_it_stands(mut self, why: &'static str) -> Self {
+        assert!(!why.is_empty());
+        self.found_as_it_stands = Some(why);
         self
     }
 

@@ -2,7 +2,6 @@
 //! and operations on it.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -203,28 +202,34 @@ impl World {
         ids
     }
 
-    /// An instance profile's name. IAM is spoken by hand: no kind needs its SDK.
+    /// An instance profile's name.
     pub async fn instance_profile(&self, name: &str) -> String {
         let name = self.name(name);
-        if self.ground == Ground::Sandbox {
-            // The sandbox has every profile.
-            return name;
+        if self.ground == Ground::Moto {
+            let create = self.cloud.iam.create_instance_profile().instance_profile_name(&name);
+            create.send().await.expect("a profile");
         }
-        let body = format!("Action=CreateInstanceProfile&Version=2010-05-08&InstanceProfileName={name}");
-        let host = MOTO.endpoint.trim_start_matches("http://");
-        let scope = "Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
-        let request = format!(
-            "POST / HTTP/1.1\r\nHost: {host}\r\nAuthorization: AWS4-HMAC-SHA256 {scope}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\
-             Connection: close\r\n\r\n{body}",
-            body.len()
-        );
-        let mut moto = TcpStream::connect(host).expect("moto");
-        moto.write_all(request.as_bytes()).expect("sent");
-        let mut answer = String::new();
-        moto.read_to_string(&mut answer).expect("an answer");
-        assert!(answer.lines().next().is_some_and(|status| status.contains(" 200 ")), "{answer}");
         name
+    }
+
+    /// The ARN of a managed policy: the account's own on moto, which has none of AWS's.
+    pub fn policy_arn(&self, name: &str) -> String {
+        match self.ground {
+            Ground::Sandbox => format!("arn:aws:iam::aws:policy/{name}"),
+            Ground::Moto => format!("arn:aws:iam::123456789012:policy/{}", self.name(name)),
+        }
+    }
+
+    /// A managed policy.
+    pub async fn policy(&self, name: &str) -> String {
+        if self.ground == Ground::Moto {
+            let document =
+                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+            let create =
+                self.cloud.iam.create_policy().policy_name(self.name(name)).policy_document(document);
+            create.send().await.expect("a policy");
+        }
+        self.policy_arn(name)
     }
 
     /// A stopped instance to bake images from.

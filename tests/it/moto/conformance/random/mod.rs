@@ -24,12 +24,16 @@ fn cases(kind: &str) -> (Vec<Case>, &'static [&'static str]) {
         "autoscaling_group" => {
             (super::autoscaling_group::cases(), &["min_size", "desired_capacity", "launch_template"])
         }
+        "iam_role" => (super::iam_role::cases(), &[]),
         "image" => (super::image::cases(), &["source", "ready_timeout", "command_timeout"]),
         "instance" => (super::instance::cases(), &["state"]),
+        "instance_profile" => (super::instance_profile::cases(), &["role"]),
         "launch_template" => (super::launch_template::cases(), &[]),
         "listener" => (super::listener::cases(), &[]),
         "listener_rule" => (super::listener_rule::cases(), &[]),
         "load_balancer" => (super::load_balancer::cases(), &[]),
+        "log_group" => (super::log_group::cases(), &[]),
+        "route53_record" => (super::route53_record::cases(), &["hosted_zone", "name"]),
         "security_group" => (super::security_group::cases(), &[]),
         "target_group" => (super::target_group::cases(), &[]),
         other => panic!("`{other}` has no cases"),
