@@ -24,6 +24,7 @@ mod live;
 mod request;
 mod revisions;
 mod schema;
+mod volume;
 
 pub use check::{containers, listens_at};
 use request::Spec;

@@ -45,8 +45,6 @@ pub async fn ready(op: &Operation<'_>, arn: &str, wanted: Wanted, limit: Duratio
         Wanted::Running => format!("the tasks of `{name}` run"),
         Wanted::Healthy => format!("the tasks of `{name}` run, every one a healthy target"),
     };
-    // A task that failed its checks is replaced, and its successor does not tell why.
-    let why = Mutex::new(String::new());
     op.wait(&until, limit, || async {
         let Some(service) = observe_one(op.cloud, arn).await? else { return Ok(Poll::Gone) };
         if service.deleting {
@@ -61,18 +59,15 @@ pub async fn ready(op: &Operation<'_>, arn: &str, wanted: Wanted, limit: Duratio
         if seen.is_none() && wanted == Wanted::Healthy {
             seen = unhealthy(op, &service).await?.or_else(|| completed(&service));
         }
-        let mut why = why.lock().unwrap_or_else(PoisonError::into_inner);
-        match (seen, failed.last()) {
-            (None, _) => Ok(Poll::Ready(service)),
-            (Some(seen), Some(last)) => {
-                why.clone_from(last);
-                Ok(Poll::Pending(format!("{seen}; a task ended: {last}")))
-            }
-            (Some(seen), None) => {
-                let event = failures.event(&service).map(|text| format!("; {text}")).unwrap_or_default();
-                Ok(Poll::Pending(format!("{seen}{event}")))
-            }
-        }
+        // ECS lists a task for an hour after its end, so that its successor need not tell why it ended.
+        let last = failed.last().map(|last| format!("a task ended: {last}"));
+        Ok(match seen {
+            None => Poll::Ready(service),
+            Some(seen) => match last.or_else(|| failures.event(&service)) {
+                Some(why) => Poll::Pending(format!("{seen}; {why}")),
+                None => Poll::Pending(seen),
+            },
+        })
     })
     .await
 }
