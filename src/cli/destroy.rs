@@ -14,6 +14,9 @@ pub struct DestroyArgs {
     /// Only this resource and what depends on it; may be given several times.
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<Address>,
+    /// Leave this resource and what it needs; may be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    exclude: Vec<Address>,
     #[command(flatten)]
     ask: Ask,
 }
@@ -22,7 +25,8 @@ pub async fn run(global: &Global, args: DestroyArgs) -> Result<Exit, CliError> {
     result::keep(args.ask.result.as_deref(), async {
         let files = context::stack_files(args.stack.stack.as_deref())?;
         let (program, global) = context::program_to_destroy(global, &files, &args.stack.variables)?;
-        let options = Options { targets: args.target, destroy: true, ..Options::default() };
+        let options =
+            Options { targets: args.target, excludes: args.exclude, destroy: true, ..Options::default() };
         carry_out(&global, &program, &options, &args.ask, None, "bgform destroy").await
     })
     .await

@@ -15,9 +15,12 @@ use crate::terminal::{errln, out_painted, outln};
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PlanOptions {
-    /// Only this resource, or deployment.NAME, and what it depends on; may be given several times.
+    /// Only this resource, deployment.NAME or module.NAME, and what it depends on; may be given several times.
     #[arg(long, value_name = "ADDRESS")]
     pub target: Vec<Address>,
+    /// Leave this resource, deployment.NAME or module.NAME as it is, and what needs it; may be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    pub exclude: Vec<Address>,
     /// Replace this resource though nothing about it differs; may be given several times.
     #[arg(long, value_name = "ADDRESS")]
     pub replace: Vec<Address>,
@@ -39,6 +42,7 @@ impl PlanOptions {
     pub fn options(&self, destroy: bool) -> Options {
         Options {
             targets: self.target.clone(),
+            excludes: self.exclude.clone(),
             replace: self.replace.clone(),
             no_refresh: self.no_refresh,
             upgrade: self.upgrade,

@@ -233,9 +233,9 @@ impl SavedPlan {
     }
 
     pub fn options(&self) -> Options {
-        let Chosen { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage } =
+        let Chosen { targets, excludes, replace, no_refresh, upgrade, destroy, supersede, allow_outage } =
             self.options.clone();
-        Options { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage }
+        Options { targets, excludes, replace, no_refresh, upgrade, destroy, supersede, allow_outage }
     }
 
     /// Checks that `plan`, made just now, is the approved plan.

@@ -33,8 +33,20 @@ fn as_tag(address: &str) -> String {
         letter if letter.is_alphanumeric() || " +-=._:/@".contains(letter) => letter,
         _ => '_',
     };
-    letters.map(written).collect()
+    let tag: String = letters.map(written).collect();
+    match tag.char_indices().nth(LONGEST_TAG) {
+        None => tag,
+        // A resource deep in modules; the digest keeps it apart from its neighbours.
+        Some(_) => {
+            let kept: String = tag.chars().take(LONGEST_TAG - 9).collect();
+            format!("{kept}-{}", hex::encode(&Sha256::digest(address.as_bytes())[..4]))
+        }
+    }
 }
+
+/// Maximum number of characters in the value of a tag (Tag naming limits and requirements, in the guide to
+/// tagging AWS resources).
+const LONGEST_TAG: usize = 256;
 
 /// A resource with the tags of its creating call.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -99,7 +99,7 @@ fn known_addresses(program: &View<'_>, snapshot: &Snapshot, options: &Options) -
     }
     let all: Vec<&Address> =
         program.nodes.iter().map(|node| &node.address).chain(snapshot.resources.keys()).collect();
-    let targets = options.targets.iter().map(|target| (target, true));
+    let targets = options.targets.iter().chain(&options.excludes).map(|target| (target, true));
     for (given, targets) in targets.chain(options.replace.iter().map(|one| (one, false))) {
         let means = |address: &Address| match targets {
             true => program.selects(given, address),
@@ -118,6 +118,61 @@ fn known_addresses(program: &View<'_>, snapshot: &Snapshot, options: &Options) -
 
 /// The addresses that may get a step; `None` means all.
 fn select(program: &View<'_>, snapshot: &Snapshot, options: &Options) -> Option<BTreeSet<Address>> {
+    if options.excludes.is_empty() {
+        return select_targets(program, snapshot, options);
+    }
+    let everything = || {
+        let declared = program.nodes.iter().map(|node| &node.address);
+        declared.chain(snapshot.resources.keys()).cloned().collect()
+    };
+    let mut selected = select_targets(program, snapshot, options).unwrap_or_else(everything);
+    let excluded = excluded(program, Some(snapshot), options);
+    // What an excluded resource still needs in the account is not deleted under it.
+    let records = snapshot.resources.iter();
+    let needs =
+        records.map(|(address, record)| (address.clone(), record.depends_on.iter().cloned().collect()));
+    let needed = closure(&needs.collect(), excluded.clone());
+    let declared: BTreeSet<&Address> = program.nodes.iter().map(|node| &node.address).collect();
+    selected.retain(|address| {
+        let stays = needed.contains(address) && (options.destroy || !declared.contains(address));
+        !excluded.contains(address) && !stays
+    });
+    Some(selected)
+}
+
+/// The addresses that the command line excludes, with those that need one of them. A deployment is excluded
+/// as a whole. A destroy leaves what an excluded one needs, which the caller sees to.
+fn excluded(program: &View<'_>, snapshot: Option<&Snapshot>, options: &Options) -> BTreeSet<Address> {
+    let in_state = snapshot.into_iter().flat_map(|snapshot| snapshot.resources.keys());
+    let all: Vec<&Address> = program.nodes.iter().map(|node| &node.address).chain(in_state).collect();
+    let named = |address: &&Address| options.excludes.iter().any(|one| program.selects(one, address));
+    let mut found: BTreeSet<Address> = all.iter().copied().filter(named).cloned().collect();
+    if options.destroy {
+        return found;
+    }
+    let mut needed_by: HashMap<Address, BTreeSet<Address>> = HashMap::new();
+    for node in &program.nodes {
+        let evaluated = program.evaluate(node, &Known::new(), &mut Vec::new());
+        for needed in evaluated.into_iter().flat_map(|one| one.depends_on) {
+            needed_by.entry(needed).or_default().insert(node.address.clone());
+        }
+    }
+    loop {
+        found = closure(&needed_by, found);
+        let touched = |name: &&String| found.iter().any(|address| program.is_of(address, name));
+        let deployments: Vec<&String> = program.deployments().keys().filter(touched).collect();
+        let of_them = |address: &&Address| deployments.iter().any(|name| program.is_of(address, name));
+        let whole: Vec<Address> = all.iter().copied().filter(of_them).cloned().collect();
+        let before = found.len();
+        found.extend(whole);
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+/// The addresses that the targets select; `None` means all.
+fn select_targets(program: &View<'_>, snapshot: &Snapshot, options: &Options) -> Option<BTreeSet<Address>> {
     if options.targets.is_empty() {
         return None;
     }
@@ -154,14 +209,21 @@ fn is_of_one(had: &Value, now: Option<&Value>) -> bool {
     now.is_none_or(|now| id(had) == id(now))
 }
 
-/// The addresses that the command line's targets select; `None` if it has no targets.
+/// The addresses that the command line selects; `None` if it selects everything.
 pub fn targeted(program: &View<'_>, options: &Options) -> Option<BTreeSet<Address>> {
-    if options.targets.is_empty() {
+    if options.targets.is_empty() && options.excludes.is_empty() {
         return None;
     }
     let all = program.nodes.iter().map(|node| &node.address);
-    let named = all.filter(|address| options.targets.iter().any(|target| program.selects(target, address)));
-    Some(with_dependencies(program, named.cloned().collect()))
+    let is_target = |address: &&Address| {
+        options.targets.is_empty() || options.targets.iter().any(|target| program.selects(target, address))
+    };
+    let mut selected = with_dependencies(program, all.filter(is_target).cloned().collect());
+    if !options.excludes.is_empty() {
+        let excluded = excluded(program, None, options);
+        selected.retain(|address| !excluded.contains(address));
+    }
+    Some(selected)
 }
 
 /// Outputs from the state: `existing` blocks may be looked up by them.

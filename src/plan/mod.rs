@@ -37,6 +37,8 @@ pub use step::Plan;
 pub struct Options {
     /// Only these addresses and their dependencies. Empty: everything.
     pub targets: Vec<Address>,
+    /// Not these addresses, nor what needs them.
+    pub excludes: Vec<Address>,
     /// Addresses to replace though nothing about them differs.
     pub replace: Vec<Address>,
     /// Compare with the state's facts and read no managed resource.

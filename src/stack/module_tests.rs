@@ -327,3 +327,20 @@ fn a_hundred_calls_of_a_hundred_resources_are_read_in_one_go() {
     assert!(mistakes.is_empty(), "{:?}", mistakes.first());
     assert_eq!(addresses(&program).len(), 10_000);
 }
+
+#[test]
+fn a_variable_of_a_module_is_not_called_like_a_word_of_the_call() {
+    let inner = "variable \"enabled\" {\n  default = true\n  sensitive = 1 == 1\n}\n";
+    let said = told("module \"m\" {\n  source = \"./m\"\n}\n", &[("stack/m", inner)]);
+    assert!(said.len() == 2 && said[0].contains("no variable of a module is called `enabled`"), "{said:?}");
+    assert!(said[1].contains("`sensitive` in a module is true or false, written out"), "{said:?}");
+}
+
+#[test]
+fn the_digest_tells_files_of_two_modules_apart_that_are_called_alike() {
+    let inner = "output \"x\" {\n  value = fileexists(\"motd\")\n}\n";
+    let stack = "module \"a\" {\n  source = \"./a\"\n}\nmodule \"b\" {\n  source = \"./b\"\n}\n";
+    let (program, mistakes) = load(stack, &[("stack/a", inner), ("stack/b", inner)]);
+    assert!(mistakes.is_empty(), "{mistakes:?}");
+    assert_eq!(program.files_told(), ["1:motd exists", "2:motd exists"]);
+}

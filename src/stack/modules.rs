@@ -122,6 +122,16 @@ pub(super) fn folders(
         }
         let mut variables = IndexMap::new();
         for (name, (label, block)) in &declarations.variables {
+            if OF_THE_CALL.contains(&name.as_str()) {
+                mistakes.push(
+                    Mistake::new(
+                        "bgform::lang::bad_name",
+                        format!("no variable of a module is called `{name}`"),
+                    )
+                    .at(label.span, "a `module` block means something else by it")
+                    .help("give it another name"),
+                );
+            }
             match variable_of(label, block, mistakes) {
                 Some(variable) => {
                     variables.insert(name.clone(), variable);
@@ -143,8 +153,23 @@ fn find<'b>(block: &'b Block, name: &str) -> Option<&'b Attribute> {
     block.body.attributes.iter().find(|attribute| attribute.name.text == name)
 }
 
+/// The words of a `module` block that are no inputs.
+const OF_THE_CALL: [&str; 4] = ["source", "enabled", "for_each", "depends_on"];
+
 fn is_true(attribute: Option<&Attribute>) -> bool {
     attribute.is_some_and(|attribute| attribute.value.node == Node::Bool(true))
+}
+
+/// Checks that a module says itself whether something is sensitive.
+fn written_out(attribute: Option<&Attribute>, mistakes: &mut Vec<Mistake>) {
+    if let Some(Attribute { value, .. }) = attribute
+        && !matches!(value.node, Node::Bool(_))
+    {
+        mistakes.push(
+            Mistake::new("bgform::lang::wrong_type", "`sensitive` in a module is true or false, written out")
+                .at(value.span, "neither of them"),
+        );
+    }
 }
 
 fn variable_of(label: &Name, block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Variable> {
@@ -159,6 +184,7 @@ fn variable_of(label: &Name, block: &Block, mistakes: &mut Vec<Mistake>) -> Opti
         Some(attribute) => VariableType::parse(&attribute.value, mistakes)?,
         None => VariableType::Any,
     };
+    written_out(find(block, "sensitive"), mistakes);
     let default = find(block, "default").map(|attribute| attribute.value.clone());
     let is_variable = |mentioned: &Mentioned| matches!(mentioned, Mentioned::Variable(_));
     let mentions = default.iter().flat_map(|default| references(default, &|_| false));
@@ -182,6 +208,7 @@ fn check_output(label: &Name, block: &Block, mistakes: &mut Vec<Mistake>) {
     for attribute in block.body.attributes.iter().filter(|one| !known.contains(&one.name.text.as_str())) {
         mistakes.push(unknown_member(&attribute.name, "output", &known));
     }
+    written_out(find(block, "sensitive"), mistakes);
     if find(block, "value").is_none() && !block.broken {
         mistakes.push(
             Mistake::new("bgform::lang::missing_attribute", "`output` needs `value`")
@@ -251,6 +278,9 @@ impl Program {
         let name = &module.name.text;
         let mut here = Vec::new();
         let call = self.instances_of_call(outer, module, folders, &mut here);
+        if let Some(declared) = call.as_ref().and_then(|(folder, _)| folders.get(folder)) {
+            self.check_inputs(module, declared, &mut here);
+        }
         self.tell_calls(outer, &mut here);
         mistakes.append(&mut here);
         let (folder, each) = match call {
@@ -263,7 +293,6 @@ impl Program {
         };
         // INVARIANT: the folder was found.
         let Some(declared) = folders.get(&folder).cloned() else { return };
-        self.check_inputs(module, &declared, mistakes);
         let outputs = declared.declarations.outputs.keys().cloned().collect();
         let mut call = Call { outputs, ..Call::default() };
         match each {

@@ -257,20 +257,20 @@ impl Program {
 
     pub fn read_file(&self, span: Span, path: &str) -> Result<Vec<u8>, String> {
         let content = self.files.read(&self.beside(span, path))?;
-        self.has_read(path, &content);
+        self.has_read(span, path, &content);
         Ok(content)
     }
 
     pub fn file_exists(&self, span: Span, path: &str) -> Result<bool, String> {
         let exists = self.files.exists(&self.beside(span, path))?;
-        self.has_read(&format!("{path} exists"), &[u8::from(exists)]);
+        self.has_read(span, &format!("{path} exists"), &[u8::from(exists)]);
         Ok(exists)
     }
 
     pub fn files_in(&self, span: Span, folder: &str) -> Result<Vec<String>, String> {
         let mut files = self.files.list(&self.beside(span, folder))?;
         files.sort();
-        self.has_read(&format!("{folder} has"), files.join("\0").as_bytes());
+        self.has_read(span, &format!("{folder} has"), files.join("\0").as_bytes());
         Ok(files)
     }
 
@@ -283,16 +283,31 @@ impl Program {
         self.sources.path(span.file).parent().unwrap_or(Path::new("")).join(path)
     }
 
-    fn has_read(&self, what: &str, content: &[u8]) {
+    /// Keeps what a file told. Files of two modules may be called alike: each is known by the place of the
+    /// file that names it, which is the same on every machine.
+    fn has_read(&self, span: Span, what: &str, content: &[u8]) {
+        let what = match self.sources.path(span.file).parent() == self.folder_of_stack() {
+            true => PathBuf::from(what),
+            false => PathBuf::from(format!("{}:{what}", span.file.0)),
+        };
         if let Ok(mut read) = self.read.lock() {
-            read.insert(PathBuf::from(what), Sha256::digest(content).into());
+            read.insert(what, Sha256::digest(content).into());
         }
+    }
+
+    /// What the digest knows of files beside the stack's own.
+    #[cfg(test)]
+    pub(super) fn files_told(&self) -> Vec<String> {
+        self.read.lock().unwrap().keys().map(|what| what.display().to_string()).collect()
     }
 
     /// The folder of the stack's first file.
     pub fn folder(&self) -> PathBuf {
-        let first = self.sources.iter().next().and_then(|(_, path, _)| path.parent());
-        first.map(Path::to_path_buf).unwrap_or_default()
+        self.folder_of_stack().map(Path::to_path_buf).unwrap_or_default()
+    }
+
+    fn folder_of_stack(&self) -> Option<&Path> {
+        self.sources.iter().next().and_then(|(_, path, _)| path.parent())
     }
 }
 

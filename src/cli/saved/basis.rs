@@ -31,6 +31,8 @@ pub(super) struct File {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Chosen {
     pub(super) targets: Vec<Address>,
+    #[serde(default)]
+    pub(super) excludes: Vec<Address>,
     pub(super) replace: Vec<Address>,
     pub(super) no_refresh: bool,
     pub(super) upgrade: bool,
@@ -87,9 +89,9 @@ impl File {
 
 impl Chosen {
     pub(super) fn of(options: &Options) -> Self {
-        let Options { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage } =
+        let Options { targets, excludes, replace, no_refresh, upgrade, destroy, supersede, allow_outage } =
             options.clone();
-        Self { targets, replace, no_refresh, upgrade, destroy, supersede, allow_outage }
+        Self { targets, excludes, replace, no_refresh, upgrade, destroy, supersede, allow_outage }
     }
 }
 

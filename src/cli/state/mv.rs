@@ -5,13 +5,15 @@ use super::{Hand, StackArg, tell};
 use crate::address::{Address, MODULE};
 use crate::cli::show::{known, unknown};
 use crate::cli::{CliError, Exit, Global};
+use crate::deployment::names;
 use crate::state::{Change, Snapshot};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Rename it in the stack file first; both addresses are of one kind.\n\n\
                         Examples:\n  bgform state mv target_group.web target_group.shop\n  \
                         bgform state mv target_group.web 'target_group.shop[\"blue\"]' stacks/explicit.deploy\n  \
-                        bgform state mv module.edge 'module.edge[\"shop\"]'")]
+                        bgform state mv module.edge 'module.edge[\"shop\"]'\n  \
+                        bgform state mv deployment.web deployment.shop")]
 pub struct MvArgs {
     /// The address that the state has.
     #[arg(value_name = "FROM")]
@@ -37,8 +39,8 @@ pub async fn run(global: &Global, args: MvArgs) -> Result<Exit, CliError> {
         ));
     }
     let hand = Hand::on(global, stack.stack.as_deref(), "bgform state mv").await?;
-    if from.kind == MODULE {
-        return of_module(hand, &from, &to).await;
+    if from.kind == MODULE || from.kind == DEPLOYMENT {
+        return all_of(hand, &from, &to).await;
     }
     let (_, record) = known(&hand.snapshot, &from)?;
     let id = record.id.clone();
@@ -57,27 +59,36 @@ pub async fn run(global: &Global, args: MvArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Moves everything that is in a module: resources, answers and deployments.
-async fn of_module(hand: Hand, from: &Address, to: &Address) -> Result<Exit, CliError> {
+/// The word before a deployment's name in an address.
+const DEPLOYMENT: &str = "deployment";
+
+/// Moves everything that is in a module, or a deployment's own: resources, answers and facts.
+async fn all_of(hand: Hand, from: &Address, to: &Address) -> Result<Exit, CliError> {
     let snapshot = &hand.snapshot;
+    let own = names::in_state(snapshot, &from.name);
+    let is_moved = |address: &&Address| match from.kind == MODULE {
+        true => from.selects(address),
+        // A listener is the stack's, and keeps its name.
+        false => own.contains(*address) && rename(&address.name, from, to).is_some(),
+    };
     let renamed = |name: &str| rename(name, from, to);
     let addresses: Vec<Address> = snapshot
         .resources
         .keys()
         .chain(snapshot.existing.keys())
         .chain(snapshot.deposed.iter().map(|old| &old.address))
-        .filter(|address| from.selects(address))
+        .filter(is_moved)
         .cloned()
         .collect();
     let deployments: Vec<String> =
-        snapshot.deployments.keys().filter(|name| renamed(name).is_some()).cloned().collect();
+        snapshot.deployments.keys().filter(|name| is_facts(name, from)).cloned().collect();
     if addresses.is_empty() && deployments.is_empty() {
         return Err(unknown(snapshot, from));
     }
     if let Some(name) = deployments.iter().find(|name| is_moving(snapshot, name)) {
         return Err(CliError::Refused {
             code: "bgform::state::rollout",
-            message: format!("a release of `{name}` is under way, and its module cannot be moved"),
+            message: format!("a release of `{name}` is under way, and `{from}` cannot be moved"),
             help: "nothing was changed. Let it end, or run `bgform abort`, and move it then".to_owned(),
         });
     }
@@ -100,6 +111,15 @@ async fn of_module(hand: Hand, from: &Address, to: &Address) -> Result<Exit, Cli
             changes.push(Change::Move { from: address, to: new });
         }
     }
+    if let Some(name) =
+        deployments.iter().filter_map(|name| renamed(name)).find(|new| snapshot.deployments.contains_key(new))
+    {
+        return Err(CliError::usage(
+            "bgform::state::address_taken",
+            format!("`{name}` is a deployment in the state already"),
+            "nothing was changed. Choose another name",
+        ));
+    }
     for name in deployments {
         let (Some(new), Some(facts)) = (renamed(&name), snapshot.deployments.get(&name)) else { continue };
         changes.push(Change::Deployment { name: new, facts: Some(Box::new(facts.clone())) });
@@ -116,8 +136,20 @@ fn is_moving(snapshot: &Snapshot, deployment: &str) -> bool {
     snapshot.deployments.get(deployment).is_some_and(|facts| facts.rollout.is_some())
 }
 
-/// The name of what is in one module as if it were in the other; `None` if it is not in it.
+/// Tells whether the facts of a deployment move.
+fn is_facts(name: &str, from: &Address) -> bool {
+    match from.kind == MODULE {
+        true => rename(name, from, from).is_some(),
+        false => name == from.name,
+    }
+}
+
+/// The name of what is in one module, or of a deployment, as if it were the other's; `None` if it is not.
 fn rename(name: &str, from: &Address, to: &Address) -> Option<String> {
+    if from.kind == DEPLOYMENT {
+        let rest = name.strip_prefix(&from.name)?;
+        return (rest.is_empty() || rest.starts_with('-')).then(|| format!("{}{rest}", to.name));
+    }
     let rest = name.strip_prefix(&from.to_string())?;
     let is_within = rest.starts_with('.') || (from.key.is_none() && rest.starts_with('['));
     is_within.then(|| format!("{to}{rest}"))
@@ -139,6 +171,9 @@ mod tests {
             ("module.a.module.c.web", "module.a.module.c", "module.c", Some("module.c.web")),
             ("module.ab.web", "module.a", "module.b", None),
             ("web", "module.a", "module.b", None),
+            ("web-api", "deployment.web", "deployment.shop", Some("shop-api")),
+            ("web", "deployment.web", "module.a.deployment.shop", Some("module.a.shop")),
+            ("website", "deployment.web", "deployment.shop", None),
         ] {
             assert_eq!(renamed(name, from, to).as_deref(), new, "{name}");
         }

@@ -41,7 +41,9 @@ fn addresses(product: &Product, stack: &str) -> Vec<String> {
     let shown = product.run(&["show", stack, "--json"]).exits(0).out;
     let shown: Value = serde_json::from_str(&shown).expect("JSON");
     let all = shown["resources"].as_array().expect("resources").iter();
-    all.map(|one| one["address"].as_str().expect("an address").to_owned()).collect()
+    let mut all: Vec<_> = all.map(|one| one["address"].as_str().expect("an address").to_owned()).collect();
+    all.sort();
+    all
 }
 
 #[test]
@@ -231,4 +233,57 @@ fn the_files_beside_a_module_are_found_from_it_and_their_change_is_one_of_the_pl
     // A saved plan is of the files that it was made from.
     product.run(&["apply", "saved"]).exits(1).says("bgform::plan::saved_stack");
     product.run(&["plan", "files.deploy"]).exits(0).says("more.txt,motd.txt");
+}
+
+#[test]
+fn a_deployment_is_renamed_and_goes_on_as_if_it_had_always_been_called_so() {
+    let product = Product::on_moto();
+    product.write("service.deploy", SERVICE);
+    let run = |command: &str, release: &str| {
+        product.run(&[command, "service.deploy", "--var", &format!("release={release}"), "--auto-approve"])
+    };
+    run("apply", "1.0").exits(0);
+    run("apply", "2.0").exits(0).says("web: 2.0 is live on green.");
+    product.write("service.deploy", &SERVICE.replace("deployment \"web\"", "deployment \"shop\""));
+    product.run(&["state", "mv", "deployment.web", "deployment.shop", "service.deploy"]).exits(0);
+    run("apply", "2.0").exits(0).says("Nothing to do");
+    let all = addresses(&product, "service.deploy");
+    assert!(all.iter().all(|one| !one.contains(".web")), "{all:?}");
+    product
+        .run(&["rollback", "service.deploy", "--auto-approve"])
+        .exits(0)
+        .says("shop: 1.0 is live on blue.");
+    run("apply", "3.0").exits(0).says("shop: 3.0 is live on green.");
+    product
+        .run(&["state", "mv", "deployment.web", "deployment.x", "service.deploy"])
+        .exits(2)
+        .says("deployment.web");
+}
+
+#[test]
+fn what_is_excluded_stays_as_it_is_with_what_needs_it() {
+    let product = Product::on_moto();
+    let rest = SERVICE.split_once("deployment").expect("a deployment");
+    let group = |tag: &str| {
+        format!("security_group \"alone\" {{\n  vpc  = vpc.main\n  tags = {{ v = \"{tag}\" }}\n}}\n\n")
+    };
+    product.write("service.deploy", &format!("{}{}deployment{}", rest.0, group("1"), rest.1));
+    let run = |release: &str, more: &[&str]| {
+        let release = format!("release={release}");
+        product.run(&[&["apply", "service.deploy", "--var", &release, "--auto-approve"], more].concat())
+    };
+    run("1.0", &["--exclude", "deployment.web"]).exits(0);
+    let made = addresses(&product, "service.deploy");
+    assert_eq!(made, ["listener.http", "load_balancer.edge", "security_group.alone"]);
+    run("1.0", &[]).exits(0).says("web: 1.0 is live on blue.");
+    // The deployment needs the listener, which needs the load balancer.
+    product.write("service.deploy", &format!("{}{}deployment{}", rest.0, group("2"), rest.1));
+    let second = run("2.0", &["--exclude", "load_balancer.edge"]).exits(0).says("security_group.alone");
+    assert!(!second.out.contains("web: 2.0"), "{}", second.out);
+    run("2.0", &["--exclude", "deployment.wep"]).exits(1).says("did you mean `deployment.web`?");
+    // What an excluded one needs is not taken away under it.
+    product
+        .run(&["destroy", "service.deploy", "--auto-approve", "--exclude", "listener.http", "--allow-outage"])
+        .exits(0);
+    assert_eq!(addresses(&product, "service.deploy"), ["listener.http", "load_balancer.edge"]);
 }
