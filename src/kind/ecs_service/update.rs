@@ -88,12 +88,7 @@ async fn there(op: &Operation<'_>, arn: &str) -> Result<Service, Error> {
     })
 }
 
-async fn change(
-    op: &Operation<'_>,
-    update: &Update<'_, Spec>,
-    count: i32,
-    anew: bool,
-) -> Result<(), Error> {
+async fn change(op: &Operation<'_>, update: &Update<'_, Spec>, count: i32, anew: bool) -> Result<(), Error> {
     let (arn, after) = (update.id, &update.after);
     let touches = |name: &str| update.touches(name);
     let (network, strategy) = (after.network()?, after.strategy()?);
