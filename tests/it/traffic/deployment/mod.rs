@@ -22,6 +22,7 @@ mod listener;
 mod losses;
 mod lost;
 mod one_colour;
+mod services;
 mod shipping;
 mod together;
 mod told;
