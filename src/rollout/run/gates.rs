@@ -91,13 +91,15 @@ impl Rolling<'_> {
 
     /// Brings the launch source to the release in the file, before a colour is raised from it.
     async fn register(&self) -> Result<(), Failure> {
-        let registered = self.rollout().is_none_or(|(_, rollout)| rollout.registered || rollout.has_raised());
-        if !registered {
+        let Some((_, rollout)) = self.rollout().filter(|(_, rollout)| !rollout.has_raised()) else {
+            return Ok(());
+        };
+        if !rollout.registered {
             self.change(|_, rollout| rollout.registered = true).await?;
-            let source = Address::new(self.seam().source(), self.name);
-            self.agree(&[source].into()).await?;
         }
-        Ok(())
+        // Every time: a run may have been cut short between the fact and the call.
+        let source = Address::new(self.seam().source(), self.name);
+        self.agree(&[source].into()).await
     }
 
     /// The inputs of a resource of the deployment in the file.

@@ -9,7 +9,7 @@ use super::{STACK, Scene, canary, none_failed, side_by_side};
 use crate::kit::product::Run;
 
 /// The ground of the other deployments, with a cluster in place of an image of machines.
-fn ground() -> String {
+pub(super) fn ground() -> String {
     let ground = super::GROUND;
     let (before, image) = ground.split_once("existing image").expect("an image");
     let (_, after) = image.split_once("\n}\n").expect("its end");
@@ -310,90 +310,5 @@ fn a_lost_state_of_containers_is_built_again_from_the_account() {
     scene.stands("2.0");
     scene.product.run(&["rollback", STACK, "--auto-approve"]).exits(0).says("version-1 is live on blue");
     assert_eq!(scene.releases(), ["1.0"]);
-    none_failed(&load.end());
-}
-
-/// A service that runs becomes the first colour without a task that is started or ended, and the next release ships
-/// beside it.
-#[test]
-fn a_service_that_runs_is_adopted_as_it_is() {
-    let plain = r#"
-task_definition "web" {
-  name   = "theirs"
-  cpu    = 256
-  memory = 512
-
-  container {
-    name  = "app"
-    image = "bgform-hello:1.0"
-
-    port {
-      container_port = 8080
-    }
-  }
-}
-
-target_group "web" {
-  name                 = "theirs"
-  vpc                  = vpc.main
-  port                 = 8080
-  protocol             = "HTTP"
-  target_type          = "ip"
-  deregistration_delay = 2s
-
-  health_check {
-    path                = "/healthz"
-    interval            = 5s
-    timeout             = 2s
-    healthy_threshold   = 2
-    unhealthy_threshold = 2
-  }
-}
-
-ecs_service "web" {
-  name            = "theirs"
-  cluster         = ecs_cluster.main
-  task_definition = task_definition.web
-  launch_type     = "FARGATE"
-  subnets         = subnets.all
-  min_count       = 2
-  max_count       = 6
-  target_groups   = [target_group.web]
-  container       = "app"
-  container_port  = 8080
-}
-
-listener_rule "web" {
-  listener = listener.http
-  priority = 10
-
-  condition {
-    path_pattern = ["/*"]
-  }
-
-  action "forward" {
-    group = target_group.web
-  }
-}
-
-output "service" {
-  value = ecs_service.web.arn
-}
-"#;
-    let scene = Scene::on(&ground(), plain);
-    let told = scene.product.run(&["show", STACK, "--json"]).exits(0);
-    let arn = told.out.split('"').find(|part| part.contains(":service/")).expect("an ARN").to_owned();
-    for kind in ["listener_rule", "ecs_service", "target_group", "task_definition"] {
-        scene.product.run(&["state", "rm", &format!("{kind}.web"), STACK]).exits(0);
-    }
-    let load = scene.load();
-    let adopt = format!("\n  adopt {{\n    ecs_service = \"{arn}\"\n  }}\n");
-    scene.product.write(STACK, &format!("{}{}", ground(), containers(&(canary(25, "1s") + &adopt))));
-    scene.apply("1.0").exits(0).says("task definition theirs, version 1");
-    let tasks = scene.calls("UpdateService");
-    scene.stands("1.0");
-    scene.apply("2.0").exits(0).says("2.0 is live on green");
-    assert!(tasks == 0, "{tasks} updates of the service that was adopted");
-    scene.stands("2.0");
     none_failed(&load.end());
 }

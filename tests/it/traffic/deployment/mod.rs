@@ -23,6 +23,7 @@ mod listener;
 mod losses;
 mod lost;
 mod one_colour;
+mod services;
 mod shipping;
 mod together;
 mod told;
