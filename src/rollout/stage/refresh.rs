@@ -199,7 +199,7 @@ struct Watch<'a> {
     live: Colour,
     /// Maximum time without progress.
     limit: Duration,
-    /// The highest progress so far, in percent, and when it was reached.
+    /// The progress of the refresh under way, in percent, and when it was reached.
     most: i32,
     since: Duration,
     served: Served,
@@ -233,7 +233,10 @@ impl<'a> Watch<'a> {
         let address = rolling.fleet_of(live);
         let now = rolling.run.cloud.clock.monotonic();
         match seam(rolling)?.under_way(&rolling.asks(&address), &rolling.group(live)).await? {
-            Some((percentage, _)) if percentage > self.most => (self.most, self.since) = (percentage, now),
+            // A lower one is that of another refresh, which has begun.
+            Some((percentage, _)) if percentage != self.most => {
+                (self.most, self.since) = (percentage, now);
+            }
             Some((_, seen)) if now.saturating_sub(self.since) > self.limit => {
                 let limit = format_duration(self.limit);
                 let not_yet = unfit.not_yet.map(|unfit| format!("; {unfit}")).unwrap_or_default();
