@@ -38,6 +38,13 @@ pub async fn run(global: &Global, args: MvArgs) -> Result<Exit, CliError> {
             "nothing was changed. A move keeps the kind; for something else, change the stack and apply",
         ));
     }
+    if let Some(keyed) = [&from, &to].into_iter().find(|one| one.kind == DEPLOYMENT && one.key.is_some()) {
+        return Err(CliError::usage(
+            "bgform::state::no_key",
+            format!("`{keyed}` cannot be: a deployment has no key"),
+            "nothing was changed. Name the deployment alone, as in deployment.web",
+        ));
+    }
     let hand = Hand::on(global, stack.stack.as_deref(), "bgform state mv").await?;
     if from.kind == MODULE || from.kind == DEPLOYMENT {
         return all_of(hand, &from, &to).await;
@@ -84,6 +91,14 @@ async fn all_of(hand: Hand, from: &Address, to: &Address) -> Result<Exit, CliErr
         snapshot.deployments.keys().filter(|name| is_facts(name, from)).cloned().collect();
     if addresses.is_empty() && deployments.is_empty() {
         return Err(unknown(snapshot, from));
+    }
+    let mut names = addresses.iter().map(|address| &address.name).chain(&deployments);
+    if let Some(name) = names.find(|name| has_two_keys(name, from, to)) {
+        return Err(CliError::usage(
+            "bgform::state::other_key",
+            format!("`{from}` has keys already, as in `{name}`, and `{to}` is one of them"),
+            format!("nothing was changed. Move one at a time: bgform state mv '{from}[\"...\"]' '{to}'"),
+        ));
     }
     if let Some(name) = deployments.iter().find(|name| is_moving(snapshot, name)) {
         return Err(CliError::Refused {
@@ -144,6 +159,12 @@ fn is_facts(name: &str, from: &Address) -> bool {
     }
 }
 
+/// Tells whether a name in a module with keys would get a second key.
+fn has_two_keys(name: &str, from: &Address, to: &Address) -> bool {
+    let rest = name.strip_prefix(&from.to_string());
+    from.kind == MODULE && to.key.is_some() && rest.is_some_and(|rest| rest.starts_with('['))
+}
+
 /// The name of what is in one module, or of a deployment, as if it were the other's; `None` if it is not.
 fn rename(name: &str, from: &Address, to: &Address) -> Option<String> {
     if from.kind == DEPLOYMENT {
@@ -177,5 +198,16 @@ mod tests {
         ] {
             assert_eq!(renamed(name, from, to).as_deref(), new, "{name}");
         }
+    }
+
+    #[test]
+    fn a_module_with_keys_gets_no_second_key() {
+        let two = |name: &str, from: &str, to: &str| {
+            has_two_keys(name, &from.parse::<Address>().unwrap(), &to.parse::<Address>().unwrap())
+        };
+        assert!(two("module.a[\"k\"].web", "module.a", "module.a[\"y\"]"));
+        assert!(!two("module.a[\"k\"].web", "module.a[\"k\"]", "module.a[\"y\"]"));
+        assert!(!two("module.a.web", "module.a", "module.a[\"y\"]"));
+        assert!(!two("module.a[\"k\"].web", "module.a", "module.b"));
     }
 }
