@@ -313,3 +313,67 @@ fn a_precondition_that_does_not_hold_says_its_message() {
         "did you mean `precondition`?",
     );
 }
+
+/// A target group with keys, and a local that depends on it.
+fn depends(local: &str, block: &str) -> String {
+    let web = group("for_each = toset([\"http\", \"admin\"])\nname = each.key");
+    stack(&format!("{web}locals {{\n  names = {local}\n}}\n{block}"))
+}
+
+#[test]
+fn what_there_is_depends_on_no_resource_not_even_through_a_local() {
+    let other = |attributes: &str| group(attributes).replace("\"web\"", "\"other\"");
+    for (local, attribute) in [
+        ("keys(target_group.web)", "for_each = toset(local.names)"),
+        ("keys(target_group.web)", "enabled = length(local.names) > 0"),
+        ("merge({ a = 1 }, target_group.web)", "for_each = local.names"),
+        ("values(target_group.web)[*].arn", "enabled = length(local.names) > 0"),
+        ("target_group.web[\"http\"].arn", "enabled = local.names != \"\""),
+        ("1", "enabled = can(target_group.web[\"http\"].arn)"),
+        ("1", "for_each = try(toset(keys(target_group.web)), [])"),
+        ("keys(target_group.web)", "for_each = try(toset(local.names), [])"),
+        ("try(keys(target_group.web), [])", "for_each = toset(local.names)"),
+        ("1", "enabled = target_group.web != null"),
+    ] {
+        let (_, told) = read(&depends(local, &other(attribute)), &[("on", "true")]);
+        assert_eq!(told.len(), 1, "{local} {attribute}: {told:?}");
+        let value = attribute.split_once(" = ").unwrap().1;
+        assert!(
+            told[0].contains("takes variables, locals and functions only")
+                && told[0].contains(&format!("<{value}>")),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_deployment_that_a_resource_would_enable_is_a_mistake() {
+    let shop = "deployment \"shop\" {\n  enabled = length(local.names) > 0\n}\n";
+    let (_, told) = read(&depends("keys(target_group.web)", shop), &[("on", "true")]);
+    let said = "bgform::lang::enabled: `enabled` takes variables, locals and functions only <length(local.names) > 0>";
+    assert!(told.iter().any(|one| one.contains(said)), "{told:?}");
+}
+
+#[test]
+fn a_local_with_a_mistake_is_told_once_where_it_is_written() {
+    let text = stack(&format!(
+        "locals {{\n  names = nme(1)\n}}\n{}",
+        group("for_each = local.names\nenabled = local.names == 1")
+    ));
+    let (_, told) = read(&text, &[("on", "true")]);
+    assert!(told.len() == 1 && told[0].contains("nme"), "{told:?}");
+}
+
+#[test]
+fn the_keys_of_a_sensitive_for_each_of_a_block_are_sensitive() {
+    let text = format!(
+        "{HEAD}variable \"list\" {{\n  type = map(string)\n  sensitive = true\n  default = {{ hunter2xyz = \"b\" }}\n}}\n\
+         security_group \"g\" {{\n  vpc = vpc.main\n  ingress {{\n    for_each = var.list\n    protocol = \"tcp\"\n    port = 80\n    cidr = [\"10.0.0.0/8\"]\n    description = each.key\n  }}\n}}\n"
+    );
+    let (program, mistakes) = load(&text, &[]);
+    assert!(mistakes.is_empty(), "{mistakes:?}");
+    let view = program.unreleased();
+    let node = view.nodes.iter().find(|node| node.managed).unwrap();
+    let inputs = view.evaluate(node, &Known::new(), &mut Vec::new()).unwrap().inputs;
+    assert!(inputs["ingress"].as_list().unwrap()[0].get("description").has_sensitive(), "{inputs:?}");
+}

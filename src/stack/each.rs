@@ -22,8 +22,8 @@ pub(super) fn for_each<'b>(attribute: &Attribute, block: &'b Block) -> Option<&'
 }
 
 /// `each.key` and `each.value` for every element: of an object its members, sorted; of a list of strings
-/// each string twice, as in a resource's `for_each`; of another list the place, from 0, and the element. The
-/// inner error is an unknown.
+/// each string twice, as in a resource's `for_each`; of another list the place, from 0, and the element. Both
+/// are sensitive if the value is. The inner error is an unknown.
 pub(super) fn elements(
     value: Value,
     span: Span,
@@ -34,7 +34,9 @@ pub(super) fn elements(
     let items = match value {
         Value::Object(mut members) => {
             members.sort_keys();
-            let pair = |(key, value): (String, Value)| (Value::String(key), value.marked_if(marked));
+            let pair = |(key, value): (String, Value)| {
+                (Value::String(key).marked_if(marked), value.marked_if(marked))
+            };
             return bounded(members.into_iter().map(pair).collect(), span, mistakes).map(Ok);
         }
         unknown @ Value::Unknown(_) => return Some(Err(unknown.marked_if(marked))),

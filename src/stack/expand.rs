@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::named::Mentions;
 use super::program::Program;
 use super::scope::{Known, Names};
 use super::view::{Node, View};
@@ -57,15 +58,17 @@ impl View<'_> {
             let failed = || Instances { failed: true, ..Instances::default() };
             let enabled = match &declared.enabled {
                 None => Some(true),
-                Some(condition) => switch(condition, &names, &mut here),
+                Some(condition) => self.switch(condition, &names, address.module(), &mut here),
             };
             let instances = match (enabled, &declared.for_each, &declared.enabled) {
                 (None, ..) => failed(),
                 (Some(true), None, _) => continue,
-                (Some(true), Some(for_each), _) => match keys(for_each, &names, &mut here) {
-                    Some(pairs) => Instances::new(address, pairs),
-                    None => failed(),
-                },
+                (Some(true), Some(for_each), _) => {
+                    match self.keys(for_each, &names, address.module(), &mut here) {
+                        Some(pairs) => Instances::new(address, pairs),
+                        None => failed(),
+                    }
+                }
                 (Some(false), Some(_), _) => Instances::default(),
                 (Some(false), None, condition) => {
                     Instances { disabled: condition.as_ref().map(|one| one.span), ..Instances::default() }
@@ -118,6 +121,65 @@ impl Program {
         blocks.iter().map(mentioned).collect()
     }
 
+    /// The value of an `enabled` in a module, which is known before any call; `None` always with a mistake.
+    pub(super) fn switch(
+        &self,
+        expr: &Expr,
+        names: &Names<'_>,
+        within: &str,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Option<bool> {
+        let names_block = || {
+            let mut all = self.mentioned(expr, within).into_iter();
+            all.find_map(|(mention, _)| match mention {
+                Mentions::Block(address) => Some(address),
+                _ => None,
+            })
+        };
+        if let Some(address) = names_block().or_else(|| self.attempts(expr, within)) {
+            mistakes.push(too_early(ENABLED, expr, &address));
+            return None;
+        }
+        let before = mistakes.len();
+        let enabled = switch(expr, names, mistakes);
+        if enabled.is_none() && mistakes.len() == before {
+            mistakes.push(self.no_value(ENABLED, expr, within));
+        }
+        enabled
+    }
+
+    /// `each.key` and `each.value` of a `for_each` in a module; `None` always with a mistake.
+    pub(super) fn keys(
+        &self,
+        expr: &Expr,
+        names: &Names<'_>,
+        within: &str,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Option<Vec<(Value, Value)>> {
+        if let Some(address) = self.attempts(expr, within) {
+            mistakes.push(too_early(FOR_EACH, expr, &address));
+            return None;
+        }
+        let before = mistakes.len();
+        let pairs = keys(expr, names, mistakes);
+        if pairs.is_none() && mistakes.len() == before {
+            mistakes.push(self.no_value(FOR_EACH, expr, within));
+        }
+        pairs
+    }
+
+    /// The mistake of an `enabled` or a `for_each` that has no value because a name in it has none.
+    fn no_value(&self, code: &'static str, expr: &Expr, within: &str) -> Mistake {
+        let mut found = Vec::new();
+        self.mentions(expr, within, &mut BTreeSet::new(), &mut found);
+        match found.first() {
+            Some((address, _)) => too_early(code, expr, address),
+            None => Mistake::new(NO_VALUE, format!("`{}` has no value", word(code)))
+                .at(expr.span, "a name in this has none")
+                .help(EARLY),
+        }
+    }
+
     fn mentioned_by(&self, within: &str, declared: &Declared) -> Vec<(Address, Span)> {
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();
@@ -130,6 +192,30 @@ impl Program {
         }
         declared.enabled.iter().chain(&declared.for_each).for_each(&mut visit);
         found
+    }
+}
+
+const ENABLED: &str = "bgform::lang::enabled";
+const FOR_EACH: &str = "bgform::lang::for_each";
+/// The code of the mistake of a name without a value, which mostly follows from another mistake.
+const NO_VALUE: &str = "bgform::lang::not_evaluated";
+const EARLY: &str = "use variables, locals and functions only: what there is must be known before any call";
+
+/// The attribute that a code is of.
+fn word(code: &str) -> &str {
+    code.rsplit(':').next().unwrap_or(code)
+}
+
+fn too_early(code: &'static str, expr: &Expr, address: &Address) -> Mistake {
+    Mistake::new(code, format!("`{}` takes variables, locals and functions only", word(code)))
+        .at(expr.span, format!("this depends on `{address}`"))
+        .help(EARLY)
+}
+
+/// Leaves out the mistakes of names without a value if there are others: they follow from those.
+pub(super) fn leave_consequences_out(mistakes: &mut Vec<Mistake>) {
+    if mistakes.iter().any(|mistake| mistake.code != NO_VALUE) {
+        mistakes.retain(|mistake| mistake.code != NO_VALUE);
     }
 }
 
@@ -159,19 +245,19 @@ fn expressions(body: &Body, visit: &mut dyn FnMut(&Expr)) {
 }
 
 /// The value of an `enabled`, which is known before any call.
-pub(super) fn switch(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<bool> {
+fn switch(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<bool> {
     let value = evaluate(expr, scope, mistakes)?;
     if let (Value::Bool(enabled), false) = value.unmark() {
         return Some(*enabled);
     }
-    let mistake = Mistake::new("bgform::lang::enabled", "`enabled` is true or false");
+    let mistake = Mistake::new(ENABLED, "`enabled` is true or false");
     mistakes.push(match value.unmark() {
         (_, true) => mistake
             .at(expr.span, "this is sensitive, and everybody sees what there is")
             .help("decide it by something that anybody may see"),
-        (other, _) if other.find_unknown().is_some() => mistake
-            .at(expr.span, "this is known only after apply")
-            .help("use variables, locals and functions only: what there is must be known before any call"),
+        (other, _) if other.find_unknown().is_some() => {
+            mistake.at(expr.span, "this is known only after apply").help(EARLY)
+        }
         (other, _) => mistake
             .at(expr.span, format!("this is {}", describe(other)))
             .help("compare it, as in enabled = var.stage == \"prod\""),
@@ -180,17 +266,11 @@ pub(super) fn switch(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>
 }
 
 /// `each.key` and `each.value` of a `for_each`: an object's members, or a set of strings.
-pub(super) fn keys(
-    expr: &Expr,
-    scope: &dyn Scope,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Vec<(Value, Value)>> {
+fn keys(expr: &Expr, scope: &dyn Scope, mistakes: &mut Vec<Mistake>) -> Option<Vec<(Value, Value)>> {
     let value = evaluate(expr, scope, mistakes)?;
     let (plain, sensitive) = value.unmark();
     let wrong = |what: String, help: &str| {
-        Mistake::new("bgform::lang::for_each", "`for_each` is an object or a set of strings")
-            .at(expr.span, what)
-            .help(help)
+        Mistake::new(FOR_EACH, "`for_each` is an object or a set of strings").at(expr.span, what).help(help)
     };
     if sensitive {
         mistakes
@@ -221,10 +301,7 @@ pub(super) fn keys(
             Some(pairs)
         }
         _ if value.find_unknown().is_some() => {
-            mistakes.push(wrong(
-                "this is known only after apply".to_owned(),
-                "use variables, locals and functions only: what there is must be known before any call",
-            ));
+            mistakes.push(wrong("this is known only after apply".to_owned(), EARLY));
             None
         }
         other => {

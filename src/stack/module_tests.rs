@@ -344,3 +344,21 @@ fn the_digest_tells_files_of_two_modules_apart_that_are_called_alike() {
     assert!(mistakes.is_empty(), "{mistakes:?}");
     assert_eq!(program.files_told(), ["1:motd exists", "2:motd exists"]);
 }
+
+#[test]
+fn what_there_is_depends_on_no_resource_of_a_module() {
+    let edge = "variable \"vpc\" {\n}\ntarget_group \"web\" {\n  for_each = toset([\"http\"])\n  vpc = var.vpc\n  port = 80\n  protocol = \"HTTP\"\n}\n\
+                output \"arns\" {\n  value = { for k, g in target_group.web : k => g.arn }\n}\n";
+    let call = "module \"a\" {\n  source = \"../edge\"\n  vpc = vpc.main\n}\n";
+    for condition in ["length(module.a.arns) > 0", "module.a.nope == 1", "try(length(module.a.arns), 0) > 0"]
+    {
+        let other = format!("security_group \"g\" {{\n  enabled = {condition}\n  vpc = vpc.main\n}}\n");
+        let told = self::told(&format!("{call}{other}"), &[("edge", edge)]);
+        assert!(told.iter().any(|one| one.contains(&format!("<{condition}>"))), "{condition}: {told:?}");
+        let again = format!(
+            "{call}module \"b\" {{\n  source = \"../edge\"\n  enabled = {condition}\n  vpc = vpc.main\n}}\n"
+        );
+        let told = self::told(&again, &[("edge", edge)]);
+        assert!(told.iter().any(|one| one.contains(&format!("<{condition}>"))), "{condition}: {told:?}");
+    }
+}

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::deployments::Lowered;
-use super::expand::{keys, switch};
 use super::named::{Input, Named, key, path_of};
 use super::program::{Program, Registry};
 use super::scope::{Known, Names};
@@ -346,7 +345,7 @@ impl Program {
         let (view, known) = (View::unexpanded(self, Lowered::default()), Known::new());
         let names = Names::new(&view, &known, None).within(outer);
         if let Some(condition) = &module.enabled
-            && !switch(condition, &names, mistakes)?
+            && !self.switch(condition, &names, outer, mistakes)?
         {
             return Some((
                 folder,
@@ -359,7 +358,7 @@ impl Program {
         let each = match &module.for_each {
             None => vec![(None, None)],
             Some(for_each) => {
-                let pairs = keys(for_each, &names, mistakes)?.into_iter();
+                let pairs = self.keys(for_each, &names, outer, mistakes)?.into_iter();
                 pairs.map(|pair| (pair.0.as_str().map(str::to_owned), Some(Arc::new(pair)))).collect()
             }
         };

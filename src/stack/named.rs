@@ -12,7 +12,7 @@ use crate::diagnostic::{Mistake, Span};
 use crate::graph;
 use crate::lang::ast::Expr;
 use crate::lang::declare::Kinds;
-use crate::lang::evaluate::{Mentioned, Scope, describe, evaluate, references};
+use crate::lang::evaluate::{Mention, Mentioned, Scope, attempted, describe, evaluate, references};
 use crate::lang::variable::VariableType;
 use crate::value::Value;
 
@@ -82,8 +82,12 @@ pub(super) enum Mentions {
 impl Program {
     /// What an expression in a module mentions, with the places.
     pub(super) fn mentioned(&self, expr: &Expr, within: &str) -> Vec<(Mentions, Span)> {
+        self.meant(references(expr, &|word| Registry.is_kind(word)), within)
+    }
+
+    fn meant(&self, mentions: Vec<Mention>, within: &str) -> Vec<(Mentions, Span)> {
         let mut found = Vec::new();
-        for mention in references(expr, &|word| Registry.is_kind(word)) {
+        for mention in mentions {
             let span = mention.span;
             match mention.what {
                 Mentioned::Resource(address) => {
@@ -142,6 +146,38 @@ impl Program {
                 Some((Mentions::Module(_), _)) => {}
             }
         }
+    }
+
+    /// A block that an expression mentions within `try` or `can`, directly or by names. They would answer
+    /// otherwise before the block has instances than after.
+    pub(super) fn attempts(&self, expr: &Expr, within: &str) -> Option<Address> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![(expr, within)]);
+        while let Some((expr, within)) = open.pop() {
+            for (mention, _) in self.meant(attempted(expr, &|word| Registry.is_kind(word)), within) {
+                let mut found = Vec::new();
+                match mention {
+                    Mentions::Block(address) => return Some(address),
+                    Mentions::Named(key) => {
+                        if let Some(named) = self.named.get(&key) {
+                            self.mentions(&named.expr, &named.within, &mut BTreeSet::new(), &mut found);
+                        }
+                    }
+                    Mentions::Module(_) => {}
+                }
+                if let Some((address, _)) = found.into_iter().next() {
+                    return Some(address);
+                }
+            }
+            for (mention, _) in self.mentioned(expr, within) {
+                if let Mentions::Named(key) = mention
+                    && let Some(named) = self.named.get(&key)
+                    && seen.insert(key)
+                {
+                    open.push((&named.expr, &named.within));
+                }
+            }
+        }
+        None
     }
 
     /// The first `module` block that an expression needs, directly or by names, and whose instances are not

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Settings;
 use super::deployments::Lowered;
-use super::expand::{Instances, switch};
+use super::expand::{Instances, leave_consequences_out};
 use super::modules::{Call, Folder, Place, folders};
 use super::named::{Named, key};
 use super::scope::{Known, Names};
@@ -168,6 +168,7 @@ impl Program {
         program.mentions = program.mentions_of_all(&program.declarations.resources);
         View::new(&program, lowered, mistakes).check(mistakes);
         program.once(mistakes);
+        leave_consequences_out(mistakes);
         program
     }
 
@@ -192,7 +193,8 @@ impl Program {
             let view = View::unexpanded(self, Lowered::default());
             let (known, mut here) = (Known::new(), Vec::new());
             let within = split(&name).0;
-            let enabled = switch(&condition, &Names::new(&view, &known, None).within(within), &mut here);
+            let names = Names::new(&view, &known, None).within(within);
+            let enabled = self.switch(&condition, &names, within, &mut here);
             self.tell_calls(within, &mut here);
             mistakes.append(&mut here);
             if enabled == Some(false) {

@@ -36,7 +36,16 @@ pub enum Mentioned {
 /// Every name that `expr` mentions, in the order of the text, with repetitions and without loop variables.
 /// Both branches of a conditional count.
 pub fn references(expr: &Expr, is_kind: &dyn Fn(&str) -> bool) -> Vec<Mention> {
-    let mut walk = Walk { is_kind, loops: Vec::new(), mentions: Vec::new() };
+    walked(expr, is_kind, false)
+}
+
+/// Those of [`references`] that `expr` mentions within `try` or `can`, which answer for them if they fail.
+pub fn attempted(expr: &Expr, is_kind: &dyn Fn(&str) -> bool) -> Vec<Mention> {
+    walked(expr, is_kind, true)
+}
+
+fn walked(expr: &Expr, is_kind: &dyn Fn(&str) -> bool, only_attempts: bool) -> Vec<Mention> {
+    let mut walk = Walk { is_kind, loops: Vec::new(), mentions: Vec::new(), only_attempts, attempts: 0 };
     walk.expr(expr);
     walk.mentions
 }
@@ -45,6 +54,10 @@ struct Walk<'a> {
     is_kind: &'a dyn Fn(&str) -> bool,
     loops: Vec<String>,
     mentions: Vec<Mention>,
+    /// Whether names outside of `try` and `can` are left out.
+    only_attempts: bool,
+    /// Number of calls of `try` and `can` around the place.
+    attempts: usize,
 }
 
 impl Walk<'_> {
@@ -86,7 +99,12 @@ impl Walk<'_> {
                     }
                 }
             }
-            Node::Call { arguments, .. } => self.all(arguments),
+            Node::Call { function, arguments, .. } => {
+                let attempts = usize::from(matches!(function.text.as_str(), "try" | "can"));
+                self.attempts += attempts;
+                self.all(arguments);
+                self.attempts -= attempts;
+            }
             Node::Unary(_, operand) => self.expr(operand),
             Node::Binary(_, left, right) => {
                 self.expr(left);
@@ -98,6 +116,12 @@ impl Walk<'_> {
                 self.expr(no);
             }
             Node::For(comprehension) => self.comprehension(comprehension),
+        }
+    }
+
+    fn found(&mut self, mention: Mention) {
+        if !self.only_attempts || self.attempts > 0 {
+            self.mentions.push(mention);
         }
     }
 
@@ -147,7 +171,7 @@ impl Walk<'_> {
     fn output(&mut self, module: &str, key: Option<String>, output: Option<&Name>, span: Span) {
         let output = output.map(|name| name.text.clone());
         let what = Mentioned::Output { module: module.to_owned(), key, output };
-        self.mentions.push(Mention { what, span });
+        self.found(Mention { what, span });
     }
 
     fn word(&mut self, word: &str, name: Option<&Name>, span: Span) {
@@ -163,6 +187,6 @@ impl Walk<'_> {
             _ => Mentioned::Word(word.to_owned(), name.map(|name| name.text.clone())),
         };
         let span = name.map_or(span, |name| span.to(name.span));
-        self.mentions.push(Mention { what, span });
+        self.found(Mention { what, span });
     }
 }

@@ -20,7 +20,7 @@ mod text;
 pub(super) use access::members_of;
 pub(super) use bounds::LARGEST;
 pub use call::STATIC;
-pub use mentions::{Mention, Mentioned, references};
+pub use mentions::{Mention, Mentioned, attempted, references};
 pub use names::DISABLED;
 pub use scope::{Constant, Found, Members, Scope};
 pub use text::{describe, to_text};
