@@ -366,14 +366,25 @@ fn a_local_with_a_mistake_is_told_once_where_it_is_written() {
 
 #[test]
 fn the_keys_of_a_sensitive_for_each_of_a_block_are_sensitive() {
-    let text = format!(
-        "{HEAD}variable \"list\" {{\n  type = map(string)\n  sensitive = true\n  default = {{ hunter2xyz = \"b\" }}\n}}\n\
-         security_group \"g\" {{\n  vpc = vpc.main\n  ingress {{\n    for_each = var.list\n    protocol = \"tcp\"\n    port = 80\n    cidr = [\"10.0.0.0/8\"]\n    description = each.key\n  }}\n}}\n"
-    );
-    let (program, mistakes) = load(&text, &[]);
-    assert!(mistakes.is_empty(), "{mistakes:?}");
-    let view = program.unreleased();
-    let node = view.nodes.iter().find(|node| node.managed).unwrap();
-    let inputs = view.evaluate(node, &Known::new(), &mut Vec::new()).unwrap().inputs;
-    assert!(inputs["ingress"].as_list().unwrap()[0].get("description").has_sensitive(), "{inputs:?}");
+    for all in [
+        "var.list",
+        "keys(var.list)",
+        "{ for k, v in var.list : k => v }",
+        "[for k, v in var.list : k]",
+        "merge({ a = \"b\" }, var.list)",
+        "zipmap(keys(var.list), [1])",
+    ] {
+        let text = format!(
+            "{HEAD}variable \"list\" {{\n  type = map(string)\n  sensitive = true\n  default = {{ hunter2xyz = \"b\" }}\n}}\n\
+             security_group \"g\" {{\n  vpc = vpc.main\n  ingress {{\n    for_each = {all}\n    protocol = \"tcp\"\n    port = 80\n    cidr = [\"10.0.0.0/8\"]\n    description = each.key\n  }}\n}}\n"
+        );
+        let (program, mistakes) = load(&text, &[]);
+        assert!(mistakes.is_empty(), "{all}: {mistakes:?}");
+        let view = program.unreleased();
+        let node = view.nodes.iter().find(|node| node.managed).unwrap();
+        let inputs = view.evaluate(node, &Known::new(), &mut Vec::new()).unwrap().inputs;
+        for rule in inputs["ingress"].unmark().0.as_list().unwrap() {
+            assert!(rule.has_sensitive() && rule.get("description").has_sensitive(), "{all}: {inputs:?}");
+        }
+    }
 }
