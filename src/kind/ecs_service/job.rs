@@ -121,3 +121,23 @@ fn end(task: &t::Task, container: &str) -> JobEnd {
         None => JobEnd::Failed(format!("`{container}` did not run: {}", told(task))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_was_stopped_has_not_succeeded_though_it_ended_with_0() {
+        let ended = |code: Option<i32>, why: t::TaskStopCode| {
+            let container = t::Container::builder().name("app").set_exit_code(code).build();
+            end(&t::Task::builder().containers(container).stop_code(why).build(), "app")
+        };
+        let essential = t::TaskStopCode::EssentialContainerExited;
+        assert!(matches!(ended(Some(0), essential.clone()), JobEnd::Succeeded));
+        assert!(matches!(ended(Some(1), essential), JobEnd::Failed(_)));
+        for why in [t::TaskStopCode::UserInitiated, t::TaskStopCode::SpotInterruption] {
+            assert!(matches!(ended(Some(0), why), JobEnd::Failed(why) if why.contains("it was stopped")));
+        }
+        assert!(matches!(ended(None, t::TaskStopCode::TaskFailedToStart), JobEnd::Failed(_)));
+    }
+}
