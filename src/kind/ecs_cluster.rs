@@ -390,6 +390,10 @@ impl Kind for EcsCluster {
         wrong
     }
 
+    fn searches_all(&self) -> bool {
+        true
+    }
+
     fn tagged<'a>(
         &'a self,
         cloud: &'a Cloud,

@@ -84,7 +84,8 @@ impl Kind for EcsService {
             None => create(op, &name, &spec).await?,
         };
         scaling::register(op, &arn, spec.min_count, spec.max_count).await?;
-        ready::ready(op, &arn, ready::Wanted::of(op), spec.ready_timeout()).await?;
+        let of = ready::Awaited { deployment: None, bounds: Some([spec.min_count, spec.max_count]) };
+        ready::ready(op, &arn, ready::Wanted::of(op), &of, spec.ready_timeout()).await?;
         Ok(arn)
     }
 
@@ -188,6 +189,10 @@ impl Kind for EcsService {
     fn not_in_place(&self, attribute: &str, _before: &Object, after: &Object) -> Option<Made> {
         let is_taken_away = after.get(attribute).is_none_or(Value::is_null);
         (attribute == "subnets" && is_taken_away).then_some(Made::Anew)
+    }
+
+    fn searches_all(&self) -> bool {
+        true
     }
 
     fn tagged<'a>(

@@ -116,6 +116,10 @@ impl Kind for TaskDefinition {
         check::check(inputs)
     }
 
+    fn searches_all(&self) -> bool {
+        true
+    }
+
     fn tagged<'a>(
         &'a self,
         cloud: &'a Cloud,

@@ -270,7 +270,7 @@ impl Home {
                 "`bgform sandbox up` starts one",
             )),
             Standing::Killed(record) => {
-                let text = "`bgform sandbox up` goes on from its state; `bgform sandbox down` cleans up";
+                let text = "`bgform sandbox up` continues from its state; `bgform sandbox down` cleans up";
                 Err(refused("bgform::sandbox::killed", self.killed(&record), text))
             }
         }

@@ -117,6 +117,14 @@ pub fn beside(inputs: &Object, named: Named<'_>) -> Vec<Wrong> {
         ),
         _ => {}
     }
+    // Tasks without addresses of their own are targets by their instance and a port of it, by which bgform cannot tell
+    // one task from another.
+    if let (Some(mode), Some([_, ..])) =
+        (awsvpc.filter(|mode| *mode != "awsvpc"), get("target_groups").as_list())
+    {
+        let message = format!("its tasks share the addresses of their instances (network mode {mode})");
+        wrong("target_groups", message, "write `network_mode = \"awsvpc\"` in the task definition");
+    }
     if let Some(definition) = &definition {
         reached(inputs, definition, &mut wrong);
         let needs = definition.get("requires_compatibilities").and_then(Value::as_list).unwrap_or_default();

@@ -1,6 +1,8 @@
 //! A task of a service's task definition that runs to its end, with another command (API_RunTask). Its `startedBy` is
 //! the operation, by which it is found again; what could not be placed comes as a failure with HTTP status 200.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use aws_sdk_ecs::types as t;
 
 use super::ready::told;
@@ -28,12 +30,17 @@ pub async fn run(
         },
     };
     let until = format!("task {} has ended", ecs::last(&task));
+    let seen_once = AtomicBool::new(false);
     let ended = op
         .wait(&until, job.limit, || async {
             let send = || op.cloud.ecs.describe_tasks().cluster(&spec.cluster).tasks(&task).send();
             let answer = op.cloud.read(SERVICE, "DescribeTasks", send).await?;
-            Ok(match answer.tasks().first() {
-                None => Poll::Gone,
+            let task = answer.tasks().first();
+            let known = seen_once.fetch_or(task.is_some(), Ordering::Relaxed);
+            Ok(match task {
+                None if known => Poll::Gone,
+                // A new task shows itself late: ECS is eventually consistent (API_RunTask).
+                None => Poll::Pending("it is not visible yet".to_owned()),
                 Some(seen) if seen.last_status() == Some("STOPPED") => Poll::Ready(end(seen, job.container)),
                 Some(seen) => Poll::Pending(format!("it is {}", seen.last_status().unwrap_or("starting"))),
             })
@@ -102,12 +109,35 @@ async fn start(
     Ok(Err(format!("no task was placed: {}", told.unwrap_or_else(|| "no reason was given".to_owned()))))
 }
 
-/// The end of a task, by the exit code of this container.
+/// The end of a task, by the exit code of this container. A container may end with 0 when it is stopped, by a person,
+/// for a timeout or with its capacity (API_Task, stopCode): such a task has not done its work.
 fn end(task: &t::Task, container: &str) -> JobEnd {
     let own = task.containers().iter().find(|one| one.name() == Some(container));
+    let by_itself = task.stop_code() == Some(&t::TaskStopCode::EssentialContainerExited);
     match own.and_then(|one| one.exit_code()) {
-        Some(0) => JobEnd::Succeeded,
+        Some(0) if by_itself => JobEnd::Succeeded,
+        Some(0) => JobEnd::Failed(format!("it was stopped before it ended by itself: {}", told(task))),
         Some(_) => JobEnd::Failed(told(task)),
         None => JobEnd::Failed(format!("`{container}` did not run: {}", told(task))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_was_stopped_has_not_succeeded_though_it_ended_with_0() {
+        let ended = |code: Option<i32>, why: t::TaskStopCode| {
+            let container = t::Container::builder().name("app").set_exit_code(code).build();
+            end(&t::Task::builder().containers(container).stop_code(why).build(), "app")
+        };
+        let essential = t::TaskStopCode::EssentialContainerExited;
+        assert!(matches!(ended(Some(0), essential.clone()), JobEnd::Succeeded));
+        assert!(matches!(ended(Some(1), essential), JobEnd::Failed(_)));
+        for why in [t::TaskStopCode::UserInitiated, t::TaskStopCode::SpotInterruption] {
+            assert!(matches!(ended(Some(0), why), JobEnd::Failed(why) if why.contains("it was stopped")));
+        }
+        assert!(matches!(ended(None, t::TaskStopCode::TaskFailedToStart), JobEnd::Failed(_)));
     }
 }

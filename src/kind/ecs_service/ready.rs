@@ -3,6 +3,7 @@
 //! (developer guide, deployment-circuit-breaker, service-throttle-logic).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,18 +38,61 @@ impl Wanted {
     }
 }
 
+/// The state to which the calls before the wait have brought a service: ECS is eventually consistent, and shows the one
+/// before for some time (API_RunTask).
+#[derive(Debug, Default)]
+pub struct Awaited {
+    /// The deployment that was begun.
+    pub deployment: Option<String>,
+    /// The bounds that its wanted number of tasks is within.
+    pub bounds: Option<[i32; 2]>,
+}
+
+impl Awaited {
+    /// What does not show yet of it, or the failure of its deployment.
+    fn look(&self, service: &Service, seen_once: &AtomicBool) -> Option<Poll<Service>> {
+        if let Some(id) = self.deployment.as_deref() {
+            let found = service.described.deployments().iter().find(|one| one.id() == Some(id));
+            let known = seen_once.fetch_or(found.is_some(), Ordering::Relaxed);
+            let is_primary = found.is_some_and(|one| one.status() == Some("PRIMARY"));
+            let reason = found.and_then(|one| one.rollout_state_reason()).unwrap_or("no reason was given");
+            match known {
+                _ if is_primary => {}
+                false if found.is_none() => {
+                    return Some(Poll::Pending("its deployment is not visible yet".to_owned()));
+                }
+                // With `auto_rollback`, the revision before is the primary one again.
+                _ => return Some(Poll::Failed(format!("ECS has given its deployment up: {reason}"))),
+            }
+        }
+        let [min, max] = self.bounds?;
+        let fits = (min..=max).contains(&service.desired);
+        (!fits).then(|| Poll::Pending(format!("{} tasks are wanted as yet", service.desired)))
+    }
+}
+
 /// Waits, and returns the service as then observed.
-pub async fn ready(op: &Operation<'_>, arn: &str, wanted: Wanted, limit: Duration) -> Result<Service, Error> {
+pub async fn ready(
+    op: &Operation<'_>,
+    arn: &str,
+    wanted: Wanted,
+    of: &Awaited,
+    limit: Duration,
+) -> Result<Service, Error> {
     let failures = Failures::default();
     let name = ecs::last(arn);
     let until = match wanted {
         Wanted::Running => format!("the tasks of `{name}` run"),
         Wanted::Healthy => format!("the tasks of `{name}` run, every one a healthy target"),
     };
+    let seen_once = AtomicBool::new(false);
     op.wait(&until, limit, || async {
         let Some(service) = observe_one(op.cloud, arn).await? else { return Ok(Poll::Gone) };
         if service.deleting {
             return Ok(Poll::Gone);
+        }
+        if let Some(poll) = of.look(&service, &seen_once) {
+            return Ok(poll);
         }
         let ended = tasks(op.cloud, arn, true).await?;
         let failed = failures.of_this_wait(&service, &ended);

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::service::observe_one;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
 use crate::kind::ecs;
@@ -103,7 +104,8 @@ fn time_of(schedule: &str) -> Option<Timestamp> {
     time.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp())
 }
 
-/// Schedules the service to be emptied at this time.
+/// Schedules the service to be emptied at this time. A service that nobody has scaled, such as an adopted one, has no
+/// scalable target, and gets one with its present number of tasks (API_PutScheduledAction, ObjectNotFoundException).
 pub async fn retire(op: &Operation<'_>, arn: &str, at: Timestamp) -> Result<(), Error> {
     let put = op
         .cloud
@@ -116,7 +118,16 @@ pub async fn retire(op: &Operation<'_>, arn: &str, at: Timestamp) -> Result<(), 
         .schedule(schedule(at))
         .timezone("UTC")
         .scalable_target_action(t::ScalableTargetAction::builder().min_capacity(0).max_capacity(0).build());
-    op.call(SERVICE, "PutScheduledAction", Repeat::Safe, || put.clone().send()).await.map(drop)
+    let put =
+        async || op.call(SERVICE, "PutScheduledAction", Repeat::Safe, || put.clone().send()).await.map(drop);
+    match put().await {
+        Err(error) if error.is_not_found() => {
+            let Some(service) = observe_one(op.cloud, arn).await? else { return Err(error) };
+            register(op, arn, service.desired, service.desired).await?;
+            put().await
+        }
+        done => done,
+    }
 }
 
 /// Deletes the action; one that was never made is gone already.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::ready::{Wanted, ready};
+use super::ready::{Awaited, Wanted, ready};
 use super::spec::Spec;
 use super::{job, read, scaling, service, update};
 use crate::cloud::Cloud;
@@ -92,7 +92,7 @@ impl Fleet for Services {
     }
 
     fn ready<'a>(&'a self, op: &'a Operation<'a>, id: &'a str, limit: Duration) -> Boxed<'a, ()> {
-        Box::pin(async move { ready(op, id, Wanted::Healthy, limit).await.map(drop) })
+        Box::pin(async move { ready(op, id, Wanted::Healthy, &Awaited::default(), limit).await.map(drop) })
     }
 
     fn adopts(&self) -> &'static str {

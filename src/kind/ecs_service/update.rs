@@ -1,7 +1,7 @@
 //! Updates of a service. One UpdateService sets the revision, the number of tasks and all other settings together; the
 //! bounds are another API's, and stand so around it that nothing scales the service against it in between.
 
-use super::ready::{Wanted, ready};
+use super::ready::{Awaited, Wanted, ready};
 use super::scaling;
 use super::service::{Service, observe_one};
 use super::spec::Spec;
@@ -58,10 +58,12 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
         bounds().await?;
     }
     let deployed = update.touches_any(DEPLOYED);
-    if deployed || update.touches_any(SETTINGS) || count != service.desired {
-        // A deployment that the circuit breaker has ended starts no task any more, whatever the count (developer
-        // guide, deployment-circuit-breaker).
-        change(op, &update, count, service.has_failed() && count > 0).await?;
+    // A deployment that the circuit breaker has ended starts no task any more, whatever the count (developer guide,
+    // deployment-circuit-breaker).
+    let anew = service.has_failed() && count > 0;
+    let mut deployment = None;
+    if deployed || update.touches_any(SETTINGS) || count != service.desired || (anew && op.resumes) {
+        deployment = change(op, &update, count, anew).await?.filter(|_| deployed || anew);
     }
     if grows {
         bounds().await?;
@@ -74,7 +76,8 @@ pub async fn update(op: &Operation<'_>, update: Update<'_, Spec>) -> Result<(), 
     let replaces = deployed && service.desired > 0 && count > 0;
     let wanted = if replaces { Wanted::Healthy } else { Wanted::of(op) };
     if deployed || resized || (op.resumes && !op.way_back) {
-        ready(op, arn, wanted, after.ready_timeout()).await?;
+        let of = Awaited { deployment, bounds: Some([after.min_count, after.max_count]) };
+        ready(op, arn, wanted, &of, after.ready_timeout()).await?;
     }
     Ok(())
 }
@@ -88,7 +91,13 @@ async fn there(op: &Operation<'_>, arn: &str) -> Result<Service, Error> {
     })
 }
 
-async fn change(op: &Operation<'_>, update: &Update<'_, Spec>, count: i32, anew: bool) -> Result<(), Error> {
+/// Returns the id of the deployment that the service is at afterwards.
+async fn change(
+    op: &Operation<'_>,
+    update: &Update<'_, Spec>,
+    count: i32,
+    anew: bool,
+) -> Result<Option<String>, Error> {
     let (arn, after) = (update.id, &update.after);
     let touches = |name: &str| update.touches(name);
     let (network, strategy) = (after.network()?, after.strategy()?);
@@ -123,7 +132,9 @@ async fn change(op: &Operation<'_>, update: &Update<'_, Spec>, count: i32, anew:
         .set_enable_execute_command(touches("enable_execute_command").then(|| after.execute_command()))
         .set_enable_ecs_managed_tags(touches("enable_ecs_managed_tags").then(|| after.managed_tags()))
         .set_propagate_tags(touches("propagate_tags").then(|| after.propagation()));
-    op.call(SERVICE, "UpdateService", Repeat::Safe, || change.clone().send()).await.map(drop)
+    let answer = op.call(SERVICE, "UpdateService", Repeat::Safe, || change.clone().send()).await?;
+    let deployments = answer.service.and_then(|one| one.deployments).unwrap_or_default();
+    Ok(deployments.into_iter().find(|one| one.status() == Some("PRIMARY")).and_then(|one| one.id))
 }
 
 /// Makes the service start tasks of this revision from now on. ECS replaces the running ones.

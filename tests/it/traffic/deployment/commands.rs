@@ -143,7 +143,7 @@ fn paused_promoted_and_aborted() {
     type_in(&scene, &["pause"]).exits(0).says("has taken it");
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert_eq!(status(&scene)["rollout"]["course"], "paused");
-    type_in(&scene, &["retire", "--now"]).exits(1).says("`web` is still shipping 2.0");
+    type_in(&scene, &["retire", "--now"]).exits(1).says("release 2.0 of `web` is under way");
     type_in(&scene, &["promote"]).exits(0).says("has taken it");
     under.until("green has 100% of the traffic");
     under.end().exits(0).says("2.0 is live on green");

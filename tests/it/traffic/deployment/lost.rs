@@ -75,6 +75,6 @@ fn no_state_is_built_while_both_colours_have_traffic() {
     under.signal(Signal::KILL);
     under.end();
     lose(&scene);
-    rebuild(&scene, "1.0").exits(1).says("which colour of `web` is live: blue 75%, green 25%");
+    rebuild(&scene, "1.0").exits(1).says("the live colour of `web` cannot be found out: blue 75%, green 25%");
     assert!(!scene.product.path("state").exists());
 }
