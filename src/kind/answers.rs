@@ -4,6 +4,7 @@ use std::future::Future;
 
 use serde::de::DeserializeOwned;
 
+use super::operation::Poll;
 use super::schema::Schema;
 use crate::cloud::error::Error;
 use crate::value::{Object, Value};
@@ -23,6 +24,24 @@ where
         if token.is_none() {
             return Ok(all);
         }
+    }
+}
+
+/// Returns `None` for a resource that was not found.
+pub fn unless_gone<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The look of a wait that asks for a deletion until nothing uses the resource any more.
+pub fn deleted<T>(answer: Result<T, Error>) -> Result<Poll<()>, Error> {
+    match unless_gone(answer) {
+        Ok(_) => Ok(Poll::Ready(())),
+        Err(error) if error.is_in_use() => Ok(Poll::Pending(error.to_string())),
+        Err(error) => Err(error),
     }
 }
 

@@ -12,7 +12,7 @@ pub use super::answers::{Members, list, outputs, pages, strings, typed};
 use super::{Tags, Wanted};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{OPERATION_TAG, Operation, STACK_TAG, Tagged, is_reserved_tag};
+use crate::kind::operation::{OPERATION_TAG, Operation, STACK_TAG, Tagged, is_reserved_tag, tag_changes};
 use crate::value::{Object, Value};
 
 /// A filter takes at most 200 values (EC2 user guide, Using_Filtering).
@@ -90,19 +90,11 @@ pub fn is_ours(op: &Operation<'_>, tags: Option<&[Tag]>) -> bool {
 /// Sets and removes tags until the declared ones equal `after`. Reserved tags are left alone.
 pub async fn update_tags(op: &Operation<'_>, id: &str, before: &Tags, after: &Tags) -> Result<(), Error> {
     let ec2 = &op.cloud.ec2;
-    let set: Tags = after
-        .iter()
-        .filter(|(key, value)| !is_reserved_tag(key) && before.get(*key) != Some(*value))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let (set, gone) = tag_changes(before, after);
     if !set.is_empty() {
         set_tags(op, id, &set).await?;
     }
-    let gone: Vec<_> = before
-        .keys()
-        .filter(|key| !is_reserved_tag(key) && !after.contains_key(*key))
-        .map(|key| Tag::builder().key(key).build())
-        .collect();
+    let gone: Vec<_> = gone.into_iter().map(|key| Tag::builder().key(key).build()).collect();
     if !gone.is_empty() {
         op.call(Service::Ec2, "DeleteTags", Repeat::Safe, || {
             ec2.delete_tags().resources(id).set_tags(Some(gone.clone())).send()

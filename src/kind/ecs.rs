@@ -10,8 +10,8 @@ use aws_smithy_types::error::operation::BuildError;
 use serde::Deserialize;
 
 use super::Tags;
-use super::ec2::Members;
-use super::operation::{Operation, is_reserved_tag};
+use super::answers::Members;
+use super::operation::{Operation, is_reserved_tag, tag_changes};
 use super::schema::{Attribute, Type, Wrong, attribute, characters};
 use crate::cloud::Repeat;
 use crate::cloud::error::{Error, Service};
@@ -75,11 +75,7 @@ pub fn declared_tags(tags: &[t::Tag]) -> Value {
 
 /// Changes the tags of `arn` to `after`. bgform's own and AWS's are left alone.
 pub async fn retag(op: &Operation<'_>, arn: &str, before: &Tags, after: &Tags) -> Result<(), Error> {
-    let free = |key: &str| !is_reserved_tag(key);
-    let differs = |key: &String, value: &String| free(key) && before.get(key) != Some(value);
-    let set: Tags = after.clone().into_iter().filter(|(key, value)| differs(key, value)).collect();
-    let gone: Vec<String> =
-        before.keys().filter(|key| free(key) && !after.contains_key(*key)).cloned().collect();
+    let (set, gone) = tag_changes(before, after);
     let ecs = &op.cloud.ecs;
     if !set.is_empty() {
         let send = || ecs.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(&set))).send();

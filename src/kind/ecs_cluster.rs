@@ -8,13 +8,13 @@ use std::time::Duration;
 use aws_sdk_ecs::types as t;
 use serde::Deserialize;
 
-use super::ec2::{Members, list, outputs, pages};
+use super::answers::{Members, deleted, list, outputs, pages};
 use super::ecs::{self, NAME, Provider, SERVICE, built};
 use super::schema::{Schema, Type, Wrong, attribute, output, tags_attribute};
 use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::{Class, CloudError, Error};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Poll, Tagged};
+use crate::kind::operation::{ADDRESS_TAG, OPERATION_TAG, Operation, Tagged};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -338,12 +338,7 @@ impl Kind for EcsCluster {
     async fn delete(&self, op: &Operation<'_>, record: &Record) -> Result<(), Error> {
         let delete = op.cloud.ecs.delete_cluster().cluster(&record.id);
         let look = || async {
-            match op.call(SERVICE, "DeleteCluster", Repeat::Safe, || delete.clone().send()).await {
-                Ok(_) => Ok(Poll::Ready(())),
-                Err(error) if error.is_not_found() => Ok(Poll::Ready(())),
-                Err(error) if error.is_in_use() => Ok(Poll::Pending(error.to_string())),
-                Err(error) => Err(error),
-            }
+            deleted(op.call(SERVICE, "DeleteCluster", Repeat::Safe, || delete.clone().send()).await)
         };
         op.wait("no service or task is in the cluster", LET_GO, look).await
     }

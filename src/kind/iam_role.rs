@@ -7,14 +7,14 @@ use std::time::Duration;
 use aws_sdk_iam::types::{EntityType, Role as Listed, RoleDetail, Tag};
 use serde::Deserialize;
 
-use super::answers::{list, pages, strings};
+use super::answers::{deleted, list, pages, strings, unless_gone};
 use super::iam_policy as policy;
 use super::rules::form;
 use super::schema::{NOT_AT_CREATE, Schema, Type, attribute, output, tags_attribute};
 use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{OPERATION_TAG, Operation, Poll, Tagged, is_reserved_tag};
+use crate::kind::operation::{OPERATION_TAG, Operation, Poll, Tagged, is_reserved_tag, tag_changes};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -126,14 +126,6 @@ pub fn declared_tags(tags: &[Tag]) -> Value {
     strings(tags_of(tags).into_iter().filter(|(key, _)| !is_reserved_tag(key)))
 }
 
-/// The tags to set and the keys to remove until the author's are `after`.
-pub fn tag_changes(before: &Tags, after: &Tags) -> (Tags, Vec<String>) {
-    let free = |key: &str| !is_reserved_tag(key);
-    let set = after.iter().filter(|(key, value)| free(key) && before.get(*key) != Some(*value));
-    let gone = before.keys().filter(|key| free(key) && !after.contains_key(*key));
-    (set.map(|(key, value)| (key.clone(), value.clone())).collect(), gone.cloned().collect())
-}
-
 /// All roles of the account, with their policies and tags. One call reads a thousand of them, and there is no
 /// other that reads several (API_GetAccountAuthorizationDetails).
 async fn all(cloud: &Cloud) -> Result<Vec<RoleDetail>, Error> {
@@ -240,20 +232,12 @@ async fn converge(op: &Operation<'_>, name: &str, spec: &Spec) -> Result<(), Err
 
 async fn detach(op: &Operation<'_>, name: &str, arn: &str) -> Result<(), Error> {
     let send = || op.cloud.iam.detach_role_policy().role_name(name).policy_arn(arn).send();
-    unless_gone(op.call(SERVICE, "DetachRolePolicy", Repeat::Safe, send).await)
+    unless_gone(op.call(SERVICE, "DetachRolePolicy", Repeat::Safe, send).await).map(drop)
 }
 
 async fn delete_policy(op: &Operation<'_>, name: &str, policy_name: &str) -> Result<(), Error> {
     let send = || op.cloud.iam.delete_role_policy().role_name(name).policy_name(policy_name).send();
-    unless_gone(op.call(SERVICE, "DeleteRolePolicy", Repeat::Safe, send).await)
-}
-
-/// A success for what is gone.
-pub fn unless_gone<T>(answer: Result<T, Error>) -> Result<(), Error> {
-    match answer {
-        Err(error) if !error.is_not_found() => Err(error),
-        _ => Ok(()),
-    }
+    unless_gone(op.call(SERVICE, "DeleteRolePolicy", Repeat::Safe, send).await).map(drop)
 }
 
 /// The name, if the role of this name was made by the operation.
@@ -410,11 +394,7 @@ impl Kind for IamRole {
         }
         let look = || async {
             let send = || op.cloud.iam.delete_role().role_name(name).send();
-            match unless_gone(op.call(SERVICE, "DeleteRole", Repeat::Safe, send).await) {
-                Ok(()) => Ok(Poll::Ready(())),
-                Err(error) if error.is_in_use() => Ok(Poll::Pending(error.to_string())),
-                Err(error) => Err(error),
-            }
+            deleted(op.call(SERVICE, "DeleteRole", Repeat::Safe, send).await)
         };
         op.wait("no instance profile has the role", LET_GO, look).await
     }

@@ -7,14 +7,14 @@ use aws_sdk_iam::types::InstanceProfile as Described;
 use futures_util::future::{try_join, try_join_all};
 use serde::Deserialize;
 
-use super::answers::pages;
-use super::iam_role::{SERVICE, declared_tags, sdk_tags, tag_changes, tags_of, unless_gone};
+use super::answers::{deleted, pages, unless_gone};
+use super::iam_role::{SERVICE, declared_tags, sdk_tags, tags_of};
 use super::rules::form;
 use super::schema::{NOT_AT_CREATE, Schema, Type, attribute, output, tags_attribute};
 use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{OPERATION_TAG, Operation, Poll, SHOWN_WITHIN, Tagged};
+use crate::kind::operation::{OPERATION_TAG, Operation, Poll, SHOWN_WITHIN, Tagged, tag_changes};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -112,7 +112,7 @@ async fn converge(op: &Operation<'_>, name: &str, role: &str) -> Result<(), Erro
 async fn take(op: &Operation<'_>, name: &str, role: &str) -> Result<(), Error> {
     let iam = &op.cloud.iam;
     let send = || iam.remove_role_from_instance_profile().instance_profile_name(name).role_name(role).send();
-    unless_gone(op.call(SERVICE, "RemoveRoleFromInstanceProfile", Repeat::Safe, send).await)
+    unless_gone(op.call(SERVICE, "RemoveRoleFromInstanceProfile", Repeat::Safe, send).await).map(drop)
 }
 
 /// The tags of a profile, which no list has.
@@ -214,11 +214,7 @@ impl Kind for InstanceProfile {
         }
         let look = || async {
             let send = || op.cloud.iam.delete_instance_profile().instance_profile_name(name).send();
-            match unless_gone(op.call(SERVICE, "DeleteInstanceProfile", Repeat::Safe, send).await) {
-                Ok(()) => Ok(Poll::Ready(())),
-                Err(error) if error.is_in_use() => Ok(Poll::Pending(error.to_string())),
-                Err(error) => Err(error),
-            }
+            deleted(op.call(SERVICE, "DeleteInstanceProfile", Repeat::Safe, send).await)
         };
         op.wait("the profile has no role", SHOWN_WITHIN, look).await
     }

@@ -7,14 +7,15 @@ use aws_sdk_cloudwatchlogs::types::{LogGroup as Described, LogGroupClass};
 use futures_util::future::try_join_all;
 use serde::Deserialize;
 
-use super::answers::{pages, strings};
-use super::iam_role::{tag_changes, unless_gone};
+use super::answers::{pages, strings, unless_gone};
 use super::rules::form;
 use super::schema::{NOT_AT_CREATE, Schema, Type, Wrong, attribute, output, tags_attribute};
 use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{OPERATION_TAG, Operation, Poll, SHOWN_WITHIN, Tagged, is_reserved_tag};
+use crate::kind::operation::{
+    OPERATION_TAG, Operation, Poll, SHOWN_WITHIN, Tagged, is_reserved_tag, tag_changes,
+};
 use crate::state::Record;
 use crate::value::{Object, Value};
 
@@ -275,7 +276,7 @@ impl Kind for LogGroup {
 
     async fn delete(&self, op: &Operation<'_>, record: &Record) -> Result<(), Error> {
         let send = || op.cloud.logs.delete_log_group().log_group_name(&record.id).send();
-        unless_gone(op.call(SERVICE, "DeleteLogGroup", Repeat::Safe, send).await)
+        unless_gone(op.call(SERVICE, "DeleteLogGroup", Repeat::Safe, send).await).map(drop)
     }
 
     async fn find(&self, op: &Operation<'_>, spec: Spec) -> Result<Option<String>, Error> {

@@ -84,6 +84,15 @@ pub fn is_reserved_tag(key: &str) -> bool {
     key.starts_with("bgform:") || key.starts_with("aws:")
 }
 
+/// The tags to set and the keys to remove until the author's are `after`. Reserved tags are left
+/// alone.
+pub fn tag_changes(before: &Tags, after: &Tags) -> (Tags, Vec<String>) {
+    let free = |key: &str| !is_reserved_tag(key);
+    let set = after.iter().filter(|(key, value)| free(key) && before.get(*key) != Some(*value));
+    let gone = before.keys().filter(|key| free(key) && !after.contains_key(*key));
+    (set.map(|(key, value)| (key.clone(), value.clone())).collect(), gone.cloned().collect())
+}
+
 /// The receiver of the progress of steps.
 pub trait Reporter: Send + Sync {
     /// Replaces the step's last line.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use aws_sdk_ecs::types as t;
 use futures_util::future::try_join_all;
 
-use super::ec2::{carry_over, outputs, pages};
+use super::answers::{outputs, pages};
+use super::ec2::carry_over;
 use super::ecs::{self, NAME, SERVICE};
 use super::schema::{Schema, Wrong};
 use super::{Boxed, Kind, Live, Permissions, Update, Wanted, fleet};

@@ -10,7 +10,7 @@ use super::scaling::{self, Bounds};
 use super::service::{described, template};
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::kind::ec2::{Members, list, outputs};
+use crate::kind::answers::{Members, list, outputs};
 use crate::kind::ecs;
 use crate::kind::fleet::Template;
 use crate::kind::{Live, Wanted};

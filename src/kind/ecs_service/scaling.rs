@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use super::service::observe_one;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
+use crate::kind::answers::unless_gone;
 use crate::kind::ecs;
 use crate::kind::operation::Operation;
 
@@ -87,10 +88,10 @@ pub async fn deregister(op: &Operation<'_>, arn: &str) -> Result<(), Error> {
         .service_namespace(t::ServiceNamespace::Ecs)
         .resource_id(resource(arn))
         .scalable_dimension(t::ScalableDimension::EcsServiceDesiredCount);
-    match op.call(SERVICE, "DeregisterScalableTarget", Repeat::Safe, || deregister.clone().send()).await {
-        Err(error) if !error.is_not_found() => Err(error),
-        _ => Ok(()),
-    }
+    unless_gone(
+        op.call(SERVICE, "DeregisterScalableTarget", Repeat::Safe, || deregister.clone().send()).await,
+    )
+    .map(drop)
 }
 
 /// `at(2026-11-30T16:00:00)`, in UTC: the schedule of one run (API_PutScheduledAction, Schedule).
@@ -140,10 +141,8 @@ pub async fn keep(op: &Operation<'_>, arn: &str) -> Result<(), Error> {
         .resource_id(resource(arn))
         .scalable_dimension(t::ScalableDimension::EcsServiceDesiredCount)
         .scheduled_action_name(NAME);
-    match op.call(SERVICE, "DeleteScheduledAction", Repeat::Safe, || delete.clone().send()).await {
-        Err(error) if !error.is_not_found() => Err(error),
-        _ => Ok(()),
-    }
+    unless_gone(op.call(SERVICE, "DeleteScheduledAction", Repeat::Safe, || delete.clone().send()).await)
+        .map(drop)
 }
 
 /// The time at which the service is to be emptied; `None` if no action empties it.

@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 use super::scaling::{self, Bounds};
 use crate::cloud::Cloud;
 use crate::cloud::error::Error;
-use crate::kind::ec2::pages;
+use crate::kind::answers::pages;
 use crate::kind::ecs::{self, SERVICE};
 use crate::kind::ecs_cluster;
 use crate::kind::fleet::{Member, Phase, Standing, Template};

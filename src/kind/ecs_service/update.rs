@@ -86,7 +86,7 @@ async fn there(op: &Operation<'_>, arn: &str) -> Result<Service, Error> {
     observe_one(op.cloud, arn).await?.filter(|service| !service.deleting).ok_or_else(|| {
         Error::failed(
             format!("the service `{}` is gone", ecs::last(arn)),
-            "somebody has deleted it; run `bgform plan`, which makes it again",
+            "it was deleted from outside; run `bgform plan`, which creates it again",
         )
     })
 }

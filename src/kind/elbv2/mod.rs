@@ -7,10 +7,11 @@ use std::future::Future;
 use aws_sdk_elasticloadbalancingv2::types::Tag;
 use futures_util::future::join_all;
 
+pub use super::answers::unless_gone;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::metrics::Series;
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{OPERATION_TAG, Operation, Tagged, is_reserved_tag};
+use crate::kind::operation::{OPERATION_TAG, Operation, Tagged, is_reserved_tag, tag_changes};
 use crate::kind::schema::{self, Attribute, characters};
 use crate::kind::{Tags, Wanted};
 use crate::value::{Object, Value};
@@ -93,15 +94,6 @@ pub fn unanswered(action: &str) -> Error {
     )
 }
 
-/// Returns `None` for a resource that was not found.
-pub fn unless_gone<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
-    match answer {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// All tags of the resources that exist, including bgform's own.
 pub async fn tags_of(cloud: &Cloud, arns: &[String]) -> Result<BTreeMap<String, Tags>, Error> {
     let described = batched(arns, TWENTY, |batch| async move {
@@ -174,19 +166,7 @@ pub fn tag_list(tags: &Tags) -> Vec<Tag> {
 
 /// Changes the tags of `arn` to `after`. bgform's own and AWS's are left alone.
 pub async fn retag(op: &Operation<'_>, arn: &str, before: &Tags, after: &Tags) -> Result<(), Error> {
-    let free = |(key, _): &(&String, &String)| !is_reserved_tag(key);
-    let set: Tags = after
-        .iter()
-        .filter(free)
-        .filter(|(key, value)| before.get(*key) != Some(value))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    let gone: Vec<String> = before
-        .iter()
-        .filter(free)
-        .filter(|(key, _)| !after.contains_key(*key))
-        .map(|(key, _)| key.clone())
-        .collect();
+    let (set, gone) = tag_changes(before, after);
     let client = &op.cloud.elbv2;
     if !set.is_empty() {
         let send = || client.add_tags().resource_arns(arn).set_tags(Some(tag_list(&set))).send();

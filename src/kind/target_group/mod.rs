@@ -11,6 +11,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use futures_util::future::{try_join, try_join_all};
 use serde::Deserialize;
 
+use super::answers::deleted;
 use super::elbv2::settings::{self, Settings};
 use super::elbv2::{self, SERVICE};
 use super::preflight::{Finding, Ground};
@@ -18,7 +19,7 @@ use super::schema::Schema;
 use super::{Boxed, Kind, Live, Permissions, Tags, Update, Wanted};
 use crate::cloud::error::Error;
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::operation::{Operation, Poll, Tagged};
+use crate::kind::operation::{Operation, Tagged};
 use crate::object;
 use crate::state::Record;
 use crate::value::{Object, Value};
@@ -327,12 +328,7 @@ impl Kind for TargetGroup {
     async fn delete(&self, op: &Operation<'_>, record: &Record) -> Result<(), Error> {
         let delete = op.cloud.elbv2.delete_target_group().target_group_arn(&record.id);
         let look = || async {
-            let answer = op.call(SERVICE, "DeleteTargetGroup", Repeat::Safe, || delete.clone().send()).await;
-            match elbv2::unless_gone(answer) {
-                Ok(_) => Ok(Poll::Ready(())),
-                Err(error) if error.is_in_use() => Ok(Poll::Pending(error.to_string())),
-                Err(error) => Err(error),
-            }
+            deleted(op.call(SERVICE, "DeleteTargetGroup", Repeat::Safe, || delete.clone().send()).await)
         };
         op.wait("no listener or rule names the target group", LET_GO, look).await
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_ecs::types as t;
 
-use crate::kind::ec2::{Members, list, strings};
+use crate::kind::answers::{Members, list, strings};
 use crate::value::{Object, Value};
 
 /// The inputs that a revision has, without the author's tags.

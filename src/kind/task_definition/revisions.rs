@@ -11,7 +11,7 @@ use aws_sdk_ecs::types as t;
 use super::request::Spec;
 use crate::cloud::error::{Error, Service};
 use crate::cloud::{Cloud, Repeat};
-use crate::kind::ec2::pages;
+use crate::kind::answers::pages;
 use crate::kind::ecs::{self, SERVICE};
 use crate::kind::operation::{OPERATION_TAG, Operation, Poll};
 use crate::kind::{ecs_cluster, ecs_service};
