@@ -32,7 +32,7 @@ pub struct HelpArgs {
 const WRITTEN: [(&str, &str, &str); 13] = [
     (
         "language",
-        "Blocks, values, references, expressions, variables",
+        "Blocks, values, references, expressions, variables, modules",
         include_str!("../../help/language.md"),
     ),
     ("deployments", "A service in two colours, and its releases", include_str!("../../help/deployments.md")),
